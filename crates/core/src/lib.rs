@@ -1,0 +1,15 @@
+//! The few words that every part of Basalt shares.
+//!
+//! - [`Error`]: what a database statement answers when it fails, in PostgreSQL's terms.
+//! - [`Identity`]: who a statement runs as.
+//! - [`nearest`]: the closest known name, for hints.
+//!
+//! Nothing here does I/O or knows a wire format; the front doors convert.
+
+mod error;
+mod identity;
+mod nearest;
+
+pub use error::{Error, Result};
+pub use identity::{Claims, Identity};
+pub use nearest::{nearest, similarity};

@@ -1,0 +1,4 @@
+//! placeholder
+
+use crate::*;
+pub(crate) const FUNCTIONS: &[Function] = &[];

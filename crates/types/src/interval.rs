@@ -1,0 +1,6 @@
+//! placeholder
+
+use crate::*;
+pub(crate) const FUNCTIONS: &[Function] = &[];
+pub(crate) const OPERATORS: &[Operator] = &[];
+pub(crate) const AGGREGATES: &[Aggregate] = &[];

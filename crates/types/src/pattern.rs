@@ -1,0 +1,5 @@
+//! placeholder
+
+use crate::*;
+pub(crate) const FUNCTIONS: &[Function] = &[];
+pub(crate) const OPERATORS: &[Operator] = &[];

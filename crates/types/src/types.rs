@@ -1,0 +1,243 @@
+//! The names of types.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A built-in type without parameters (PostgreSQL manual, chapter 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[allow(missing_docs)] // each is PostgreSQL's type of that name
+pub enum Base {
+    /// A literal or parameter whose type the context decides.
+    Unknown,
+    Void,
+    Bool,
+    Int2,
+    Int4,
+    Int8,
+    Float4,
+    Float8,
+    Numeric,
+    Text,
+    Varchar,
+    Bpchar,
+    Name,
+    Uuid,
+    Date,
+    Time,
+    Timestamp,
+    Timestamptz,
+    Interval,
+    Json,
+    Jsonb,
+    Bytea,
+    Tsvector,
+    Tsquery,
+    /// The return type of a trigger function.
+    Trigger,
+}
+
+/// The type of a column, parameter or expression. Domains are resolved to their base type before this.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Type {
+    /// A built-in type.
+    Base(Base),
+    /// An enumeration.
+    Enum(Arc<EnumType>),
+    /// An array of any number of dimensions. Never of arrays.
+    Array(Arc<Type>),
+    /// A row: its fields in order.
+    Record(Arc<Vec<(String, Type)>>),
+}
+
+/// An enumeration's labels in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct EnumType {
+    /// Schema of the type.
+    pub schema: String,
+    /// Name of the type.
+    pub name: String,
+    /// Labels, in the order in which they compare.
+    pub labels: Vec<String>,
+}
+
+/// What stands in parentheses after a type's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Typmod {
+    /// `varchar(n)`, `char(n)`: characters.
+    Length(u32),
+    /// `numeric(precision, scale)`: decimal digits.
+    Precision(u32, i32),
+    /// `timestamp(p)`, `time(p)`, `interval(p)`: digits of the second's fraction, 0 to 6.
+    Fraction(u32),
+}
+
+macro_rules! constants {
+    ($($constant:ident = $base:ident),* $(,)?) => {
+        #[allow(missing_docs)]
+        impl Type { $(pub const $constant: Type = Type::Base(Base::$base);)* }
+    };
+}
+constants! {
+    UNKNOWN = Unknown, VOID = Void, BOOL = Bool, INT2 = Int2, INT4 = Int4, INT8 = Int8, FLOAT4 = Float4, FLOAT8 = Float8,
+    NUMERIC = Numeric, TEXT = Text, VARCHAR = Varchar, BPCHAR = Bpchar, NAME = Name, UUID = Uuid, DATE = Date, TIME = Time,
+    TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
+    TSVECTOR = Tsvector, TSQUERY = Tsquery, TRIGGER = Trigger,
+}
+
+impl Base {
+    /// PostgreSQL's internal name: `int4`, `timestamptz`, `bpchar`.
+    pub fn internal_name(self) -> &'static str {
+        match self {
+            Base::Unknown => "unknown",
+            Base::Void => "void",
+            Base::Bool => "bool",
+            Base::Int2 => "int2",
+            Base::Int4 => "int4",
+            Base::Int8 => "int8",
+            Base::Float4 => "float4",
+            Base::Float8 => "float8",
+            Base::Numeric => "numeric",
+            Base::Text => "text",
+            Base::Varchar => "varchar",
+            Base::Bpchar => "bpchar",
+            Base::Name => "name",
+            Base::Uuid => "uuid",
+            Base::Date => "date",
+            Base::Time => "time",
+            Base::Timestamp => "timestamp",
+            Base::Timestamptz => "timestamptz",
+            Base::Interval => "interval",
+            Base::Json => "json",
+            Base::Jsonb => "jsonb",
+            Base::Bytea => "bytea",
+            Base::Tsvector => "tsvector",
+            Base::Tsquery => "tsquery",
+            Base::Trigger => "trigger",
+        }
+    }
+
+    /// The name that messages and OpenAPI show: `integer`, `timestamp with time zone`, `character`.
+    pub fn sql_name(self) -> &'static str {
+        match self {
+            Base::Bool => "boolean",
+            Base::Int2 => "smallint",
+            Base::Int4 => "integer",
+            Base::Int8 => "bigint",
+            Base::Float4 => "real",
+            Base::Float8 => "double precision",
+            Base::Varchar => "character varying",
+            Base::Bpchar => "character",
+            Base::Time => "time without time zone",
+            Base::Timestamp => "timestamp without time zone",
+            Base::Timestamptz => "timestamp with time zone",
+            other => other.internal_name(),
+        }
+    }
+
+    /// Finds a type by any spelling that PostgreSQL reads, lower case, without modifier: `int`, `int4`, `integer`.
+    pub fn by_name(name: &str) -> Option<Base> {
+        Some(match name {
+            "unknown" => Base::Unknown,
+            "void" => Base::Void,
+            "bool" | "boolean" => Base::Bool,
+            "int2" | "smallint" | "smallserial" | "serial2" => Base::Int2,
+            "int" | "int4" | "integer" | "serial" | "serial4" => Base::Int4,
+            "int8" | "bigint" | "bigserial" | "serial8" => Base::Int8,
+            "float4" | "real" => Base::Float4,
+            "float" | "float8" | "double precision" => Base::Float8,
+            "numeric" | "decimal" | "dec" => Base::Numeric,
+            "text" => Base::Text,
+            "varchar" | "character varying" | "nvarchar" => Base::Varchar,
+            "bpchar" | "char" | "character" | "nchar" => Base::Bpchar,
+            "name" => Base::Name,
+            "uuid" => Base::Uuid,
+            "date" => Base::Date,
+            "time" | "time without time zone" => Base::Time,
+            "timestamp" | "timestamp without time zone" => Base::Timestamp,
+            "timestamptz" | "timestamp with time zone" => Base::Timestamptz,
+            "interval" => Base::Interval,
+            "json" => Base::Json,
+            "jsonb" => Base::Jsonb,
+            "bytea" => Base::Bytea,
+            "tsvector" => Base::Tsvector,
+            "tsquery" => Base::Tsquery,
+            "trigger" => Base::Trigger,
+            _ => return None,
+        })
+    }
+}
+
+impl Type {
+    /// An array of this type.
+    pub fn array_of(self) -> Type {
+        Type::Array(Arc::new(self))
+    }
+
+    /// The element type of an array.
+    pub fn element(&self) -> Option<&Type> {
+        match self {
+            Type::Array(element) => Some(element),
+            _ => None,
+        }
+    }
+
+    /// The built-in type, if it is one.
+    pub fn base(&self) -> Option<Base> {
+        match self {
+            Type::Base(base) => Some(*base),
+            _ => None,
+        }
+    }
+
+    /// `text`, `varchar`, `char(n)`, `name`, or a literal of unknown type.
+    pub fn is_textual(&self) -> bool {
+        matches!(self, Type::Base(Base::Text | Base::Varchar | Base::Bpchar | Base::Name | Base::Unknown))
+    }
+
+    /// A number of any width.
+    pub fn is_numeric(&self) -> bool {
+        matches!(
+            self,
+            Type::Base(Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric)
+        )
+    }
+
+    /// `smallint`, `integer` or `bigint`.
+    pub fn is_integer(&self) -> bool {
+        matches!(self, Type::Base(Base::Int2 | Base::Int4 | Base::Int8))
+    }
+
+    /// The name that messages show: `integer`, `text[]`, `mood`.
+    pub fn sql_name(&self) -> String {
+        match self {
+            Type::Base(base) => base.sql_name().to_owned(),
+            Type::Enum(e) => e.name.clone(),
+            Type::Array(element) => format!("{}[]", element.sql_name()),
+            Type::Record(_) => "record".to_owned(),
+        }
+    }
+
+    /// The SQLite collation under which stored values compare, if not by bytes or numbers.
+    pub fn collation(&self) -> Option<String> {
+        match self {
+            Type::Base(Base::Numeric) => Some("pg_numeric".into()),
+            Type::Base(Base::Interval) => Some("pg_interval".into()),
+            Type::Base(Base::Jsonb) => Some("pg_jsonb".into()),
+            Type::Base(Base::Bpchar) => Some("pg_bpchar".into()),
+            Type::Enum(e) => Some(format!("pg_enum_{}.{}", e.schema, e.name)),
+            Type::Array(element) => Some(match &**element {
+                Type::Enum(e) => format!("pg_array_{}.{}", e.schema, e.name),
+                Type::Base(base) => format!("pg_array_{}", base.internal_name()),
+                _ => "pg_array_text".into(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.sql_name())
+    }
+}
