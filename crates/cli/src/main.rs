@@ -1,0 +1,2 @@
+//! The `basalt` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Migrations, seeds and imports.

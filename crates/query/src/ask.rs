@@ -1,0 +1,336 @@
+//! What a front door understood of a request, before names are looked up.
+
+use basalt_sql::Name;
+
+/// One level of a read: the root, or an embedded resource.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Level {
+    /// What to give, in order. Empty means nothing at this level (a door writes `Item::All` for `*`).
+    pub items: Vec<Item>,
+    /// Conditions, and-ed.
+    pub conditions: Vec<Condition>,
+    /// Order terms.
+    pub order: Vec<Order>,
+    /// Most rows to give (per parent, for an embedded resource).
+    pub limit: Option<i64>,
+    /// Rows to skip.
+    pub offset: Option<i64>,
+}
+
+/// One thing selected.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Item {
+    /// `*`: all columns.
+    All,
+    /// A column, perhaps into its JSON, cast, or aggregated.
+    Field {
+        /// The column and path.
+        field: Field,
+        /// Cast of the value, before aggregation: a type name as written.
+        cast: Option<String>,
+        /// Aggregate over it.
+        aggregate: Option<Aggregate>,
+        /// Cast of the aggregate's result.
+        aggregate_cast: Option<String>,
+        /// Output name.
+        alias: Option<String>,
+    },
+    /// `count()`: the number of rows.
+    Count {
+        /// Cast of the result.
+        cast: Option<String>,
+        /// Output name; `count` if none.
+        alias: Option<String>,
+    },
+    /// A related resource.
+    Embed(Embed),
+}
+
+/// A related resource.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embed {
+    /// As written: a relation, a foreign key's column or constraint, or a function.
+    pub target: String,
+    /// Which relationship is meant, when there are several.
+    pub hint: Option<String>,
+    /// `!inner` (true) or `!left` (false, the default).
+    pub inner: bool,
+    /// Output name; the target if none.
+    pub alias: Option<String>,
+    /// `...`: its columns rise to the parent.
+    pub spread: bool,
+    /// What is asked of it.
+    pub level: Level,
+}
+
+/// A column, and a path into it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// Steps into its JSON.
+    pub path: Vec<PathStep>,
+}
+
+/// A step into JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathStep {
+    /// `->>` rather than `->`.
+    pub as_text: bool,
+    /// Where.
+    pub key: PathKey,
+}
+
+/// Where a JSON step leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathKey {
+    /// An object's member.
+    Key(String),
+    /// An array's element, from the end if negative.
+    Index(i32),
+}
+
+/// Aggregates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // SQL's own words
+pub enum Aggregate {
+    Sum,
+    Avg,
+    Count,
+    Max,
+    Min,
+}
+
+/// A condition on rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Condition {
+    /// One comparison.
+    Filter(Filter),
+    /// All must hold.
+    And {
+        /// `not.and`.
+        negated: bool,
+        /// Its members.
+        of: Vec<Condition>,
+    },
+    /// One must hold.
+    Or {
+        /// `not.or`.
+        negated: bool,
+        /// Its members.
+        of: Vec<Condition>,
+    },
+}
+
+/// `column operator value`. A field that names an embedded resource, with `Is(Null)`, asks whether that is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filter {
+    /// The left side.
+    pub field: Field,
+    /// `not.`.
+    pub negated: bool,
+    /// The comparison with its value.
+    pub test: Test,
+}
+
+/// A comparison and its right side. Values are PostgreSQL literals of the left side's type.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Test {
+    /// An operator with one value, or with `any`/`all` of an array literal.
+    Compare {
+        /// The operator.
+        operator: Operator,
+        /// `any` or `all`.
+        quantifier: Option<Quantifier>,
+        /// The value (for a quantifier, an array literal).
+        value: String,
+    },
+    /// `in`: equal to one of these.
+    In(Vec<String>),
+    /// `is`.
+    Is(Is),
+    /// `isdistinct`.
+    IsDistinct(String),
+    /// Full text.
+    Search {
+        /// How the value is read.
+        parser: SearchParser,
+        /// The configuration.
+        language: Option<String>,
+        /// The query.
+        value: String,
+    },
+}
+
+/// Comparison operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // named after PostgREST's words
+pub enum Operator {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    /// LIKE; the door has already turned `*` into `%`.
+    Like,
+    /// ILIKE, likewise.
+    ILike,
+    /// `~`.
+    Match,
+    /// `~*`.
+    IMatch,
+    /// `@>`.
+    Contains,
+    /// `<@`.
+    ContainedIn,
+    /// `&&`.
+    Overlap,
+    /// `<<`.
+    StrictlyLeft,
+    /// `>>`.
+    StrictlyRight,
+    /// `&<`.
+    NotExtendRight,
+    /// `&>`.
+    NotExtendLeft,
+    /// `-|-`.
+    Adjacent,
+}
+
+/// `any` or `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Quantifier {
+    Any,
+    All,
+}
+
+/// What `is` compares with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Is {
+    Null,
+    NotNull,
+    True,
+    False,
+    Unknown,
+}
+
+/// How a full-text query is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SearchParser {
+    /// `to_tsquery`.
+    Query,
+    /// `plainto_tsquery`.
+    Plain,
+    /// `phraseto_tsquery`.
+    Phrase,
+    /// `websearch_to_tsquery`.
+    Web,
+}
+
+/// An order term.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// A to-one embedded resource (its alias, if it has one) whose column it is.
+    pub embed: Option<String>,
+    /// The column.
+    pub field: Field,
+    /// `asc` (false) or `desc` (true).
+    pub descending: Option<bool>,
+    /// `nullsfirst` (true) or `nullslast` (false).
+    pub nulls_first: Option<bool>,
+}
+
+/// A write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    /// The relation.
+    pub relation: Name,
+    /// What is done to it.
+    pub kind: WriteKind,
+    /// What of the written rows to give back, if anything: items, embedded resources, order. For UPDATE and DELETE the level's
+    /// conditions say which rows are written.
+    pub level: Level,
+    /// Whether rows are given back.
+    pub returning: bool,
+    /// Give the primary key of the first row (for `Location`), in hidden columns.
+    pub returning_key: bool,
+}
+
+/// Kinds of writes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WriteKind {
+    /// INSERT of the body's rows.
+    Insert {
+        /// The body.
+        body: Body,
+        /// ON CONFLICT.
+        conflict: Option<Conflict>,
+    },
+    /// UPDATE of the rows that the level's conditions choose.
+    Update {
+        /// The body: its first object.
+        body: Body,
+    },
+    /// DELETE likewise.
+    Delete,
+    /// PUT: insert the one row, or update it; the level's conditions name its key.
+    Put {
+        /// The body.
+        body: Body,
+    },
+}
+
+/// Rows to write, as JSON: an array of objects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// The JSON array (or object), as text; bound as one parameter.
+    pub json: String,
+    /// The columns that take part, in order.
+    pub columns: Vec<String>,
+    /// A listed column that an object lacks takes its default rather than NULL.
+    pub missing_default: bool,
+}
+
+/// ON CONFLICT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The columns of the unique key; the primary key if none are given.
+    pub columns: Option<Vec<String>>,
+    /// DO UPDATE (merge) rather than DO NOTHING.
+    pub merge: bool,
+}
+
+/// A function call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The function.
+    pub function: Name,
+    /// Its arguments.
+    pub arguments: Arguments,
+    /// What of its result to give.
+    pub level: Level,
+}
+
+/// A call's arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arguments {
+    /// By name, each a literal (or several, for a variadic parameter).
+    Named(Vec<(String, Vec<String>)>),
+    /// By name, as one JSON object. `keys` are its members' names.
+    Json {
+        /// The object, as text.
+        json: String,
+        /// Its keys.
+        keys: Vec<String>,
+    },
+    /// The whole body for a single unnamed parameter.
+    Raw {
+        /// The body.
+        body: String,
+        /// Types of parameter that take it.
+        takes: &'static [basalt_types::Base],
+    },
+}

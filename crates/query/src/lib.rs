@@ -1,0 +1,16 @@
+//! The heart: what is asked, in no dialect, and how it becomes one SQL statement.
+//!
+//! - [`ask`]: what a front door understood: names unresolved, nothing judged.
+//! - [`relationship`]: how relations are joined, read off the catalog.
+//! - [`plan`]: names resolved against the catalog, everything refused that can be refused.
+//! - [`render`]: the plan as PostgreSQL's SQL with bound parameters.
+//!
+//! A front door calls [`prepare_read`], [`prepare_write`] or [`prepare_call`] and hands the statement to the database. Nothing here does I/O.
+
+pub mod ask;
+mod error;
+pub mod plan;
+pub mod relationship;
+pub mod render;
+
+pub use error::PlanError;

@@ -1,0 +1,19 @@
+//! PostgreSQL's SQL as a language: parse, check, translate to SQLite; the table and policy model.
+//!
+//! - [`catalog`]: what a database contains: relations, types, functions, policies, privileges.
+//! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
+//! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
+//! - [`compile`]: a query or write, and who runs it, become a [`Program`] for SQLite, privileges and row policies included.
+//! - [`program`]: the form of that result, and the functions that it expects of the engine.
+//!
+//! Nothing here does I/O. A PostgreSQL engine needs only [`catalog`] and [`script`].
+
+pub mod catalog;
+pub mod compile;
+pub mod ddl;
+pub mod program;
+pub mod quote;
+pub mod script;
+
+pub use catalog::{Catalog, Name};
+pub use program::Program;

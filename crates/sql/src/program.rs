@@ -1,0 +1,129 @@
+//! A statement compiled for SQLite: what the engine runs, binds and reads.
+//!
+//! # What the engine must register
+//!
+//! Every [`basalt_types::Function`], operator and aggregate with Rust code under its `sqlite_name()`; one whose
+//! implementation is `Typed` (and every Rust aggregate) takes a leading TEXT argument: the arguments' types as the JSON of
+//! `Vec<Type>`. And these, which only compiled programs call (`type` is the JSON of `(Type, Option<Typmod>)`):
+//!
+//! | name | result |
+//! | --- | --- |
+//! | `pg_cast(from type, to type, x)` | `x` cast explicitly |
+//! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
+//! | `pg_require(ok, sqlstate, message)` | 1 if `ok` is true, else the error |
+//! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |
+//! | `pg_rows_agg(shape, x...)` | aggregate: the rows as a JSON array, `[]` never NULL is left to the caller (no rows: NULL) |
+//! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |
+//! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
+//! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |
+//! | table `pg_recordset(json, columns)` | `json_to_recordset`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
+//! | table `pg_call(name, types, x...)` | a [`basalt_types::SetFunction`] by `name` with arguments of `types`; columns `c0`, ... |
+//! | collations | [`basalt_types::Type::collation`] |
+
+use basalt_types::{Type, Typmod};
+
+use crate::Name;
+
+/// A compiled statement: steps run in order, in one transaction (or savepoint, when there are writes).
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// What to run. Exactly the last one gives the result.
+    pub steps: Vec<Step>,
+    /// Types of the statement's parameters `$1`, `$2`, ...: the engine converts each one's text to the stored form once.
+    pub params: Vec<(Type, Option<Typmod>)>,
+    /// Columns of the result.
+    pub columns: Vec<OutputColumn>,
+    /// Whether any step writes.
+    pub writes: bool,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// One SQLite statement.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The statement, with parameters `?1`, `?2`, ...
+    pub sql: String,
+    /// What each parameter is.
+    pub binds: Vec<Bind>,
+    /// What becomes of its rows.
+    pub output: Output,
+    /// For a write: how to find out what was wrong when SQLite reports a violated constraint.
+    pub probe: Option<Probe>,
+}
+
+/// What becomes of a step's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// There are none, or nobody wants them.
+    Discard,
+    /// They are kept for later steps, which read them as `pg_rows(slot)`.
+    Capture(usize),
+    /// They are the statement's result.
+    Result,
+}
+
+/// What a parameter of a step is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// The statement's parameter: 0 for `$1`.
+    Param(usize),
+    /// A column of the first row that an earlier step captured (a function's argument); NULL if it captured none.
+    Captured {
+        /// The slot.
+        slot: usize,
+        /// The column.
+        column: usize,
+    },
+    /// Something of the session.
+    Session(Session),
+}
+
+/// What a statement may ask of its session. As a parameter it is steady within the statement, and indexes serve it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Session {
+    /// `auth.uid()`: the `sub` claim as uuid text, NULL without one (22P02 if it is no uuid).
+    Uid,
+    /// `auth.role()`, `current_role`, `current_user` of the caller.
+    Role,
+    /// `auth.email()`.
+    Email,
+    /// `auth.jwt()`: the claims, as jsonb.
+    Jwt,
+    /// `now()`, `current_timestamp`, `transaction_timestamp()`: stored timestamptz.
+    Now,
+    /// `current_setting(name, true)`: NULL when unset.
+    Setting(String),
+}
+
+/// How to find the row and the constraint behind SQLite's bare message.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The table written.
+    pub relation: Name,
+    /// The kind of write.
+    pub command: Command,
+    /// A query that gives the rows as they would be stored, all columns in table order (for DELETE: the rows that would go;
+    /// for UPDATE: the new columns, then the old ones).
+    pub sql: String,
+    /// Its parameters.
+    pub binds: Vec<Bind>,
+    /// Whether the caller may see the values: rows show in DETAIL only where row policies don't apply and all columns may be read.
+    pub show_values: bool,
+}
+
+/// Kinds of writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // SQL's own words
+pub enum Command {
+    Insert,
+    Update,
+    Delete,
+}
