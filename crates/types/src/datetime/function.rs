@@ -1,6 +1,7 @@
-//! placeholder
+//! Signatures.
 
-use crate::*;
+use crate::{Function, Operator, SetFunction};
+
 pub(crate) const FUNCTIONS: &[Function] = &[];
 pub(crate) const OPERATORS: &[Operator] = &[];
 pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[];

@@ -1,6 +1,6 @@
-//! placeholder
+//! Signatures.
 
-use crate::*;
+use crate::{Function, Operator, SetFunction};
+
 pub(crate) const FUNCTIONS: &[Function] = &[];
 pub(crate) const OPERATORS: &[Operator] = &[];
-pub(crate) const AGGREGATES: &[Aggregate] = &[];

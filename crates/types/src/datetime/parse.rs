@@ -1,0 +1,589 @@
+//! Text to dates and times, as PostgreSQL's `DecodeDateTime` reads it with `datestyle` ISO, MDY.
+
+use basalt_core::{Error, Result};
+
+use crate::{Context, Typmod};
+
+use super::zone::read_offset;
+use super::{
+    DAY, HOUR, INFINITY, MINUTE, NEGATIVE_INFINITY, SECOND, UNIX_EPOCH_SECONDS, Zone, apply_typmod, check_date,
+    check_timestamp, date_of, days_from_civil, days_in_month, find_zone, is_finite, timestamp_to_date,
+    timestamp_to_timestamptz, timestamptz_to_timestamp,
+};
+
+/// Reads a date; the stored form is days since 2000-01-01. 22007 for what is no date, 22008 beyond the calendar or the range.
+pub fn parse_date(text: &str, context: &Context) -> Result<i64> {
+    if let Some(days) = iso_date(text.as_bytes()) {
+        return Ok(days);
+    }
+    let fault = |fault: Fault| fault.into_error("date", text);
+    match read(text).map_err(fault)? {
+        Moment::Special(special) => Ok(timestamp_to_date(special.local(context)?)),
+        Moment::Parts(parts) => {
+            let days = parts.days().map_err(fault)?.ok_or(Fault::Syntax).map_err(fault)?;
+            check_date(days).ok_or_else(|| Error::new("22008", format!("date out of range: \"{text}\"")))
+        }
+    }
+}
+
+/// Reads a time of day in microseconds; a zone is ignored. 22007 for what is no time, 22008 beyond 24:00:00.
+pub fn parse_time(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
+    let fault = |fault: Fault| fault.into_error("time", text);
+    let micros = match read_time(text).map_err(fault)? {
+        Moment::Special(Special::Now) => timestamptz_to_timestamp(context.now, context)?.rem_euclid(DAY),
+        Moment::Special(_) => return Err(fault(Fault::Syntax)),
+        Moment::Parts(parts) => parts.clock().map_err(fault)?.ok_or(Fault::Syntax).map_err(fault)?,
+    };
+    Ok(apply_typmod(micros, typmod))
+}
+
+/// Reads a timestamp; a zone is ignored. 22007 for what is no timestamp, 22008 beyond the calendar or the range.
+pub fn parse_timestamp(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
+    let fault = |fault: Fault| fault.into_error("timestamp", text);
+    let micros = match read(text).map_err(fault)? {
+        Moment::Special(special) => special.local(context)?,
+        Moment::Parts(parts) => in_range(parts.local().map_err(fault)?, text)?,
+    };
+    Ok(apply_typmod(micros, typmod))
+}
+
+/// Reads a timestamp with time zone, the session's if it names none. Codes as for [`parse_timestamp`], and 22023 for an
+/// unknown zone, 22009 for an offset beyond 16 hours.
+pub fn parse_timestamptz(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
+    let fault = |fault: Fault| fault.into_error("timestamp with time zone", text);
+    let micros = match read(text).map_err(fault)? {
+        Moment::Special(special) => special.instant(context)?,
+        Moment::Parts(parts) => {
+            let local = parts.local().map_err(fault)?.ok_or_else(|| out_of_range(text))?;
+            let instant = match parts.zone {
+                Some(zone) => zone.to_utc(local),
+                None => timestamp_to_timestamptz(local, context),
+            };
+            in_range(instant.ok(), text)?
+        }
+    };
+    Ok(apply_typmod(micros, typmod))
+}
+
+fn in_range(micros: Option<i64>, text: &str) -> Result<i64> {
+    micros.and_then(check_timestamp).ok_or_else(|| out_of_range(text))
+}
+
+fn out_of_range(text: &str) -> Error {
+    Error::new("22008", format!("timestamp out of range: \"{text}\""))
+}
+
+/// Why a text can't be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// No date or time.
+    Syntax,
+    /// A field beyond its range.
+    Range,
+    /// A field beyond its range that may be one of another order of year, month and day.
+    Order,
+    /// An offset beyond its range.
+    Offset,
+    /// A zone of no known name.
+    Zone(String),
+}
+
+impl Fault {
+    fn into_error(self, type_name: &str, text: &str) -> Error {
+        match self {
+            Fault::Syntax => Error::new("22007", format!("invalid input syntax for type {type_name}: \"{text}\"")),
+            Fault::Range => Error::new("22008", format!("date/time field value out of range: \"{text}\"")),
+            Fault::Order => Fault::Range
+                .into_error(type_name, text)
+                .with_hint("Perhaps you need a different \"datestyle\" setting."),
+            Fault::Offset => Error::new("22009", format!("time zone displacement out of range: \"{text}\"")),
+            Fault::Zone(name) => Error::new("22023", format!("time zone \"{name}\" not recognized")),
+        }
+    }
+}
+
+/// A word that stands for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Special {
+    Now,
+    Today,
+    Tomorrow,
+    Yesterday,
+    Epoch,
+    Infinity,
+    NegativeInfinity,
+}
+
+impl Special {
+    /// As a timestamptz.
+    fn instant(self, context: &Context) -> Result<i64> {
+        match self {
+            Special::Now => Ok(context.now),
+            Special::Epoch => Ok(-UNIX_EPOCH_SECONDS * SECOND),
+            _ => timestamp_to_timestamptz(self.local(context)?, context),
+        }
+    }
+
+    /// As a timestamp.
+    fn local(self, context: &Context) -> Result<i64> {
+        let days_from_today = match self {
+            Special::Now => return timestamptz_to_timestamp(context.now, context),
+            Special::Epoch => return Ok(-UNIX_EPOCH_SECONDS * SECOND),
+            Special::Infinity => return Ok(INFINITY),
+            Special::NegativeInfinity => return Ok(NEGATIVE_INFINITY),
+            Special::Today => 0,
+            Special::Tomorrow => 1,
+            Special::Yesterday => -1,
+        };
+        let now = timestamptz_to_timestamp(context.now, context)?;
+        Ok((date_of(now) + days_from_today) * DAY)
+    }
+}
+
+/// What a text says.
+enum Moment {
+    Special(Special),
+    Parts(Box<Parts>),
+}
+
+/// The fields found in a text.
+#[derive(Debug, Default)]
+struct Parts {
+    year: Option<i64>,
+    two_digit_year: bool,
+    month: Option<i64>,
+    text_month: bool,
+    day: Option<i64>,
+    day_of_year: Option<i64>,
+    /// Hour, minute, and microseconds within the minute.
+    clock: Option<(i64, i64, i64)>,
+    afternoon: Option<bool>,
+    before_christ: Option<bool>,
+    zone: Option<Zone>,
+    julian: Option<i64>,
+    expects_time: bool,
+    expects_julian: bool,
+}
+
+/// Reads the form that programs write, `2024-01-31`, without a detour.
+fn iso_date(text: &[u8]) -> Option<i64> {
+    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else { return None };
+    let digits = [a, b, c, d, e, f, g, h];
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let [a, b, c, d, e, f, g, h] = digits.map(|digit| i64::from(digit - b'0'));
+    let (year, month, day) = (a * 1000 + b * 100 + c * 10 + d, e * 10 + f, g * 10 + h);
+    let valid = year > 0 && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
+    valid.then(|| days_from_civil(year, month, day))
+}
+
+fn read(text: &str) -> Result<Moment, Fault> {
+    let mut parts = Parts::default();
+    let mut special = None;
+    for token in tokens(text)? {
+        if let Some(word) = parts.take(token)? {
+            if special.replace(word).is_some() {
+                return Err(Fault::Syntax);
+            }
+        }
+    }
+    match special {
+        // `today 10:00` is a day with a time; other words stand alone.
+        Some(special) if parts.clock.is_none() && parts.year.is_none() => Ok(Moment::Special(special)),
+        Some(_) => Err(Fault::Syntax),
+        None => Ok(Moment::Parts(Box::new(parts))),
+    }
+}
+
+/// As [`read`], but digits alone are a time: `1030`, `103000`.
+fn read_time(text: &str) -> Result<Moment, Fault> {
+    let digits = text.trim();
+    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.len() >= 4 {
+        let mut parts = Parts::default();
+        parts.compact_time(digits)?;
+        return Ok(Moment::Parts(Box::new(parts)));
+    }
+    read(text)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token<'a> {
+    /// Digits, perhaps with a decimal point.
+    Number(&'a str),
+    /// Digits and names between `-`, `/` or `.`.
+    Date(&'a str),
+    /// Digits between colons.
+    Time(&'a str),
+    /// A sign and digits.
+    Offset(&'a str),
+    /// Letters.
+    Word(&'a str),
+    /// `+infinity`, `-infinity`.
+    Signed(&'a str),
+}
+
+fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
+    let bytes = text.as_bytes();
+    let run = |from: usize, accept: fn(u8) -> bool| {
+        from + bytes[from..].iter().position(|&b| !accept(b)).unwrap_or(bytes.len() - from)
+    };
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let start = at;
+        match byte {
+            b if b.is_ascii_whitespace() || b == b',' => {
+                at += 1;
+                continue;
+            }
+            b if b.is_ascii_digit() => {
+                at = run(at, |b| b.is_ascii_digit());
+                match bytes.get(at) {
+                    Some(b':') => {
+                        at = run(at, |b| b.is_ascii_digit() || b == b':' || b == b'.');
+                        tokens.push(Token::Time(&text[start..at]));
+                    }
+                    Some(&delimiter @ (b'-' | b'/' | b'.')) => {
+                        let second = run(at + 1, |b| b.is_ascii_alphanumeric());
+                        let dated = bytes.get(second) == Some(&delimiter)
+                            || (delimiter != b'.' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric));
+                        if dated && bytes.get(second) == Some(&delimiter) {
+                            at = run(second + 1, |b| b.is_ascii_digit());
+                            tokens.push(Token::Date(&text[start..at]));
+                        } else if delimiter == b'.' {
+                            at = run(at + 1, |b| b.is_ascii_digit());
+                            tokens.push(Token::Number(&text[start..at]));
+                        } else if dated {
+                            at = run(at + 1, |b| b.is_ascii_digit());
+                            tokens.push(Token::Date(&text[start..at]));
+                        } else {
+                            return Err(Fault::Syntax);
+                        }
+                    }
+                    _ => tokens.push(Token::Number(&text[start..at])),
+                }
+            }
+            b if b.is_ascii_alphabetic() => {
+                at = run(at, |b| b.is_ascii_alphabetic());
+                let word = &text[start..at];
+                match bytes.get(at) {
+                    Some(b'-' | b'/' | b'.') if month_by_name(word).is_some() => {
+                        at = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'));
+                        tokens.push(Token::Date(&text[start..at]));
+                    }
+                    // `Jan08`, `T10` and the like fall apart; `America/New_York`, `Etc/GMT+5`, `UTC+3` don't.
+                    Some(b'/' | b'_' | b'-' | b'+') if !word.eq_ignore_ascii_case("t") => {
+                        at = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'_' | b'+' | b':'));
+                        tokens.push(Token::Word(&text[start..at]));
+                    }
+                    _ => tokens.push(Token::Word(word)),
+                }
+            }
+            b'+' | b'-' => {
+                at = run(at + 1, |b| b.is_ascii_whitespace());
+                match bytes.get(at) {
+                    Some(b) if b.is_ascii_digit() => {
+                        at = run(at, |b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'-'));
+                        tokens.push(Token::Offset(&text[start..at]));
+                    }
+                    Some(b) if b.is_ascii_alphabetic() => {
+                        at = run(at, |b| b.is_ascii_alphabetic());
+                        tokens.push(Token::Signed(&text[start..at]));
+                    }
+                    _ => return Err(Fault::Syntax),
+                }
+            }
+            _ => return Err(Fault::Syntax),
+        }
+    }
+    if tokens.is_empty() { Err(Fault::Syntax) } else { Ok(tokens) }
+}
+
+pub(super) fn month_by_name(word: &str) -> Option<i64> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let word = word.to_ascii_lowercase();
+    let matches = |month: &&str| **month == word || month[..3] == word || (word == "sept" && month.starts_with("sept"));
+    MONTHS.iter().position(matches).map(|index| index as i64 + 1)
+}
+
+fn is_weekday(word: &str) -> bool {
+    const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+    let short = ["tues", "weds", "thur", "thurs"];
+    DAYS.iter().any(|day| *day == word || day[..3] == *word) || short.contains(&word)
+}
+
+fn integer(digits: &str) -> Result<i64, Fault> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Fault::Syntax);
+    }
+    digits.parse::<i32>().map(i64::from).map_err(|_| Fault::Range)
+}
+
+/// Microseconds of `.5`, to the nearest.
+fn fraction(digits: &str) -> Result<i64, Fault> {
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Fault::Syntax);
+    }
+    let value: f64 = format!("0.{digits}").parse().map_err(|_| Fault::Syntax)?;
+    Ok((value * SECOND as f64).round_ties_even() as i64)
+}
+
+impl Parts {
+    /// Takes one token's fields; a word for a moment is handed back.
+    fn take(&mut self, token: Token<'_>) -> Result<Option<Special>, Fault> {
+        match token {
+            Token::Time(text) => self.time(text)?,
+            Token::Date(text) => self.date(text)?,
+            Token::Number(text) => self.loose_number(text)?,
+            Token::Offset(text) => self.offset(text)?,
+            Token::Word(word) => return self.word(word),
+            Token::Signed(text) => {
+                let (sign, word) = text.split_at(1);
+                return match word.trim_start().to_ascii_lowercase().as_str() {
+                    "infinity" if sign == "-" => Ok(Some(Special::NegativeInfinity)),
+                    "infinity" => Ok(Some(Special::Infinity)),
+                    _ => Err(Fault::Syntax),
+                };
+            }
+        }
+        Ok(None)
+    }
+
+    fn has_date(&self) -> bool {
+        self.year.is_some() && (self.day_of_year.is_some() || (self.month.is_some() && self.day.is_some()))
+    }
+
+    fn time(&mut self, text: &str) -> Result<(), Fault> {
+        let mut fields = text.split(':');
+        let hour = integer(fields.next().unwrap_or_default())?;
+        let second_field = fields.next().unwrap_or_default();
+        let third_field = fields.next();
+        if fields.next().is_some() {
+            return Err(Fault::Syntax);
+        }
+        let (hour, minute, micros) = match third_field {
+            Some(seconds) => (hour, integer(second_field)?, seconds_field(seconds)?),
+            // With a fraction, two fields are minutes and seconds.
+            None if second_field.contains('.') => (0, hour, seconds_field(second_field)?),
+            None => (hour, integer(second_field)?, 0),
+        };
+        self.set_clock(hour, minute, micros)
+    }
+
+    fn set_clock(&mut self, hour: i64, minute: i64, micros: i64) -> Result<(), Fault> {
+        if self.clock.is_some() {
+            return Err(Fault::Syntax);
+        }
+        if hour > 24 || minute > 59 || micros > MINUTE || (hour == 24 && minute + micros > 0) {
+            return Err(Fault::Range);
+        }
+        self.clock = Some((hour, minute, micros));
+        Ok(())
+    }
+
+    /// `101530.5`, `1015`
+    fn compact_time(&mut self, text: &str) -> Result<(), Fault> {
+        let (digits, rest) = text.split_once('.').unwrap_or((text, ""));
+        let micros = fraction(rest)?;
+        let pair = |at: usize| integer(digits.get(at..at + 2).unwrap_or_default());
+        match digits.len() {
+            6 => self.set_clock(pair(0)?, pair(2)?, pair(4)? * SECOND + micros),
+            4 => self.set_clock(pair(0)?, pair(2)?, micros),
+            _ => Err(Fault::Syntax),
+        }
+    }
+
+    fn date(&mut self, text: &str) -> Result<(), Fault> {
+        let fields: Vec<&str> = text.split(['-', '/', '.']).collect();
+        if fields.len() > 3 || self.has_date() {
+            return Err(Fault::Syntax);
+        }
+        for name in fields.iter().filter(|field| field.starts_with(|c: char| c.is_ascii_alphabetic())) {
+            self.set_text_month(month_by_name(name).ok_or(Fault::Syntax)?)?;
+        }
+        for digits in fields.iter().filter(|field| !field.starts_with(|c: char| c.is_ascii_alphabetic())) {
+            self.field(digits)?;
+        }
+        if self.has_date() { Ok(()) } else { Err(Fault::Syntax) }
+    }
+
+    fn set_text_month(&mut self, month: i64) -> Result<(), Fault> {
+        if self.text_month {
+            return Err(Fault::Syntax);
+        }
+        // A number before it was taken for the month, but was the day.
+        if let (Some(day), None) = (self.month, self.day) {
+            self.day = Some(day);
+        } else if self.month.is_some() {
+            return Err(Fault::Syntax);
+        }
+        self.month = Some(month);
+        self.text_month = true;
+        Ok(())
+    }
+
+    /// A number that stands alone.
+    fn loose_number(&mut self, text: &str) -> Result<(), Fault> {
+        if std::mem::take(&mut self.expects_julian) {
+            self.julian = Some(integer(text)?);
+            return Ok(());
+        }
+        if std::mem::take(&mut self.expects_time) {
+            return match text.len() {
+                1 | 2 => self.set_clock(integer(text)?, 0, 0),
+                _ => self.compact_time(text),
+            };
+        }
+        let digits = text.split('.').next().unwrap_or(text);
+        if self.has_date() {
+            return self.compact_time(text);
+        }
+        if digits.len() >= 6 && digits.len() == text.len() && self.year.is_none() && self.month.is_none() {
+            let (rest, day) = digits.split_at(digits.len() - 2);
+            let (year, month) = rest.split_at(rest.len() - 2);
+            (self.year, self.two_digit_year) = (Some(integer(year)?), year.len() == 2);
+            (self.month, self.day) = (Some(integer(month)?), Some(integer(day)?));
+            return Ok(());
+        }
+        self.field(text)
+    }
+
+    /// Year, month or day: whichever the number can be, in the order month, day, year.
+    fn field(&mut self, digits: &str) -> Result<(), Fault> {
+        let value = integer(digits)?;
+        let wide = digits.len() >= 3;
+        if digits.len() == 3 && self.year.is_some() && self.month.is_none() && (1..=366).contains(&value) {
+            self.day_of_year = Some(value);
+        } else if self.year.is_none()
+            && ((wide && (self.month.is_none() || (self.text_month && self.day.is_none())))
+                || (self.month.is_some() && self.day.is_some()))
+        {
+            (self.year, self.two_digit_year) = (Some(value), digits.len() <= 2);
+        } else if self.month.is_none() {
+            self.month = Some(value);
+        } else if self.day.is_none() {
+            self.day = Some(value);
+        } else {
+            return Err(Fault::Syntax);
+        }
+        Ok(())
+    }
+
+    fn offset(&mut self, text: &str) -> Result<(), Fault> {
+        if self.clock.is_none() && !self.has_date() {
+            return Err(Fault::Syntax);
+        }
+        let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        if !text[1..].bytes().all(|b| b.is_ascii_digit() || b == b':') {
+            return Err(Fault::Syntax);
+        }
+        let seconds = read_offset(&text).ok_or(Fault::Offset)?;
+        match &self.zone {
+            None => self.zone = Some(Zone::Fixed(seconds)),
+            // `UTC+3`: a name and what to add to it.
+            Some(Zone::Fixed(base)) => self.zone = Some(Zone::Fixed(base + seconds)),
+            Some(Zone::Rules(_)) => return Err(Fault::Syntax),
+        }
+        Ok(())
+    }
+
+    fn word(&mut self, word: &str) -> Result<Option<Special>, Fault> {
+        let lower = word.to_ascii_lowercase();
+        match lower.as_str() {
+            "now" => return Ok(Some(Special::Now)),
+            "today" => return Ok(Some(Special::Today)),
+            "tomorrow" => return Ok(Some(Special::Tomorrow)),
+            "yesterday" => return Ok(Some(Special::Yesterday)),
+            "epoch" => return Ok(Some(Special::Epoch)),
+            "infinity" => return Ok(Some(Special::Infinity)),
+            "t" => self.expects_time = true,
+            "j" | "jd" | "julian" => self.expects_julian = true,
+            "am" => self.afternoon = Some(false),
+            "pm" => self.afternoon = Some(true),
+            "bc" => self.before_christ = Some(true),
+            "ad" => self.before_christ = Some(false),
+            "allballs" => {
+                self.set_clock(0, 0, 0)?;
+                self.zone = Some(Zone::Fixed(0));
+            }
+            "at" | "on" => {}
+            day if is_weekday(day) => {}
+            month if month_by_name(month).is_some() => self.set_text_month(month_by_name(month).unwrap_or(1))?,
+            _ if self.zone.is_some() => return Err(Fault::Syntax),
+            _ => match find_zone(word) {
+                Some(zone) => self.zone = Some(zone),
+                None if word.contains(['/', '_']) => return Err(Fault::Zone(lower)),
+                None => return Err(Fault::Syntax),
+            },
+        }
+        Ok(None)
+    }
+
+    /// Days since 2000-01-01; `None` without a complete date.
+    fn days(&self) -> Result<Option<i64>, Fault> {
+        if let Some(julian) = self.julian {
+            return Ok(Some(julian - 2_451_545));
+        }
+        let Some(year) = self.year else { return Ok(None) };
+        let year = match self.before_christ {
+            Some(true) if year > 0 => 1 - year,
+            None if self.two_digit_year && year < 70 => year + 2000,
+            None if self.two_digit_year => year + 1900,
+            _ if year > 0 => year,
+            _ => return Err(Fault::Range),
+        };
+        if let Some(day) = self.day_of_year {
+            return Ok(Some(days_from_civil(year, 1, 1) + day - 1));
+        }
+        let (Some(month), Some(day)) = (self.month, self.day) else { return Ok(None) };
+        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return Err(Fault::Order);
+        }
+        if day > days_in_month(year, month) {
+            return Err(Fault::Range);
+        }
+        Ok(Some(days_from_civil(year, month, day)))
+    }
+
+    /// Microseconds since midnight; `None` without a time.
+    fn clock(&self) -> Result<Option<i64>, Fault> {
+        let Some((hour, minute, micros)) = self.clock else { return Ok(None) };
+        let hour = match self.afternoon {
+            Some(_) if hour > 12 => return Err(Fault::Range),
+            Some(false) if hour == 12 => 0,
+            Some(true) if hour < 12 => hour + 12,
+            _ => hour,
+        };
+        Ok(Some(hour * HOUR + minute * MINUTE + micros))
+    }
+
+    /// The wall-clock time, midnight if only the date is given; `None` beyond 64 bits.
+    fn local(&self) -> Result<Option<i64>, Fault> {
+        let days = self.days()?.ok_or(Fault::Syntax)?;
+        let clock = self.clock()?.unwrap_or(0);
+        Ok(days.checked_mul(DAY).and_then(|micros| micros.checked_add(clock)).filter(|&micros| is_finite(micros)))
+    }
+}
+
+fn seconds_field(text: &str) -> Result<i64, Fault> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    let whole = integer(whole)?;
+    if whole > 60 {
+        return Err(Fault::Range);
+    }
+    Ok(whole * SECOND + fraction(rest)?)
+}

@@ -1,0 +1,5 @@
+//! Aggregates.
+
+use crate::Aggregate;
+
+pub(crate) const AGGREGATES: &[Aggregate] = &[];
