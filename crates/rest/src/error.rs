@@ -1,0 +1,159 @@
+//! Errors in PostgREST's shape: `{"code","details","hint","message"}` with its codes and HTTP statuses (contract: section 16).
+
+use std::borrow::Cow;
+
+use basalt_core::Error;
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+/// An error answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestError {
+    /// HTTP status.
+    pub status: u16,
+    /// Body.
+    pub body: Box<ErrorBody>,
+    /// Further headers, such as those an author's `raise` asks for.
+    pub headers: Vec<(String, String)>,
+}
+
+/// The body of an error. Fields stand in the order in which PostgREST writes them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ErrorBody {
+    /// `PGRSTnnn` or a SQLSTATE.
+    pub code: Cow<'static, str>,
+    /// Text, or the list of candidates of PGRST201.
+    pub details: Value,
+    /// What to do.
+    pub hint: Option<String>,
+    /// What was wrong.
+    pub message: String,
+}
+
+/// A `Result` of the REST door.
+pub type RestResult<T> = Result<T, RestError>;
+
+impl RestError {
+    /// An error with a code of PostgREST's.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        RestError {
+            status,
+            body: Box::new(ErrorBody {
+                code: Cow::Borrowed(code),
+                details: Value::Null,
+                hint: None,
+                message: message.into(),
+            }),
+            headers: Vec::new(),
+        }
+    }
+
+    /// Adds what was found.
+    pub fn details(mut self, details: impl Into<Value>) -> Self {
+        self.body.details = details.into();
+        self
+    }
+
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.body.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// PGRST100: a query parameter that doesn't parse. `what` is the parser's name for it.
+    pub(crate) fn syntax(what: &str, text: &str, error: crate::parse::SyntaxError) -> Self {
+        RestError::new(400, "PGRST100", format!("\"failed to parse {what} ({text})\" (line 1, column {})", error.column))
+            .details(error.details)
+    }
+
+    /// PGRST102: a body that can't be read.
+    pub(crate) fn body(message: impl Into<String>) -> Self {
+        RestError::new(400, "PGRST102", message)
+    }
+
+    /// PGRST103: a range that can't be.
+    pub(crate) fn range(details: impl Into<String>) -> Self {
+        RestError::new(416, "PGRST103", "Requested range not satisfiable").details(details.into())
+    }
+
+    /// A database error, with the status that its SQLSTATE has. Whether the caller is anonymous decides between 401 and 403.
+    pub fn database(error: &Error, anonymous: bool) -> Self {
+        let status = status(error, anonymous);
+        let mut answer = RestError {
+            status,
+            body: Box::new(ErrorBody {
+                code: Cow::Owned(error.code().to_owned()),
+                details: error.detail().map_or(Value::Null, Value::from),
+                hint: error.hint().map(str::to_owned),
+                message: error.message().to_owned(),
+            }),
+            headers: Vec::new(),
+        };
+        match status {
+            401 => answer = answer.header("WWW-Authenticate", "Bearer"),
+            503 => answer = answer.header("Retry-After", "1"),
+            _ => {}
+        }
+        answer
+    }
+
+    /// PGRST301 or PGRST303: a token that is not accepted.
+    pub fn token(code: &'static str, message: &str, details: Option<String>) -> Self {
+        let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{message}\"");
+        let error = RestError::new(401, code, message).header("WWW-Authenticate", challenge);
+        match details {
+            Some(details) => error.details(details),
+            None => error,
+        }
+    }
+
+    /// The status as a type that HTTP libraries take.
+    pub fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// Section 16.1: the status of a SQLSTATE, first match.
+fn status(error: &Error, anonymous: bool) -> u16 {
+    let code = error.code();
+    let class = code.get(..2).unwrap_or_default();
+    match (class, code) {
+        ("08", _) => 503,
+        ("09", _) => 500,
+        ("0L" | "0P", _) => 403,
+        (_, "23503" | "23505") => 409,
+        (_, "25006") => 405,
+        (_, "21000") if error.message().ends_with("requires a WHERE clause") => 400,
+        (_, "21000") => 500,
+        (_, "22023") if error.message().starts_with("role ") && error.message().ends_with("does not exist") => 401,
+        ("25", _) => 500,
+        ("28", _) => 403,
+        ("2D" | "38" | "39" | "3B" | "40", _) => 500,
+        (_, "53400") => 500,
+        ("53", _) => 503,
+        ("54" | "55", _) => 500,
+        (_, "57P01") => 503,
+        ("57" | "58" | "F0" | "HV", _) => 500,
+        (_, "P0001") => 400,
+        ("P0" | "XX", _) => 500,
+        (_, "42883") if error.message().starts_with("function xmlagg(") => 406,
+        (_, "42883" | "42P01") => 404,
+        (_, "42P17") => 500,
+        (_, "42501") => {
+            if anonymous {
+                401
+            } else {
+                403
+            }
+        }
+        ("PT", _) => code[2..].parse().ok().filter(|s| (100..1000).contains(s)).unwrap_or(500),
+        _ => 400,
+    }
+}

@@ -1,0 +1,243 @@
+//! The query string: its parameters by kind, and their assembly into one tree of levels (contract: sections 2 and 7).
+
+use basalt_query::ask::{Condition, Embed, Filter, Item, Level};
+use percent_encoding::percent_decode_str;
+
+use super::cursor::Cursor;
+use super::{field, filter, order, select};
+use crate::error::{RestError, RestResult};
+
+/// The parameters, decoded, by kind.
+#[derive(Debug, Default)]
+pub(crate) struct QueryString {
+    /// Every parameter that has a `=`, in order.
+    pub(crate) pairs: Vec<(String, String)>,
+    pub(crate) select: Option<String>,
+    pub(crate) columns: Option<Vec<String>>,
+    pub(crate) on_conflict: Option<Vec<String>>,
+    filters: Vec<(Vec<String>, Filter)>,
+    logic: Vec<(Vec<String>, Condition)>,
+    orders: Vec<(Vec<String>, Vec<basalt_query::ask::Order>)>,
+    limits: Vec<(Vec<String>, i64)>,
+    offsets: Vec<(Vec<String>, i64)>,
+    /// Function arguments: what did not parse as a filter (GET on a function only).
+    pub(crate) arguments: Vec<(String, String)>,
+}
+
+/// What stands behind a parameter's key.
+enum Kind {
+    Order,
+    Limit,
+    Offset,
+    Logic { all: bool },
+    Filter,
+}
+
+impl QueryString {
+    /// Parses the raw query. `arguments`: parameters that are no filters are function arguments rather than errors.
+    pub(crate) fn parse(raw: &str, arguments: bool) -> RestResult<QueryString> {
+        let mut query = QueryString::default();
+        for part in raw.split(['&', ';']) {
+            let Some((key, value)) = part.split_once('=') else { continue };
+            query.pairs.push((decode(key)?, decode(value)?));
+        }
+        for (key, value) in std::mem::take(&mut query.pairs) {
+            query.take(&key, &value, arguments)?;
+            query.pairs.push((key, value));
+        }
+        Ok(query)
+    }
+
+    fn take(&mut self, key: &str, value: &str, arguments: bool) -> RestResult<()> {
+        match key {
+            "select" => {
+                self.select.get_or_insert_with(|| value.to_owned());
+                return Ok(());
+            }
+            "columns" => {
+                if self.columns.is_none() && !value.is_empty() {
+                    self.columns = Some(names("columns parameter", value)?);
+                }
+                return Ok(());
+            }
+            "on_conflict" => {
+                if self.on_conflict.is_none() && !value.is_empty() {
+                    self.on_conflict = Some(names("on_conflict parameter", value)?);
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        let (before, last) = key.rsplit_once('.').unwrap_or(("", key));
+        let kind = match last {
+            "order" => Kind::Order,
+            "limit" => Kind::Limit,
+            "offset" => Kind::Offset,
+            "and" => Kind::Logic { all: true },
+            "or" => Kind::Logic { all: false },
+            _ => Kind::Filter,
+        };
+        match kind {
+            Kind::Order => {
+                let terms = order::order(value).map_err(|e| RestError::syntax("order", value, e))?;
+                self.orders.push((embed_path(before)?, terms));
+            }
+            Kind::Limit => self.limits.extend(number(value).map(|n| Ok((embed_path(before)?, n))).transpose()?),
+            Kind::Offset => self.offsets.extend(number(value).map(|n| Ok((embed_path(before)?, n))).transpose()?),
+            Kind::Logic { all } => {
+                let (path, negated) = match before {
+                    "not" => ("", true),
+                    _ => before.strip_suffix(".not").map_or((before, false), |path| (path, true)),
+                };
+                let text = format!("{}{}{value}", if negated { "not." } else { "" }, if all { "and" } else { "or" });
+                let tree = filter::logic(&text).map_err(|e| RestError::syntax("logic tree", &text, e))?;
+                self.logic.push((embed_path(path)?, tree));
+            }
+            Kind::Filter => self.filter(key, value, arguments)?,
+        }
+        Ok(())
+    }
+
+    fn filter(&mut self, key: &str, value: &str, arguments: bool) -> RestResult<()> {
+        let parsed = filter::filter(value);
+        if arguments && parsed.is_err() && !filter::commits_to_filter(value) {
+            self.arguments.push((key.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        let (path, field) =
+            field::tree_path(&mut Cursor::new(key)).map_err(|e| RestError::syntax("tree path", key, e))?;
+        let (negated, test) = parsed.map_err(|e| RestError::syntax("filter", value, e))?;
+        self.filters.push((path, Filter { field, negated, test }));
+        Ok(())
+    }
+
+    /// Whether any limit or offset was given for the root (which PUT refuses).
+    pub(crate) fn limits_root(&self) -> bool {
+        self.limits.iter().chain(&self.offsets).any(|(path, _)| path.is_empty())
+    }
+
+    /// Builds the tree: items from `select`, and every clause at the level that its path names. `legacy`: a relation's name
+    /// works as a path although the resource has an alias; each such use is reported as `(name, alias)`.
+    pub(crate) fn level(&self, legacy: bool) -> RestResult<(Level, Vec<(String, String)>)> {
+        let text = self.select.as_deref().unwrap_or("*");
+        let items = select::select(text).map_err(|e| RestError::syntax("select parameter", text, e))?;
+        let mut root = Level { items, ..Level::default() };
+        let mut renamed = Vec::new();
+        let mut at = |root: &mut Level, path: &[String], change: &mut dyn FnMut(&mut Level)| -> RestResult<()> {
+            change(find(root, path, legacy, &mut renamed)?);
+            Ok(())
+        };
+        for (path, filter) in &self.filters {
+            at(&mut root, path, &mut |level| level.conditions.push(Condition::Filter(filter.clone())))?;
+        }
+        for (path, tree) in &self.logic {
+            at(&mut root, path, &mut |level| level.conditions.push(tree.clone()))?;
+        }
+        for (path, terms) in &self.orders {
+            at(&mut root, path, &mut |level| level.order.extend(terms.iter().cloned()))?;
+        }
+        for (path, limit) in &self.limits {
+            at(&mut root, path, &mut |level| level.limit = Some(*limit))?;
+        }
+        for (path, offset) in &self.offsets {
+            at(&mut root, path, &mut |level| level.offset = Some(*offset))?;
+        }
+        Ok((root, renamed))
+    }
+
+    /// The parameters re-encoded, sorted by name, for `Content-Location`.
+    pub(crate) fn canonical(&self) -> String {
+        let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let pairs: Vec<String> = pairs.into_iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
+        pairs.join("&")
+    }
+}
+
+/// Percent-encodes all but RFC 3986's unreserved characters.
+pub(crate) fn encode(text: &str) -> String {
+    const RESERVED: percent_encoding::AsciiSet =
+        percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    percent_encoding::utf8_percent_encode(text, &RESERVED).to_string()
+}
+
+fn find<'a>(
+    level: &'a mut Level,
+    path: &[String],
+    legacy: bool,
+    renamed: &mut Vec<(String, String)>,
+) -> RestResult<&'a mut Level> {
+    let Some((name, rest)) = path.split_first() else { return Ok(level) };
+    let embeds: Vec<&mut Embed> = level
+        .items
+        .iter_mut()
+        .filter_map(|item| match item {
+            Item::Embed(embed) => Some(embed),
+            _ => None,
+        })
+        .collect();
+    let mut by_target = None;
+    for embed in embeds {
+        if embed.alias.as_ref().unwrap_or(&embed.target) == name {
+            return find(&mut embed.level, rest, legacy, renamed);
+        }
+        if embed.target == *name && by_target.is_none() {
+            by_target = Some(embed);
+        }
+    }
+    match by_target {
+        Some(embed) if legacy => {
+            renamed.push((name.clone(), embed.alias.clone().unwrap_or_default()));
+            find(&mut embed.level, rest, legacy, renamed)
+        }
+        Some(embed) => Err(not_embedded(name)
+            .details("Target names are not allowed in filters if they have an alias")
+            .hint(format!(
+                "Change '{name}' to '{}' in filters, orders or limits.",
+                embed.alias.as_deref().unwrap_or_default()
+            ))),
+        None => Err(not_embedded(name)),
+    }
+}
+
+/// PGRST108.
+pub(crate) fn not_embedded(name: &str) -> RestError {
+    RestError::new(400, "PGRST108", format!("'{name}' is not an embedded resource in this request"))
+        .hint(format!("Verify that '{name}' is included in the 'select' query parameter."))
+}
+
+fn decode(text: &str) -> RestResult<String> {
+    let spaced = text.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8();
+    let decoded = decoded.map_err(|_| {
+        RestError::new(400, "PGRST100", "The query string is not valid UTF-8")
+            .hint("Percent-encode the bytes of UTF-8 text.")
+    })?;
+    if decoded.contains('\0') {
+        return Err(RestError::new(400, "22021", "invalid byte sequence for encoding \"UTF8\": 0x00"));
+    }
+    Ok(decoded.into_owned())
+}
+
+fn embed_path(text: &str) -> RestResult<Vec<String>> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut cursor = Cursor::new(text);
+    cursor.list(".", field::name).map_err(|e| RestError::syntax("tree path", text, e))
+}
+
+fn names(what: &str, text: &str) -> RestResult<Vec<String>> {
+    let mut cursor = Cursor::new(text);
+    cursor.skip_spaces();
+    let names = cursor.list(",", field::name).map_err(|e| RestError::syntax(what, text, e))?;
+    if cursor.at_end() {
+        Ok(names)
+    } else {
+        Err(RestError::syntax(what, text, cursor.unexpected("\",\" or end of input")))
+    }
+}
+
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
