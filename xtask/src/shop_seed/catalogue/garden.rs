@@ -1,0 +1,167 @@
+//! Garden.
+
+use super::{Category, Department};
+
+pub const GARDEN: Department = Department {
+    name: "Garden",
+    description: "Tools, pots and furniture for outside",
+    brands: &[
+        ("Gruenwerk", "DE"),
+        ("Thornbury & Sons", "GB"),
+        ("Jardin Clos", "FR"),
+        ("Veldt", "NL"),
+        ("Skogen", "SE"),
+    ],
+    closings: &[
+        "Frost-proof down to minus fifteen degrees.",
+        "Store it dry in winter and it will last for decades.",
+        "Replacement parts fit all models since 2015.",
+        "A leaflet with tips for beginners is included.",
+    ],
+    tags: &["garden", "balcony", "weatherproof", "plants", "outdoor"],
+    praise: &[
+        "Survived a whole winter outside without a mark.",
+        "Work in the beds goes twice as fast now.",
+        "Exactly what our small balcony needed.",
+        "Sturdy, sharp and comfortable.",
+        "The neighbours have ordered one too.",
+        "No rust after a very wet spring.",
+    ],
+    complaints: &[
+        "Rust spots after the first rain.",
+        "Too heavy for me to move alone.",
+        "The instructions leave out the important step.",
+        "The seam came apart in July.",
+    ],
+    categories: &[
+        Category {
+            name: "Hand Tools",
+            description: "For digging, weeding and pruning",
+            nouns: &["hand trowel", "garden knife", "hand fork", "garden spade", "hoe", "pruning saw"],
+            price: (12, 99),
+            grams: (180, 2300),
+            attributes: &[
+                ("steel", &["stainless", "carbon", "forged boron"]),
+                ("handle", &["ash", "cherry", "fibreglass"]),
+                ("length_cm", &["28", "35", "80", "110"]),
+            ],
+            sentences: &[
+                "A {} forged in the traditional way, with an edge that can be resharpened.",
+                "The {} lies well in the hand, also with gloves on.",
+                "Clay, roots and stones are no match for this {}.",
+                "The {} is the one that professional gardeners order by the dozen.",
+            ],
+        },
+        Category {
+            name: "Pots & Planters",
+            description: "Homes for plants",
+            nouns: &[
+                "terracotta pot",
+                "raised bed",
+                "balcony planter",
+                "hanging planter",
+                "zinc trough",
+                "self-watering pot",
+            ],
+            price: (8, 179),
+            grams: (500, 19000),
+            attributes: &[
+                ("material", &["terracotta", "larch", "zinc", "recycled plastic"]),
+                ("volume_l", &["3", "12", "25", "80"]),
+                ("drainage", &["true", "true", "false"]),
+            ],
+            sentences: &[
+                "A {} with enough depth for roots and holes where water can leave.",
+                "The {} gets a fine patina over the years.",
+                "Herbs, tomatoes or a small tree: this {} takes them all.",
+                "The {} is light when empty, and stands firmly when planted.",
+            ],
+        },
+        Category {
+            name: "Watering",
+            description: "Cans, hoses and drips",
+            nouns: &[
+                "watering can",
+                "garden hose",
+                "rain barrel",
+                "drip irrigation kit",
+                "plant mister",
+                "spray nozzle",
+            ],
+            price: (9, 149),
+            grams: (200, 9500),
+            attributes: &[
+                ("capacity_l", &["0.5", "5", "9", "200"]),
+                ("material", &["galvanised steel", "brass", "recycled plastic"]),
+                ("hose_inch", &["0.5", "0.75"]),
+            ],
+            sentences: &[
+                "A {} that waters gently and wastes nothing.",
+                "The {} is balanced so that it pours without splashing.",
+                "With the {} plants get through two weeks of holidays.",
+                "All seals of the {} can be replaced without tools.",
+            ],
+        },
+        Category {
+            name: "Seeds & Bulbs",
+            description: "Flowers and vegetables, open-pollinated",
+            nouns: &[
+                "wildflower seed mix",
+                "heirloom tomato seeds",
+                "tulip bulbs",
+                "salad seed collection",
+                "herb seed box",
+                "sunflower seeds",
+            ],
+            price: (3, 29),
+            grams: (20, 700),
+            attributes: &[
+                ("organic", &["true", "true", "false"]),
+                ("sow_from", &["February", "March", "April", "September"]),
+                ("sun", &["full sun", "half shade"]),
+            ],
+            sentences: &[
+                "{} for beginners and for everyone who likes surprises.",
+                "Old varieties, harvested by hand: {} with a germination rate above ninety percent.",
+                "Bees and butterflies will find these {} at once.",
+                "{} that you can save and sow again next year.",
+            ],
+        },
+        Category {
+            name: "Garden Furniture",
+            description: "To sit, eat and rest outside",
+            nouns: &["deck chair", "folding table", "garden bench", "hammock", "parasol", "bistro set"],
+            price: (49, 449),
+            grams: (2200, 26000),
+            attributes: &[
+                ("material", &["teak", "acacia", "powder-coated steel", "cotton canvas"]),
+                ("foldable", &["true", "false"]),
+                ("seats", &["1", "2", "4"]),
+            ],
+            sentences: &[
+                "A {} for long summer evenings, with fittings that never rust.",
+                "The {} folds flat and hangs on the wall in winter.",
+                "Rain may fall on this {}: the wood turns silver, nothing else happens.",
+                "The {} fits on balconies that are only a metre deep.",
+            ],
+        },
+        Category {
+            name: "Birds & Wildlife",
+            description: "Houses and food for guests in the garden",
+            nouns: &["nesting box", "bird feeder", "insect hotel", "hedgehog house", "bird bath", "bat box"],
+            price: (14, 89),
+            grams: (600, 6200),
+            attributes: &[
+                ("material", &["larch", "woodcrete", "ceramic", "oak"]),
+                ("entrance_mm", &["26", "28", "32", "45"]),
+                ("cleanable", &["true", "false"]),
+            ],
+            sentences: &[
+                "A {} built to the advice of a nature conservation society.",
+                "The {} was occupied in our own garden within two weeks.",
+                "Untreated wood and no glue: the {} is safe for its guests.",
+                "Hang the {} facing east, two metres up, and wait for visitors.",
+            ],
+        },
+    ],
+};

@@ -1,0 +1,167 @@
+//! Kitchen & Dining.
+
+use super::{Category, Department};
+
+pub const KITCHEN: Department = Department {
+    name: "Kitchen & Dining",
+    description: "Tools for cooking, and everything for the table",
+    brands: &[
+        ("Halden", "DE"),
+        ("Maison Corvin", "FR"),
+        ("Nordkok", "SE"),
+        ("Tavola Viva", "IT"),
+        ("Ebbe & Sol", "DK"),
+    ],
+    closings: &[
+        "Safe in the dishwasher.",
+        "Dries without spots.",
+        "Comes with a ten-year guarantee.",
+        "Made for everyday use, and good enough for guests.",
+    ],
+    tags: &["kitchen", "cooking", "dining", "dishwasher-safe", "wedding-list"],
+    praise: &[
+        "Feels solid in the hand and cleans up in seconds.",
+        "Even my grandmother, who is hard to please, asked where it came from.",
+        "Use it every single day and it still looks new.",
+        "The finish is lovely and it heats evenly.",
+        "Goes with the plates we already had.",
+        "The weight is just right.",
+    ],
+    complaints: &[
+        "It stained after the first tomato sauce.",
+        "The handle came loose within a month.",
+        "Smaller than it looks in the pictures.",
+        "There was a chip in the rim when I unpacked it.",
+    ],
+    categories: &[
+        Category {
+            name: "Knives",
+            description: "Blades for every task in the kitchen",
+            nouns: &[
+                "chef's knife",
+                "bread knife",
+                "paring knife",
+                "santoku knife",
+                "carving knife",
+                "steak knife set",
+            ],
+            price: (19, 149),
+            grams: (90, 900),
+            attributes: &[
+                ("steel", &["X50CrMoV15", "VG-10", "AUS-8", "X46Cr13"]),
+                ("blade_cm", &["9", "13", "18", "20", "24"]),
+                ("handle", &["walnut", "beech", "pakkawood", "POM"]),
+            ],
+            sentences: &[
+                "A {} forged from one piece of steel, with a full tang and a balanced handle.",
+                "This {} is ground thin behind the edge, so that it falls through onions and stays sharp for long.",
+                "The {} that cooks reach for first: light, quick, and easy to sharpen at home.",
+                "Hardened to 58 HRC and honed by hand, the {} arrives ready for work.",
+            ],
+        },
+        Category {
+            name: "Cookware",
+            description: "Pots and pans that last",
+            nouns: &["frying pan", "saucepan", "cast-iron casserole", "stockpot", "wok", "griddle pan"],
+            price: (29, 229),
+            grams: (900, 5200),
+            attributes: &[
+                ("material", &["cast iron", "stainless steel", "carbon steel", "aluminium"]),
+                ("diameter_cm", &["20", "24", "26", "28", "30"]),
+                ("induction", &["true", "true", "true", "false"]),
+            ],
+            sentences: &[
+                "A {} with a thick base that spreads heat evenly and never warps.",
+                "From the hob to the oven and straight to the table: the {} takes it all, up to 260 degrees.",
+                "The {} has a riveted handle that stays cool, and a rim that pours without dripping.",
+                "Seasoned at the works, this {} becomes better with every meal.",
+            ],
+        },
+        Category {
+            name: "Coffee & Tea",
+            description: "For the first cup of the day and the last",
+            nouns: &[
+                "coffee grinder",
+                "French press",
+                "pour-over dripper",
+                "teapot",
+                "espresso cup set",
+                "gooseneck kettle",
+            ],
+            price: (12, 169),
+            grams: (180, 2100),
+            attributes: &[
+                ("capacity_ml", &["80", "350", "600", "1000"]),
+                ("material", &["borosilicate glass", "porcelain", "stainless steel", "stoneware"]),
+                ("colour", &["white", "black", "copper", "sage"]),
+            ],
+            sentences: &[
+                "A {} for people who take their time in the morning.",
+                "The {} keeps the temperature steady, so that the flavour of coffee and tea unfolds.",
+                "Simple to use and simple to clean, this {} earns its place beside the stove.",
+                "Designed together with baristas, the {} makes good coffee a habit.",
+            ],
+        },
+        Category {
+            name: "Tableware",
+            description: "Plates, bowls and glasses",
+            nouns: &[
+                "dinner plate set",
+                "pasta bowl",
+                "cereal bowl",
+                "wine glass set",
+                "water carafe",
+                "serving platter",
+            ],
+            price: (14, 119),
+            grams: (350, 4200),
+            attributes: &[
+                ("material", &["stoneware", "porcelain", "glass", "bone china"]),
+                ("pieces", &["1", "2", "4", "6"]),
+                ("colour", &["cream", "slate blue", "white", "charcoal", "clear"]),
+            ],
+            sentences: &[
+                "A {} with a reactive glaze: no two are quite the same.",
+                "The {} stacks neatly, survives the microwave, and looks good on a bare table.",
+                "Thin at the rim and strong at the base, this {} is made for long evenings.",
+                "The {} is fired at 1260 degrees, which makes it hard to scratch.",
+            ],
+        },
+        Category {
+            name: "Baking",
+            description: "Tins, bowls and tools for bread and cake",
+            nouns: &["loaf tin", "springform tin", "mixing bowl set", "proving basket", "rolling pin", "baking sheet"],
+            price: (9, 69),
+            grams: (200, 2400),
+            attributes: &[
+                ("material", &["blue steel", "rattan", "stoneware", "beech", "stainless steel"]),
+                ("oven_safe", &["true", "false"]),
+                ("size_cm", &["22", "26", "30", "40"]),
+            ],
+            sentences: &[
+                "A {} that lets go of the crumb without paper or fuss.",
+                "The {} is sturdy enough for sourdough and pretty enough for the shelf.",
+                "With this {} cake browns evenly to the edges.",
+                "Bakers asked for a {} without corners where dough hides: here it is.",
+            ],
+        },
+        Category {
+            name: "Food Storage",
+            description: "Jars, tins and boxes that keep food fresh",
+            nouns: &["storage jar set", "bread box", "lunch box", "spice rack", "butter dish", "fermenting crock"],
+            price: (11, 89),
+            grams: (250, 3600),
+            attributes: &[
+                ("capacity_ml", &["500", "750", "1000", "2000"]),
+                ("material", &["glass", "bamboo", "enamel", "stoneware"]),
+                ("airtight", &["true", "true", "false"]),
+            ],
+            sentences: &[
+                "A {} that seals with a soft click and keeps its contents fresh for days.",
+                "The {} has a wide opening, which makes filling and cleaning easy.",
+                "Less waste and a tidy shelf: the {} does both.",
+                "This {} needs no plastic, not even in the seal.",
+            ],
+        },
+    ],
+};

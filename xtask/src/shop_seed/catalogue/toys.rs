@@ -1,0 +1,167 @@
+//! Toys & Games.
+
+use super::{Category, Department};
+
+pub const TOYS: Department = Department {
+    name: "Toys & Games",
+    description: "For small hands and long evenings",
+    brands: &[
+        ("Holzwurm", "DE"),
+        ("Petit Renard", "FR"),
+        ("Brindle Games", "GB"),
+        ("Lekplats", "SE"),
+        ("Giocosa", "IT"),
+    ],
+    closings: &[
+        "Tested to EN 71.",
+        "Painted with colours that may go in the mouth.",
+        "Lost pieces are replaced free of charge.",
+        "Packed without plastic.",
+    ],
+    tags: &["toys", "family", "wooden", "learning", "birthday"],
+    praise: &[
+        "Our daughter has not put it down since Sunday.",
+        "Rules explained in five minutes, laughter for two hours.",
+        "Solid wood, no splinters, no smell.",
+        "Played with by three children at once, and it lives.",
+        "The grandparents like it as much as the children.",
+        "Lovely drawings, clever idea.",
+    ],
+    complaints: &[
+        "Interesting for one afternoon only.",
+        "One wheel came off on the first day.",
+        "Paint was chipped at two corners.",
+        "Too difficult for the stated age.",
+    ],
+    categories: &[
+        Category {
+            name: "Wooden Toys",
+            description: "Blocks, trains and animals",
+            nouns: &[
+                "building block set",
+                "wooden train",
+                "stacking tower",
+                "pull-along duck",
+                "marble run",
+                "play kitchen",
+            ],
+            price: (14, 179),
+            grams: (250, 9800),
+            attributes: &[
+                ("wood", &["beech", "maple", "lime", "birch"]),
+                ("age_from", &["1", "2", "3", "4"]),
+                ("pieces", &["1", "12", "48", "100"]),
+            ],
+            sentences: &[
+                "A {} that leaves the story to the child.",
+                "The {} fits with tracks and blocks of other makers.",
+                "Smoothed, waxed and made for small hands: the {} gets handed down.",
+                "The {} has no batteries and makes only the noise you make with it.",
+            ],
+        },
+        Category {
+            name: "Board Games",
+            description: "For two, four or the whole table",
+            nouns: &["strategy board game", "card game", "cooperative game", "dice game", "memory game", "party game"],
+            price: (9, 69),
+            grams: (120, 2100),
+            attributes: &[
+                ("players", &["1-4", "2-4", "2-5", "3-8"]),
+                ("minutes", &["15", "30", "60", "90"]),
+                ("age_from", &["5", "8", "10", "12"]),
+            ],
+            sentences: &[
+                "A {} with simple rules and hard decisions.",
+                "The {} is different every time and never takes too long.",
+                "Nobody is out before the end: the {} keeps everyone at the table.",
+                "The {} was nominated for three prizes and deserves them.",
+            ],
+        },
+        Category {
+            name: "Puzzles",
+            description: "From twelve pieces to two thousand",
+            nouns: &[
+                "landscape puzzle",
+                "wooden puzzle",
+                "floor puzzle",
+                "map puzzle",
+                "mechanical puzzle",
+                "botanical puzzle",
+            ],
+            price: (8, 59),
+            grams: (200, 1500),
+            attributes: &[
+                ("pieces", &["12", "100", "500", "1000", "2000"]),
+                ("age_from", &["3", "6", "10", "14"]),
+                ("material", &["recycled board", "birch plywood"]),
+            ],
+            sentences: &[
+                "A {} with thick pieces that click into place.",
+                "The {} shows a painting made for it, with many small stories.",
+                "Matt print without glare: this {} can also be done by lamplight.",
+                "The {} comes with a poster and a cotton bag.",
+            ],
+        },
+        Category {
+            name: "Dolls & Soft Toys",
+            description: "Friends to hold",
+            nouns: &["cuddly bear", "rag doll", "plush hare", "hand puppet", "comforter", "doll's pram"],
+            price: (12, 119),
+            grams: (60, 3200),
+            attributes: &[
+                ("material", &["organic cotton", "wool", "recycled polyester", "mohair"]),
+                ("washable_celsius", &["30", "40"]),
+                ("height_cm", &["18", "25", "38", "52"]),
+            ],
+            sentences: &[
+                "A {} filled with wool, which becomes warm when it is held.",
+                "The {} can be washed, again and again.",
+                "Eyes and nose are embroidered: the {} is safe from birth.",
+                "Each {} has its own name on a small label.",
+            ],
+        },
+        Category {
+            name: "Science & Craft",
+            description: "Try, build and understand",
+            nouns: &[
+                "crystal growing kit",
+                "pocket microscope",
+                "solar robot kit",
+                "weaving loom",
+                "telescope",
+                "electronics starter kit",
+            ],
+            price: (12, 189),
+            grams: (150, 3400),
+            attributes: &[
+                ("age_from", &["6", "8", "10", "12"]),
+                ("experiments", &["5", "20", "60", "120"]),
+                ("batteries", &["none", "2 x AA", "USB-C"]),
+            ],
+            sentences: &[
+                "A {} with a book that explains why, not only how.",
+                "The {} survives mistakes, which is how one learns.",
+                "From the first success to an own idea: the {} grows with its owner.",
+                "The {} needs an adult for the first ten minutes only.",
+            ],
+        },
+        Category {
+            name: "Outdoor Play",
+            description: "For the garden, the beach and the street",
+            nouns: &["balance bike", "kite", "sand toy set", "croquet set", "swing", "boules set"],
+            price: (9, 199),
+            grams: (120, 6100),
+            attributes: &[
+                ("material", &["ash", "ripstop nylon", "steel", "recycled plastic"]),
+                ("age_from", &["2", "4", "6", "8"]),
+                ("max_load_kg", &["25", "50", "120"]),
+            ],
+            sentences: &[
+                "A {} that gets everyone out of the house.",
+                "The {} takes sun, sand and salt water without harm.",
+                "Quickly unpacked and quickly stowed, the {} belongs in the boot of the car.",
+                "The {} is also fun for those who only wanted to watch.",
+            ],
+        },
+    ],
+};

@@ -1,0 +1,160 @@
+//! Beauty & Wellness.
+
+use super::{Category, Department};
+
+pub const WELLNESS: Department = Department {
+    name: "Beauty & Wellness",
+    description: "For skin, hair and quiet hours",
+    brands: &[
+        ("Kraeuterhaus Sieben", "DE"),
+        ("Savonnerie du Port", "FR"),
+        ("Lume Botanica", "IT"),
+        ("Saunakylpy", "FI"),
+        ("Rosewater & Rye", "GB"),
+    ],
+    closings: &[
+        "Vegan, and never tested on animals.",
+        "Free of microplastics.",
+        "The bottle can be returned and refilled.",
+        "Dermatologically tested.",
+    ],
+    tags: &["wellness", "natural", "vegan", "bathroom", "self-care"],
+    praise: &[
+        "My skin has been calm for weeks.",
+        "The scent is fresh and does not linger too long.",
+        "A little goes a long way.",
+        "Smells like a walk after the rain.",
+        "The whole family uses it now.",
+        "At last something for sensitive skin that works.",
+    ],
+    complaints: &[
+        "The scent was too strong for me.",
+        "The pump stopped working halfway through.",
+        "Left a film on my skin.",
+        "Arrived with a leaking cap.",
+    ],
+    categories: &[
+        Category {
+            name: "Soap & Shower",
+            description: "Bars, gels and scrubs",
+            nouns: &["olive oil soap", "shower gel", "body scrub", "hand wash", "shaving soap", "bath salt"],
+            price: (4, 29),
+            grams: (90, 620),
+            attributes: &[
+                ("scent", &["lavender", "cedar", "lemon", "unscented"]),
+                ("content_ml", &["100", "250", "500"]),
+                ("vegan", &["true"]),
+            ],
+            sentences: &[
+                "A {} boiled in a copper kettle and left to ripen for six weeks.",
+                "The {} cleans gently and leaves the skin soft.",
+                "Few ingredients, all of them known: that is the {}.",
+                "The {} foams well, in hard water too.",
+            ],
+        },
+        Category {
+            name: "Skin Care",
+            description: "Creams, oils and serums",
+            nouns: &["day cream", "face oil", "hand cream", "lip balm", "sun cream", "body lotion"],
+            price: (4, 59),
+            grams: (15, 320),
+            attributes: &[
+                ("skin", &["all", "dry", "sensitive", "oily"]),
+                ("content_ml", &["10", "50", "100", "200"]),
+                ("spf", &["0", "20", "30", "50"]),
+            ],
+            sentences: &[
+                "A {} that is absorbed quickly and does not shine.",
+                "The {} protects in wind and cold.",
+                "Cold-pressed oils make this {} rich without being heavy.",
+                "The {} suits skin that does not tolerate much.",
+            ],
+        },
+        Category {
+            name: "Hair Care",
+            description: "Shampoo, brushes and oils",
+            nouns: &["solid shampoo", "hair brush", "conditioner", "hair oil", "wooden comb", "beard oil"],
+            price: (6, 49),
+            grams: (30, 380),
+            attributes: &[
+                ("hair", &["all", "fine", "curly", "dry"]),
+                ("material", &["beech", "pear wood", "glass bottle", "paper box"]),
+                ("silicone_free", &["true"]),
+            ],
+            sentences: &[
+                "A {} that tames without weighing down.",
+                "The {} lasts for about eighty washes.",
+                "Gentle to scalp and environment, the {} is all that is needed on a journey.",
+                "The {} gives shine without silicone.",
+            ],
+        },
+        Category {
+            name: "Bath Textiles",
+            description: "Towels, robes and mats",
+            nouns: &["bath towel", "hand towel pair", "bathrobe", "bath mat", "hammam towel", "sauna towel"],
+            price: (12, 129),
+            grams: (180, 1500),
+            attributes: &[
+                ("material", &["organic cotton", "linen", "waffle cotton", "bamboo viscose"]),
+                ("gsm", &["240", "450", "600"]),
+                ("colour", &["white", "eucalyptus", "clay", "night blue"]),
+            ],
+            sentences: &[
+                "A {} that dries quickly and becomes softer with each wash.",
+                "The {} has a loop that does not tear off.",
+                "Long-staple cotton makes this {} thick without being heavy.",
+                "The {} was woven in a mill that has done nothing else since 1911.",
+            ],
+        },
+        Category {
+            name: "Fragrance & Aroma",
+            description: "Oils, diffusers and perfumes",
+            nouns: &[
+                "essential oil set",
+                "aroma diffuser",
+                "eau de parfum",
+                "incense set",
+                "room spray",
+                "sauna scent",
+            ],
+            price: (7, 119),
+            grams: (20, 700),
+            attributes: &[
+                ("notes", &["bergamot", "pine", "rose", "sandalwood", "smoke"]),
+                ("content_ml", &["10", "30", "50", "100"]),
+                ("natural", &["true", "true", "false"]),
+            ],
+            sentences: &[
+                "A {} that reminds of a forest after the rain.",
+                "The {} unfolds slowly and stays in the background.",
+                "Blended by a perfumer from natural essences, the {} is never quite the same.",
+                "The {} makes a room a place of rest.",
+            ],
+        },
+        Category {
+            name: "Rest & Massage",
+            description: "For tired muscles and busy heads",
+            nouns: &[
+                "massage roller",
+                "eye pillow",
+                "hot water bottle",
+                "acupressure mat",
+                "meditation cushion",
+                "weighted blanket",
+            ],
+            price: (11, 169),
+            grams: (120, 7000),
+            attributes: &[
+                ("filling", &["spelt", "lavender", "buckwheat", "glass beads"]),
+                ("cover_washable", &["true", "false"]),
+                ("colour", &["sand", "plum", "forest", "grey"]),
+            ],
+            sentences: &[
+                "A {} for the last half hour of the day.",
+                "The {} loosens shoulders that have sat too long.",
+                "Filled by hand and closed with a zip, the {} can be adjusted to taste.",
+                "The {} takes getting used to, and then one does not want to be without it.",
+            ],
+        },
+    ],
+};
