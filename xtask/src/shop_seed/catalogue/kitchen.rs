@@ -55,7 +55,7 @@ pub const KITCHEN: Department = Department {
             sentences: &[
                 "A {} forged from one piece of steel, with a full tang and a balanced handle.",
                 "This {} is ground thin behind the edge, so that it falls through onions and stays sharp for long.",
-                "The {} that cooks reach for first: light, quick, and easy to sharpen at home.",
+                "Cooks reach for the {} first: it is light, quick, and easy to sharpen at home.",
                 "Hardened to 58 HRC and honed by hand, the {} arrives ready for work.",
             ],
         },
