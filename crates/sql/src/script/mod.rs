@@ -1,0 +1,110 @@
+//! A file of SQL cut into statements.
+
+mod lexer;
+#[cfg(test)]
+mod tests;
+
+use basalt_core::{Error, Result};
+
+use lexer::{Lexer, Token};
+
+/// One piece of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// A statement, without its semicolon; `offset` is its first byte in the file.
+    Statement {
+        /// Source text.
+        sql: &'a str,
+        /// Byte offset in the file.
+        offset: usize,
+    },
+    /// `copy t (a, b) from stdin;` with its data lines up to `\.`.
+    Copy {
+        /// The copy statement.
+        sql: &'a str,
+        /// Byte offset in the file.
+        offset: usize,
+        /// The data, without the closing `\.`.
+        data: &'a str,
+    },
+    /// A line for psql (`\c`, `\connect`, `\set`, ...), which changes nothing here.
+    Meta {
+        /// The line.
+        line: &'a str,
+        /// Byte offset in the file.
+        offset: usize,
+    },
+}
+
+/// Cuts a script at its semicolons, minding quotes, dollar quotes, comments (nested), `begin atomic` bodies, copy data and psql lines.
+///
+/// Errors, with their position: 42601 for a quote or comment that never ends; 0A000 for psql lines that would read files, run
+/// commands or decide what runs (`\i`, `\copy`, `\if`, ...).
+pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
+    let mut pieces = Vec::new();
+    let mut lexer = Lexer::new(text);
+    while let Some((token, offset)) = lexer.next()? {
+        match token {
+            Token::Semicolon => {}
+            Token::Backslash => {
+                let line = lexer.rest_of_line(offset);
+                check_meta(line, offset)?;
+                pieces.push(Piece::Meta { line, offset });
+            }
+            first => pieces.push(statement(&mut lexer, first, offset)?),
+        }
+    }
+    Ok(pieces)
+}
+
+/// Line and column, both from 1, of a byte offset; columns count characters.
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(offset)];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// Reads on from a statement's first token to its semicolon.
+fn statement<'a>(lexer: &mut Lexer<'a>, first: Token<'a>, offset: usize) -> Result<Piece<'a>> {
+    let copy = is_word(first, "copy");
+    let (mut previous, mut from_stdin) = (first, false);
+    // Depth within `begin atomic ... end`, where `case ... end` nests.
+    let mut atomic = 0usize;
+    let mut end = lexer.position();
+    while let Some((token, _)) = lexer.next()? {
+        match token {
+            Token::Semicolon if atomic == 0 => {
+                if copy && from_stdin {
+                    let sql = lexer.slice(offset, end);
+                    return Ok(Piece::Copy { sql, offset, data: lexer.copy_data() });
+                }
+                break;
+            }
+            Token::Word(_) if is_word(previous, "begin") && is_word(token, "atomic") => atomic += 1,
+            Token::Word(_) if atomic > 0 && is_word(token, "case") => atomic += 1,
+            Token::Word(_) if atomic > 0 && is_word(token, "end") => atomic -= 1,
+            Token::Word(_) if is_word(previous, "from") && is_word(token, "stdin") => from_stdin = true,
+            _ => {}
+        }
+        previous = token;
+        end = lexer.position();
+    }
+    Ok(Piece::Statement { sql: lexer.slice(offset, end), offset })
+}
+
+fn is_word(token: Token<'_>, word: &str) -> bool {
+    matches!(token, Token::Word(w) if w.eq_ignore_ascii_case(word))
+}
+
+/// Refuses the psql commands whose absence would change what the script does.
+fn check_meta(line: &str, offset: usize) -> Result<()> {
+    let command: String = line[1..].chars().take_while(|c| c.is_ascii_alphabetic() || *c == '!').collect();
+    let instead = match command.as_str() {
+        "i" | "ir" | "include" | "include_relative" => "Put the other file's statements into this one.",
+        "copy" => "Write it as `copy ... from stdin` with its data, or as inserts.",
+        "if" | "elif" | "else" | "endif" => "Keep only the statements that are wanted.",
+        "g" | "gexec" | "gset" | "crosstabview" | "!" | "o" | "w" => "Remove the line, or write it as SQL.",
+        _ => return Ok(()),
+    };
+    Err(Error::unsupported(format!("psql command \\{command} is not supported in a script"), instead).at(offset))
+}
