@@ -1,0 +1,235 @@
+//! The state of one compilation: who runs it, what was inferred, and the step being built.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Context, Type, Typmod};
+use sqlparser::tokenizer::Span;
+
+use super::scope::{Source, SourceColumn};
+use crate::catalog::Relation;
+use crate::program::{Bind, Output, OutputColumn, Probe, Step};
+use crate::{Catalog, Name, Program, quote};
+
+/// Nested expressions, subqueries, views and functions together; deeper ones would exhaust the stack.
+const MAX_DEPTH: usize = 200;
+
+/// One compilation.
+pub(crate) struct Compiler<'a> {
+    /// What exists.
+    pub catalog: &'a Catalog,
+    /// The role whose rights hold here: the caller's, or the owner's inside a definer function or view.
+    pub role: String,
+    /// The role that runs the statement.
+    pub caller: String,
+    /// Where unqualified names are looked up.
+    pub search_path: Vec<String>,
+    /// Inferred types of `$1`, `$2`, ...
+    pub params: Vec<Option<(Type, Option<Typmod>)>>,
+    /// Finished steps.
+    pub steps: Vec<Step>,
+    /// Whether a step writes.
+    pub writes: bool,
+    /// Tables whose policies are being compiled, to find recursion.
+    pub policies: Vec<Name>,
+    /// Functions and views being inlined, to find recursion.
+    pub inlining: Vec<Name>,
+    /// For constants read at compile time.
+    pub context: Context,
+    binds: Vec<Bind>,
+    aliases: HashSet<String>,
+    next_source: usize,
+    next_slot: usize,
+    depth: usize,
+    /// The statement's text while positions refer to it; none inside inlined text.
+    text: Option<&'a str>,
+}
+
+impl<'a> Compiler<'a> {
+    /// Starts compiling `sql` as `role`.
+    pub fn new(catalog: &'a Catalog, role: &str, search_path: &[String], sql: &'a str) -> Self {
+        Compiler {
+            catalog,
+            role: role.to_owned(),
+            caller: role.to_owned(),
+            search_path: search_path.to_vec(),
+            params: Vec::new(),
+            steps: Vec::new(),
+            writes: false,
+            policies: Vec::new(),
+            inlining: Vec::new(),
+            context: Context::default(),
+            binds: Vec::new(),
+            aliases: HashSet::new(),
+            next_source: 0,
+            next_slot: 0,
+            depth: 0,
+            text: Some(sql),
+        }
+    }
+
+    /// The program of the finished steps.
+    pub fn finish(self, columns: Vec<OutputColumn>) -> Program {
+        let params = self.params.into_iter().map(|p| p.unwrap_or((Type::TEXT, None))).collect();
+        Program { steps: self.steps, params, columns, writes: self.writes }
+    }
+
+    /// The SQLite parameter (`?1`) of the current step that is bound to this.
+    pub fn bind(&mut self, bind: Bind) -> String {
+        let index = self.binds.iter().position(|b| *b == bind).unwrap_or_else(|| {
+            self.binds.push(bind);
+            self.binds.len() - 1
+        });
+        format!("?{}", index + 1)
+    }
+
+    /// Whether the current step binds anything.
+    pub fn has_binds(&self) -> bool {
+        !self.binds.is_empty()
+    }
+
+    /// The current step's parameters so far.
+    pub fn binds(&self) -> &[Bind] {
+        &self.binds
+    }
+
+    /// Makes the current step's statement, and starts the next step.
+    pub fn end_step(&mut self, sql: String, output: Output, probe: Option<Probe>) {
+        let binds = std::mem::take(&mut self.binds);
+        self.aliases.clear();
+        self.steps.push(Step { sql, binds, output, probe });
+    }
+
+    /// Builds steps that come before the one in the middle of which this is called.
+    pub fn before_this_step<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let binds = std::mem::take(&mut self.binds);
+        let aliases = std::mem::take(&mut self.aliases);
+        let result = f(self);
+        self.binds = binds;
+        self.aliases = aliases;
+        result
+    }
+
+    /// A new slot for captured rows.
+    pub fn slot(&mut self) -> usize {
+        self.next_slot += 1;
+        self.next_slot - 1
+    }
+
+    /// An alias for the SQLite statement, quoted: `wanted`, or with a number where this step has it already.
+    pub fn alias(&mut self, wanted: &str) -> String {
+        let mut name = wanted.to_owned();
+        let mut number = 2;
+        while !self.aliases.insert(name.clone()) {
+            name = format!("{wanted}_{number}");
+            number += 1;
+        }
+        quote::ident(&name)
+    }
+
+    /// An id for a source.
+    pub fn source_id(&mut self) -> usize {
+        self.next_source += 1;
+        self.next_source
+    }
+
+    /// Compiles with another role's rights.
+    pub fn as_role<T>(&mut self, role: &str, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.role, role.to_owned());
+        let result = f(self);
+        self.role = outer;
+        result
+    }
+
+    /// Compiles text from the catalog: names are looked up in `search_path`, and errors have no position.
+    pub fn inside<T>(&mut self, search_path: Vec<String>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let path = std::mem::replace(&mut self.search_path, search_path);
+        let text = self.text.take();
+        let result = f(self);
+        self.search_path = path;
+        self.text = text;
+        result
+    }
+
+    /// From here on errors have no position.
+    pub fn forget_positions(&mut self) {
+        self.text = None;
+    }
+
+    /// Guards the stack: 54001 when too deep.
+    pub fn deeper<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.depth >= MAX_DEPTH {
+            return Err(Error::new("54001", "stack depth limit exceeded"));
+        }
+        self.depth += 1;
+        let result = f(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// Places an error at a span of the statement's text.
+    pub fn place(&self, error: Error, span: Span) -> Error {
+        match self.text.and_then(|text| super::parse::offset(text, span.start)) {
+            Some(offset) => error.at(offset),
+            None => error,
+        }
+    }
+
+    /// A base table (or view) as an entry of FROM that the SQLite statement calls `sqlite` (quoted, from [`Self::alias`]).
+    /// Adds neither policies nor privileges: [`Self::bind_from`] does.
+    pub fn table_source(&mut self, relation: &Arc<Relation>, alias: &str, sqlite: &str) -> Source {
+        self.relation_source(relation, alias, sqlite, |column| format!("{sqlite}.{}", quote::ident(column)))
+    }
+
+    /// A table whose columns stand bare in SQLite, as in DDL.
+    pub fn bare_source(&mut self, relation: &Arc<Relation>) -> Source {
+        let mut source = self.relation_source(relation, &relation.name.name, "", quote::ident);
+        source.check_privileges = false;
+        source
+    }
+
+    fn relation_source(
+        &mut self,
+        relation: &Arc<Relation>,
+        alias: &str,
+        sqlite: &str,
+        sql: impl Fn(&str) -> String,
+    ) -> Source {
+        let columns = relation.columns.iter().map(|column| SourceColumn {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+            typmod: column.typmod,
+            sql: sql(&column.name),
+            not_null: column.not_null,
+            collated: true,
+            hidden: false,
+        });
+        let columns = columns.collect();
+        let own_name = alias == relation.name.name;
+        Source {
+            schema: own_name.then(|| relation.name.schema.clone()),
+            relation: Some(relation.clone()),
+            ..self.source(alias, sqlite, columns)
+        }
+    }
+
+    /// An entry of FROM over these columns.
+    pub fn source(&mut self, alias: &str, sqlite: &str, columns: Vec<SourceColumn>) -> Source {
+        Source {
+            id: self.source_id(),
+            alias: alias.to_owned(),
+            sqlite: sqlite.to_owned(),
+            schema: None,
+            relation: None,
+            columns,
+            nullable: false,
+            guard: None,
+            protected: false,
+            check_privileges: true,
+            used: false.into(),
+            scalar: false,
+            qualified_only: false,
+        }
+    }
+}

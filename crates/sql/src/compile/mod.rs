@@ -1,0 +1,141 @@
+//! A query or write, and who runs it, become a [`Program`] for SQLite.
+//!
+//! Binding and lowering are one pass: every expression of the AST becomes SQLite source together with its PostgreSQL
+//! type ([`typed::Typed`]). [`scope`] says what names mean, [`overload`] which operator or function is meant,
+//! [`select`] and [`from`] put queries together, [`view`] and [`routine`] inline what SQLite doesn't have.
+
+mod aggregate;
+mod cast;
+mod compiler;
+mod cte;
+mod expr;
+mod from;
+mod literal;
+mod operator;
+mod order;
+mod overload;
+mod parse;
+mod policy;
+mod privilege;
+mod routine;
+mod row;
+mod scope;
+mod select;
+mod session;
+mod set_function;
+mod special;
+mod steps;
+mod subquery;
+mod typed;
+mod types;
+mod view;
+mod window;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Typmod};
+use sqlparser::ast;
+
+pub(crate) use compiler::Compiler;
+pub(crate) use parse::{parse_expr, parse_statement};
+pub use types::resolve_type;
+pub use view::{ViewColumn, view_columns};
+
+use crate::catalog::Relation;
+use crate::program::{Output, OutputColumn};
+use crate::{Catalog, Program};
+use scope::Scope;
+use typed::CastContext;
+
+/// Compiles one PostgreSQL statement (SELECT, VALUES, INSERT, UPDATE, DELETE, WITH ...) as `role`.
+///
+/// Unqualified names are looked up in `search_path`. Parameters are `$1`, ...; each takes the type that its context gives it, as
+/// PostgreSQL infers it; one that nothing decides is text.
+///
+/// Errors: PostgreSQL's own (42P01, 42703, 42883, 42804, 42501, ...), with a position; 0A000 for what this engine lacks.
+pub fn compile(catalog: &Catalog, role: &str, search_path: &[String], sql: &str) -> Result<Program> {
+    let statement = parse_statement(sql)?;
+    let mut compiler = Compiler::new(catalog, role, search_path, sql);
+    let columns = match &statement {
+        ast::Statement::Query(query) => steps::query(&mut compiler, query)?,
+        ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) => {
+            steps::write(&mut compiler, &statement)?
+        }
+        other => {
+            let word = other.to_string().split_whitespace().next().unwrap_or_default().to_uppercase();
+            return Err(Error::unsupported(
+                format!("{word} is not a query or a write"),
+                "Run it in a migration.".to_owned(),
+            ));
+        }
+    };
+    Ok(compiler.finish(columns))
+}
+
+/// Binds a query and makes it the current step's statement: the plain case of a statement without data-modifying CTEs.
+fn plain_query(compiler: &mut Compiler<'_>, query: &ast::Query) -> Result<Vec<OutputColumn>> {
+    let bound = compiler.bind_query(None, query)?;
+    let columns = bound.output()?;
+    compiler.end_step(bound.sql, Output::Result, None);
+    Ok(columns)
+}
+
+/// An expression over one relation's columns, compiled for a CHECK, DEFAULT, generated column, index or partial index.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    /// SQLite source. Columns are bare quoted names.
+    pub sql: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// Compiles an expression of DDL. It may not contain subqueries, and what depends on the session only where `allow_session`
+/// (defaults, which are compiled into each INSERT anyway).
+pub fn expression(
+    catalog: &Catalog,
+    relation: Option<&Relation>,
+    expr: &ast::Expr,
+    expected: Option<(&Type, Option<Typmod>)>,
+) -> Result<Expression> {
+    let text = expr.to_string();
+    let path = ["public".to_owned(), "extensions".to_owned()];
+    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
+    compiler.forget_positions();
+    let mut scope = Scope::new(None);
+    if let Some(relation) = relation {
+        let source = compiler.bare_source(&std::sync::Arc::new(relation.clone()));
+        scope.sources.push(source);
+    }
+    scope.forbid_subqueries();
+    let mut typed = compiler.bind_expr(&scope, expr, expected.map(|(ty, _)| ty))?;
+    if let Some((ty, typmod)) = expected {
+        typed = compiler.coerce(typed, ty, typmod, CastContext::Assignment)?;
+    }
+    let typed = compiler.decided(typed)?;
+    if compiler.has_binds() {
+        return Err(Error::new("42P17", "the expression depends on the session or on a parameter"));
+    }
+    Ok(Expression { sql: typed.sql, ty: typed.ty })
+}
+
+/// Checks that a policy's expression compiles over its table and is boolean.
+pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Result<()> {
+    let path = ["public".to_owned(), "extensions".to_owned()];
+    let parsed = parse_expr(expr)?;
+    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, expr);
+    let relation = std::sync::Arc::new(relation.clone());
+    let mut scope = Scope::new(None);
+    let alias = compiler.alias(&relation.name.name);
+    let source = compiler.table_source(&relation, &relation.name.name, &alias);
+    scope.sources.push(source);
+    compiler.bind_condition(&scope, &parsed, "POLICY")?;
+    Ok(())
+}
+
+/// Checks a function's body: every statement compiles, and the last one's columns fit the declared result.
+pub fn check_routine(catalog: &Catalog, routine: &crate::catalog::Routine) -> Result<()> {
+    routine::check(catalog, routine)
+}

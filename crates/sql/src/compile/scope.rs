@@ -1,0 +1,268 @@
+//! What names mean at a place of a query: the tables of its FROM, their columns, CTEs and function arguments.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Typmod};
+use sqlparser::ast;
+
+use super::typed::{Form, Typed};
+use crate::catalog::Relation;
+
+/// The names that one level of a query sees.
+pub(crate) struct Scope<'s> {
+    /// The query around it, whose columns a subquery may read too.
+    pub parent: Option<&'s Scope<'s>>,
+    /// Entries of FROM, in order.
+    pub sources: Vec<Source>,
+    /// Columns merged by `using` or `natural`, which an unqualified name means first.
+    pub merged: Vec<Merged>,
+    /// `with` queries that this level adds.
+    pub ctes: Vec<Cte>,
+    /// Arguments of the SQL function whose body this is.
+    pub args: Option<Rc<Arguments>>,
+    /// Which clause is being bound.
+    pub clause: Cell<Clause>,
+    /// The keys of a grouped query, while what stands over its groups is bound.
+    pub grouping: RefCell<Option<Rc<Grouping>>>,
+    /// Windows named by `window w as (...)`.
+    pub windows: RefCell<Vec<ast::NamedWindowDefinition>>,
+    /// Whether subqueries are refused here, and with what they are called (`check constraint`).
+    subqueries: bool,
+}
+
+/// A clause of a query, which decides what may stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clause {
+    /// Neither aggregates nor window functions: the clause's name for the message.
+    Rows(&'static str),
+    /// SELECT and ORDER BY: aggregates and window functions.
+    Output,
+    /// HAVING: aggregates.
+    Having,
+    /// Inside an aggregate's arguments.
+    Aggregate,
+    /// Inside a window function's arguments or its window.
+    Window,
+}
+
+/// What a grouped query is grouped by.
+pub(crate) struct Grouping {
+    /// Keys that are plain columns: source id and column index.
+    pub columns: Vec<(usize, usize)>,
+    /// Keys that are expressions.
+    pub exprs: Vec<ast::Expr>,
+    /// Sources whose primary key is among the keys: all their columns are determined.
+    pub determined: Vec<usize>,
+}
+
+/// One entry of FROM.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// Unique within the statement.
+    pub id: usize,
+    /// The name by which PostgreSQL source refers to it.
+    pub alias: String,
+    /// The unique name that it has in the SQLite statement, quoted. Empty where columns stand bare (DDL).
+    pub sqlite: String,
+    /// The schema, where the entry can also be named `schema.table`.
+    pub schema: Option<String>,
+    /// The base table or view read, if it is one.
+    pub relation: Option<Arc<Relation>>,
+    /// Its columns.
+    pub columns: Vec<SourceColumn>,
+    /// Whether it stands on the nullable side of an outer join.
+    pub nullable: bool,
+    /// Row policies as an SQLite condition over its columns: what must hold before anything that leaks may see a row.
+    pub guard: Option<String>,
+    /// Whether it is a subquery over tables with row policies, so that nothing that leaks may be pushed into it.
+    pub protected: bool,
+    /// Whether reading a column must be allowed to the role (not inside policies' own table, for captured rows, ...).
+    pub check_privileges: bool,
+    /// Whether any column was read, so that the privilege on some column need not be asked for again.
+    pub used: Cell<bool>,
+    /// A function's result of one plain column: the alias means the value itself.
+    pub scalar: bool,
+    /// Known by a qualified name only (`excluded` and `old` of a write).
+    pub qualified_only: bool,
+}
+
+/// A column of a [`Source`].
+#[derive(Debug, Clone)]
+pub(crate) struct SourceColumn {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub ty: Type,
+    /// Modifier.
+    pub typmod: Option<Typmod>,
+    /// SQLite source: `"t"."a"`.
+    pub sql: String,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// Whether SQLite knows the collation: a base table's column, or a subquery's that passes one on.
+    pub collated: bool,
+    /// The fields, when the column is a row of known fields: indices of hidden columns of the same source.
+    pub hidden: bool,
+}
+
+/// A column of a join with `using`.
+#[derive(Debug, Clone)]
+pub(crate) struct Merged {
+    /// Name.
+    pub name: String,
+    /// Its value.
+    pub value: Typed,
+    /// The columns that it stands for: source id and column index.
+    pub parts: Vec<(usize, usize)>,
+}
+
+/// A `with` query, or rows that an earlier step captured.
+#[derive(Debug, Clone)]
+pub(crate) struct Cte {
+    /// Its name.
+    pub name: String,
+    /// What FROM reads in SQLite: `"_with1"`, `pg_rows(0)`.
+    pub table: String,
+    /// Columns: name, type, modifier, the name in SQLite.
+    pub columns: Vec<CteColumn>,
+    /// Whether it reads tables with row policies.
+    pub protected: bool,
+}
+
+/// A column of a [`Cte`].
+#[derive(Debug, Clone)]
+pub(crate) struct CteColumn {
+    /// Name in PostgreSQL.
+    pub name: String,
+    /// Name in SQLite.
+    pub sqlite: String,
+    /// Type.
+    pub ty: Type,
+    /// Modifier.
+    pub typmod: Option<Typmod>,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// Whether SQLite carries the collation.
+    pub collated: bool,
+}
+
+/// The arguments of an SQL function, as values at the place of its call.
+pub(crate) struct Arguments {
+    /// The function's name, by which they may be qualified.
+    pub function: String,
+    /// Names (empty if unnamed) and values, in order: `$1` is the first.
+    pub values: Vec<(String, Typed)>,
+}
+
+impl<'s> Scope<'s> {
+    /// A level with nothing in it yet.
+    pub fn new(parent: Option<&'s Scope<'s>>) -> Self {
+        Scope {
+            parent,
+            sources: Vec::new(),
+            merged: Vec::new(),
+            ctes: Vec::new(),
+            args: None,
+            clause: Cell::new(Clause::Rows("FROM")),
+            grouping: RefCell::new(None),
+            windows: RefCell::new(Vec::new()),
+            subqueries: true,
+        }
+    }
+
+    /// Refuses subqueries here (0A000), as in CHECK, DEFAULT and index expressions.
+    pub fn forbid_subqueries(&mut self) {
+        self.subqueries = false;
+    }
+
+    /// Whether subqueries are allowed.
+    pub fn allows_subqueries(&self) -> bool {
+        self.subqueries && self.parent.is_none_or(Scope::allows_subqueries)
+    }
+
+    /// Runs `f` with another clause in force.
+    pub fn within<T>(&self, clause: Clause, f: impl FnOnce() -> T) -> T {
+        let outer = self.clause.replace(clause);
+        let result = f();
+        self.clause.set(outer);
+        result
+    }
+
+    /// This level and those around it, innermost first.
+    pub fn levels(&self) -> impl Iterator<Item = &Scope<'s>> {
+        let mut next = Some(self);
+        std::iter::from_fn(move || {
+            let level = next?;
+            next = level.parent;
+            Some(level)
+        })
+    }
+
+    /// The `with` query of that name.
+    pub fn cte(&self, name: &str) -> Option<&Cte> {
+        self.levels().find_map(|level| level.ctes.iter().rev().find(|cte| cte.name == name))
+    }
+
+    /// The source of that id, at this level.
+    pub fn source(&self, id: usize) -> Option<&Source> {
+        self.sources.iter().find(|s| s.id == id)
+    }
+
+    /// The source that a qualifier names, innermost first, and the level that it belongs to.
+    pub fn named(&self, schema: Option<&str>, alias: &str) -> Option<(&Source, &Scope<'s>)> {
+        self.levels().find_map(|level| {
+            let fits = |s: &&Source| s.alias == alias && (schema.is_none() || s.schema.as_deref() == schema);
+            level.sources.iter().find(fits).map(|source| (source, level))
+        })
+    }
+
+    /// Adds an entry of FROM. 42712 if its name is taken.
+    pub fn add(&mut self, source: Source) -> Result<()> {
+        if self.sources.iter().any(|s| s.alias == source.alias && s.schema == source.schema) {
+            return Err(Error::new("42712", format!("table name \"{}\" specified more than once", source.alias)));
+        }
+        self.sources.push(source);
+        Ok(())
+    }
+}
+
+impl Source {
+    /// The index of the column of that name; 42702 if several have it.
+    pub fn find(&self, name: &str) -> Result<Option<usize>> {
+        let mut found = self.columns.iter().enumerate().filter(|(_, c)| c.name == name && !c.hidden);
+        match (found.next(), found.next()) {
+            (Some(_), Some(_)) => Err(ambiguous(name)),
+            (Some((index, _)), None) => Ok(Some(index)),
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// A column as an expression.
+    pub fn value(&self, index: usize) -> Typed {
+        let column = &self.columns[index];
+        let mut typed = Typed::new(column.sql.clone(), column.ty.clone());
+        typed.typmod = column.typmod;
+        typed.not_null = column.not_null && !self.nullable;
+        typed.collated = column.collated;
+        typed.sources.push(self.id);
+        typed.form = Form::Column(self.id, index);
+        typed
+    }
+
+    /// An SQLite expression that is NULL just when an outer join found no row for this source, if there is one.
+    pub fn marker(&self) -> Option<String> {
+        if let Some(column) = self.columns.iter().find(|c| c.not_null) {
+            return Some(column.sql.clone());
+        }
+        let is_table = self.relation.as_ref().is_some_and(|r| r.view().is_none());
+        is_table.then(|| format!("{}.rowid", self.sqlite))
+    }
+}
+
+/// 42702 for a name that several columns have.
+pub(crate) fn ambiguous(name: &str) -> Error {
+    Error::new("42702", format!("column reference \"{name}\" is ambiguous"))
+}

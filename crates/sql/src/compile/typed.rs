@@ -1,0 +1,132 @@
+//! What binding an expression yields: SQLite source with its PostgreSQL type and what else lowering must know of it.
+
+use basalt_types::{Type, Typmod, Value};
+
+pub(crate) use basalt_types::codec::CastContext;
+
+/// A bound expression.
+#[derive(Debug, Clone)]
+pub(crate) struct Typed {
+    /// SQLite source, ready to stand as an operand of anything (in parentheses where it needs them).
+    pub sql: String,
+    /// PostgreSQL type. `unknown` for undecided literals and parameters: see [`Form`].
+    pub ty: Type,
+    /// The type's modifier, where it is known.
+    pub typmod: Option<Typmod>,
+    /// Whether it can neither fail nor tell its operands, so that it may run before a row policy.
+    pub leakproof: bool,
+    /// Whether each evaluation may differ.
+    pub volatile: bool,
+    /// Whether it is known never to be NULL.
+    pub not_null: bool,
+    /// Whether SQLite compares it under [`Type::collation`] without being told: a base table's bare column.
+    pub collated: bool,
+    /// Ids of the [`super::scope::Source`]s whose columns it reads, subqueries included.
+    pub sources: Vec<usize>,
+    /// What kind of expression it is.
+    pub form: Form,
+}
+
+/// What lowering must know of an expression's shape.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// Nothing special.
+    Other,
+    /// A column: the source's id and the column's index.
+    Column(usize, usize),
+    /// A constant in stored form. With type `unknown` it is a literal that the context will read.
+    Constant(Value),
+    /// The statement's parameter `$n` (0 for `$1`) while its type is undecided.
+    Param(usize),
+    /// A row of known fields. `sql` is empty: [`super::row`] writes it where it is wanted.
+    Row(Vec<(String, Typed)>),
+}
+
+impl Typed {
+    /// A leakproof, non-volatile expression over no source.
+    pub fn new(sql: impl Into<String>, ty: Type) -> Self {
+        Typed {
+            sql: sql.into(),
+            ty,
+            typmod: None,
+            leakproof: true,
+            volatile: false,
+            not_null: false,
+            collated: false,
+            sources: Vec::new(),
+            form: Form::Other,
+        }
+    }
+
+    /// An expression made of others: as leakproof and steady as all of them, over all their sources.
+    pub fn over<'t>(sql: impl Into<String>, ty: Type, operands: impl IntoIterator<Item = &'t Typed>) -> Self {
+        let mut typed = Typed::new(sql, ty);
+        for operand in operands {
+            typed.absorb(operand);
+        }
+        typed
+    }
+
+    /// A constant in stored form.
+    pub fn constant(value: Value, ty: Type) -> Self {
+        let mut typed = Typed::new(constant_sql(&value), ty);
+        typed.not_null = !value.is_null();
+        typed.form = Form::Constant(value);
+        typed
+    }
+
+    /// Takes over the properties of an operand.
+    pub fn absorb(&mut self, operand: &Typed) {
+        self.leakproof &= operand.leakproof;
+        self.volatile |= operand.volatile;
+        for id in &operand.sources {
+            if !self.sources.contains(id) {
+                self.sources.push(*id);
+            }
+        }
+    }
+
+    /// Whether the context still has to decide its type.
+    pub fn is_unknown(&self) -> bool {
+        self.ty == Type::UNKNOWN
+    }
+
+    /// Whether it is the literal NULL.
+    pub fn is_null_literal(&self) -> bool {
+        matches!(self.form, Form::Constant(Value::Null))
+    }
+
+    /// The fields of a row expression.
+    pub fn row(&self) -> Option<&[(String, Typed)]> {
+        match &self.form {
+            Form::Row(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// The source as an operand of a comparison, or a key of an order or a group: under its type's collation.
+    pub fn collated_sql(&self) -> String {
+        match self.ty.collation() {
+            Some(collation) if !self.collated => format!("{} COLLATE {}", self.sql, crate::quote::ident(&collation)),
+            _ => self.sql.clone(),
+        }
+    }
+}
+
+/// A stored value as an SQLite literal.
+pub(crate) fn constant_sql(value: &Value) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Int(i64::MIN) => "(-9223372036854775807-1)".to_owned(),
+        Value::Int(i) if *i < 0 => format!("({i})"),
+        Value::Int(i) => i.to_string(),
+        Value::Real(r) if r.is_infinite() => if *r > 0.0 { "9e999" } else { "(-9e999)" }.to_owned(),
+        Value::Real(r) if *r < 0.0 => format!("({r:?})"),
+        Value::Real(r) => format!("{r:?}"),
+        Value::Text(text) => crate::quote::literal(text),
+        Value::Blob(bytes) => {
+            let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+            format!("x'{hex}'")
+        }
+    }
+}
