@@ -2,6 +2,8 @@
 
 use basalt_sql::Name;
 
+use crate::PlanError;
+
 /// One level of a read: the root, or an embedded resource.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Level {
@@ -333,4 +335,67 @@ pub enum Arguments {
         /// Types of parameter that take it.
         takes: &'static [basalt_types::Base],
     },
+}
+
+impl Embed {
+    /// The name by which the rest of the request knows it, and its output name: the alias, else the target as written.
+    pub fn key(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.target)
+    }
+}
+
+impl Level {
+    /// The resources embedded at this level.
+    pub fn embeds(&self) -> impl Iterator<Item = &Embed> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Embed(embed) => Some(embed),
+            _ => None,
+        })
+    }
+
+    /// The level that a path of embedded resources leads to, for a filter, order or limit on it.
+    ///
+    /// A resource is known by its alias, else its target. With `legacy`, the first one with that target is also found by the
+    /// target although it has an alias; the pair (target, alias) is then added to `outdated`, for a warning.
+    ///
+    /// Errors: [`PlanError::NotEmbedded`].
+    pub fn descend<S: AsRef<str>>(
+        &mut self,
+        path: &[S],
+        legacy: bool,
+        outdated: &mut Vec<(String, String)>,
+    ) -> Result<&mut Level, PlanError> {
+        let mut level = self;
+        for name in path {
+            let name = name.as_ref();
+            let index = level.position(name, legacy, outdated)?;
+            let missing = || PlanError::NotEmbedded { name: name.to_owned(), alias: None };
+            level = &mut level.embeds_mut().nth(index).ok_or_else(missing)?.level;
+        }
+        Ok(level)
+    }
+
+    fn embeds_mut(&mut self) -> impl Iterator<Item = &mut Embed> {
+        self.items.iter_mut().filter_map(|item| match item {
+            Item::Embed(embed) => Some(embed),
+            _ => None,
+        })
+    }
+
+    /// Which of the embedded resources `name` is.
+    fn position(&self, name: &str, legacy: bool, outdated: &mut Vec<(String, String)>) -> Result<usize, PlanError> {
+        if let Some(index) = self.embeds().position(|embed| embed.key() == name) {
+            return Ok(index);
+        }
+        match self.embeds().enumerate().find(|(_, embed)| embed.target == name) {
+            Some((index, embed)) if legacy => {
+                outdated.push((name.to_owned(), embed.key().to_owned()));
+                Ok(index)
+            }
+            found => {
+                let alias = found.map(|(_, embed)| embed.key().to_owned());
+                Err(PlanError::NotEmbedded { name: name.to_owned(), alias })
+            }
+        }
+    }
 }
