@@ -7,7 +7,9 @@ use basalt_core::{Error, Result};
 
 use crate::{Context, Typmod};
 
+mod arithmetic;
 mod calendar;
+pub(crate) mod field;
 mod function;
 mod parse;
 #[cfg(test)]
@@ -15,11 +17,11 @@ mod tests;
 mod write;
 mod zone;
 
-pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, is_leap_year, split_days};
+pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, split_days};
 pub(crate) use function::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use write::{write_date, write_time, write_timestamp, write_timestamptz};
-pub(crate) use write::{write_fraction, write_offset};
+pub(crate) use write::write_fraction;
 pub(crate) use zone::{Zone, find_zone, local_to_utc, offset_at, utc_to_local};
 
 /// Stored form of `infinity`.

@@ -9,7 +9,7 @@ use crate::Base;
 mod aggregate;
 mod float;
 mod function;
-mod integer;
+pub(crate) mod integer;
 #[cfg(test)]
 mod tests;
 

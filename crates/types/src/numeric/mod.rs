@@ -195,6 +195,9 @@ fn power_of_ten(exponent: u32) -> BigInt {
 impl Numeric {
     /// Reads any text that PostgreSQL accepts. 22P02 for what is no number, 22003 beyond the limits of any numeric.
     pub fn parse(text: &str) -> Result<Numeric> {
+        if let Some(value) = Numeric::parse_short(text) {
+            return Ok(value);
+        }
         let invalid = || Error::invalid_text("numeric", text);
         let trimmed = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
         let (negative, magnitude) = match trimmed.as_bytes().first() {
@@ -232,6 +235,25 @@ impl Numeric {
             unscaled = -unscaled;
         }
         Ok(Numeric::Finite(Decimal { unscaled, scale: scale.max(0) as u32 }))
+    }
+
+    /// Reads digits, at most 18, around a point: what most columns hold.
+    fn parse_short(text: &str) -> Option<Numeric> {
+        if text.len() > 18 {
+            return None;
+        }
+        let (negative, magnitude) = text.strip_prefix('-').map_or((false, text), |magnitude| (true, magnitude));
+        let (mut unscaled, mut point) = (0_i64, None);
+        for (at, byte) in magnitude.bytes().enumerate() {
+            match byte {
+                b'0'..=b'9' => unscaled = unscaled * 10 + i64::from(byte - b'0'),
+                b'.' if point.is_none() => point = Some(at),
+                _ => return None,
+            }
+        }
+        let scale = point.map_or(0, |at| magnitude.len() - at - 1);
+        let has_digits = magnitude.len() > usize::from(point.is_some());
+        has_digits.then(|| Decimal::new(if negative { -unscaled } else { unscaled }, scale as u32).into())
     }
 
     /// The canonical text. 22003 when the number exceeds the type's limits.
