@@ -1,7 +1,216 @@
-//! Row policies: which rows a command may see or write, as SQLite conditions.
-use super::*;
-use super::scope::Source;
-use super::typed::Typed;
+//! Row policies: which rows a command may see or write, as SQLite conditions (PostgreSQL manual, `create policy`).
+//!
+//! Permissive policies are or-ed, restrictive ones and-ed to that; without a permissive one nothing passes.
+
+use std::ops::ControlFlow;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Value};
+use sqlparser::ast::{self, Visit, Visitor};
+
+use super::Compiler;
+use super::parse::parse_expr;
+use super::scope::{Scope, Source};
+use super::typed::{Form, Typed, constant_sql};
+use crate::catalog::{PUBLIC, Policy, PolicyCommand, Relation};
+
+/// How often a table's policies may be reached again through functions before the stack is called exhausted.
+const MAX_REENTRY: usize = 2;
+
 /// What SELECT's policies of a table ask of a row, over the source's columns, or `None` if the role is not bound by policies.
 /// `42P17` when the table's policies are already being compiled.
-pub(super) fn read_filter(_compiler: &mut Compiler<'_>, _source: &Source) -> Result<Option<Typed>> { Ok(None) }
+pub(super) fn read_filter(compiler: &mut Compiler<'_>, source: &Source) -> Result<Option<Typed>> {
+    using(compiler, source, PolicyCommand::Select)
+}
+
+/// What the policies of `command` ask by USING of a row that is there, or `None` if the role is not bound by policies.
+pub(super) fn using(compiler: &mut Compiler<'_>, source: &Source, command: PolicyCommand) -> Result<Option<Typed>> {
+    let Some(policies) = Policies::of(compiler, source, command) else { return Ok(None) };
+    policies.bind(compiler, source, |policy| policy.using.as_deref()).map(|bound| Some(bound.condition()))
+}
+
+/// Which part of a policy a written row has to satisfy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// WITH CHECK, or USING where there is none: a new row.
+    Check,
+    /// USING: a new row that the statement gives back, by SELECT's policies.
+    Using,
+    /// USING: the row that `on conflict do update` is about to change.
+    Conflict,
+}
+
+/// Conditions (`pg_require`, true or an error 42501) that a written row has to satisfy by the policies of `command`.
+/// Nothing if the role is not bound by policies.
+pub(super) fn demands(
+    compiler: &mut Compiler<'_>,
+    source: &Source,
+    command: PolicyCommand,
+    part: Part,
+) -> Result<Vec<Typed>> {
+    let Some(policies) = Policies::of(compiler, source, command) else { return Ok(Vec::new()) };
+    let table = policies.relation.name.name.clone();
+    let bound = policies.bind(compiler, source, |policy| match part {
+        Part::Check => policy.check.as_deref().or(policy.using.as_deref()),
+        Part::Using | Part::Conflict => policy.using.as_deref(),
+    })?;
+    let clause = if part == Part::Conflict { " (USING expression)" } else { "" };
+    let message = |name: Option<&str>| match name {
+        None => format!("new row violates row-level security policy{clause} for table \"{table}\""),
+        Some(name) => format!("new row violates row-level security policy \"{name}\"{clause} for table \"{table}\""),
+    };
+    let permissive = (&bound.permissive, message(None));
+    let restrictive = bound.restrictive.iter().map(|(name, condition)| (condition, message(Some(name))));
+    let all = std::iter::once(permissive).chain(restrictive);
+    Ok(all.filter(|(condition, _)| !is_true(condition)).map(|(c, message)| require(c, "42501", &message)).collect())
+}
+
+/// A condition that is true, or else the error.
+pub(super) fn require(condition: &Typed, code: &str, message: &str) -> Typed {
+    let sql = format!(
+        "pg_require({}, {}, {})",
+        condition.sql,
+        constant_sql(&Value::from(code)),
+        constant_sql(&Value::from(message))
+    );
+    let mut typed = Typed::over(sql, Type::BOOL, [condition]);
+    (typed.leakproof, typed.not_null) = (false, true);
+    typed
+}
+
+/// Whether a part of the syntax tree contains a query.
+pub(super) fn has_query(node: &impl Visit) -> bool {
+    struct Queries;
+    impl Visitor for Queries {
+        type Break = ();
+        fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+            ControlFlow::Break(())
+        }
+    }
+    node.visit(&mut Queries).is_break()
+}
+
+/// The policies of one command that bind the current role.
+struct Policies<'a> {
+    relation: &'a Relation,
+    permissive: Vec<&'a Policy>,
+    restrictive: Vec<&'a Policy>,
+}
+
+/// Their conditions.
+struct Bound {
+    permissive: Typed,
+    restrictive: Vec<(String, Typed)>,
+}
+
+impl<'a> Policies<'a> {
+    fn of(compiler: &Compiler<'_>, source: &'a Source, command: PolicyCommand) -> Option<Self> {
+        let relation = source.relation.as_deref()?;
+        if relation.view().is_some() || !compiler.catalog.policies_apply(&compiler.role, relation) {
+            return None;
+        }
+        let memberships = compiler.catalog.memberships(&compiler.role);
+        let binds = |policy: &&Policy| {
+            let mine = policy.roles.iter().any(|role| role == PUBLIC || memberships.contains(role.as_str()));
+            let command_fits = policy.command == PolicyCommand::All || policy.command == command;
+            command_fits && (policy.roles.is_empty() || mine)
+        };
+        let (permissive, mut restrictive): (Vec<_>, Vec<_>) =
+            relation.policies.iter().filter(binds).partition(|policy| policy.permissive);
+        restrictive.sort_by(|a, b| a.name.cmp(&b.name));
+        Some(Policies { relation, permissive, restrictive })
+    }
+
+    fn bind(
+        &self,
+        compiler: &mut Compiler<'_>,
+        source: &Source,
+        part: impl Fn(&Policy) -> Option<&str>,
+    ) -> Result<Bound> {
+        let mut alternatives: Vec<Typed> = Vec::new();
+        for expr in self.permissive.iter().filter_map(|policy| part(policy)) {
+            let condition = bind_policy(compiler, source, self.relation, expr)?;
+            if !alternatives.iter().any(|seen| seen.sql == condition.sql) {
+                alternatives.push(condition);
+            }
+        }
+        let mut restrictive = Vec::new();
+        for policy in &self.restrictive {
+            if let Some(expr) = part(policy) {
+                restrictive.push((policy.name.clone(), bind_policy(compiler, source, self.relation, expr)?));
+            }
+        }
+        Ok(Bound { permissive: any_of(alternatives), restrictive })
+    }
+}
+
+impl Bound {
+    /// All of it as one condition.
+    fn condition(self) -> Typed {
+        let all = std::iter::once(self.permissive).chain(self.restrictive.into_iter().map(|(_, condition)| condition));
+        all_of(all.collect())
+    }
+}
+
+/// Binds a policy's expression over its own table's columns. Reading those asks for no privilege; tables in its subqueries do.
+fn bind_policy(compiler: &mut Compiler<'_>, source: &Source, relation: &Relation, text: &str) -> Result<Typed> {
+    let expr = parse_expr(text)?;
+    let entered = compiler.policies.iter().filter(|name| **name == relation.name).count();
+    if entered > 0 && has_query(&expr) {
+        let message = format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name);
+        return Err(Error::new("42P17", message));
+    }
+    if entered > MAX_REENTRY {
+        return Err(Error::new("54001", "stack depth limit exceeded"));
+    }
+    let mut scope = Scope::new(None);
+    scope.sources.push(Source {
+        alias: relation.name.name.clone(),
+        schema: Some(relation.name.schema.clone()),
+        check_privileges: false,
+        guard: None,
+        qualified_only: false,
+        ..source.clone()
+    });
+    compiler.policies.push(relation.name.clone());
+    let path = definition_path(relation);
+    let bound = compiler.inside(path, |compiler| {
+        compiler.deeper(|compiler| compiler.bind_condition(&scope, &expr, "POLICY"))
+    });
+    compiler.policies.pop();
+    bound
+}
+
+/// Where names in a relation's policies, defaults and generated columns are looked up.
+pub(super) fn definition_path(relation: &Relation) -> Vec<String> {
+    let mut path = vec![relation.name.schema.clone()];
+    path.extend(["public", "extensions"].into_iter().filter(|s| *s != relation.name.schema).map(str::to_owned));
+    path
+}
+
+fn is_true(condition: &Typed) -> bool {
+    matches!(condition.form, Form::Constant(Value::Int(1)))
+}
+
+fn any_of(conditions: Vec<Typed>) -> Typed {
+    if conditions.iter().any(is_true) {
+        return Typed::constant(Value::from(true), Type::BOOL);
+    }
+    joined(conditions, " OR ", false)
+}
+
+fn all_of(conditions: Vec<Typed>) -> Typed {
+    joined(conditions.into_iter().filter(|condition| !is_true(condition)).collect(), " AND ", true)
+}
+
+/// The conditions joined by an operator; `empty` if there are none.
+fn joined(mut conditions: Vec<Typed>, operator: &str, empty: bool) -> Typed {
+    match conditions.len() {
+        0 => Typed::constant(Value::from(empty), Type::BOOL),
+        1 => conditions.remove(0),
+        _ => {
+            let sql: Vec<&str> = conditions.iter().map(|condition| condition.sql.as_str()).collect();
+            Typed::over(format!("({})", sql.join(operator)), Type::BOOL, &conditions)
+        }
+    }
+}

@@ -1,7 +1,224 @@
 //! Functions that ask the session: `auth.uid()`, `now()`, `current_setting(...)`, and sequences.
-use super::*;
-use super::typed::Typed;
+//!
+//! What is steady within a statement becomes a parameter ([`Session`]), so that indexes serve a comparison with it.
+
+use basalt_core::{Error, Identity, Result};
+use basalt_types::{Type, Typmod, Value};
+
+use super::Compiler;
+use super::typed::{CastContext, Form, Typed, constant_sql};
+use crate::Name;
+use crate::catalog::Privilege;
+use crate::program::{Bind, Session};
+
+/// The name under which RETURNING of an upsert asks whether its row is a new one: what `xmax = 0` is rewritten to.
+pub(super) const IS_INSERTED: &str = "$inserted";
+
+/// The setting that tells RETURNING of an upsert that its row was updated.
+const UPDATED: &str = "basalt.updated";
+
+/// SQLite source that notes, while an upsert's row is updated, that it is no new one. Always true.
+pub(super) fn note_update() -> String {
+    format!("pg_set_config('{UPDATED}', '1', 1) IS NOT NULL")
+}
+
+/// Reads the note and takes it back, for the next row.
+fn is_inserted() -> String {
+    format!("(CASE WHEN pg_setting('{UPDATED}', 1) = '1' THEN pg_set_config('{UPDATED}', '', 1) IS NULL ELSE 1 END)")
+}
+
 /// The function as a session parameter or sequence call, if it is one. `schema` is `None` for an unqualified name;
 /// keywords without parentheses (`current_user`, `current_timestamp`) come with no arguments. Arguments are bound, and undecided
 /// literals among them still of unknown type.
-pub(super) fn function(_compiler: &mut Compiler<'_>, _schema: Option<&str>, _name: &str, _args: &[Typed]) -> Result<Option<Typed>> { Ok(None) }
+pub(super) fn function(
+    compiler: &mut Compiler<'_>,
+    schema: Option<&str>,
+    name: &str,
+    args: &[Typed],
+) -> Result<Option<Typed>> {
+    match schema {
+        Some("auth") => Ok(auth(compiler, name, args)),
+        None | Some("pg_catalog") => builtin(compiler, name, args),
+        Some(_) => Ok(None),
+    }
+}
+
+fn auth(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Option<Typed> {
+    let (asked, ty) = match (name, args) {
+        ("uid", []) => (Session::Uid, Type::UUID),
+        ("role", []) => (Session::Role, Type::TEXT),
+        ("email", []) => (Session::Email, Type::TEXT),
+        ("jwt", []) => (Session::Jwt, Type::JSONB),
+        _ => return None,
+    };
+    Some(Typed::new(compiler.bind(Bind::Session(asked)), ty))
+}
+
+fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Option<Typed>> {
+    let typed = match (name, args) {
+        ("now" | "transaction_timestamp" | "statement_timestamp", []) => now(compiler),
+        ("current_timestamp", []) => now(compiler),
+        ("current_timestamp", [digits]) => moment(compiler, Type::TIMESTAMPTZ, Some(digits))?,
+        ("localtimestamp", []) => moment(compiler, Type::TIMESTAMP, None)?,
+        ("localtimestamp", [digits]) => moment(compiler, Type::TIMESTAMP, Some(digits))?,
+        ("current_date", []) => moment(compiler, Type::DATE, None)?,
+        ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
+        ("current_user" | "current_role" | "user", []) => name_constant(&compiler.role.clone()),
+        ("session_user", []) => {
+            let login = if compiler.caller == Identity::OWNER { Identity::OWNER } else { "authenticator" };
+            name_constant(login)
+        }
+        ("current_schema", []) => {
+            let schema = compiler.search_path.iter().find(|s| compiler.catalog.schemas.contains_key(*s)).cloned();
+            Typed::constant(Value::from(schema), Type::NAME)
+        }
+        ("current_database" | "current_catalog", []) => name_constant("postgres"),
+        ("version", []) => {
+            let version = concat!("PostgreSQL 15.0 (Basalt ", env!("CARGO_PKG_VERSION"), ", embedded)");
+            Typed::constant(Value::from(version), Type::TEXT)
+        }
+        ("current_setting", [name]) => setting(compiler, name, None)?,
+        ("current_setting", [name, missing_ok]) => setting(compiler, name, Some(missing_ok))?,
+        ("set_config", [name, value, is_local]) => set_config(compiler, name, value, is_local)?,
+        ("pg_typeof", [value]) => Typed::constant(Value::from(value.ty.sql_name()), Type::TEXT),
+        ("nextval", [sequence]) => {
+            let name = sequence_named(compiler, sequence, &[Privilege::Usage, Privilege::Update])?;
+            nextval(&name)
+        }
+        ("currval", [sequence]) => {
+            let name = sequence_named(compiler, sequence, &[Privilege::Usage, Privilege::Select])?;
+            volatile(format!("pg_currval({})", literal(&name)))
+        }
+        ("lastval", []) => volatile("pg_lastval()".to_owned()),
+        ("setval", [sequence, value]) => setval(compiler, sequence, value, None)?,
+        ("setval", [sequence, value, is_called]) => setval(compiler, sequence, value, Some(is_called))?,
+        (IS_INSERTED, []) => {
+            let mut typed = Typed::new(is_inserted(), Type::BOOL);
+            (typed.volatile, typed.not_null) = (true, true);
+            typed
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(typed))
+}
+
+/// `now()`: the start of the transaction.
+pub(super) fn now(compiler: &mut Compiler<'_>) -> Typed {
+    let mut typed = Typed::new(compiler.bind(Bind::Session(Session::Now)), Type::TIMESTAMPTZ);
+    typed.not_null = true;
+    typed
+}
+
+/// `now()` as another type, in the session's time zone, perhaps with fewer digits of the second's fraction.
+fn moment(compiler: &mut Compiler<'_>, ty: Type, digits: Option<&Typed>) -> Result<Typed> {
+    let typmod = match digits.map(|d| &d.form) {
+        None => None,
+        Some(Form::Constant(Value::Int(digits @ 0..=6))) => Some(Typmod::Fraction(*digits as u32)),
+        Some(_) => return Err(Error::new("42601", "the precision must be a constant from 0 to 6")),
+    };
+    let now = now(compiler);
+    compiler.coerce(now, &ty, typmod, CastContext::Explicit)
+}
+
+fn name_constant(name: &str) -> Typed {
+    Typed::constant(Value::from(name), Type::NAME)
+}
+
+fn setting(compiler: &mut Compiler<'_>, name: &Typed, missing_ok: Option<&Typed>) -> Result<Typed> {
+    let missing_ok = match missing_ok {
+        Some(given) => compiler.coerce(given.clone(), &Type::BOOL, None, CastContext::Implicit)?,
+        None => Typed::constant(Value::from(false), Type::BOOL),
+    };
+    if let (Form::Constant(Value::Text(name)), Form::Constant(Value::Int(1))) = (&name.form, &missing_ok.form) {
+        let asked = Session::Setting(name.to_lowercase());
+        return Ok(Typed::new(compiler.bind(Bind::Session(asked)), Type::TEXT));
+    }
+    let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
+    let sql = format!("pg_setting({}, {})", name.sql, missing_ok.sql);
+    let mut typed = Typed::over(sql, Type::TEXT, [&name, &missing_ok]);
+    typed.leakproof = false;
+    Ok(typed)
+}
+
+fn set_config(compiler: &mut Compiler<'_>, name: &Typed, value: &Typed, is_local: &Typed) -> Result<Typed> {
+    let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
+    let value = compiler.coerce(value.clone(), &Type::TEXT, None, CastContext::Implicit)?;
+    let is_local = compiler.coerce(is_local.clone(), &Type::BOOL, None, CastContext::Implicit)?;
+    let sql = format!("pg_set_config({}, {}, {})", name.sql, value.sql, is_local.sql);
+    let mut typed = Typed::over(sql, Type::TEXT, [&name, &value, &is_local]);
+    (typed.leakproof, typed.volatile) = (false, true);
+    Ok(typed)
+}
+
+/// The next value of a sequence. Identity columns ask for no privilege on theirs.
+pub(super) fn nextval(sequence: &Name) -> Typed {
+    let mut typed = volatile(format!("pg_nextval({})", literal(sequence)));
+    typed.not_null = true;
+    typed
+}
+
+fn setval(compiler: &mut Compiler<'_>, sequence: &Typed, value: &Typed, is_called: Option<&Typed>) -> Result<Typed> {
+    let name = sequence_named(compiler, sequence, &[Privilege::Update])?;
+    let value = compiler.coerce(value.clone(), &Type::INT8, None, CastContext::Implicit)?;
+    let is_called = match is_called {
+        Some(given) => compiler.coerce(given.clone(), &Type::BOOL, None, CastContext::Implicit)?,
+        None => Typed::constant(Value::from(true), Type::BOOL),
+    };
+    let sql = format!("pg_setval({}, {}, {})", literal(&name), value.sql, is_called.sql);
+    let mut typed = Typed::over(sql, Type::INT8, [&value, &is_called]);
+    (typed.leakproof, typed.volatile) = (false, true);
+    Ok(typed)
+}
+
+/// A call that is of type bigint, may fail and differs each time.
+fn volatile(sql: String) -> Typed {
+    let mut typed = Typed::new(sql, Type::INT8);
+    (typed.leakproof, typed.volatile) = (false, true);
+    typed
+}
+
+fn literal(sequence: &Name) -> String {
+    constant_sql(&Value::from(sequence.to_string()))
+}
+
+/// The sequence that a constant names as PostgreSQL source does (`s`, `public.s`, `"S"`), if the role has one of the privileges.
+fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privilege]) -> Result<Name> {
+    let Form::Constant(Value::Text(text)) = &argument.form else {
+        return Err(Error::unsupported("a computed sequence name is not supported", "Name the sequence by a constant."));
+    };
+    let parts = name_parts(text);
+    let name = match parts.as_slice() {
+        [name] => compiler
+            .search_path
+            .iter()
+            .map(|schema| Name::new(schema, name))
+            .find(|name| compiler.catalog.sequences.contains_key(name)),
+        [schema, name] => Some(Name::new(schema, name)),
+        _ => None,
+    };
+    let undefined = || Error::new("42P01", format!("relation \"{text}\" does not exist"));
+    let name = name.ok_or_else(undefined)?;
+    let sequence = compiler.catalog.sequences.get(&name).ok_or_else(undefined)?;
+    let owner = sequence.owned_by.as_ref().and_then(|(table, _)| compiler.catalog.relations.get(table));
+    let owner = owner.map_or(Identity::OWNER, |relation| relation.owner.as_str());
+    let allowed = privileges.iter().any(|p| compiler.catalog.allows(&compiler.role, owner, &sequence.grants, *p));
+    if allowed { Ok(name) } else { Err(Error::permission_denied("sequence", &name.name)) }
+}
+
+/// The parts of a dotted name: quoted ones as they stand, the rest in lower case.
+fn name_parts(text: &str) -> Vec<String> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            c => {
+                if let Some(part) = parts.last_mut() {
+                    if quoted { part.push(c) } else { part.extend(c.to_lowercase()) }
+                }
+            }
+        }
+    }
+    parts
+}
