@@ -29,6 +29,8 @@ pub struct Options {
     pub statement_timeout: Duration,
     /// Whether a commit is synced to the disk before it is acknowledged. Off only for tests and throwaway data.
     pub durable: bool,
+    /// Largest body of an answer, in bytes (54000).
+    pub max_body: usize,
     /// Writes that one commit may group.
     pub group: usize,
 }
@@ -152,6 +154,7 @@ impl Default for Options {
             queue: 1024,
             statement_timeout: Duration::from_secs(8),
             durable: true,
+            max_body: 256 << 20,
             group: 256,
         }
     }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use basalt_core::Error;
-use http::StatusCode;
+use basalt_query::PlanError;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -114,9 +116,31 @@ impl RestError {
         }
     }
 
-    /// The status as a type that HTTP libraries take.
-    pub fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    /// The answer. `details`: whether DETAIL and HINT are shown. The body is withheld from HEAD.
+    pub fn into_response(mut self, details: bool, method: &Method) -> Response<Bytes> {
+        if !details {
+            self.body.details = Value::Null;
+            self.body.hint = None;
+        }
+        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+        let mut response = Response::new(if method == Method::HEAD { Bytes::new() } else { body.into() });
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        let proxy_status = HeaderValue::from_str(&format!("PostgREST; error={}", self.body.code));
+        headers.extend(proxy_status.ok().map(|v| (HeaderName::from_static("proxy-status"), v)));
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.append(name, value);
+            }
+        }
+        response
+    }
+}
+
+impl From<PlanError> for RestError {
+    fn from(error: PlanError) -> Self {
+        crate::respond::plan_error::explain(error)
     }
 }
 
@@ -128,6 +152,7 @@ fn status(error: &Error, anonymous: bool) -> u16 {
         ("08", _) => 503,
         ("09", _) => 500,
         ("0L" | "0P", _) => 403,
+        (_, "PGRST116") => 406,
         (_, "23503" | "23505") => 409,
         (_, "25006") => 405,
         (_, "21000") if error.message().ends_with("requires a WHERE clause") => 400,

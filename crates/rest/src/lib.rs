@@ -1,6 +1,21 @@
-//! Front door: the PostgREST dialect.
+//! Front door: the PostgREST dialect, mounted at `/rest/v1`.
+//!
+//! - [`parse`]: the request in the dialect's own terms, and its translation into what the planner takes.
+//! - `read`, `write`, `call`, `options`: the kinds of request, each from its parts to its answer.
+//! - `respond`: statuses, headers, errors.
+//! - `describe`: the API's description, following the caller's rights.
+//!
+//! The contract is PostgREST's documented behaviour: statuses, headers, bodies and error codes are the same.
 
+mod call;
+mod describe;
+mod door;
 mod error;
+mod options;
 pub mod parse;
+mod read;
+mod respond;
+mod write;
 
+pub use door::{Description, Door, Incoming, Options};
 pub use error::{ErrorBody, RestError, RestResult};

@@ -1,1 +1,16 @@
-//! Puts the rooms together.
+//! Puts the rooms together: configuration -> state -> router -> listener.
+//!
+//! [`Basalt::start`] opens the database and listens; [`Basalt::stop`] drains. What every request passes through is in `app`.
+
+mod app;
+pub mod config;
+mod cors;
+pub mod keys;
+mod listener;
+pub mod project;
+mod start;
+pub mod token;
+
+pub use app::REST;
+pub use config::{Config, ConfigError};
+pub use start::{Basalt, StartError, open_database};

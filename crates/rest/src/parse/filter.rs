@@ -2,7 +2,7 @@
 
 use basalt_query::ask::{Condition, Filter, Is, Operator, Quantifier, SearchParser, Test};
 
-use super::cursor::{Cursor, Parsed, SyntaxError};
+use super::cursor::{Cursor, Parsed};
 use super::field::{field, quoted};
 
 const EXPECTING: &str = "\"not\" or operator (eq, gt, ...)";
@@ -215,9 +215,4 @@ fn braced(cursor: &mut Cursor<'_>) -> Parsed<String> {
 /// Whether a function argument's value looks like a filter but is broken: these words commit to being one.
 pub(super) fn commits_to_filter(text: &str) -> bool {
     ["not.", "in.", "is."].iter().any(|word| text.starts_with(word))
-}
-
-/// The error of a filter that should have been one, for messages.
-pub(super) fn filter_error(text: &str) -> Option<SyntaxError> {
-    filter(text).err()
 }

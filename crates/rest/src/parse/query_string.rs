@@ -1,6 +1,6 @@
 //! The query string: its parameters by kind, and their assembly into one tree of levels (contract: sections 2 and 7).
 
-use basalt_query::ask::{Condition, Embed, Filter, Item, Level};
+use basalt_query::ask::{Condition, Filter, Level};
 use percent_encoding::percent_decode_str;
 
 use super::cursor::Cursor;
@@ -82,8 +82,15 @@ impl QueryString {
                 let terms = order::order(value).map_err(|e| RestError::syntax("order", value, e))?;
                 self.orders.push((embed_path(before)?, terms));
             }
-            Kind::Limit => self.limits.extend(number(value).map(|n| Ok((embed_path(before)?, n))).transpose()?),
-            Kind::Offset => self.offsets.extend(number(value).map(|n| Ok((embed_path(before)?, n))).transpose()?),
+            // Text that is no number is ignored, as PostgREST does.
+            Kind::Limit => {
+                let path = embed_path(before)?;
+                self.limits.extend(value.parse().ok().map(|limit| (path, limit)));
+            }
+            Kind::Offset => {
+                let path = embed_path(before)?;
+                self.offsets.extend(value.parse().ok().map(|offset| (path, offset)));
+            }
             Kind::Logic { all } => {
                 let (path, negated) = match before {
                     "not" => ("", true),
@@ -122,27 +129,24 @@ impl QueryString {
         let text = self.select.as_deref().unwrap_or("*");
         let items = select::select(text).map_err(|e| RestError::syntax("select parameter", text, e))?;
         let mut root = Level { items, ..Level::default() };
-        let mut renamed = Vec::new();
-        let mut at = |root: &mut Level, path: &[String], change: &mut dyn FnMut(&mut Level)| -> RestResult<()> {
-            change(find(root, path, legacy, &mut renamed)?);
-            Ok(())
-        };
+        let mut outdated = Vec::new();
         for (path, filter) in &self.filters {
-            at(&mut root, path, &mut |level| level.conditions.push(Condition::Filter(filter.clone())))?;
+            let level = root.descend(path, legacy, &mut outdated)?;
+            level.conditions.push(Condition::Filter(filter.clone()));
         }
         for (path, tree) in &self.logic {
-            at(&mut root, path, &mut |level| level.conditions.push(tree.clone()))?;
+            root.descend(path, legacy, &mut outdated)?.conditions.push(tree.clone());
         }
         for (path, terms) in &self.orders {
-            at(&mut root, path, &mut |level| level.order.extend(terms.iter().cloned()))?;
+            root.descend(path, legacy, &mut outdated)?.order.extend(terms.iter().cloned());
         }
         for (path, limit) in &self.limits {
-            at(&mut root, path, &mut |level| level.limit = Some(*limit))?;
+            root.descend(path, legacy, &mut outdated)?.limit = Some(*limit);
         }
         for (path, offset) in &self.offsets {
-            at(&mut root, path, &mut |level| level.offset = Some(*offset))?;
+            root.descend(path, legacy, &mut outdated)?.offset = Some(*offset);
         }
-        Ok((root, renamed))
+        Ok((root, outdated))
     }
 
     /// The parameters re-encoded, sorted by name, for `Content-Location`.
@@ -159,51 +163,6 @@ pub(crate) fn encode(text: &str) -> String {
     const RESERVED: percent_encoding::AsciiSet =
         percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
     percent_encoding::utf8_percent_encode(text, &RESERVED).to_string()
-}
-
-fn find<'a>(
-    level: &'a mut Level,
-    path: &[String],
-    legacy: bool,
-    renamed: &mut Vec<(String, String)>,
-) -> RestResult<&'a mut Level> {
-    let Some((name, rest)) = path.split_first() else { return Ok(level) };
-    let embeds: Vec<&mut Embed> = level
-        .items
-        .iter_mut()
-        .filter_map(|item| match item {
-            Item::Embed(embed) => Some(embed),
-            _ => None,
-        })
-        .collect();
-    let mut by_target = None;
-    for embed in embeds {
-        if embed.alias.as_ref().unwrap_or(&embed.target) == name {
-            return find(&mut embed.level, rest, legacy, renamed);
-        }
-        if embed.target == *name && by_target.is_none() {
-            by_target = Some(embed);
-        }
-    }
-    match by_target {
-        Some(embed) if legacy => {
-            renamed.push((name.clone(), embed.alias.clone().unwrap_or_default()));
-            find(&mut embed.level, rest, legacy, renamed)
-        }
-        Some(embed) => Err(not_embedded(name)
-            .details("Target names are not allowed in filters if they have an alias")
-            .hint(format!(
-                "Change '{name}' to '{}' in filters, orders or limits.",
-                embed.alias.as_deref().unwrap_or_default()
-            ))),
-        None => Err(not_embedded(name)),
-    }
-}
-
-/// PGRST108.
-pub(crate) fn not_embedded(name: &str) -> RestError {
-    RestError::new(400, "PGRST108", format!("'{name}' is not an embedded resource in this request"))
-        .hint(format!("Verify that '{name}' is included in the 'select' query parameter."))
 }
 
 fn decode(text: &str) -> RestResult<String> {
@@ -236,8 +195,4 @@ fn names(what: &str, text: &str) -> RestResult<Vec<String>> {
     } else {
         Err(RestError::syntax(what, text, cursor.unexpected("\",\" or end of input")))
     }
-}
-
-fn number(text: &str) -> Option<i64> {
-    text.parse().ok()
 }

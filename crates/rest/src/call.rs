@@ -1,0 +1,99 @@
+//! GET, HEAD and POST on a function (contract: section 13).
+
+use basalt_db::Format;
+use basalt_query::ResultShape;
+use basalt_query::ask::{Arguments, Call};
+use basalt_sql::Name;
+use bytes::Bytes;
+use http::{Method, Response, header};
+
+use crate::door::{Door, Exchange};
+use crate::error::{RestError, RestResult};
+use crate::parse::media::{Media, content_type};
+use crate::parse::prefer::Used;
+use crate::parse::query_string::QueryString;
+use crate::parse::{body, range};
+use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, page, row_format, singular};
+use crate::respond::headers::Reply;
+use crate::write::judge_affected;
+
+pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+    let incoming = &exchange.incoming;
+    let reading = incoming.method != Method::POST;
+    let mut query = QueryString::parse(incoming.query, reading)?;
+    let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
+    range::apply(&mut level, incoming.method, incoming.headers)?;
+    let arguments = if reading {
+        Arguments::Named(body::named(std::mem::take(&mut query.arguments)))
+    } else {
+        body::arguments(&content_type(incoming.headers), &incoming.body, query.columns.as_deref())?
+    };
+
+    let planner = &exchange.current.planner;
+    let offset = level.offset.unwrap_or(0);
+    let call = Call { function: Name::new(exchange.schema, name), arguments, level };
+    let prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
+
+    let shape = prepared.shape;
+    let (media, format) = exchange.negotiate(|media| format(door, shape, media))?;
+    exchange.preferences.judge()?;
+    let most = exchange.preferences.limit_affected();
+    if most.is_some() && !shape.is_set() {
+        return Err(RestError::new(
+            400,
+            "PGRST128",
+            "Function must return SETOF or TABLE when max-affected preference is used with handling=strict",
+        ));
+    }
+
+    let format = if exchange.is_head() { Format::None } else { format };
+    let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
+    let one = singular(&media).filter(|_| shape.is_set());
+    request.check = Some(Box::new(move |answer| {
+        if let Some(one) = one {
+            one(answer)?;
+        }
+        judge_affected(answer, most)
+    }));
+    let mut answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+
+    let used = Used { transaction: door.options.end_override, max_affected: true, ..Used::default() };
+    let applied = exchange.preferences.applied(used);
+    if shape == ResultShape::Void {
+        let reply = Reply::new(204)
+            .header(header::CONTENT_RANGE, "0-0/*")
+            .maybe(PREFERENCE_APPLIED, applied.as_deref());
+        return Ok(reply.settings(&answer)?.finish());
+    }
+    if !shape.is_set() {
+        answer.rows = 1;
+    }
+    let reply = page(&exchange, &media, &answer, offset)?;
+    Ok(reply
+        .maybe(PREFERENCE_APPLIED, applied.as_deref())
+        .maybe(CONTENT_PROFILE, exchange.profile())
+        .maybe(header::WARNING, legacy_warning(&outdated).as_deref())
+        .settings(&answer)?
+        .finish())
+}
+
+/// The form in which a function's result goes into a media type.
+fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
+    use ResultShape::*;
+    if let Media::Plan(plan) = media {
+        format(door, shape, &plan.of)?;
+        return row_format(door, media);
+    }
+    match (shape, media) {
+        (Void, Media::Other(_)) => None,
+        (Void, _) => Some(Format::None),
+        (Scalar | Record, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => Some(Format::Scalar),
+        (SetOfScalar | SetOfRecord, Media::Object { .. }) => Some(Format::Scalar),
+        (SetOfScalar | SetOfRecord, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalars),
+        (Scalar, Media::OctetStream | Media::Text | Media::Xml) => Some(Format::Raw),
+        (Composite, Media::Any | Media::Json | Media::Array { stripped: false }) => Some(Format::Object),
+        (Composite, Media::Array { stripped: true }) => Some(Format::ObjectStripped),
+        (Composite | SetOfComposite, media) => row_format(door, media),
+        _ => None,
+    }
+}

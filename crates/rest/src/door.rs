@@ -1,0 +1,330 @@
+//! The door: one request of the dialect, from its parts to its answer.
+//!
+//! A function a step: route, parse, plan, run, respond. [`read`], [`write`] and [`call`] hold the three kinds of request.
+
+use std::sync::{Arc, RwLock};
+
+use basalt_core::Identity;
+use basalt_db::{Database, Format, Request, TransactionEnd};
+use basalt_query::{Planner, Settings};
+use basalt_sql::catalog::{Relation, RelationKind};
+use basalt_sql::{Catalog, Name};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::error::{RestError, RestResult};
+use crate::parse::media::{self, Media};
+use crate::parse::prefer::Preferences;
+use crate::{call, describe, options, read, write};
+
+/// How the API behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What planning depends on; its schemas are the exposed ones, the first the default.
+    pub planning: Settings,
+    /// Tables served to `anon` and `authenticated` although row security is off on them.
+    pub unprotected: Vec<Name>,
+    /// Whether plans may be asked for.
+    pub plans: bool,
+    /// A function called before every statement, by `schema.name`.
+    pub pre_request: Option<String>,
+    /// How transactions end.
+    pub end: TransactionEnd,
+    /// Whether `Prefer: tx` may say otherwise.
+    pub end_override: bool,
+    /// What the description shows.
+    pub description: Description,
+    /// Whether errors carry details and hints.
+    pub error_details: bool,
+}
+
+/// What the API's description shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Description {
+    /// What the caller may use.
+    FollowPrivileges,
+    /// Everything exposed.
+    IgnorePrivileges,
+    /// Nothing.
+    Disabled,
+}
+
+/// A request as the server hands it in.
+pub struct Incoming<'a> {
+    /// Method.
+    pub method: &'a Method,
+    /// Path below the mount point.
+    pub path: &'a str,
+    /// Raw query string.
+    pub query: &'a str,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// Who calls.
+    pub identity: Identity,
+    /// Whether that is the anonymous role.
+    pub anonymous: bool,
+}
+
+/// The REST door over one database.
+pub struct Door {
+    pub(crate) database: Database,
+    pub(crate) options: Options,
+    current: RwLock<Arc<Current>>,
+}
+
+/// What is derived from one version of the catalog.
+pub(crate) struct Current {
+    pub(crate) planner: Planner,
+    /// Whether any policy, function, view or default reads settings; if none does, requests need not set any.
+    reads_settings: bool,
+}
+
+/// A request on its way: what every kind of it needs.
+pub(crate) struct Exchange<'a> {
+    pub(crate) incoming: Incoming<'a>,
+    pub(crate) current: Arc<Current>,
+    pub(crate) schema: &'a str,
+    /// Whether the answer names its schema.
+    pub(crate) show_profile: bool,
+    pub(crate) preferences: Preferences,
+    pub(crate) accepted: Vec<Media>,
+}
+
+enum Route {
+    Root,
+    Relation(String),
+    Function(String),
+}
+
+impl Door {
+    /// A door over `database`.
+    pub fn new(database: Database, options: Options) -> Door {
+        let current = Current::new(database.catalog(), &options);
+        Door { database, options, current: RwLock::new(Arc::new(current)) }
+    }
+
+    /// Answers a request.
+    pub async fn handle(&self, incoming: Incoming<'_>) -> Response<Bytes> {
+        let (method, anonymous) = (incoming.method.clone(), incoming.anonymous);
+        match self.answer(incoming).await {
+            Ok(response) => response,
+            Err(mut error) => {
+                // Planning does not know who asks; the status of a missing privilege depends on it.
+                if anonymous && error.status == 403 && error.body.code == "42501" {
+                    error.status = 401;
+                    error = error.header("WWW-Authenticate", "Bearer");
+                }
+                self.refuse(error, &method)
+            }
+        }
+    }
+
+    /// The answer for an error that arose before or in the door.
+    pub fn refuse(&self, error: RestError, method: &Method) -> Response<Bytes> {
+        error.into_response(self.options.error_details, method)
+    }
+
+    /// The OpenAPI 3.1 description for the caller, of the API mounted at `base`.
+    pub fn openapi31(&self, incoming: Incoming<'_>, base: &str) -> Response<Bytes> {
+        let method = incoming.method.clone();
+        let answer = self.exchange(incoming).and_then(|exchange| describe::openapi31(self, &exchange, base));
+        answer.unwrap_or_else(|error| self.refuse(error, &method))
+    }
+
+    async fn answer(&self, incoming: Incoming<'_>) -> RestResult<Response<Bytes>> {
+        let route = route(incoming.path)?;
+        let exchange = self.exchange(incoming)?;
+        let method = exchange.incoming.method.clone();
+        match (route, method.as_str()) {
+            (Route::Root, "GET" | "HEAD") => describe::root(self, &exchange),
+            (Route::Root, "OPTIONS") => Ok(options::root()),
+            (Route::Relation(name), "GET" | "HEAD") => read::handle(self, exchange, name).await,
+            (Route::Relation(name), "POST" | "PATCH" | "DELETE" | "PUT") => write::handle(self, exchange, name).await,
+            (Route::Relation(name), "OPTIONS") => options::relation(&exchange, name),
+            (Route::Function(name), "GET" | "HEAD" | "POST") => call::handle(self, exchange, name).await,
+            (Route::Function(name), "OPTIONS") => options::function(&exchange, &name),
+            (Route::Function(_), method) => {
+                Err(RestError::new(405, "PGRST101", format!("Cannot use the {method} method on RPC")))
+            }
+            (_, method) => Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {method}"))),
+        }
+    }
+
+    fn exchange<'a>(&'a self, incoming: Incoming<'a>) -> RestResult<Exchange<'a>> {
+        let writes = matches!(incoming.method.as_str(), "POST" | "PATCH" | "PUT" | "DELETE");
+        let profile = incoming.headers.get(if writes { "content-profile" } else { "accept-profile" });
+        let exposed = &self.options.planning.schemas;
+        let schema = match profile {
+            None => exposed.first().map_or("public", String::as_str),
+            Some(value) => {
+                let asked = String::from_utf8_lossy(value.as_bytes());
+                exposed.iter().find(|schema| **schema == *asked).ok_or_else(|| {
+                    RestError::new(406, "PGRST106", format!("Invalid schema: {asked}"))
+                        .hint(format!("Only the following schemas are exposed: {}", exposed.join(", ")))
+                })?
+            }
+        };
+        Ok(Exchange {
+            current: self.current(),
+            schema,
+            show_profile: profile.is_some() || exposed.len() > 1,
+            preferences: Preferences::read(incoming.headers),
+            accepted: media::accepted(incoming.headers),
+            incoming,
+        })
+    }
+
+    /// What belongs to the catalog as it is now; made anew once after each migration.
+    fn current(&self) -> Arc<Current> {
+        let catalog = self.database.catalog();
+        let held = self.current.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        if held.planner.catalog().version == catalog.version {
+            return held;
+        }
+        let fresh = Arc::new(Current::new(catalog, &self.options));
+        *self.current.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh.clone();
+        fresh
+    }
+
+    /// Refuses tables that are closed because nobody has said who may see which rows.
+    pub(crate) fn judge_exposure(&self, exchange: &Exchange<'_>, relation: &Relation) -> RestResult<()> {
+        if !matches!(&*exchange.incoming.identity.role, "anon" | "authenticated") {
+            return Ok(());
+        }
+        let catalog = exchange.current.planner.catalog();
+        match &relation.kind {
+            RelationKind::Table => self.judge_table(relation),
+            RelationKind::View(view) => view
+                .sources
+                .iter()
+                .flatten()
+                .filter_map(|(base, _)| catalog.relations.get(base))
+                .try_for_each(|base| self.judge_table(base)),
+        }
+    }
+
+    fn judge_table(&self, table: &Relation) -> RestResult<()> {
+        let exposed = self.options.planning.schemas.contains(&table.name.schema);
+        if table.row_security || !exposed || self.options.unprotected.contains(&table.name) {
+            return Ok(());
+        }
+        let name = &table.name;
+        Err(RestError::new(403, "42501", format!("permission denied for table {}", name.name))
+            .details(format!("Row security is off on \"{name}\", so it is not served to this role."))
+            .hint(format!(
+                "Write `alter table {name} enable row level security;` and a policy in a migration, or name \"{name}\" in `api.unprotected` of basalt.toml."
+            )))
+    }
+
+    /// A statement as the caller of the exchange, with the settings that its functions may read.
+    pub(crate) fn request(
+        &self,
+        exchange: &Exchange<'_>,
+        statement: &basalt_query::Statement,
+        read_only: bool,
+        format: Format,
+    ) -> Request {
+        let preferences = &exchange.preferences;
+        let mut search_path = vec![exchange.schema.to_owned()];
+        search_path.extend(self.options.planning.extra_search_path.iter().filter(|s| **s != exchange.schema).cloned());
+        let mut request =
+            Request::new(exchange.incoming.identity.clone(), statement.sql.as_str(), statement.params.clone());
+        request.search_path = search_path.into();
+        request.read_only = read_only;
+        request.format = format;
+        request.count = statement.count_sql.as_deref().map(Into::into);
+        request.pre_request = self.options.pre_request.clone();
+        request.end = match (self.options.end_override, preferences.commit) {
+            (true, Some(true)) => TransactionEnd::Commit,
+            (true, Some(false)) => TransactionEnd::Rollback,
+            _ => self.options.end,
+        };
+        if exchange.current.reads_settings || self.options.pre_request.is_some() {
+            request.settings = settings(&exchange.incoming);
+        }
+        if let Some(zone) = &preferences.timezone {
+            request.settings.push(("timezone".into(), zone.clone()));
+        }
+        request
+    }
+}
+
+impl Current {
+    fn new(catalog: Arc<Catalog>, options: &Options) -> Current {
+        let reads = |text: &str| text.contains("_setting") || text.contains("set_config");
+        let reads_settings = catalog.functions.values().flatten().any(|f| reads(&f.body))
+            || catalog.relations.values().any(|relation| {
+                relation.view().is_some_and(|view| reads(&view.query))
+                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads(e)))
+                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads))
+            });
+        Current { planner: Planner::new(catalog, options.planning.clone()), reads_settings }
+    }
+}
+
+impl Exchange<'_> {
+    pub(crate) fn is_head(&self) -> bool {
+        self.incoming.method == Method::HEAD
+    }
+
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.show_profile.then_some(self.schema)
+    }
+
+    /// The first accepted media type that `handler` has a form for; PGRST107 if none.
+    pub(crate) fn negotiate(&self, handler: impl Fn(&Media) -> Option<Format>) -> RestResult<(Media, Format)> {
+        for media in &self.accepted {
+            if let Some(format) = handler(media) {
+                return Ok((media.clone(), format));
+            }
+        }
+        let names: Vec<String> = self.accepted.iter().map(Media::name).collect();
+        let message = format!("None of these media types are available: {}", names.join(", "));
+        Err(RestError::new(406, "PGRST107", message))
+    }
+
+    pub(crate) fn database_error(&self, error: &basalt_core::Error) -> RestError {
+        RestError::database(error, self.incoming.anonymous)
+    }
+}
+
+/// `/`, `/<relation>` or `/rpc/<function>`; anything else is PGRST125.
+fn route(path: &str) -> RestResult<Route> {
+    let unknown = || RestError::new(404, "PGRST125", "Invalid path specified in request URL");
+    let decode = |text: &str| {
+        let name = percent_decode_str(text).decode_utf8().map_err(|_| unknown())?.into_owned();
+        if name.is_empty() || name.contains('\0') { Err(unknown()) } else { Ok(name) }
+    };
+    let path = path.strip_prefix('/').unwrap_or(path);
+    match path.split('/').collect::<Vec<_>>()[..] {
+        [""] => Ok(Route::Root),
+        [name] => Ok(Route::Relation(decode(name)?)),
+        ["rpc", name] => Ok(Route::Function(decode(name)?)),
+        _ => Err(unknown()),
+    }
+}
+
+/// `request.*` (contract: section 14).
+fn settings(incoming: &Incoming<'_>) -> Vec<(String, String)> {
+    let mut headers = serde_json::Map::new();
+    let mut cookies = serde_json::Map::new();
+    for (name, value) in incoming.headers {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if name == http::header::COOKIE {
+            for (key, value) in text.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+                cookies.insert(key.to_owned(), value.into());
+            }
+        } else {
+            headers.insert(name.as_str().to_owned(), text.into());
+        }
+    }
+    vec![
+        ("request.method".into(), incoming.method.to_string()),
+        ("request.path".into(), if incoming.path.is_empty() { "/".into() } else { incoming.path.to_owned() }),
+        ("request.headers".into(), serde_json::Value::Object(headers).to_string()),
+        ("request.cookies".into(), serde_json::Value::Object(cookies).to_string()),
+    ]
+}

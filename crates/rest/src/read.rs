@@ -1,0 +1,106 @@
+//! GET and HEAD on a relation.
+
+use basalt_core::Error;
+use basalt_db::{Answer, Format, RowCheck};
+use basalt_sql::Name;
+use bytes::Bytes;
+use http::{Response, header};
+
+use crate::door::{Door, Exchange};
+use crate::error::{RestError, RestResult};
+use crate::parse::media::Media;
+use crate::parse::prefer::Used;
+use crate::parse::query_string::QueryString;
+use crate::parse::range;
+use crate::respond::headers::{Reply, content_range, range_status};
+
+pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+    let incoming = &exchange.incoming;
+    let query = QueryString::parse(incoming.query, false)?;
+    let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
+    range::apply(&mut level, incoming.method, incoming.headers)?;
+
+    let planner = &exchange.current.planner;
+    let name = Name::new(exchange.schema, name);
+    let relation = planner.relation(&name)?;
+    door.judge_exposure(&exchange, relation)?;
+    let statement = planner.prepare_read(&name, &level, exchange.preferences.count.is_some())?;
+
+    let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
+    exchange.preferences.judge()?;
+
+    let format = if exchange.is_head() && !matches!(format, Format::Plan { .. }) { Format::None } else { format };
+    let mut request = door.request(&exchange, &statement, true, format);
+    request.check = singular(&media);
+    let answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+
+    let location = match query.canonical() {
+        canonical if canonical.is_empty() => format!("/{}", name.name),
+        canonical => format!("/{}?{canonical}", name.name),
+    };
+    let reply = page(&exchange, &media, &answer, level.offset.unwrap_or(0))?;
+    Ok(reply
+        .header(header::CONTENT_LOCATION, &location)
+        .maybe(header::WARNING, legacy_warning(&outdated).as_deref())
+        .settings(&answer)?
+        .finish())
+}
+
+/// The answer to anything that gives a page of rows.
+pub(crate) fn page(exchange: &Exchange<'_>, media: &Media, answer: &Answer, offset: i64) -> RestResult<Reply> {
+    if let Media::Plan(_) = media {
+        return Ok(Reply::new(200).body(media, answer.body.clone()));
+    }
+    let range = content_range(offset, answer.rows, answer.total);
+    let status = range_status(offset, answer.rows, answer.total);
+    if status == 416 {
+        let total = answer.total.unwrap_or(0);
+        return Err(RestError::range(format!("An offset of {offset} was requested, but there are only {total} rows."))
+            .header("Content-Range", range));
+    }
+    Ok(Reply::new(status)
+        .body(media, answer.body.clone())
+        .header(header::CONTENT_RANGE, &range)
+        .maybe(PREFERENCE_APPLIED, exchange.preferences.applied(Used::default()).as_deref())
+        .maybe(CONTENT_PROFILE, exchange.profile()))
+}
+
+pub(crate) const PREFERENCE_APPLIED: http::HeaderName = http::HeaderName::from_static("preference-applied");
+pub(crate) const CONTENT_PROFILE: http::HeaderName = http::HeaderName::from_static("content-profile");
+
+/// The form in which rows of columns go into a media type.
+pub(crate) fn row_format(door: &Door, media: &Media) -> Option<Format> {
+    Some(match media {
+        Media::Any | Media::Json | Media::Array { stripped: false } => Format::Json,
+        Media::Array { stripped: true } => Format::JsonStripped,
+        Media::Object { stripped: false } => Format::Object,
+        Media::Object { stripped: true } => Format::ObjectStripped,
+        Media::Csv => Format::Csv,
+        Media::Plan(plan) if door.options.plans && row_format(door, &plan.of).is_some() => {
+            Format::Plan { json: plan.json, analyze: plan.options.iter().any(|o| o == "analyze") }
+        }
+        _ => return None,
+    })
+}
+
+/// One object means exactly one row; otherwise the statement is undone (PGRST116).
+pub(crate) fn singular(media: &Media) -> Option<RowCheck> {
+    if !matches!(media, Media::Object { .. }) {
+        return None;
+    }
+    Some(Box::new(|answer: &Answer| {
+        if answer.rows == 1 {
+            return Ok(());
+        }
+        Err(Error::new("PGRST116", "Cannot coerce the result to a single JSON object")
+            .with_detail(format!("The result contains {} rows", answer.rows)))
+    }))
+}
+
+/// `Warning` for resources that were named by relation although they have an alias.
+pub(crate) fn legacy_warning(outdated: &[(String, String)]) -> Option<String> {
+    let (relation, alias) = outdated.first()?;
+    Some(format!(
+        "299 PostgRESTv16.1 \"Embedded resource was referenced by relation name even though it has an alias. This is deprecated and will stop working in a future release. Update `{relation}` to `{alias}` in query string filters, orders or limits.\""
+    ))
+}

@@ -1,0 +1,4 @@
+//! Answers in the dialect: statuses, headers and bodies.
+
+pub(crate) mod headers;
+pub(crate) mod plan_error;

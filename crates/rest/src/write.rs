@@ -1,0 +1,187 @@
+//! POST, PATCH, PUT and DELETE on a relation (contract: section 12).
+
+use basalt_core::Error;
+use basalt_db::{Answer, Format, RowCheck};
+use basalt_query::ask::{Body, Conflict, Level, Write, WriteKind};
+use basalt_sql::Name;
+use bytes::Bytes;
+use http::{Response, header};
+
+use crate::door::{Door, Exchange};
+use crate::error::{RestError, RestResult};
+use crate::parse::body;
+use crate::parse::media::{Media, content_type};
+use crate::parse::prefer::{Count, Return, Used};
+use crate::parse::query_string::{QueryString, encode};
+use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, row_format, singular};
+use crate::respond::headers::Reply;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Insert,
+    Update,
+    Delete,
+    Put,
+}
+
+pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+    let incoming = &exchange.incoming;
+    let verb = match incoming.method.as_str() {
+        "POST" => Verb::Insert,
+        "PATCH" => Verb::Update,
+        "PUT" => Verb::Put,
+        _ => Verb::Delete,
+    };
+    let query = QueryString::parse(incoming.query, false)?;
+    if verb == Verb::Put && query.limits_root() {
+        let message = "limit/offset querystring parameters are not allowed for PUT";
+        return Err(RestError::new(400, "PGRST114", message));
+    }
+    let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
+    level.limit = None;
+    level.offset = None;
+    if verb == Verb::Insert {
+        level.conditions.clear();
+    }
+    let kind = kind(verb, &exchange, &query)?;
+
+    let planner = &exchange.current.planner;
+    let name = Name::new(exchange.schema, name);
+    let relation = planner.relation(&name)?;
+    door.judge_exposure(&exchange, relation)?;
+    let keyed = relation.primary_key().is_some() || query.on_conflict.is_some();
+    let preferences = &exchange.preferences;
+    let returning = preferences.returning == Some(Return::Representation);
+    let merging = matches!(&kind, WriteKind::Insert { conflict: Some(conflict), .. } if conflict.merge && keyed);
+    let used = Used {
+        resolution: verb == Verb::Insert && keyed,
+        missing: matches!(verb, Verb::Insert | Verb::Update),
+        returning: true,
+        transaction: door.options.end_override,
+        max_affected: matches!(verb, Verb::Update | Verb::Delete),
+    };
+
+    let write = Write {
+        relation: name.clone(),
+        level: if returning { level } else { Level { items: Vec::new(), order: Vec::new(), ..level } },
+        returning,
+        returning_key: verb == Verb::Insert && preferences.returning == Some(Return::HeadersOnly),
+        kind,
+    };
+    let nothing = verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty());
+    let statement = planner.prepare_write(&write);
+    exchange.preferences.judge()?;
+    let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
+    let answer = if nothing {
+        nothing_updated(&media, returning)?
+    } else {
+        let statement = statement?;
+        let format = if returning || matches!(format, Format::Plan { .. }) { format } else { Format::None };
+        let mut request = door.request(&exchange, &statement, false, format);
+        request.check = check(&exchange, verb, &media);
+        door.database.run(request).await.map_err(|e| exchange.database_error(&e))?
+    };
+    if let Media::Plan(_) = media {
+        return Ok(Reply::new(200).body(&media, answer.body).finish());
+    }
+
+    let status = match (verb, returning) {
+        (Verb::Insert, _) if merging && answer.inserted == 0 => 200,
+        (Verb::Insert, _) => 201,
+        (Verb::Put, true) if answer.inserted > 0 => 201,
+        (_, true) => 200,
+        (_, false) => 204,
+    };
+    let mut reply = Reply::new(status)
+        .maybe(header::CONTENT_RANGE, content_range(verb, &answer, preferences.count).as_deref())
+        .maybe(header::LOCATION, location(&name.name, &answer).as_deref())
+        .maybe(PREFERENCE_APPLIED, preferences.applied(used).as_deref())
+        .maybe(header::WARNING, legacy_warning(&outdated).as_deref());
+    if returning {
+        reply = reply.body(&media, answer.body.clone()).maybe(CONTENT_PROFILE, exchange.profile());
+    }
+    Ok(reply.settings(&answer)?.finish())
+}
+
+fn kind(verb: Verb, exchange: &Exchange<'_>, query: &QueryString) -> RestResult<WriteKind> {
+    let preferences = &exchange.preferences;
+    let rows = |columns: Option<&[String]>, missing: bool| -> RestResult<Body> {
+        body::rows(&content_type(exchange.incoming.headers), &exchange.incoming.body, columns, missing)
+    };
+    let missing = preferences.missing_default == Some(true);
+    Ok(match verb {
+        Verb::Insert => WriteKind::Insert {
+            body: rows(query.columns.as_deref(), missing)?,
+            conflict: preferences.merge.map(|merge| Conflict { columns: query.on_conflict.clone(), merge }),
+        },
+        Verb::Update => WriteKind::Update { body: rows(query.columns.as_deref(), missing)? },
+        Verb::Put => WriteKind::Put { body: rows(None, false)? },
+        Verb::Delete => WriteKind::Delete,
+    })
+}
+
+/// PATCH with `{}` or `[]` changes nothing and asks nothing of the database.
+fn nothing_updated(media: &Media, returning: bool) -> RestResult<Answer> {
+    let answer = Answer { body: if returning { Bytes::from_static(b"[]") } else { Bytes::new() }, ..Answer::default() };
+    if let Some(check) = singular(media) {
+        check(&answer).map_err(|e| RestError::database(&e, false))?;
+    }
+    Ok(answer)
+}
+
+/// What must hold of the written rows for them to stay.
+fn check(exchange: &Exchange<'_>, verb: Verb, media: &Media) -> Option<RowCheck> {
+    if verb == Verb::Put {
+        return Some(Box::new(|answer| {
+            if answer.rows == 1 {
+                return Ok(());
+            }
+            Err(Error::new("PGRST115", "Payload values do not match URL in primary key column(s)"))
+        }));
+    }
+    let singular = singular(media);
+    let most = exchange.preferences.limit_affected().filter(|_| verb != Verb::Insert);
+    Some(Box::new(move |answer| {
+        if let Some(singular) = singular {
+            singular(answer)?;
+        }
+        judge_affected(answer, most)
+    }))
+}
+
+/// PGRST124: more rows than the caller wanted to touch.
+pub(crate) fn judge_affected(answer: &Answer, most: Option<u64>) -> Result<(), Error> {
+    match most {
+        Some(most) if answer.rows > most => {
+            Err(Error::new("PGRST124", "Query result exceeds max-affected preference constraint")
+                .with_detail(format!("The query affects {} rows", answer.rows)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn content_range(verb: Verb, answer: &Answer, count: Option<Count>) -> Option<String> {
+    let total = match count {
+        Some(Count::Exact | Count::Estimated) => answer.rows.to_string(),
+        _ => "*".to_owned(),
+    };
+    match verb {
+        Verb::Put => None,
+        Verb::Update if answer.rows > 0 => Some(format!("0-{}/{total}", answer.rows - 1)),
+        _ => Some(format!("*/{total}")),
+    }
+}
+
+/// `/t?id=eq.1`, from the key of the one row inserted.
+fn location(relation: &str, answer: &Answer) -> Option<String> {
+    let key: Vec<String> = answer
+        .first_row
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("$key:")?, value)))
+        .map(|(column, value)| match value {
+            Some(value) => format!("{}=eq.{}", encode(column), encode(value)),
+            None => format!("{}=is.null", encode(column)),
+        })
+        .collect();
+    (answer.rows == 1 && !key.is_empty()).then(|| format!("/{}?{}", encode(relation), key.join("&")))
+}

@@ -1,0 +1,186 @@
+//! The application: what every request passes through, and where it goes.
+//!
+//! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
+//! judged before it is called. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use axum::body::Body;
+use basalt_rest::{Door, Incoming, RestError};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+
+use crate::config::Limits;
+use crate::cors::Cors;
+use crate::token::Verifier;
+
+/// Where the REST API is mounted.
+pub const REST: &str = "/rest/v1";
+
+/// What a running server consists of.
+pub struct App {
+    pub(crate) door: Door,
+    pub(crate) verifier: Verifier,
+    pub(crate) limits: Limits,
+    pub(crate) cors: Cors,
+    pub(crate) under_way: Semaphore,
+    pub(crate) ready: AtomicBool,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) public_url: String,
+}
+
+impl App {
+    /// Answers one request. Never fails: every fault is an answer.
+    pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+        let started = Instant::now();
+        let id = request_id(request.headers());
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let origin = request.headers().get(header::ORIGIN).cloned();
+
+        let (route, mut response) = match self.under_way.try_acquire() {
+            Ok(_place) => self.clone().route(request).await,
+            Err(_) => ("overload", overloaded()),
+        };
+
+        self.cors.decorate(origin.as_ref(), response.headers_mut());
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert("x-request-id", value);
+        }
+        let (status, elapsed) = (response.status().as_u16(), started.elapsed());
+        metrics::counter!("basalt_requests_total", "route" => route, "status" => status_class(status)).increment(1);
+        metrics::histogram!("basalt_request_seconds", "route" => route).record(elapsed.as_secs_f64());
+        tracing::info!(
+            target: "basalt::request",
+            %id, %method, path, status, ms = elapsed.as_secs_f64() * 1000.0, "request"
+        );
+        response
+    }
+
+    async fn route(self: Arc<Self>, request: Request<Body>) -> (&'static str, Response<Body>) {
+        if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
+            return ("preflight", answer);
+        }
+        let path = request.uri().path();
+        match path {
+            "/health/live" => ("health", plain(StatusCode::OK, "")),
+            "/health/ready" => ("health", self.readiness()),
+            "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
+            "/openapi.json" => ("openapi", self.rest(request, Target::OpenApi31).await),
+            _ if path == REST || path.starts_with("/rest/v1/") => ("rest", self.rest(request, Target::Rest).await),
+            _ => ("unknown", not_found(path)),
+        }
+    }
+
+    fn readiness(&self) -> Response<Body> {
+        if self.ready.load(Ordering::Acquire) {
+            plain(StatusCode::OK, "")
+        } else {
+            plain(StatusCode::SERVICE_UNAVAILABLE, "")
+        }
+    }
+
+    /// The REST door, in a task of its own, so that a panic ends only this request.
+    async fn rest(self: Arc<Self>, request: Request<Body>, target: Target) -> Response<Body> {
+        let identity = match self.verifier.identify(request.headers()) {
+            Ok(identity) => identity,
+            Err(error) => return self.refuse(error, request.method()),
+        };
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, self.limits.body.as_u64() as usize).collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) => return self.refuse(unreadable(&*error, &self.limits), &parts.method),
+        };
+        let anonymous = self.verifier.anonymous_role() == Some(&identity.role);
+        let method = parts.method.clone();
+        let app = self.clone();
+        let task = tokio::spawn(async move {
+            let path = parts.uri.path();
+            let incoming = Incoming {
+                method: &parts.method,
+                path: path.strip_prefix(REST).unwrap_or(path),
+                query: parts.uri.query().unwrap_or_default(),
+                headers: &parts.headers,
+                body,
+                identity,
+                anonymous,
+            };
+            match target {
+                Target::Rest => app.door.handle(incoming).await,
+                Target::OpenApi31 => app.door.openapi31(incoming, &app.public_url),
+            }
+        });
+        match task.await {
+            Ok(response) => response.map(Body::from),
+            Err(panic) => {
+                tracing::error!(%panic, "a request panicked");
+                metrics::counter!("basalt_panics_total").increment(1);
+                self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &method)
+            }
+        }
+    }
+
+    fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
+        self.door.refuse(error, method).map(Body::from)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Target {
+    Rest,
+    OpenApi31,
+}
+
+/// The caller's own id if it is a plain one, else a new one (UUID version 7: ids sort by time).
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    given.filter(plain).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
+}
+
+fn status_class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    }
+}
+
+fn unreadable(error: &(dyn std::error::Error + 'static), limits: &Limits) -> RestError {
+    if error.downcast_ref::<LengthLimitError>().is_some() {
+        let limit = limits.body;
+        return RestError::new(413, "BST001", "The request body is too large")
+            .details(format!("The limit is {limit}."))
+            .hint("Send less at once, or raise `limits.body` in basalt.toml.");
+    }
+    RestError::new(400, "PGRST102", "The request body could not be read")
+}
+
+fn overloaded() -> Response<Body> {
+    let error = RestError::new(503, "BST002", "Too many requests are under way")
+        .hint("Try again shortly, or raise `limits.requests` in basalt.toml.")
+        .header("Retry-After", "1");
+    error.into_response(true, &Method::GET).map(Body::from)
+}
+
+fn not_found(path: &str) -> Response<Body> {
+    let error = RestError::new(404, "BST003", format!("There is nothing at {path}"))
+        .hint("The REST API is under /rest/v1; its description is /openapi.json.");
+    error.into_response(true, &Method::GET).map(Body::from)
+}
+
+fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Body::from(text.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}

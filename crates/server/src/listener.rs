@@ -1,0 +1,67 @@
+//! The listener: accepts connections, bounds what a client may hold open, and drains on shutdown.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+
+use crate::app::App;
+use crate::config::Server;
+
+/// Serves until `stop` completes, then refuses new connections, finishes the requests under way and returns. What is
+/// not finished after the configured time is cut.
+pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: impl Future<Output = ()>) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let header_bytes = (app.limits.headers.as_u64() as usize).max(8192);
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(config.header_timeout)
+        .max_buf_size(header_bytes)
+        .max_headers(128);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(header_bytes as u32).max_concurrent_streams(256);
+
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stop);
+    app.ready.store(true, Ordering::Release);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of file descriptors, usually: wait for connections to close rather than spin.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut stop => break,
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "nodelay could not be set");
+        }
+        let app = app.clone();
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let app = app.clone();
+            async move { Ok::<_, std::convert::Infallible>(app.handle(request.map(Body::new)).await) }
+        });
+        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+        });
+    }
+    app.ready.store(false, Ordering::Release);
+    drop(listener);
+    if tokio::time::timeout(config.shutdown_timeout, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests still under way at the end of `server.shutdown_timeout` were cut");
+    }
+}

@@ -1,0 +1,184 @@
+//! From a configuration to a running server, and back.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
+
+use basalt_core::Error;
+use basalt_db::Database;
+use basalt_query::Settings;
+use basalt_rest::{Description, Door};
+use basalt_sql::Name;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::app::App;
+use crate::config::{Config, OpenApi, TransactionEnd};
+use crate::cors::Cors;
+use crate::listener;
+use crate::token::{Verifier, VerifierOptions};
+
+/// A server that can't start: what, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration can't be used.
+    #[error("{0}")]
+    Config(String),
+    /// The database can't be opened.
+    #[error("{0}")]
+    Database(#[from] Error),
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {error}. Choose another with --port, or end what uses it.")]
+    Listen {
+        /// The address.
+        address: String,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
+pub struct Basalt {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+/// Opens the database that a project's configuration names.
+///
+/// Errors: those of [`Database::open`].
+pub fn open_database(project: &Path, config: &Config) -> Result<Database, Error> {
+    let mut options = basalt_db::Options {
+        data_dir: project.join(&config.database.data_dir),
+        queue: config.database.queue,
+        group: config.database.group,
+        statement_timeout: config.database.statement_timeout,
+        max_body: config.limits.response.as_u64() as usize,
+        ..basalt_db::Options::default()
+    };
+    if config.database.readers > 0 {
+        options.readers = config.database.readers;
+    }
+    Database::open(options)
+}
+
+impl Basalt {
+    /// Listens and serves `database` as `config` says. `project` is where relative paths begin.
+    pub async fn start(project: &Path, config: &Config, database: Database) -> Result<Basalt, StartError> {
+        let verifier = Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?;
+        let address = format!("{}:{}", config.server.host, config.server.port);
+        let listen = |error| StartError::Listen { address: address.clone(), error };
+        let listener = TcpListener::bind(&address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let app = Arc::new(App {
+            door: Door::new(database, door_options(config)),
+            verifier,
+            limits: config.limits.clone(),
+            cors: Cors::new(config.api.cors_origins.clone()),
+            under_way: Semaphore::new(config.limits.requests),
+            ready: AtomicBool::new(false),
+            metrics: recorder(),
+            public_url: format!("http://{address}"),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let server = config.server.clone();
+        let serving = tokio::spawn(async move {
+            listener::serve(listener, app, &server, async {
+                let _ = stopped.await;
+            })
+            .await;
+        });
+        Ok(Basalt { address, stop, serving })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Refuses new connections, finishes the requests under way, and returns.
+    pub async fn stop(self) {
+        let _ = self.stop.send(());
+        let _ = self.serving.await;
+    }
+}
+
+fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, StartError> {
+    let auth = &config.auth;
+    let mut secrets: Vec<String> = [&auth.jwt_secret, &auth.jwks].into_iter().filter(|s| !s.is_empty()).cloned().collect();
+    if !auth.jwks_file.as_os_str().is_empty() {
+        let path = project.join(&auth.jwks_file);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|e| StartError::Config(format!("`auth.jwks_file` {} can't be read: {e}", path.display())))?;
+        secrets.push(text);
+    }
+    let opaque = [(&auth.publishable_key, "anon"), (&auth.secret_key, "service_role")];
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    Ok(VerifierOptions {
+        secrets,
+        audience: some(&auth.jwt_audience),
+        role_path: auth.role_claim.clone(),
+        anonymous_role: some(&config.api.anonymous_role),
+        opaque_keys: opaque
+            .into_iter()
+            .filter(|(key, _)| !key.is_empty())
+            .map(|(key, role)| (key.clone(), role.to_owned()))
+            .collect(),
+    })
+}
+
+fn door_options(config: &Config) -> basalt_rest::Options {
+    let api = &config.api;
+    let (end, end_override) = match api.transaction_end {
+        TransactionEnd::Commit => (basalt_db::TransactionEnd::Commit, false),
+        TransactionEnd::CommitAllowOverride => (basalt_db::TransactionEnd::Commit, true),
+        TransactionEnd::Rollback => (basalt_db::TransactionEnd::Rollback, false),
+        TransactionEnd::RollbackAllowOverride => (basalt_db::TransactionEnd::Rollback, true),
+    };
+    basalt_rest::Options {
+        planning: Settings {
+            schemas: api.schemas.clone(),
+            extra_search_path: api.extra_search_path.clone(),
+            max_rows: (api.max_rows > 0).then_some(api.max_rows),
+            max_depth: api.max_embed_depth,
+            aggregates: api.aggregates,
+            legacy_target_names: api.legacy_target_names,
+        },
+        unprotected: api
+            .unprotected
+            .iter()
+            .map(|name| name.split_once('.').map_or_else(|| Name::new("public", name), |(s, n)| Name::new(s, n)))
+            .collect(),
+        plans: api.plans,
+        pre_request: (!api.pre_request.is_empty()).then(|| api.pre_request.clone()),
+        end,
+        end_override,
+        description: match api.openapi {
+            OpenApi::FollowPrivileges => Description::FollowPrivileges,
+            OpenApi::IgnorePrivileges => Description::IgnorePrivileges,
+            OpenApi::Disabled => Description::Disabled,
+        },
+        error_details: api.error_details,
+    }
+}
+
+/// The process's one metrics recorder.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+            let builder = PrometheusBuilder::new()
+                .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
+                .unwrap_or_else(|_| PrometheusBuilder::new());
+            let recorder = builder.build_recorder();
+            let handle = recorder.handle();
+            // Another recorder (an embedding program's) may stand already; then ours only renders nothing.
+            let _ = metrics::set_global_recorder(recorder);
+            handle
+        })
+        .clone()
+}

@@ -1,0 +1,265 @@
+//! From `Authorization` and `apikey` to an [`Identity`] (contract: rest.md section 15, wire.md section 0; RFC 7519, RFC 7515).
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use basalt_core::{Claims, Identity};
+use basalt_rest::RestError;
+use http::HeaderMap;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use quick_cache::sync::Cache;
+use serde_json::{Map, Value};
+use serde_json_path::JsonPath;
+
+/// Clocks may differ by this many seconds.
+const LEEWAY: i64 = 30;
+/// Verified tokens that are remembered, so that the signature of each is computed once.
+const CACHED: usize = 4096;
+/// A longer token is refused before anything is computed.
+const MAX_TOKEN: usize = 16 * 1024;
+
+/// Verifies tokens with the project's keys.
+pub struct Verifier {
+    keys: Vec<Key>,
+    audience: Option<String>,
+    role_path: JsonPath,
+    anonymous: Option<Identity>,
+    /// Opaque API keys and the roles they stand for.
+    opaque: Vec<(String, String)>,
+    verified: Cache<String, Arc<Verified>>,
+}
+
+/// How to make a [`Verifier`].
+#[derive(Debug, Clone)]
+pub struct VerifierOptions {
+    /// An HS256 secret of at least 32 bytes, a JWK, or a JWK set, as text.
+    pub secrets: Vec<String>,
+    /// The audience that tokens must name, if they name any.
+    pub audience: Option<String>,
+    /// JSON path (RFC 9535) of the role in the claims.
+    pub role_path: String,
+    /// The role of callers without a token.
+    pub anonymous_role: Option<String>,
+    /// Opaque keys (`sb_publishable_...`, `sb_secret_...`) and their roles.
+    pub opaque_keys: Vec<(String, String)>,
+}
+
+struct Key {
+    id: Option<String>,
+    algorithms: &'static [Algorithm],
+    key: DecodingKey,
+}
+
+struct Verified {
+    identity: Result<Identity, RestError>,
+    claims: Map<String, Value>,
+}
+
+impl Verifier {
+    /// Reads the keys. The error says which one can't be used and why.
+    pub fn new(options: VerifierOptions) -> Result<Verifier, String> {
+        let mut keys = Vec::new();
+        for secret in &options.secrets {
+            keys.extend(read_keys(secret)?);
+        }
+        let path = match options.role_path.strip_prefix('.') {
+            Some(_) => format!("${}", options.role_path),
+            None => options.role_path.clone(),
+        };
+        let role_path = JsonPath::parse(&path).map_err(|e| format!("`{}` is not a JSON path: {e}", options.role_path))?;
+        Ok(Verifier {
+            keys,
+            audience: options.audience,
+            role_path,
+            anonymous: options.anonymous_role.as_deref().map(Identity::role),
+            opaque: options.opaque_keys,
+            verified: Cache::new(CACHED),
+        })
+    }
+
+    /// The role of callers without a token.
+    pub fn anonymous_role(&self) -> Option<&str> {
+        self.anonymous.as_ref().map(|identity| &*identity.role)
+    }
+
+    /// Who a request's headers say is calling.
+    ///
+    /// `Authorization: Bearer` counts first, then `apikey`; with neither the caller is anonymous.
+    pub fn identify(&self, headers: &HeaderMap) -> Result<Identity, RestError> {
+        let bearer = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|value| {
+            let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+        });
+        let apikey = || headers.get("apikey").and_then(|v| v.to_str().ok());
+        match bearer.or_else(apikey) {
+            Some(token) => self.verify(token),
+            None => self.anonymous.clone().ok_or_else(anonymous_disabled),
+        }
+    }
+
+    /// Verifies one token.
+    pub fn verify(&self, token: &str) -> Result<Identity, RestError> {
+        if let Some(identity) = self.opaque_identity(token) {
+            return Ok(identity);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let verified = match self.verified.get(token) {
+            Some(verified) => verified,
+            None => {
+                let claims = self.claims(token)?;
+                let verified = Arc::new(Verified { identity: self.identity(&claims), claims });
+                self.verified.insert(token.to_owned(), verified.clone());
+                verified
+            }
+        };
+        // Times are judged at every use: a remembered token expires like any other.
+        self.judge(&verified.claims, now)?;
+        verified.identity.clone()
+    }
+
+    fn opaque_identity(&self, token: &str) -> Option<Identity> {
+        let known = self.opaque.iter().fold(None, |found, (key, role)| {
+            if constant_time_eq(key.as_bytes(), token.as_bytes()) { Some(role) } else { found }
+        });
+        known.map(|role| Identity::role(role))
+    }
+
+    /// Checks form and signature.
+    fn claims(&self, token: &str) -> Result<Map<String, Value>, RestError> {
+        if self.keys.is_empty() {
+            return Err(RestError::new(500, "PGRST300", "Server lacks JWT secret"));
+        }
+        if token.is_empty() {
+            return Err(invalid("Empty JWT is sent in Authorization header", None));
+        }
+        let parts: Vec<&str> = token.split('.').collect();
+        if parts.len() != 3 {
+            return Err(invalid(&format!("Expected 3 parts in JWT; got {}", parts.len()), None));
+        }
+        if token.len() > MAX_TOKEN {
+            return Err(invalid("JWT couldn't be decoded", Some(format!("Tokens are limited to {MAX_TOKEN} bytes"))));
+        }
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|e| invalid("Wrong or unsupported encoding algorithm", Some(e.to_string())))?;
+        let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
+        let mut candidates = self
+            .keys
+            .iter()
+            .filter(|key| header.kid.is_none() || key.id.is_none() || key.id == header.kid)
+            .filter(|key| key.algorithms.contains(&header.alg))
+            .peekable();
+        if candidates.peek().is_none() {
+            return Err(invalid("No suitable key or wrong key type", Some("None of the keys was able to decode the JWT".into())));
+        }
+        let good = candidates
+            .any(|key| crypto::verify(signature, message.as_bytes(), &key.key, header.alg).unwrap_or(false));
+        if !good {
+            return Err(invalid(
+                "No suitable key or wrong key type",
+                Some("None of the keys was able to decode the JWT".into()),
+            ));
+        }
+        // The signature holds; the times and the audience are judged at every use, by `judge`.
+        match jsonwebtoken::dangerous::insecure_decode_claims(token) {
+            Ok(Value::Object(claims)) => Ok(claims),
+            _ => Err(expired("Parsing claims failed")),
+        }
+    }
+
+    fn identity(&self, claims: &Map<String, Value>) -> Result<Identity, RestError> {
+        let document = Value::Object(claims.clone());
+        let role = match self.role_path.query(&document).first() {
+            Some(Value::String(role)) => role.clone(),
+            Some(Value::Null) | None => match &self.anonymous {
+                Some(anonymous) => anonymous.role.to_string(),
+                None => return Err(anonymous_disabled()),
+            },
+            Some(other) => other.to_string(),
+        };
+        let mut shown = claims.clone();
+        shown.insert("role".into(), role.as_str().into());
+        Ok(Identity { role: role.into(), claims: Arc::new(Claims::new(&shown)) })
+    }
+
+    /// `exp`, `nbf`, `iat` and `aud`, in this order.
+    fn judge(&self, claims: &Map<String, Value>, now: i64) -> Result<(), RestError> {
+        let time = |name: &str| match claims.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            // Only whole numbers are understood; a fraction counts as 0.
+            Some(Value::Number(n)) => Ok(Some(n.as_i64().unwrap_or(0))),
+            Some(_) => Err(expired(&format!("The JWT '{name}' claim must be a number"))),
+        };
+        if time("exp")?.is_some_and(|exp| exp < now - LEEWAY) {
+            return Err(expired("JWT expired"));
+        }
+        if time("nbf")?.is_some_and(|nbf| nbf > now + LEEWAY) {
+            return Err(expired("JWT not yet valid"));
+        }
+        if time("iat")?.is_some_and(|iat| iat > now + LEEWAY) {
+            return Err(expired("JWT issued at future"));
+        }
+        let Some(expected) = &self.audience else { return Ok(()) };
+        let wrong_kind = || expired("The JWT 'aud' claim must be a string or an array of strings");
+        let named = match claims.get("aud") {
+            None | Some(Value::Null) => true,
+            Some(Value::String(audience)) => audience == expected,
+            Some(Value::Array(list)) => {
+                let names: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+                let names = names.ok_or_else(wrong_kind)?;
+                names.is_empty() || names.contains(&expected.as_str())
+            }
+            Some(_) => return Err(wrong_kind()),
+        };
+        if named { Ok(()) } else { Err(expired("JWT not in audience")) }
+    }
+}
+
+fn invalid(message: &str, details: Option<String>) -> RestError {
+    RestError::token("PGRST301", message, details)
+}
+
+fn expired(message: &str) -> RestError {
+    RestError::token("PGRST303", message, None)
+}
+
+fn anonymous_disabled() -> RestError {
+    RestError::new(401, "PGRST302", "Anonymous access is disabled").header("WWW-Authenticate", "Bearer")
+}
+
+fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+}
+
+fn read_keys(text: &str) -> Result<Vec<Key>, String> {
+    let text = text.trim();
+    if text.starts_with('{') {
+        let value: Value = serde_json::from_str(text).map_err(|e| format!("the JWK is not JSON: {e}"))?;
+        let set: JwkSet = if value.get("keys").is_some() {
+            serde_json::from_value(value).map_err(|e| format!("the JWK set can't be read: {e}"))?
+        } else {
+            let key: Jwk = serde_json::from_value(value).map_err(|e| format!("the JWK can't be read: {e}"))?;
+            JwkSet { keys: vec![key] }
+        };
+        return set.keys.iter().map(key_of).collect();
+    }
+    if text.len() < 32 {
+        return Err("the JWT secret must have at least 32 bytes".into());
+    }
+    let algorithms = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+    Ok(vec![Key { id: None, algorithms, key: DecodingKey::from_secret(text.as_bytes()) }])
+}
+
+/// A key is used only with the algorithms of its kind, so that a public key can't be taken for an HMAC secret.
+fn key_of(jwk: &Jwk) -> Result<Key, String> {
+    let key = DecodingKey::from_jwk(jwk).map_err(|e| format!("a JWK can't be used: {e}"))?;
+    let algorithms: &'static [Algorithm] = match (&jwk.algorithm, jwk.common.key_algorithm) {
+        (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => &[Algorithm::PS256],
+        (AlgorithmParameters::RSA(_), _) => &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512],
+        (AlgorithmParameters::EllipticCurve(_), _) => &[Algorithm::ES256, Algorithm::ES384],
+        (AlgorithmParameters::OctetKeyPair(_), _) => &[Algorithm::EdDSA],
+        (AlgorithmParameters::OctetKey(_), _) => &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512],
+        _ => return Err("a JWK has a kind of key that no supported algorithm uses".into()),
+    };
+    Ok(Key { id: jwk.common.key_id.clone(), algorithms, key })
+}
