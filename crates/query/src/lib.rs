@@ -10,10 +10,16 @@
 
 pub mod ask;
 mod error;
+mod plan;
 mod planner;
 pub mod relationship;
+mod render;
+mod resolve;
 mod statement;
 
 pub use error::{FunctionSuggestion, PlanError, RelationshipCandidate, Suggestion, UnnamedParameter};
 pub use planner::Planner;
 pub use statement::{CallStatement, Hidden, ResultShape, Settings, Statement};
+
+#[cfg(test)]
+mod tests;

@@ -2,22 +2,34 @@
 
 use std::sync::Arc;
 
+use basalt_core::nearest;
 use basalt_sql::catalog::Relation;
 use basalt_sql::{Catalog, Name};
 
-use crate::ask;
+use crate::ask::{Call, Level, Write};
+use crate::plan::{Aliases, Builder, Source};
+use crate::relationship::Relationships;
+use crate::render;
 use crate::{CallStatement, PlanError, Settings, Statement};
 
 /// Turns what is asked into statements over one version of the catalog.
 pub struct Planner {
     catalog: Arc<Catalog>,
     settings: Settings,
+    relationships: Relationships,
 }
+
+/// Schemas with more relations get no suggestions: comparing all of them takes too long.
+const MOST_COMPARED: usize = 500;
+
+/// The least similarity of a suggested relation.
+const SIMILAR: f64 = 0.75;
 
 impl Planner {
     /// A planner over `catalog`: finds the relationships once.
     pub fn new(catalog: Arc<Catalog>, settings: Settings) -> Planner {
-        Planner { catalog, settings }
+        let relationships = Relationships::new(&catalog, &settings);
+        Planner { catalog, settings, relationships }
     }
 
     /// The catalog it plans over.
@@ -30,23 +42,45 @@ impl Planner {
         &self.settings
     }
 
-    /// The relation of that name, or [`PlanError::UnknownRelation`].
+    /// How the catalog's relations are joined.
+    pub fn relationships(&self) -> &Relationships {
+        &self.relationships
+    }
+
+    /// The relation of that name.
+    ///
+    /// Errors: [`PlanError::UnknownRelation`].
     pub fn relation(&self, name: &Name) -> Result<&Arc<Relation>, PlanError> {
-        self.catalog.relations.get(name).ok_or_else(|| todo!())
+        self.catalog.relations.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.catalog.relations.keys().filter(|known| known.schema == name.schema).collect();
+            let compared = if known.len() < MOST_COMPARED { known } else { Vec::new() };
+            let near = nearest(&name.name, compared.into_iter().map(|known| known.name.as_str()), SIMILAR);
+            PlanError::UnknownRelation {
+                schema: name.schema.clone(),
+                name: name.name.clone(),
+                suggestion: near.map(str::to_owned),
+            }
+        })
     }
 
     /// A read of a relation. With `count`, also the statement that counts its rows.
-    pub fn prepare_read(&self, _relation: &Name, _level: &ask::Level, _count: bool) -> Result<Statement, PlanError> {
-        todo!()
+    pub fn prepare_read(&self, relation: &Name, level: &Level, count: bool) -> Result<Statement, PlanError> {
+        let relation = self.relation(relation)?;
+        let alias = relation.name.name.as_str();
+        let mut builder = Builder { planner: self, aliases: Aliases::new(alias), capped: true };
+        let root = builder.root(Source::Relation(relation), alias, level)?;
+        render::read(self, &root, builder.aliases, count)
     }
 
     /// A write. Its result has one row per row written, whatever is given back.
-    pub fn prepare_write(&self, _write: &ask::Write) -> Result<Statement, PlanError> {
+    pub fn prepare_write(&self, write: &Write) -> Result<Statement, PlanError> {
+        let _ = write;
         todo!()
     }
 
     /// A function call. With `count`, also the number of rows that it returns.
-    pub fn prepare_call(&self, _call: &ask::Call, _count: bool) -> Result<CallStatement, PlanError> {
+    pub fn prepare_call(&self, call: &Call, count: bool) -> Result<CallStatement, PlanError> {
+        let _ = (call, count);
         todo!()
     }
 }

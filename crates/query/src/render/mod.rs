@@ -1,0 +1,12 @@
+//! The plan as PostgreSQL's SQL: one pass over the tree into one string, every value a parameter.
+//!
+//! No LATERAL, so that SQLite can run it: an embedded resource is a correlated scalar subquery, a to-one spread a left join.
+
+mod condition;
+mod embed;
+mod order;
+mod output;
+mod select;
+mod writer;
+
+pub(crate) use select::read;

@@ -1,0 +1,82 @@
+//! SELECT of a level: the root, and the parts that embedded resources share with it.
+
+use super::condition::{filters, inners};
+use super::output::{Output, outputs};
+use super::writer::{Clause, Writer};
+use super::{embed, order};
+use crate::plan::{Aliases, Node};
+use crate::planner::Planner;
+use crate::{Hidden, PlanError, Statement};
+
+/// A read of a relation.
+pub(crate) fn read<'a>(
+    planner: &'a Planner,
+    root: &'a Node<'a>,
+    aliases: Aliases<'a>,
+    count: bool,
+) -> Result<Statement, PlanError> {
+    let mut w = Writer::new(planner.relationships(), aliases);
+    w.push(" FROM ");
+    if let Some(relation) = root.source.relation() {
+        w.name(&relation.name);
+        w.push(" AS ");
+        w.alias(root.alias);
+    }
+    Ok(finish(w, root, true, count))
+}
+
+/// A SELECT whose FROM is written, up to the root's source. What decides which rows there are comes first, so that the
+/// statement that counts them shares its text and its parameters.
+pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, filtered: bool, count: bool) -> Statement {
+    embed::joins(&mut w, root, root.alias);
+    let mut clause = Clause::filter();
+    if filtered {
+        filters(&mut w, &mut clause, root, root.alias);
+    }
+    inners(&mut w, &mut clause, root, root.alias);
+    let rows = std::mem::take(&mut w.sql);
+    let count_params = w.params.len();
+    let count_sql = count.then(|| ["SELECT count(*)", &rows].concat());
+
+    w.sql.reserve(rows.len() + 512);
+    w.push("SELECT ");
+    let outputs = outputs(&w, root, root.alias);
+    list(&mut w, &outputs);
+    w.push(&rows);
+    group(&mut w, &outputs);
+    order::order(&mut w, root, root.alias, &[]);
+    order::limits(&mut w, root.limit, root.offset);
+    Statement {
+        sql: w.sql,
+        params: w.params,
+        count_sql,
+        count_params,
+        relation: root.source.relation().map(|relation| relation.name.clone()),
+        hidden: Hidden::default(),
+    }
+}
+
+/// The select list. A row without columns still counts, so it has a hidden one.
+pub(super) fn list<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>]) {
+    if outputs.is_empty() {
+        w.push("1 AS \"$one\"");
+    }
+    for (index, output) in outputs.iter().enumerate() {
+        w.comma(index);
+        output.render(w);
+        w.push(" AS ");
+        w.ident(output.name);
+    }
+}
+
+/// GROUP BY everything that is no aggregate, where there is one.
+pub(super) fn group<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>]) {
+    if !outputs.iter().any(Output::is_aggregate) {
+        return;
+    }
+    let mut word = " GROUP BY ";
+    for (index, output) in outputs.iter().enumerate().filter(|(_, output)| !output.is_aggregate()) {
+        w.push(std::mem::replace(&mut word, ", "));
+        output.render_key(w, index + 1);
+    }
+}
