@@ -84,7 +84,7 @@ pub struct Operator {
 }
 
 /// The state of one aggregate over one group.
-pub trait Accumulator {
+pub trait Accumulator: Send {
     /// Takes one row's arguments, NULLs included.
     fn step(&mut self, context: &Context, args: &[ValueRef<'_>]) -> Result<()>;
     /// Gives the result.
