@@ -1,0 +1,38 @@
+//! What every database of Basalt has before its first migration.
+
+use std::collections::BTreeSet;
+
+use basalt_core::Identity;
+
+use crate::catalog::{Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema};
+
+/// The roles of API requests.
+const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
+
+/// A catalog with what every database of Basalt has: schemas `public`, `auth`, `storage`, `extensions`, `graphql_public`; roles
+/// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator`; default privileges that
+/// grant all on tables, sequences and functions of `public` to the three API roles.
+pub fn bootstrap() -> Catalog {
+    let mut catalog = Catalog { version: 1, ..Catalog::default() };
+
+    catalog.roles.insert(Identity::OWNER.into(), Role { superuser: true, bypass_row_security: true, ..Role::default() });
+    catalog.roles.insert("anon".into(), Role::default());
+    catalog.roles.insert("authenticated".into(), Role::default());
+    catalog.roles.insert("service_role".into(), Role { bypass_row_security: true, ..Role::default() });
+    let member_of = API_ROLES.map(str::to_owned).into();
+    catalog.roles.insert("authenticator".into(), Role { member_of, ..Role::default() });
+
+    for schema in ["public", "auth", "storage", "extensions", "graphql_public"] {
+        let everyone = (schema == "public").then_some(PUBLIC);
+        let grants = API_ROLES.into_iter().chain(everyone);
+        let grants = grants.map(|role| (role.to_owned(), BTreeSet::from([Privilege::Usage]))).collect();
+        catalog.schemas.insert(schema.into(), Schema { comment: None, grants });
+    }
+
+    for object in [DefaultObject::Tables, DefaultObject::Sequences, DefaultObject::Functions] {
+        let all = super::grant::all_privileges(object);
+        let grants: Grants = API_ROLES.map(|role| (role.to_owned(), all.clone())).into();
+        catalog.default_privileges.push(DefaultPrivilege { schema: Some("public".into()), object, grants });
+    }
+    catalog
+}

@@ -1,0 +1,222 @@
+//! Column definitions (PostgreSQL manual, `create table`).
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::{Expr, Value};
+use sqlparser::tokenizer::Token;
+
+use super::Change;
+use super::constraint::{NewConstraint, NewKind};
+use super::sequence::Options;
+use super::source;
+use crate::catalog::{Column, Grants, Identity, Name};
+use crate::compile;
+
+/// A column as written, before its table exists.
+pub(super) struct NewColumn {
+    pub(super) column: Column,
+    /// The options of the sequence that a serial or identity column gets.
+    pub(super) sequence: Option<Options>,
+    /// Constraints written within the column's definition.
+    pub(super) constraints: Vec<NewConstraint>,
+    /// Where it stands.
+    pub(super) at: usize,
+}
+
+impl Change<'_> {
+    /// Reads `name type options ...`.
+    pub(super) fn column_definition(&mut self) -> Result<NewColumn> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let declared = self.data_type()?;
+        check_storable(&declared.ty).map_err(|e| e.at(declared.at))?;
+        let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
+        let column = Column {
+            name,
+            not_null: declared.serial || domain.is_some_and(|d| d.not_null),
+            default: domain.and_then(|d| d.default.clone()),
+            ty: declared.ty,
+            typmod: declared.typmod,
+            domain: declared.domain,
+            generated: None,
+            identity: None,
+            sequence: None,
+            grants: Grants::new(),
+            comment: None,
+        };
+        let sequence = declared.serial.then(|| Options::default().of_type(&column.ty));
+        let mut new = NewColumn { column, sequence, constraints: Vec::new(), at };
+        while self.column_option(&mut new)? {}
+        if new.column.generated.is_some() && (new.column.default.is_some() || new.sequence.is_some()) {
+            let message = "both default and generation expression specified for column";
+            return Err(Error::new("42601", format!("{message} \"{}\"", new.column.name)).at(at));
+        }
+        Ok(new)
+    }
+
+    /// Reads one option of a column, if there is one.
+    fn column_option(&mut self, new: &mut NewColumn) -> Result<bool> {
+        let at = self.cursor.offset();
+        let name = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
+        let words = [
+            "not null", "null", "default", "generated", "unique", "primary key", "check", "references", "collate",
+            "storage", "compression",
+        ];
+        let Some(option) = self.cursor.accept_any(&words) else {
+            return if name.is_some() { Err(self.cursor.unexpected()) } else { Ok(false) };
+        };
+        let columns = || vec![new.column.name.clone()];
+        match option {
+            "not null" => new.column.not_null = true,
+            "null" if new.column.not_null => {
+                let message = format!("conflicting NULL/NOT NULL declarations for column \"{}\"", new.column.name);
+                return Err(Error::new("42601", message).at(at));
+            }
+            "null" => {}
+            "default" => {
+                let expr = self.cursor.default_expr()?;
+                new.column.default = self.default_source(expr, &new.column).map_err(|e| e.at(at))?;
+            }
+            "generated" => self.generated(new)?,
+            "unique" => {
+                let kind = NewKind::Unique(columns());
+                self.nulls_distinct()?;
+                self.push_constraint(new, name, kind, at)?;
+            }
+            "primary key" => {
+                let kind = NewKind::PrimaryKey(columns());
+                self.push_constraint(new, name, kind, at)?;
+            }
+            "check" => {
+                let expr = self.cursor.parenthesized()?;
+                self.push_constraint(new, name, NewKind::Check(expr), at)?;
+            }
+            "references" => {
+                let columns = columns();
+                let key = self.references(columns)?;
+                self.push_constraint(new, name, key, at)?;
+            }
+            "collate" => self.collation()?,
+            // How values are laid out on PostgreSQL's disk changes no results.
+            _ => drop(self.cursor.ident()?),
+        }
+        Ok(true)
+    }
+
+    fn push_constraint(&mut self, new: &mut NewColumn, name: Option<String>, kind: NewKind, at: usize) -> Result<()> {
+        let constraint = self.constraint_tail(name, kind, at)?;
+        new.constraints.push(constraint);
+        Ok(())
+    }
+
+    /// `always as (expr) stored`, or `always | by default as identity`.
+    fn generated(&mut self, new: &mut NewColumn) -> Result<()> {
+        let at = self.cursor.offset();
+        let always = self.cursor.accept("always");
+        if !always {
+            self.cursor.expect("by default")?;
+        }
+        self.cursor.expect("as")?;
+        if always && self.cursor.peek_token(&Token::LParen) {
+            let mut expr = self.cursor.parenthesized()?;
+            self.cursor.expect("stored")?;
+            source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+            new.column.generated = Some(expr.to_string());
+            return Ok(());
+        }
+        self.cursor.expect("identity")?;
+        if !new.column.ty.is_integer() {
+            return Err(Error::new("22023", "identity column type must be smallint, integer, or bigint").at(at));
+        }
+        new.column.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
+        new.column.not_null = true;
+        new.sequence = Some(self.identity_options()?.of_type(&new.column.ty));
+        Ok(())
+    }
+
+    /// The sequence options of an identity column, in parentheses.
+    pub(super) fn identity_options(&mut self) -> Result<Options> {
+        if !self.cursor.accept_token(&Token::LParen) {
+            return Ok(Options::default());
+        }
+        let options = self.sequence_options()?;
+        self.cursor.expect_token(&Token::RParen)?;
+        Ok(options)
+    }
+
+    /// Makes the sequence of a serial or identity column of the table.
+    pub(super) fn give_sequence(&mut self, table: &Name, new: &mut NewColumn) -> Result<()> {
+        let Some(options) = &new.sequence else { return Ok(()) };
+        let name = self.column_sequence(table, &new.column.name, options).map_err(|e| e.at(new.at))?;
+        if new.column.identity.is_none() {
+            new.column.default = Some(nextval(&name));
+        }
+        new.column.sequence = Some(name);
+        Ok(())
+    }
+
+    /// A default as the catalog keeps it; nothing for NULL.
+    ///
+    /// Errors: those of its compilation, but it may depend on the session, since it is compiled into each INSERT.
+    pub(super) fn default_source(&self, mut expr: Expr, column: &Column) -> Result<Option<String>> {
+        if is_null(&expr) {
+            return Ok(None);
+        }
+        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+        match compile::expression(&self.catalog, None, &expr, Some((&column.ty, column.typmod))) {
+            Err(error) if error.code() != "42P17" => Err(error),
+            _ => Ok(Some(expr.to_string())),
+        }
+    }
+
+    /// Reads a collation's name: only byte order exists.
+    pub(super) fn collation(&mut self) -> Result<()> {
+        let at = self.cursor.offset();
+        let raw = self.cursor.name()?;
+        if matches!(raw.name.as_str(), "C" | "POSIX" | "default" | "C.UTF-8" | "C.utf8" | "ucs_basic") {
+            return Ok(());
+        }
+        Err(Error::unsupported(
+            format!("collation \"{}\" is not supported by the embedded engine", raw.name),
+            "Text compares by bytes, as under collation \"C\"; sort by lower(...) to ignore case.",
+        )
+        .at(at))
+    }
+
+    /// `nulls [not] distinct`, of which only the default exists.
+    pub(super) fn nulls_distinct(&mut self) -> Result<()> {
+        if self.cursor.peek("nulls not distinct") {
+            return Err(self.lacking("NULLS NOT DISTINCT", "Make the columns NOT NULL, or index coalesce(column, ...)."));
+        }
+        self.cursor.accept("nulls distinct");
+        Ok(())
+    }
+}
+
+/// The default of a serial column.
+pub(super) fn nextval(sequence: &Name) -> String {
+    format!("nextval({})", crate::quote::literal(&source::plain_name(sequence)))
+}
+
+/// 0A000 for a type that no column can have.
+pub(super) fn check_storable(ty: &basalt_types::Type) -> Result<()> {
+    use basalt_types::{Base, Type};
+    let element = ty.element().unwrap_or(ty);
+    match element {
+        Type::Base(Base::Void | Base::Trigger | Base::Unknown) => {
+            Err(Error::new("42P16", format!("column has pseudo-type {}", ty.sql_name())))
+        }
+        Type::Record(_) => Err(Error::unsupported(
+            "columns of composite types are not supported by the embedded engine",
+            "Use a jsonb column, or one column for each field.",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn is_null(expr: &Expr) -> bool {
+    match expr {
+        Expr::Value(value) => matches!(value.value, Value::Null),
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => is_null(expr),
+        _ => false,
+    }
+}

@@ -1,0 +1,284 @@
+//! A reading position in a definition statement: words, names and literals are read here, expressions and queries by `sqlparser`.
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::{Expr, Query};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token};
+
+/// Binds as tightly as PostgreSQL's `b_expr`, which a DEFAULT takes: no AND, OR, NOT or IS without parentheses.
+const DEFAULT_PRECEDENCE: u8 = 40;
+
+/// A name that may be qualified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RawName {
+    /// The schema, if written.
+    pub(super) schema: Option<String>,
+    /// The name.
+    pub(super) name: String,
+    /// Where it stands.
+    pub(super) at: usize,
+}
+
+/// A reading position in one statement.
+pub(super) struct Cursor<'a> {
+    sql: &'a str,
+    parser: Parser<'static>,
+}
+
+impl<'a> Cursor<'a> {
+    /// Begins to read a statement.
+    pub(super) fn new(sql: &'a str) -> Result<Self> {
+        let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|e| syntax_error(sql, e))?;
+        Ok(Cursor { sql, parser })
+    }
+
+    /// The statement's text.
+    pub(super) fn sql(&self) -> &'a str {
+        self.sql
+    }
+
+    /// Byte offset of the next token.
+    pub(super) fn offset(&self) -> usize {
+        let token = self.parser.peek_token_ref();
+        if token.token == Token::EOF { self.sql.len() } else { offset_of(self.sql, token.span.start) }
+    }
+
+    /// Byte offset behind the last token read.
+    pub(super) fn end_offset(&self) -> usize {
+        offset_of(self.sql, self.parser.get_current_token().span.end)
+    }
+
+    /// Whether these unquoted words come next.
+    pub(super) fn peek(&self, words: &str) -> bool {
+        words.split(' ').enumerate().all(|(i, word)| {
+            matches!(&self.parser.peek_nth_token_ref(i).token,
+                Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
+        })
+    }
+
+    /// Reads over these words if they come next.
+    pub(super) fn accept(&mut self, words: &str) -> bool {
+        let found = self.peek(words);
+        if found {
+            words.split(' ').for_each(|_| self.parser.advance_token());
+        }
+        found
+    }
+
+    /// Reads over the one of these words that comes next, and tells which.
+    pub(super) fn accept_any<'w>(&mut self, choices: &[&'w str]) -> Option<&'w str> {
+        choices.iter().find(|words| self.accept(words)).copied()
+    }
+
+    /// Reads over these words, which have to come next.
+    pub(super) fn expect(&mut self, words: &str) -> Result<()> {
+        for word in words.split(' ') {
+            if !self.accept(word) {
+                return Err(self.unexpected());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads over a token if it comes next.
+    pub(super) fn accept_token(&mut self, token: &Token) -> bool {
+        let found = self.peek_token(token);
+        if found {
+            self.parser.advance_token();
+        }
+        found
+    }
+
+    /// Whether this token comes next.
+    pub(super) fn peek_token(&self, token: &Token) -> bool {
+        self.parser.peek_token_ref().token == *token
+    }
+
+    /// Reads over a token, which has to come next.
+    pub(super) fn expect_token(&mut self, token: &Token) -> Result<()> {
+        if self.accept_token(token) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// Whether the statement ends here.
+    pub(super) fn at_end(&self) -> bool {
+        self.peek_token(&Token::EOF) || self.peek_token(&Token::SemiColon)
+    }
+
+    /// Checks that the statement ends here.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.accept_token(&Token::SemiColon);
+        if self.peek_token(&Token::EOF) { Ok(()) } else { Err(self.unexpected()) }
+    }
+
+    /// Reads over one token, whatever it is; tells its text.
+    pub(super) fn skip(&mut self) -> String {
+        self.parser.next_token().token.to_string()
+    }
+
+    /// Reads over the rest of the statement, which says nothing that matters here.
+    pub(super) fn skip_all(&mut self) {
+        while !self.peek_token(&Token::EOF) {
+            self.parser.advance_token();
+        }
+    }
+
+    /// A name: folded to lower case unless quoted, cut at 63 bytes.
+    pub(super) fn ident(&mut self) -> Result<String> {
+        match &self.parser.peek_token_ref().token {
+            Token::Word(word) => {
+                let name = if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
+                if name.is_empty() {
+                    return Err(Error::new("42601", "zero-length delimited identifier").at(self.offset()));
+                }
+                self.parser.advance_token();
+                Ok(name[..name.floor_char_boundary(63)].to_owned())
+            }
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// The name that comes next, not read over.
+    pub(super) fn ident_ahead(&self) -> Option<String> {
+        match &self.parser.peek_token_ref().token {
+            Token::Word(word) if word.quote_style.is_some() => Some(word.value.clone()),
+            Token::Word(word) => Some(word.value.to_ascii_lowercase()),
+            _ => None,
+        }
+    }
+
+    /// `name`, `schema.name`, or `database.schema.name`.
+    pub(super) fn name(&mut self) -> Result<RawName> {
+        let at = self.offset();
+        let mut parts = self.dotted()?;
+        let name = parts.pop().unwrap_or_default();
+        Ok(RawName { schema: parts.pop(), name, at })
+    }
+
+    /// Names with dots between them.
+    pub(super) fn dotted(&mut self) -> Result<Vec<String>> {
+        let mut parts = vec![self.ident()?];
+        while self.accept_token(&Token::Period) {
+            parts.push(self.ident()?);
+        }
+        Ok(parts)
+    }
+
+    /// One or more of something, with commas between.
+    pub(super) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let mut items = vec![item(self)?];
+        while self.accept_token(&Token::Comma) {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    /// Names in parentheses.
+    pub(super) fn column_list(&mut self) -> Result<Vec<String>> {
+        self.expect_token(&Token::LParen)?;
+        let names = self.list(Self::ident)?;
+        self.expect_token(&Token::RParen)?;
+        Ok(names)
+    }
+
+    /// A string literal of any kind.
+    pub(super) fn string(&mut self) -> Result<String> {
+        match self.accept_string() {
+            Some(text) => Ok(text),
+            None => Err(self.unexpected()),
+        }
+    }
+
+    /// A string literal, if one comes next.
+    pub(super) fn accept_string(&mut self) -> Option<String> {
+        let text = match &self.parser.peek_token_ref().token {
+            Token::SingleQuotedString(text)
+            | Token::EscapedStringLiteral(text)
+            | Token::NationalStringLiteral(text)
+            | Token::UnicodeStringLiteral(text) => text.clone(),
+            Token::DollarQuotedString(quoted) => quoted.value.clone(),
+            _ => return None,
+        };
+        self.parser.advance_token();
+        Some(text)
+    }
+
+    /// An integer with an optional sign.
+    pub(super) fn integer(&mut self) -> Result<i64> {
+        let at = self.offset();
+        let negative = self.accept_token(&Token::Minus);
+        if !negative {
+            self.accept_token(&Token::Plus);
+        }
+        let Token::Number(digits, _) = &self.parser.peek_token_ref().token else { return Err(self.unexpected()) };
+        let text = if negative { format!("-{digits}") } else { digits.clone() };
+        self.parser.advance_token();
+        text.parse().map_err(|_| Error::out_of_range("bigint", &text).at(at))
+    }
+
+    /// An expression.
+    pub(super) fn expr(&mut self) -> Result<Expr> {
+        self.parser.parse_expr().map_err(|e| syntax_error(self.sql, e))
+    }
+
+    /// An expression in parentheses.
+    pub(super) fn parenthesized(&mut self) -> Result<Expr> {
+        self.expect_token(&Token::LParen)?;
+        let expr = self.expr()?;
+        self.expect_token(&Token::RParen)?;
+        Ok(expr)
+    }
+
+    /// The expression of a DEFAULT.
+    pub(super) fn default_expr(&mut self) -> Result<Expr> {
+        self.parser.parse_subexpr(DEFAULT_PRECEDENCE).map_err(|e| syntax_error(self.sql, e))
+    }
+
+    /// A query.
+    pub(super) fn query(&mut self) -> Result<Query> {
+        self.parser.parse_query().map(|query| *query).map_err(|e| syntax_error(self.sql, e))
+    }
+
+    /// 42601 at the next token, in PostgreSQL's words.
+    pub(super) fn unexpected(&self) -> Error {
+        let token = &self.parser.peek_token_ref().token;
+        let message = match token {
+            Token::EOF => "syntax error at end of input".to_owned(),
+            token => format!("syntax error at or near \"{token}\""),
+        };
+        Error::new("42601", message).at(self.offset())
+    }
+}
+
+/// `sqlparser`'s error as PostgreSQL's 42601, with its place as a byte offset.
+pub(super) fn syntax_error(sql: &str, error: ParserError) -> Error {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => return Error::new("54001", "stack depth limit exceeded"),
+    };
+    let number = |label: &str| {
+        let digits = text.rsplit_once(label)?.1;
+        digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+    };
+    let location = number("Line: ").zip(number("Column: ")).map(|(line, column)| Location { line, column });
+    let found = text.rsplit_once("found: ").map(|(_, rest)| rest.split(" at Line: ").next().unwrap_or(rest));
+    let message = match found {
+        Some("EOF") => "syntax error at end of input".to_owned(),
+        Some(token) => format!("syntax error at or near \"{token}\""),
+        None => format!("syntax error: {text}"),
+    };
+    let error = Error::new("42601", message);
+    match location {
+        Some(location) => error.at(offset_of(sql, location)),
+        None => error.at(if found == Some("EOF") { sql.len() } else { 0 }),
+    }
+}
+
+/// Byte offset of a line and column, both from 1, columns in characters.
+fn offset_of(sql: &str, location: Location) -> usize {
+    let lines = sql.split_inclusive('\n');
+    let skipped = usize::try_from(location.line).unwrap_or(usize::MAX).saturating_sub(1);
+    let start: usize = lines.take(skipped).map(str::len).sum();
+    let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
+    sql[start..].char_indices().nth(column).map_or(sql.len(), |(i, _)| start + i)
+}

@@ -1,0 +1,218 @@
+//! Domains (PostgreSQL manual, `create domain`, `alter domain`). A column of a domain carries its checks.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Type};
+use sqlparser::ast::{Expr, Ident, VisitMut, VisitorMut};
+
+use super::drop::Object;
+use super::source::{self, fold};
+use super::table::plain_column;
+use super::types::missing_type;
+use super::{Change, naming, physical};
+use crate::catalog::{Domain, Name, Relation};
+use crate::quote::ident;
+
+/// The column that stands for `value` while a domain's check is compiled.
+const VALUE: &str = "value";
+
+impl Change<'_> {
+    pub(super) fn create_domain(&mut self) -> Result<()> {
+        let raw = self.cursor.name()?;
+        let name = self.new_name(&raw)?;
+        self.check_type_name(&name).map_err(|e| e.at(raw.at))?;
+        self.cursor.accept("as");
+        let base = self.data_type()?;
+        if matches!(base.ty, Type::Record(_) | Type::Base(Base::Void | Base::Trigger)) {
+            return Err(Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at));
+        }
+        let parent = base.domain.as_ref().and_then(|name| self.catalog.domains.get(name)).cloned();
+        let mut domain = parent.unwrap_or(Domain {
+            ty: base.ty,
+            typmod: base.typmod,
+            not_null: false,
+            default: None,
+            checks: Vec::new(),
+        });
+        loop {
+            let at = self.cursor.offset();
+            let given = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
+            match self.cursor.accept_any(&["not null", "null", "default", "check", "collate"]) {
+                Some("not null") => domain.not_null = true,
+                Some("null") => domain.not_null = false,
+                Some("default") => {
+                    let expr = self.cursor.default_expr()?;
+                    let column = plain_column(name.name.clone(), domain.ty.clone());
+                    domain.default = self.default_source(expr, &column).map_err(|e| e.at(at))?;
+                }
+                Some("check") => self.domain_check(&name, &mut domain, given).map_err(|e| e.at(at))?,
+                Some(_) => self.collation()?,
+                None if given.is_some() => return Err(self.cursor.unexpected()),
+                None => break,
+            }
+        }
+        self.catalog.domains.insert(name, domain);
+        Ok(())
+    }
+
+    /// Reads a check's expression and adds it, named.
+    fn domain_check(&mut self, name: &Name, domain: &mut Domain, given: Option<String>) -> Result<String> {
+        let mut expr = self.cursor.parenthesized()?;
+        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+        let source = expr.to_string();
+        let mut relation = self.empty_relation(name.clone());
+        relation.columns.push(plain_column(VALUE.to_owned(), domain.ty.clone()));
+        physical::check(&self.catalog, &relation, &source)?;
+        let taken = |check: &str| {
+            domain.checks.iter().any(|(c, _)| c == check)
+                || naming::constraint_name_taken(&self.catalog, &name.schema, check)
+        };
+        let check = given.unwrap_or_else(|| naming::free_name(&name.name, None, "check", taken));
+        if domain.checks.iter().any(|(c, _)| *c == check) {
+            return Err(Error::new("42710", format!("constraint \"{check}\" for domain \"{}\" already exists", name.name)));
+        }
+        domain.checks.push((check.clone(), source));
+        Ok(check)
+    }
+
+    pub(super) fn alter_domain(&mut self) -> Result<()> {
+        let raw = self.cursor.name()?;
+        let name = self.lookup(&raw, |name| self.catalog.domains.contains_key(name)).ok_or_else(|| missing_type(&raw))?;
+        let Some(mut domain) = self.catalog.domains.get(&name).cloned() else { return Err(missing_type(&raw)) };
+        if self.owner_to()?.is_some() {
+            return Ok(());
+        }
+        if let Some(to) = self.rename_to()? {
+            return self.rename_domain(&name, Name::new(&name.schema, to));
+        }
+        if let Some(schema) = self.set_schema()? {
+            return self.rename_domain(&name, Name::new(schema, &name.name));
+        }
+        let at = self.cursor.offset();
+        let words = [
+            "set default", "drop default", "set not null", "drop not null", "add", "drop constraint",
+            "validate constraint", "rename constraint",
+        ];
+        match self.cursor.accept_any(&words) {
+            Some("set default") => {
+                let expr = self.cursor.default_expr()?;
+                let column = plain_column(name.name.clone(), domain.ty.clone());
+                domain.default = self.default_source(expr, &column).map_err(|e| e.at(at))?;
+            }
+            Some("drop default") => domain.default = None,
+            Some("set not null") => domain.not_null = true,
+            Some("drop not null") => domain.not_null = false,
+            Some("add") => {
+                let given = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
+                self.cursor.expect("check")?;
+                self.domain_check(&name, &mut domain, given).map_err(|e| e.at(at))?;
+                self.cursor.accept("not valid");
+            }
+            Some("drop constraint") => {
+                let if_exists = self.cursor.accept("if exists");
+                let check = self.cursor.ident()?;
+                let before = domain.checks.len();
+                domain.checks.retain(|(c, _)| *c != check);
+                if domain.checks.len() == before && !if_exists {
+                    let message = format!("constraint \"{check}\" of domain \"{}\" does not exist", name.name);
+                    return Err(Error::new("42704", message).at(at));
+                }
+                let _ = self.cursor.accept_any(&["cascade", "restrict"]);
+            }
+            Some("validate constraint") => drop(self.cursor.ident()?),
+            Some(_) => {
+                let from = self.cursor.ident()?;
+                self.cursor.expect("to")?;
+                let to = self.cursor.ident()?;
+                if let Some((check, _)) = domain.checks.iter_mut().find(|(c, _)| *c == from) {
+                    *check = to;
+                }
+            }
+            None => return Err(self.cursor.unexpected()),
+        }
+        self.change_domain(&name, domain)
+    }
+
+    /// Puts a changed domain into force, in the tables with columns of it too.
+    fn change_domain(&mut self, name: &Name, domain: Domain) -> Result<()> {
+        let Some(old) = self.catalog.domains.insert(name.clone(), domain.clone()) else { return Ok(()) };
+        for before in self.tables_of_domain(name) {
+            let mut after = (*before).clone();
+            for column in after.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(name)) {
+                if column.default == old.default {
+                    column.default.clone_from(&domain.default);
+                }
+                if old.not_null != domain.not_null {
+                    column.not_null = domain.not_null || before.primary_key().is_some_and(|k| k.contains(&column.name));
+                }
+                if domain.not_null && !old.not_null {
+                    self.push(null_guard(&before, &column.name));
+                }
+            }
+            for column in after.columns.iter().filter(|c| c.domain.as_ref() == Some(name)) {
+                for (_, check) in domain.checks.iter().filter(|check| !old.checks.contains(check)) {
+                    let condition = physical::check(&self.catalog, &after, &over_column(check, &column.name)?)?;
+                    let message =
+                        format!("column \"{}\" of table \"{}\" contains values that violate the new constraint",
+                            column.name, before.name.name);
+                    let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(&before.name));
+                    self.push(physical::require(&none, "23514", &message));
+                }
+            }
+            if old.checks != domain.checks || old.not_null != domain.not_null {
+                self.rebuild(&before, &after, |column| Some(ident(&column.name)))?;
+            }
+            self.catalog.relations.insert(before.name.clone(), Arc::new(after));
+        }
+        Ok(())
+    }
+
+    fn rename_domain(&mut self, from: &Name, to: Name) -> Result<()> {
+        self.check_type_name(&to)?;
+        if let Some(domain) = self.catalog.domains.remove(from) {
+            self.catalog.domains.insert(to.clone(), domain);
+        }
+        for table in self.tables_of_domain(from) {
+            for column in self.relation_mut(&table.name)?.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(from)) {
+                column.domain = Some(to.clone());
+            }
+        }
+        self.rename_in_sources(&Object::Type(from.clone()), &to)
+    }
+
+    fn tables_of_domain(&self, name: &Name) -> Vec<Arc<Relation>> {
+        let relations = self.catalog.relations.values().filter(|r| r.view().is_none());
+        relations.filter(|r| r.columns.iter().any(|c| c.domain.as_ref() == Some(name))).cloned().collect()
+    }
+}
+
+/// 23502 if a row holds NULL in the column.
+pub(super) fn null_guard(relation: &Relation, column: &str) -> String {
+    let none =
+        format!("NOT EXISTS (SELECT 1 FROM {} WHERE {} IS NULL)", physical::table(&relation.name), ident(column));
+    let message = format!("column \"{column}\" of relation \"{}\" contains null values", relation.name.name);
+    physical::require(&none, "23502", &message)
+}
+
+/// A domain's check with a column in the place of `value`.
+pub(super) fn over_column(check: &str, column: &str) -> Result<String> {
+    let mut expr = source::parse_expr(check)?;
+    let _ = VisitMut::visit(&mut expr, &mut ValueOf(source::ident_node(column)));
+    Ok(expr.to_string())
+}
+
+struct ValueOf(Ident);
+
+impl VisitorMut for ValueOf {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> std::ops::ControlFlow<()> {
+        if let Expr::Identifier(ident) = expr
+            && fold(ident) == VALUE
+        {
+            *ident = self.0.clone();
+        }
+        std::ops::ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,255 @@
+//! A table or index as SQLite keeps it.
+
+use std::fmt::Write as _;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Type};
+
+use super::source::parse_expr;
+use crate::catalog::{
+    Catalog, Column, Constraint, ConstraintKind, ForeignKey, Index, Name, ReferentialAction, Relation,
+};
+use crate::compile;
+use crate::quote::{ident, literal};
+
+/// Where a rebuilt table's rows are gathered.
+const REBUILD_TABLE: &str = "basalt rebuild";
+
+/// The SQLite table of a relation, quoted.
+pub(super) fn table(name: &Name) -> String {
+    ident(&name.physical())
+}
+
+/// The SQLite index of that name, quoted. PostgreSQL's index names are unique within their schema.
+pub(super) fn index_name(schema: &str, index: &str) -> String {
+    ident(&Name::new(schema, index).physical())
+}
+
+/// `CREATE TABLE` under a physical name.
+///
+/// Errors: those of the expressions in checks and generated columns.
+pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &str) -> Result<String> {
+    let row_id = row_id_column(relation);
+    let mut parts = Vec::new();
+    for column in &relation.columns {
+        let is_row_id = row_id.is_some_and(|(_, name)| name == column.name);
+        let mut part = column_definition(catalog, relation, column)?;
+        if let Some((constraint, _)) = row_id.filter(|_| is_row_id) {
+            let _ = write!(part, " CONSTRAINT {} PRIMARY KEY", ident(constraint));
+        }
+        parts.push(part);
+    }
+    for constraint in &relation.constraints {
+        if row_id.is_none_or(|(name, _)| name != constraint.name) {
+            parts.push(constraint_definition(catalog, relation, constraint)?);
+        }
+    }
+    for column in &relation.columns {
+        parts.extend(domain_checks(catalog, relation, column)?);
+    }
+    if parts.is_empty() {
+        return Err(Error::unsupported("a table without columns is not supported", "Give the table a column."));
+    }
+    Ok(format!("CREATE TABLE {} ({})", ident(physical), parts.join(", ")))
+}
+
+/// `CREATE INDEX`, or nothing for an index that only PostgreSQL's GIN or GiST could use: an access method never changes results,
+/// and what is asked of documents, text search vectors and arrays is containment.
+pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index) -> Result<Option<String>> {
+    let mut keys = Vec::new();
+    for key in &index.keys {
+        let (source, direction) = split_direction(key);
+        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, None)?;
+        if !index.unique && !is_ordered(&compiled.ty) {
+            return Ok(None);
+        }
+        let plain = relation.column(source.trim_matches('"')).is_some();
+        let collation = compiled.ty.collation().filter(|_| !plain).map(|name| format!(" COLLATE {}", ident(&name)));
+        keys.push(format!("{}{}{direction}", compiled.sql, collation.unwrap_or_default()));
+    }
+    let predicate = match &index.predicate {
+        Some(source) => {
+            let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?;
+            format!(" WHERE {}", compiled.sql)
+        }
+        None => String::new(),
+    };
+    Ok(Some(format!(
+        "CREATE {}INDEX {} ON {} ({}){predicate}",
+        if index.unique { "UNIQUE " } else { "" },
+        index_name(&relation.name.schema, &index.name),
+        table(&relation.name),
+        keys.join(", ")
+    )))
+}
+
+/// The statements that put `new` in the place of `old`. `values` gives each stored column's value, as SQLite source over `old`;
+/// a column without one starts as NULL.
+pub(super) fn rebuild(
+    catalog: &Catalog,
+    old: &Relation,
+    new: &Relation,
+    values: impl Fn(&Column) -> Option<String>,
+) -> Result<Vec<String>> {
+    let mut statements = vec![create_table(catalog, new, REBUILD_TABLE)?];
+    let copied: Vec<(String, String)> = new
+        .columns
+        .iter()
+        .filter(|column| column.generated.is_none())
+        .filter_map(|column| Some((ident(&column.name), values(column)?)))
+        .collect();
+    if !copied.is_empty() {
+        let (columns, values): (Vec<_>, Vec<_>) = copied.into_iter().unzip();
+        statements.push(format!(
+            "INSERT INTO {} ({}) SELECT {} FROM {}",
+            ident(REBUILD_TABLE),
+            columns.join(", "),
+            values.join(", "),
+            table(&old.name)
+        ));
+    }
+    statements.push(format!("DROP TABLE {}", table(&old.name)));
+    statements.push(format!("ALTER TABLE {} RENAME TO {}", ident(REBUILD_TABLE), table(&new.name)));
+    for index in &new.indexes {
+        statements.extend(create_index(catalog, new, index)?);
+    }
+    Ok(statements)
+}
+
+/// A SELECT that fails with `sqlstate` and `message` unless `condition` holds.
+pub(super) fn require(condition: &str, sqlstate: &str, message: &str) -> String {
+    format!("SELECT pg_require({condition}, {}, {})", literal(sqlstate), literal(message))
+}
+
+/// A check's expression in SQLite's terms.
+pub(super) fn check(catalog: &Catalog, relation: &Relation, source: &str) -> Result<String> {
+    Ok(compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?.sql)
+}
+
+/// Whether SQLite keeps the index at all.
+pub(super) fn is_kept(catalog: &Catalog, relation: &Relation, index: &Index) -> bool {
+    create_index(catalog, relation, index).is_ok_and(|statement| statement.is_some())
+}
+
+/// A key of an index without its direction, and the direction. The order of nulls stays behind: SQLite's
+/// indexes have it one way only.
+fn split_direction(key: &str) -> (&str, &'static str) {
+    let key = key.strip_suffix(" NULLS FIRST").or_else(|| key.strip_suffix(" NULLS LAST")).unwrap_or(key);
+    match key.strip_suffix(" DESC") {
+        Some(source) => (source, " DESC"),
+        None => (key.strip_suffix(" ASC").unwrap_or(key), ""),
+    }
+}
+
+/// Whether an ordered index over the type serves anyone.
+fn is_ordered(ty: &Type) -> bool {
+    !matches!(
+        ty,
+        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery) | Type::Array(_) | Type::Record(_)
+    )
+}
+
+/// The constraint and column of a primary key over one integer column, which SQLite makes the row's own id.
+fn row_id_column(relation: &Relation) -> Option<(&str, &str)> {
+    relation.constraints.iter().find_map(|constraint| match &constraint.kind {
+        ConstraintKind::PrimaryKey(columns) if columns.len() == 1 => {
+            let column = relation.column(&columns[0])?;
+            let plain = column.ty.is_integer() && column.generated.is_none();
+            plain.then_some((constraint.name.as_str(), column.name.as_str()))
+        }
+        _ => None,
+    })
+}
+
+fn column_definition(catalog: &Catalog, relation: &Relation, column: &Column) -> Result<String> {
+    let mut sql = format!("{} {}", ident(&column.name), affinity(&column.ty));
+    if let Some(collation) = column.ty.collation() {
+        let _ = write!(sql, " COLLATE {}", ident(&collation));
+    }
+    if column.not_null {
+        sql.push_str(" NOT NULL");
+    }
+    if let Some(source) = &column.generated {
+        let expected = Some((&column.ty, column.typmod));
+        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, expected)?;
+        let _ = write!(sql, " GENERATED ALWAYS AS ({}) STORED", compiled.sql);
+    }
+    // Defaults belong to the inserts; only SQLite itself can apply the one of ON DELETE SET DEFAULT.
+    if let Some(source) = column.default.as_ref().filter(|_| sets_default(relation, &column.name)) {
+        let compiled = compile::expression(catalog, None, &parse_expr(source)?, Some((&column.ty, column.typmod)))?;
+        let _ = write!(sql, " DEFAULT ({})", compiled.sql);
+    }
+    Ok(sql)
+}
+
+/// Whether a foreign key sets the column to its default.
+pub(super) fn sets_default(relation: &Relation, column: &str) -> bool {
+    relation.foreign_keys().any(|(_, key)| {
+        let sets = [key.on_delete, key.on_update].contains(&ReferentialAction::SetDefault);
+        sets && key.columns.iter().any(|c| c == column)
+    })
+}
+
+/// The declared type whose affinity keeps the stored form as it is.
+fn affinity(ty: &Type) -> &'static str {
+    match ty {
+        Type::Base(
+            Base::Bool | Base::Int2 | Base::Int4 | Base::Int8 | Base::Date | Base::Time | Base::Timestamp | Base::Timestamptz,
+        ) => "INTEGER",
+        Type::Base(Base::Float4 | Base::Float8) => "REAL",
+        Type::Base(Base::Bytea) => "BLOB",
+        _ => "TEXT",
+    }
+}
+
+fn constraint_definition(catalog: &Catalog, relation: &Relation, constraint: &Constraint) -> Result<String> {
+    let body = match &constraint.kind {
+        ConstraintKind::PrimaryKey(columns) => format!("PRIMARY KEY ({})", column_list(columns)),
+        ConstraintKind::Unique(columns) => format!("UNIQUE ({})", column_list(columns)),
+        ConstraintKind::Check(source) => format!("CHECK ({})", check(catalog, relation, source)?),
+        ConstraintKind::ForeignKey(key) => foreign_key(key, constraint),
+    };
+    Ok(format!("CONSTRAINT {} {body}", ident(&constraint.name)))
+}
+
+/// The checks of a column's domain, over the column in the place of `value`.
+fn domain_checks(catalog: &Catalog, relation: &Relation, column: &Column) -> Result<Vec<String>> {
+    let Some(domain) = column.domain.as_ref().and_then(|name| catalog.domains.get(name)) else { return Ok(Vec::new()) };
+    domain
+        .checks
+        .iter()
+        .map(|(name, source)| {
+            let source = super::domain::over_column(source, &column.name)?;
+            Ok(format!("CONSTRAINT {} CHECK ({})", ident(name), check(catalog, relation, &source)?))
+        })
+        .collect()
+}
+
+fn foreign_key(key: &ForeignKey, constraint: &Constraint) -> String {
+    let mut sql = format!(
+        "FOREIGN KEY ({}) REFERENCES {} ({})",
+        column_list(&key.columns),
+        table(&key.target),
+        column_list(&key.target_columns)
+    );
+    for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
+        let action = match action {
+            ReferentialAction::NoAction => continue,
+            ReferentialAction::Restrict => "RESTRICT",
+            ReferentialAction::Cascade => "CASCADE",
+            ReferentialAction::SetNull => "SET NULL",
+            ReferentialAction::SetDefault => "SET DEFAULT",
+        };
+        let _ = write!(sql, " ON {event} {action}");
+    }
+    if constraint.deferrable {
+        sql.push_str(" DEFERRABLE");
+        sql.push_str(if constraint.initially_deferred { " INITIALLY DEFERRED" } else { " INITIALLY IMMEDIATE" });
+    }
+    sql
+}
+
+/// Quoted names with commas between.
+pub(super) fn column_list(columns: &[String]) -> String {
+    columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,228 @@
+//! Sequences (PostgreSQL manual, `create sequence`).
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Type};
+
+use super::cursor::RawName;
+use super::drop::Object;
+use super::{Action, Change, naming};
+use crate::catalog::{DefaultObject, Name, Sequence};
+
+/// Options as written; what is not written keeps its value, or gets its default.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    /// The name of an identity column's sequence.
+    pub(super) name: Option<RawName>,
+    ty: Option<Type>,
+    start: Option<i64>,
+    increment: Option<i64>,
+    /// `Some(None)` for `no minvalue`.
+    min: Option<Option<i64>>,
+    max: Option<Option<i64>>,
+    cycle: Option<bool>,
+    /// `Some(None)` for `restart` without a value.
+    restart: Option<Option<i64>>,
+    /// `Some(None)` for `owned by none`.
+    owned_by: Option<Option<Vec<String>>>,
+}
+
+impl Options {
+    /// Those of a serial or identity column.
+    pub(super) fn of_type(mut self, ty: &Type) -> Self {
+        self.ty.get_or_insert_with(|| ty.clone());
+        self
+    }
+
+    /// The sequence that they describe, from scratch or changing an older one.
+    ///
+    /// Errors: 22023.
+    fn build(&self, old: Option<Sequence>) -> Result<Sequence> {
+        let invalid = |message: String| Error::new("22023", message);
+        let (least, greatest) = match self.ty.as_ref().and_then(Type::base) {
+            Some(Base::Int2) => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            Some(Base::Int4) => (i64::from(i32::MIN), i64::from(i32::MAX)),
+            Some(Base::Int8) | None => (i64::MIN, i64::MAX),
+            Some(_) => return Err(invalid("sequence type must be smallint, integer, or bigint".into())),
+        };
+        let increment = self.increment.or(old.as_ref().map(|o| o.increment)).unwrap_or(1);
+        if increment == 0 {
+            return Err(invalid("INCREMENT must not be zero".into()));
+        }
+        let (min, max) = if increment > 0 { (1, greatest) } else { (least, -1) };
+        let bound = |given: Option<Option<i64>>, old: Option<i64>, default: i64| match given {
+            Some(value) => value.unwrap_or(default),
+            None => old.unwrap_or(default),
+        };
+        let min = bound(self.min, old.as_ref().map(|o| o.min), min);
+        let max = bound(self.max, old.as_ref().map(|o| o.max).filter(|_| self.ty.is_none()), max);
+        if min >= max {
+            return Err(invalid(format!("MINVALUE ({min}) must be less than MAXVALUE ({max})")));
+        }
+        let first = if increment > 0 { min } else { max };
+        let start = self.start.or(old.as_ref().map(|o| o.start)).unwrap_or(first);
+        if start < min {
+            return Err(invalid(format!("START value ({start}) cannot be less than MINVALUE ({min})")));
+        }
+        if start > max {
+            return Err(invalid(format!("START value ({start}) cannot be greater than MAXVALUE ({max})")));
+        }
+        let cycle = self.cycle.or(old.as_ref().map(|o| o.cycle)).unwrap_or(false);
+        let (owned_by, grants) = old.map(|o| (o.owned_by, o.grants)).unwrap_or_default();
+        Ok(Sequence { start, increment, min, max, cycle, owned_by, grants })
+    }
+}
+
+impl Change<'_> {
+    pub(super) fn create_sequence(&mut self) -> Result<()> {
+        let if_not_exists = self.cursor.accept("if not exists");
+        let raw = self.cursor.name()?;
+        let name = self.new_name(&raw)?;
+        let options = self.sequence_options()?;
+        if naming::relation_name_taken(&self.catalog, &name.schema, &name.name) {
+            return if if_not_exists { Ok(()) } else { Err(already_exists(&raw)) };
+        }
+        self.add_sequence(&name, &options, None)?;
+        self.own_sequence(&name, &options)
+    }
+
+    pub(super) fn alter_sequence(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        let raw = self.cursor.name()?;
+        let found = self.lookup(&raw, |name| self.catalog.sequences.contains_key(name));
+        let Some(name) = found else {
+            self.cursor.skip_all();
+            return if if_exists { Ok(()) } else { Err(self.missing_relation(&raw)) };
+        };
+        if self.owner_to()?.is_some() || self.cursor.accept_any(&["set logged", "set unlogged"]).is_some() {
+            return Ok(());
+        }
+        if let Some(to) = self.rename_to()? {
+            return self.rename_sequence(&name, &Name::new(&name.schema, to));
+        }
+        if let Some(schema) = self.set_schema()? {
+            return self.rename_sequence(&name, &Name::new(schema, &name.name));
+        }
+        let at = self.cursor.offset();
+        let options = self.sequence_options()?;
+        let old = self.catalog.sequences.get(&name).cloned();
+        let sequence = options.build(old).map_err(|e| e.at(at))?;
+        if let Some(restart) = options.restart {
+            self.actions.push(Action::RestartSequence(name.to_string(), restart.unwrap_or(sequence.start)));
+        }
+        self.catalog.sequences.insert(name.clone(), sequence);
+        self.own_sequence(&name, &options)
+    }
+
+    /// Reads the options of a sequence.
+    pub(super) fn sequence_options(&mut self) -> Result<Options> {
+        let mut options = Options::default();
+        let words = [
+            "as", "increment by", "increment", "no minvalue", "minvalue", "no maxvalue", "maxvalue", "start with", "start",
+            "restart with", "restart", "cache", "no cycle", "cycle", "owned by", "sequence name",
+        ];
+        while let Some(option) = self.cursor.accept_any(&words) {
+            match option {
+                "as" => options.ty = Some(self.data_type()?.ty),
+                "increment by" | "increment" => options.increment = Some(self.cursor.integer()?),
+                "no minvalue" => options.min = Some(None),
+                "minvalue" => options.min = Some(Some(self.cursor.integer()?)),
+                "no maxvalue" => options.max = Some(None),
+                "maxvalue" => options.max = Some(Some(self.cursor.integer()?)),
+                "start with" | "start" => options.start = Some(self.cursor.integer()?),
+                "restart with" => options.restart = Some(Some(self.cursor.integer()?)),
+                "restart" => options.restart = Some(self.cursor.integer().ok()),
+                // How many values a session takes in advance changes only the gaps.
+                "cache" => drop(self.cursor.integer()?),
+                "no cycle" => options.cycle = Some(false),
+                "cycle" => options.cycle = Some(true),
+                "owned by" if self.cursor.accept("none") => options.owned_by = Some(None),
+                "owned by" => options.owned_by = Some(Some(self.cursor.dotted()?)),
+                _ => options.name = Some(self.cursor.name()?),
+            }
+        }
+        Ok(options)
+    }
+
+    /// Makes a sequence under a name that is free.
+    pub(super) fn add_sequence(&mut self, name: &Name, options: &Options, owner: Option<(Name, String)>) -> Result<()> {
+        let mut sequence = options.build(None)?;
+        sequence.owned_by = owner;
+        sequence.grants = self.default_grants(&name.schema, DefaultObject::Sequences);
+        self.catalog.sequences.insert(name.clone(), sequence);
+        self.actions.push(Action::CreateSequence(name.to_string()));
+        Ok(())
+    }
+
+    /// The sequence of a serial or identity column that is about to be: `t_c_seq` or the name given.
+    pub(super) fn column_sequence(&mut self, table: &Name, column: &str, options: &Options) -> Result<Name> {
+        let name = match &options.name {
+            Some(raw) => {
+                let name = self.new_name(raw)?;
+                if naming::relation_name_taken(&self.catalog, &name.schema, &name.name) {
+                    return Err(already_exists(raw));
+                }
+                name
+            }
+            None => {
+                let taken = |name: &str| naming::relation_name_taken(&self.catalog, &table.schema, name);
+                Name::new(&table.schema, naming::free_name(&table.name, Some(column), "seq", taken))
+            }
+        };
+        self.add_sequence(&name, options, Some((table.clone(), column.to_owned())))?;
+        Ok(name)
+    }
+
+    /// Removes a sequence that nothing depends on any more.
+    pub(super) fn remove_sequence(&mut self, name: &Name) {
+        if self.catalog.sequences.remove(name).is_some() {
+            self.actions.push(Action::DropSequence(name.to_string()));
+        }
+    }
+
+    fn own_sequence(&mut self, name: &Name, options: &Options) -> Result<()> {
+        let Some(owner) = &options.owned_by else { return Ok(()) };
+        let owner = match owner.as_deref() {
+            None => None,
+            Some([path @ .., table, column]) => {
+                let at = self.cursor.end_offset();
+                let raw = RawName { schema: path.last().cloned(), name: table.clone(), at };
+                let relation = self.find_table(&raw)?;
+                if relation.column(column).is_none() {
+                    let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
+                    return Err(Error::new("42703", message).at(at));
+                }
+                Some((relation.name.clone(), column.clone()))
+            }
+            Some(_) => {
+                return Err(Error::new("42601", "invalid OWNED BY option")
+                    .with_hint("Specify OWNED BY table.column or OWNED BY NONE."));
+            }
+        };
+        if let Some(sequence) = self.catalog.sequences.get_mut(name) {
+            sequence.owned_by = owner.clone();
+        }
+        if let Some((table, column)) = owner {
+            let column = self.relation_mut(&table)?.columns.iter_mut().find(|c| c.name == column);
+            if let Some(column) = column {
+                column.sequence = Some(name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn rename_sequence(&mut self, from: &Name, to: &Name) -> Result<()> {
+        if naming::relation_name_taken(&self.catalog, &to.schema, &to.name) {
+            return Err(Error::new("42P07", format!("relation \"{}\" already exists", to.name)));
+        }
+        self.actions.push(Action::RenameSequence(from.to_string(), to.to_string()));
+        if let Some(sequence) = self.catalog.sequences.remove(from) {
+            self.catalog.sequences.insert(to.clone(), sequence);
+        }
+        self.rename_in_sources(&Object::Sequence(from.clone()), to)
+    }
+}
+
+/// 42P07 for a name that a relation has.
+pub(super) fn already_exists(raw: &RawName) -> Error {
+    Error::new("42P07", format!("relation \"{}\" already exists", raw.name)).at(raw.at)
+}

@@ -1,0 +1,154 @@
+//! What a script sets for the statements after it, and the statements that change nothing here.
+
+use basalt_core::Result;
+use sqlparser::tokenizer::Token;
+
+use super::Change;
+use super::cursor::Cursor;
+
+/// What `set` statements of a script leave behind for the ones after them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Where unqualified names are looked up and, in its first schema, created.
+    pub search_path: Vec<String>,
+    /// Whether the bodies of functions are checked when they are made (pg_dump turns it off).
+    pub check_function_bodies: bool,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Session { search_path: vec!["public".into(), "extensions".into()], check_function_bodies: true }
+    }
+}
+
+/// Whether the statement defines or sets something (and belongs to [`super::apply`]) rather than reads or writes rows.
+/// A statement that this crate does not know belongs there too, and is refused.
+pub fn is_definition(sql: &str) -> bool {
+    let Ok(cursor) = Cursor::new(sql) else { return true };
+    let rows = ["select", "values", "insert", "update", "delete", "with", "table", "explain", "show"];
+    let reads = rows.iter().any(|word| cursor.peek(word)) || cursor.peek_token(&Token::LParen) || cursor.at_end();
+    !reads || sets_search_path(sql)
+}
+
+/// `select pg_catalog.set_config('search_path', ...)`, with which pg_dump begins.
+fn sets_search_path(sql: &str) -> bool {
+    let Ok(mut cursor) = Cursor::new(sql) else { return false };
+    set_config(&mut cursor).is_some_and(|(name, _)| name == "search_path")
+}
+
+/// The name and value of `select [pg_catalog.]set_config('name', 'value', false)`.
+fn set_config(cursor: &mut Cursor<'_>) -> Option<(String, String)> {
+    if !cursor.accept("select") {
+        return None;
+    }
+    if cursor.accept("pg_catalog") {
+        cursor.accept_token(&Token::Period);
+    }
+    if !(cursor.accept("set_config") && cursor.accept_token(&Token::LParen)) {
+        return None;
+    }
+    let name = cursor.accept_string()?;
+    cursor.accept_token(&Token::Comma);
+    let value = cursor.accept_string()?;
+    cursor.accept_token(&Token::Comma);
+    (cursor.accept_any(&["false", "true"]).is_some() && cursor.accept_token(&Token::RParen)).then_some((name, value))
+}
+
+impl Change<'_> {
+    /// Applies a statement about the session or about maintenance; tells whether it was one.
+    pub(super) fn session_statement(&mut self) -> Result<bool> {
+        let idle = [
+            // A script runs in one transaction already.
+            "begin", "start transaction", "commit", "end", "lock", "set constraints", "set transaction",
+            "set session characteristics", "deallocate", "discard",
+            // Maintenance changes no results.
+            "analyze", "vacuum", "reindex", "checkpoint", "cluster",
+            // One file is one database, and every change is published to whoever may see it.
+            "drop database", "drop publication",
+        ];
+        if self.cursor.accept_any(&idle).is_some() {
+            self.cursor.skip_all();
+            return Ok(true);
+        }
+        if self.cursor.peek("select") {
+            if let Some((name, value)) = set_config(&mut self.cursor) {
+                let path = value.split(',').map(|schema| schema.trim().trim_matches('"').to_owned());
+                self.set(&name, &path.filter(|schema| !schema.is_empty()).collect::<Vec<_>>());
+            }
+            return Ok(true);
+        }
+        if self.cursor.accept("reset role") || self.cursor.accept("reset session authorization") {
+            return Ok(true);
+        }
+        if self.cursor.accept("reset") {
+            let name = self.cursor.dotted()?.join(".");
+            self.reset(&name);
+            return Ok(true);
+        }
+        if self.cursor.peek("set role") || self.cursor.peek("set session authorization") {
+            return Err(self.refused());
+        }
+        if self.cursor.accept("set") {
+            self.set_statement()?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn set_statement(&mut self) -> Result<()> {
+        let _ = self.cursor.accept_any(&["session", "local"]);
+        if self.cursor.accept("time zone") {
+            self.cursor.skip_all();
+            return Ok(());
+        }
+        let (name, values) = self.setting()?;
+        match values {
+            Some(values) => self.set(&name, &values),
+            None => self.reset(&name),
+        }
+        Ok(())
+    }
+
+    /// `name = value, ...` or `name to value, ...`; no values for `default`.
+    pub(super) fn setting(&mut self) -> Result<(String, Option<Vec<String>>)> {
+        let name = self.cursor.dotted()?.join(".");
+        if !self.cursor.accept_token(&Token::Eq) {
+            self.cursor.expect("to")?;
+        }
+        if self.cursor.accept("default") {
+            return Ok((name, None));
+        }
+        let values = self.cursor.list(|cursor| {
+            if let Some(text) = cursor.accept_string() {
+                return Ok(text);
+            }
+            if cursor.peek_token(&Token::Minus) || cursor.ident_ahead().is_none() {
+                return Ok(cursor.skip());
+            }
+            cursor.ident()
+        })?;
+        Ok((name, Some(values)))
+    }
+
+    /// Keeps what later statements of the script need; other settings change no results.
+    fn set(&mut self, name: &str, values: &[String]) {
+        match name {
+            "search_path" => self.session.search_path = values.iter().filter(|v| !v.is_empty()).cloned().collect(),
+            "check_function_bodies" => {
+                let off = |value: &String| matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0" | "no");
+                self.session.check_function_bodies = !values.first().is_some_and(off);
+            }
+            _ => {}
+        }
+    }
+
+    fn reset(&mut self, name: &str) {
+        let initial = Session::default();
+        match name {
+            "search_path" => self.session.search_path = initial.search_path,
+            "check_function_bodies" => self.session.check_function_bodies = true,
+            "all" => *self.session = initial,
+            _ => {}
+        }
+    }
+}

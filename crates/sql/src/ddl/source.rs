@@ -1,0 +1,257 @@
+//! Expressions and queries as the catalog keeps them: PostgreSQL source in which every name of a relation, function or type of
+//! the database's own is qualified, so that it means the same whatever the search path.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use basalt_core::Result;
+use sqlparser::ast::{
+    ArrayElemTypeDef, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, Visit, VisitMut, Visitor,
+    VisitorMut,
+};
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use super::cursor::syntax_error;
+use crate::catalog::{Catalog, Name};
+
+/// Parses an expression that the catalog keeps.
+pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
+    let parse = || Parser::new(&PostgreSqlDialect {}).try_with_sql(source)?.parse_expr();
+    parse().map_err(|e| syntax_error(source, e))
+}
+
+/// Parses a query that the catalog keeps.
+pub(crate) fn parse_query(source: &str) -> Result<Query> {
+    let parse = || Parser::new(&PostgreSqlDialect {}).try_with_sql(source)?.parse_query();
+    parse().map(|query| *query).map_err(|e| syntax_error(source, e))
+}
+
+/// A name as PostgreSQL reads it: lower case unless quoted.
+pub(crate) fn fold(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_ascii_lowercase() }
+}
+
+/// A name as a syntax node, quoted where it has to be.
+pub(super) fn ident_node(name: &str) -> Ident {
+    if is_plain(name) { Ident::new(name) } else { Ident::with_quote('"', name) }
+}
+
+/// Whether the name needs no quotes. Key words get them, to be safe with those that are reserved.
+fn is_plain(name: &str) -> bool {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    starts_well && plain && !sqlparser::keywords::ALL_KEYWORDS.contains(&name.to_ascii_uppercase().as_str())
+}
+
+/// `schema.name`, quoted where it has to be.
+pub(super) fn plain_name(name: &Name) -> String {
+    format!("{}.{}", ident_node(&name.schema), ident_node(&name.name))
+}
+
+/// The parts of a name, folded.
+fn parts(name: &ObjectName) -> Vec<String> {
+    name.0.iter().filter_map(ObjectNamePart::as_ident).map(fold).collect()
+}
+
+/// The qualified name that a syntax node holds.
+fn qualified(name: &ObjectName) -> Option<Name> {
+    match parts(name).as_slice() {
+        [.., schema, name] => Some(Name::new(schema, name)),
+        _ => None,
+    }
+}
+
+fn object_name(name: &Name) -> ObjectName {
+    ObjectName::from(vec![ident_node(&name.schema), ident_node(&name.name)])
+}
+
+/// Qualifies the names of relations, functions and types along the search path.
+pub(super) fn qualify(node: &mut impl VisitMut, catalog: &Catalog, search_path: &[String]) {
+    let mut visitor = Qualifier { catalog, search_path, ctes: BTreeSet::new() };
+    let _ = node.visit(&mut visitor);
+}
+
+struct Qualifier<'a> {
+    catalog: &'a Catalog,
+    search_path: &'a [String],
+    /// Names that `with` gives, which hide relations.
+    ctes: BTreeSet<String>,
+}
+
+impl Qualifier<'_> {
+    fn qualify(&self, name: &mut ObjectName, exists: impl Fn(&Catalog, &Name) -> bool) {
+        let [part] = name.0.as_slice() else { return };
+        let Some(ident) = part.as_ident().map(fold) else { return };
+        let found = self.search_path.iter().map(|schema| Name::new(schema, &ident)).find(|name| exists(self.catalog, name));
+        if let Some(found) = found {
+            *name = object_name(&found);
+        }
+    }
+
+    fn function(&self, name: &mut ObjectName) {
+        self.qualify(name, |catalog, name| catalog.functions.contains_key(name));
+    }
+
+    fn data_type(&self, ty: &mut DataType) {
+        match ty {
+            DataType::Custom(name, _) => self.qualify(name, |catalog, name| {
+                catalog.enums.contains_key(name)
+                    || catalog.domains.contains_key(name)
+                    || catalog.composites.contains_key(name)
+                    || catalog.relations.contains_key(name)
+            }),
+            DataType::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element)) => {
+                self.data_type(element);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl VisitorMut for Qualifier<'_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.ctes.extend(ctes.map(|cte| fold(&cte.alias.name)));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.function(name),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
+        if !matches!(parts(name).as_slice(), [one] if self.ctes.contains(one)) {
+            self.qualify(name, |catalog, name| catalog.relations.contains_key(name));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => self.function(&mut function.name),
+            Expr::Cast { data_type, .. } => self.data_type(data_type),
+            Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// What an expression or query refers to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// Relations.
+    pub(crate) relations: BTreeSet<Name>,
+    /// Functions of the database's own.
+    pub(crate) functions: BTreeSet<Name>,
+    /// Types of the database's own.
+    pub(crate) types: BTreeSet<Name>,
+    /// Names that may be columns.
+    pub(crate) columns: BTreeSet<String>,
+    /// Arguments of `nextval` and its like.
+    pub(crate) sequences: BTreeSet<String>,
+}
+
+impl Uses {
+    /// What a parsed expression or query refers to.
+    pub(crate) fn of(node: &impl Visit) -> Uses {
+        let mut collector = Collector(Uses::default());
+        let _ = node.visit(&mut collector);
+        collector.0
+    }
+
+    /// What an expression that the catalog keeps refers to.
+    pub(crate) fn of_expr(source: &str) -> Uses {
+        parse_expr(source).map(|expr| Uses::of(&expr)).unwrap_or_default()
+    }
+
+    /// What a query that the catalog keeps refers to.
+    pub(crate) fn of_query(source: &str) -> Uses {
+        parse_query(source).map(|query| Uses::of(&query)).unwrap_or_default()
+    }
+}
+
+struct Collector(Uses);
+
+impl Collector {
+    fn data_type(&mut self, ty: &DataType) {
+        match ty {
+            DataType::Custom(name, _) => self.0.types.extend(qualified(name)),
+            DataType::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element)) => {
+                self.data_type(element);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Visitor for Collector {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            self.0.functions.extend(qualified(name));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.0.relations.extend(qualified(name));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => drop(self.0.columns.insert(fold(ident))),
+            Expr::CompoundIdentifier(idents) => self.0.columns.extend(idents.last().map(fold)),
+            Expr::CompoundFieldAccess { .. } => {}
+            Expr::Function(function) => {
+                self.0.functions.extend(qualified(&function.name));
+                let name = parts(&function.name).pop().unwrap_or_default();
+                if matches!(name.as_str(), "nextval" | "currval" | "setval") {
+                    self.0.sequences.extend(first_string(&function.args.to_string()));
+                }
+            }
+            Expr::Cast { data_type, .. } => self.data_type(data_type),
+            Expr::TypedString(typed) => self.data_type(&typed.data_type),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The string literal with which an argument list begins.
+fn first_string(args: &str) -> Option<String> {
+    let rest = args.strip_prefix("('")?;
+    Some(rest.split('\'').next()?.replace('"', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sequences_are_found_in_defaults() {
+        let uses = Uses::of_expr("nextval('public.t_id_seq'::regclass)");
+        assert!(uses.sequences.contains("public.t_id_seq"));
+    }
+
+    #[test]
+    fn names_that_with_gives_stay_as_they_are() {
+        let mut query = parse_query("with t as (select 1 as a) select a from t").unwrap();
+        let mut catalog = super::super::bootstrap();
+        super::super::apply(&mut catalog, &mut super::super::Session::default(), "create table t (a int)").unwrap();
+        qualify(&mut query, &catalog, &["public".to_owned()]);
+        assert!(Uses::of(&query).relations.is_empty());
+        let mut query = parse_query("select a from T where exists (select 1 from t)").unwrap();
+        qualify(&mut query, &catalog, &["public".to_owned()]);
+        assert_eq!(query.to_string(), "SELECT a FROM public.t WHERE EXISTS (SELECT 1 FROM public.t)");
+    }
+}
