@@ -1,0 +1,309 @@
+//! `cargo xtask bench`: Basalt and the bare programs on the same machine, in alternation, and the ratios between them.
+//!
+//! Beside requests a second it gives the server process's CPU time a request, which is steadier on a busy machine, and the spread of the
+//! rounds. Exits with 1 if any answer was not the expected one.
+
+#![allow(clippy::print_stdout)] // the table is this program's output
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use basalt_bench::load::{self, Outcome};
+use basalt_bench::{MIGRATION, NOTES, OWNERS, owner, seed};
+use basalt_server::keys::sign;
+use serde_json::json;
+
+const SECRET: &str = "a-secret-for-measuring-that-is-long-enough-for-hs256";
+const CONNECTIONS: usize = 64;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// One kind of request, to both programs.
+struct Scenario {
+    name: &'static str,
+    status: u16,
+    basalt: fn(i64, &str) -> Vec<u8>,
+    bare: fn(i64, &str) -> Vec<u8>,
+    /// Compared with the writer that commits each insert by itself, too.
+    single: bool,
+}
+
+const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "one row by key",
+        status: 200,
+        basalt: |i, token| get(&format!("/rest/v1/notes?id=eq.{}", own_note(i)), token),
+        bare: |i, token| get(&format!("/one?id={}", own_note(i)), token),
+        single: false,
+    },
+    Scenario {
+        name: "100 rows",
+        status: 200,
+        basalt: |_, token| get("/rest/v1/notes?order=id&limit=100", token),
+        bare: |_, token| get("/list?limit=100", token),
+        single: false,
+    },
+    Scenario {
+        name: "20 rows, 100 embedded",
+        status: 200,
+        basalt: |_, token| get("/rest/v1/notes?select=id,title,comments(id,body)&order=id&limit=20", token),
+        bare: |_, token| get("/embed?limit=20", token),
+        single: false,
+    },
+    Scenario {
+        name: "durable insert",
+        status: 201,
+        basalt: |i, token| post("/rest/v1/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        bare: |i, token| post("/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        single: true,
+    },
+];
+
+/// A running server and what it has cost.
+struct Server {
+    child: Child,
+    port: u16,
+}
+
+#[derive(Default)]
+struct Series {
+    rates: Vec<f64>,
+    cpu: Vec<f64>,
+    p99: Vec<f64>,
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> ExitCode {
+    match compare().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn compare() -> Result<bool, Failure> {
+    let mut args = std::env::args().skip(1);
+    let (mut rounds, mut seconds) = (5, 3);
+    while let Some(flag) = args.next() {
+        let value = args.next().ok_or("usage: bench [--rounds N] [--seconds N]")?;
+        match flag.as_str() {
+            "--rounds" => rounds = value.parse()?,
+            "--seconds" => seconds = value.parse()?,
+            _ => return Err("usage: bench [--rounds N] [--seconds N]".into()),
+        }
+    }
+    let programs = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
+    let folder = std::env::temp_dir().join(format!("basalt-bench-{}", std::process::id()));
+    let result = measure(&programs, &folder, rounds, Duration::from_secs(seconds)).await;
+    std::fs::remove_dir_all(&folder)?;
+    result
+}
+
+async fn measure(programs: &Path, folder: &Path, rounds: usize, duration: Duration) -> Result<bool, Failure> {
+    let basalt = programs.join("basalt");
+    let project = folder.join("project");
+    prepare(&basalt, &project)?;
+    println!("{}\n", machine());
+
+    let (server, started) = start_basalt(&basalt, &project).await?;
+    println!("basalt: binary {:.1} MB, start to first answer {} ms, at rest {:.1} MB", size_mb(&basalt)?, started.as_millis(), server.memory_mb()?);
+    let bare = start_bare(&programs.join("bare"), &folder.join("bare.db"), false)?;
+    let single = start_bare(&programs.join("bare"), &folder.join("single.db"), true)?;
+    println!("bare:   at rest {:.1} MB\n", bare.memory_mb()?);
+    println!("{CONNECTIONS} connections, {rounds} rounds of {} s each, in alternation; medians [least .. greatest]\n", duration.as_secs());
+    println!("| request | program | requests/s | CPU us/request | p99 ms | requests/s ratio | CPU ratio |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+
+    let mut clean = true;
+    for scenario in SCENARIOS {
+        let ours = Arc::new(requests(scenario.basalt, |i| {
+            sign(SECRET, &json!({"role": "authenticated", "sub": owner(i), "exp": 4_102_444_800_u64}))
+        }));
+        let theirs = Arc::new(requests(scenario.bare, |i| format!("token-{i}")));
+        let (mut a, mut b, mut c) = (Series::default(), Series::default(), Series::default());
+        for round in 0..=rounds {
+            let mut runs = vec![(&server, &ours, &mut a), (&bare, &theirs, &mut b)];
+            if scenario.single {
+                runs.push((&single, &theirs, &mut c));
+            }
+            for (server, requests, series) in runs {
+                let (outcome, cpu) = server.load(duration, scenario.status, requests).await?;
+                if let Some(answer) = &outcome.first_failure {
+                    clean = false;
+                    println!("\n{} failed answers to «{}», the first:\n{answer}\n", outcome.failed, scenario.name);
+                }
+                // The first round warms both up.
+                if round > 0 {
+                    series.add(&outcome, cpu);
+                }
+            }
+        }
+        a.print(scenario.name, "basalt", Some(&b));
+        b.print(scenario.name, "bare", None);
+        if scenario.single {
+            c.print(scenario.name, "bare, one commit a request", None);
+            println!("| | basalt to one commit a request | | | | {:.2} | |", median(&a.rates) / median(&c.rates));
+        }
+    }
+    println!("\nafter the load: basalt {:.1} MB, bare {:.1} MB", server.memory_mb()?, bare.memory_mb()?);
+    Ok(clean)
+}
+
+fn prepare(basalt: &Path, project: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(project.join("migrations"))?;
+    std::fs::write(project.join("basalt.toml"), "[project]\nname = \"bench\"\n[log]\nlevel = \"warn\"\n")?;
+    std::fs::write(project.join("migrations/0001_tables.sql"), MIGRATION)?;
+    let rows = project.join("rows.sql");
+    std::fs::write(&rows, seed())?;
+    run(Command::new(basalt).args(["migrate", "up"]).arg(project))?;
+    run(Command::new(basalt).arg("import").arg(&rows).arg("--project").arg(project))
+}
+
+fn run(command: &mut Command) -> Result<(), Failure> {
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr)).into())
+}
+
+async fn start_basalt(basalt: &Path, project: &Path) -> Result<(Server, Duration), Failure> {
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let started = Instant::now();
+    let child = Command::new(basalt)
+        .args(["serve", "--port", &port.to_string()])
+        .arg(project)
+        .env("BASALT_AUTH__JWT_SECRET", SECRET)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let server = Server { child, port };
+    while started.elapsed() < Duration::from_secs(20) {
+        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            let once = Arc::new(vec![get("/health/ready", "")]);
+            let outcome = load::run(port, 1, Duration::ZERO, 200, once).await;
+            if outcome.first_failure.is_none() {
+                return Ok((server, started.elapsed()));
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Err("basalt did not start within 20 s".into())
+}
+
+fn start_bare(bare: &Path, database: &Path, single: bool) -> Result<Server, Failure> {
+    let mut command = Command::new(bare);
+    command.arg(database).stdout(Stdio::piped());
+    if single {
+        command.arg("--single");
+    }
+    let mut child = command.spawn()?;
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
+    Ok(Server { child, port: line.trim().parse()? })
+}
+
+/// A request a row of a turn through the owners, so that both programs answer the same questions.
+fn requests(make: fn(i64, &str) -> Vec<u8>, token: impl Fn(i64) -> String) -> Vec<Vec<u8>> {
+    let tokens: Vec<String> = (0..OWNERS).map(token).collect();
+    (0..1000_i64).map(|i| make(i, &tokens[(i % OWNERS) as usize])).collect()
+}
+
+/// A note that the owner of turn `i` has.
+fn own_note(i: i64) -> i64 {
+    let owner = i % OWNERS;
+    let first = if owner == 0 { OWNERS } else { owner };
+    first + OWNERS * (i * 7919 % (NOTES / OWNERS))
+}
+
+fn get(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+}
+
+fn post(path: &str, body: &str, token: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+impl Server {
+    async fn load(&self, duration: Duration, status: u16, requests: &Arc<Vec<Vec<u8>>>) -> Result<(Outcome, Duration), Failure> {
+        let before = self.cpu()?;
+        let outcome = load::run(self.port, CONNECTIONS, duration, status, requests.clone()).await;
+        Ok((outcome, self.cpu()? - before))
+    }
+
+    /// User and system time so far (`/proc/<pid>/stat`, in hundredths of a second).
+    fn cpu(&self) -> Result<Duration, Failure> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let fields: Vec<&str> = stat.rsplit_once(')').ok_or("stat")?.1.split_whitespace().collect();
+        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+        Ok(Duration::from_millis(ticks * 10))
+    }
+
+    fn memory_mb(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).ok_or("VmRSS")?;
+        let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("VmRSS")?.parse()?;
+        Ok(kilobytes / 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Series {
+    fn add(&mut self, outcome: &Outcome, cpu: Duration) {
+        self.rates.push(outcome.rate());
+        self.cpu.push(cpu.as_micros() as f64 / outcome.answered.max(1) as f64);
+        self.p99.push(outcome.percentile(0.99).as_secs_f64() * 1000.0);
+    }
+
+    fn print(&self, request: &str, program: &str, against: Option<&Series>) {
+        let spread = |values: &[f64]| {
+            let (least, greatest) = values.iter().fold((f64::MAX, 0.0_f64), |(l, g), v| (l.min(*v), g.max(*v)));
+            format!("{:.1} [{least:.1} .. {greatest:.1}]", median(values))
+        };
+        let ratios = against.map_or_else(
+            || "| |".to_owned(),
+            |b| format!("{:.2} | {:.2} |", median(&self.rates) / median(&b.rates), median(&self.cpu) / median(&b.cpu)),
+        );
+        println!(
+            "| {request} | {program} | {} | {} | {:.1} | {ratios}",
+            spread(&self.rates),
+            spread(&self.cpu),
+            median(&self.p99)
+        );
+    }
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn size_mb(path: &Path) -> Result<f64, Failure> {
+    Ok(std::fs::metadata(path)?.len() as f64 / 1_048_576.0)
+}
+
+fn machine() -> String {
+    let read = |path: &str| std::fs::read_to_string(PathBuf::from(path)).unwrap_or_default();
+    let cpu = read("/proc/cpuinfo");
+    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("", |l| l.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("machine: {cores} cores, {model}, Linux {}", read("/proc/sys/kernel/osrelease").trim())
+}
