@@ -2,17 +2,34 @@
 
 use std::process::ExitCode;
 
+mod arrows;
+mod needs;
+mod run;
 mod shop_seed;
+
+use run::{Failure, cargo, node, workspace_path};
 
 const USAGE: &str = "usage: cargo xtask <command>
 
 commands:
+  test         everything that must pass: format, lints, arrows, tests, client libraries
+  rust         the Rust tests alone
+  clients      the published client libraries against a running server
+  arrows       proves that crates depend downwards only
+  bench        measures against the bare programs  [--rounds N] [--seconds N]
   shop-seed    writes examples/shop/seed.sql";
 
 fn main() -> ExitCode {
-    let command = std::env::args().nth(1);
+    let mut args = std::env::args().skip(1);
+    let command = args.next();
+    let rest: Vec<String> = args.collect();
     let result = match command.as_deref() {
-        Some("shop-seed") => std::fs::write(workspace_path("examples/shop/seed.sql"), shop_seed::generate()),
+        Some("test") => test(),
+        Some("rust") => rust(),
+        Some("clients") => clients(),
+        Some("arrows") => arrows::prove(),
+        Some("bench") => bench(&rest),
+        Some("shop-seed") => seed(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -21,13 +38,39 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            eprintln!("xtask: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// A path given from the workspace's root.
-fn workspace_path(relative: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(relative)
+fn test() -> Result<(), Failure> {
+    needs::all()?;
+    cargo(&["fmt", "--all", "--check"])?;
+    arrows::prove()?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    rust()?;
+    clients()
+}
+
+fn rust() -> Result<(), Failure> {
+    cargo(&["test", "--workspace", "--no-fail-fast"])
+}
+
+/// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.
+fn clients() -> Result<(), Failure> {
+    cargo(&["build", "-p", "basalt"])?;
+    let folder = workspace_path("tests/clients");
+    node("npm", &["ci", "--no-audit", "--no-fund"], &folder)?;
+    node("npm", &["test"], &folder)
+}
+
+fn bench(args: &[String]) -> Result<(), Failure> {
+    cargo(&["build", "--release", "-p", "basalt", "-p", "basalt-bench"])?;
+    run::program(&run::target_folder()?.join("release/compare"), args)
+}
+
+fn seed() -> Result<(), Failure> {
+    std::fs::write(workspace_path("examples/shop/seed.sql"), shop_seed::generate())?;
+    Ok(())
 }

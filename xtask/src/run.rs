@@ -1,0 +1,53 @@
+//! Running other programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Anything that ends a command.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// Runs Cargo in the workspace.
+pub fn cargo(args: &[&str]) -> Result<(), Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    checked(Command::new(cargo).args(args).current_dir(workspace_path(".")))
+}
+
+/// What Cargo prints.
+pub fn cargo_output(args: &[&str]) -> Result<String, Failure> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo).args(args).current_dir(workspace_path(".")).output()?;
+    if !output.status.success() {
+        return Err(format!("cargo {} failed: {}", args.join(" "), String::from_utf8_lossy(&output.stderr)).into());
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Runs a program of Node's in a folder.
+pub fn node(program: &str, args: &[&str], folder: &Path) -> Result<(), Failure> {
+    checked(Command::new(program).args(args).current_dir(folder).env("BASALT_BIN", target_folder()?.join("debug/basalt")))
+}
+
+/// Runs a program that was built here.
+pub fn program(path: &Path, args: &[String]) -> Result<(), Failure> {
+    checked(Command::new(path).args(args).current_dir(workspace_path(".")))
+}
+
+/// Runs a command and fails unless it succeeds.
+pub fn checked(command: &mut Command) -> Result<(), Failure> {
+    eprintln!("+ {command:?}");
+    let status = command.status()?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
+}
+
+/// A path given from the workspace's root.
+pub fn workspace_path(relative: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(relative)
+}
+
+/// Where Cargo builds to.
+pub fn target_folder() -> Result<PathBuf, Failure> {
+    if let Some(folder) = std::env::var_os("CARGO_TARGET_DIR") {
+        return Ok(folder.into());
+    }
+    Ok(workspace_path("target").canonicalize()?)
+}
