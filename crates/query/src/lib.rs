@@ -9,12 +9,15 @@
 //! statement to the database. Nothing here does I/O.
 
 pub mod ask;
+mod body;
 mod error;
+mod literal;
 mod plan;
 mod planner;
 pub mod relationship;
 mod render;
 mod resolve;
+mod routine;
 mod statement;
 
 pub use error::{FunctionSuggestion, PlanError, RelationshipCandidate, Suggestion, UnnamedParameter};

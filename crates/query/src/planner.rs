@@ -69,18 +69,16 @@ impl Planner {
         let alias = relation.name.name.as_str();
         let mut builder = Builder { planner: self, aliases: Aliases::new(alias), capped: true };
         let root = builder.root(Source::Relation(relation), alias, level)?;
-        render::read(self, &root, builder.aliases, count)
+        Ok(render::read(self, &root, builder.aliases, count))
     }
 
     /// A write. Its result has one row per row written, whatever is given back.
     pub fn prepare_write(&self, write: &Write) -> Result<Statement, PlanError> {
-        let _ = write;
-        todo!()
+        render::write(self, write)
     }
 
     /// A function call. With `count`, also the number of rows that it returns.
     pub fn prepare_call(&self, call: &Call, count: bool) -> Result<CallStatement, PlanError> {
-        let _ = (call, count);
-        todo!()
+        render::call(self, call, count)
     }
 }

@@ -5,6 +5,7 @@ use basalt_types::Type;
 use super::embed;
 use super::writer::{Clause, Writer};
 use crate::ask::{Condition, Field, Filter, Is, Operator, PathKey, Quantifier, SearchParser, Test};
+use crate::literal::array_literal;
 use crate::plan::{Alias, Node, Source};
 
 /// A level's own conditions.
@@ -77,7 +78,9 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
         Test::In(values) => {
             operand(w, field, node, alias);
             w.push(" = ANY (");
-            w.bind(array_literal(values));
+            // `in.()` reaches here as one empty element, and matches nothing.
+            let none = values.as_slice() == [""];
+            w.bind(array_literal(if none { &[] } else { values.as_slice() }));
             w.push(")");
         }
         Test::Is(is) => {
@@ -199,45 +202,4 @@ fn column(w: &mut Writer<'_>, name: &str, node: &Node<'_>, alias: Alias<'_>) {
 fn column_type<'w>(w: &Writer<'w>, node: &Node<'w>, name: &str) -> Option<&'w Type> {
     let computed = || w.relationships.field(&node.source.relation()?.name, name).map(|field| &field.ty);
     node.source.column(name).or_else(computed)
-}
-
-/// An array literal of these elements, none of them NULL. A single empty element means no element (`in.()`).
-fn array_literal(values: &[String]) -> String {
-    let mut literal = String::with_capacity(2 + values.iter().map(|value| value.len() + 3).sum::<usize>());
-    literal.push('{');
-    if values != [""] {
-        for (index, value) in values.iter().enumerate() {
-            if index > 0 {
-                literal.push(',');
-            }
-            push_element(&mut literal, value);
-        }
-    }
-    literal.push('}');
-    literal
-}
-
-/// Appends a quoted element of an array or row literal.
-pub(crate) fn push_element(literal: &mut String, value: &str) {
-    literal.push('"');
-    for c in value.chars() {
-        if matches!(c, '"' | '\\') {
-            literal.push('\\');
-        }
-        literal.push(c);
-    }
-    literal.push('"');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn elements_of_a_list_are_quoted() {
-        let list = |values: &[&str]| array_literal(&values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>());
-        assert_eq!(list(&["1", "a,b", r#"say "hi\""#, "null"]), r#"{"1","a,b","say \"hi\\\"","null"}"#);
-        assert_eq!(list(&[""]), "{}");
-        assert_eq!(list(&["", "x"]), r#"{"","x"}"#);
-    }
 }

@@ -119,6 +119,18 @@ impl<'p> Output<'p> {
         matches!(self.value, Value::Count { .. } | Value::Field { aggregate: Some(_), .. })
     }
 
+    /// Whether SQL names the value so by itself: a column under its own name.
+    pub fn is_named(&self) -> bool {
+        match self.value {
+            Value::Column => true,
+            Value::Field { field, cast: None, aggregate: None } => {
+                let is_column = self.node.source.column(self.name).is_some();
+                field.path.is_empty() && field.name == self.name && is_column
+            }
+            _ => false,
+        }
+    }
+
     /// Its value as a key of GROUP BY: repeated where it is short, else by its position (from 1).
     pub fn render_key(&self, w: &mut Writer<'p>, position: usize) {
         match self.value {

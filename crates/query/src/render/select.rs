@@ -6,42 +6,63 @@ use super::writer::{Clause, Writer};
 use super::{embed, order};
 use crate::plan::{Aliases, Node};
 use crate::planner::Planner;
-use crate::{Hidden, PlanError, Statement};
+use crate::{Hidden, Statement};
+
+/// What stands around the rows of a SELECT.
+#[derive(Default)]
+pub(super) struct Frame {
+    /// What precedes SELECT.
+    pub before: String,
+    /// Hidden columns, each after a comma.
+    pub hidden: String,
+    /// Whether the level's own conditions apply.
+    pub filtered: bool,
+    /// Whether there are no rows at all.
+    pub empty: bool,
+    /// Whether rows are counted without limits.
+    pub count: bool,
+}
 
 /// A read of a relation.
-pub(crate) fn read<'a>(
-    planner: &'a Planner,
-    root: &'a Node<'a>,
-    aliases: Aliases<'a>,
-    count: bool,
-) -> Result<Statement, PlanError> {
+pub(crate) fn read<'a>(planner: &'a Planner, root: &'a Node<'a>, aliases: Aliases<'a>, count: bool) -> Statement {
     let mut w = Writer::new(planner.relationships(), aliases);
+    from_relation(&mut w, root);
+    finish(w, root, Frame { filtered: true, count, ..Frame::default() })
+}
+
+/// FROM the root's relation.
+pub(super) fn from_relation(w: &mut Writer<'_>, root: &Node<'_>) {
     w.push(" FROM ");
     if let Some(relation) = root.source.relation() {
         w.name(&relation.name);
         w.push(" AS ");
-        w.alias(root.alias);
     }
-    Ok(finish(w, root, true, count))
+    w.alias(root.alias);
 }
 
 /// A SELECT whose FROM is written, up to the root's source. What decides which rows there are comes first, so that the
 /// statement that counts them shares its text and its parameters.
-pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, filtered: bool, count: bool) -> Statement {
+pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) -> Statement {
     embed::joins(&mut w, root, root.alias);
     let mut clause = Clause::filter();
-    if filtered {
+    if frame.empty {
+        clause.next(&mut w);
+        w.push("false");
+    }
+    if frame.filtered {
         filters(&mut w, &mut clause, root, root.alias);
     }
     inners(&mut w, &mut clause, root, root.alias);
     let rows = std::mem::take(&mut w.sql);
     let count_params = w.params.len();
-    let count_sql = count.then(|| ["SELECT count(*)", &rows].concat());
+    let count_sql = frame.count.then(|| ["SELECT count(*)", &rows].concat());
 
+    w.sql = frame.before;
     w.sql.reserve(rows.len() + 512);
     w.push("SELECT ");
     let outputs = outputs(&w, root, root.alias);
     list(&mut w, &outputs);
+    w.push(&frame.hidden);
     w.push(&rows);
     group(&mut w, &outputs);
     order::order(&mut w, root, root.alias, &[]);
@@ -64,8 +85,10 @@ pub(super) fn list<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>]) {
     for (index, output) in outputs.iter().enumerate() {
         w.comma(index);
         output.render(w);
-        w.push(" AS ");
-        w.ident(output.name);
+        if !output.is_named() {
+            w.push(" AS ");
+            w.ident(output.name);
+        }
     }
 }
 

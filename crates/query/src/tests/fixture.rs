@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use basalt_sql::catalog::*;
 use basalt_sql::Name;
+use basalt_sql::catalog::*;
 use basalt_types::{EnumType, Type, Volatility};
 
-use crate::ask::{self, Aggregate, Condition, Embed, Field, Filter, Item, Level, Operator, Order, PathKey, PathStep, Test};
+use crate::ask::{
+    self, Aggregate, Condition, Embed, Field, Filter, Item, Level, Operator, Order, PathKey, PathStep, Test,
+};
 use crate::{Planner, Settings, Statement};
 
 pub fn name(name: &str) -> Name {
@@ -157,7 +159,18 @@ pub fn catalog() -> Catalog {
         Routine { rows: Some(1), ..rows_of(routine("newest_book", vec![row("authors")], T::UNKNOWN), "books") };
 
     let relations = [
-        countries, authors, books, details, genres, book_genres, employees, addresses, orders, rooms, desks, shelf,
+        countries,
+        authors,
+        books,
+        details,
+        genres,
+        book_genres,
+        employees,
+        addresses,
+        orders,
+        rooms,
+        desks,
+        shelf,
         secret,
     ];
     let mut catalog = Catalog::default();

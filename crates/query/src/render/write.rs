@@ -1,0 +1,300 @@
+//! Writes: INSERT, UPDATE, DELETE and PUT, and what they give back.
+
+use basalt_core::Error;
+use basalt_sql::Name;
+use basalt_sql::catalog::{Column, Relation};
+
+use super::condition::{self, filters};
+use super::output::{Output, outputs};
+use super::select::{self, Frame};
+use super::values::{self, Values};
+use super::writer::{Clause, Writer};
+use crate::ask::{Body, Condition, Conflict, Field, Filter, Item, Operator, Test, Write, WriteKind};
+use crate::plan::{Aliases, Builder, Node, Source};
+use crate::planner::Planner;
+use crate::relationship::Kind;
+use crate::{Hidden, PlanError, Statement};
+
+/// A write. What it gives back stands in RETURNING where that can say it; else a SELECT reads the written rows.
+pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanError> {
+    let relation = planner.relation(&write.relation)?;
+    let alias = relation.name.name.as_str();
+    let mut builder = Builder { planner, aliases: Aliases::new(alias), capped: false };
+    let root = builder.root(Source::Relation(relation), alias, &write.level)?;
+    let mut root = Node { limit: None, offset: None, ..root };
+
+    let mut w = Writer::new(planner.relationships(), builder.aliases);
+    let written = command(&mut w, planner, relation, &root, &write.kind)?;
+    if written == Written::Nothing {
+        return Ok(nothing(w, &root, write.returning));
+    }
+    let key = relation.primary_key().filter(|_| write.returning_key).unwrap_or_default();
+    let hidden = Hidden { inserted: written == Written::Upsert, key: key.to_vec(), total: false };
+    w.push(" RETURNING ");
+    let aggregated = outputs(&w, &root, root.alias).iter().any(Output::is_aggregate);
+    if write.returning && (aggregated || !root.embeds.is_empty() || !root.level.order.is_empty()) {
+        root.source = Source::Written(relation);
+        return Ok(selected(w, &root, relation, hidden, aggregated));
+    }
+    let outputs = if write.returning { outputs(&w, &root, root.alias) } else { Vec::new() };
+    returning(&mut w, &outputs, &hidden, relation);
+    let relation = Some(relation.name.clone());
+    Ok(Statement { sql: w.sql, params: w.params, count_sql: None, count_params: 0, relation, hidden })
+}
+
+/// What a command does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// It can't write anything, so there is no command.
+    Nothing,
+    /// It inserts or updates, as each row has it.
+    Upsert,
+    /// It writes in one way.
+    Rows,
+}
+
+/// The command, up to RETURNING.
+fn command<'a>(
+    w: &mut Writer<'a>,
+    planner: &Planner,
+    relation: &Relation,
+    root: &Node<'a>,
+    kind: &WriteKind,
+) -> Result<Written, PlanError> {
+    match kind {
+        WriteKind::Insert { body, conflict } => {
+            let values = Values::to_insert(planner.catalog(), relation, body)?;
+            if values.rows.is_empty() {
+                return Ok(Written::Nothing);
+            }
+            values.insert(w, planner.catalog(), relation)?;
+            Ok(conflict.as_ref().map_or(Written::Rows, |conflict| on_conflict(w, relation, conflict, &values.columns)))
+        }
+        WriteKind::Put { body } => {
+            let key = put_key(relation, root)?;
+            put(w, planner, relation, body, &key)
+        }
+        WriteKind::Update { body } => {
+            let values = Values::to_update(planner.catalog(), relation, body)?;
+            if !values.assigns() {
+                return Ok(Written::Nothing);
+            }
+            w.push("UPDATE ");
+            w.name(&relation.name);
+            values.assign(w)?;
+            restrict(w, root);
+            Ok(Written::Rows)
+        }
+        WriteKind::Delete => {
+            w.push("DELETE FROM ");
+            w.name(&relation.name);
+            restrict(w, root);
+            Ok(Written::Rows)
+        }
+    }
+}
+
+/// WHERE of an UPDATE or DELETE. An embedded resource's name is no more than a column's here.
+fn restrict<'a>(w: &mut Writer<'a>, root: &Node<'a>) {
+    let source = root.source.relation().map_or_else(|| Source::Columns(Vec::new()), Source::Relation);
+    let rows = Node::bare(source, root.alias, root.level);
+    filters(w, &mut Clause::filter(), &rows, root.alias);
+}
+
+/// ON CONFLICT over the given columns or the primary key, if there are any.
+fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, written: &[&Column]) -> Written {
+    let key = conflict.columns.as_deref().or(relation.primary_key()).unwrap_or_default();
+    if key.is_empty() {
+        return Written::Rows;
+    }
+    w.push(" ON CONFLICT (");
+    w.idents(key.iter().map(String::as_str));
+    if !conflict.merge || written.is_empty() {
+        w.push(") DO NOTHING");
+        return Written::Rows;
+    }
+    w.push(") DO UPDATE SET ");
+    for (index, column) in written.iter().enumerate() {
+        w.comma(index);
+        w.ident(&column.name);
+        w.push(" = EXCLUDED.");
+        w.ident(&column.name);
+    }
+    Written::Upsert
+}
+
+/// The filters of a PUT: exactly the primary key's columns, by `eq`.
+fn put_key<'n>(relation: &'n Relation, root: &Node<'n>) -> Result<Vec<(&'n Column, &'n str)>, PlanError> {
+    let by_equality = |condition: &'n Condition| match condition {
+        Condition::Filter(Filter {
+            field,
+            negated: false,
+            test: Test::Compare { operator: Operator::Equal, quantifier: None, value },
+        }) if field.path.is_empty() => Some((relation.column(&field.name)?, value.as_str())),
+        _ => None,
+    };
+    let filters: Option<Vec<_>> = root.level.conditions.iter().map(by_equality).collect();
+    let key = relation.primary_key().unwrap_or_default();
+    let is_key = |filters: &Vec<(&Column, &str)>| {
+        let all = key.iter().all(|name| filters.iter().any(|(column, _)| column.name == *name));
+        !key.is_empty() && all && filters.len() == key.len()
+    };
+    filters.filter(is_key).ok_or(PlanError::PutFilters)
+}
+
+/// INSERT of the body's rows that have the key, updating the one that has it already.
+fn put(
+    w: &mut Writer<'_>,
+    planner: &Planner,
+    relation: &Relation,
+    body: &Body,
+    key: &[(&Column, &str)],
+) -> Result<Written, PlanError> {
+    let mut columns = values::columns(relation, body)?;
+    if columns.is_empty() {
+        columns.extend(key.iter().map(|(column, _)| *column));
+    }
+    let mut known = columns.clone();
+    known.extend(key.iter().map(|(column, _)| *column).filter(|column| !columns.iter().any(|c| c.name == column.name)));
+    let json = body.json.trim_ascii();
+    let json = if json.starts_with('[') { json.to_owned() } else { format!("[{json}]") };
+
+    values::insert_into(w, relation, &columns);
+    w.push(" SELECT ");
+    w.idents(columns.iter().map(|column| column.name.as_str()));
+    values::recordset(w, planner.catalog(), json, &known, &[]);
+    let mut clause = Clause::filter();
+    for (column, value) in key {
+        clause.next(w);
+        w.ident(&column.name);
+        w.push(" = ");
+        w.bind(*value);
+    }
+    Ok(on_conflict(w, relation, &Conflict { columns: None, merge: true }, &columns))
+}
+
+/// The rows of RETURNING, hidden columns included; always at least one column, so that rows are counted.
+fn returning<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>], hidden: &Hidden, relation: &Relation) {
+    let is_hidden = hidden.inserted || !hidden.key.is_empty();
+    if !outputs.is_empty() || !is_hidden {
+        select::list(w, outputs);
+    }
+    let mut written = usize::from(!outputs.is_empty());
+    if hidden.inserted {
+        w.comma(written);
+        w.push("(xmax = 0) AS \"$inserted\"");
+        written += 1;
+    }
+    for column in &hidden.key {
+        w.comma(written);
+        key_column(w, &relation.name, column);
+        written += 1;
+    }
+}
+
+fn key_column(w: &mut Writer<'_>, relation: &Name, column: &str) {
+    w.ident(&relation.name);
+    w.push(".");
+    w.ident(column);
+    w.push(" AS ");
+    w.ident(&format!("$key:{column}"));
+}
+
+/// A SELECT over the written rows, for embedded resources, order and aggregates.
+fn selected<'a>(
+    mut w: Writer<'a>,
+    root: &'a Node<'a>,
+    relation: &Relation,
+    hidden: Hidden,
+    aggregated: bool,
+) -> Statement {
+    // Hidden columns are a row's; aggregates make groups of rows.
+    let hidden = if aggregated { Hidden::default() } else { hidden };
+    needed_columns(&mut w, root, relation, &hidden);
+    let before = ["WITH \"written\" AS (", &w.sql, ") "].concat();
+
+    w.sql.clear();
+    if hidden.inserted {
+        w.push(", ");
+        w.column(root.alias, "$inserted");
+    }
+    for column in &hidden.key {
+        w.push(", ");
+        key_column(&mut w, &relation.name, column);
+    }
+    let columns = std::mem::take(&mut w.sql);
+
+    w.push(" FROM \"written\" AS ");
+    w.alias(root.alias);
+    let statement = select::finish(w, root, Frame { before, hidden: columns, ..Frame::default() });
+    Statement { hidden, ..statement }
+}
+
+/// The columns and computed fields of a written row that the SELECT over it reads.
+fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relation, hidden: &Hidden) {
+    let mut needed: Vec<&str> = Vec::new();
+    let mut need = |name: &'n str| {
+        if !needed.contains(&name) {
+            needed.push(name);
+        }
+    };
+    let computed = |kind: &Kind| matches!(kind, Kind::Computed { .. });
+    if root.embeds.iter().any(|embedded| computed(&embedded.relationship.kind)) {
+        relation.columns.iter().for_each(|column| need(&column.name));
+    }
+    for item in &root.level.items {
+        match item {
+            Item::All => relation.columns.iter().for_each(|column| need(&column.name)),
+            Item::Field { field, .. } => need(&field.name),
+            Item::Count { .. } | Item::Embed(_) => {}
+        }
+    }
+    for embedded in &root.embeds {
+        embedded.relationship.origin_columns().for_each(&mut need);
+    }
+    root.level.order.iter().filter(|term| term.embed.is_none()).for_each(|term| need(&term.field.name));
+    let key = relation.primary_key().filter(|_| !hidden.key.is_empty());
+    key.unwrap_or_default().iter().for_each(|column| need(column));
+
+    let rows = Node::bare(Source::Relation(relation), root.alias, root.level);
+    for (index, name) in needed.iter().enumerate() {
+        w.comma(index);
+        condition::field(w, &Field { name: (*name).to_owned(), path: Vec::new() }, &rows, root.alias);
+        if relation.column(name).is_none() {
+            w.push(" AS ");
+            w.ident(name);
+        }
+    }
+    if hidden.inserted {
+        w.comma(needed.len());
+        w.push("(xmax = 0) AS \"$inserted\"");
+    } else if needed.is_empty() {
+        w.push("1 AS \"$one\"");
+    }
+}
+
+/// A write of no rows, which has no command: its empty result.
+fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statement {
+    if !returning {
+        let relation = root.source.relation().map(|relation| relation.name.clone());
+        let sql = "SELECT 1 AS \"$one\" WHERE false".to_owned();
+        let hidden = Hidden::default();
+        return Statement { sql, params: Vec::new(), count_sql: None, count_params: 0, relation, hidden };
+    }
+    select::from_relation(&mut w, root);
+    select::finish(w, root, Frame { empty: true, ..Frame::default() })
+}
+
+/// `column` must be one of the relation's.
+pub(super) fn column<'r>(relation: &'r Relation, column: &str) -> Result<&'r Column, PlanError> {
+    let unknown = || PlanError::UnknownColumn { column: column.to_owned(), relation: relation.name.name.clone() };
+    relation.column(column).ok_or_else(unknown)
+}
+
+/// The error of a table into which a row of defaults can't be written by name.
+pub(super) fn no_column(relation: &Relation) -> Error {
+    Error::unsupported(
+        format!("several rows of defaults for \"{}\", whose columns are all generated", relation.name.name),
+        "insert them one at a time",
+    )
+}
