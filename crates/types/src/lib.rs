@@ -43,6 +43,8 @@ pub mod json;
 pub mod math;
 pub mod numeric;
 pub mod pattern;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod types;
 pub mod value;

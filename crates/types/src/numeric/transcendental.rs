@@ -184,8 +184,18 @@ fn double_atanh(numerator: &BigInt, denominator: &BigInt, scale: i64) -> BigInt 
 
 /// The natural logarithm of ten at a scale.
 fn ln_ten(scale: i64) -> BigInt {
-    let part = |weight: u32, denominator: u32| double_atanh(&1.into(), &denominator.into(), scale) * weight;
-    part(23, 31) + part(17, 49) + part(10, 161)
+    // ln 10 = 46 atanh(1/31) + 34 atanh(1/49) + 20 atanh(1/161)
+    let part = |weight: u32, denominator: u32| {
+        let mut term = power_of_ten(scale as u32) / denominator;
+        let (mut sum, mut divisor) = (term.clone(), 1_u32);
+        while term.sign() != Sign::NoSign {
+            term /= denominator * denominator;
+            divisor += 2;
+            sum += &term / divisor;
+        }
+        sum * weight
+    };
+    part(46, 31) + part(34, 49) + part(20, 161)
 }
 
 /// The natural logarithm of a positive number, rounded to a scale.
@@ -229,8 +239,8 @@ fn exponential(a: &Decimal, scale: i64) -> Result<Numeric> {
     Ok(result.rounded(scale).into())
 }
 
-/// Bits of a power up to which it is computed exactly.
-const EXACT_BITS: u64 = 450_000;
+/// Digits of a power, its fraction's included, up to which it is computed exactly.
+const EXACT_DIGITS: f64 = 132_000.0;
 
 fn integer_power(base: &Decimal, exponent: i32) -> Result<Numeric> {
     let scale = scale_for(0, &[base]);
@@ -245,7 +255,8 @@ fn integer_power(base: &Decimal, exponent: i32) -> Result<Numeric> {
         return Ok(Decimal::new(0, scale as u32).into());
     }
     let count = exponent.unsigned_abs();
-    if base.unscaled.bits().saturating_mul(count.into()) > EXACT_BITS {
+    let unscaled = Decimal::new(base.unscaled.clone(), 0);
+    if approximate_logarithm(&unscaled) * LOG10_E * f64::from(count) > EXACT_DIGITS {
         let odd = exponent % 2 != 0;
         let negative = odd && base.unscaled.sign() == Sign::Minus;
         let absolute = Decimal::new(BigInt::from(base.unscaled.magnitude().clone()), base.scale);
