@@ -1,0 +1,56 @@
+// Starts a server over a fresh copy of the test project, and stops it.
+import { spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const SECRET = 'super-secret-jwt-token-with-at-least-32-characters-long'
+const here = new URL('.', import.meta.url).pathname
+
+export function token(claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const message = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: 4102444800, ...claims })}`
+  return `${message}.${createHmac('sha256', SECRET).update(message).digest('base64url')}`
+}
+
+export const anonKey = token({ role: 'anon' })
+export const serviceKey = token({ role: 'service_role' })
+export const userToken = (sub) => token({ role: 'authenticated', sub, aud: 'authenticated' })
+
+const freePort = () =>
+  new Promise((resolve) => {
+    const probe = createServer()
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address()
+      probe.close(() => resolve(port))
+    })
+  })
+
+export async function start(engine = process.env.BASALT_ENGINE ?? 'sqlite') {
+  const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
+  cpSync(join(here, 'project'), folder, { recursive: true })
+  const port = await freePort()
+  const child = spawn(process.env.BASALT_BIN, ['dev', folder, '--port', String(port), '--engine', engine], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (data) => (output += data))
+  child.stderr.on('data', (data) => (output += data))
+  const url = `http://127.0.0.1:${port}`
+  for (let tries = 0; ; tries++) {
+    const ready = await fetch(`${url}/health/ready`).then((r) => r.ok).catch(() => false)
+    if (ready) break
+    if (child.exitCode !== null || tries > 400) throw new Error(`the server did not start:\n${output}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return {
+    url,
+    async stop() {
+      child.kill('SIGTERM')
+      await new Promise((resolve) => child.once('exit', resolve))
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
