@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use basalt_core::{Error, Result};
+use basalt_core::{Error, Identity, Result};
 
+use super::Compiler;
 use crate::Catalog;
 use crate::catalog::{Privilege, Relation, RelationKind, Routine};
 
@@ -38,25 +39,32 @@ pub(super) fn require(catalog: &Catalog, role: &str, relation: &Relation, privil
     if catalog.allows(role, &relation.owner, &relation.grants, privilege) { Ok(()) } else { Err(denied(relation)) }
 }
 
+/// Demands SELECT on a column.
+pub(super) fn read_column(compiler: &Compiler<'_>, relation: &Relation, column: &str) -> Result<()> {
+    require_columns(compiler.catalog, &compiler.role, relation, [column], Privilege::Select)
+}
+
+/// Demands SELECT on some column: a relation in FROM none of whose columns is read.
+pub(super) fn read_any(compiler: &Compiler<'_>, relation: &Relation) -> Result<()> {
+    require_columns(compiler.catalog, &compiler.role, relation, [], Privilege::Select)
+}
+
 /// Demands EXECUTE on a function.
-pub(super) fn require_execute(catalog: &Catalog, role: &str, routine: &Routine) -> Result<()> {
-    if catalog.allows(role, &routine.owner, &routine.grants, Privilege::Execute) {
+pub(super) fn execute(compiler: &Compiler<'_>, routine: &Routine) -> Result<()> {
+    if compiler.catalog.allows(&compiler.role, &routine.owner, &routine.grants, Privilege::Execute) {
         Ok(())
     } else {
         Err(Error::permission_denied("function", &routine.name.name))
     }
 }
 
-/// Demands USAGE on a schema that a name is qualified with. A schema that doesn't exist is the name's lookup's to report.
-pub(super) fn require_usage(catalog: &Catalog, role: &str, schema: &str) -> Result<()> {
-    if may_use(catalog, role, schema) { Ok(()) } else { Err(Error::permission_denied("schema", schema)) }
-}
-
-/// Whether `role` has USAGE on a schema; PostgreSQL passes over the others in a search path.
-pub(super) fn may_use(catalog: &Catalog, role: &str, schema: &str) -> bool {
-    match catalog.schemas.get(schema) {
-        Some(found) => catalog.allows(role, basalt_core::Identity::OWNER, &found.grants, Privilege::Usage),
-        None => true,
+/// Demands USAGE on a schema. One that doesn't exist is the name's lookup's to report.
+pub(super) fn use_schema(compiler: &Compiler<'_>, schema: &str) -> Result<()> {
+    let Some(found) = compiler.catalog.schemas.get(schema) else { return Ok(()) };
+    if compiler.catalog.allows(&compiler.role, Identity::OWNER, &found.grants, Privilege::Usage) {
+        Ok(())
+    } else {
+        Err(Error::permission_denied("schema", schema))
     }
 }
 

@@ -1,1 +1,0 @@
-//! INSERT, UPDATE, DELETE.

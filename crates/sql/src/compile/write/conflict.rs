@@ -1,0 +1,192 @@
+//! ON CONFLICT.
+
+use std::collections::BTreeSet;
+
+use basalt_core::{Error, Result};
+use sqlparser::ast;
+
+use super::target::{Target, column_list, ident_name};
+use super::values::{self, assignments};
+use super::{demanding, rows, sources, update};
+use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
+use crate::compile::policy::{self, Part};
+use crate::compile::scope::{Clause, Scope, Source};
+use crate::compile::typed::Typed;
+use crate::compile::{Compiler, session};
+use crate::quote;
+
+/// A bound ON CONFLICT.
+pub(super) struct Conflict {
+    /// The table's columns whose uniqueness arbitrates; none for a bare DO NOTHING.
+    pub key: Vec<usize>,
+    /// The columns to set, and WHERE, of DO UPDATE.
+    update: Option<DoUpdate>,
+}
+
+struct DoUpdate {
+    assigned: Vec<(usize, Typed)>,
+    condition: Option<Typed>,
+}
+
+impl Conflict {
+    /// Binds the clause; `table` is the existing row. Privileges and names are settled here, policies in [`Self::sql`].
+    ///
+    /// Errors: 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
+    pub fn bind(
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        outer: Option<&Scope<'_>>,
+        clause: &ast::OnConflict,
+    ) -> Result<Conflict> {
+        let key = match &clause.conflict_target {
+            Some(on) => arbiter(target, on)?,
+            None => Vec::new(),
+        };
+        let arbiters: Vec<usize> =
+            (0..target.columns.len()).filter(|&i| target.columns[i].is_some_and(|base| key.contains(&base))).collect();
+        if !arbiters.is_empty() {
+            target.require(compiler, &arbiters, Privilege::Select)?;
+        }
+        let update = match &clause.action {
+            ast::OnConflictAction::DoNothing => None,
+            ast::OnConflictAction::DoUpdate(_) if key.is_empty() => {
+                let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+                return Err(Error::new("42601", message).with_hint("For example, ON CONFLICT (column_name)."));
+            }
+            ast::OnConflictAction::DoUpdate(update) => Some(DoUpdate::bind(compiler, target, table, outer, update)?),
+        };
+        Ok(Conflict { key, update })
+    }
+
+    /// Whether it may change rows that are there.
+    pub fn updates(&self) -> bool {
+        self.update.is_some()
+    }
+
+    /// SQLite's clause, the policies' demands of an update included. `reads`: the statement reads columns of the target.
+    /// `notes_update`: RETURNING asks whether its row is a new one.
+    pub fn sql(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        reads: bool,
+        notes_update: bool,
+    ) -> Result<String> {
+        let key = column_list(self.key.iter().map(|&index| target.table_column(index)));
+        let on = if key.is_empty() { " ON CONFLICT".to_owned() } else { format!(" ON CONFLICT ({key})") };
+        let Some(update) = &self.update else { return Ok(format!("{on} DO NOTHING")) };
+        let mut demands: Vec<String> = notes_update.then(session::note_update).into_iter().collect();
+        demands.extend(update.demands(compiler, target, table, reads)?);
+        let mut list = Vec::new();
+        for (at, (index, value)) in update.assigned.iter().enumerate() {
+            let value = if at == 0 { demanding(&demands, &value.sql) } else { value.sql.clone() };
+            list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
+        }
+        let condition = update.condition.as_ref().map(|c| format!(" WHERE {}", c.sql)).unwrap_or_default();
+        Ok(format!("{on} DO UPDATE SET {}{condition}", list.join(", ")))
+    }
+}
+
+impl DoUpdate {
+    fn bind(
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        outer: Option<&Scope<'_>>,
+        update: &ast::DoUpdate,
+    ) -> Result<DoUpdate> {
+        let mut excluded = compiler.table_source(&target.table, "excluded", "excluded");
+        excluded.check_privileges = false;
+        let mut excluded = target.named_source(compiler, &excluded)?;
+        "excluded".clone_into(&mut excluded.alias);
+        (excluded.schema, excluded.qualified_only) = (None, true);
+        let mut scope = Scope::new(outer);
+        scope.sources.push(target.named_source(compiler, table)?);
+        scope.sources.push(excluded);
+        scope.clause.set(Clause::Rows("UPDATE"));
+        let assigned = update::bind_assignments(compiler, target, &scope, assignments(compiler, target, &update.assignments)?)?;
+        let condition = match &update.selection {
+            Some(selection) => Some(compiler.bind_condition(&scope, selection, "WHERE")?),
+            None => None,
+        };
+        Ok(DoUpdate { assigned, condition })
+    }
+
+    /// What policies ask of the row that is there and of what becomes of it.
+    fn demands(&self, compiler: &mut Compiler<'_>, target: &Target, table: &Source, reads: bool) -> Result<Vec<String>> {
+        if !compiler.catalog.policies_apply(&target.role, &target.table) {
+            return Ok(Vec::new());
+        }
+        // A value that differs at each call can't be looked at before it is stored.
+        let row = rows::new_row(compiler, &target.table, |index| {
+            let assigned = self.assigned.iter().find(|(i, _)| *i == index);
+            let value = assigned.map_or_else(|| table.value(index), |(_, value)| value.clone());
+            Some(if value.volatile { Typed { sql: VOLATILE.to_owned(), ..value } } else { value })
+        })?;
+        compiler.as_role(&target.role, |compiler| {
+            let mut demands = policy::demands(compiler, table, PolicyCommand::Update, Part::Conflict)?;
+            if reads {
+                demands.extend(policy::demands(compiler, table, PolicyCommand::Select, Part::Conflict)?);
+            }
+            demands.extend(policy::demands(compiler, &row, PolicyCommand::Update, Part::Check)?);
+            if reads {
+                demands.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
+            }
+            if demands.iter().any(|demand| demand.sql.contains(VOLATILE)) {
+                return Err(Error::unsupported(
+                    "ON CONFLICT DO UPDATE can't set a volatile value that a row policy looks at",
+                    "Set a parameter or a constant.",
+                ));
+            }
+            Ok(sources(demands).collect())
+        })
+    }
+}
+
+const VOLATILE: &str = "\"volatile value\"";
+
+/// The table's columns whose uniqueness a conflict target names.
+fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
+    let table = &target.table;
+    let index_of = |name: &String| table.columns.iter().position(|column| column.name == *name);
+    match on {
+        ast::ConflictTarget::OnConstraint(name) => {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(ident_name).unwrap_or_default();
+            let found = table.constraints.iter().find(|constraint| constraint.name == name);
+            let missing = || {
+                let table = &table.name.name;
+                Error::new("42704", format!("constraint \"{name}\" for table \"{table}\" does not exist"))
+            };
+            match found.map(|constraint| &constraint.kind) {
+                None => Err(missing()),
+                Some(ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)) => {
+                    Ok(columns.iter().filter_map(index_of).collect())
+                }
+                Some(_) => Err(Error::new("42809", "constraint in ON CONFLICT clause has no associated index")),
+            }
+        }
+        ast::ConflictTarget::Columns(idents) => {
+            let mut key = Vec::new();
+            for ident in idents {
+                let name = ident_name(ident);
+                let named = target.named.columns.iter().position(|column| column.name == name);
+                let index = named.and_then(|i| target.columns[i]);
+                key.push(index.ok_or_else(|| Error::new("42703", format!("column \"{name}\" does not exist")))?);
+            }
+            let wanted: BTreeSet<&str> = key.iter().map(|&i| table.columns[i].name.as_str()).collect();
+            if unique_sets(table).any(|columns| columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted) {
+                return Ok(key);
+            }
+            let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+            Err(Error::new("42P10", message))
+        }
+    }
+}
+
+/// Column sets that are unique over the whole table.
+fn unique_sets(table: &Relation) -> impl Iterator<Item = &[String]> {
+    let indexes = table.indexes.iter().filter(|index| index.unique && index.predicate.is_none());
+    table.unique_keys().chain(indexes.filter_map(|index| index.columns.as_deref()))
+}

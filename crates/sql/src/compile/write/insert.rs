@@ -1,0 +1,255 @@
+//! INSERT.
+
+use basalt_core::{Error, Result};
+use sqlparser::ast;
+
+use super::conflict::Conflict;
+use super::returning::{self, Returning};
+use super::rows::{self, Rows};
+use super::target::{Target, column_list};
+use super::{Wanted, demanding, reread, sources, values};
+use crate::catalog::PolicyCommand;
+use crate::compile::Compiler;
+use crate::compile::policy::{self, Part};
+use crate::compile::scope::{CteColumn, Source};
+use crate::compile::typed::{Typed, constant_sql};
+use crate::program::{Command, Probe};
+use crate::quote;
+
+/// Makes the steps of an INSERT.
+pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
+    let ast::TableObject::TableName(name) = &insert.table else {
+        return Err(Error::new("42601", "INSERT INTO names a table"));
+    };
+    let target = Target::resolve(compiler, name, insert.table_alias.as_ref().map(|alias| &alias.alias))?;
+    let sqlite = target.sqlite.clone();
+    let table = target.table_source(compiler, &sqlite);
+    let rows = Rows::bind(compiler, &target, insert, wanted.outer)?;
+    let conflict = match &insert.on {
+        None => None,
+        Some(ast::OnInsert::OnConflict(clause)) => {
+            Some(Conflict::bind(compiler, &target, &table, wanted.outer, clause)?)
+        }
+        Some(_) => return Err(Error::new("42601", "syntax error at or near \"ON\"")),
+    };
+    let updates = conflict.as_ref().is_some_and(Conflict::updates);
+    let returning = Returning::new(insert.returning.as_deref(), updates)?;
+    let reads = conflict.as_ref().is_some_and(|conflict| !conflict.key.is_empty())
+        || returning.as_ref().is_some_and(|returning| returning.reads(&target));
+
+    let row = NewRow::of(compiler, &target, rows)?;
+    let demands = row.demands(compiler, &target, conflict.as_ref(), reads)?;
+    let source = row.source(&demands);
+    let mut sql = source.insert(&target, &row, &demands);
+    if let Some(conflict) = &conflict {
+        let asks = returning.as_ref().is_some_and(|returning| returning.asks_inserted);
+        sql.push_str(&conflict.sql(compiler, &target, &table, reads, asks)?);
+    }
+    let probe = Probe {
+        relation: target.table.name.clone(),
+        command: Command::Insert,
+        sql: reread(&source.select_row(compiler, &target, &row)?),
+        binds: compiler.binds().to_vec(),
+        show_values: target.shows_values(compiler),
+    };
+    let named = target.named_source(compiler, &table)?;
+    returning::end_write(compiler, &target, named, sql, probe, returning.as_ref(), wanted)
+}
+
+/// The values of a row to insert.
+struct NewRow {
+    from: Option<(String, String)>,
+    /// Whether the source must not be computed twice.
+    volatile: bool,
+    /// For each column of the table its value; none for a generated one.
+    values: Vec<Option<Typed>>,
+    /// The name of the computed row in SQLite, quoted.
+    alias: String,
+}
+
+/// Where the values stand when the row is written.
+struct RowSource {
+    /// `WITH ... ` with its space, or nothing.
+    with: String,
+    /// ` FROM ...`, or nothing.
+    from: String,
+    /// Whether the row is computed first and read by name.
+    computed: bool,
+}
+
+impl NewRow {
+    fn of(compiler: &mut Compiler<'_>, target: &Target, rows: Rows) -> Result<NewRow> {
+        let Rows { from, volatile, given } = rows;
+        let key = values::rowid_column(&target.table);
+        let mut row = Vec::new();
+        for (index, (column, given)) in target.table.columns.iter().zip(given).enumerate() {
+            if column.generated.is_some() {
+                row.push(None);
+                continue;
+            }
+            let value = match given {
+                Some(value) => value,
+                None => values::default_of(compiler, &target.table, column)?,
+            };
+            row.push(Some(match key == Some(index) {
+                true => values::guard_key(&target.table, column, value),
+                false => value,
+            }));
+        }
+        Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new") })
+    }
+
+    /// The row for policies and DETAIL. What is costly, or differs at each call, is read by name from the computed row.
+    fn as_source(&self, compiler: &mut Compiler<'_>, target: &Target, computed: bool) -> Result<Source> {
+        rows::new_row(compiler, &target.table, |index| {
+            let value = self.values[index].clone()?;
+            if values::is_cheap(&value) && !computed {
+                return Some(value);
+            }
+            Some(Typed { sql: self.by_name(target, index), collated: false, ..value })
+        })
+    }
+
+    fn by_name(&self, target: &Target, index: usize) -> String {
+        format!("{}.{}", self.alias, quote::ident(&target.table_column(index).name))
+    }
+
+    /// What policies ask of the row, and that DO UPDATE meets no row twice.
+    fn demands(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        conflict: Option<&Conflict>,
+        reads: bool,
+    ) -> Result<Vec<String>> {
+        let mut demands = Vec::new();
+        if compiler.catalog.policies_apply(&target.role, &target.table) {
+            let row = self.as_source(compiler, target, false)?;
+            let role = target.role.clone();
+            let asked = compiler.as_role(&role, |compiler| {
+                let mut asked = policy::demands(compiler, &row, PolicyCommand::Insert, Part::Check)?;
+                if reads {
+                    asked.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
+                }
+                Ok(asked)
+            })?;
+            demands.extend(sources(asked));
+        }
+        if let Some(conflict) = conflict.filter(|conflict| conflict.updates() && self.from.is_some()) {
+            demands.push(self.no_duplicates(target, &conflict.key));
+        }
+        Ok(demands)
+    }
+
+    /// 21000 unless the rows differ in the key by which DO UPDATE finds the row to change.
+    fn no_duplicates(&self, target: &Target, key: &[usize]) -> String {
+        let present: Vec<String> = key.iter().map(|&i| format!("{} IS NOT NULL", self.by_name(target, i))).collect();
+        let collated = |&index: &usize| match target.table_column(index).ty.collation() {
+            Some(collation) => format!("{} COLLATE {}", self.by_name(target, index), quote::ident(&collation)),
+            None => self.by_name(target, index),
+        };
+        let keys: Vec<String> = key.iter().map(collated).collect();
+        format!(
+            "pg_require(NOT EXISTS (SELECT 1 FROM {alias} WHERE {present} GROUP BY {keys} HAVING count(*) > 1), '21000', {message})",
+            alias = self.alias,
+            present = present.join(" AND "),
+            keys = keys.join(", "),
+            message = constant_sql(&"ON CONFLICT DO UPDATE command cannot affect row a second time".into()),
+        )
+    }
+
+    /// Decides whether the row is computed first: when what is asked of it reads what must not be computed twice.
+    fn source(&self, demands: &[String]) -> RowSource {
+        let computed = demands.iter().any(|demand| demand.contains(&format!("{}.", self.alias)));
+        let (mut with, mut from) = (Vec::new(), String::new());
+        if let Some((source, alias)) = &self.from {
+            if self.volatile {
+                with.push(format!("{alias} AS MATERIALIZED {source}"));
+                from = format!(" FROM {alias}");
+            } else {
+                from = format!(" FROM {source} AS {alias}");
+            }
+        }
+        RowSource { with: with_clause(&with), from, computed }
+    }
+}
+
+fn with_clause(queries: &[String]) -> String {
+    if queries.is_empty() { String::new() } else { format!("WITH {} ", queries.join(", ")) }
+}
+
+impl RowSource {
+    /// `WITH ... INSERT INTO ...` up to ON CONFLICT.
+    fn insert(&self, target: &Target, row: &NewRow, demands: &[String]) -> String {
+        let order = stored_order(target);
+        if order.is_empty() {
+            return format!("INSERT INTO {} DEFAULT VALUES", target.sqlite);
+        }
+        let columns = column_list(order.iter().map(|&index| target.table_column(index)));
+        let (with, from) = self.clauses(target, row);
+        let mut list = Vec::new();
+        for (at, &index) in order.iter().enumerate() {
+            let value = self.value(target, row, index);
+            list.push(if at == 0 { demanding(demands, &value) } else { value });
+        }
+        let list = list.join(", ");
+        let into = format!("{with}INSERT INTO {} ({columns})", target.sqlite);
+        match from.is_empty() {
+            true => format!("{into} VALUES ({list})"),
+            // WHERE keeps SQLite from taking ON CONFLICT for a join's ON.
+            false => format!("{into} SELECT {list}{from} WHERE 1"),
+        }
+    }
+
+    /// A query for the rows as they would be stored.
+    fn select_row(&self, compiler: &mut Compiler<'_>, target: &Target, row: &NewRow) -> Result<String> {
+        let stored = row.as_source(compiler, target, self.computed)?;
+        let stored: Vec<String> = match self.computed {
+            true => stored.columns.into_iter().map(|column| column.sql).collect(),
+            // Nothing is computed first: each value stands for itself.
+            false => rows::new_row(compiler, &target.table, |index| row.values[index].clone())?
+                .columns
+                .into_iter()
+                .map(|column| column.sql)
+                .collect(),
+        };
+        let (with, from) = self.clauses(target, row);
+        Ok(format!("{with}SELECT {}{from}", stored.join(", ")))
+    }
+
+    fn value(&self, target: &Target, row: &NewRow, index: usize) -> String {
+        match &row.values[index] {
+            Some(_) if self.computed => row.by_name(target, index),
+            Some(value) => value.sql.clone(),
+            None => "NULL".to_owned(),
+        }
+    }
+
+    /// WITH and FROM, the computed row included.
+    fn clauses(&self, target: &Target, row: &NewRow) -> (String, String) {
+        if !self.computed {
+            return (self.with.clone(), self.from.clone());
+        }
+        let mut list = Vec::new();
+        for (index, value) in row.values.iter().enumerate() {
+            if let Some(value) = value {
+                list.push(format!("{} AS {}", value.sql, quote::ident(&target.table_column(index).name)));
+            }
+        }
+        let new = format!("{} AS MATERIALIZED (SELECT {}{})", row.alias, list.join(", "), self.from);
+        let with = match self.with.strip_suffix(' ') {
+            Some(with) => format!("{with}, {new} "),
+            None => format!("WITH {new} "),
+        };
+        (with, format!(" FROM {}", row.alias))
+    }
+}
+
+/// The columns that are stored, SQLite's rowid last: so that policies are asked, within the first, before a missing key is found.
+fn stored_order(target: &Target) -> Vec<usize> {
+    let key = values::rowid_column(&target.table);
+    let stored = |index: &usize| target.table_column(*index).generated.is_none();
+    let mut order: Vec<usize> = (0..target.table.columns.len()).filter(stored).collect();
+    order.sort_by_key(|index| Some(*index) == key);
+    order
+}

@@ -1,0 +1,417 @@
+//! UPDATE.
+//!
+//! The plain form is SQLite's own. Where new values come from other tables, read tables by subqueries, or differ at each call
+//! while a policy looks at them, the rows are found and computed first (`WITH ... AS MATERIALIZED`) and then written, so that
+//! every value is computed once, from the rows as they were before.
+
+use basalt_core::{Error, Result};
+use sqlparser::ast;
+
+use super::returning::{self, Returning};
+use super::target::Target;
+use super::{Wanted, demanding, reread, rows, sources, values};
+use crate::catalog::{Identity, PolicyCommand, Privilege};
+use crate::compile::from::FromClause;
+use crate::compile::policy::{self, Part};
+use crate::compile::scope::{Clause, CteColumn, Scope, Source};
+use crate::compile::typed::{CastContext, Form, Typed};
+use crate::compile::{Compiler, session};
+use crate::program::{Command, Output, Probe};
+use crate::quote;
+
+/// Makes the steps of an UPDATE.
+pub(super) fn update(compiler: &mut Compiler<'_>, update: &ast::Update, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
+    if update.from.is_none() {
+        let before = compiler.steps.len();
+        let plain = compiler.before_this_step(|compiler| Statement::new(compiler, update, wanted)?.plain(compiler))?;
+        if let Some(columns) = plain {
+            return Ok(columns);
+        }
+        compiler.steps.truncate(before);
+    }
+    Statement::new(compiler, update, wanted)?.computed(compiler)
+}
+
+/// An UPDATE whose names are looked up.
+struct Statement<'u> {
+    update: &'u ast::Update,
+    wanted: Wanted<'u>,
+    target: Target,
+    assigned: Vec<(usize, ast::Expr)>,
+    returning: Option<Returning>,
+    /// Whether it reads columns of the target.
+    reads: bool,
+}
+
+impl<'u> Statement<'u> {
+    fn new(compiler: &mut Compiler<'_>, update: &'u ast::Update, wanted: Wanted<'u>) -> Result<Self> {
+        let target = written_table(compiler, &update.table)?;
+        let assigned = values::assignments(compiler, &target, &update.assignments)?;
+        let returning = Returning::new(update.returning.as_deref(), false)?;
+        let reads = update.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
+            || assigned.iter().any(|(_, value)| target.is_read_in(value))
+            || returning.as_ref().is_some_and(|returning| returning.reads(&target));
+        Ok(Statement { update, wanted, target, assigned, returning, reads })
+    }
+
+    /// SQLite's own UPDATE, or `None` if the rows have to be computed first.
+    fn plain(self, compiler: &mut Compiler<'_>) -> Result<Option<Vec<CteColumn>>> {
+        let target = &self.target;
+        let sqlite = target.sqlite.clone();
+        let found = Found::new(compiler, target, &sqlite, PolicyCommand::Update, self.reads)?;
+        let mut scope = Scope::new(self.wanted.outer);
+        scope.sources.push(found.named.clone());
+        let assigned = bind_set(compiler, target, &scope, self.assigned.clone())?;
+        if assigned.iter().any(|(_, value)| reads_tables(&value.sql)) {
+            return Ok(None);
+        }
+        let mut from = FromClause { filters: found.filters, ..FromClause::default() };
+        let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
+        let row = rows::new_row(compiler, &target.table, |index| match assigned.iter().find(|(i, _)| *i == index) {
+            Some((_, value)) if value.volatile => Some(Typed { sql: VOLATILE.to_owned(), ..value.clone() }),
+            Some((_, value)) => Some(value.clone()),
+            None => Some(found.table.value(index)),
+        })?;
+        let demands = demands(compiler, target, &row, self.reads)?;
+        if demands.iter().any(|demand| reads_tables(demand) || demand.contains(VOLATILE)) {
+            return Ok(None);
+        }
+        let unchanged = unchanged(target, &found.table, &assigned);
+        let condition = and(condition, unchanged);
+        let mut list = Vec::new();
+        for (at, (index, value)) in assigned.iter().enumerate() {
+            let value = if at == 0 { demanding(&demands, &value.sql) } else { value.sql.clone() };
+            list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
+        }
+        let sql = format!("UPDATE {sqlite} SET {}{condition}", list.join(", "));
+        let new = rows::new_row(compiler, &target.table, |index| {
+            let assigned = assigned.iter().find(|(i, _)| *i == index);
+            Some(assigned.map_or_else(|| found.table.value(index), |(_, value)| value.clone()))
+        })?;
+        let probe = probe(compiler, target, &new, &found.table, &format!("FROM {sqlite}{condition}"), "");
+        let Statement { target, returning, wanted, .. } = self;
+        returning::end_write(compiler, &target, found.named, sql, probe, returning.as_ref(), wanted).map(Some)
+    }
+
+    /// Finds the rows and computes their new values first.
+    fn computed(self, compiler: &mut Compiler<'_>) -> Result<Vec<CteColumn>> {
+        let target = &self.target;
+        let inner = compiler.alias(&target.table.name.name);
+        let found = Found::new(compiler, target, &inner, PolicyCommand::Update, self.reads)?;
+        let mut scope = Scope::new(self.wanted.outer);
+        scope.sources.push(found.named.clone());
+        let mut from = match &self.update.from {
+            Some(ast::UpdateTableFromKind::AfterSet(tables) | ast::UpdateTableFromKind::BeforeSet(tables)) => {
+                compiler.bind_from(&mut scope, tables)?
+            }
+            None => FromClause::default(),
+        };
+        from.filters.extend(found.filters);
+        let assigned = bind_set(compiler, target, &scope, self.assigned.clone())?;
+        let others = others_read(compiler, &scope, self.returning.as_ref(), self.wanted, &found.named)?;
+        let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
+        let condition = and(condition, unchanged(target, &found.table, &assigned));
+
+        let rowid = target.rowid()?;
+        let mut list = vec![format!("{inner}.{rowid} AS c0")];
+        list.extend(assigned.iter().enumerate().map(|(at, (_, value))| format!("{} AS c{}", value.sql, at + 1)));
+        let first_other = list.len();
+        if others {
+            let columns = scope.sources[1..].iter().flat_map(|source| &source.columns);
+            list.extend(columns.enumerate().map(|(at, column)| format!("{} AS c{}", column.sql, first_other + at)));
+        }
+        let tables = comma(&from.sql(), &format!("{} AS {inner}", target.sqlite));
+        // A row that meets several of the other tables is updated once.
+        let once = if self.update.from.is_some() { " GROUP BY 1" } else { "" };
+        let rows = format!("SELECT {} FROM {tables}{condition}{once}", list.join(", "));
+
+        let captured = others || self.returning.as_ref().is_some_and(Returning::needs_a_step);
+        let (with, new) = if captured {
+            let slot = compiler.slot();
+            compiler.end_step(rows, Output::Capture(slot), None);
+            compiler.alias(&target.table.name.physical());
+            let alias = compiler.alias("new");
+            (String::new(), Computed { alias: alias.clone(), from: format!("pg_rows({slot}) AS {alias}") })
+        } else {
+            let alias = compiler.alias("new");
+            (format!("WITH {alias} AS MATERIALIZED ({rows}) "), Computed { alias: alias.clone(), from: alias })
+        };
+        let (sql, probe) = self.write_computed(compiler, &assigned, &with, &new)?;
+        let Statement { target, returning, wanted, .. } = self;
+        let table = target.table_source(compiler, &target.sqlite);
+        match returning {
+            Some(returning) if captured => {
+                let written = returning::capture_keyed(compiler, &target, sql, probe)?;
+                let old = new.from.trim_end_matches(&format!(" AS {}", new.alias)).to_owned();
+                let alias = compiler.alias(&target.alias);
+                let others_alias = compiler.alias("others");
+                let written_table = returning::captured_table(compiler, &target, &alias, 1);
+                let mut sources = vec![target.named_source(compiler, &written_table)?];
+                let mut column = first_other;
+                for source in scope.sources[1..].iter().filter(|_| others) {
+                    let mut source = source.clone();
+                    for slot in &mut source.columns {
+                        slot.sql = format!("{others_alias}.c{column}");
+                        slot.collated = false;
+                        column += 1;
+                    }
+                    source.guard = None;
+                    sources.push(source);
+                }
+                let mut over = Scope::new(wanted.outer);
+                over.sources = sources;
+                let tables =
+                    format!("pg_rows({written}) AS {alias} JOIN {old} AS {others_alias} ON {others_alias}.c0 = {alias}.c0");
+                returning::select_step(compiler, &returning, &over, &tables, wanted)
+            }
+            returning => {
+                let named = target.named_source(compiler, &table)?;
+                returning::end_write(compiler, &target, named, sql, probe, returning.as_ref(), wanted)
+            }
+        }
+    }
+
+    /// The UPDATE that writes computed rows, and its probe.
+    fn write_computed(
+        &self,
+        compiler: &mut Compiler<'_>,
+        assigned: &[(usize, Typed)],
+        with: &str,
+        new: &Computed,
+    ) -> Result<(String, Probe)> {
+        let target = &self.target;
+        let sqlite = &target.sqlite;
+        let table = target.table_source(compiler, sqlite);
+        let value = |index: usize| match assigned.iter().position(|(i, _)| *i == index) {
+            Some(at) => {
+                let (_, value) = &assigned[at];
+                let sql = format!("{}.c{}", new.alias, at + 1);
+                Some(Typed { sql, collated: false, form: Form::Other, ..value.clone() })
+            }
+            None => Some(table.value(index)),
+        };
+        let row = rows::new_row(compiler, &target.table, value)?;
+        let demands = demands(compiler, target, &row, self.reads)?;
+        let mut list = Vec::new();
+        for (at, (index, _)) in assigned.iter().enumerate() {
+            let value = format!("{}.c{}", new.alias, at + 1);
+            let value = if at == 0 { demanding(&demands, &value) } else { value };
+            list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
+        }
+        let matched = format!("{sqlite}.{} = {}.c0", target.rowid()?, new.alias);
+        let sql = format!("{with}UPDATE {sqlite} SET {} FROM {} WHERE {matched}", list.join(", "), new.from);
+        let from = format!("FROM {} JOIN {sqlite} ON {matched}", new.from);
+        let probe = probe(compiler, target, &row, &table, &from, with);
+        Ok((sql, probe))
+    }
+}
+
+/// Computed rows in SQLite: how they are called, and the entry of FROM.
+struct Computed {
+    alias: String,
+    from: String,
+}
+
+/// The rows of the target that a command may find.
+pub(super) struct Found {
+    /// The table.
+    pub table: Source,
+    /// What the statement's expressions see.
+    pub named: Source,
+    /// What policies, and views between, ask of its rows.
+    pub filters: Vec<Typed>,
+}
+
+impl Found {
+    /// The target as `sqlite`, with the policies of `command`, and SELECT's where the statement reads columns.
+    pub fn new(
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        sqlite: &str,
+        command: PolicyCommand,
+        reads: bool,
+    ) -> Result<Found> {
+        let mut table = target.table_source(compiler, sqlite);
+        let role = target.role.clone();
+        let mut filters = compiler.as_role(&role, |compiler| {
+            let mut filters = Vec::new();
+            filters.extend(policy::using(compiler, &table, command)?);
+            if reads {
+                filters.extend(policy::using(compiler, &table, PolicyCommand::Select)?);
+            }
+            Ok(filters)
+        })?;
+        filters.retain(|filter| filter.sql != "1");
+        filters.dedup_by(|a, b| a.sql == b.sql);
+        if !filters.is_empty() {
+            let guard: Vec<&str> = filters.iter().map(|filter| filter.sql.as_str()).collect();
+            table.guard = Some(guard.join(" AND "));
+        }
+        filters.extend(target.conditions(compiler, &table)?);
+        let named = target.named_source(compiler, &table)?;
+        Ok(Found { table, named, filters })
+    }
+}
+
+/// What UPDATE or DELETE names.
+pub(super) fn written_table(compiler: &mut Compiler<'_>, table: &ast::TableWithJoins) -> Result<Target> {
+    match &table.relation {
+        ast::TableFactor::Table { name, alias, args: None, .. } if table.joins.is_empty() => {
+            Target::resolve(compiler, name, alias.as_ref().map(|alias| &alias.name))
+        }
+        _ => Err(Error::new("42601", "the statement writes to one table")),
+    }
+}
+
+/// Binds SET and what triggers add to it, and demands the privilege to update.
+fn bind_set(
+    compiler: &mut Compiler<'_>,
+    target: &Target,
+    scope: &Scope<'_>,
+    assigned: Vec<(usize, ast::Expr)>,
+) -> Result<Vec<(usize, Typed)>> {
+    scope.clause.set(Clause::Rows("UPDATE"));
+    bind_assignments(compiler, target, scope, assigned)
+}
+
+/// Binds assignments (columns of `named`) to values for the table's columns, and demands the privilege to update these.
+/// `moddatetime` triggers add theirs.
+///
+/// Errors: 428C9 for a value where only DEFAULT may stand.
+pub(super) fn bind_assignments(
+    compiler: &mut Compiler<'_>,
+    target: &Target,
+    scope: &Scope<'_>,
+    assigned: Vec<(usize, ast::Expr)>,
+) -> Result<Vec<(usize, Typed)>> {
+    let named: Vec<usize> = assigned.iter().map(|(index, _)| *index).collect();
+    let key = values::rowid_column(&target.table);
+    let mut bound: Vec<(usize, Typed)> = Vec::new();
+    for (index, expr) in assigned {
+        let base = target.base(index, "update")?;
+        let column = target.table_column(base);
+        if values::is_default(&expr) {
+            if column.generated.is_none() {
+                let value = values::default_of(compiler, &target.table, column)?;
+                bound.push((base, value));
+            }
+            continue;
+        }
+        refuse_value(column)?;
+        let value = values::bind(compiler, scope, &expr, column)?;
+        bound.push((base, value));
+    }
+    target.require(compiler, &named, Privilege::Update)?;
+    for trigger in target.table.triggers.iter().filter(|t| t.on_update && t.function.name == "moddatetime") {
+        let column = trigger.args.first().and_then(|name| target.table.columns.iter().position(|c| c.name == *name));
+        if let Some(index) = column {
+            let now = session::now(compiler);
+            let column = target.table_column(index);
+            let value = compiler.coerce(now, &column.ty, column.typmod, CastContext::Assignment)?;
+            bound.retain(|(i, _)| *i != index);
+            bound.push((index, value));
+        }
+    }
+    for (index, value) in &mut bound {
+        if Some(*index) == key {
+            *value = values::guard_key(&target.table, target.table_column(*index), value.clone());
+        }
+    }
+    if bound.is_empty() {
+        // Only generated columns were set to DEFAULT: the row is written as it is.
+        let stored = (0..target.table.columns.len()).find(|&i| target.table_column(i).generated.is_none());
+        let index = stored.ok_or_else(|| Error::internal("a table without stored columns"))?;
+        let own = format!("{}.{}", target.sqlite, quote::ident(&target.table_column(index).name));
+        bound.push((index, Typed::new(own, target.table_column(index).ty.clone())));
+    }
+    Ok(bound)
+}
+
+fn refuse_value(column: &crate::catalog::Column) -> Result<()> {
+    let name = &column.name;
+    let detail = if column.generated.is_some() {
+        format!("Column \"{name}\" is a generated column.")
+    } else if column.identity == Some(Identity::Always) {
+        format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS.")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new("428C9", format!("column \"{name}\" can only be updated to DEFAULT")).with_detail(detail))
+}
+
+/// What policies ask of the new row.
+fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bool) -> Result<Vec<String>> {
+    let role = target.role.clone();
+    compiler.as_role(&role, |compiler| {
+        let mut demands = policy::demands(compiler, row, PolicyCommand::Update, Part::Check)?;
+        if reads {
+            demands.extend(policy::demands(compiler, row, PolicyCommand::Select, Part::Using)?);
+        }
+        let mut demands: Vec<String> = sources(demands).collect();
+        demands.dedup();
+        Ok(demands)
+    })
+}
+
+/// `suppress_redundant_updates_trigger`: some assigned value differs from the row's.
+fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Option<String> {
+    let suppresses = |trigger: &crate::catalog::Trigger| {
+        trigger.on_update && trigger.function.name == "suppress_redundant_updates_trigger"
+    };
+    target.table.triggers.iter().any(suppresses).then(|| {
+        let differs = |(index, value): &(usize, Typed)| format!("{} IS NOT {}", table.columns[*index].sql, value.sql);
+        format!("({})", assigned.iter().map(differs).collect::<Vec<_>>().join(" OR "))
+    })
+}
+
+/// Whether RETURNING reads other entries of the scope than the target.
+fn others_read(
+    compiler: &mut Compiler<'_>,
+    scope: &Scope<'_>,
+    returning: Option<&Returning>,
+    wanted: Wanted<'_>,
+    target: &Source,
+) -> Result<bool> {
+    let Some(returning) = returning.filter(|_| scope.sources.len() > 1) else { return Ok(false) };
+    let bound = returning.bind(compiler, scope, wanted)?;
+    Ok(bound.iter().any(|(_, value)| value.sources.iter().any(|id| *id != target.id)))
+}
+
+fn probe(
+    compiler: &Compiler<'_>,
+    target: &Target,
+    new: &Source,
+    old: &Source,
+    from: &str,
+    with: &str,
+) -> Probe {
+    let columns: Vec<&str> = new.columns.iter().chain(&old.columns).map(|column| column.sql.as_str()).collect();
+    Probe {
+        relation: target.table.name.clone(),
+        command: Command::Update,
+        sql: reread(&format!("{with}SELECT {} {from}", columns.join(", "))),
+        binds: compiler.binds().to_vec(),
+        show_values: target.shows_values(compiler),
+    }
+}
+
+/// ` WHERE a AND b`, or nothing.
+pub(super) fn and(condition: Option<String>, other: Option<String>) -> String {
+    match (condition, other) {
+        (Some(a), Some(b)) => format!(" WHERE ({a}) AND {b}"),
+        (Some(a), None) | (None, Some(a)) => format!(" WHERE {a}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// Entries of FROM, one of which may be empty.
+pub(super) fn comma(first: &str, second: &str) -> String {
+    if first.is_empty() { second.to_owned() } else { format!("{first}, {second}") }
+}
+
+/// Whether SQLite source reads tables. A literal may make it say so in error, which costs a little time only.
+fn reads_tables(sql: &str) -> bool {
+    sql.contains("SELECT ")
+}
+
+const VOLATILE: &str = "\"volatile value\"";

@@ -1,0 +1,248 @@
+//! Values on their way into columns: conversion, domains, defaults, and keys that SQLite would otherwise fill in.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Value};
+use sqlparser::ast;
+
+use super::target::ident_name;
+use crate::Name;
+use crate::catalog::{Column, Relation};
+use crate::compile::parse::parse_expr;
+use crate::compile::policy::{definition_path, require};
+use crate::compile::scope::{Scope, SourceColumn};
+use crate::compile::typed::{CastContext, Form, Typed};
+use crate::compile::{Compiler, session};
+
+/// The keyword DEFAULT where an expression could stand.
+pub(super) fn is_default(expr: &ast::Expr) -> bool {
+    matches!(expr, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
+}
+
+/// Whether naming it twice costs next to nothing: a constant, a parameter, a column.
+pub(super) fn is_cheap(value: &Typed) -> bool {
+    let parameter = value.sql.strip_prefix('?').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    parameter || matches!(value.form, Form::Constant(_) | Form::Column(..))
+}
+
+/// Binds an expression that is assigned to a column.
+pub(super) fn bind(compiler: &mut Compiler<'_>, scope: &Scope<'_>, expr: &ast::Expr, column: &Column) -> Result<Typed> {
+    let value = compiler.bind_expr(scope, expr, Some(&column.ty))?;
+    let span = ast::Spanned::span(expr);
+    to_column(compiler, value, column).map_err(|error| compiler.place(error, span))
+}
+
+/// Converts a value as an assignment to the column does, its domain's demands included.
+pub(super) fn to_column(compiler: &mut Compiler<'_>, value: Typed, column: &Column) -> Result<Typed> {
+    let value = match is_sequence_value(&value) && column.ty.is_integer() {
+        true => Typed { ty: column.ty.clone(), ..value },
+        false => {
+            let given = value.ty.clone();
+            let assigned = compiler.coerce(value, &column.ty, column.typmod, CastContext::Assignment);
+            assigned.map_err(|error| unassignable(error, &given, column))?
+        }
+    };
+    match &column.domain {
+        Some(domain) => in_domain(compiler, value, domain),
+        None => Ok(value),
+    }
+}
+
+fn is_sequence_value(value: &Typed) -> bool {
+    value.ty == Type::INT8 && value.sql.starts_with("pg_nextval('") && value.sql.ends_with("')")
+}
+
+/// 42804 in an assignment's words.
+fn unassignable(error: Error, given: &Type, column: &Column) -> Error {
+    if !matches!(error.code(), "42804" | "42846") || *given == Type::UNKNOWN {
+        return error;
+    }
+    let wanted = column.domain.as_ref().map_or_else(|| column.ty.sql_name(), |domain| domain.name.clone());
+    let name = &column.name;
+    Error::new("42804", format!("column \"{name}\" is of type {wanted} but expression is of type {}", given.sql_name()))
+        .with_hint("You will need to rewrite or cast the expression.")
+}
+
+/// A value of the base type that satisfies the domain, or 23502, 23514.
+pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
+    let Some(domain) = compiler.catalog.domains.get(name) else { return Ok(value) };
+    let mut value = value;
+    if domain.not_null && !value.not_null {
+        let message = format!("domain {} does not allow null values", name.name);
+        value = or_fail(value, "23502", &message);
+    }
+    if domain.checks.is_empty() || value.is_null_literal() {
+        return Ok(value);
+    }
+    // What is costly or differs at each call is computed once, in a subquery that LIMIT keeps SQLite from dissolving.
+    let (operand, from) = if is_cheap(&value) {
+        (value.sql.clone(), None)
+    } else {
+        let alias = compiler.alias("domain");
+        (format!("{alias}.\"value\""), Some(format!("(SELECT {} AS \"value\" LIMIT 1) AS {alias}", value.sql)))
+    };
+    let column = SourceColumn {
+        name: "value".to_owned(),
+        ty: value.ty.clone(),
+        typmod: value.typmod,
+        sql: operand.clone(),
+        not_null: false,
+        collated: false,
+        hidden: false,
+    };
+    let mut scope = Scope::new(None);
+    let mut source = compiler.source("", "", vec![column]);
+    source.check_privileges = false;
+    scope.sources.push(source);
+    let mut demands = Vec::new();
+    for (check, text) in &domain.checks {
+        let expr = parse_expr(text)?;
+        let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+        let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
+        let passes = Typed { sql: format!("({} IS NOT 0)", bound.sql), ..bound };
+        let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
+        demands.push(require(&passes, "23514", &message).sql);
+    }
+    let guarded = format!("iif({}, {operand}, NULL)", demands.join(" AND "));
+    let sql = match from {
+        Some(from) => format!("(SELECT {guarded} FROM {from})"),
+        None => guarded,
+    };
+    let typmod = value.typmod;
+    let mut checked = Typed::over(sql, value.ty.clone(), [&value]);
+    (checked.typmod, checked.not_null, checked.leakproof) = (typmod, value.not_null, false);
+    Ok(checked)
+}
+
+/// What a column gets when nothing is said: identity, its default, its domain's, or NULL.
+pub(super) fn default_of(compiler: &mut Compiler<'_>, relation: &Relation, column: &Column) -> Result<Typed> {
+    if let (Some(_), Some(sequence)) = (column.identity, &column.sequence) {
+        return to_column(compiler, session::nextval(sequence), column);
+    }
+    let domain = column.domain.as_ref().and_then(|name| compiler.catalog.domains.get(name));
+    let Some(text) = column.default.as_deref().or_else(|| domain.and_then(|domain| domain.default.as_deref())) else {
+        return to_column(compiler, Typed::constant(Value::Null, Type::UNKNOWN), column);
+    };
+    let expr = parse_expr(text)?;
+    let scope = Scope::new(None);
+    compiler.inside(definition_path(relation), |compiler| bind(compiler, &scope, &expr, column))
+}
+
+/// The column that is SQLite's rowid: a single-column integer primary key, where NULL would mean a new number.
+pub(super) fn rowid_column(relation: &Relation) -> Option<usize> {
+    let [key] = relation.primary_key()? else { return None };
+    relation.columns.iter().position(|column| column.name == *key && column.ty.is_integer())
+}
+
+/// The value of a rowid column, or PostgreSQL's not-null error.
+pub(super) fn guard_key(relation: &Relation, column: &Column, value: Typed) -> Typed {
+    if value.not_null {
+        return value;
+    }
+    let (column, table) = (&column.name, &relation.name.name);
+    let message = format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
+    or_fail(value, "23502", &message)
+}
+
+fn or_fail(value: Typed, code: &str, message: &str) -> Typed {
+    let never = Typed::constant(Value::from(false), Type::BOOL);
+    let sql = format!("coalesce({}, {})", value.sql, require(&never, code, message).sql);
+    Typed { sql, not_null: true, leakproof: false, form: Form::Other, ..value }
+}
+
+/// Assignments of SET as columns (indices in the target's `named`) with their expressions, in order.
+///
+/// Errors: 42703, 42601 for a column set twice, 0A000 for a row that is neither written out nor a subquery.
+pub(super) fn assignments(
+    compiler: &Compiler<'_>,
+    target: &super::target::Target,
+    list: &[ast::Assignment],
+) -> Result<Vec<(usize, ast::Expr)>> {
+    let mut assigned: Vec<(usize, ast::Expr)> = Vec::new();
+    for assignment in list {
+        match &assignment.target {
+            ast::AssignmentTarget::ColumnName(name) => {
+                assigned.push((set_column(compiler, target, name)?, assignment.value.clone()));
+            }
+            ast::AssignmentTarget::Tuple(names) => {
+                let values = tuple_values(&assignment.value, names.len())?;
+                for (name, value) in names.iter().zip(values) {
+                    assigned.push((set_column(compiler, target, name)?, value));
+                }
+            }
+        }
+    }
+    for (at, (index, _)) in assigned.iter().enumerate() {
+        if assigned[..at].iter().any(|(earlier, _)| earlier == index) {
+            let name = &target.named.columns[*index].name;
+            return Err(Error::new("42601", format!("multiple assignments to same column \"{name}\"")));
+        }
+    }
+    Ok(assigned)
+}
+
+fn set_column(compiler: &Compiler<'_>, target: &super::target::Target, name: &ast::ObjectName) -> Result<usize> {
+    let ident = name.0.first().and_then(|part| part.as_ident());
+    let ident = ident.ok_or_else(|| Error::new("42601", "a column name expected"))?;
+    // PostgreSQL takes `t.a` for the field `a` of a column `t`.
+    let index = target.column(compiler, ident)?;
+    if name.0.len() > 1 {
+        return Err(Error::unsupported(
+            format!("assigning to a field of column \"{}\" is not supported", ident_name(ident)),
+            "Assign the whole column.",
+        ));
+    }
+    Ok(index)
+}
+
+/// The values of `(a, b) = ...`, one by one.
+fn tuple_values(value: &ast::Expr, columns: usize) -> Result<Vec<ast::Expr>> {
+    let mismatch = || Error::new("42601", "number of columns does not match number of values");
+    let values = match value {
+        ast::Expr::Tuple(values) => values.clone(),
+        ast::Expr::Nested(value) => vec![(**value).clone()],
+        ast::Expr::Function(row) if row.name.to_string().eq_ignore_ascii_case("row") => match &row.args {
+            ast::FunctionArguments::List(list) => list.args.iter().filter_map(plain_argument).cloned().collect(),
+            _ => Vec::new(),
+        },
+        ast::Expr::Subquery(query) => return split_subquery(query, columns),
+        _ => {
+            return Err(Error::new(
+                "0A000",
+                "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression",
+            ));
+        }
+    };
+    if values.len() == columns { Ok(values) } else { Err(mismatch()) }
+}
+
+fn plain_argument(arg: &ast::FunctionArg) -> Option<&ast::Expr> {
+    match arg {
+        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    }
+}
+
+/// One subquery for each column of a subquery.
+fn split_subquery(query: &ast::Query, columns: usize) -> Result<Vec<ast::Expr>> {
+    let unsupported = || {
+        Error::unsupported("this subquery can't be assigned to several columns", "Assign one subquery to each column.")
+    };
+    let ast::SetExpr::Select(select) = &*query.body else { return Err(unsupported()) };
+    let wildcard = |item: &ast::SelectItem| {
+        matches!(item, ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..))
+    };
+    if select.projection.iter().any(wildcard) {
+        return Err(unsupported());
+    }
+    if select.projection.len() != columns {
+        return Err(Error::new("42601", "number of columns does not match number of values"));
+    }
+    let one = |item: &ast::SelectItem| {
+        let mut query = query.clone();
+        if let ast::SetExpr::Select(select) = &mut *query.body {
+            select.projection = vec![item.clone()];
+        }
+        ast::Expr::Subquery(Box::new(query))
+    };
+    Ok(select.projection.iter().map(one).collect())
+}
