@@ -1,11 +1,51 @@
-//! Programs of several steps.
-use super::*;
-use super::typed::Typed;
-use super::scope::CteColumn;
+//! Programs of several steps: data-modifying `with` queries, and functions that SQLite can't have inlined.
+//!
+//! Each step runs as one SQLite statement; rows that later steps read are captured and read as `pg_rows(slot)`.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Typmod, Value};
+use sqlparser::ast;
+
+use super::Compiler;
+use super::parse::parse_statement;
+use super::scope::{Arguments, Cte, CteColumn, Scope};
+use super::select::BoundQuery;
+use super::typed::{CastContext, Form, Typed};
+use super::write::{self, Wanted};
+use crate::catalog::Routine;
+use crate::program::{Bind, Output, OutputColumn, Step};
+use crate::quote;
+
+/// How often a function may be entered again from its own body.
+const MAX_REENTRY: usize = 2;
+
+/// More steps than this are a recursion that does not end.
+const MAX_STEPS: usize = 500;
+
 /// A query, which may have data-modifying CTEs, becomes steps; `super::plain_query` does the plain case.
-pub(super) fn query(compiler: &mut Compiler<'_>, query: &ast::Query) -> Result<Vec<OutputColumn>> { super::plain_query(compiler, query) }
+pub(super) fn query(compiler: &mut Compiler<'_>, query: &ast::Query) -> Result<Vec<OutputColumn>> {
+    if !modifies(query) {
+        return super::plain_query(compiler, query);
+    }
+    let wanted = Wanted { outer: None, output: &Output::Result, types: None };
+    Ok(output(modifying_query(compiler, query, wanted)?))
+}
+
 /// INSERT, UPDATE or DELETE becomes steps.
-pub(super) fn write(_compiler: &mut Compiler<'_>, _statement: &ast::Statement) -> Result<Vec<OutputColumn>> { unimplemented!() }
+pub(super) fn write(compiler: &mut Compiler<'_>, statement: &ast::Statement) -> Result<Vec<OutputColumn>> {
+    let wanted = Wanted { outer: None, output: &Output::Result, types: None };
+    Ok(output(write::write(compiler, statement, wanted)?))
+}
+
+/// Whether a function's body is one query that writes nothing by itself, so that it can stand where the function is called.
+pub(super) fn is_inlinable(statements: &[ast::Statement]) -> bool {
+    matches!(statements, [ast::Statement::Query(query)] if !modifies(query))
+}
+
 /// Rows that a function's steps captured.
 pub(super) struct Captured {
     /// The slot of `pg_rows(slot)`.
@@ -13,6 +53,316 @@ pub(super) struct Captured {
     /// Its columns (`sqlite` is `c0`, ...).
     pub columns: Vec<CteColumn>,
 }
+
 /// Runs a function that is more than one query (several statements, or writes) in steps before the current one, and keeps
-/// the last statement's rows. The arguments are over no source. The role is the function's already.
-pub(super) fn run_routine(_compiler: &mut Compiler<'_>, _routine: &crate::catalog::Routine, _statements: &[ast::Statement], _args: Vec<Typed>) -> Result<Captured> { unimplemented!() }
+/// the last statement's rows: exactly one, of NULLs if need be, unless the function returns a set. The arguments are over no
+/// source. The role is the function's already.
+///
+/// Errors: 54001 for endless recursion, 42P13 when the last statement doesn't give the declared result.
+pub(super) fn run_routine(
+    compiler: &mut Compiler<'_>,
+    routine: &Routine,
+    statements: &[ast::Statement],
+    args: Vec<Typed>,
+) -> Result<Captured> {
+    let entered = compiler.inlining.iter().filter(|name| **name == routine.name).count();
+    if entered > MAX_REENTRY || compiler.steps.len() > MAX_STEPS {
+        return Err(Error::new("54001", "stack depth limit exceeded"));
+    }
+    let mut values = Vec::new();
+    for (param, arg) in routine.inputs().zip(args) {
+        values.push((param.name.clone(), compiler.coerce(arg, &param.ty, None, CastContext::Assignment)?));
+    }
+    let binds = compiler.binds().to_vec();
+    compiler.inlining.push(routine.name.clone());
+    let captured = compiler.before_this_step(|compiler| {
+        let args = Passed::capture(compiler, values, &binds);
+        compiler.deeper(|compiler| run_body(compiler, routine, statements, &args))
+    });
+    compiler.inlining.pop();
+    captured
+}
+
+/// A function's argument as every statement of the body finds it.
+struct Passed {
+    name: String,
+    value: Typed,
+    /// What to bind, unless the value is a constant.
+    bind: Option<Bind>,
+}
+
+impl Passed {
+    /// Computes the arguments once, in a step of their own if need be. `binds` are those of the calling statement.
+    fn capture(compiler: &mut Compiler<'_>, args: Vec<(String, Typed)>, binds: &[Bind]) -> Vec<Passed> {
+        let mut computed: Vec<String> = Vec::new();
+        let slot = compiler.slot();
+        let mut passed = Vec::new();
+        for (name, value) in args {
+            let parameter = value.sql.strip_prefix('?').and_then(|number| number.parse::<usize>().ok());
+            let known = parameter.and_then(|number| binds.get(number.checked_sub(1)?)).cloned();
+            let bind = match (&value.form, known) {
+                (Form::Constant(_), _) => None,
+                (_, Some(bind)) => Some(bind),
+                _ => {
+                    computed.push(value.sql.clone());
+                    Some(Bind::Captured { slot, column: computed.len() - 1 })
+                }
+            };
+            passed.push(Passed { name, value, bind });
+        }
+        if !computed.is_empty() {
+            let sql = format!("SELECT {}", computed.join(", "));
+            compiler.steps.push(Step { sql, binds: binds.to_vec(), output: Output::Capture(slot), probe: None });
+        }
+        passed
+    }
+
+    /// The argument in the current step.
+    fn value(&self, compiler: &mut Compiler<'_>) -> (String, Typed) {
+        let Some(bind) = &self.bind else { return (self.name.clone(), self.value.clone()) };
+        let mut value = Typed::new(compiler.bind(bind.clone()), self.value.ty.clone());
+        (value.typmod, value.not_null) = (self.value.typmod, self.value.not_null);
+        (self.name.clone(), value)
+    }
+}
+
+fn run_body(
+    compiler: &mut Compiler<'_>,
+    routine: &Routine,
+    statements: &[ast::Statement],
+    args: &[Passed],
+) -> Result<Captured> {
+    let result = result_columns(compiler, routine);
+    let types: Option<Vec<(Type, Option<Typmod>)>> =
+        result.as_ref().map(|columns| columns.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect());
+    let slot = compiler.slot();
+    let mut given = Vec::new();
+    for (at, statement) in statements.iter().enumerate() {
+        let wanted_output = match types {
+            Some(_) if at + 1 == statements.len() => Output::Capture(slot),
+            _ => Output::Discard,
+        };
+        let mut scope = Scope::new(None);
+        let values = args.iter().map(|arg| arg.value(compiler)).collect();
+        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values }));
+        let types = types.as_deref().filter(|_| wanted_output != Output::Discard);
+        given = body_statement(compiler, statement, Wanted { outer: Some(&scope), output: &wanted_output, types })?;
+    }
+    let Some(result) = result else { return Ok(void(compiler, routine)) };
+    if given.len() != result.len() {
+        return Err(mismatch(routine).with_detail("Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING."));
+    }
+    let columns = given.into_iter().zip(result).map(|(column, (name, ..))| CteColumn { name, ..column }).collect();
+    let captured = Captured { slot, columns };
+    Ok(if routine.returns_set { captured } else { exactly_one(compiler, captured) })
+}
+
+fn body_statement(
+    compiler: &mut Compiler<'_>,
+    statement: &ast::Statement,
+    wanted: Wanted<'_>,
+) -> Result<Vec<CteColumn>> {
+    match statement {
+        ast::Statement::Query(query) if modifies(query) => modifying_query(compiler, query, wanted),
+        ast::Statement::Query(query) => {
+            let bound = compiler.bind_query(wanted.outer, query)?;
+            query_step(compiler, bound, wanted)
+        }
+        ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) | ast::Statement::Merge(_) => {
+            write::write(compiler, statement, wanted)
+        }
+        _ => Err(Error::unsupported(
+            "a function's body reads and writes rows only, on the embedded engine",
+            "Define tables and other objects in migrations.",
+        )),
+    }
+}
+
+/// Name, type and modifier of each column that a function gives; `None` for void.
+fn result_columns(compiler: &Compiler<'_>, routine: &Routine) -> Option<Vec<(String, Type, Option<Typmod>)>> {
+    if routine.returns == Type::VOID {
+        return None;
+    }
+    let relation = routine.returns_relation.as_ref().and_then(|name| compiler.catalog.relations.get(name));
+    if let Some(relation) = relation {
+        return Some(relation.columns.iter().map(|c| (c.name.clone(), c.ty.clone(), c.typmod)).collect());
+    }
+    Some(match &routine.returns {
+        Type::Record(fields) => fields.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect(),
+        ty => {
+            let name = routine.outputs().next().map_or(&routine.name.name, |param| &param.name);
+            vec![(name.clone(), ty.clone(), None)]
+        }
+    })
+}
+
+fn mismatch(routine: &Routine) -> Error {
+    Error::new("42P13", format!("return type mismatch in function declared to return {}", routine.returns.sql_name()))
+}
+
+/// The one row of a void function.
+fn void(compiler: &mut Compiler<'_>, routine: &Routine) -> Captured {
+    let slot = compiler.slot();
+    compiler.end_step("SELECT NULL".to_owned(), Output::Capture(slot), None);
+    let null = Typed { ty: Type::VOID, ..Typed::constant(Value::Null, Type::VOID) };
+    Captured { slot, columns: described([(routine.name.name.clone(), null)]) }
+}
+
+/// The first of captured rows, or one of NULLs.
+fn exactly_one(compiler: &mut Compiler<'_>, captured: Captured) -> Captured {
+    let slot = compiler.slot();
+    let list: Vec<String> = captured.columns.iter().map(|column| format!("r.{}", column.sqlite)).collect();
+    let sql = format!(
+        "SELECT {} FROM (SELECT 1) LEFT JOIN (SELECT * FROM pg_rows({}) LIMIT 1) AS r",
+        list.join(", "),
+        captured.slot
+    );
+    compiler.end_step(sql, Output::Capture(slot), None);
+    let columns = captured.columns.into_iter().map(|column| CteColumn { not_null: false, ..column }).collect();
+    Captured { slot, columns }
+}
+
+/// Whether a query writes: as a whole, or in its `with`.
+fn modifies(query: &ast::Query) -> bool {
+    written(query).is_some()
+        || query.with.as_ref().is_some_and(|with| with.cte_tables.iter().any(|cte| modifies(&cte.query)))
+}
+
+/// The write that stands where a query's body could.
+fn written(query: &ast::Query) -> Option<&ast::Statement> {
+    match &*query.body {
+        ast::SetExpr::Insert(statement)
+        | ast::SetExpr::Update(statement)
+        | ast::SetExpr::Delete(statement)
+        | ast::SetExpr::Merge(statement) => Some(statement),
+        _ => None,
+    }
+}
+
+/// A query with data-modifying CTEs, or WITH before a write: each CTE is a step whose rows are captured. Those that read no
+/// data-modifying one run first, so that they see the tables as they were.
+fn modifying_query(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
+    let mut scope = Scope::new(wanted.outer);
+    if let Some(with) = &query.with {
+        let (first, then): (Vec<_>, Vec<_>) = {
+            let late = after_writes(with);
+            with.cte_tables.iter().partition(|cte| !late.contains(&cte_name(cte)))
+        };
+        for cte in first.into_iter().chain(then) {
+            let captured = capture_cte(compiler, &scope, with.recursive, cte)?;
+            scope.ctes.push(captured);
+        }
+    }
+    let wanted = Wanted { outer: Some(&scope), ..wanted };
+    if let Some(statement) = written(query) {
+        return write::write(compiler, statement, wanted);
+    }
+    let rest = ast::Query { with: None, ..query.clone() };
+    let bound = compiler.bind_query(wanted.outer, &rest)?;
+    query_step(compiler, bound, wanted)
+}
+
+/// The CTEs that write, and those that read these.
+fn after_writes(with: &ast::With) -> BTreeSet<String> {
+    let mut late = BTreeSet::new();
+    for cte in &with.cte_tables {
+        let reads_late = ast::visit_relations(&cte.query, |relation| match late.contains(&relation.to_string()) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        });
+        if modifies(&cte.query) || reads_late.is_break() {
+            late.insert(cte_name(cte));
+        }
+    }
+    late
+}
+
+fn cte_name(cte: &ast::Cte) -> String {
+    name_of(&cte.alias.name)
+}
+
+fn name_of(ident: &ast::Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+fn capture_cte(compiler: &mut Compiler<'_>, scope: &Scope<'_>, recursive: bool, cte: &ast::Cte) -> Result<Cte> {
+    let slot = compiler.slot();
+    let output = Output::Capture(slot);
+    let wanted = Wanted { outer: Some(scope), output: &output, types: None };
+    let mut columns = match written(&cte.query) {
+        Some(statement) if cte.query.with.is_none() => write::write(compiler, statement, wanted)?,
+        None if !modifies(&cte.query) => {
+            let bound = match recursive {
+                true => compiler.bind_query(Some(scope), &recursive_query(cte)?)?,
+                false => compiler.bind_query(Some(scope), &cte.query)?,
+            };
+            query_step(compiler, bound, wanted)?
+        }
+        _ => {
+            let message = "WITH clause containing a data-modifying statement must be at the top level";
+            return Err(Error::new("0A000", message));
+        }
+    };
+    for (column, given) in columns.iter_mut().zip(&cte.alias.columns) {
+        column.name = name_of(&given.name);
+    }
+    Ok(Cte { name: cte_name(cte), table: format!("pg_rows({slot})"), columns, protected: false })
+}
+
+/// `with recursive x as (...) select * from x`: a CTE that may read itself, as a query.
+fn recursive_query(cte: &ast::Cte) -> Result<ast::Query> {
+    let ast::Statement::Query(mut query) = parse_statement(&format!("SELECT * FROM {}", quote::ident(&cte_name(cte))))?
+    else {
+        return Err(Error::internal("a query expected"));
+    };
+    let with_token = ast::helpers::attached_token::AttachedToken::empty();
+    query.with = Some(ast::With { with_token, recursive: true, cte_tables: vec![cte.clone()] });
+    Ok(*query)
+}
+
+/// Makes a bound query the current step's statement, its columns converted to the types that are wanted.
+fn query_step(compiler: &mut Compiler<'_>, bound: BoundQuery, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
+    let alias = compiler.alias("result");
+    let mut sql = bound.sql;
+    let mut columns: Vec<(String, Typed)> = Vec::new();
+    for column in &bound.columns {
+        let mut value = Typed::new(format!("{alias}.{}", quote::ident(&column.sqlite)), column.ty.clone());
+        (value.typmod, value.not_null) = (column.typmod, column.not_null);
+        columns.push((column.name.clone(), value));
+    }
+    if let Some(types) = wanted.types {
+        if types.len() != columns.len() {
+            return Err(Error::new("42P13", "return type mismatch in function: the final query gives another number of columns"));
+        }
+        let fits = columns.iter().zip(types).all(|((_, value), (ty, typmod))| {
+            value.ty == *ty && (typmod.is_none() || value.typmod == *typmod)
+        });
+        if !fits {
+            for ((_, value), (ty, typmod)) in columns.iter_mut().zip(types) {
+                *value = compiler.coerce(value.clone(), ty, *typmod, CastContext::Assignment)?;
+            }
+            let list: Vec<&str> = columns.iter().map(|(_, value)| value.sql.as_str()).collect();
+            sql = format!("SELECT {} FROM ({sql}) AS {alias}", list.join(", "));
+        }
+    }
+    compiler.end_step(sql, wanted.output.clone(), None);
+    Ok(described(columns))
+}
+
+/// Columns as `pg_rows` gives them.
+pub(super) fn described(bound: impl IntoIterator<Item = (String, Typed)>) -> Vec<CteColumn> {
+    let column = |(index, (name, value)): (usize, (String, Typed))| CteColumn {
+        name,
+        sqlite: format!("c{index}"),
+        ty: value.ty,
+        typmod: value.typmod,
+        not_null: value.not_null,
+        collated: false,
+    };
+    bound.into_iter().enumerate().map(column).collect()
+}
+
+/// Columns as a program's result.
+fn output(columns: Vec<CteColumn>) -> Vec<OutputColumn> {
+    columns.into_iter().map(|column| OutputColumn { name: column.name, ty: column.ty }).collect()
+}

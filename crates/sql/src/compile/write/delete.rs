@@ -8,7 +8,7 @@ use super::returning::{self, Returning};
 use super::target::Target;
 use super::update::{Found, and, comma, written_table};
 use crate::catalog::PolicyCommand;
-use crate::compile::Compiler;
+use crate::compile::{Compiler, steps};
 use crate::compile::from::FromClause;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::program::{Command, Output, Probe};
@@ -96,7 +96,7 @@ impl Statement<'_> {
         compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), Output::Discard, Some(probe));
         let list: Vec<String> = (1..=returned.len()).map(|column| format!("c{column}")).collect();
         compiler.end_step(format!("SELECT {} FROM pg_rows({slot})", list.join(", ")), self.wanted.output.clone(), None);
-        Ok(returning::described(returned))
+        Ok(steps::described(returned))
     }
 
     fn probe(&self, compiler: &Compiler<'_>, table: &Source, from: &str) -> Probe {

@@ -14,7 +14,7 @@ use crate::compile::parse::parse_expr;
 use crate::compile::policy::has_query;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::compile::typed::{CastContext, Typed};
-use crate::compile::{Compiler, row, session};
+use crate::compile::{Compiler, row, session, steps};
 use crate::program::{Output, Probe};
 
 /// What a write gives back.
@@ -113,7 +113,7 @@ pub(super) fn end_write(
     let list: Vec<&str> = bound.iter().map(|(_, value)| value.sql.as_str()).collect();
     let sql = format!("{sql} RETURNING {}", list.join(", "));
     compiler.end_step(sql, wanted.output.clone(), Some(probe));
-    Ok(described(bound))
+    Ok(steps::described(bound))
 }
 
 /// Ends the step of a write with all columns of its table captured: the slot.
@@ -155,20 +155,7 @@ pub(super) fn select_step(
     let list: Vec<&str> = bound.iter().map(|(_, value)| value.sql.as_str()).collect();
     let sql = format!("SELECT {} FROM {from}", list.join(", "));
     compiler.end_step(sql, wanted.output.clone(), None);
-    Ok(described(bound))
-}
-
-/// Columns as `pg_rows` gives them.
-pub(super) fn described(bound: Vec<(String, Typed)>) -> Vec<CteColumn> {
-    let column = |(index, (name, value)): (usize, (String, Typed))| CteColumn {
-        name,
-        sqlite: format!("c{index}"),
-        ty: value.ty,
-        typmod: value.typmod,
-        not_null: value.not_null,
-        collated: false,
-    };
-    bound.into_iter().enumerate().map(column).collect()
+    Ok(steps::described(bound))
 }
 
 fn is_xmax_zero(expr: &ast::Expr) -> bool {
