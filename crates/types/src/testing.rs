@@ -48,6 +48,8 @@ fn evaluate(expression: &str) -> Result<String> {
             operator(name, &[left, right], &context)?
         }
         None if expression.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            // PostgreSQL takes `extract` for a keyword unless it is qualified.
+            let expression = expression.trim_start_matches("pg_catalog.");
             let (name, args) = expression.split_once('(').expect("a call");
             let mut rest = args.strip_suffix(')').expect("a closing parenthesis");
             let mut literals = Vec::new();
@@ -132,7 +134,12 @@ fn matches(kinds: &[Kind], optional: usize, literals: &[Literal<'_>]) -> bool {
         && kinds.iter().zip(literals).all(|(kind, literal)| *kind == Kind::Is(literal.base))
 }
 
-fn run(implementation: Implementation, returns: Kind, literals: &[Literal<'_>], context: &Context) -> Result<(Base, Value)> {
+fn run(
+    implementation: Implementation,
+    returns: Kind,
+    literals: &[Literal<'_>],
+    context: &Context,
+) -> Result<(Base, Value)> {
     let values: Vec<Value> = literals.iter().map(|literal| literal.read(context)).collect::<Result<_>>()?;
     let values: Vec<ValueRef<'_>> = values.iter().map(Value::as_ref).collect();
     let Kind::Is(base) = returns else { panic!("a generic result") };

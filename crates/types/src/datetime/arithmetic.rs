@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use crate::interval::Interval;
 
 use super::{
-    Civil, DAY, check_date, check_timestamp, date_out_of_range, date_to_timestamp, days_in_month, is_finite, local_to_utc,
-    timestamp_out_of_range, utc_to_local,
+    Civil, DAY, check_date, check_timestamp, date_out_of_range, date_to_timestamp, days_in_month, is_finite,
+    local_to_utc, timestamp_out_of_range, utc_to_local,
 };
 
 /// `timestamp + interval`: months by the calendar (the day is cut to the month's length), then days, then the rest.

@@ -5,7 +5,10 @@ use basalt_core::{Error, Result};
 use crate::Base;
 use crate::interval::Interval;
 
-use super::{Civil, DAY, HOUR, MINUTE, SECOND, UNIX_EPOCH_SECONDS, days_from_civil, is_finite};
+use super::{
+    Civil, DAY, HOUR, MINUTE, SECOND, UNIX_EPOCH_SECONDS, check_timestamp, days_from_civil, is_finite,
+    timestamp_out_of_range,
+};
 
 /// A field by any of its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +100,7 @@ fn scaled(micros: i64, unit: i64) -> String {
 pub(crate) fn of_timestamp(name: &str, local: i64, offset: Option<i64>, base: Base) -> Result<Option<String>> {
     let field = Field::by_name(name, base)?;
     if !is_finite(local) {
-        return of_infinity(field, local, base, name);
+        return Ok(of_infinity(field, local));
     }
     let civil = Civil::from_micros(local);
     let shown_year = if civil.year > 0 { civil.year } else { civil.year - 1 };
@@ -137,7 +140,7 @@ pub(crate) fn of_timestamp(name: &str, local: i64, offset: Option<i64>, base: Ba
 }
 
 /// What grows for ever is infinite; what goes round is unknown.
-fn of_infinity(field: Field, value: i64, base: Base, name: &str) -> Result<Option<String>> {
+fn of_infinity(field: Field, value: i64) -> Option<String> {
     let infinity = if value > 0 { "Infinity" } else { "-Infinity" };
     match field {
         Field::Year
@@ -146,11 +149,8 @@ fn of_infinity(field: Field, value: i64, base: Base, name: &str) -> Result<Optio
         | Field::Millennium
         | Field::Julian
         | Field::IsoYear
-        | Field::Epoch => Ok(Some(infinity.to_owned())),
-        Field::Timezone | Field::TimezoneHour | Field::TimezoneMinute if base != Base::Timestamptz => {
-            Err(unsupported(name, base))
-        }
-        _ => Ok(None),
+        | Field::Epoch => Some(infinity.to_owned()),
+        _ => None,
     }
 }
 
@@ -165,7 +165,7 @@ pub(crate) fn of_date(name: &str, date: i64) -> Result<Option<String>> {
         Field::Epoch if is_finite(date) => Ok(Some((date * 86_400 + UNIX_EPOCH_SECONDS).to_string())),
         Field::Julian if is_finite(date) => Ok(Some((date + 2_451_545).to_string())),
         _ if is_finite(date) => of_timestamp(name, date.saturating_mul(DAY), None, Base::Date),
-        _ => of_infinity(field, date, Base::Date, name),
+        _ => Ok(of_infinity(field, date)),
     }
 }
 
@@ -178,7 +178,6 @@ pub(crate) fn of_time(name: &str, micros: i64) -> Result<Option<String>> {
         Field::Minute => (micros / MINUTE % 60).to_string(),
         Field::Hour => (micros / HOUR).to_string(),
         Field::Epoch => scaled(micros, SECOND),
-        field if field.is_view() => return Err(unrecognized(name, Base::Time)),
         _ => return Err(unsupported(name, Base::Time)),
     }))
 }
@@ -206,8 +205,6 @@ pub(crate) fn of_interval(name: &str, span: Interval) -> Result<Option<String>> 
             let (sign, magnitude) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
             format!("{sign}{}.{:06}", magnitude / 1_000_000, magnitude % 1_000_000)
         }
-        field if field.is_view() => return Err(unrecognized(name, Base::Interval)),
-        field if field.is_view() => return Err(unrecognized(name, Base::Interval)),
         _ => return Err(unsupported(name, Base::Interval)),
     }))
 }
@@ -251,7 +248,7 @@ pub(crate) fn truncate(name: &str, local: i64, base: Base) -> Result<i64> {
     }
     let civil = Civil::from_micros(local);
     let year_start = |year: i64| days_from_civil(year, 1, 1) * DAY;
-    Ok(match field {
+    let truncated = match field {
         Field::Microsecond => local,
         Field::Millisecond => local - local.rem_euclid(1000),
         Field::Second => local - local.rem_euclid(SECOND),
@@ -267,7 +264,8 @@ pub(crate) fn truncate(name: &str, local: i64, base: Base) -> Result<i64> {
         Field::Millennium => year_start((civil.year - 1).div_euclid(1000) * 1000 + 1),
         field if field.is_view() => return Err(unrecognized(name, base)),
         _ => return Err(unsupported(name, base)),
-    })
+    };
+    check_timestamp(truncated).ok_or_else(timestamp_out_of_range)
 }
 
 /// Whether a truncation keeps to the offset that clocks have at the moment, rather than that of the new day.

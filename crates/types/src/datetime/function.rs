@@ -12,8 +12,8 @@ use crate::{Context, Function, Operator, SetFunction, Value, ValueRef};
 use super::zone::require_zone;
 use super::{
     DAY, HOUR, MINUTE, NEGATIVE_INFINITY, SECOND, UNIX_EPOCH_SECONDS, Zone, arithmetic, check_date, check_timestamp,
-    date_to_timestamp, days_from_civil, days_in_month, field, is_finite, offset_at, timestamp_out_of_range, timestamp_to_date,
-    timestamptz_to_date, timestamptz_to_timestamp,
+    date_to_timestamp, days_from_civil, days_in_month, field, is_finite, offset_at, timestamp_out_of_range,
+    timestamp_to_date, timestamptz_to_date, timestamptz_to_timestamp,
 };
 
 fn span(argument: ValueRef<'_>) -> Result<Interval> {
@@ -27,19 +27,31 @@ fn stored(result: Result<Interval>) -> Result<Value> {
 /// `+` of two types in either order, the code given for this one.
 macro_rules! plus {
     ($left:expr, $right:expr, $result:expr, |$context:ident, $a:ident, $b:ident| $code:expr) => {
-        Operator::binary("+", Is($left), Is($right), Is($result), Rust(|$context, a| {
-            let ($a, $b) = (a[0], a[1]);
-            Ok($code?.into())
-        }))
+        Operator::binary(
+            "+",
+            Is($left),
+            Is($right),
+            Is($result),
+            Rust(|$context, a| {
+                let ($a, $b) = (a[0], a[1]);
+                Ok($code?.into())
+            }),
+        )
     };
 }
 
 macro_rules! minus {
     ($left:expr, $right:expr, $result:expr, |$context:ident, $a:ident, $b:ident| $code:expr) => {
-        Operator::binary("-", Is($left), Is($right), Is($result), Rust(|$context, a| {
-            let ($a, $b) = (a[0], a[1]);
-            Ok($code?.into())
-        }))
+        Operator::binary(
+            "-",
+            Is($left),
+            Is($right),
+            Is($result),
+            Rust(|$context, a| {
+                let ($a, $b) = (a[0], a[1]);
+                Ok($code?.into())
+            }),
+        )
     };
 }
 
@@ -111,7 +123,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Rust(|_, a| Ok(field::truncate(a[0].text(), a[1].int(), Timestamp)?.into())),
     ),
     Function::new("date_trunc", &[Is(Text), Is(Timestamptz)], Is(Timestamptz), Rust(date_trunc_session)).stable(),
-    Function::new("date_trunc", &[Is(Text), Is(Timestamptz), Is(Text)], Is(Timestamptz), Rust(date_trunc_zone)).stable(),
+    Function::new("date_trunc", &[Is(Text), Is(Timestamptz), Is(Text)], Is(Timestamptz), Rust(date_trunc_zone))
+        .stable(),
     Function::new(
         "date_trunc",
         &[Is(Text), Is(Span)],
@@ -127,13 +140,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Rust(|_, a| stored(arithmetic::age(a[0].int(), a[1].int()))),
     ),
     Function::new("age", &[Is(Timestamptz), Is(Timestamptz)], Is(Span), Rust(age_in_session)).stable(),
-    Function::new(
-        "age",
-        &[Is(Timestamp)],
-        Is(Span),
-        Rust(|c, a| stored(arithmetic::age(midnight(c)?, a[0].int()))),
-    )
-    .stable(),
+    Function::new("age", &[Is(Timestamp)], Is(Span), Rust(|c, a| stored(arithmetic::age(midnight(c)?, a[0].int()))))
+        .stable(),
     Function::new(
         "age",
         &[Is(Timestamptz)],
@@ -185,7 +193,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("isfinite", &[Is(Date)], Is(Bool), Rust(|_, a| Ok(is_finite(a[0].int()).into()))).leakproof(),
     Function::new("isfinite", &[Is(Timestamp)], Is(Bool), Rust(|_, a| Ok(is_finite(a[0].int()).into()))).leakproof(),
     Function::new("isfinite", &[Is(Timestamptz)], Is(Bool), Rust(|_, a| Ok(is_finite(a[0].int()).into()))).leakproof(),
-    Function::new("date", &[Is(Timestamp)], Is(Date), Rust(|_, a| Ok(timestamp_to_date(a[0].int()).into()))).leakproof(),
+    Function::new("date", &[Is(Timestamp)], Is(Date), Rust(|_, a| Ok(timestamp_to_date(a[0].int()).into())))
+        .leakproof(),
     Function::new("date", &[Is(Timestamptz)], Is(Date), Rust(|c, a| Ok(timestamptz_to_date(a[0].int(), c)?.into())))
         .stable(),
 ];
@@ -287,7 +296,7 @@ fn make_date(args: &[ValueRef<'_>]) -> Result<i64> {
         return Err(Error::new("22008", format!("date field value out of range: {year}-{month:02}-{day:02}")));
     }
     check_date(days_from_civil(astronomical, month, day))
-        .ok_or_else(|| Error::new("22008", format!("date out of range: {year}-{month:02}-{day:02}")))
+        .ok_or_else(|| Error::new("22008", format!("date out of range: {astronomical}-{month:02}-{day:02}")))
 }
 
 /// Microseconds of hour, minute, second.

@@ -17,10 +17,11 @@ pub fn parse_date(text: &str, context: &Context) -> Result<i64> {
         return Ok(days);
     }
     let fault = |fault: Fault| fault.into_error("date", text);
-    match read(text).map_err(fault)? {
+    match read(text, context).map_err(fault)? {
         Moment::Special(special) => Ok(timestamp_to_date(special.local(context)?)),
         Moment::Parts(parts) => {
             let days = parts.days().map_err(fault)?.ok_or(Fault::Syntax).map_err(fault)?;
+            parts.clock().map_err(fault)?;
             check_date(days).ok_or_else(|| Error::new("22008", format!("date out of range: \"{text}\"")))
         }
     }
@@ -29,7 +30,7 @@ pub fn parse_date(text: &str, context: &Context) -> Result<i64> {
 /// Reads a time of day in microseconds; a zone is ignored. 22007 for what is no time, 22008 beyond 24:00:00.
 pub fn parse_time(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
     let fault = |fault: Fault| fault.into_error("time", text);
-    let micros = match read_time(text).map_err(fault)? {
+    let micros = match read_time(text, context).map_err(fault)? {
         Moment::Special(Special::Now) => timestamptz_to_timestamp(context.now, context)?.rem_euclid(DAY),
         Moment::Special(_) => return Err(fault(Fault::Syntax)),
         Moment::Parts(parts) => parts.clock().map_err(fault)?.ok_or(Fault::Syntax).map_err(fault)?,
@@ -40,7 +41,7 @@ pub fn parse_time(text: &str, typmod: Option<Typmod>, context: &Context) -> Resu
 /// Reads a timestamp; a zone is ignored. 22007 for what is no timestamp, 22008 beyond the calendar or the range.
 pub fn parse_timestamp(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
     let fault = |fault: Fault| fault.into_error("timestamp", text);
-    let micros = match read(text).map_err(fault)? {
+    let micros = match read(text, context).map_err(fault)? {
         Moment::Special(special) => special.local(context)?,
         Moment::Parts(parts) => in_range(parts.local().map_err(fault)?, text)?,
     };
@@ -51,7 +52,7 @@ pub fn parse_timestamp(text: &str, typmod: Option<Typmod>, context: &Context) ->
 /// unknown zone, 22009 for an offset beyond 16 hours.
 pub fn parse_timestamptz(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
     let fault = |fault: Fault| fault.into_error("timestamp with time zone", text);
-    let micros = match read(text).map_err(fault)? {
+    let micros = match read(text, context).map_err(fault)? {
         Moment::Special(special) => special.instant(context)?,
         Moment::Parts(parts) => {
             let local = parts.local().map_err(fault)?.ok_or_else(|| out_of_range(text))?;
@@ -64,6 +65,9 @@ pub fn parse_timestamptz(text: &str, typmod: Option<Typmod>, context: &Context) 
     };
     Ok(apply_typmod(micros, typmod))
 }
+
+/// The Julian day of 2000-01-01.
+const JULIAN_OF_2000: i64 = 2_451_545;
 
 fn in_range(micros: Option<i64>, text: &str) -> Result<i64> {
     micros.and_then(check_timestamp).ok_or_else(|| out_of_range(text))
@@ -178,7 +182,7 @@ fn iso_date(text: &[u8]) -> Option<i64> {
     valid.then(|| days_from_civil(year, month, day))
 }
 
-fn read(text: &str) -> Result<Moment, Fault> {
+fn read(text: &str, context: &Context) -> Result<Moment, Fault> {
     let mut parts = Parts::default();
     let mut special = None;
     for token in tokens(text)? {
@@ -189,22 +193,28 @@ fn read(text: &str) -> Result<Moment, Fault> {
         }
     }
     match special {
+        None => {}
+        Some(_) if parts.year.is_some() => return Err(Fault::Syntax),
+        Some(special) if parts.clock.is_none() && parts.zone.is_none() => return Ok(Moment::Special(special)),
         // `today 10:00` is a day with a time; other words stand alone.
-        Some(special) if parts.clock.is_none() && parts.year.is_none() => Ok(Moment::Special(special)),
-        Some(_) => Err(Fault::Syntax),
-        None => Ok(Moment::Parts(Box::new(parts))),
+        Some(day @ (Special::Today | Special::Tomorrow | Special::Yesterday)) => {
+            let midnight = day.local(context).map_err(|_| Fault::Range)?;
+            parts.julian = Some(date_of(midnight) + JULIAN_OF_2000);
+        }
+        Some(_) => return Err(Fault::Syntax),
     }
+    Ok(Moment::Parts(Box::new(parts)))
 }
 
 /// As [`read`], but digits alone are a time: `1030`, `103000`.
-fn read_time(text: &str) -> Result<Moment, Fault> {
+fn read_time(text: &str, context: &Context) -> Result<Moment, Fault> {
     let digits = text.trim();
     if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.') && digits.len() >= 4 {
         let mut parts = Parts::default();
         parts.compact_time(digits)?;
         return Ok(Moment::Parts(Box::new(parts)));
     }
-    read(text)
+    read(text, context)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,7 +229,7 @@ enum Token<'a> {
     Offset(&'a str),
     /// Letters.
     Word(&'a str),
-    /// `+infinity`, `-infinity`.
+    /// `-infinity`.
     Signed(&'a str),
 }
 
@@ -233,10 +243,6 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     while let Some(&byte) = bytes.get(at) {
         let start = at;
         match byte {
-            b if b.is_ascii_whitespace() || b == b',' => {
-                at += 1;
-                continue;
-            }
             b if b.is_ascii_digit() => {
                 at = run(at, |b| b.is_ascii_digit());
                 match bytes.get(at) {
@@ -277,6 +283,13 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
                         at = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'_' | b'+' | b':'));
                         tokens.push(Token::Word(&text[start..at]));
                     }
+                    Some(b) if b.is_ascii_digit() && word.len() > 2 => {
+                        // `EST5EDT` is a zone, `Jan08` is not.
+                        let end = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'+' | b'-'));
+                        let zone = find_zone(&text[start..end]);
+                        at = if zone.is_some() { end } else { at };
+                        tokens.push(Token::Word(&text[start..at]));
+                    }
                     _ => tokens.push(Token::Word(word)),
                 }
             }
@@ -294,6 +307,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
                     _ => return Err(Fault::Syntax),
                 }
             }
+            b if b.is_ascii_whitespace() || b.is_ascii_punctuation() => at += 1,
             _ => return Err(Fault::Syntax),
         }
     }
@@ -355,7 +369,6 @@ impl Parts {
                 let (sign, word) = text.split_at(1);
                 return match word.trim_start().to_ascii_lowercase().as_str() {
                     "infinity" if sign == "-" => Ok(Some(Special::NegativeInfinity)),
-                    "infinity" => Ok(Some(Special::Infinity)),
                     _ => Err(Fault::Syntax),
                 };
             }
@@ -443,10 +456,7 @@ impl Parts {
             return Ok(());
         }
         if std::mem::take(&mut self.expects_time) {
-            return match text.len() {
-                1 | 2 => self.set_clock(integer(text)?, 0, 0),
-                _ => self.compact_time(text),
-            };
+            return self.compact_time(text);
         }
         let digits = text.split('.').next().unwrap_or(text);
         if self.has_date() {
@@ -536,7 +546,7 @@ impl Parts {
     /// Days since 2000-01-01; `None` without a complete date.
     fn days(&self) -> Result<Option<i64>, Fault> {
         if let Some(julian) = self.julian {
-            return Ok(Some(julian - 2_451_545));
+            return Ok(Some(julian - JULIAN_OF_2000));
         }
         let Some(year) = self.year else { return Ok(None) };
         let year = match self.before_christ {

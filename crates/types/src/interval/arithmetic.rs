@@ -60,8 +60,7 @@ impl Interval {
         let (months, days) = (scale(self.months.into()), scale(self.days.into()));
         let mut result = Interval { months: whole(months)?, days: whole(days)?, micros: 0 };
         let spare_days = to_micros((months - f64::from(result.months)) * f64::from(DAYS_PER_MONTH));
-        let mut spare_seconds =
-            to_micros((days - f64::from(result.days) + spare_days.fract()) * SECONDS_PER_DAY);
+        let mut spare_seconds = to_micros((days - f64::from(result.days) + spare_days.fract()) * SECONDS_PER_DAY);
         if spare_seconds.abs() >= SECONDS_PER_DAY {
             let carried = (spare_seconds / SECONDS_PER_DAY).trunc();
             result.days = result.days.checked_add(carried as i32).ok_or_else(out_of_range)?;

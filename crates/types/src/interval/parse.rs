@@ -10,16 +10,19 @@ use super::Interval;
 enum Fault {
     Syntax,
     Range,
+    /// Each field is in range, but not their sum.
+    Sum,
 }
 
 impl Interval {
     /// Reads any text that PostgreSQL accepts. 22007 for what is no interval, 22015 beyond the range.
     pub fn parse(text: &str) -> Result<Interval> {
         let trimmed = text.trim();
-        let read = if trimmed.starts_with(['P', 'p']) { iso(&trimmed[1..]) } else { verbose(trimmed) };
+        let read = if trimmed.starts_with('P') { iso(&trimmed[1..]) } else { verbose(trimmed) };
         read.map_err(|fault| match fault {
             Fault::Syntax => Error::new("22007", format!("invalid input syntax for type interval: \"{text}\"")),
             Fault::Range => Error::new("22015", format!("interval field value out of range: \"{text}\"")),
+            Fault::Sum => super::out_of_range(),
         })
     }
 }
@@ -65,14 +68,20 @@ struct Number {
     fraction: f64,
 }
 
-fn number(text: &str) -> Result<Number, Fault> {
-    let (negative, magnitude) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
+/// Splits off a sign, and the white space behind it.
+fn signed(text: &str) -> (bool, &str) {
+    match text.as_bytes().first() {
+        Some(b'-') => (true, text[1..].trim_start()),
+        Some(b'+') => (false, text[1..].trim_start()),
         _ => (false, text),
-    };
+    }
+}
+
+fn number(text: &str) -> Result<Number, Fault> {
+    let (negative, magnitude) = signed(text);
     let (whole, rest) = magnitude.split_once('.').unwrap_or((magnitude, ""));
-    let is_number = !(whole.is_empty() && rest.is_empty()) && whole.bytes().chain(rest.bytes()).all(|b| b.is_ascii_digit());
+    let is_number =
+        !(whole.is_empty() && rest.is_empty()) && whole.bytes().chain(rest.bytes()).all(|b| b.is_ascii_digit());
     if !is_number {
         return Err(Fault::Syntax);
     }
@@ -92,12 +101,13 @@ impl Interval {
                 self.add_days(count.whole.checked_mul(size.into()).ok_or(Fault::Range)?)?;
                 self.add_fractional_days(count.fraction * f64::from(size))
             }
+            Unit::Months(_) if i32::try_from(count.whole).is_err() => Err(Fault::Range),
             Unit::Months(1) => {
                 self.add_months(count.whole)?;
                 self.add_fractional_days(count.fraction * 30.0)
             }
             Unit::Months(size) => {
-                self.add_months(count.whole.checked_mul(size.into()).ok_or(Fault::Range)?)?;
+                self.add_months(count.whole * i64::from(size))?;
                 self.add_months((count.fraction * f64::from(size)).round_ties_even() as i64)
             }
         }
@@ -110,7 +120,7 @@ impl Interval {
 
     fn add_months(&mut self, months: i64) -> Result<(), Fault> {
         let sum = i64::from(self.months).checked_add(months).ok_or(Fault::Range)?;
-        self.months = i32::try_from(sum).map_err(|_| Fault::Range)?;
+        self.months = i32::try_from(sum).map_err(|_| Fault::Sum)?;
         Ok(())
     }
 
@@ -152,7 +162,9 @@ fn verbose(text: &str) -> Result<Interval, Fault> {
         rest = following;
         match *token {
             Token::Time(text) => {
-                once(Unit::Micros(HOUR))?;
+                for size in [HOUR, MINUTE, SECOND, 1000, 1] {
+                    once(Unit::Micros(size))?;
+                }
                 interval.add_micros(clock(text)?)?;
             }
             Token::YearMonth(text) => {
@@ -208,13 +220,14 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
                 tokens.push(Token::Word(&text[start..at]));
             }
             b if b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.') => {
-                at = run(at + 1, |b| b.is_ascii_digit() || b == b'.');
+                let signed = if b.is_ascii_digit() { at } else { run(at + 1, |b| b.is_ascii_whitespace()) };
+                at = run(signed, |b| b.is_ascii_digit() || b == b'.');
                 match bytes.get(at) {
                     Some(b':') => {
                         at = run(at, |b| b.is_ascii_digit() || b == b':' || b == b'.');
                         tokens.push(Token::Time(&text[start..at]));
                     }
-                    Some(b'-') if at > start + 1 || b.is_ascii_digit() => {
+                    Some(b'-') if at > signed => {
                         at = run(at + 1, |b| b.is_ascii_digit());
                         tokens.push(Token::YearMonth(&text[start..at]));
                     }
@@ -229,11 +242,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
 
 /// Microseconds of `-12:34:56.7`. Two fields are hours and minutes, or, with a fraction, minutes and seconds.
 fn clock(text: &str) -> Result<i64, Fault> {
-    let (sign, magnitude) = match text.as_bytes().first() {
-        Some(b'-') => (-1, &text[1..]),
-        Some(b'+') => (1, &text[1..]),
-        _ => (1, text),
-    };
+    let (negative, magnitude) = signed(text);
     let fields: Vec<&str> = magnitude.split(':').collect();
     let (hours, minutes, seconds) = match fields[..] {
         [minutes, seconds] if seconds.contains('.') => ("0", minutes, seconds),
@@ -249,23 +258,20 @@ fn clock(text: &str) -> Result<i64, Fault> {
     for (count, unit) in [(hours, HOUR), (minutes, MINUTE), (seconds, SECOND)] {
         interval.add_count(count, Unit::Micros(unit))?;
     }
-    Ok(sign * interval.micros)
+    Ok(if negative { -interval.micros } else { interval.micros })
 }
 
 /// Months of `1-2`, `-1-2`.
 fn year_month(text: &str) -> Result<i64, Fault> {
-    let (sign, magnitude) = match text.as_bytes().first() {
-        Some(b'-') => (-1, &text[1..]),
-        Some(b'+') => (1, &text[1..]),
-        _ => (1, text),
-    };
+    let (negative, magnitude) = signed(text);
     let (years, months) = magnitude.split_once('-').ok_or(Fault::Syntax)?;
     let months = if months.is_empty() { 0 } else { months.parse::<i64>().map_err(|_| Fault::Syntax)? };
     let years: i64 = years.parse().map_err(|_| Fault::Syntax)?;
     if months > 11 {
         return Err(Fault::Range);
     }
-    Ok(sign * (years.checked_mul(12).ok_or(Fault::Range)? + months))
+    let total = years.checked_mul(12).and_then(|total| total.checked_add(months)).ok_or(Fault::Range)?;
+    Ok(if negative { -total } else { total })
 }
 
 /// `1Y2M3W4DT5H6M7.5S`, or `0001-02-03T04:05:06`, after the `P`.
@@ -278,7 +284,9 @@ fn iso(text: &str) -> Result<Interval, Fault> {
     if date.is_empty() && time.is_none_or(str::is_empty) {
         return Err(Fault::Syntax);
     }
-    let is_alternative = |part: &str, delimiter| part.len() > 1 && part[1..].contains(delimiter) && part.ends_with(|c: char| c.is_ascii_digit());
+    let is_alternative = |part: &str, delimiter| {
+        part.len() > 1 && part[1..].contains(delimiter) && part.ends_with(|c: char| c.is_ascii_digit())
+    };
     if is_alternative(date, '-') {
         for (field, unit) in date.splitn(3, '-').zip([YEAR, MONTH, Unit::Days(1)]) {
             interval.add_count(number(field)?, unit)?;

@@ -126,10 +126,13 @@ pub(super) fn within(low: f64, high: f64, function: fn(f64) -> f64, a: f64) -> R
     if a < low || a > high { Err(input_out_of_range()) } else { Ok(function(a)) }
 }
 
-
 /// 22003 if a finite computation gave an infinity.
 fn bounded(result: f64, operands: &[f64]) -> Result<f64> {
-    if result.is_infinite() && operands.iter().all(|operand| operand.is_finite()) { Err(overflow()) } else { Ok(result) }
+    if result.is_infinite() && operands.iter().all(|operand| operand.is_finite()) {
+        Err(overflow())
+    } else {
+        Ok(result)
+    }
 }
 
 /// The bucket of an operand among `count` equal ones between two bounds.

@@ -12,13 +12,7 @@ use super::{float, integer};
 /// A row of the table: two integer types, the result's, and the code.
 macro_rules! integers {
     ($name:literal, $left:expr, $right:expr, $result:expr, $code:path) => {
-        Operator::binary(
-            $name,
-            Is($left),
-            Is($right),
-            Is($result),
-            Rust(|_, a| $code($result, a[0].int(), a[1].int())),
-        )
+        Operator::binary($name, Is($left), Is($right), Is($result), Rust(|_, a| $code($result, a[0].int(), a[1].int())))
     };
 }
 
@@ -303,7 +297,11 @@ fn numeric_series(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Vec<
     };
     let mut rows = Vec::new();
     let mut value = start.to_owned();
-    while if ascending { crate::numeric::compare(&value, stop).is_le() } else { crate::numeric::compare(&value, stop).is_ge() } {
+    while if ascending {
+        crate::numeric::compare(&value, stop).is_le()
+    } else {
+        crate::numeric::compare(&value, stop).is_ge()
+    } {
         integer::check_rows(rows.len())?;
         let next = crate::numeric::add(&value, step)?;
         rows.push(vec![std::mem::replace(&mut value, next).into()]);

@@ -96,7 +96,9 @@ fn clamp_scale(scale: i64) -> i64 {
 
 fn nearest(a: Decimal, towards: Sign) -> Decimal {
     let away = if towards == Sign::Plus { 1 } else { -1 };
-    a.rescaled_with_remainder(|quotient, remainder| if remainder.sign() == towards { quotient + away } else { quotient })
+    a.rescaled_with_remainder(
+        |quotient, remainder| if remainder.sign() == towards { quotient + away } else { quotient },
+    )
 }
 
 fn unary(a: &str, operation: impl Fn(Decimal) -> Decimal) -> Result<String> {

@@ -9,8 +9,8 @@ use crate::Kind::Is;
 use crate::{Context, Function, Operator, Value, ValueRef};
 
 use super::{
-    Decimal, Numeric, abs, add, ceil, compare, div, div_trunc, exp, floor, ln, log, mul, neg, overflow, power, rem, round,
-    sign, sqrt, sub, trunc,
+    Decimal, Numeric, abs, add, ceil, compare, div, div_trunc, exp, floor, ln, log, mul, neg, overflow, power, rem,
+    round, sign, sqrt, sub, trunc,
 };
 
 /// A function of numerics alone, of canonical texts.

@@ -104,9 +104,11 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 fn compare_magnitude(a: &str, b: &str) -> Ordering {
     let (integer_a, fraction_a) = a.split_once('.').unwrap_or((a, ""));
     let (integer_b, fraction_b) = b.split_once('.').unwrap_or((b, ""));
-    integer_a.len().cmp(&integer_b.len()).then_with(|| integer_a.cmp(integer_b)).then_with(|| {
-        fraction_a.trim_end_matches('0').cmp(fraction_b.trim_end_matches('0'))
-    })
+    integer_a
+        .len()
+        .cmp(&integer_b.len())
+        .then_with(|| integer_a.cmp(integer_b))
+        .then_with(|| fraction_a.trim_end_matches('0').cmp(fraction_b.trim_end_matches('0')))
 }
 
 /// The canonical text of an integer.

@@ -6,13 +6,13 @@ use basalt_core::{Error, Result};
 use num_bigint::{BigInt, Sign};
 
 use super::arithmetic::division_by_zero;
-use super::{
-    Decimal, MAX_DISPLAY_SCALE, MAX_INTEGER_DIGITS, MIN_SIGNIFICANT_DIGITS, Numeric, overflow, power_of_ten,
-};
+use super::{Decimal, MAX_DISPLAY_SCALE, MAX_INTEGER_DIGITS, MIN_SIGNIFICANT_DIGITS, Numeric, overflow, power_of_ten};
 use Numeric::{Finite, Infinity, NaN, NegativeInfinity};
 
 /// Digits beyond the result's that absorb the rounding of intermediate steps.
 const GUARD: i64 = 12;
+/// The exponent of e beyond which PostgreSQL reports an overflow, or gives 0.
+const MOST_EXPONENT: f64 = 6000.0;
 const LOG10_E: f64 = 0.434_294_481_903_252;
 const LN_10: f64 = std::f64::consts::LN_10;
 
@@ -73,7 +73,9 @@ pub fn log(base: &str, a: &str) -> Result<String> {
             }
             Finite(ln_a.divided(&ln_base, scale)).to_text()
         }
-        (Finite(base), _) => (if logarithm(&base, 0).unscaled.sign() == Sign::Minus { NegativeInfinity } else { Infinity }).to_text(),
+        (Finite(base), _) => {
+            (if logarithm(&base, 0).unscaled.sign() == Sign::Minus { NegativeInfinity } else { Infinity }).to_text()
+        }
         _ => Ok("0".to_owned()),
     }
 }
@@ -216,7 +218,7 @@ fn logarithm(a: &Decimal, scale: i64) -> Decimal {
 /// e to the power of a number, rounded to a scale. 22003 when it overflows.
 fn exponential(a: &Decimal, scale: i64) -> Result<Numeric> {
     let estimate = approximate(a);
-    if estimate.abs() >= 6000.0 * LN_10 * 25.0 || estimate * LOG10_E > MAX_INTEGER_DIGITS as f64 {
+    if estimate.abs() >= MOST_EXPONENT {
         return if estimate > 0.0 { Err(overflow()) } else { Ok(Decimal::new(0, scale as u32).into()) };
     }
     // e^a = 10^k * e^r, with r within half of ln 10.
@@ -239,9 +241,6 @@ fn exponential(a: &Decimal, scale: i64) -> Result<Numeric> {
     Ok(result.rounded(scale).into())
 }
 
-/// Digits of a power, its fraction's included, up to which it is computed exactly.
-const EXACT_DIGITS: f64 = 132_000.0;
-
 fn integer_power(base: &Decimal, exponent: i32) -> Result<Numeric> {
     let scale = scale_for(0, &[base]);
     if base.is_zero() || exponent == 0 {
@@ -254,16 +253,19 @@ fn integer_power(base: &Decimal, exponent: i32) -> Result<Numeric> {
     if magnitude + 1.0 < -(scale as f64) {
         return Ok(Decimal::new(0, scale as u32).into());
     }
-    let count = exponent.unsigned_abs();
-    let unscaled = Decimal::new(base.unscaled.clone(), 0);
-    if approximate_logarithm(&unscaled) * LOG10_E * f64::from(count) > EXACT_DIGITS {
-        let odd = exponent % 2 != 0;
-        let negative = odd && base.unscaled.sign() == Sign::Minus;
-        let absolute = Decimal::new(BigInt::from(base.unscaled.magnitude().clone()), base.scale);
-        let result = power_at(&absolute, &Decimal::new(exponent, 0), scale, magnitude)?;
-        return Ok(if negative { result.negated() } else { result });
+    // By repeated squaring, on as many digits as the result shows and some that absorb the rounding of each step.
+    let digits = (scale + magnitude as i64).max(0) + 2 * GUARD;
+    let (mut power, mut square, mut rest) = (Decimal::new(1, 0), base.clone(), exponent.unsigned_abs());
+    loop {
+        if rest & 1 == 1 {
+            power = power.times(&square).shortened(digits);
+        }
+        rest >>= 1;
+        if rest == 0 {
+            break;
+        }
+        square = square.times(&square).shortened(digits);
     }
-    let power = Decimal::new(base.unscaled.pow(count), base.scale.saturating_mul(count));
     Ok(if exponent < 0 { Decimal::new(1, 0).divided(&power, scale) } else { power.rounded(scale) }.into())
 }
 
@@ -273,19 +275,26 @@ fn real_power(base: Decimal, exponent: &Decimal) -> Result<Numeric> {
     }
     let absolute = Decimal::new(BigInt::from(base.unscaled.magnitude().clone()), base.scale);
     let magnitude = approximate_logarithm(&absolute) * approximate(exponent) * LOG10_E;
-    if magnitude.abs() > 2000.0 * 3.01 * LOG10_E {
+    if magnitude.abs() > MOST_EXPONENT * LOG10_E {
         return if magnitude > 0.0 { Err(overflow()) } else { Ok(Decimal::new(0, MAX_DISPLAY_SCALE as u32).into()) };
     }
     let scale = scale_for(magnitude as i64, &[&base, exponent]);
-    power_at(&absolute, exponent, scale, magnitude)
+    let working = (scale + magnitude as i64).max(0) + exponent.leading_exponent().max(0) + GUARD;
+    let product = logarithm(&absolute, working).times(exponent);
+    exponential(&product, scale)
 }
 
-/// `e ^ (exponent * ln base)` of a positive base, whose decimal logarithm is about `magnitude`.
-fn power_at(base: &Decimal, exponent: &Decimal, scale: i64, magnitude: f64) -> Result<Numeric> {
-    let working = (scale + magnitude as i64).max(0) + exponent.leading_exponent().max(0) + GUARD;
-    let logarithm = logarithm(base, working);
-    let product = Decimal { unscaled: &logarithm.unscaled * &exponent.unscaled, scale: logarithm.scale + exponent.scale };
-    exponential(&product, scale)
+impl Decimal {
+    fn times(&self, other: &Decimal) -> Decimal {
+        Decimal::new(&self.unscaled * &other.unscaled, self.scale + other.scale)
+    }
+
+    /// Rounded to about so many significant digits, if it has more.
+    fn shortened(self, digits: i64) -> Decimal {
+        let excess = (self.unscaled.bits() as f64 * std::f64::consts::LOG10_2) as i64 - digits;
+        let scale = i64::from(self.scale) - excess;
+        if excess > 0 { self.rounded(scale) } else { self }
+    }
 }
 
 impl Numeric {
