@@ -1,4 +1,7 @@
-//! placeholder
+//! Arrays: literals, the stored form, operators and functions.
+
+pub(crate) mod literal;
+pub(crate) mod stored;
 
 use crate::*;
 pub(crate) const FUNCTIONS: &[Function] = &[];

@@ -1,0 +1,204 @@
+//! PostgreSQL's array literal: `{a,"b c",NULL,{..}}` (manual, section 8.15.2).
+
+use basalt_core::{Error, Result};
+
+use super::stored::{Array, Brackets, check_dimensions, rewrite, with_leaf};
+use crate::{Context, Type, Value, codec};
+
+/// Reads a literal; `element` converts each element's text, `None` being NULL.
+///
+/// 22P02 `malformed array literal`; 0A000 for lower bounds other than 1.
+pub(crate) fn parse(text: &str, element: &mut dyn FnMut(Option<&str>) -> Result<Value>) -> Result<Array> {
+    let mut reader = Reader { text, at: 0, dims: Vec::new(), leaf_depth: None, values: Vec::new(), element };
+    reader.skip_bounds()?;
+    if reader.peek() != Some(b'{') {
+        return Err(reader.malformed("Array value must start with \"{\" or dimension information."));
+    }
+    reader.level(0)?;
+    if reader.peek().is_some() {
+        return Err(reader.malformed("Junk after closing right brace."));
+    }
+    Ok(Array { dims: if reader.values.is_empty() { Vec::new() } else { reader.dims }, values: reader.values })
+}
+
+struct Reader<'a, 'f> {
+    text: &'a str,
+    at: usize,
+    /// Length of each dimension, once its first row is complete; 0 until then.
+    dims: Vec<usize>,
+    /// The depth at which elements stand, once one was seen.
+    leaf_depth: Option<usize>,
+    values: Vec<Value>,
+    element: &'f mut dyn FnMut(Option<&str>) -> Result<Value>,
+}
+
+impl Reader<'_, '_> {
+    fn malformed(&self, detail: &str) -> Error {
+        Error::new("22P02", format!("malformed array literal: \"{}\"", self.text)).with_detail(detail.to_owned())
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        self.at += rest.iter().take_while(|&&b| is_space(b)).count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Skips `[1:3][1:2]=`, of which the lengths follow from what is in the braces.
+    fn skip_bounds(&mut self) -> Result<()> {
+        if self.peek() != Some(b'[') {
+            return Ok(());
+        }
+        let Some(equals) = self.text[self.at..].find('=') else {
+            return Err(self.malformed("Missing assignment operator."));
+        };
+        let bounds = &self.text[self.at..self.at + equals];
+        let lower_is_one = |bound: &str| bound.trim_start_matches('[').split(':').next().map(str::trim) == Some("1");
+        if !bounds.trim_end().trim_end_matches(']').split(']').all(lower_is_one) {
+            return Err(Error::unsupported(
+                "array lower bounds other than 1 are not supported",
+                "Write the array without bounds.",
+            ));
+        }
+        self.at += equals + 1;
+        Ok(())
+    }
+
+    /// Reads from an opening brace to its closing one.
+    fn level(&mut self, depth: usize) -> Result<()> {
+        self.at += 1;
+        check_dimensions(depth + 1)?;
+        if self.dims.len() == depth {
+            self.dims.push(0);
+        }
+        let mut length = 0;
+        if self.peek() == Some(b'}') && depth == 0 {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            match self.peek() {
+                None => return Err(self.malformed("Unexpected end of input.")),
+                Some(b'{') if self.leaf_depth == Some(depth) => {
+                    return Err(self.malformed("Unexpected \"{\" character."));
+                }
+                Some(b'{') => self.level(depth + 1)?,
+                Some(other @ (b'}' | b',')) => {
+                    return Err(self.malformed(&format!("Unexpected \"{}\" character.", char::from(other))));
+                }
+                Some(_) => self.leaf(depth)?,
+            }
+            length += 1;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                None => return Err(self.malformed("Unexpected end of input.")),
+                Some(_) => return Err(self.malformed("Unexpected array element.")),
+            }
+        }
+        self.at += 1;
+        if self.dims[depth] == 0 {
+            self.dims[depth] = length;
+        }
+        if self.dims[depth] != length {
+            let detail = "Multidimensional arrays must have sub-arrays with matching dimensions.";
+            return Err(self.malformed(detail));
+        }
+        Ok(())
+    }
+
+    fn leaf(&mut self, depth: usize) -> Result<()> {
+        if *self.leaf_depth.get_or_insert(depth) != depth {
+            return Err(self.malformed("Unexpected array element."));
+        }
+        let quoted = self.text.as_bytes()[self.at] == b'"';
+        let text = if quoted { self.quoted()? } else { self.bare()? };
+        let value = match text {
+            (text, false) if !quoted && text.eq_ignore_ascii_case("null") => (self.element)(None)?,
+            (text, _) => (self.element)(Some(&text))?,
+        };
+        self.values.push(value);
+        Ok(())
+    }
+
+    /// A quoted element, and that it may hold escapes.
+    fn quoted(&mut self) -> Result<(String, bool)> {
+        let mut out = String::new();
+        let mut chars = self.text[self.at + 1..].char_indices();
+        while let Some((offset, c)) = chars.next() {
+            match c {
+                '"' => {
+                    self.at += offset + 2;
+                    return Ok((out, true));
+                }
+                '\\' => out.extend(chars.next().map(|(_, c)| c)),
+                c => out.push(c),
+            }
+        }
+        Err(self.malformed("Unexpected end of input."))
+    }
+
+    /// An element without quotes, up to a delimiter, and whether it holds escapes.
+    fn bare(&mut self) -> Result<(String, bool)> {
+        let mut out = String::new();
+        let (mut kept, mut escaped) = (0, false);
+        let mut chars = self.text[self.at..].char_indices();
+        while let Some((offset, c)) = chars.next() {
+            match c {
+                ',' | '}' => {
+                    self.at += offset;
+                    out.truncate(kept);
+                    return Ok((out, escaped));
+                }
+                '"' | '{' => return Err(self.malformed(&format!("Unexpected \"{c}\" character."))),
+                '\\' => {
+                    out.extend(chars.next().map(|(_, c)| c));
+                    (kept, escaped) = (out.len(), true);
+                }
+                c => {
+                    out.push(c);
+                    if !c.is_ascii() || !is_space(c as u8) {
+                        kept = out.len();
+                    }
+                }
+            }
+        }
+        Err(self.malformed("Unexpected end of input."))
+    }
+}
+
+/// Writes a stored array as a literal.
+pub(crate) fn write(element: &Type, text: &str, context: &Context, out: &mut String) {
+    let mut leaf = |raw: &str, out: &mut String| {
+        if raw == "null" {
+            return out.push_str("NULL");
+        }
+        let start = out.len();
+        with_leaf(element, raw, |value| codec::to_text(element, value, context, out));
+        quote(start, out);
+    };
+    rewrite(text, &Brackets { open: '{', comma: ",", close: '}' }, &mut leaf, out);
+}
+
+/// Puts quotes around what was written from `start` on, if it would be read otherwise without.
+fn quote(start: usize, out: &mut String) {
+    let text = &out[start..];
+    let special = |b: u8| matches!(b, b'"' | b'\\' | b'{' | b'}' | b',') || is_space(b);
+    if !text.is_empty() && !text.eq_ignore_ascii_case("null") && !text.bytes().any(special) {
+        return;
+    }
+    let text = text.to_owned();
+    out.truncate(start);
+    out.push('"');
+    for c in text.chars() {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out.push('"');
+}
+
+/// The white space of C's `isspace`.
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
+}
