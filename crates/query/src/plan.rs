@@ -146,6 +146,8 @@ impl Embedded<'_> {
 /// Builds the tree of a request.
 pub(crate) struct Builder<'a> {
     pub planner: &'a Planner,
+    /// The schema of the request.
+    pub schema: &'a str,
     pub aliases: Aliases<'a>,
     /// Whether levels are capped at [`Settings::max_rows`].
     pub capped: bool,
@@ -201,8 +203,8 @@ impl<'a> Builder<'a> {
         if depth > limit {
             return Err(PlanError::TooDeep { limit });
         }
-        let nothing = Name::new("", parent.name);
-        let origin = source.relation().map_or(&nothing, |relation| &relation.name);
+        let without_relation = Name::new(self.schema, parent.name);
+        let origin = source.relation().map_or(&without_relation, |relation| &relation.name);
         let relationship = resolve(self.planner.relationships(), origin, &embed.target, embed.hint.as_deref())?;
         let relation = self.planner.relation(&relationship.target)?;
         let alias = self.aliases.next(&relation.name.name);

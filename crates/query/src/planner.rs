@@ -67,7 +67,8 @@ impl Planner {
     pub fn prepare_read(&self, relation: &Name, level: &Level, count: bool) -> Result<Statement, PlanError> {
         let relation = self.relation(relation)?;
         let alias = relation.name.name.as_str();
-        let mut builder = Builder { planner: self, aliases: Aliases::new(alias), capped: true };
+        let mut builder =
+            Builder { planner: self, schema: &relation.name.schema, aliases: Aliases::new(alias), capped: true };
         let root = builder.root(Source::Relation(relation), alias, level)?;
         Ok(render::read(self, &root, builder.aliases, count))
     }

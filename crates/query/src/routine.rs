@@ -131,7 +131,8 @@ fn unknown(catalog: &Catalog, call: &Call, names: &BTreeSet<&str>, overloads: &[
 
 fn nearest_parameters(names: &BTreeSet<&str>, overloads: &[&Arc<Routine>]) -> Option<Vec<String>> {
     let sorted = |routine: &Routine| routine.inputs().map(|param| param.name.clone()).collect::<BTreeSet<_>>();
-    let lists: Vec<Vec<String>> = overloads.iter().map(|routine| sorted(routine).into_iter().collect()).collect();
+    let named = overloads.iter().filter(|routine| unnamed(routine).is_none());
+    let lists: Vec<Vec<String>> = named.map(|routine| sorted(routine).into_iter().collect()).collect();
     let texts: Vec<String> = lists.iter().map(|list| list.join(", ")).collect();
     let given = names.iter().copied().collect::<Vec<_>>().join(", ");
     let near = nearest(&given, texts.iter().map(String::as_str), SIMILAR_PARAMETERS)?;

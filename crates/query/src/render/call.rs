@@ -72,7 +72,8 @@ fn rows(
         Some(relation) => Source::Relation(planner.relation(relation)?),
         None => Source::Columns(columns(routine, shape)),
     };
-    let mut builder = Builder { planner, aliases: Aliases::new(alias), capped: shape.is_set() };
+    let mut builder =
+        Builder { planner, schema: &routine.name.schema, aliases: Aliases::new(alias), capped: shape.is_set() };
     let root = builder.root(source, alias, level)?;
 
     let mut w = Writer::new(planner.relationships(), builder.aliases);

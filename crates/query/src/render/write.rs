@@ -19,7 +19,7 @@ use crate::{Hidden, PlanError, Statement};
 pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanError> {
     let relation = planner.relation(&write.relation)?;
     let alias = relation.name.name.as_str();
-    let mut builder = Builder { planner, aliases: Aliases::new(alias), capped: false };
+    let mut builder = Builder { planner, schema: &relation.name.schema, aliases: Aliases::new(alias), capped: false };
     let root = builder.root(Source::Relation(relation), alias, &write.level)?;
     let mut root = Node { limit: None, offset: None, ..root };
 

@@ -103,11 +103,11 @@ pub fn param(name: &str, ty: Type) -> Param {
     Param { name: name.into(), mode: ParamMode::In, ty, relation: None, default: None }
 }
 
-fn row(relation: &str) -> Param {
+pub fn row(relation: &str) -> Param {
     Param { relation: Some(name(relation)), ..param("", Type::UNKNOWN) }
 }
 
-fn rows_of(routine: Routine, relation: &str) -> Routine {
+pub fn rows_of(routine: Routine, relation: &str) -> Routine {
     Routine { returns_relation: Some(name(relation)), returns_set: true, ..routine }
 }
 

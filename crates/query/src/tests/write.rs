@@ -1,173 +1,354 @@
-//! Writes
+//! Writes: bodies, conflicts, what comes back.
+
 use super::fixture::*;
+use super::is;
 use crate::ask::*;
+use crate::{PlanError, Statement};
 
 fn body(json: &str, columns: &[&str]) -> Body {
-    Body { json: json.into(), columns: columns.iter().map(|c| (*c).to_owned()).collect(), missing_default: false }
+    Body { json: json.into(), columns: names(columns), missing_default: false }
+}
+
+/// A body whose listed columns take their defaults where a row lacks them.
+fn with_defaults(json: &str, columns: &[&str]) -> Body {
+    Body { missing_default: true, ..body(json, columns) }
+}
+
+fn names(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|column| (*column).to_owned()).collect()
+}
+
+fn insert(body: Body) -> WriteKind {
+    WriteKind::Insert { body, conflict: None }
+}
+
+fn upsert(body: Body, columns: Option<&[&str]>, merge: bool) -> WriteKind {
+    WriteKind::Insert { body, conflict: Some(Conflict { columns: columns.map(names), merge }) }
+}
+
+fn update(json: &str, columns: &[&str]) -> WriteKind {
+    WriteKind::Update { body: body(json, columns) }
+}
+
+/// A write of books that gives nothing back.
+fn silent(kind: WriteKind, level: Level) -> Statement {
+    planner().prepare_write(&write("books", kind, level, false)).unwrap()
+}
+
+/// A write of books that gives the rows back.
+fn returning(kind: WriteKind, level: Level) -> Statement {
+    planner().prepare_write(&write("books", kind, level, true)).unwrap()
+}
+
+fn refused(kind: WriteKind, level: Level) -> PlanError {
+    planner().prepare_write(&write("books", kind, level, true)).unwrap_err()
+}
+
+const TWO: &str = r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#;
+
+#[test]
+fn one_row_has_a_parameter_for_each_value() {
+    let json = r#" {"title":"a\"b","tags":["x","y,z",null],"data":{"a": [1]},"price":1.50} "#;
+    is(
+        silent(insert(body(json, &["title", "tags", "data", "price"])), all()),
+        r#"INSERT INTO "public"."books" ("title", "tags", "data", "price") VALUES ($1, $2, $3, $4) RETURNING 1 AS
+        "$one""#,
+        &[r#"a"b"#, r#"{"x","y,z",NULL}"#, r#"{"a": [1]}"#, "1.50"],
+    );
+    is(
+        silent(insert(body(r#"[{"title":null}]"#, &["title", "price"])), all()),
+        r#"INSERT INTO "public"."books" ("title", "price") VALUES ($1, $2) RETURNING 1 AS "$one""#,
+        &["NULL", "NULL"],
+    );
 }
 
 #[test]
-fn dump() {
-    let show = |label: &str, relation: &str, kind: WriteKind, level: Level, returning: bool| {
-        let mut ask = write(relation, kind, level, returning);
-        ask.returning_key = label.contains("key");
-        let s = planner().prepare_write(&ask).unwrap();
-        println!("-- {label}\n{}\n-- {:?} {:?}", s.sql, params(&s), s.hidden);
-    };
-    let insert = |json: &str, columns: &[&str]| WriteKind::Insert { body: body(json, columns), conflict: None };
-    show(
-        "one",
-        "books",
-        insert(
-            r#"{"title":"a\"b","tags":["x","y,z",null],"data":{"a": [1]},"price":1.50}"#,
-            &["title", "tags", "data", "price"],
+fn several_rows_are_one_parameter() {
+    is(
+        silent(insert(body(TWO, &["title", "mood", "tags"])), all()),
+        r#"INSERT INTO "public"."books" ("title", "mood", "tags") SELECT "title", "mood", "tags" FROM
+        json_to_recordset($1) AS _("title" text, "mood" "public"."Mood", "tags" text[]) RETURNING 1 AS "$one""#,
+        &[r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#],
+    );
+}
+
+#[test]
+fn plain_results_stand_in_returning() {
+    let level = fields(["id", "data->x", "full_title"]);
+    is(
+        returning(insert(body(r#"{"title":"a"}"#, &["title"])), level),
+        r#"INSERT INTO "public"."books" ("title") VALUES ($1) RETURNING "books"."id", "books"."data"->'x' AS "x",
+        "public"."full_title"("books") AS "full_title""#,
+        &["a"],
+    );
+}
+
+#[test]
+fn missing_columns_take_their_defaults() {
+    let some = r#"[{"title":"a","price":1},{"title":"b"}]"#;
+    is(
+        silent(insert(with_defaults(some, &["title", "price", "tags"])), all()),
+        r#"INSERT INTO "public"."books" ("title", "price") SELECT "title", CASE WHEN "$default:price" THEN 9.99 ELSE
+        "price" END FROM json_to_recordset($1) AS _("title" text, "price" numeric, "$default:price" boolean)
+        RETURNING 1 AS "$one""#,
+        &[r#"[{"title":"a","price":1},{"title":"b","$default:price":true}]"#],
+    );
+    is(
+        silent(insert(with_defaults(r#"{"title":"a"}"#, &["title", "price", "tags"])), all()),
+        r#"INSERT INTO "public"."books" ("title") VALUES ($1) RETURNING 1 AS "$one""#,
+        &["a"],
+    );
+    let update = WriteKind::Update { body: with_defaults(r#"{"title":"x"}"#, &["title", "price", "tags"]) };
+    is(
+        silent(update, all()),
+        r#"UPDATE "public"."books" SET "title" = $1, "price" = 9.99, "tags" = $2 RETURNING 1 AS "$one""#,
+        &["x", "NULL"],
+    );
+}
+
+#[test]
+fn empty_objects_are_rows_of_defaults() {
+    is(
+        silent(insert(body("{}", &[])), all()),
+        r#"INSERT INTO "public"."books" DEFAULT VALUES RETURNING 1 AS "$one""#,
+        &[],
+    );
+    is(
+        silent(insert(body("[{},{}]", &[])), all()),
+        r#"INSERT INTO "public"."books" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "$one""#,
+        &[],
+    );
+    is(
+        silent(upsert(body("{}", &[]), None, true), all()),
+        r#"INSERT INTO "public"."books" DEFAULT VALUES ON CONFLICT ("id") DO NOTHING RETURNING 1 AS "$one""#,
+        &[],
+    );
+}
+
+#[test]
+fn nothing_to_write_is_an_empty_result() {
+    is(silent(insert(body("[]", &[])), all()), r#"SELECT 1 AS "$one" WHERE false"#, &[]);
+    is(
+        returning(insert(body("[]", &[])), fields(["id"])),
+        r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false"#,
+        &[],
+    );
+    is(
+        returning(update("{}", &[]), filtered(fields(["id"]), [eq("id", "1")])),
+        r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false"#,
+        &[],
+    );
+}
+
+#[test]
+fn conflicts_merge_or_are_ignored() {
+    let row = || body(r#"{"id":1,"title":"a"}"#, &["id", "title"]);
+    let merged = returning(upsert(row(), None, true), fields(["id"]));
+    assert!(merged.hidden.inserted);
+    is(
+        merged,
+        r#"INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "id" =
+        EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "$inserted""#,
+        &["1", "a"],
+    );
+    let ignored = silent(upsert(row(), Some(&["title"]), false), all());
+    assert!(!ignored.hidden.inserted);
+    is(
+        ignored,
+        r#"INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("title") DO NOTHING RETURNING 1 AS
+        "$one""#,
+        &["1", "a"],
+    );
+}
+
+#[test]
+fn the_key_comes_back_hidden() {
+    let kind = upsert(body(r#"{"id":1}"#, &["id"]), None, true);
+    let ask = Write { returning_key: true, ..write("books", kind, all(), false) };
+    let statement = planner().prepare_write(&ask).unwrap();
+    assert_eq!(statement.hidden.key, ["id"]);
+    is(
+        statement,
+        r#"INSERT INTO "public"."books" ("id") VALUES ($1) ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id"
+        RETURNING (xmax = 0) AS "$inserted", "books"."id" AS "$key:id""#,
+        &["1"],
+    );
+}
+
+#[test]
+fn embedded_resources_are_read_over_the_written_rows() {
+    let kind = upsert(body(r#"{"id":1,"title":"a"}"#, &["id", "title"]), None, true);
+    let embeds =
+        [plain("authors", fields(["name"])), inner("genres", fields(["name"])), spread("details", fields(["pages"]))];
+    let level = select([field("title"), field("full_title")].into_iter().chain(embeds));
+    let ask = Write { returning_key: true, ..write("books", kind, level, true) };
+    is(
+        planner().prepare_write(&ask).unwrap(),
+        r#"WITH "written" AS (INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE
+        SET "id" = EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."title",
+        "public"."full_title"("books") AS "full_title", "books"."author_id", "books"."id", (xmax = 0) AS
+        "$inserted") SELECT "books"."title", "books"."full_title" AS "full_title", (SELECT to_jsonb(_e) FROM (SELECT
+        "authors_1"."name" FROM "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS
+        _e) AS "authors", (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT "genres_2"."name" FROM
+        "public"."book_genres" AS "book_genres_6" JOIN "public"."genres" AS "genres_2" ON "genres_2"."id" =
+        "book_genres_6"."genre_id" WHERE "book_genres_6"."book_id" = "books"."id") AS _e) AS "genres",
+        "details_3"."pages", "books"."$inserted", "books"."id" AS "$key:id" FROM "written" AS "books" LEFT JOIN
+        "public"."details" AS "details_3" ON "details_3"."book_id" = "books"."id" WHERE EXISTS (SELECT 1 FROM
+        "public"."book_genres" AS "book_genres_5" JOIN "public"."genres" AS "genres_4" ON "genres_4"."id" =
+        "book_genres_5"."genre_id" WHERE "book_genres_5"."book_id" = "books"."id")"#,
+        &["1", "a"],
+    );
+}
+
+#[test]
+fn order_and_aggregates_read_the_written_rows() {
+    is(
+        returning(insert(body(TWO, &["title"])), ordered(fields(["id"]), [order("title")])),
+        r#"WITH "written" AS (INSERT INTO "public"."books" ("title") SELECT "title" FROM json_to_recordset($1) AS
+        _("title" text) RETURNING "books"."id", "books"."title") SELECT "books"."id" FROM "written" AS "books" ORDER
+        BY "books"."title""#,
+        &[r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#],
+    );
+    is(
+        returning(upsert(body(TWO, &["title"]), None, true), select([count()])),
+        r#"WITH "written" AS (INSERT INTO "public"."books" ("title") SELECT "title" FROM json_to_recordset($1) AS
+        _("title" text) ON CONFLICT ("id") DO UPDATE SET "title" = EXCLUDED."title" RETURNING 1 AS "$one") SELECT
+        count(*) AS "count" FROM "written" AS "books""#,
+        &[r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#],
+    );
+}
+
+#[test]
+fn functions_of_a_written_row_take_it_as_its_type() {
+    let kind = insert(body(r#"{"id":9}"#, &["id"]));
+    let ask = write("authors", kind, select([plain("fans", fields(["name"]))]), true);
+    is(
+        planner().prepare_write(&ask).unwrap(),
+        r#"WITH "written" AS (INSERT INTO "public"."authors" ("id") VALUES ($1) RETURNING "authors"."id",
+        "authors"."name", "authors"."country_id") SELECT (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT
+        "employees_1"."name" FROM "public"."fans"("authors"::"public"."authors") AS "employees_1") AS _e) AS "fans"
+        FROM "written" AS "authors""#,
+        &["9"],
+    );
+}
+
+#[test]
+fn updates_and_deletes_take_the_filters() {
+    let level = || limited(filtered(fields(["id"]), [eq("id", "1"), eq("full_title", "y")]), 1, Some(1));
+    is(
+        returning(update(r#"{"title":"x","data":null}"#, &["title", "data", "price"]), level()),
+        r#"UPDATE "public"."books" SET "title" = $1, "data" = $2, "price" = $3 WHERE "books"."id" = $4 AND
+        "public"."full_title"("books") = $5 RETURNING "books"."id""#,
+        &["x", "NULL", "NULL", "1", "y"],
+    );
+    is(
+        silent(update(r#"[{"title":"x"},{"title":"y"}]"#, &["title"]), all()),
+        r#"UPDATE "public"."books" SET "title" = $1 RETURNING 1 AS "$one""#,
+        &["x"],
+    );
+    is(
+        silent(WriteKind::Delete, level()),
+        r#"DELETE FROM "public"."books" WHERE "books"."id" = $1 AND "public"."full_title"("books") = $2 RETURNING 1 AS
+        "$one""#,
+        &["1", "y"],
+    );
+    is(
+        returning(
+            WriteKind::Delete,
+            filtered(select([field("id"), plain("authors", fields(["name"]))]), [eq("id", "1")]),
         ),
-        all(),
-        false,
+        r#"WITH "written" AS (DELETE FROM "public"."books" WHERE "books"."id" = $1 RETURNING "books"."id",
+        "books"."author_id") SELECT "books"."id", (SELECT to_jsonb(_e) FROM (SELECT "authors_1"."name" FROM
+        "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS _e) AS "authors" FROM
+        "written" AS "books""#,
+        &["1"],
     );
-    show("one key", "books", insert(r#"[{"title":null}]"#, &["title"]), all(), false);
-    show(
-        "one returning",
-        "books",
-        insert(r#"{"title":"a"}"#, &["title"]),
-        fields(["id", "data->x", "full_title"]),
-        true,
+}
+
+#[test]
+fn an_embedded_resource_does_not_restrict_what_is_written() {
+    let level = filtered(select([field("id"), plain("genres", all())]), [test("genres", Test::Is(Is::Null))]);
+    let sql = silent(WriteKind::Delete, level).sql;
+    assert_eq!(sql, r#"DELETE FROM "public"."books" WHERE "books"."genres" IS NULL RETURNING 1 AS "$one""#);
+}
+
+#[test]
+fn put_inserts_the_row_of_its_key() {
+    let by_key = |level| filtered(level, [eq("id", "1")]);
+    let put = |json: &str, columns: &[&str]| WriteKind::Put { body: body(json, columns) };
+    is(
+        returning(put(r#"{"id":1,"title":"a"}"#, &["id", "title"]), by_key(fields(["id"]))),
+        r#"INSERT INTO "public"."books" ("id", "title") SELECT "id", "title" FROM json_to_recordset($1) AS _("id"
+        integer, "title" text) WHERE "id" = $2 ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id", "title" =
+        EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "$inserted""#,
+        &[r#"[{"id":1,"title":"a"}]"#, "1"],
     );
-    show(
-        "many returning",
-        "books",
-        insert(r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#, &["title", "mood", "tags"]),
-        fields(["id"]),
-        true,
+    is(
+        silent(put(r#"{"title":"a"}"#, &["title"]), by_key(all())),
+        r#"INSERT INTO "public"."books" ("title") SELECT "title" FROM json_to_recordset($1) AS _("title" text, "id"
+        integer) WHERE "id" = $2 ON CONFLICT ("id") DO UPDATE SET "title" = EXCLUDED."title" RETURNING (xmax = 0) AS
+        "$inserted""#,
+        &[r#"[{"title":"a"}]"#, "1"],
     );
-    show(
-        "missing",
-        "books",
-        WriteKind::Insert {
-            body: Body {
-                missing_default: true,
-                ..body(r#"[{"title":"a","price":1},{"title":"b"}]"#, &["title", "price", "tags"])
-            },
-            conflict: None,
-        },
-        all(),
-        false,
+    is(
+        silent(put("{}", &[]), by_key(all())),
+        r#"INSERT INTO "public"."books" ("id") SELECT "id" FROM json_to_recordset($1) AS _("id" integer) WHERE "id" =
+        $2 ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id" RETURNING (xmax = 0) AS "$inserted""#,
+        &["[{}]", "1"],
     );
-    show(
-        "missing one",
-        "books",
-        WriteKind::Insert {
-            body: Body { missing_default: true, ..body(r#"[{"title":"a"}]"#, &["title", "price", "tags"]) },
-            conflict: None,
-        },
-        all(),
-        false,
-    );
-    show("empty object", "books", insert("{}", &[]), all(), false);
-    show("empty objects", "books", insert("[{},{}]", &[]), all(), false);
-    show("empty array", "books", insert("[]", &[]), all(), true);
-    show("empty array minimal", "books", insert("[]", &[]), all(), false);
-    let conflict = |columns: Option<&[&str]>, merge| {
-        Some(Conflict { columns: columns.map(|c| c.iter().map(|c| (*c).to_owned()).collect()), merge })
+}
+
+#[test]
+fn put_filters_are_the_key_by_equality() {
+    let put = || WriteKind::Put { body: body(r#"{"id":1}"#, &["id"]) };
+    let wrong = [
+        vec![],
+        vec![eq("title", "1")],
+        vec![eq("id", "1"), eq("title", "1")],
+        vec![eq("id", "1"), eq("id", "1")],
+        vec![not(eq("id", "1"))],
+        vec![eq("id->>a", "1")],
+        vec![compare("id", Operator::Greater, "1")],
+        vec![Condition::And { negated: false, of: vec![eq("id", "1")] }],
+    ];
+    for conditions in wrong {
+        assert_eq!(refused(put(), filtered(all(), conditions)), PlanError::PutFilters);
+    }
+}
+
+#[test]
+fn bodies_are_checked() {
+    let unknown = PlanError::UnknownColumn { column: "nope".into(), relation: "books".into() };
+    assert_eq!(refused(insert(body(r#"{"nope":1}"#, &["nope"])), all()), unknown);
+    let code = |json: &str| match refused(insert(body(json, &["title"])), all()) {
+        PlanError::Database(error) => error.code().to_owned(),
+        other => panic!("{other:?}"),
     };
-    show(
-        "merge key",
-        "books",
-        WriteKind::Insert { body: body(r#"{"id":1,"title":"a"}"#, &["id", "title"]), conflict: conflict(None, true) },
-        all(),
-        false,
-    );
-    show(
-        "merge many returning",
-        "books",
-        WriteKind::Insert {
-            body: body(r#"[{"id":1,"title":"a"},{"id":2,"title":"a"}]"#, &["id", "title"]),
-            conflict: conflict(None, true),
-        },
-        fields(["id"]),
-        true,
-    );
-    show(
-        "ignore",
-        "books",
-        WriteKind::Insert {
-            body: body(r#"{"id":1,"title":"a"}"#, &["id", "title"]),
-            conflict: conflict(Some(&["title"]), false),
-        },
-        all(),
-        false,
-    );
-    show(
-        "embed key",
-        "books",
-        WriteKind::Insert { body: body(r#"{"id":1,"title":"a"}"#, &["id", "title"]), conflict: conflict(None, true) },
-        select([
-            field("title"),
-            field("full_title"),
-            plain("authors", fields(["name"])),
-            inner("genres", fields(["name"])),
-            spread("details", fields(["pages"])),
-        ]),
-        true,
-    );
-    show(
-        "order",
-        "books",
-        insert(r#"[{"title":"a"},{"title":"b"}]"#, &["title"]),
-        ordered(fields(["id"]), [order("title")]),
-        true,
-    );
-    show("agg", "books", insert(r#"[{"title":"a"},{"title":"b"}]"#, &["title"]), select([count()]), true);
-    show("computed", "authors", insert(r#"{"name":"a"}"#, &["name"]), select([plain("fans", fields(["name"]))]), true);
-    show(
-        "update",
-        "books",
-        WriteKind::Update { body: body(r#"{"title":"x","data":null}"#, &["title", "data", "price"]) },
-        filtered(fields(["id"]), [eq("id", "1"), eq("full_title", "y")]),
-        true,
-    );
-    show(
-        "update minimal",
-        "books",
-        WriteKind::Update { body: body(r#"{"title":"x"}"#, &["title"]) },
-        filtered(all(), []),
-        false,
-    );
-    show(
-        "update default",
-        "books",
-        WriteKind::Update {
-            body: Body { missing_default: true, ..body(r#"{"title":"x"}"#, &["title", "price", "tags"]) },
-        },
-        filtered(all(), []),
-        false,
-    );
-    show(
-        "update nothing",
-        "books",
-        WriteKind::Update { body: body("{}", &[]) },
-        filtered(all(), [eq("id", "1")]),
-        true,
-    );
-    show(
-        "delete",
-        "books",
-        WriteKind::Delete,
-        filtered(select([field("id"), plain("authors", all())]), [eq("id", "1")]),
-        true,
-    );
-    show(
-        "put",
-        "books",
-        WriteKind::Put { body: body(r#"{"id":1,"title":"a"}"#, &["id", "title"]) },
-        filtered(all(), [eq("id", "1")]),
-        true,
-    );
-    show(
-        "put embed",
-        "books",
-        WriteKind::Put { body: body(r#"{"title":"a"}"#, &["title"]) },
-        filtered(select([plain("authors", all())]), [eq("id", "1")]),
-        true,
-    );
+    assert_eq!(code("{"), "22P02");
+    assert_eq!(code("[1]"), "22023");
+    assert_eq!(code(r#"{"title":"\ud800"}"#), "22P02");
+}
+
+#[test]
+fn values_become_text_as_their_columns_read_it() {
+    use basalt_types::Type as T;
+    let fields = vec![("a".to_owned(), T::INT4), ("b".to_owned(), T::TEXT)];
+    let row = T::Record(std::sync::Arc::new(fields));
+    let cases = [
+        (r#""x\n""#, T::TEXT, Some("x\n")),
+        (r#""x""#, T::JSONB, Some(r#""x""#)),
+        ("null", T::JSON, None),
+        ("true", T::BOOL, Some("true")),
+        ("12345678901234567890.10", T::NUMERIC, Some("12345678901234567890.10")),
+        (r#"{"a": 1}"#, T::TEXT, Some(r#"{"a": 1}"#)),
+        ("[[1,2],[3,null]]", T::INT4.array_of(), Some(r#"{{"1","2"},{"3",NULL}}"#)),
+        ("[]", T::TEXT.array_of(), Some("{}")),
+        ("[[1],\"a\"]", T::JSONB.array_of(), Some(r#"{"[1]","\"a\""}"#)),
+        (r#"{"b":"x, \"y\"","a":1}"#, row.clone(), Some(r#"("1","x, \"y\"")"#)),
+        (r#"{"b":null}"#, row, Some("(,)")),
+    ];
+    for (json, ty, expected) in cases {
+        let raw: &serde_json::value::RawValue = serde_json::from_str(json).unwrap();
+        assert_eq!(crate::body::text(raw, &ty).unwrap().as_deref(), expected, "{json}");
+    }
 }
