@@ -1,2 +1,27 @@
 //! The `basalt` command.
-fn main() {}
+//!
+//! Each command has its file in `commands`; all of them print through `output` and fail with a `report::Failure`.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod commands;
+mod migrating;
+mod output;
+mod report;
+mod serving;
+mod typescript;
+mod watching;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match commands::Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::reports(&failure.0);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! `basalt dev`: serve a project while it is written.
+
+use std::path::PathBuf;
+
+use basalt_db::Database;
+use basalt_server::config::Config;
+use basalt_server::project::Project;
+use basalt_server::{Basalt, open_database};
+use clap::Args;
+
+use super::{Override, override_of};
+use crate::migrating::{self, SeedMark};
+use crate::output::{self, FAINT, GOOD, LINK, STRONG, styled};
+use crate::report::{Failure, Report};
+use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
+use crate::watching::Watch;
+use crate::workspace::{block_on, load, with_development_secret};
+
+/// Serve a project while it is written: apply migrations and the seed, watch the folder, reload
+#[derive(Args)]
+pub struct Dev {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+    /// The database engine
+    #[arg(long, value_parser = ["sqlite"])]
+    engine: Option<String>,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long)]
+    port: Option<u16>,
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Dev {
+    pub fn run(self) -> Result<(), Failure> {
+        // Relative to the shell's folder, unlike the configuration's, which is relative to the project.
+        let data_dir = self.data_dir.map(|dir| std::path::absolute(&dir).unwrap_or(dir));
+        let overrides: Vec<Override> = [
+            override_of("database.engine", self.engine),
+            override_of("server.port", self.port),
+            override_of("database.data_dir", data_dir.map(|dir| dir.to_string_lossy().into_owned())),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        block_on(async {
+            let mut session = Session::begin(self.dir, overrides)?;
+            session.run().await
+        })
+    }
+}
+
+/// A project while it is served.
+struct Session {
+    root: PathBuf,
+    overrides: Vec<Override>,
+    project: Project,
+    config: Config,
+    database: Database,
+    /// None when the last start failed; the next change tries again.
+    server: Option<Basalt>,
+}
+
+impl Session {
+    fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
+        let (project, config) = load(&root, &overrides)?;
+        let config = with_development_secret(config);
+        start_log(&config)?;
+        let database = open_database(&root, &config)?;
+        Ok(Session { root, overrides, project, config, database, server: None })
+    }
+
+    async fn run(&mut self) -> Result<(), Failure> {
+        let mut watch = Watch::new(&self.root)?;
+        let migrated = self.migrate().await;
+        self.listen().await?;
+        self.banner().await;
+        if let Err(failure) = migrated {
+            output::reports(&failure.0);
+            output::note("Serving what could be applied; save the mended file to go on.");
+        }
+        loop {
+            tokio::select! {
+                () = watch.changed() => {
+                    if let Err(failure) = self.reload().await {
+                        output::reports(&failure.0);
+                    }
+                }
+                () = asked_to_stop() => break,
+            }
+        }
+        if let Some(server) = self.server.take() {
+            // A second signal does not wait for the requests under way.
+            tokio::select! {
+                () = server.stop() => {}
+                () = asked_to_stop() => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies what is pending, and the seed when the database was new.
+    async fn migrate(&self) -> Result<(), Failure> {
+        let mark = SeedMark::new(&self.root, &self.config);
+        if migrating::applied(&self.database).await?.is_empty() && !self.project.migrations.is_empty() {
+            mark.set()?;
+        }
+        migrating::migrate(&self.project, &self.database, |migration, time| {
+            let time = styled(FAINT, output::elapsed(time));
+            output::note(format_args!("  {} {}_{} {time}", styled(GOOD, "applied"), migration.version, migration.name));
+        })
+        .await?;
+        if mark.is_set() {
+            migrating::seed(&self.project, &self.database).await?;
+            mark.clear()?;
+            for seed in &self.project.seeds {
+                output::note(format_args!("  {} {}", styled(GOOD, "seeded"), seed.path.display()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn listen(&mut self) -> Result<(), Failure> {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+        self.server = Some(Basalt::start(&self.root, &self.config, self.database.clone()).await?);
+        Ok(())
+    }
+
+    /// Takes up what changed in the folder.
+    async fn reload(&mut self) -> Result<(), Failure> {
+        let (project, config) = load(&self.root, &self.overrides)?;
+        let config = with_development_secret(config);
+        let reconfigured = shown(&config) != shown(&self.config);
+        if !reconfigured && project == self.project && self.server.is_some() {
+            return Ok(());
+        }
+        let seed_changed = project.seeds != self.project.seeds;
+        self.project = project;
+        self.migrate().await?;
+        if seed_changed {
+            output::note("  The seed changed; it runs on new databases only: `basalt db reset` makes one.");
+        }
+        if reconfigured || self.server.is_none() {
+            self.reconfigure(config).await?;
+        }
+        Ok(())
+    }
+
+    async fn reconfigure(&mut self, config: Config) -> Result<(), Failure> {
+        if shown(&config)["database"] != shown(&self.config)["database"] {
+            self.database = open_database(&self.root, &config)?;
+        }
+        self.config = config;
+        self.listen().await?;
+        if let Some(server) = &self.server {
+            output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), url(server.address())));
+        }
+        Ok(())
+    }
+
+    /// What a person needs to call the server.
+    async fn banner(&self) {
+        let Some(server) = &self.server else { return };
+        let url = url(server.address());
+        let line = |name: &str, text: &str| output::result(format_args!("  {name:12} {text}"));
+        output::result(format_args!(
+            "  {} {} · embedded SQLite · {}",
+            styled(STRONG, "basalt"),
+            env!("CARGO_PKG_VERSION"),
+            self.root.display()
+        ));
+        let applied = migrating::applied(&self.database).await.map_or(0, |applied| applied.len());
+        line("migrations", &format!("{applied} applied"));
+        line("API", &format!("{}       (rest/v1)", styled(LINK, &url)));
+        match api_keys(&self.config) {
+            Some(keys) => {
+                line("anon key", &keys.anon);
+                line("service key", &format!("{}   (bypasses row policies: keep it on servers)", keys.service));
+                line("try", &styled(LINK, curl_line(&self.database, &self.config, &url, &keys).await));
+            }
+            None => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
+        }
+    }
+}
+
+/// A configuration in comparable form.
+fn shown(config: &Config) -> serde_json::Value {
+    serde_json::to_value(config).unwrap_or_default()
+}

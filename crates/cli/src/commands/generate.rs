@@ -1,0 +1,62 @@
+//! `basalt gen`: code from the database.
+
+use std::sync::Arc;
+
+use basalt_sql::Catalog;
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::ProjectFlag;
+use crate::report::{Failure, Report};
+use crate::workspace::{Throwaway, block_on, load};
+use crate::{output, typescript};
+
+/// Generate code from the database
+#[derive(Args)]
+pub struct Gen {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    project: ProjectFlag,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Print the types of tables, views, functions and enumerations
+    Types {
+        /// The language
+        language: Language,
+        /// Schemas; the first is the default. Without this, those that the API serves
+        #[arg(long, value_name = "SCHEMA", value_delimiter = ',')]
+        schema: Vec<String>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Language {
+    Typescript,
+}
+
+impl Gen {
+    pub fn run(self) -> Result<(), Failure> {
+        let What::Types { language: Language::Typescript, schema } = self.what;
+        let (project, config) = load(&self.project.project, &[])?;
+        let catalog = block_on(async {
+            let file = project.root.join(&config.database.data_dir).join("basalt.db");
+            // A project that never ran has no database yet; its migrations tell as much.
+            let catalog: Arc<Catalog> = match file.exists() {
+                true => basalt_server::open_database(&project.root, &config)?.catalog(),
+                false => Throwaway::migrated(&project, &config).await?.database.catalog(),
+            };
+            Ok(catalog)
+        })?;
+        let schemas = if schema.is_empty() { config.api.schemas } else { schema };
+        if let Some(unknown) = schemas.iter().find(|schema| !catalog.schemas.contains_key(*schema)) {
+            let known: Vec<&str> = catalog.schemas.keys().map(String::as_str).collect();
+            return Err(Report::error(format!("schema {unknown} does not exist"))
+                .help(format!("The database has {}.", known.join(", ")))
+                .into());
+        }
+        output::result(typescript::generate(&catalog, &schemas).trim_end());
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Everything that the command prints: results on stdout, all else on stderr; colours on terminals only.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::report::Report;
+
+/// Names of things, and what to look at first.
+pub const STRONG: Style = Style::new().bold();
+/// What explains.
+pub const FAINT: Style = Style::new().dimmed();
+/// What went well.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// What can be opened or pasted.
+pub const LINK: Style = AnsiColor::Cyan.on_default();
+
+/// `text` in a style, where the terminal has styles.
+pub fn styled(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A line of the command's result, on stdout. A reader that went away (`| head`) is no fault.
+pub fn result(line: impl Display) {
+    let _ = writeln!(anstream::stdout().lock(), "{line}");
+}
+
+/// A line about what the command does, on stderr.
+pub fn note(line: impl Display) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Errors and warnings, on stderr.
+pub fn reports<'a>(reports: impl IntoIterator<Item = &'a Report>) {
+    for report in reports {
+        note(format_args!("{}\n", report.render()));
+    }
+}
+
+/// Asks a question on the terminal; `false` unless the answer is yes. Without a terminal there is nobody to ask: `None`.
+pub fn confirm(question: &str) -> Option<bool> {
+    use std::io::IsTerminal;
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let mut stderr = anstream::stderr();
+    let _ = write!(stderr, "{question} [y/N] ");
+    let _ = stderr.flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().read_line(&mut answer);
+    Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A bar over `bytes`, on stderr; invisible without a terminal.
+pub fn byte_progress(bytes: u64, what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(bytes).with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("  {msg} [{bar:32}] {bytes}/{total_bytes} {eta}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+/// A duration for people: `12 ms`, `3.4 s`.
+pub fn elapsed(duration: Duration) -> String {
+    match duration.as_millis() {
+        ms @ 0..1000 => format!("{ms} ms"),
+        ms => format!("{:.1} s", ms as f64 / 1000.0),
+    }
+}
+
+/// `1 row`, `2 rows`.
+pub fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -1,0 +1,119 @@
+//! What `dev` and `serve` share: logs, signals, and what a person needs to know to call the server.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+
+use basalt_core::Identity;
+use basalt_db::{Database, Request};
+use basalt_server::config::{Config, LogFormat};
+use basalt_server::{REST, keys};
+use basalt_sql::catalog::{Relation, RelationKind};
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::issue_keys;
+use crate::report::{Failure, Report};
+
+/// Years for which development keys of a project's own secret are issued.
+const KEY_YEARS: u64 = 10;
+
+/// Starts the log on stderr, as the configuration says.
+pub fn start_log(config: &Config) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
+        Report::error(format!("configuration key `log.level`: {error}"))
+            .help("Write a level (error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
+    })?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
+
+/// Completes when the process is asked to end: by Ctrl-C, or by SIGTERM where that exists.
+pub async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// The server's address as a client on this machine writes it.
+pub fn url(address: SocketAddr) -> String {
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("http://{host}:{}", address.port())
+}
+
+/// The API keys to show: the opaque ones of the configuration, or tokens of its secret. `None` where only somebody else signs.
+pub fn api_keys(config: &Config) -> Option<keys::Keys> {
+    let auth = &config.auth;
+    if !auth.publishable_key.is_empty() && !auth.secret_key.is_empty() {
+        return Some(keys::Keys { anon: auth.publishable_key.clone(), service: auth.secret_key.clone() });
+    }
+    (!auth.jwt_secret.is_empty()).then(|| issue_keys(&auth.jwt_secret, KEY_YEARS))
+}
+
+/// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.
+pub async fn curl_line(database: &Database, config: &Config, url: &str, keys: &keys::Keys) -> String {
+    let schema = config.api.schemas.first().map_or("public", String::as_str);
+    let anonymous = Identity::role(&config.api.anonymous_role);
+    let (path, key) = match sample(database, schema, &anonymous).await {
+        Some(path) => (path, &keys.anon),
+        None => match sample(database, schema, &Identity::role("service_role")).await {
+            Some(path) => (path, &keys.service),
+            None => ("/".to_owned(), &keys.anon),
+        },
+    };
+    format!("curl '{url}{REST}{path}' -H 'apikey: {key}'")
+}
+
+/// The path of a read that gives the caller rows: of a table before a view, of one that tells much before one that tells little.
+async fn sample(database: &Database, schema: &str, identity: &Identity) -> Option<String> {
+    let catalog = database.catalog();
+    let bypasses = catalog.roles.get(&*identity.role).is_some_and(|role| role.superuser || role.bypass_row_security);
+    let mut candidates: Vec<&Relation> = catalog
+        .relations
+        .values()
+        .map(|relation| &**relation)
+        .filter(|r| r.name.schema == schema && plain(&r.name.name) && (r.row_security || r.view().is_some() || bypasses))
+        .collect();
+    candidates.sort_by_key(|r| (!matches!(r.kind, RelationKind::Table), usize::MAX - shown_columns(r).len()));
+    for relation in candidates {
+        let columns = shown_columns(relation);
+        let list: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
+        let sql = format!("select {} from {} limit 1", list.join(", "), relation.name.quoted());
+        let answer = database.run(Request::new(identity.clone(), sql, Vec::new())).await;
+        if answer.is_ok_and(|answer| answer.rows > 0) {
+            return Some(format!("/{}?select={}&limit=3", relation.name.name, columns.join(",")));
+        }
+    }
+    None
+}
+
+/// The two columns that tell a person most: a name and what else isn't a key.
+fn shown_columns(relation: &Relation) -> Vec<&str> {
+    let keys: Vec<&String> = relation.unique_keys().flatten().chain(relation.foreign_keys().flat_map(|(_, k)| &k.columns)).collect();
+    let rank = |name: &str| match name {
+        "name" | "title" => 0,
+        "price" | "body" | "author" | "total" => 1,
+        _ => 2,
+    };
+    let mut columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).filter(|name| plain(name)).collect();
+    columns.sort_by_key(|name| (rank(name), keys.iter().any(|key| key == name)));
+    columns.truncate(2);
+    columns
+}
+
+/// A name that stands in a URL as it is.
+fn plain(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}

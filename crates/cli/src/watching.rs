@@ -1,0 +1,112 @@
+//! A project's folder, watched: completes when SQL or configuration in it changed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use notify::{Config, Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::report::{Failure, Report};
+
+/// Editors write a file in several steps; changes this close together are one.
+const SETTLED: Duration = Duration::from_millis(120);
+/// How often the folder is looked at where the system doesn't tell of changes.
+const POLLING: Duration = Duration::from_secs(1);
+
+/// A watched project.
+pub struct Watch {
+    watcher: Box<dyn Watcher + Send>,
+    changes: UnboundedReceiver<()>,
+    folders: Vec<PathBuf>,
+}
+
+impl Watch {
+    /// Watches the project in `root`, whichever layout it has. Where the system can't tell of changes, the folder is polled.
+    pub fn new(root: &Path) -> Result<Watch, Failure> {
+        let told = Watch::with(root, |handler| {
+            RecommendedWatcher::new(handler, Config::default()).map(|w| Box::new(w) as Box<dyn Watcher + Send>)
+        });
+        told.or_else(|_| {
+            Watch::with(root, |handler| {
+                let config = Config::default().with_poll_interval(POLLING).with_compare_contents(true);
+                PollWatcher::new(handler, config).map(|w| Box::new(w) as Box<dyn Watcher + Send>)
+            })
+        })
+        .map_err(|error| Report::error(format!("can't watch {}: {error}", root.display())).into())
+    }
+
+    fn with(
+        root: &Path,
+        make: impl FnOnce(Box<dyn FnMut(notify::Result<Event>) + Send>) -> notify::Result<Box<dyn Watcher + Send>>,
+    ) -> notify::Result<Watch> {
+        let (sender, changes) = unbounded_channel();
+        let handler = move |event: notify::Result<Event>| {
+            if event.is_ok_and(|event| matters(&event)) {
+                let _ = sender.send(());
+            }
+        };
+        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new() };
+        watch.watcher.watch(root, RecursiveMode::NonRecursive)?;
+        watch.folders.push(root.to_owned());
+        watch.follow(root);
+        Ok(watch)
+    }
+
+    /// Watches the folders that have come since; the data folder and others' are none of ours.
+    fn follow(&mut self, root: &Path) {
+        for folder in ["migrations", "supabase", "supabase/migrations", "supabase/seeds"] {
+            let folder = root.join(folder);
+            self.folders.retain(|known| known.exists());
+            if folder.is_dir() && !self.folders.contains(&folder) {
+                let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
+                if watched.is_ok() {
+                    self.folders.push(folder);
+                }
+            }
+        }
+    }
+
+    /// Waits until something changed and the changes have settled.
+    pub async fn changed(&mut self) {
+        if self.changes.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+        while let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await {}
+        if let Some(root) = self.folders.first().cloned() {
+            self.follow(&root);
+        }
+    }
+}
+
+/// Whether an event may change the project: a file of SQL or configuration, or a folder (names without an extension).
+fn matters(event: &Event) -> bool {
+    let ours = |path: &PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        Some(extension) => matches!(extension, "sql" | "toml"),
+        None => path.file_name().is_some_and(|name| name == "migrations" || name == "supabase" || name == "seeds"),
+    };
+    !event.kind.is_access() && event.paths.iter().any(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_new_migration_is_told_even_in_a_new_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(root.path()).unwrap();
+        std::fs::create_dir(root.path().join("migrations")).unwrap();
+        watch.changed().await;
+        std::fs::write(root.path().join("migrations/0001_a.sql"), "select 1;").unwrap();
+        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn other_files_are_not_told() {
+        let root = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(root.path()).unwrap();
+        std::fs::write(root.path().join("notes.txt"), "x").unwrap();
+        std::fs::write(root.path().join("basalt.db-wal"), "x").unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+    }
+}

@@ -1,0 +1,87 @@
+//! A project with its configuration and its database, as the commands open them.
+
+use std::path::Path;
+
+use basalt_db::{Database, Options};
+use basalt_server::Config;
+use basalt_server::keys::DEVELOPMENT_SECRET;
+use basalt_server::project::Project;
+use figment::value::Value;
+use tempfile::TempDir;
+
+use crate::migrating;
+use crate::report::{Failure, Report};
+
+/// A project, open.
+pub struct Workspace {
+    pub project: Project,
+    pub config: Config,
+    pub database: Database,
+}
+
+impl Workspace {
+    /// Opens the project in `root`; `overrides` are flags for configuration keys.
+    pub fn open(root: &Path, overrides: &[(String, Value)]) -> Result<Workspace, Failure> {
+        let (project, config) = load(root, overrides)?;
+        let database = basalt_server::open_database(root, &config)?;
+        Ok(Workspace { project, config, database })
+    }
+}
+
+/// Reads a project and its configuration.
+pub fn load(root: &Path, overrides: &[(String, Value)]) -> Result<(Project, Config), Failure> {
+    let config = Config::load(root, overrides)?;
+    Ok((Project::load(root, config.database.engine)?, config))
+}
+
+/// The configuration as `basalt dev` runs it: without a secret of its own, a project has the published development one.
+pub fn with_development_secret(mut config: Config) -> Config {
+    if !has_secret(&config) {
+        config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
+    }
+    config
+}
+
+/// Whether the configuration says by what tokens are verified.
+pub fn has_secret(config: &Config) -> bool {
+    let auth = &config.auth;
+    !(auth.jwt_secret.is_empty() && auth.jwks.is_empty() && auth.jwks_file.as_os_str().is_empty())
+}
+
+/// A database with all migrations of the project that is gone when this is dropped.
+pub struct Throwaway {
+    pub database: Database,
+    _folder: TempDir,
+}
+
+impl Throwaway {
+    /// An empty one.
+    pub fn new(config: &Config) -> Result<Throwaway, Failure> {
+        let cannot = |error: std::io::Error| Report::error(format!("can't make a temporary folder: {error}"));
+        let folder = tempfile::tempdir().map_err(cannot)?;
+        let options = Options {
+            data_dir: folder.path().to_owned(),
+            durable: false,
+            readers: 1,
+            statement_timeout: config.database.statement_timeout,
+            ..Options::default()
+        };
+        Ok(Throwaway { database: Database::open(options)?, _folder: folder })
+    }
+
+    /// One with the project's migrations.
+    pub async fn migrated(project: &Project, config: &Config) -> Result<Throwaway, Failure> {
+        let throwaway = Throwaway::new(config)?;
+        migrating::migrate(project, &throwaway.database, |_, _| {}).await?;
+        Ok(throwaway)
+    }
+}
+
+/// Runs a command's asynchronous part, with a thread a core.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Report::error(format!("can't start threads: {error}")))?;
+    runtime.block_on(work)
+}
