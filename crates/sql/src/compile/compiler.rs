@@ -38,6 +38,8 @@ pub(crate) struct Compiler<'a> {
     /// For constants read at compile time.
     pub context: Context,
     binds: Vec<Bind>,
+    /// What every step begins to bind: the arguments of the function whose body is compiled.
+    standing: Vec<Bind>,
     aliases: HashSet<String>,
     next_source: usize,
     next_slot: usize,
@@ -61,6 +63,7 @@ impl<'a> Compiler<'a> {
             inlining: Vec::new(),
             context: Context::default(),
             binds: Vec::new(),
+            standing: Vec::new(),
             aliases: HashSet::new(),
             next_source: 0,
             next_slot: 0,
@@ -96,18 +99,32 @@ impl<'a> Compiler<'a> {
 
     /// Makes the current step's statement, and starts the next step.
     pub fn end_step(&mut self, sql: String, output: Output, probe: Option<Probe>) {
-        let binds = std::mem::take(&mut self.binds);
+        let mut binds = std::mem::replace(&mut self.binds, self.standing.clone());
+        binds.truncate(parameters(&sql));
+        let probe = probe.map(|mut probe| {
+            probe.binds.truncate(parameters(&probe.sql));
+            probe
+        });
         self.aliases.clear();
         self.steps.push(Step { sql, binds, output, probe });
     }
 
     /// Builds steps that come before the one in the middle of which this is called.
     pub fn before_this_step<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let binds = std::mem::take(&mut self.binds);
+        let binds = std::mem::replace(&mut self.binds, self.standing.clone());
         let aliases = std::mem::take(&mut self.aliases);
         let result = f(self);
         self.binds = binds;
         self.aliases = aliases;
+        result
+    }
+
+    /// Compiles a function's body, from the start of a step: in each of its steps `?1`, `?2`, ... are these.
+    pub fn with_standing<T>(&mut self, standing: Vec<Bind>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.binds.clone_from(&standing);
+        let outer = std::mem::replace(&mut self.standing, standing);
+        let result = f(self);
+        self.standing = outer;
         result
     }
 
@@ -232,4 +249,23 @@ impl<'a> Compiler<'a> {
             qualified_only: false,
         }
     }
+}
+
+/// The number of parameters that SQLite finds in a statement: its highest `?n`.
+fn parameters(sql: &str) -> usize {
+    let mut highest = 0;
+    let mut quote = None;
+    for (at, byte) in sql.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(open), byte) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'\'' | b'"') => quote = Some(byte),
+            (None, b'?') => {
+                let digits = sql[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
+                highest = highest.max(sql[at + 1..at + 1 + digits].parse().unwrap_or(0));
+            }
+            (None, _) => {}
+        }
+    }
+    highest
 }

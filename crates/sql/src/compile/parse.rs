@@ -4,7 +4,7 @@ use basalt_core::{Error, Result};
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::{Location, Token};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 /// Deeper nesting than this is refused with 54001.
 const RECURSION_LIMIT: usize = 80;
@@ -44,7 +44,60 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     let dialect = PostgreSqlDialect {};
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.try_with_sql(sql).map_err(|error| syntax_error(sql, error))?;
+    if contains_ignoring_case(sql, "overriding") {
+        let mut tokens = Tokenizer::new(&dialect, sql)
+            .tokenize_with_location()
+            .map_err(|error| syntax_error(sql, error.into()))?;
+        carry_overriding(&mut tokens);
+        parser = parser.with_tokens_with_locations(tokens);
+    }
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// What OVERRIDING of an INSERT says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overriding {
+    /// Given values stand, in identity columns too.
+    System,
+    /// Given values of identity columns are passed over.
+    User,
+}
+
+/// `overriding system value` or `overriding user value` of an INSERT.
+pub(crate) fn overriding(insert: &ast::Insert) -> Option<Overriding> {
+    match insert.partitioned.as_deref()? {
+        [ast::Expr::Identifier(ident)] if ident.value == "overriding system value" => Some(Overriding::System),
+        [ast::Expr::Identifier(ident)] if ident.value == "overriding user value" => Some(Overriding::User),
+        _ => None,
+    }
+}
+
+/// The parser doesn't know `overriding ... value`; it goes through in the place of another dialect's PARTITION clause.
+fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
+    let word = |token: &TokenWithSpan| match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        _ => None,
+    };
+    let mut start = 0;
+    while start < tokens.len() {
+        let words = tokens[start..].iter().enumerate().filter(|(_, t)| !matches!(t.token, Token::Whitespace(_))).take(3);
+        let words: Vec<(usize, Option<String>)> = words.map(|(at, token)| (start + at, word(token))).collect();
+        if let [(first, Some(a)), (_, Some(b)), (last, Some(c))] = words.as_slice()
+            && a == "overriding"
+            && (b == "system" || b == "user")
+            && c == "value"
+        {
+            let span = tokens[*first].span;
+            let clause = Token::make_word(&format!("overriding {b} value"), Some('"'));
+            let clause = [Token::make_keyword("PARTITION"), Token::LParen, clause, Token::RParen];
+            tokens.splice(*first..=*last, clause.map(|token| TokenWithSpan::new(token, span)));
+        }
+        start += 1;
+    }
+}
+
+fn contains_ignoring_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// The parser's message, "Expected: x, found: y at Line: 1, Column: 2", in PostgreSQL's words.

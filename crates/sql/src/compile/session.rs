@@ -83,6 +83,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("pg_typeof", [value]) => Typed::constant(Value::from(value.ty.sql_name()), Type::TEXT),
         ("nextval", [sequence]) => {
             let name = sequence_named(compiler, sequence, &[Privilege::Usage, Privilege::Update])?;
+            compiler.writes = true;
             nextval(&name)
         }
         ("currval", [sequence]) => {
@@ -159,6 +160,7 @@ pub(super) fn nextval(sequence: &Name) -> Typed {
 
 fn setval(compiler: &mut Compiler<'_>, sequence: &Typed, value: &Typed, is_called: Option<&Typed>) -> Result<Typed> {
     let name = sequence_named(compiler, sequence, &[Privilege::Update])?;
+    compiler.writes = true;
     let value = compiler.coerce(value.clone(), &Type::INT8, None, CastContext::Implicit)?;
     let is_called = match is_called {
         Some(given) => compiler.coerce(given.clone(), &Type::BOOL, None, CastContext::Implicit)?,

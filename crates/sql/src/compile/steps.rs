@@ -15,6 +15,7 @@ use super::parse::parse_statement;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
 use super::select::BoundQuery;
 use super::typed::{CastContext, Form, Typed};
+use super::types::fold;
 use super::write::{self, Wanted};
 use crate::catalog::Routine;
 use crate::program::{Bind, Output, OutputColumn, Step};
@@ -76,61 +77,53 @@ pub(super) fn run_routine(
     let binds = compiler.binds().to_vec();
     compiler.inlining.push(routine.name.clone());
     let captured = compiler.before_this_step(|compiler| {
-        let args = Passed::capture(compiler, values, &binds);
-        compiler.deeper(|compiler| run_body(compiler, routine, statements, &args))
+        let (values, standing) = pass_arguments(compiler, values, &binds);
+        let args = Rc::new(Arguments { function: routine.name.name.clone(), values });
+        compiler.with_standing(standing, |compiler| {
+            compiler.deeper(|compiler| run_body(compiler, routine, statements, &args))
+        })
     });
     compiler.inlining.pop();
     captured
 }
 
-/// A function's argument as every statement of the body finds it.
-struct Passed {
-    name: String,
-    value: Typed,
-    /// What to bind, unless the value is a constant.
-    bind: Option<Bind>,
-}
-
-impl Passed {
-    /// Computes the arguments once, in a step of their own if need be. `binds` are those of the calling statement.
-    fn capture(compiler: &mut Compiler<'_>, args: Vec<(String, Typed)>, binds: &[Bind]) -> Vec<Passed> {
-        let mut computed: Vec<String> = Vec::new();
-        let slot = compiler.slot();
-        let mut passed = Vec::new();
-        for (name, value) in args {
-            let parameter = value.sql.strip_prefix('?').and_then(|number| number.parse::<usize>().ok());
-            let known = parameter.and_then(|number| binds.get(number.checked_sub(1)?)).cloned();
-            let bind = match (&value.form, known) {
-                (Form::Constant(_), _) => None,
-                (_, Some(bind)) => Some(bind),
-                _ => {
-                    computed.push(value.sql.clone());
-                    Some(Bind::Captured { slot, column: computed.len() - 1 })
-                }
-            };
-            passed.push(Passed { name, value, bind });
+/// Makes arguments steady for the statements of a body, each of which binds them as `?1`, `?2`, ...: what is neither a
+/// constant nor bound already is computed once, in a step of its own. `binds` are those of the calling statement.
+fn pass_arguments(
+    compiler: &mut Compiler<'_>,
+    args: Vec<(String, Typed)>,
+    binds: &[Bind],
+) -> (Vec<(String, Typed)>, Vec<Bind>) {
+    let slot = compiler.slot();
+    let mut computed: Vec<String> = Vec::new();
+    let (mut passed, mut standing) = (Vec::new(), Vec::new());
+    for (name, value) in args {
+        if matches!(value.form, Form::Constant(_)) {
+            passed.push((name, value));
+            continue;
         }
-        if !computed.is_empty() {
-            let sql = format!("SELECT {}", computed.join(", "));
-            compiler.steps.push(Step { sql, binds: binds.to_vec(), output: Output::Capture(slot), probe: None });
-        }
-        passed
+        let parameter = value.sql.strip_prefix('?').and_then(|number| number.parse::<usize>().ok());
+        let bound = parameter.and_then(|number| binds.get(number.checked_sub(1)?)).cloned();
+        standing.push(bound.unwrap_or_else(|| {
+            computed.push(value.sql.clone());
+            Bind::Captured { slot, column: computed.len() - 1 }
+        }));
+        let mut steady = Typed::new(format!("?{}", standing.len()), value.ty);
+        (steady.typmod, steady.not_null) = (value.typmod, value.not_null);
+        passed.push((name, steady));
     }
-
-    /// The argument in the current step.
-    fn value(&self, compiler: &mut Compiler<'_>) -> (String, Typed) {
-        let Some(bind) = &self.bind else { return (self.name.clone(), self.value.clone()) };
-        let mut value = Typed::new(compiler.bind(bind.clone()), self.value.ty.clone());
-        (value.typmod, value.not_null) = (self.value.typmod, self.value.not_null);
-        (self.name.clone(), value)
+    if !computed.is_empty() {
+        let sql = format!("SELECT {}", computed.join(", "));
+        compiler.steps.push(Step { sql, binds: binds.to_vec(), output: Output::Capture(slot), probe: None });
     }
+    (passed, standing)
 }
 
 fn run_body(
     compiler: &mut Compiler<'_>,
     routine: &Routine,
     statements: &[ast::Statement],
-    args: &[Passed],
+    args: &Rc<Arguments>,
 ) -> Result<Captured> {
     let result = result_columns(compiler, routine);
     let types: Option<Vec<(Type, Option<Typmod>)>> =
@@ -143,8 +136,7 @@ fn run_body(
             _ => Output::Discard,
         };
         let mut scope = Scope::new(None);
-        let values = args.iter().map(|arg| arg.value(compiler)).collect();
-        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values }));
+        scope.args = Some(args.clone());
         let types = types.as_deref().filter(|_| wanted_output != Output::Discard);
         given = body_statement(compiler, statement, Wanted { outer: Some(&scope), output: &wanted_output, types })?;
     }
@@ -278,11 +270,7 @@ fn after_writes(with: &ast::With) -> BTreeSet<String> {
 }
 
 fn cte_name(cte: &ast::Cte) -> String {
-    name_of(&cte.alias.name)
-}
-
-fn name_of(ident: &ast::Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+    fold(&cte.alias.name)
 }
 
 fn capture_cte(compiler: &mut Compiler<'_>, scope: &Scope<'_>, recursive: bool, cte: &ast::Cte) -> Result<Cte> {
@@ -304,7 +292,7 @@ fn capture_cte(compiler: &mut Compiler<'_>, scope: &Scope<'_>, recursive: bool, 
         }
     };
     for (column, given) in columns.iter_mut().zip(&cte.alias.columns) {
-        column.name = name_of(&given.name);
+        column.name = fold(&given.name);
     }
     Ok(Cte { name: cte_name(cte), table: format!("pg_rows({slot})"), columns, protected: false })
 }

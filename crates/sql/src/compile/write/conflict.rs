@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use basalt_core::{Error, Result};
 use sqlparser::ast;
 
-use super::target::{Target, column_list, ident_name};
+use super::target::{Target, column_list};
 use super::values::{self, assignments};
 use super::{demanding, rows, sources, update};
 use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, Scope, Source};
 use crate::compile::typed::Typed;
+use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
 use crate::quote;
 
@@ -153,7 +154,7 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
     let index_of = |name: &String| table.columns.iter().position(|column| column.name == *name);
     match on {
         ast::ConflictTarget::OnConstraint(name) => {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(ident_name).unwrap_or_default();
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
             let found = table.constraints.iter().find(|constraint| constraint.name == name);
             let missing = || {
                 let table = &table.name.name;
@@ -170,7 +171,7 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
         ast::ConflictTarget::Columns(idents) => {
             let mut key = Vec::new();
             for ident in idents {
-                let name = ident_name(ident);
+                let name = fold(ident);
                 let named = target.named.columns.iter().position(|column| column.name == name);
                 let index = named.and_then(|i| target.columns[i]);
                 key.push(index.ok_or_else(|| Error::new("42703", format!("column \"{name}\" does not exist")))?);

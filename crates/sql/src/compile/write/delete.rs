@@ -6,7 +6,7 @@ use sqlparser::ast;
 use super::Wanted;
 use super::returning::{self, Returning};
 use super::target::Target;
-use super::update::{Found, and, comma, written_table};
+use super::update::{Found, and, bind_others, comma, written_table};
 use crate::catalog::PolicyCommand;
 use crate::compile::{Compiler, steps};
 use crate::compile::from::FromClause;
@@ -45,7 +45,8 @@ impl Statement<'_> {
         let found = Found::new(compiler, &self.target, &sqlite, PolicyCommand::Delete, self.reads)?;
         let mut scope = Scope::new(self.wanted.outer);
         scope.sources.push(found.named.clone());
-        let mut from = FromClause { filters: found.filters, ..FromClause::default() };
+        let mut from = FromClause::default();
+        from.filters = found.filters;
         let condition = and(compiler.bind_where(&scope, &mut from, self.delete.selection.as_ref())?, None);
         let sql = format!("DELETE FROM {sqlite}{condition}");
         let probe = self.probe(compiler, &found.table, &format!("FROM {sqlite}{condition}"));
@@ -61,7 +62,7 @@ impl Statement<'_> {
         let mut scope = Scope::new(self.wanted.outer);
         scope.sources.push(found.named.clone());
         let mut from = match &self.delete.using {
-            Some(tables) => compiler.bind_from(&mut scope, tables)?,
+            Some(tables) => bind_others(compiler, &mut scope, tables)?,
             None => FromClause::default(),
         };
         from.filters.extend(found.filters);

@@ -7,7 +7,7 @@ use super::conflict::Conflict;
 use super::returning::{self, Returning};
 use super::rows::{self, Rows};
 use super::target::{Target, column_list};
-use super::{Wanted, demanding, reread, sources, values};
+use super::{Wanted, demanding, sources, values};
 use crate::catalog::PolicyCommand;
 use crate::compile::Compiler;
 use crate::compile::policy::{self, Part};
@@ -48,7 +48,7 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let probe = Probe {
         relation: target.table.name.clone(),
         command: Command::Insert,
-        sql: reread(&source.select_row(compiler, &target, &row)?),
+        sql: source.select_row(compiler, &target, &row)?,
         binds: compiler.binds().to_vec(),
         show_values: target.shows_values(compiler),
     };

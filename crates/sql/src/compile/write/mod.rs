@@ -64,8 +64,3 @@ fn demanding(demands: &[String], first: &str) -> String {
 fn sources(conditions: Vec<Typed>) -> impl Iterator<Item = String> {
     conditions.into_iter().map(|condition| condition.sql)
 }
-
-/// Reads values again to explain an error: sequences must not advance for that.
-fn reread(sql: &str) -> String {
-    sql.replace("pg_nextval(", "pg_currval(")
-}

@@ -6,14 +6,15 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
-use super::target::{Target, ident_name};
+use super::target::Target;
 use super::values;
 use crate::catalog::{Identity, Privilege, Relation};
 use crate::compile::Compiler;
-use crate::compile::parse::parse_expr;
+use crate::compile::parse::{Overriding, overriding, parse_expr};
 use crate::compile::policy::definition_path;
 use crate::compile::scope::{Clause, Scope, Source};
-use crate::compile::typed::{CastContext, Typed};
+use crate::compile::typed::{CastContext, Form, Typed};
+use crate::compile::types::fold;
 use crate::quote;
 
 /// What INSERT takes its rows from.
@@ -37,6 +38,7 @@ impl Rows {
         outer: Option<&Scope<'_>>,
     ) -> Result<Rows> {
         let explicit = !insert.columns.is_empty();
+        let overriding = overriding(insert);
         let mut listed = listed_columns(compiler, target, &insert.columns)?;
         let Some(query) = &insert.source else {
             target.require(compiler, &[], Privilege::Insert)?;
@@ -59,10 +61,13 @@ impl Rows {
         let mut given: Vec<Option<Typed>> = vec![None; target.table.columns.len()];
         for (&index, cell) in listed.iter().zip(cells) {
             let base = target.base(index, "insert into")?;
-            if cell.is_some() {
-                refuse_value(target, base)?;
+            given[base] = match overriding {
+                Some(Overriding::User) if target.table_column(base).identity.is_some() => None,
+                _ => cell,
+            };
+            if given[base].is_some() {
+                refuse_value(target, base, overriding)?;
             }
-            given[base] = cell;
         }
         Ok(Rows { from, volatile, given })
     }
@@ -83,7 +88,7 @@ fn listed_columns(compiler: &Compiler<'_>, target: &Target, names: &[ast::Object
         let ident = part.as_ident().ok_or_else(|| Error::new("42601", "a column name expected"))?;
         let index = target.column(compiler, ident)?;
         if listed.contains(&index) {
-            let error = Error::new("42701", format!("column \"{}\" specified more than once", ident_name(ident)));
+            let error = Error::new("42701", format!("column \"{}\" specified more than once", fold(ident)));
             return Err(compiler.place(error, ident.span));
         }
         listed.push(index);
@@ -213,19 +218,19 @@ fn bind_select(
 fn column_of(source: usize, sql: String, ty: Type, typmod: Option<Typmod>) -> Typed {
     let mut cell = Typed::new(sql, ty);
     cell.typmod = typmod;
-    cell.form = crate::compile::typed::Form::Column(source, 0);
+    cell.form = Form::Column(source, 0);
     cell
 }
 
 /// 428C9 for a value given to a column that only takes DEFAULT.
-fn refuse_value(target: &Target, index: usize) -> Result<()> {
+fn refuse_value(target: &Target, index: usize, overriding: Option<Overriding>) -> Result<()> {
     let column = target.table_column(index);
     let name = &column.name;
     let refused = || Error::new("428C9", format!("cannot insert a non-DEFAULT value into column \"{name}\""));
     if column.generated.is_some() {
         return Err(refused().with_detail(format!("Column \"{name}\" is a generated column.")));
     }
-    if column.identity == Some(Identity::Always) {
+    if column.identity == Some(Identity::Always) && overriding.is_none() {
         return Err(refused()
             .with_detail(format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS."))
             .with_hint("Use OVERRIDING SYSTEM VALUE to override."));

@@ -11,6 +11,7 @@ use crate::compile::parse::parse_statement;
 use crate::compile::policy::definition_path;
 use crate::compile::scope::{Scope, Source, SourceColumn};
 use crate::compile::typed::Typed;
+use crate::compile::types::fold;
 use crate::compile::{Compiler, privilege};
 use crate::quote;
 
@@ -49,13 +50,11 @@ impl Target {
         let mut views = Vec::new();
         let mut table = named.clone();
         let mut role = compiler.role.clone();
-        while let Some(view) = table.view() {
+        while table.view().is_some() {
             let level = ViewLevel::of(&table, &role)?;
             role.clone_from(&level.role);
             let inside = definition_path(&table);
             let from = level.from(&table)?.clone();
-            let security_invoker = view.security_invoker;
-            debug_assert!(security_invoker || role == table.owner);
             table = compiler.inside(inside, |compiler| compiler.relation(&from))?;
             views.push(level);
         }
@@ -115,7 +114,7 @@ impl Target {
 
     /// The column that a statement writes by this name: its index in `named`. 42703 if there is none.
     pub fn column(&self, compiler: &Compiler<'_>, ident: &ast::Ident) -> Result<usize> {
-        let name = &ident_name(ident);
+        let name = &fold(ident);
         self.named.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
             let message = format!("column \"{name}\" of relation \"{}\" does not exist", self.named.name.name);
             compiler.place(Error::new("42703", message), ident.span)
@@ -174,11 +173,11 @@ impl Target {
         ast::visit_expressions(node, |expr| {
             let read = match expr {
                 ast::Expr::Identifier(ident) if !super::values::is_default(expr) => {
-                    let name = ident_name(ident);
+                    let name = fold(ident);
                     name == self.alias || self.named.column(&name).is_some()
                 }
                 ast::Expr::CompoundIdentifier(parts) => {
-                    let names: Vec<String> = parts.iter().map(ident_name).collect();
+                    let names: Vec<String> = parts.iter().map(fold).collect();
                     let qualifier = names.len().checked_sub(2).map(|i| names[i].as_str());
                     qualifier.is_some_and(|q| q == self.alias || q == "excluded")
                 }
@@ -201,8 +200,8 @@ impl ViewLevel {
         let ast::SetExpr::Select(select) = *query.body else { return Err(refused()) };
         let [from] = select.from.as_slice() else { return Err(refused()) };
         let ast::TableFactor::Table { name, alias, .. } = &from.relation else { return Err(refused()) };
-        let own_name = name.0.last().and_then(|part| part.as_ident()).map(ident_name).unwrap_or_default();
-        let alias = alias.as_ref().map_or(own_name, |alias| ident_name(&alias.name));
+        let own_name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+        let alias = alias.as_ref().map_or(own_name, |alias| fold(&alias.name));
         let role = if view.security_invoker { outer.to_owned() } else { relation.owner.clone() };
         Ok(ViewLevel { view: relation.clone(), select: *select, alias, role })
     }
@@ -259,11 +258,6 @@ impl ViewLevel {
         }
         Ok(Source { columns, relation: Some(self.view.clone()), ..source.clone() })
     }
-}
-
-/// What an identifier means: as it stands if quoted, else in lower case.
-pub(super) fn ident_name(ident: &ast::Ident) -> String {
-    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
 }
 
 /// `"a", "b"`.

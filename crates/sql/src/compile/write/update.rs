@@ -9,13 +9,13 @@ use sqlparser::ast;
 
 use super::returning::{self, Returning};
 use super::target::Target;
-use super::{Wanted, demanding, reread, rows, sources, values};
+use super::{Wanted, demanding, rows, sources, values};
 use crate::catalog::{Identity, PolicyCommand, Privilege};
 use crate::compile::from::FromClause;
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::compile::typed::{CastContext, Form, Typed};
-use crate::compile::{Compiler, session};
+use crate::compile::{Compiler, privilege, session};
 use crate::program::{Command, Output, Probe};
 use crate::quote;
 
@@ -65,7 +65,8 @@ impl<'u> Statement<'u> {
         if assigned.iter().any(|(_, value)| reads_tables(&value.sql)) {
             return Ok(None);
         }
-        let mut from = FromClause { filters: found.filters, ..FromClause::default() };
+        let mut from = FromClause::default();
+        from.filters = found.filters;
         let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
         let row = rows::new_row(compiler, &target.table, |index| match assigned.iter().find(|(i, _)| *i == index) {
             Some((_, value)) if value.volatile => Some(Typed { sql: VOLATILE.to_owned(), ..value.clone() }),
@@ -102,7 +103,7 @@ impl<'u> Statement<'u> {
         scope.sources.push(found.named.clone());
         let mut from = match &self.update.from {
             Some(ast::UpdateTableFromKind::AfterSet(tables) | ast::UpdateTableFromKind::BeforeSet(tables)) => {
-                compiler.bind_from(&mut scope, tables)?
+                bind_others(compiler, &mut scope, tables)?
             }
             None => FromClause::default(),
         };
@@ -253,6 +254,21 @@ impl Found {
     }
 }
 
+/// Binds the other tables of an UPDATE or DELETE, after the target.
+pub(super) fn bind_others(
+    compiler: &mut Compiler<'_>,
+    scope: &mut Scope<'_>,
+    tables: &[ast::TableWithJoins],
+) -> Result<FromClause> {
+    let from = compiler.bind_from(scope, tables)?;
+    for source in scope.sources[1..].iter().filter(|source| source.check_privileges) {
+        if let Some(relation) = &source.relation {
+            privilege::read_any(compiler, relation)?;
+        }
+    }
+    Ok(from)
+}
+
 /// What UPDATE or DELETE names.
 pub(super) fn written_table(compiler: &mut Compiler<'_>, table: &ast::TableWithJoins) -> Result<Target> {
     match &table.relation {
@@ -389,7 +405,7 @@ fn probe(
     Probe {
         relation: target.table.name.clone(),
         command: Command::Update,
-        sql: reread(&format!("{with}SELECT {} {from}", columns.join(", "))),
+        sql: format!("{with}SELECT {} {from}", columns.join(", ")),
         binds: compiler.binds().to_vec(),
         show_values: target.shows_values(compiler),
     }

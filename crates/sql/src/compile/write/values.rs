@@ -4,13 +4,13 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast;
 
-use super::target::ident_name;
 use crate::Name;
 use crate::catalog::{Column, Relation};
 use crate::compile::parse::parse_expr;
 use crate::compile::policy::{definition_path, require};
 use crate::compile::scope::{Scope, SourceColumn};
 use crate::compile::typed::{CastContext, Form, Typed};
+use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
 
 /// The keyword DEFAULT where an expression could stand.
@@ -187,7 +187,7 @@ fn set_column(compiler: &Compiler<'_>, target: &super::target::Target, name: &as
     let index = target.column(compiler, ident)?;
     if name.0.len() > 1 {
         return Err(Error::unsupported(
-            format!("assigning to a field of column \"{}\" is not supported", ident_name(ident)),
+            format!("assigning to a field of column \"{}\" is not supported", fold(ident)),
             "Assign the whole column.",
         ));
     }
