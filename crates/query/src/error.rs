@@ -32,7 +32,7 @@ pub enum PlanError {
         /// The schema of the request.
         schema: String,
         /// What was probably meant.
-        suggestion: Option<Suggestion>,
+        suggestion: Option<Box<Suggestion>>,
     },
     /// More than one relationship matches (`PGRST201`).
     AmbiguousRelationship {
@@ -75,7 +75,7 @@ pub enum PlanError {
         /// The name asked for.
         name: String,
         /// The names of the arguments, sorted. Empty also for a raw body.
-        arguments: Vec<String>,
+        arguments: Box<[String]>,
         /// What else would have matched.
         unnamed: UnnamedParameter,
         /// What was probably meant.

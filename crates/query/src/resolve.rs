@@ -114,7 +114,7 @@ fn candidate(origin: &Name, relationship: &Relationship) -> RelationshipCandidat
 fn missing(relationships: &Relationships, origin: &Name, target: &str, hint: Option<&str>) -> PlanError {
     let near = |given: &str, known: Vec<&str>| {
         let near = nearest(given, known.into_iter().filter(|name| *name != given), SIMILAR)?;
-        Some(Suggestion { near: near.to_owned(), given: given.to_owned() })
+        Some(Box::new(Suggestion { near: near.to_owned(), given: given.to_owned() }))
     };
     let children = relationships.of(origin);
     let suggestion = if children.is_empty() {

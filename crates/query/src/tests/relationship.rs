@@ -54,7 +54,7 @@ fn schemas_do_not_mix() {
 #[test]
 fn a_function_replaces_the_relation_of_its_name() {
     let mut catalog = catalog();
-    let param = crate::tests::fixture::row("books");
+    let param = row("books");
     let of = rows_of(routine("authors", vec![param], basalt_types::Type::UNKNOWN), "employees");
     catalog.functions.insert(name("authors"), vec![of.into()]);
     let planner = Planner::new(catalog.into(), settings());
@@ -104,7 +104,7 @@ fn no_match_suggests_the_nearest() {
             target: target.into(),
             hint: hint.map(str::to_owned),
             schema: "public".into(),
-            suggestion: suggestion.map(|(near, given)| Suggestion { near: near.into(), given: given.into() }),
+            suggestion: suggestion.map(|(near, given)| Box::new(Suggestion { near: near.into(), given: given.into() })),
         };
     assert_eq!(refused("books", "author", None), missing("books", "author", None, Some(("authors", "author"))));
     assert_eq!(refused("books", "zzz", Some("h")), missing("books", "zzz", Some("h"), None));
