@@ -1,0 +1,62 @@
+//! The API's description, following the caller's rights: Swagger 2.0 at the root, as PostgREST gives it (contract: section 17), and
+//! OpenAPI 3.1 at `/openapi.json`.
+
+mod openapi;
+mod swagger;
+mod types;
+mod visible;
+
+use bytes::Bytes;
+use http::{Response, header};
+use serde_json::Value;
+
+use crate::door::{Description, Door, Exchange};
+use crate::error::{RestError, RestResult};
+use crate::parse::media::Media;
+use crate::respond::headers::Reply;
+use visible::Visible;
+
+/// `GET /`.
+pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+    let visible = visible(door, exchange)?;
+    let accepts = |media: &Media| matches!(media, Media::Any | Media::Json | Media::OpenApi);
+    if !exchange.accepted.iter().any(accepts) {
+        let names: Vec<String> = exchange.accepted.iter().map(Media::name).collect();
+        let message = format!("None of these media types are available: {}", names.join(", "));
+        return Err(RestError::new(406, "PGRST107", message));
+    }
+    let host = exchange.incoming.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    Ok(answer(exchange, &swagger::document(&visible, host)))
+}
+
+/// `GET /openapi.json`, of the API mounted at `base`.
+pub(crate) fn openapi31(door: &Door, exchange: &Exchange<'_>, base: &str) -> RestResult<Response<Bytes>> {
+    if !matches!(exchange.incoming.method.as_str(), "GET" | "HEAD") {
+        let method = exchange.incoming.method;
+        return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {method}")));
+    }
+    let visible = visible(door, exchange)?;
+    Ok(answer(exchange, &openapi::document(&visible, base)))
+}
+
+fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a>> {
+    let all = match door.options.description {
+        Description::Disabled => return Err(RestError::new(404, "PGRST126", "Root endpoint metadata is disabled")),
+        Description::IgnorePrivileges => true,
+        Description::FollowPrivileges => false,
+    };
+    let catalog = exchange.current.planner.catalog();
+    let mut visible = Visible::collect(catalog, exchange.schema, &exchange.incoming.identity.role, all);
+    if !all {
+        visible.relations.retain(|relation| door.judge_exposure(exchange, relation).is_ok());
+    }
+    Ok(visible)
+}
+
+fn answer(exchange: &Exchange<'_>, document: &Value) -> Response<Bytes> {
+    let body = if exchange.is_head() { Bytes::new() } else { document.to_string().into() };
+    Reply::new(200)
+        .body(&Media::OpenApi, body)
+        .maybe(crate::read::CONTENT_PROFILE, exchange.profile())
+        .finish()
+}

@@ -1,0 +1,213 @@
+//! The whole server, started in the test's own process over a fresh database, and asked over HTTP as a client asks.
+//!
+//! ```ignore
+//! let server = Server::start("create table t (id int primary key); ...").await;
+//! server.get("/t?select=id").user("<uuid>").expect(200, json!([{"id": 1}])).await;
+//! ```
+
+use std::path::Path;
+
+use basalt_server::keys::{DEVELOPMENT_SECRET, Keys, sign};
+use basalt_server::{Basalt, Config, open_database};
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A running server over its own database.
+pub struct Server {
+    basalt: Option<Basalt>,
+    /// The project's folder; removed at the end.
+    pub folder: TempDir,
+    client: reqwest::Client,
+    url: String,
+}
+
+/// A request being put together.
+pub struct Ask {
+    request: reqwest::RequestBuilder,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: String,
+}
+
+impl Server {
+    /// Starts a server over `schema`, a PostgreSQL script, with the development keys and everything else at its default.
+    pub async fn start(schema: &str) -> Server {
+        Server::start_with(schema, |_| ()).await
+    }
+
+    /// The same, with a changed configuration.
+    pub async fn start_with(schema: &str, change: impl FnOnce(&mut Config)) -> Server {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut config = Config::default();
+        config.server.port = 0;
+        config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
+        change(&mut config);
+        Server::open(folder, &config, schema).await
+    }
+
+    async fn open(folder: TempDir, config: &Config, schema: &str) -> Server {
+        let path: &Path = folder.path();
+        let database = open_database(path, config).expect("a database");
+        database.run_script(schema).await.unwrap_or_else(|error| panic!("the schema: {error}"));
+        let basalt = Basalt::start(path, config, database).await.expect("a server");
+        let url = format!("http://{}", basalt.address());
+        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Drains and ends it; the folder stays until the value is dropped.
+    pub async fn stop(&mut self) {
+        if let Some(basalt) = self.basalt.take() {
+            basalt.stop().await;
+        }
+    }
+
+    /// A request to a path of the REST API, without a key: anonymous.
+    pub fn ask(&self, method: Method, path: &str) -> Ask {
+        Ask { request: self.client.request(method, format!("{}/rest/v1{path}", self.url)) }
+    }
+
+    /// GET below the REST API.
+    pub fn get(&self, path: &str) -> Ask {
+        self.ask(Method::GET, path)
+    }
+
+    /// POST of JSON.
+    pub fn post(&self, path: &str, body: &Value) -> Ask {
+        self.ask(Method::POST, path).json(body)
+    }
+
+    /// PATCH with JSON.
+    pub fn patch(&self, path: &str, body: &Value) -> Ask {
+        self.ask(Method::PATCH, path).json(body)
+    }
+
+    /// PUT of JSON.
+    pub fn put(&self, path: &str, body: &Value) -> Ask {
+        self.ask(Method::PUT, path).json(body)
+    }
+
+    /// DELETE.
+    pub fn delete(&self, path: &str) -> Ask {
+        self.ask(Method::DELETE, path)
+    }
+
+    /// A request to any path of the server.
+    pub fn raw(&self, method: Method, path: &str) -> Ask {
+        Ask { request: self.client.request(method, format!("{}{path}", self.url)) }
+    }
+}
+
+impl Ask {
+    /// As a signed-in user.
+    pub fn user(self, id: &str) -> Ask {
+        self.token(&token(json!({"role": "authenticated", "sub": id})))
+    }
+
+    /// As a server that row policies do not bind.
+    pub fn service(self) -> Ask {
+        self.token(&Keys::development().service)
+    }
+
+    /// With a bearer token.
+    pub fn token(self, token: &str) -> Ask {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// With a header.
+    pub fn header(mut self, name: &str, value: &str) -> Ask {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// With `Prefer`.
+    pub fn prefer(self, preferences: &str) -> Ask {
+        self.header("prefer", preferences)
+    }
+
+    /// With a JSON body.
+    pub fn json(self, body: &Value) -> Ask {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// With a body.
+    pub fn body(mut self, body: impl Into<reqwest::Body>) -> Ask {
+        self.request = self.request.body(body);
+        self
+    }
+
+    /// Sends it.
+    pub async fn send(self) -> Answer {
+        let response = self.request.send().await.expect("an answer");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response.text().await.expect("a body"),
+        }
+    }
+
+    /// Sends it and expects a status and a JSON body.
+    #[track_caller]
+    pub fn expect(self, status: u16, body: Value) -> impl Future<Output = Answer> {
+        let place = std::panic::Location::caller();
+        async move {
+            let answer = self.send().await;
+            let found = (answer.status, answer.json());
+            assert!(found == (status, body.clone()), "at {place}\nexpected {status} {body}\nfound    {} {}", found.0, found.1);
+            answer
+        }
+    }
+
+    /// Sends it and expects an error by status and code.
+    #[track_caller]
+    pub fn expect_error(self, status: u16, code: &str) -> impl Future<Output = Answer> {
+        let place = std::panic::Location::caller();
+        let code = code.to_owned();
+        async move {
+            let answer = self.send().await;
+            let found = answer.json()["code"].as_str().unwrap_or_default().to_owned();
+            assert!(
+                (answer.status, &found) == (status, &code),
+                "at {place}\nexpected {status} {code}\nfound    {} {}",
+                answer.status,
+                answer.body
+            );
+            answer
+        }
+    }
+}
+
+impl Answer {
+    /// The body as JSON; null if there is none.
+    pub fn json(&self) -> Value {
+        if self.body.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&self.body).unwrap_or_else(|_| Value::String(self.body.clone()))
+    }
+
+    /// A header's text; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A token signed with the development secret, good until 2100.
+pub fn token(mut claims: Value) -> String {
+    claims["exp"] = 4_102_444_800_u64.into();
+    sign(DEVELOPMENT_SECRET, &claims)
+}
