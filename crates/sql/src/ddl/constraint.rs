@@ -259,7 +259,7 @@ fn primary_key_of(target: &Relation) -> Result<Vec<String>> {
 }
 
 /// Errors: 42703, 42830, 42804.
-fn check_foreign_key(relation: &Relation, columns: &[String], target: &Relation, target_columns: &[String]) -> Result<()> {
+pub(super) fn check_foreign_key(relation: &Relation, columns: &[String], target: &Relation, target_columns: &[String]) -> Result<()> {
     let missing =
         |name: &str| Error::new("42703", format!("column \"{name}\" referenced in foreign key constraint does not exist"));
     if columns.len() != target_columns.len() {

@@ -140,7 +140,12 @@ impl<'a> Cursor<'a> {
 
     /// The name that comes next, not read over.
     pub(super) fn ident_ahead(&self) -> Option<String> {
-        match &self.parser.peek_token_ref().token {
+        self.word_at(0)
+    }
+
+    /// The name so many tokens ahead, not read over.
+    pub(super) fn word_at(&self, ahead: usize) -> Option<String> {
+        match &self.parser.peek_nth_token_ref(ahead).token {
             Token::Word(word) if word.quote_style.is_some() => Some(word.value.clone()),
             Token::Word(word) => Some(word.value.to_ascii_lowercase()),
             _ => None,

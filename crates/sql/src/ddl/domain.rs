@@ -46,7 +46,7 @@ impl Change<'_> {
                     let column = plain_column(name.name.clone(), domain.ty.clone());
                     domain.default = self.default_source(expr, &column).map_err(|e| e.at(at))?;
                 }
-                Some("check") => self.domain_check(&name, &mut domain, given).map_err(|e| e.at(at))?,
+                Some("check") => drop(self.domain_check(&name, &mut domain, given).map_err(|e| e.at(at))?),
                 Some(_) => self.collation()?,
                 None if given.is_some() => return Err(self.cursor.unexpected()),
                 None => break,

@@ -161,7 +161,8 @@ fn row_id_column(relation: &Relation) -> Option<(&str, &str)> {
     })
 }
 
-fn column_definition(catalog: &Catalog, relation: &Relation, column: &Column) -> Result<String> {
+/// A column's definition, its constraints aside.
+pub(super) fn column_definition(catalog: &Catalog, relation: &Relation, column: &Column) -> Result<String> {
     let mut sql = format!("{} {}", ident(&column.name), affinity(&column.ty));
     if let Some(collation) = column.ty.collation() {
         let _ = write!(sql, " COLLATE {}", ident(&collation));

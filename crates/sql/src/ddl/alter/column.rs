@@ -1,0 +1,346 @@
+//! Adding, changing and dropping columns of a table that may have rows.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::codec::{CastContext, castable};
+use sqlparser::ast::Expr;
+
+use super::super::column::{check_storable, nextval};
+use super::super::domain::null_guard;
+use super::super::drop::Object;
+use super::super::policy::moved;
+use super::super::resolve::Declared;
+use super::super::source::{self, Uses, ident_node};
+use super::super::table::{add_constraint, duplicate_column};
+use super::super::{Action, Change, physical};
+use crate::catalog::{Column, ConstraintKind, Identity, Name, Relation};
+use crate::compile;
+use crate::quote::ident;
+
+impl Change<'_> {
+    /// `[column] [if not exists] name type ...`.
+    pub(super) fn add_column(&mut self, table: &Name) -> Result<()> {
+        self.cursor.accept("column");
+        let if_not_exists = self.cursor.accept("if not exists");
+        let mut new = self.column_definition()?;
+        let old = self.relation(table)?;
+        if let Some(other) = old.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&new.column.name)) {
+            if other.name != new.column.name {
+                return Err(duplicate_column(&other.name, &new.column.name).at(new.at));
+            }
+            let message = format!("column \"{}\" of relation \"{}\" already exists", other.name, table.name);
+            return if if_not_exists { Ok(()) } else { Err(Error::new("42701", message).at(new.at)) };
+        }
+        let name = new.column.name.clone();
+        let mut after = (*old).clone();
+        after.columns.push(new.column.clone());
+        // The sequence names its owner, which has to be there.
+        self.catalog.relations.insert(table.clone(), Arc::new(after.clone()));
+        self.give_sequence(table, &mut new)?;
+        if let Some(column) = after.columns.last_mut() {
+            *column = new.column;
+        }
+        let mut foreign_keys = Vec::new();
+        for constraint in new.constraints {
+            let constraint = self.resolve_constraint(&after, constraint)?;
+            if matches!(constraint.kind, ConstraintKind::ForeignKey(_)) {
+                foreign_keys.push(constraint.name.clone());
+            }
+            add_constraint(&mut after, constraint);
+        }
+        self.fill_column(&old, &after, &name)?;
+        self.catalog.relations.insert(table.clone(), Arc::new(after));
+        self.refresh_row_type(table);
+        for constraint in foreign_keys {
+            self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint });
+        }
+        Ok(())
+    }
+
+    /// Brings the last column of `after` into the table, with its default in the rows that there are.
+    fn fill_column(&mut self, old: &Relation, after: &Relation, name: &str) -> Result<()> {
+        let Some(column) = after.column(name) else { return Ok(()) };
+        let checked = column.domain.as_ref().and_then(|d| self.catalog.domains.get(d)).is_some_and(|d| !d.checks.is_empty());
+        let plain = after.constraints.len() == old.constraints.len() && column.generated.is_none() && !column.not_null && !checked;
+        let keep = |value: Option<String>| {
+            move |column: &Column| if column.name == name { value.clone() } else { Some(ident(&column.name)) }
+        };
+        let default = match (&column.default, &column.sequence) {
+            (None, Some(sequence)) => Some(nextval(sequence)),
+            (default, _) => default.clone(),
+        };
+        let Some(default) = default else {
+            if plain {
+                let definition = physical::column_definition(&self.catalog, after, column)?;
+                self.push(format!("ALTER TABLE {} ADD COLUMN {definition}", physical::table(&old.name)));
+                return Ok(());
+            }
+            if column.not_null && column.generated.is_none() {
+                let none = format!("NOT EXISTS (SELECT 1 FROM {})", physical::table(&old.name));
+                let message = format!("column \"{name}\" of relation \"{}\" contains null values", old.name.name);
+                self.push(physical::require(&none, "23502", &message));
+            }
+            return self.rebuild(old, after, keep(None));
+        };
+        let expected = Some((&column.ty, column.typmod));
+        match compile::expression(&self.catalog, None, &source::parse_expr(&default)?, expected) {
+            Ok(compiled) => self.rebuild(old, after, keep(Some(compiled.sql))),
+            // It depends on the session: first the column, then an update, then what the column demands.
+            Err(error) if error.code() == "42P17" => {
+                let mut loose = old.clone();
+                loose.columns.push(Column { not_null: false, domain: None, ..column.clone() });
+                self.rebuild(old, &loose, keep(None))?;
+                let set = format!("update {} set {} = {default}", old.name.quoted(), ident(name));
+                self.actions.push(Action::Statement(set));
+                self.rebuild(&loose, after, |column| Some(ident(&column.name)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `[column] [if exists] name [cascade]`.
+    pub(super) fn drop_column(&mut self, table: &Name) -> Result<()> {
+        self.cursor.accept("column");
+        let if_exists = self.cursor.accept("if exists");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let cascade = self.cursor.accept_any(&["cascade", "restrict"]) == Some("cascade");
+        let relation = self.relation(table)?;
+        if relation.column(&name).is_none() {
+            return if if_exists { Ok(()) } else { Err(missing_column(&name, table).at(at)) };
+        }
+        if relation.columns.len() == 1 {
+            return Err(Error::unsupported("a table without columns is not supported", "Drop the table.").at(at));
+        }
+        self.drop_objects(vec![Object::Column(table.clone(), name)], cascade).map_err(|e| e.at(at))
+    }
+
+    /// `[column] name action`.
+    pub(super) fn alter_column(&mut self, table: &Name) -> Result<()> {
+        self.cursor.accept("column");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let old = self.relation(table)?;
+        let Some(column) = old.column(&name) else { return Err(missing_column(&name, table).at(at)) };
+        let mut changed = column.clone();
+        let words = [
+            "set default", "drop default", "set not null", "drop not null", "set data type", "type", "add generated",
+            "set generated", "restart", "drop identity", "drop expression", "set statistics", "set storage",
+            "set compression", "set", "reset",
+        ];
+        let at = self.cursor.offset();
+        match self.cursor.accept_any(&words) {
+            Some("set default") => {
+                if column.generated.is_some() || column.identity.is_some() {
+                    let kind = if column.identity.is_some() { "an identity" } else { "a generated" };
+                    return Err(Error::new("42601", format!("column \"{name}\" of relation \"{}\" is {kind} column", table.name)).at(at));
+                }
+                let expr = self.cursor.default_expr()?;
+                changed.default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
+            }
+            Some("drop default") => changed.default = None,
+            Some("set not null") => {
+                changed.not_null = true;
+                if !column.not_null {
+                    self.push(null_guard(&old, &name));
+                }
+            }
+            Some("drop not null") => {
+                if old.primary_key().is_some_and(|key| key.contains(&name)) {
+                    return Err(Error::new("42P16", format!("column \"{name}\" is in a primary key")).at(at));
+                }
+                if column.identity.is_some() {
+                    let message = format!("column \"{name}\" of relation \"{}\" is an identity column", table.name);
+                    return Err(Error::new("42601", message).at(at));
+                }
+                changed.not_null = false;
+            }
+            Some("set data type" | "type") => {
+                let declared = self.data_type()?;
+                return self.change_type(&old, column, declared);
+            }
+            Some("add generated") => {
+                let always = self.cursor.accept("always");
+                if !always {
+                    self.cursor.expect("by default")?;
+                }
+                self.cursor.expect("as identity")?;
+                if !column.not_null {
+                    let message = format!("column \"{name}\" of relation \"{}\" must be declared NOT NULL before identity can be added", table.name);
+                    return Err(Error::new("55000", message).at(at));
+                }
+                if column.identity.is_some() || column.default.is_some() {
+                    let what = if column.identity.is_some() { "is already an identity column" } else { "already has a default value" };
+                    return Err(Error::new("55000", format!("column \"{name}\" of relation \"{}\" {what}", table.name)).at(at));
+                }
+                if !column.ty.is_integer() {
+                    return Err(Error::new("22023", "identity column type must be smallint, integer, or bigint").at(at));
+                }
+                let options = self.identity_options()?.of_type(&column.ty);
+                changed.sequence = Some(self.column_sequence(table, &name, &options).map_err(|e| e.at(at))?);
+                changed.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
+            }
+            Some("set generated") => {
+                let always = self.cursor.accept("always");
+                if !always {
+                    self.cursor.expect("by default")?;
+                }
+                if column.identity.is_none() {
+                    return Err(no_identity(&name, table).at(at));
+                }
+                changed.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
+            }
+            Some("restart") => {
+                let Some(sequence) = &column.sequence else { return Err(no_identity(&name, table).at(at)) };
+                self.cursor.accept("with");
+                let start = self.catalog.sequences.get(sequence).map_or(1, |s| s.start);
+                let value = self.cursor.integer().unwrap_or(start);
+                self.actions.push(Action::RestartSequence(sequence.to_string(), value));
+            }
+            Some("drop identity") => {
+                let if_exists = self.cursor.accept("if exists");
+                if column.identity.is_none() {
+                    return if if_exists { Ok(()) } else { Err(no_identity(&name, table).at(at)) };
+                }
+                changed.identity = None;
+                if let Some(sequence) = changed.sequence.take() {
+                    self.remove_sequence(&sequence);
+                }
+            }
+            Some("drop expression") => {
+                let if_exists = self.cursor.accept("if exists");
+                if changed.generated.take().is_none() && !if_exists {
+                    let message = format!("column \"{name}\" of relation \"{}\" is not a stored generated column", table.name);
+                    return Err(Error::new("55000", message).at(at));
+                }
+            }
+            // Statistics and storage change no results.
+            Some("set statistics") => drop(self.cursor.integer()?),
+            Some("set storage" | "set compression") => drop(self.cursor.ident()?),
+            Some(_) => self.storage_parameters()?,
+            None => return Err(self.cursor.unexpected()),
+        }
+        self.put_column(&old, changed)
+    }
+
+    /// Puts a changed column into the table; into SQLite's too where that tells.
+    fn put_column(&mut self, old: &Relation, changed: Column) -> Result<()> {
+        let mut after = old.clone();
+        let Some(slot) = after.columns.iter_mut().find(|c| c.name == changed.name) else { return Ok(()) };
+        let physical = slot.not_null != changed.not_null
+            || slot.generated != changed.generated
+            || (slot.default != changed.default && physical::sets_default(old, &changed.name));
+        *slot = changed;
+        if physical {
+            return self.replace_table(old, after, |column| Some(ident(&column.name)));
+        }
+        self.catalog.relations.insert(after.name.clone(), Arc::new(after));
+        Ok(())
+    }
+
+    /// `type new [collate c] [using expr]`.
+    fn change_type(&mut self, old: &Relation, column: &Column, declared: Declared) -> Result<()> {
+        let at = declared.at;
+        check_storable(&declared.ty).map_err(|e| e.at(at))?;
+        if self.cursor.accept("collate") {
+            self.collation()?;
+        }
+        let using = if self.cursor.accept("using") { Some(self.cursor.expr()?) } else { None };
+        self.check_type_users(old, &column.name).map_err(|e| e.at(at))?;
+
+        let expected = Some((&declared.ty, declared.typmod));
+        let automatic = castable(&column.ty, &declared.ty).is_some_and(|context| context != CastContext::Explicit);
+        let cannot = |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
+        let value = match using {
+            Some(mut expr) => {
+                source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+                let what = format!("result of USING clause for column \"{}\"", column.name);
+                compile::expression(&self.catalog, Some(old), &expr, expected)
+                    .map_err(|e| if e.code() == "42804" { cannot(what).at(at) } else { moved(e, at) })?
+            }
+            None if !automatic && column.ty != declared.ty => {
+                let hint = format!("You might need to specify \"USING {}::{}\".", ident_node(&column.name), declared.ty);
+                return Err(cannot(format!("column \"{}\"", column.name)).with_hint(hint).at(at));
+            }
+            None => {
+                let expr = Expr::Identifier(ident_node(&column.name));
+                compile::expression(&self.catalog, Some(old), &expr, expected).map_err(|e| moved(e, at))?
+            }
+        };
+        let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
+        let changed = Column {
+            ty: declared.ty.clone(),
+            typmod: declared.typmod,
+            not_null: column.not_null || domain.is_some_and(|d| d.not_null),
+            domain: declared.domain,
+            ..column.clone()
+        };
+        if let Some(default) = &changed.default {
+            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, expected);
+            if compiled.is_err_and(|error| error.code() != "42P17") {
+                return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
+            }
+        }
+        let mut after = old.clone();
+        if let Some(slot) = after.columns.iter_mut().find(|c| c.name == changed.name) {
+            *slot = changed;
+        }
+        let name = column.name.clone();
+        self.replace_table(old, after, |column| {
+            Some(if column.name == name { value.sql.clone() } else { ident(&column.name) })
+        })?;
+        self.check_keys(&old.name).map_err(|e| e.at(at))
+    }
+
+    /// 0A000 if a view, policy or generated column reads a column whose type is to change.
+    fn check_type_users(&self, relation: &Relation, column: &str) -> Result<()> {
+        let refused = |what: &str, detail: String| {
+            Error::new("0A000", format!("cannot alter type of a column {what}")).with_detail(detail)
+        };
+        for other in self.catalog.relations.values() {
+            let reads = |uses: &Uses| uses.columns.contains(column) && uses.relations.contains(&relation.name);
+            if other.view().is_some_and(|view| reads(&Uses::of_query(&view.query))) {
+                let detail = format!("rule _RETURN on view {} depends on column \"{column}\"", self.show(&other.name));
+                return Err(refused("used by a view or rule", detail));
+            }
+            for policy in &other.policies {
+                let own = other.name == relation.name;
+                let used = policy.using.iter().chain(&policy.check).map(|source| Uses::of_expr(source));
+                if used.into_iter().any(|uses| reads(&uses) || (own && uses.columns.contains(column))) {
+                    let detail =
+                        format!("policy {} on table {} depends on column \"{column}\"", policy.name, self.show(&other.name));
+                    return Err(refused("used in a policy definition", detail));
+                }
+            }
+        }
+        for other in &relation.columns {
+            if other.generated.as_deref().is_some_and(|source| Uses::of_expr(source).columns.contains(column)) {
+                let detail = format!("Column \"{column}\" is used by generated column \"{}\".", other.name);
+                return Err(refused("used by a generated column", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that foreign keys from and to the table can still compare their columns.
+    fn check_keys(&self, table: &Name) -> Result<()> {
+        for relation in self.catalog.relations.values() {
+            for (_, key) in relation.foreign_keys() {
+                if relation.name == *table || key.target == *table {
+                    let target = self.relation(&key.target)?;
+                    super::super::constraint::check_foreign_key(relation, &key.columns, &target, &key.target_columns)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn missing_column(name: &str, table: &Name) -> Error {
+    Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
+}
+
+fn no_identity(name: &str, table: &Name) -> Error {
+    Error::new("55000", format!("column \"{name}\" of relation \"{}\" is not an identity column", table.name))
+}

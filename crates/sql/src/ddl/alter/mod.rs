@@ -1,0 +1,266 @@
+//! `alter table` (PostgreSQL manual). What SQLite's own ALTER lacks is done by rebuilding the table.
+
+mod column;
+mod relation;
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::tokenizer::Token;
+
+use super::constraint::{NewConstraint, NewKind};
+use super::domain::null_guard;
+use super::drop::Object;
+use super::index::unique_guard;
+use super::resolve::row_type;
+use super::table::add_constraint;
+use super::{Action, Change, naming, physical};
+use crate::catalog::{ConstraintKind, Name, Relation};
+use crate::quote::ident;
+
+impl Change<'_> {
+    pub(super) fn alter_table(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        self.cursor.accept("only");
+        let raw = self.cursor.name()?;
+        self.cursor.accept_token(&Token::Mul);
+        let relation = match self.find_relation(&raw) {
+            Ok(relation) => relation,
+            // pg_dump alters sequences and indexes by this too.
+            Err(_) if self.lookup(&raw, |name| self.catalog.sequences.contains_key(name)).is_some() => {
+                return if self.owner_to()?.is_some() { Ok(()) } else { Err(self.refused()) };
+            }
+            Err(_) if if_exists => {
+                self.cursor.skip_all();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if self.alter_any_relation(&relation)? {
+            return Ok(());
+        }
+        if relation.view().is_some() {
+            let message = format!("ALTER action cannot be performed on relation \"{}\"", raw.name);
+            return Err(Error::new("42809", message)
+                .with_detail("This operation is not supported for views.")
+                .at(raw.at));
+        }
+        loop {
+            self.alter_table_action(&relation.name)?;
+            if !self.cursor.accept_token(&Token::Comma) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn alter_table_action(&mut self, table: &Name) -> Result<()> {
+        if let Some(role) = self.owner_to()? {
+            self.relation_mut(table)?.owner = role;
+            return Ok(());
+        }
+        let words = [
+            "add", "drop constraint", "drop", "alter constraint", "alter", "validate constraint",
+            "enable row level security", "disable row level security", "no force row level security",
+            "force row level security", "enable trigger", "replica identity", "cluster on", "set without cluster",
+            "set without oids", "set logged", "set unlogged", "set tablespace", "set access method", "reset", "set",
+        ];
+        match self.cursor.accept_any(&words) {
+            Some("add") if self.at_constraint() => self.alter_add_constraint(table),
+            Some("add") => self.add_column(table),
+            Some("drop constraint") => self.drop_constraint(table),
+            Some("drop") => self.drop_column(table),
+            Some("alter constraint") => self.alter_constraint(table),
+            Some("alter") => self.alter_column(table),
+            Some("validate constraint") => self.validate_constraint(table),
+            Some("enable row level security") => self.row_security(table, |r| r.row_security = true),
+            Some("disable row level security") => self.row_security(table, |r| r.row_security = false),
+            Some("force row level security") => self.row_security(table, |r| r.force_row_security = true),
+            Some("no force row level security") => self.row_security(table, |r| r.force_row_security = false),
+            // How PostgreSQL replicates and lays out a table changes no results; triggers are always enabled.
+            Some("replica identity") => {
+                match self.cursor.accept_any(&["full", "default", "nothing"]) {
+                    Some(_) => {}
+                    None => {
+                        self.cursor.expect("using index")?;
+                        self.cursor.ident()?;
+                    }
+                }
+                Ok(())
+            }
+            Some("enable trigger" | "cluster on" | "set tablespace" | "set access method") => {
+                self.cursor.ident()?;
+                Ok(())
+            }
+            Some("reset" | "set") => self.storage_parameters(),
+            Some(_) => Ok(()),
+            None => {
+                for (words, instead) in [
+                    ("inherit", "Use one table; add a column for what would tell them apart."),
+                    ("no inherit", "Use one table; add a column for what would tell them apart."),
+                    ("attach", "Use one table."),
+                    ("detach", "Use one table."),
+                    ("disable trigger", "Drop the trigger, and create it again afterwards."),
+                ] {
+                    if self.cursor.peek(words) {
+                        return Err(self.lacking(&format!("ALTER TABLE ... {}", words.to_uppercase()), instead));
+                    }
+                }
+                Err(self.cursor.unexpected())
+            }
+        }
+    }
+
+    fn row_security(&mut self, table: &Name, change: impl FnOnce(&mut Relation)) -> Result<()> {
+        change(self.relation_mut(table)?);
+        Ok(())
+    }
+
+    fn alter_add_constraint(&mut self, table: &Name) -> Result<()> {
+        let new = self.table_constraint()?;
+        self.add_new_constraint(table, new)
+    }
+
+    /// Adds a constraint to a table that may have rows.
+    fn add_new_constraint(&mut self, table: &Name, new: NewConstraint) -> Result<()> {
+        let old = self.relation(table)?;
+        let not_valid = new.not_valid && matches!(new.kind, NewKind::ForeignKey { .. });
+        let at = new.at;
+        let constraint = self.resolve_constraint(&old, new)?;
+        let has_index = matches!(constraint.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_));
+        if has_index && naming::relation_name_taken(&self.catalog, &table.schema, &constraint.name) {
+            return Err(Error::new("42P07", format!("relation \"{}\" already exists", constraint.name)).at(at));
+        }
+        match &constraint.kind {
+            ConstraintKind::PrimaryKey(columns) => {
+                for column in columns.iter().filter(|c| old.column(c).is_some_and(|c| !c.not_null)) {
+                    self.push(null_guard(&old, column));
+                }
+                self.push(unique_guard(&old, columns, &constraint.name));
+            }
+            ConstraintKind::Unique(columns) => self.push(unique_guard(&old, columns, &constraint.name)),
+            ConstraintKind::Check(source) => {
+                let condition = physical::check(&self.catalog, &old, source)?;
+                let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(table));
+                let message =
+                    format!("check constraint \"{}\" of relation \"{}\" is violated by some row", constraint.name, table.name);
+                self.push(physical::require(&none, "23514", &message));
+            }
+            ConstraintKind::ForeignKey(_) => {}
+        }
+        let check = matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && !not_valid;
+        let name = constraint.name.clone();
+        let mut after = (*old).clone();
+        add_constraint(&mut after, constraint);
+        self.replace_table(&old, after, |column| Some(ident(&column.name)))?;
+        if check {
+            self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
+        }
+        Ok(())
+    }
+
+    fn drop_constraint(&mut self, table: &Name) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let cascade = self.cursor.accept_any(&["cascade", "restrict"]) == Some("cascade");
+        if self.relation(table)?.constraints.iter().any(|c| c.name == name) {
+            return self.drop_objects(vec![Object::Constraint(table.clone(), name)], cascade).map_err(|e| e.at(at));
+        }
+        if if_exists { Ok(()) } else { Err(missing_constraint(&name, table).at(at)) }
+    }
+
+    fn alter_constraint(&mut self, table: &Name) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let old = self.relation(table)?;
+        let mut after = (*old).clone();
+        let Some(constraint) = after.constraints.iter_mut().find(|c| c.name == name) else {
+            return Err(missing_constraint(&name, table).at(at));
+        };
+        if !matches!(constraint.kind, ConstraintKind::ForeignKey(_)) {
+            let message = format!("constraint \"{name}\" of relation \"{}\" is not a foreign key constraint", table.name);
+            return Err(Error::new("42809", message).at(at));
+        }
+        while let Some(word) =
+            self.cursor.accept_any(&["not deferrable", "deferrable", "initially deferred", "initially immediate"])
+        {
+            match word {
+                "not deferrable" => (constraint.deferrable, constraint.initially_deferred) = (false, false),
+                "deferrable" => constraint.deferrable = true,
+                "initially deferred" => (constraint.deferrable, constraint.initially_deferred) = (true, true),
+                _ => constraint.initially_deferred = false,
+            }
+        }
+        self.replace_table(&old, after, |column| Some(ident(&column.name)))
+    }
+
+    fn validate_constraint(&mut self, table: &Name) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let relation = self.relation(table)?;
+        match relation.constraints.iter().find(|c| c.name == name) {
+            // Checks hold for all rows from the start.
+            Some(constraint) => {
+                if matches!(constraint.kind, ConstraintKind::ForeignKey(_)) {
+                    self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
+                }
+                Ok(())
+            }
+            None => Err(missing_constraint(&name, table).at(at)),
+        }
+    }
+
+    pub(super) fn rename_constraint(&mut self, table: &Name, from: &str, to: String) -> Result<()> {
+        let old = self.relation(table)?;
+        if old.constraints.iter().any(|c| c.name == to) {
+            let message = format!("constraint \"{to}\" for relation \"{}\" already exists", table.name);
+            return Err(Error::new("42710", message));
+        }
+        let mut after = (*old).clone();
+        match after.constraints.iter_mut().find(|c| c.name == from) {
+            Some(constraint) => constraint.name = to,
+            None => return Err(missing_constraint(from, table)),
+        }
+        self.replace_table(&old, after, |column| Some(ident(&column.name)))
+    }
+
+    /// Rebuilds a table and puts its new form into the catalog.
+    fn replace_table(
+        &mut self,
+        old: &Relation,
+        new: Relation,
+        values: impl Fn(&crate::catalog::Column) -> Option<String>,
+    ) -> Result<()> {
+        self.rebuild(old, &new, values)?;
+        let name = new.name.clone();
+        self.catalog.relations.insert(name.clone(), Arc::new(new));
+        self.refresh_row_type(&name);
+        Ok(())
+    }
+
+    /// Tells the functions over a relation's rows what these are now.
+    pub(super) fn refresh_row_type(&mut self, name: &Name) {
+        let Some(row) = self.catalog.relations.get(name).map(|relation| row_type(relation)) else { return };
+        for routine in self.catalog.functions.values_mut().flatten() {
+            let returns = routine.returns_relation.as_ref() == Some(name);
+            if !returns && !routine.params.iter().any(|p| p.relation.as_ref() == Some(name)) {
+                continue;
+            }
+            let routine = Arc::make_mut(routine);
+            if returns {
+                routine.returns = row.clone();
+            }
+            for param in routine.params.iter_mut().filter(|p| p.relation.as_ref() == Some(name)) {
+                param.ty = match &param.ty {
+                    Type::Array(_) => row.clone().array_of(),
+                    _ => row.clone(),
+                };
+            }
+        }
+    }
+}
+
+fn missing_constraint(name: &str, table: &Name) -> Error {
+    Error::new("42704", format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name))
+}

@@ -1,0 +1,154 @@
+//! What tables and views have in common: owner, name, schema, and the names of columns.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+
+use super::super::drop::Object;
+use super::super::table::duplicate_column;
+use super::super::view::rename_output;
+use super::super::{Action, Change, naming, physical};
+use crate::catalog::{ConstraintKind, Name, Relation, RelationKind};
+use crate::quote::ident;
+
+impl Change<'_> {
+    /// `owner to`, `rename`, `set schema`; tells whether it was one of them.
+    pub(in crate::ddl) fn alter_any_relation(&mut self, relation: &Arc<Relation>) -> Result<bool> {
+        let name = &relation.name;
+        if let Some(to) = self.rename_to()? {
+            let to = Name::new(&name.schema, to);
+            self.rename_relation(relation, &to)?;
+            return Ok(true);
+        }
+        if let Some(schema) = self.set_schema()? {
+            let to = Name::new(schema, &name.name);
+            self.rename_relation(relation, &to)?;
+            return Ok(true);
+        }
+        if self.cursor.accept("rename constraint") {
+            let at = self.cursor.offset();
+            let from = self.cursor.ident()?;
+            self.cursor.expect("to")?;
+            let to = self.cursor.ident()?;
+            self.rename_constraint(name, &from, to).map_err(|e| e.at(at))?;
+            return Ok(true);
+        }
+        if self.cursor.accept("rename") {
+            self.cursor.accept("column");
+            let at = self.cursor.offset();
+            let from = self.cursor.ident()?;
+            self.cursor.expect("to")?;
+            let to = self.cursor.ident()?;
+            self.rename_column(relation, &from, &to).map_err(|e| e.at(at))?;
+            return Ok(true);
+        }
+        if relation.view().is_some()
+            && let Some(role) = self.owner_to()?
+        {
+            self.relation_mut(name)?.owner = role;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn rename_relation(&mut self, old: &Arc<Relation>, to: &Name) -> Result<()> {
+        let from = &old.name;
+        if from == to {
+            return Ok(());
+        }
+        if naming::relation_name_taken(&self.catalog, &to.schema, &to.name) {
+            return Err(Error::new("42P07", format!("relation \"{}\" already exists", to.name)));
+        }
+        self.check_physical(to)?;
+        let mut new = (**old).clone();
+        new.name = to.clone();
+        let place = self.catalog.relations.get_index_of(from).unwrap_or(0);
+        self.catalog.relations.shift_remove(from);
+        self.catalog.relations.shift_insert(place, to.clone(), Arc::new(new));
+        for relation in self.catalog.relations.values_mut() {
+            let keys = relation.foreign_keys().any(|(_, key)| key.target == *from);
+            let sources = relation.view().is_some_and(|view| view.sources.iter().flatten().any(|(table, _)| table == from));
+            if !keys && !sources {
+                continue;
+            }
+            let relation = Arc::make_mut(relation);
+            for constraint in &mut relation.constraints {
+                if let ConstraintKind::ForeignKey(key) = &mut constraint.kind
+                    && key.target == *from
+                {
+                    key.target = to.clone();
+                }
+            }
+            if let RelationKind::View(view) = &mut relation.kind {
+                let sources = view.sources.iter_mut().flatten().filter(|(table, _)| table == from);
+                sources.for_each(|(table, _)| *table = to.clone());
+            }
+        }
+        for routine in self.catalog.functions.values_mut().flatten() {
+            let routine = Arc::make_mut(routine);
+            let params = routine.params.iter_mut().map(|param| &mut param.relation);
+            params.chain([&mut routine.returns_relation]).filter(|r| r.as_ref() == Some(from)).for_each(|relation| {
+                *relation = Some(to.clone());
+            });
+        }
+        for sequence in self.catalog.sequences.values_mut() {
+            if let Some((table, _)) = &mut sequence.owned_by
+                && table == from
+            {
+                *table = to.clone();
+            }
+        }
+        self.rename_in_sources(&Object::Relation(from.clone()), to)?;
+        if old.view().is_some() {
+            return Ok(());
+        }
+        self.push(format!("ALTER TABLE {} RENAME TO {}", physical::table(from), physical::table(to)));
+        if from.schema != to.schema { self.move_parts(old, to) } else { Ok(()) }
+    }
+
+    /// Moves a table's indexes and sequences into its new schema.
+    fn move_parts(&mut self, old: &Relation, to: &Name) -> Result<()> {
+        let new = self.relation(to)?;
+        for index in &new.indexes {
+            self.push(format!("DROP INDEX IF EXISTS {}", physical::index_name(&old.name.schema, &index.name)));
+            let statement = physical::create_index(&self.catalog, &new, index)?;
+            self.actions.extend(statement.map(Action::Sql));
+        }
+        for column in &new.columns {
+            let Some(sequence) = column.sequence.clone() else { continue };
+            let moved = Name::new(&to.schema, &sequence.name);
+            self.rename_sequence(&sequence, &moved)?;
+            if let Some(column) = self.relation_mut(to)?.columns.iter_mut().find(|c| c.name == column.name) {
+                column.sequence = Some(moved);
+            }
+        }
+        Ok(())
+    }
+
+    fn rename_column(&mut self, relation: &Arc<Relation>, from: &str, to: &str) -> Result<()> {
+        let name = &relation.name;
+        if relation.column(from).is_none() {
+            let message = format!("column \"{from}\" of relation \"{}\" does not exist", name.name);
+            return Err(Error::new("42703", message));
+        }
+        if let Some(other) = relation.columns.iter().find(|c| c.name != from && c.name.eq_ignore_ascii_case(to)) {
+            if other.name != to {
+                return Err(duplicate_column(&other.name, to));
+            }
+            let message = format!("column \"{to}\" of relation \"{}\" already exists", name.name);
+            return Err(Error::new("42701", message));
+        }
+        if relation.view().is_some() {
+            let changed = self.relation_mut(name)?;
+            rename_output(changed, from, to)?;
+        } else {
+            self.push(format!("ALTER TABLE {} RENAME COLUMN {} TO {}", physical::table(name), ident(from), ident(to)));
+        }
+        self.rename_column_in_sources(name, from, to)?;
+        if let Some(column) = self.relation_mut(name)?.columns.iter_mut().find(|c| c.name == from) {
+            to.clone_into(&mut column.name);
+        }
+        self.refresh_row_type(name);
+        self.recheck(&Object::Column(name.clone(), to.to_owned()), &format!("column \"{from}\" of \"{}\"", name.name))
+    }
+}

@@ -1,0 +1,71 @@
+//! Extensions: those whose functions are built in can be created, and that changes nothing but the list of them.
+
+use basalt_core::{Error, Result};
+use sqlparser::tokenizer::Token;
+
+use super::Change;
+
+/// Extensions that the engine has built in, or whose absence changes no results.
+const BUILT_IN: [&str; 8] =
+    ["plpgsql", "pgcrypto", "uuid-ossp", "pg_trgm", "moddatetime", "unaccent", "pg_stat_statements", "pg_graphql"];
+
+impl Change<'_> {
+    pub(super) fn create_extension(&mut self) -> Result<()> {
+        let if_not_exists = self.cursor.accept("if not exists");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        while let Some(word) = self.cursor.accept_any(&["with", "schema", "version", "from", "cascade"]) {
+            match word {
+                "schema" => drop(self.cursor.ident()?),
+                "version" | "from" => {
+                    if self.cursor.accept_string().is_none() {
+                        self.cursor.ident()?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if !BUILT_IN.contains(&name.as_str()) {
+            let instead = match name.as_str() {
+                "citext" => "Use text with a unique index over lower(...), and compare lower(...).",
+                "hstore" => "Use jsonb.",
+                "vector" => "Use real[], or run the project on PostgreSQL.",
+                "postgis" => "Keep longitude and latitude in columns of double precision, or run the project on PostgreSQL.",
+                "pg_cron" | "pg_net" => "Use automations.",
+                _ => "Do without it, or run the project on PostgreSQL.",
+            };
+            let message = format!("extension \"{name}\" is not available in the embedded engine");
+            return Err(Error::unsupported(message, instead).at(at));
+        }
+        if !self.catalog.extensions.insert(name.clone()) && !if_not_exists {
+            return Err(Error::new("42710", format!("extension \"{name}\" already exists")).at(at));
+        }
+        Ok(())
+    }
+
+    pub(super) fn alter_extension(&mut self) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        if !self.catalog.extensions.contains(&name) {
+            return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
+        }
+        // Its functions are found in any schema, in any version.
+        self.cursor.skip_all();
+        Ok(())
+    }
+
+    pub(super) fn drop_extension(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        loop {
+            let at = self.cursor.offset();
+            let name = self.cursor.ident()?;
+            if !self.catalog.extensions.remove(&name) && !if_exists {
+                return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
+            }
+            if !self.cursor.accept_token(&Token::Comma) {
+                let _ = self.cursor.accept_any(&["cascade", "restrict"]);
+                return Ok(());
+            }
+        }
+    }
+}

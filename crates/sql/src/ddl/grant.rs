@@ -1,0 +1,326 @@
+//! Privileges and memberships (PostgreSQL manual, `grant`, `revoke`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::tokenizer::Token;
+
+use super::Change;
+use super::cursor::RawName;
+use crate::catalog::{DefaultObject, Grants, Name, Privilege};
+
+/// Every privilege that a kind of object has.
+pub(super) fn all_privileges(object: DefaultObject) -> BTreeSet<Privilege> {
+    use Privilege::{Delete, Execute, Insert, References, Select, Trigger, Truncate, Update, Usage};
+    match object {
+        DefaultObject::Tables => [Select, Insert, Update, Delete, Truncate, References, Trigger].into(),
+        DefaultObject::Sequences => [Usage, Select, Update].into(),
+        DefaultObject::Functions => [Execute].into(),
+    }
+}
+
+/// A privilege as written, perhaps for some columns. No privilege: `all`.
+struct Written {
+    word: Option<String>,
+    columns: Vec<String>,
+    at: usize,
+}
+
+/// What the privileges are on.
+enum Target {
+    Relations(Vec<Name>),
+    Sequences(Vec<Name>),
+    Routines(Vec<(Name, Vec<Type>)>),
+    Schemas(Vec<String>),
+    /// Types, languages, databases, ...: nothing of theirs is guarded here.
+    Unguarded,
+}
+
+impl Change<'_> {
+    pub(super) fn grant(&mut self) -> Result<()> {
+        self.grant_or_revoke(true)
+    }
+
+    pub(super) fn revoke(&mut self) -> Result<()> {
+        let option_only =
+            self.cursor.accept_any(&["grant option for", "admin option for", "inherit option for"]).is_some();
+        if option_only {
+            // The right to pass a privilege on is not kept, so there is nothing to take back.
+            self.cursor.skip_all();
+            return Ok(());
+        }
+        self.grant_or_revoke(false)
+    }
+
+    fn grant_or_revoke(&mut self, grant: bool) -> Result<()> {
+        let written = self.written_privileges()?;
+        if !self.cursor.accept("on") {
+            return self.membership(written, grant);
+        }
+        let target = self.target()?;
+        let roles = self.grantees(grant)?;
+        match target {
+            Target::Relations(names) => {
+                for name in names {
+                    self.grant_on_relation(&name, &written, &roles, grant)?;
+                }
+            }
+            Target::Sequences(names) => {
+                let privileges = privileges(&written, &all_privileges(DefaultObject::Sequences), "sequence")?;
+                for name in names {
+                    if let Some(sequence) = self.catalog.sequences.get_mut(&name) {
+                        change(&mut sequence.grants, &roles, &privileges, grant);
+                    }
+                }
+            }
+            Target::Routines(routines) => {
+                let privileges = privileges(&written, &all_privileges(DefaultObject::Functions), "function")?;
+                for (name, args) in routines {
+                    let overloads = self.catalog.functions.get_mut(&name).into_iter().flatten();
+                    for routine in overloads.filter(|r| super::resolve::takes(r, &args)) {
+                        change(&mut Arc::make_mut(routine).grants, &roles, &privileges, grant);
+                    }
+                }
+            }
+            Target::Schemas(schemas) => {
+                let privileges = schema_privileges(&written)?;
+                for schema in schemas {
+                    if let Some(schema) = self.catalog.schemas.get_mut(&schema) {
+                        change(&mut schema.grants, &roles, &privileges, grant);
+                    }
+                }
+            }
+            Target::Unguarded => {}
+        }
+        Ok(())
+    }
+
+    fn written_privileges(&mut self) -> Result<Vec<Written>> {
+        let mut written = Vec::new();
+        loop {
+            let at = self.cursor.offset();
+            let all = self.cursor.accept("all");
+            if all {
+                self.cursor.accept("privileges");
+            }
+            let word = if all { None } else { Some(self.cursor.ident()?) };
+            let columns = if self.cursor.peek_token(&Token::LParen) { self.cursor.column_list()? } else { Vec::new() };
+            written.push(Written { word, columns, at });
+            if !self.cursor.accept_token(&Token::Comma) {
+                return Ok(written);
+            }
+        }
+    }
+
+    fn target(&mut self) -> Result<Target> {
+        let kinds = [
+            "all tables in schema", "all sequences in schema", "all functions in schema", "all routines in schema",
+            "all procedures in schema", "sequence", "function", "routine", "schema", "table",
+        ];
+        Ok(match self.cursor.accept_any(&kinds) {
+            Some("all tables in schema") => {
+                let schemas = self.schema_list()?;
+                Target::Relations(self.catalog.relations.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect())
+            }
+            Some("all sequences in schema") => {
+                let schemas = self.schema_list()?;
+                Target::Sequences(self.catalog.sequences.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect())
+            }
+            Some("all functions in schema" | "all routines in schema" | "all procedures in schema") => {
+                let schemas = self.schema_list()?;
+                let routines = self.catalog.functions.values().flatten().filter(|r| schemas.contains(&r.name.schema));
+                Target::Routines(routines.map(|r| (r.name.clone(), input_types(r))).collect())
+            }
+            Some("sequence") => {
+                let raws = self.cursor.list(|cursor| cursor.name())?;
+                let found = raws.iter().map(|raw| {
+                    let found = self.lookup(raw, |name| self.catalog.sequences.contains_key(name));
+                    found.ok_or_else(|| self.missing_relation(raw))
+                });
+                Target::Sequences(found.collect::<Result<_>>()?)
+            }
+            Some("function" | "routine") => {
+                let mut routines = Vec::new();
+                loop {
+                    let (raw, args) = self.routine_reference()?;
+                    let routine = self.find_routine(&raw, args.as_deref())?;
+                    routines.push((routine.name.clone(), input_types(&routine)));
+                    if !self.cursor.accept_token(&Token::Comma) {
+                        break Target::Routines(routines);
+                    }
+                }
+            }
+            Some("schema") => Target::Schemas(self.schema_list()?),
+            Some(_) => self.relation_targets()?,
+            None => {
+                let unguarded =
+                    ["type", "domain", "language", "database", "foreign data wrapper", "foreign server", "parameter", "tablespace"];
+                if self.cursor.accept_any(&unguarded).is_some() {
+                    self.cursor.list(|cursor| cursor.name())?;
+                    return Ok(Target::Unguarded);
+                }
+                self.relation_targets()?
+            }
+        })
+    }
+
+    /// Tables and views; a sequence may be named as a table too.
+    fn relation_targets(&mut self) -> Result<Target> {
+        let raws: Vec<RawName> = self.cursor.list(|cursor| cursor.name())?;
+        let sequences: Vec<Name> =
+            raws.iter().filter_map(|raw| self.lookup(raw, |name| self.catalog.sequences.contains_key(name))).collect();
+        if sequences.len() == raws.len() {
+            return Ok(Target::Sequences(sequences));
+        }
+        let names = raws.iter().map(|raw| self.find_relation(raw).map(|relation| relation.name.clone()));
+        Ok(Target::Relations(names.collect::<Result<_>>()?))
+    }
+
+    fn schema_list(&mut self) -> Result<Vec<String>> {
+        let mut schemas = Vec::new();
+        loop {
+            let at = self.cursor.offset();
+            let schema = self.cursor.ident()?;
+            self.check_schema(&schema).map_err(|e| e.at(at))?;
+            schemas.push(schema);
+            if !self.cursor.accept_token(&Token::Comma) {
+                return Ok(schemas);
+            }
+        }
+    }
+
+    /// `to roles` or `from roles`, and what may follow.
+    pub(super) fn grantees(&mut self, grant: bool) -> Result<Vec<String>> {
+        self.cursor.expect(if grant { "to" } else { "from" })?;
+        let mut roles = vec![self.role()?];
+        while self.cursor.accept_token(&Token::Comma) {
+            let role = self.role()?;
+            roles.push(role);
+        }
+        let tail = ["with grant option", "with admin option", "cascade", "restrict"];
+        let _ = self.cursor.accept_any(&tail);
+        if self.cursor.accept("granted by") {
+            self.role()?;
+        }
+        let _ = self.cursor.accept_any(&tail);
+        Ok(roles)
+    }
+
+    fn grant_on_relation(&mut self, name: &Name, written: &[Written], roles: &[String], grant: bool) -> Result<()> {
+        let all = all_privileges(DefaultObject::Tables);
+        let relation = self.relation_mut(name)?;
+        for written in written {
+            let privileges = privileges(std::slice::from_ref(written), &all, "relation")?;
+            for column in &written.columns {
+                let Some(column) = relation.columns.iter_mut().find(|c| c.name == *column) else {
+                    let message = format!("column \"{column}\" of relation \"{}\" does not exist", name.name);
+                    return Err(Error::new("42703", message).at(written.at));
+                };
+                change(&mut column.grants, roles, &privileges, grant);
+            }
+            if written.columns.is_empty() {
+                change(&mut relation.grants, roles, &privileges, grant);
+                // Taking a privilege on the table takes it on its columns.
+                for column in relation.columns.iter_mut().filter(|_| !grant) {
+                    change(&mut column.grants, roles, &privileges, false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `grant role, ... to role, ...`.
+    fn membership(&mut self, written: Vec<Written>, grant: bool) -> Result<()> {
+        let mut parents = Vec::new();
+        for written in written {
+            let role = written.word.ok_or_else(|| self.cursor.unexpected())?;
+            self.check_role(&role).map_err(|e| e.at(written.at))?;
+            parents.push(role);
+        }
+        let at = self.cursor.offset();
+        for member in self.grantees(grant)? {
+            for parent in &parents {
+                if grant && self.catalog.memberships(parent).contains(member.as_str()) {
+                    let message = format!("role \"{parent}\" is a member of role \"{member}\"");
+                    return Err(Error::new("0LP01", message).at(at));
+                }
+                if let Some(role) = self.catalog.roles.get_mut(&member) {
+                    if grant {
+                        role.member_of.insert(parent.clone());
+                    } else {
+                        role.member_of.remove(parent);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Types of the arguments that a call gives.
+pub(super) fn input_types(routine: &crate::catalog::Routine) -> Vec<Type> {
+    routine.inputs().map(|param| param.ty.clone()).collect()
+}
+
+/// Adds privileges to the grants, or takes them away.
+pub(super) fn change(grants: &mut Grants, roles: &[String], privileges: &BTreeSet<Privilege>, grant: bool) {
+    for role in roles {
+        if grant {
+            grants.entry(role.clone()).or_default().extend(privileges);
+        } else if let Some(held) = grants.get_mut(role) {
+            held.retain(|p| !privileges.contains(p));
+            if held.is_empty() {
+                grants.remove(role);
+            }
+        }
+    }
+}
+
+/// The privileges that the words name, of those that the kind of object has.
+///
+/// Errors: 42601 for no privilege at all, 0LP01 for one of another kind of object.
+fn privileges(written: &[Written], all: &BTreeSet<Privilege>, kind: &str) -> Result<BTreeSet<Privilege>> {
+    let mut found = BTreeSet::new();
+    for Written { word, at, .. } in written {
+        let Some(word) = word else {
+            found.extend(all);
+            continue;
+        };
+        let privilege = privilege(word).map_err(|e| e.at(*at))?;
+        if !all.contains(&privilege) {
+            let message = format!("invalid privilege type {} for {kind}", word.to_uppercase());
+            return Err(Error::new("0LP01", message).at(*at));
+        }
+        found.insert(privilege);
+    }
+    Ok(found)
+}
+
+/// The privileges of a schema: `create` is the owner's alone, and stays so.
+fn schema_privileges(written: &[Written]) -> Result<BTreeSet<Privilege>> {
+    let kept: Vec<&Written> = written.iter().filter(|w| w.word.as_deref() != Some("create")).collect();
+    let usage = BTreeSet::from([Privilege::Usage]);
+    let mut found = BTreeSet::new();
+    for written in kept {
+        found.extend(privileges(std::slice::from_ref(written), &usage, "schema")?);
+    }
+    Ok(found)
+}
+
+/// A privilege by its word.
+pub(super) fn privilege(word: &str) -> Result<Privilege> {
+    Ok(match word {
+        "select" => Privilege::Select,
+        "insert" => Privilege::Insert,
+        "update" => Privilege::Update,
+        "delete" => Privilege::Delete,
+        "truncate" => Privilege::Truncate,
+        "references" => Privilege::References,
+        "trigger" => Privilege::Trigger,
+        "usage" => Privilege::Usage,
+        "execute" => Privilege::Execute,
+        _ => return Err(Error::new("42601", format!("unrecognized privilege type \"{word}\""))),
+    })
+}

@@ -1,0 +1,144 @@
+//! Row policies (PostgreSQL manual, `create policy`).
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::Expr;
+
+use super::Change;
+use super::cursor::RawName;
+use crate::catalog::{Name, PUBLIC, Policy, PolicyCommand, Relation};
+use crate::compile;
+
+impl Change<'_> {
+    pub(super) fn create_policy(&mut self) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        if relation.policies.iter().any(|p| p.name == name) {
+            let message = format!("policy \"{name}\" for table \"{}\" already exists", raw.name);
+            return Err(Error::new("42710", message).at(at));
+        }
+        let mut policy =
+            Policy { name, permissive: true, command: PolicyCommand::All, roles: Vec::new(), using: None, check: None };
+        if self.cursor.accept("as") {
+            match self.cursor.accept_any(&["permissive", "restrictive"]) {
+                Some(word) => policy.permissive = word == "permissive",
+                None => return Err(self.cursor.unexpected()),
+            }
+        }
+        if self.cursor.accept("for") {
+            policy.command = match self.cursor.accept_any(&["all", "select", "insert", "update", "delete"]) {
+                Some("all") => PolicyCommand::All,
+                Some("select") => PolicyCommand::Select,
+                Some("insert") => PolicyCommand::Insert,
+                Some("update") => PolicyCommand::Update,
+                Some(_) => PolicyCommand::Delete,
+                None => return Err(self.cursor.unexpected()),
+            };
+        }
+        self.policy_body(&relation, &mut policy)?;
+        self.relation_mut(&relation.name)?.policies.push(policy);
+        Ok(())
+    }
+
+    /// `to roles using (...) with check (...)`.
+    fn policy_body(&mut self, relation: &Relation, policy: &mut Policy) -> Result<()> {
+        if self.cursor.accept("to") {
+            policy.roles = vec![self.role()?];
+            while self.cursor.accept_token(&sqlparser::tokenizer::Token::Comma) {
+                let role = self.role()?;
+                policy.roles.push(role);
+            }
+            if policy.roles.iter().any(|role| role == PUBLIC) {
+                policy.roles.clear();
+            }
+        }
+        let at = self.cursor.offset();
+        if self.cursor.accept("using") {
+            if policy.command == PolicyCommand::Insert {
+                return Err(Error::new("42601", "only WITH CHECK expression allowed for INSERT").at(at));
+            }
+            policy.using = Some(self.policy_expr(relation)?);
+        }
+        let at = self.cursor.offset();
+        if self.cursor.accept("with check") {
+            if matches!(policy.command, PolicyCommand::Select | PolicyCommand::Delete) {
+                return Err(Error::new("42601", "WITH CHECK cannot be applied to SELECT or DELETE").at(at));
+            }
+            policy.check = Some(self.policy_expr(relation)?);
+        }
+        Ok(())
+    }
+
+    fn policy_expr(&mut self, relation: &Relation) -> Result<String> {
+        let at = self.cursor.offset();
+        let expr: Expr = self.cursor.parenthesized()?;
+        let source = self.source(expr);
+        // Positions within the stored text mean nothing in the statement.
+        compile::check_policy(&self.catalog, relation, &source).map_err(|e| moved(e, at))?;
+        Ok(source)
+    }
+
+    pub(super) fn alter_policy(&mut self) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        let Some(place) = relation.policies.iter().position(|p| p.name == name) else {
+            return Err(missing_policy(&name, &raw).at(at));
+        };
+        let mut policy = relation.policies[place].clone();
+        if let Some(to) = self.rename_to()? {
+            if relation.policies.iter().any(|p| p.name == to) {
+                let message = format!("policy \"{to}\" for table \"{}\" already exists", raw.name);
+                return Err(Error::new("42710", message).at(at));
+            }
+            policy.name = to;
+        } else {
+            self.policy_body(&relation, &mut policy)?;
+        }
+        self.relation_mut(&relation.name)?.policies[place] = policy;
+        Ok(())
+    }
+
+    pub(super) fn drop_policy(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let _ = self.cursor.accept_any(&["cascade", "restrict"]);
+        let relation = match self.find_relation(&raw) {
+            Ok(relation) => relation,
+            Err(_) if if_exists => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if relation.policies.iter().any(|p| p.name == name) {
+            return self.remove_policy(&relation.name, &name);
+        }
+        if if_exists { Ok(()) } else { Err(missing_policy(&name, &raw).at(at)) }
+    }
+
+    pub(super) fn remove_policy(&mut self, table: &Name, policy: &str) -> Result<()> {
+        self.relation_mut(table)?.policies.retain(|p| p.name != policy);
+        Ok(())
+    }
+}
+
+fn missing_policy(name: &str, table: &RawName) -> Error {
+    Error::new("42704", format!("policy \"{name}\" for table \"{}\" does not exist", table.name))
+}
+
+/// An error about a piece of a statement, pointing at where the piece stands.
+pub(super) fn moved(error: Error, at: usize) -> Error {
+    let mut moved = Error::new(error.code().to_owned(), error.message().to_owned()).at(at);
+    if let Some(detail) = error.detail() {
+        moved = moved.with_detail(detail.to_owned());
+    }
+    if let Some(hint) = error.hint() {
+        moved = moved.with_hint(hint.to_owned());
+    }
+    moved
+}

@@ -1,0 +1,372 @@
+//! New names, carried into every expression and query that the catalog keeps.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::{
+    DataType, Expr, Ident, ObjectName, ObjectNamePart, Select, SelectItem, TableAlias, TableFactor, Value, VisitMut,
+    VisitorMut,
+};
+
+use super::drop::{Object, bare_key};
+use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name};
+use super::{Change, physical};
+use crate::catalog::{Catalog, ConstraintKind, Name, RelationKind};
+use crate::compile;
+
+impl Change<'_> {
+    /// Writes the object's new name into all sources.
+    pub(super) fn rename_in_sources(&mut self, object: &Object, to: &Name) -> Result<()> {
+        let mut renamer = Renamer { object, to };
+        self.rewrite(&mut renamer)
+    }
+
+    /// Renames a column in the catalog: in its table's constraints and indexes, in foreign keys to it, and in all sources.
+    ///
+    /// Errors: 0A000 for a view or policy that reads the column together with another table's of the same name.
+    pub(super) fn rename_column_in_sources(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
+        let rename = |columns: &mut Vec<String>| {
+            columns.iter_mut().filter(|c| *c == from).for_each(|c| to.clone_into(c));
+        };
+        for relation in self.catalog.relations.values_mut() {
+            let touched = relation.name == *table || relation.foreign_keys().any(|(_, key)| key.target == *table);
+            if !touched {
+                continue;
+            }
+            let relation = Arc::make_mut(relation);
+            let own = relation.name == *table;
+            for constraint in &mut relation.constraints {
+                match &mut constraint.kind {
+                    ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) if own => rename(columns),
+                    ConstraintKind::Check(source) if own => *source = renamed(source, from, to)?,
+                    ConstraintKind::ForeignKey(key) => {
+                        if own {
+                            rename(&mut key.columns);
+                        }
+                        if key.target == *table {
+                            rename(&mut key.target_columns);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if !own {
+                continue;
+            }
+            for index in &mut relation.indexes {
+                index.columns.iter_mut().for_each(rename);
+                for key in &mut index.keys {
+                    let bare = bare_key(key);
+                    *key = renamed(&bare, from, to)? + &key[bare.len()..];
+                }
+                if let Some(predicate) = &mut index.predicate {
+                    *predicate = renamed(predicate, from, to)?;
+                }
+            }
+            for column in &mut relation.columns {
+                if let Some(source) = &mut column.generated {
+                    *source = renamed(source, from, to)?;
+                }
+            }
+        }
+        for sequence in self.catalog.sequences.values_mut() {
+            if let Some((owner, column)) = &mut sequence.owned_by
+                && owner == table
+                && column == from
+            {
+                to.clone_into(column);
+            }
+        }
+        for relation in self.catalog.relations.values_mut() {
+            if let RelationKind::View(view) = &mut Arc::make_mut(relation).kind {
+                let sources = view.sources.iter_mut().flatten();
+                sources.filter(|(t, c)| t == table && c == from).for_each(|(_, column)| to.clone_into(column));
+            }
+        }
+        self.rename_column_in_queries(table, from, to)
+    }
+
+    /// Renames a column in policies and views.
+    fn rename_column_in_queries(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
+        let catalog = self.catalog.clone();
+        for relation in self.catalog.relations.values_mut() {
+            let own = relation.name == *table;
+            let relation = Arc::make_mut(relation);
+            for policy in &mut relation.policies {
+                for source in policy.using.iter_mut().chain(&mut policy.check) {
+                    let uses = Uses::of_expr(source);
+                    if uses.columns.contains(from) && (own || uses.relations.contains(table)) {
+                        let what = format!("policy \"{}\" on table \"{}\"", policy.name, relation.name.name);
+                        let mut expr = parse_expr(source)?;
+                        ColumnRenamer::new(&catalog, table, from, to, &uses, &what)?.apply(&mut expr);
+                        *source = expr.to_string();
+                    }
+                }
+            }
+            if let RelationKind::View(view) = &mut relation.kind {
+                let uses = Uses::of_query(&view.query);
+                if uses.relations.contains(table) && uses.columns.contains(from) {
+                    let what = format!("view \"{}\"", relation.name.name);
+                    let mut query = parse_query(&view.query)?;
+                    ColumnRenamer::new(&catalog, table, from, to, &uses, &what)?.apply(&mut query);
+                    view.query = query.to_string();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that every source which refers to the object still compiles after a change.
+    ///
+    /// Errors: 2BP01, saying what to drop first.
+    pub(super) fn recheck(&self, object: &Object, what: &str) -> Result<()> {
+        let touches = |uses: &Uses| match object {
+            Object::Relation(name) | Object::Column(name, _) => uses.relations.contains(name),
+            Object::Type(_) => true,
+            _ => false,
+        };
+        for relation in self.catalog.relations.values() {
+            let own = matches!(object, Object::Relation(name) | Object::Column(name, _) if *name == relation.name);
+            for policy in &relation.policies {
+                for source in policy.using.iter().chain(&policy.check) {
+                    if own || touches(&Uses::of_expr(source)) {
+                        compile::check_policy(&self.catalog, relation, source).map_err(|error| {
+                            needs(what, &format!("policy {} on table {}", policy.name, self.show(&relation.name)), &error)
+                        })?;
+                    }
+                }
+            }
+            for constraint in &relation.constraints {
+                if let ConstraintKind::Check(source) = &constraint.kind
+                    && (own || matches!(object, Object::Type(_)))
+                {
+                    physical::check(&self.catalog, relation, source).map_err(|error| {
+                        needs(what, &format!("constraint {} on table {}", constraint.name, self.show(&relation.name)), &error)
+                    })?;
+                }
+            }
+            let Some(view) = relation.view() else { continue };
+            let query = parse_query(&view.query)?;
+            if touches(&Uses::of(&query)) {
+                let columns = compile::view_columns(&self.catalog, &[], &query)
+                    .map_err(|error| needs(what, &format!("view {}", self.show(&relation.name)), &error))?;
+                let same = columns.iter().map(|c| &c.ty).eq(relation.columns.iter().map(|c| &c.ty));
+                if !same {
+                    let error = Error::new("0A000", "the types of its columns would change");
+                    return Err(needs(what, &format!("view {}", self.show(&relation.name)), &error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rewrites every source of the catalog.
+    fn rewrite(&mut self, renamer: &mut Renamer<'_>) -> Result<()> {
+        for relation in self.catalog.relations.values_mut() {
+            let relation = Arc::make_mut(relation);
+            for policy in &mut relation.policies {
+                policy.using.iter_mut().chain(&mut policy.check).try_for_each(|source| renamer.expr(source))?;
+            }
+            for column in &mut relation.columns {
+                column.default.iter_mut().chain(&mut column.generated).try_for_each(|source| renamer.expr(source))?;
+            }
+            for constraint in &mut relation.constraints {
+                if let ConstraintKind::Check(source) = &mut constraint.kind {
+                    renamer.expr(source)?;
+                }
+            }
+            for index in &mut relation.indexes {
+                if index.columns.is_none() {
+                    for key in &mut index.keys {
+                        let mut bare = bare_key(key);
+                        let direction = key[bare.len()..].to_owned();
+                        renamer.expr(&mut bare)?;
+                        *key = bare + &direction;
+                    }
+                }
+                index.predicate.iter_mut().try_for_each(|source| renamer.expr(source))?;
+            }
+            if let RelationKind::View(view) = &mut relation.kind {
+                let mut query = parse_query(&view.query)?;
+                let before = query.to_string();
+                let _ = VisitMut::visit(&mut query, renamer);
+                let after = query.to_string();
+                if before != after {
+                    view.query = after;
+                }
+            }
+        }
+        for domain in self.catalog.domains.values_mut() {
+            domain.default.iter_mut().try_for_each(|source| renamer.expr(source))?;
+            domain.checks.iter_mut().try_for_each(|(_, source)| renamer.expr(source))?;
+        }
+        for routine in self.catalog.functions.values_mut().flatten() {
+            let params = Arc::make_mut(routine).params.iter_mut();
+            params.flat_map(|param| &mut param.default).try_for_each(|source| renamer.expr(source))?;
+        }
+        Ok(())
+    }
+}
+
+fn needs(what: &str, dependent: &str, error: &Error) -> Error {
+    Error::new("2BP01", format!("cannot change {what} because {dependent} needs it"))
+        .with_detail(error.message().to_owned())
+        .with_hint(format!("Drop {dependent} first, and create it again afterwards."))
+}
+
+/// Writes one object's new name.
+struct Renamer<'a> {
+    object: &'a Object,
+    to: &'a Name,
+}
+
+impl Renamer<'_> {
+    fn expr(&mut self, source: &mut String) -> Result<()> {
+        let mut expr = parse_expr(source)?;
+        let before = expr.to_string();
+        let _ = VisitMut::visit(&mut expr, self);
+        let after = expr.to_string();
+        if before != after {
+            *source = after;
+        }
+        Ok(())
+    }
+
+    fn replace(&self, name: &mut ObjectName, from: &Name) -> bool {
+        let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(fold).collect();
+        let same = matches!(parts.as_slice(), [.., schema, last] if *schema == from.schema && *last == from.name);
+        if same {
+            *name = ObjectName::from(vec![ident_node(&self.to.schema), ident_node(&self.to.name)]);
+        }
+        same
+    }
+
+    fn data_type(&self, ty: &mut DataType) {
+        use sqlparser::ast::ArrayElemTypeDef::{AngleBracket, SquareBracket};
+        match (ty, self.object) {
+            (DataType::Custom(name, _), Object::Type(from) | Object::Relation(from)) => drop(self.replace(name, from)),
+            (DataType::Array(SquareBracket(element, _) | AngleBracket(element)), _) => self.data_type(element),
+            _ => {}
+        }
+    }
+}
+
+impl VisitorMut for Renamer<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        match (factor, self.object) {
+            (TableFactor::Table { name, alias, args: None, .. }, Object::Relation(from)) => {
+                if self.replace(name, from) && alias.is_none() {
+                    // Columns may be qualified by the old name.
+                    *alias = Some(TableAlias { explicit: true, name: ident_node(&from.name), columns: Vec::new(), at: None });
+                }
+            }
+            (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }, Object::Routine(from, _)) => {
+                self.replace(name, from);
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Function(function) => {
+                if let Object::Routine(from, _) = self.object {
+                    self.replace(&mut function.name, from);
+                }
+            }
+            Expr::Cast { data_type, .. } => self.data_type(data_type),
+            Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
+            Expr::Value(value) => {
+                if let (Value::SingleQuotedString(text), Object::Sequence(from)) = (&mut value.value, self.object)
+                    && *text == plain_name(from)
+                {
+                    *text = plain_name(self.to);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// An expression over one table alone, with a column renamed.
+fn renamed(source: &str, from: &str, to: &str) -> Result<String> {
+    let mut expr = parse_expr(source)?;
+    let _ = VisitMut::visit(&mut expr, &mut ColumnRenamer { from, to });
+    Ok(expr.to_string())
+}
+
+/// Writes a column's new name where it is read.
+struct ColumnRenamer<'a> {
+    from: &'a str,
+    to: &'a str,
+}
+
+impl<'a> ColumnRenamer<'a> {
+    /// Refuses when an unqualified name might mean another table's column.
+    fn new(
+        catalog: &Catalog,
+        table: &Name,
+        from: &'a str,
+        to: &'a str,
+        uses: &Uses,
+        what: &str,
+    ) -> Result<Self> {
+        let shared = |name: &&Name| catalog.relations.get(*name).is_some_and(|r| r.column(from).is_some());
+        if let Some(other) = uses.relations.iter().filter(|name| *name != table).find(shared) {
+            return Err(Error::unsupported(
+                format!("cannot rename column \"{from}\": {what} also reads column \"{from}\" of \"{}\"", other.name),
+                format!("Drop {what} first, and create it again afterwards."),
+            ));
+        }
+        Ok(ColumnRenamer { from, to })
+    }
+
+    fn apply(mut self, node: &mut impl VisitMut) {
+        let _ = node.visit(&mut self);
+    }
+
+    fn rename(&self, ident: &mut Ident) {
+        if fold(ident) == self.from {
+            *ident = ident_node(self.to);
+        }
+    }
+}
+
+impl VisitorMut for ColumnRenamer<'_> {
+    type Break = ();
+
+    /// What a query selects keeps its name.
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            let SelectItem::UnnamedExpr(expr) = item else { continue };
+            let last = match &*expr {
+                Expr::Identifier(ident) => Some(ident),
+                Expr::CompoundIdentifier(idents) => idents.last(),
+                _ => None,
+            };
+            if last.is_some_and(|ident| fold(ident) == self.from) {
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.from) };
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.rename(ident),
+            // No other table has such a column, whatever the alias.
+            Expr::CompoundIdentifier(idents) => {
+                if let Some(last) = idents.last_mut() {
+                    self.rename(last);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Triggers with built-in functions (PostgreSQL manual, `create trigger`).
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::tokenizer::Token;
+
+use super::Change;
+use crate::catalog::{Name, Trigger};
+
+const INSTEAD: &str = "The embedded engine has two trigger functions: extensions.moddatetime(column) and \
+    suppress_redundant_updates_trigger(), both `before update ... for each row`. Use a default, a generated column or a \
+    check constraint, or run the project on PostgreSQL.";
+
+impl Change<'_> {
+    pub(super) fn create_trigger(&mut self, replace: bool) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        if !self.cursor.accept("before update") || self.cursor.peek("or") || self.cursor.peek("of") {
+            return Err(self.lacking("a trigger on these events", INSTEAD));
+        }
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
+            return Err(self.lacking("a trigger of this kind", INSTEAD));
+        }
+        if self.cursor.peek("when") {
+            return Err(self.lacking("WHEN of a trigger", INSTEAD));
+        }
+        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
+            return Err(self.cursor.unexpected());
+        }
+        let function_at = self.cursor.offset();
+        let function = self.cursor.name()?;
+        self.cursor.expect_token(&Token::LParen)?;
+        let mut args = Vec::new();
+        while !self.cursor.accept_token(&Token::RParen) {
+            if !args.is_empty() {
+                self.cursor.expect_token(&Token::Comma)?;
+            }
+            let arg = match self.cursor.accept_string() {
+                Some(text) => text,
+                None => self.cursor.ident()?,
+            };
+            args.push(arg);
+        }
+        let built_in = match (function.name.as_str(), args.as_slice()) {
+            ("moddatetime", [column]) => {
+                let ty = relation.column(column).map(|c| &c.ty);
+                if !matches!(ty, Some(&Type::TIMESTAMP | &Type::TIMESTAMPTZ)) {
+                    let message = format!("attribute \"{column}\" of \"{}\" must be type TIMESTAMP or TIMESTAMPTZ", raw.name);
+                    return Err(Error::new("42804", message).at(function_at));
+                }
+                Name::new("extensions", "moddatetime")
+            }
+            ("suppress_redundant_updates_trigger", []) => Name::new("pg_catalog", "suppress_redundant_updates_trigger"),
+            (other, _) => {
+                let message = format!("trigger function {other} is not supported by the embedded engine");
+                return Err(Error::unsupported(message, INSTEAD).at(function_at));
+            }
+        };
+        let exists = relation.triggers.iter().any(|t| t.name == name);
+        if exists && !replace {
+            let message = format!("trigger \"{name}\" for relation \"{}\" already exists", raw.name);
+            return Err(Error::new("42710", message).at(at));
+        }
+        let triggers = &mut self.relation_mut(&relation.name)?.triggers;
+        triggers.retain(|t| t.name != name);
+        triggers.push(Trigger { name, on_insert: false, on_update: true, function: built_in, args });
+        // PostgreSQL fires them in the order of their names.
+        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    /// `trigger name on table rename to other`.
+    pub(super) fn alter_trigger(&mut self) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        let Some(to) = self.rename_to()? else { return Err(self.cursor.unexpected()) };
+        if relation.triggers.iter().any(|t| t.name == to) {
+            let message = format!("trigger \"{to}\" for relation \"{}\" already exists", raw.name);
+            return Err(Error::new("42710", message).at(at));
+        }
+        let triggers = &mut self.relation_mut(&relation.name)?.triggers;
+        match triggers.iter_mut().find(|t| t.name == name) {
+            Some(trigger) => trigger.name = to,
+            None => return Err(missing(&name, &raw.name).at(at)),
+        }
+        triggers.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(())
+    }
+
+    pub(super) fn drop_trigger(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let _ = self.cursor.accept_any(&["cascade", "restrict"]);
+        let relation = match self.find_relation(&raw) {
+            Ok(relation) => relation,
+            Err(_) if if_exists => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let triggers = &mut self.relation_mut(&relation.name)?.triggers;
+        let before = triggers.len();
+        triggers.retain(|t| t.name != name);
+        if triggers.len() == before && !if_exists {
+            return Err(missing(&name, &raw.name).at(at));
+        }
+        Ok(())
+    }
+}
+
+fn missing(name: &str, table: &str) -> Error {
+    Error::new("42704", format!("trigger \"{name}\" for table \"{table}\" does not exist"))
+}

@@ -1,0 +1,366 @@
+//! Views (PostgreSQL manual, `create view`, `alter view`). Their queries are inlined, so nothing of them stands in SQLite.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::{
+    Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+};
+use sqlparser::tokenizer::Token;
+
+use super::policy::moved;
+use super::sequence::already_exists;
+use super::source::{self, Uses, fold, ident_node};
+use super::table::plain_column;
+use super::{Change, naming};
+use crate::catalog::{Column, Name, Relation, RelationKind, View};
+use crate::compile::{self, ViewColumn};
+
+impl Change<'_> {
+    pub(super) fn create_view(&mut self, replace: bool) -> Result<()> {
+        let raw = self.cursor.name()?;
+        let name = self.new_name(&raw)?;
+        let names = if self.cursor.peek_token(&Token::LParen) { self.cursor.column_list()? } else { Vec::new() };
+        let mut security_invoker = true;
+        if self.cursor.accept("with") {
+            self.view_options(&mut security_invoker)?;
+        }
+        self.cursor.expect("as")?;
+        let at = self.cursor.offset();
+        let mut query = self.cursor.query()?;
+        if self.cursor.peek("with") {
+            return Err(self.lacking("WITH CHECK OPTION", "Use row policies on the table."));
+        }
+        let old = self.catalog.relations.get(&name).cloned();
+        match &old {
+            Some(_) if !replace => return Err(already_exists(&raw)),
+            Some(old) if old.view().is_none() => {
+                return Err(Error::new("42809", format!("\"{}\" is not a view", raw.name)).at(raw.at));
+            }
+            None if naming::relation_name_taken(&self.catalog, &name.schema, &name.name) => return Err(already_exists(&raw)),
+            _ => {}
+        }
+        source::qualify(&mut query, &self.catalog, &self.session.search_path);
+        self.check_view_cycle(&name, &query).map_err(|e| e.at(raw.at))?;
+        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| moved(e, at))?;
+        if names.len() > found.len() {
+            return Err(Error::new("42601", "CREATE VIEW specifies more column names than columns").at(at));
+        }
+        let updatable = is_updatable(&query);
+        self.expand_stars(&mut query).map_err(|e| e.at(at))?;
+        let columns = view_columns(&found, &names).map_err(|e| e.at(at))?;
+        let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
+        let given: Vec<String> = found.iter().map(|c| c.name.clone()).collect();
+        let query = with_names(query, &given, &names);
+
+        let mut relation = self.empty_relation(name.clone());
+        relation.columns = columns;
+        if let Some(old) = &old {
+            check_replacement(old, &relation).map_err(|e| e.at(raw.at))?;
+            relation = Relation { columns: kept_columns(old, relation.columns), ..(**old).clone() };
+        }
+        let sources = found.into_iter().map(|c| c.source).collect();
+        relation.kind =
+            RelationKind::View(View { query: query.to_string(), security_invoker, sources, materialized: false, updatable });
+        self.catalog.relations.insert(name, Arc::new(relation));
+        Ok(())
+    }
+
+    /// `(security_invoker = true, ...)`.
+    fn view_options(&mut self, security_invoker: &mut bool) -> Result<()> {
+        self.cursor.expect_token(&Token::LParen)?;
+        loop {
+            let at = self.cursor.offset();
+            let option = self.cursor.ident()?;
+            let value = if self.cursor.accept_token(&Token::Eq) {
+                let text = match self.cursor.accept_string() {
+                    Some(text) => text,
+                    None => self.cursor.skip(),
+                };
+                !matches!(text.to_ascii_lowercase().as_str(), "false" | "off" | "0" | "no")
+            } else {
+                true
+            };
+            match option.as_str() {
+                "security_invoker" => *security_invoker = value,
+                // Every view's policies come before what its caller asks.
+                "security_barrier" => {}
+                "check_option" => {
+                    return Err(Error::unsupported("WITH CHECK OPTION is not supported", "Use row policies on the table.").at(at));
+                }
+                _ => return Err(Error::new("22023", format!("unrecognized parameter \"{option}\"")).at(at)),
+            }
+            if !self.cursor.accept_token(&Token::Comma) {
+                return self.cursor.expect_token(&Token::RParen);
+            }
+        }
+    }
+
+    pub(super) fn alter_view(&mut self) -> Result<()> {
+        let if_exists = self.cursor.accept("if exists");
+        let raw = self.cursor.name()?;
+        let relation = match self.find_relation(&raw) {
+            Ok(relation) if relation.view().is_some() => relation,
+            Ok(_) => return Err(Error::new("42809", format!("\"{}\" is not a view", raw.name)).at(raw.at)),
+            Err(_) if if_exists => {
+                self.cursor.skip_all();
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let name = relation.name.clone();
+        if self.alter_any_relation(&relation)? {
+            return Ok(());
+        }
+        let at = self.cursor.offset();
+        let mut security_invoker = match self.cursor.accept_any(&["set", "reset"]) {
+            Some("set") => relation.view().is_none_or(|view| view.security_invoker),
+            Some(_) => {
+                self.storage_parameters()?;
+                true
+            }
+            None => return Err(self.lacking("ALTER VIEW of a column", "Drop the view and create it again.").at(at)),
+        };
+        if self.cursor.peek_token(&Token::LParen) {
+            self.view_options(&mut security_invoker)?;
+        }
+        if let RelationKind::View(view) = &mut self.relation_mut(&name)?.kind {
+            view.security_invoker = security_invoker;
+        }
+        Ok(())
+    }
+
+    /// 42P17 if the view would read itself.
+    fn check_view_cycle(&self, name: &Name, query: &Query) -> Result<()> {
+        let mut open: Vec<Name> = Uses::of(query).relations.into_iter().collect();
+        let mut seen = open.clone();
+        while let Some(next) = open.pop() {
+            if next == *name {
+                let message = format!("infinite recursion detected in rules for relation \"{}\"", name.name);
+                return Err(Error::new("42P17", message));
+            }
+            if let Some(view) = self.catalog.relations.get(&next).and_then(|r| r.view()) {
+                for relation in Uses::of_query(&view.query).relations {
+                    if !seen.contains(&relation) {
+                        seen.push(relation.clone());
+                        open.push(relation);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes out what `*` stands for, so that columns which come later do not appear.
+    fn expand_stars(&self, query: &mut Query) -> Result<()> {
+        let with = query.with.clone();
+        self.expand_body(&mut query.body, &with)
+    }
+
+    fn expand_body(&self, body: &mut SetExpr, with: &Option<sqlparser::ast::With>) -> Result<()> {
+        match body {
+            SetExpr::Select(select) => {
+                let has_star = select.projection.iter().any(is_star);
+                if has_star {
+                    let whole = Query { with: with.clone(), ..query_of(SetExpr::Select(select.clone())) };
+                    let columns = compile::view_columns(&self.catalog, &self.session.search_path, &whole)?;
+                    self.expand_select(select, &columns)?;
+                }
+                Ok(())
+            }
+            SetExpr::SetOperation { left, right, .. } => {
+                self.expand_body(left, with)?;
+                self.expand_body(right, with)
+            }
+            SetExpr::Query(query) => self.expand_body(&mut query.body, with),
+            _ => Ok(()),
+        }
+    }
+
+    fn expand_select(&self, select: &mut Select, columns: &[ViewColumn]) -> Result<()> {
+        let stars = select.projection.iter().filter(|item| is_star(item)).count();
+        let others = select.projection.len() - stars;
+        let mut rest = columns.iter();
+        let mut items = Vec::new();
+        for item in &select.projection {
+            let qualifier = match item {
+                SelectItem::Wildcard(_) => None,
+                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                    name.0.last().and_then(|part| part.as_ident()).cloned()
+                }
+                other => {
+                    rest.next();
+                    items.push(other.clone());
+                    continue;
+                }
+            };
+            let width = match &qualifier {
+                _ if stars == 1 => columns.len() - others,
+                Some(qualifier) => self.width_of(select, &fold(qualifier)).ok_or_else(many_stars)?,
+                None => return Err(many_stars()),
+            };
+            for column in rest.by_ref().take(width) {
+                let name = ident_node(&column.name);
+                items.push(SelectItem::UnnamedExpr(match &qualifier {
+                    Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
+                    None => Expr::Identifier(name),
+                }));
+            }
+        }
+        select.projection = items;
+        Ok(())
+    }
+
+    /// How many columns a plain relation in FROM has.
+    fn width_of(&self, select: &Select, qualifier: &str) -> Option<usize> {
+        let factors = select.from.iter().flat_map(|from| {
+            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
+        });
+        factors.into_iter().find_map(|factor| {
+            let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
+            let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+            let [.., schema, table] = parts.as_slice() else { return None };
+            let known = alias.as_ref().map_or_else(|| table.clone(), |alias| fold(&alias.name));
+            let relation = self.catalog.relation(schema, table)?;
+            (known == qualifier).then_some(relation.columns.len())
+        })
+    }
+}
+
+fn many_stars() -> Error {
+    Error::unsupported("a view with several `*` is not supported by the embedded engine", "Write out the columns.")
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}
+
+fn query_of(body: SetExpr) -> Query {
+    Query {
+        with: None,
+        body: Box::new(body),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
+/// The columns of a view, renamed as its column list says.
+fn view_columns(found: &[ViewColumn], names: &[String]) -> Result<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::new();
+    for (i, column) in found.iter().enumerate() {
+        let name = names.get(i).unwrap_or(&column.name).clone();
+        if columns.iter().any(|c| c.name == name) {
+            return Err(Error::new("42701", format!("column \"{name}\" specified more than once")));
+        }
+        columns.push(Column { typmod: column.typmod, ..plain_column(name, column.ty.clone()) });
+    }
+    Ok(columns)
+}
+
+/// The query, giving its columns the view's names.
+fn with_names(mut query: Query, found: &[String], names: &[String]) -> Query {
+    if found == names {
+        return query;
+    }
+    if let SetExpr::Select(select) = &mut *query.body
+        && select.projection.len() == names.len()
+    {
+        for (item, name) in select.projection.iter_mut().zip(names) {
+            let expr = match item {
+                SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => expr.clone(),
+                _ => continue,
+            };
+            *item = SelectItem::ExprWithAlias { expr, alias: ident_node(name) };
+        }
+        return query;
+    }
+    let list: Vec<String> = names.iter().map(|name| ident_node(name).to_string()).collect();
+    let list = list.join(", ");
+    source::parse_query(&format!("SELECT {list} FROM ({query}) AS v ({list})")).unwrap_or(query)
+}
+
+/// Gives a column of a view another name.
+pub(super) fn rename_output(relation: &mut Relation, from: &str, to: &str) -> Result<()> {
+    let before: Vec<String> = relation.columns.iter().map(|c| c.name.clone()).collect();
+    let after: Vec<String> = before.iter().map(|name| if name == from { to } else { name }.to_owned()).collect();
+    if let RelationKind::View(view) = &mut relation.kind {
+        view.query = with_names(source::parse_query(&view.query)?, &before, &after).to_string();
+    }
+    Ok(())
+}
+
+/// 42P16 if readers of the old view would be surprised.
+fn check_replacement(old: &Relation, new: &Relation) -> Result<()> {
+    if new.columns.len() < old.columns.len() {
+        return Err(Error::new("42P16", "cannot drop columns from view"));
+    }
+    for (old, new) in old.columns.iter().zip(&new.columns) {
+        if old.name != new.name {
+            let message = format!("cannot change name of view column \"{}\" to \"{}\"", old.name, new.name);
+            return Err(Error::new("42P16", message)
+                .with_hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."));
+        }
+        if old.ty != new.ty {
+            let message = format!("cannot change data type of view column \"{}\" from {} to {}", old.name, old.ty, new.ty);
+            return Err(Error::new("42P16", message));
+        }
+    }
+    Ok(())
+}
+
+/// The new columns with the old ones' comments and privileges.
+fn kept_columns(old: &Relation, new: Vec<Column>) -> Vec<Column> {
+    new.into_iter()
+        .map(|column| match old.column(&column.name) {
+            Some(old) => Column { comment: old.comment.clone(), grants: old.grants.clone(), ..column },
+            None => column,
+        })
+        .collect()
+}
+
+/// Whether PostgreSQL would let writes through: one relation, and each row one of its rows.
+fn is_updatable(query: &Query) -> bool {
+    let SetExpr::Select(select) = &*query.body else { return false };
+    let plain_from = match select.from.as_slice() {
+        [from] => from.joins.is_empty() && matches!(&from.relation, TableFactor::Table { args: None, .. }),
+        _ => false,
+    };
+    let grouped = match &select.group_by {
+        GroupByExpr::All(_) => true,
+        GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
+    };
+    let computed = select.projection.iter().any(|item| {
+        let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
+        aggregates(expr)
+    });
+    plain_from
+        && !grouped
+        && !computed
+        && query.with.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && select.distinct.is_none()
+        && select.having.is_none()
+}
+
+/// Whether an expression holds an aggregate, a window function or a function of sets.
+fn aggregates(expr: &Expr) -> bool {
+    let mut found = false;
+    let _ = sqlparser::ast::visit_expressions(expr, |expr| {
+        if let Expr::Function(function) = expr {
+            let name = function.name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            found |= function.over.is_some()
+                || matches!(name.as_str(), "count" | "generate_series" | "unnest")
+                || basalt_types::aggregates().any(|a| a.name == name)
+                || basalt_types::set_functions().any(|f| f.name == name);
+        }
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    found
+}
