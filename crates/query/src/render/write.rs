@@ -120,7 +120,8 @@ fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, wri
         w.push(" = EXCLUDED.");
         w.ident(&column.name);
     }
-    Written::Upsert
+    // A view's rows don't tell whether they are new.
+    if relation.view().is_some() { Written::Rows } else { Written::Upsert }
 }
 
 /// The filters of a PUT: exactly the primary key's columns, by `eq`.

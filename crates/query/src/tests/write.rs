@@ -162,6 +162,13 @@ fn conflicts_merge_or_are_ignored() {
 }
 
 #[test]
+fn the_rows_of_a_view_do_not_tell_whether_they_are_new() {
+    let kind = upsert(body(r#"{"id":1}"#, &["id"]), Some(&["id"]), true);
+    let statement = planner().prepare_write(&write("shelf", kind, all(), false)).unwrap();
+    assert!(!statement.hidden.inserted && statement.sql.ends_with(r#"RETURNING 1 AS "$one""#), "{}", statement.sql);
+}
+
+#[test]
 fn the_key_comes_back_hidden() {
     let kind = upsert(body(r#"{"id":1}"#, &["id"]), None, true);
     let ask = Write { returning_key: true, ..write("books", kind, all(), false) };
