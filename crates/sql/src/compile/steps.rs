@@ -13,7 +13,6 @@ use sqlparser::ast;
 use super::Compiler;
 use super::parse::parse_statement;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
-use super::select::BoundQuery;
 use super::typed::{CastContext, Form, Typed};
 use super::types::fold;
 use super::write::{self, Wanted};
@@ -156,10 +155,7 @@ fn body_statement(
 ) -> Result<Vec<CteColumn>> {
     match statement {
         ast::Statement::Query(query) if modifies(query) => modifying_query(compiler, query, wanted),
-        ast::Statement::Query(query) => {
-            let bound = compiler.bind_query(wanted.outer, query)?;
-            query_step(compiler, bound, wanted)
-        }
+        ast::Statement::Query(query) => query_step(compiler, query, wanted),
         ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) | ast::Statement::Merge(_) => {
             write::write(compiler, statement, wanted)
         }
@@ -249,9 +245,7 @@ fn modifying_query(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Want
     if let Some(statement) = written(query) {
         return write::write(compiler, statement, wanted);
     }
-    let rest = ast::Query { with: None, ..query.clone() };
-    let bound = compiler.bind_query(wanted.outer, &rest)?;
-    query_step(compiler, bound, wanted)
+    query_step(compiler, &ast::Query { with: None, ..query.clone() }, wanted)
 }
 
 /// The CTEs that write, and those that read these.
@@ -279,13 +273,10 @@ fn capture_cte(compiler: &mut Compiler<'_>, scope: &Scope<'_>, recursive: bool, 
     let wanted = Wanted { outer: Some(scope), output: &output, types: None };
     let mut columns = match written(&cte.query) {
         Some(statement) if cte.query.with.is_none() => write::write(compiler, statement, wanted)?,
-        None if !modifies(&cte.query) => {
-            let bound = match recursive {
-                true => compiler.bind_query(Some(scope), &recursive_query(cte)?)?,
-                false => compiler.bind_query(Some(scope), &cte.query)?,
-            };
-            query_step(compiler, bound, wanted)?
-        }
+        None if !modifies(&cte.query) => match recursive {
+            true => query_step(compiler, &recursive_query(cte)?, wanted)?,
+            false => query_step(compiler, &cte.query, wanted)?,
+        },
         _ => {
             let message = "WITH clause containing a data-modifying statement must be at the top level";
             return Err(Error::new("0A000", message));
@@ -308,33 +299,16 @@ fn recursive_query(cte: &ast::Cte) -> Result<ast::Query> {
     Ok(*query)
 }
 
-/// Makes a bound query the current step's statement, its columns converted to the types that are wanted.
-fn query_step(compiler: &mut Compiler<'_>, bound: BoundQuery, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
-    let alias = compiler.alias("result");
-    let mut sql = bound.sql;
-    let mut columns: Vec<(String, Typed)> = Vec::new();
-    for column in &bound.columns {
-        let mut value = Typed::new(format!("{alias}.{}", quote::ident(&column.sqlite)), column.ty.clone());
-        (value.typmod, value.not_null) = (column.typmod, column.not_null);
-        columns.push((column.name.clone(), value));
-    }
-    if let Some(types) = wanted.types {
-        if types.len() != columns.len() {
-            return Err(Error::new("42P13", "return type mismatch in function: the final query gives another number of columns"));
-        }
-        let fits = columns.iter().zip(types).all(|((_, value), (ty, typmod))| {
-            value.ty == *ty && (typmod.is_none() || value.typmod == *typmod)
-        });
-        if !fits {
-            for ((_, value), (ty, typmod)) in columns.iter_mut().zip(types) {
-                *value = compiler.coerce(value.clone(), ty, *typmod, CastContext::Assignment)?;
-            }
-            let list: Vec<&str> = columns.iter().map(|(_, value)| value.sql.as_str()).collect();
-            sql = format!("SELECT {} FROM ({sql}) AS {alias}", list.join(", "));
-        }
-    }
-    compiler.end_step(sql, wanted.output.clone(), None);
-    Ok(described(columns))
+/// Binds a query, its columns converted to the types that are wanted, and makes it the current step's statement.
+fn query_step(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
+    let bound = match wanted.types {
+        Some(types) => compiler.bind_query_as(wanted.outer, query, types)?,
+        None => compiler.bind_query(wanted.outer, query)?,
+    };
+    let columns = bound.columns.iter().map(|column| (column.name.clone(), column.value("")));
+    let columns = described(columns);
+    compiler.end_step(bound.sql, wanted.output.clone(), None);
+    Ok(columns)
 }
 
 /// Columns as `pg_rows` gives them.

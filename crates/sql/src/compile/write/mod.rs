@@ -13,6 +13,9 @@ mod target;
 mod update;
 mod values;
 
+#[cfg(test)]
+mod tests;
+
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
