@@ -263,3 +263,6 @@ fn key_of(jwk: &Jwk) -> Result<Key, String> {
     };
     Ok(Key { id: jwk.common.key_id.clone(), algorithms, key })
 }
+
+#[cfg(test)]
+mod tests;
