@@ -11,7 +11,7 @@ use clap::Args;
 use super::{Override, override_of};
 use crate::migrating::{self, SeedMark};
 use crate::output::{self, FAINT, GOOD, LINK, STRONG, styled};
-use crate::report::{Failure, Report};
+use crate::report::Failure;
 use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
 use crate::watching::Watch;
 use crate::workspace::{block_on, load, with_development_secret};
