@@ -1,10 +1,269 @@
-//! Casts.
-use super::*;
-use super::typed::Typed;
+//! Casts: an expression becomes one of another type, at compile time where it is a constant.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Context, Type, Typmod, Value, codec};
+use jiff::tz::TimeZone;
+use sqlparser::ast;
+
+use super::compiler::Compiler;
+use super::scope::{Arguments, Scope};
+use super::typed::{CastContext, Form, Typed};
+use super::types::{ResolvedType, resolve_type};
+use super::{parse_expr, row};
+use crate::program::Bind;
+use crate::{Name, quote};
+
 impl Compiler<'_> {
     /// Converts an expression to a type in a context; decides an undecided literal or parameter.
-    /// 42804/42846 if the cast does not exist there.
-    pub fn coerce(&mut self, _value: Typed, _to: &Type, _typmod: Option<Typmod>, _context: CastContext) -> Result<Typed> { unimplemented!() }
-    /// An undecided literal or parameter becomes text.
-    pub fn decided(&mut self, _value: Typed) -> Result<Typed> { unimplemented!() }
+    ///
+    /// Errors: 42846 where a written cast does not exist, 42804 where the context asks for one that doesn't;
+    /// 22P02 and its kin for a literal that is no value of the type.
+    pub fn coerce(
+        &mut self,
+        value: Typed,
+        to: &Type,
+        typmod: Option<Typmod>,
+        context: CastContext,
+    ) -> Result<Typed> {
+        if *to == Type::UNKNOWN {
+            return Ok(value);
+        }
+        if let Form::Row(_) = value.form {
+            return self.coerce_row(value, to, context);
+        }
+        if value.is_unknown() {
+            return self.decide(value, to, typmod, context);
+        }
+        let from = value.ty.clone();
+        if from == *to && (typmod.is_none() || typmod == value.typmod) {
+            return Ok(value);
+        }
+        if from != *to && !codec::castable(&from, to).is_some_and(|weakest| weakest <= context) {
+            return Err(self.no_cast(&from, to, context));
+        }
+        if let Form::Constant(constant) = &value.form {
+            let folded = both_ways(|session| match context {
+                CastContext::Explicit => codec::cast(&from, to, typmod, constant.as_ref(), session),
+                _ => assign(&from, to, typmod, constant, session),
+            })?;
+            if let Some(folded) = folded {
+                return Ok(Typed { typmod, ..Typed::constant(folded, to.clone()) });
+            }
+        }
+        if typmod.is_none() && let Some(sql) = free_cast(&value, to) {
+            let collated = value.collated && from.collation() == to.collation();
+            // SQLite looks for a collation through a cast.
+            let sql = if value.collated && !collated && to.collation().is_none() && from.collation().is_some() {
+                format!("({sql} COLLATE BINARY)")
+            } else {
+                sql
+            };
+            return Ok(Typed { sql, ty: to.clone(), typmod: None, collated, form: Form::Other, ..value });
+        }
+        let function = if context == CastContext::Explicit { "pg_cast" } else { "pg_assign" };
+        let sql =
+            format!("{function}({}, {}, {})", type_literal(&from, None), type_literal(to, typmod), value.sql);
+        let may_fail = typmod.is_some() || !infallible(&from, to);
+        Ok(Typed {
+            sql,
+            ty: to.clone(),
+            typmod,
+            collated: false,
+            leakproof: value.leakproof && !may_fail,
+            form: Form::Other,
+            ..value
+        })
+    }
+
+    /// An undecided literal or parameter becomes text; anything else stays.
+    pub fn decided(&mut self, value: Typed) -> Result<Typed> {
+        if value.is_unknown() { self.coerce(value, &Type::TEXT, None, CastContext::Implicit) } else { Ok(value) }
+    }
+
+    /// The type that an AST data type names here.
+    pub fn resolve_type(&self, data_type: &ast::DataType) -> Result<ResolvedType> {
+        resolve_type(self.catalog, &self.search_path, data_type)
+    }
+
+    /// `cast(x as t)`, `x::t`.
+    pub fn bind_cast(&mut self, scope: &Scope<'_>, expr: &ast::Expr, data_type: &ast::DataType) -> Result<Typed> {
+        let resolved = self.resolve_type(data_type)?;
+        if let ast::DataType::Regclass = data_type {
+            return self.bind_regclass(scope, expr);
+        }
+        let value = self.bind_expr(scope, expr, Some(&resolved.ty))?;
+        let cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
+        match &resolved.domain {
+            Some(domain) => self.check_domain(cast, domain),
+            None => Ok(cast),
+        }
+    }
+
+    /// A value behind its domain's NOT NULL and CHECKs: 23502 and 23514 when it is used.
+    pub fn check_domain(&mut self, value: Typed, name: &Name) -> Result<Typed> {
+        let Some(domain) = self.catalog.domains.get(name).cloned() else { return Ok(value) };
+        let mut conditions = Vec::new();
+        if domain.not_null && !value.not_null {
+            let message = format!("domain {} does not allow null values", name.name);
+            conditions.push(require(&format!("{} IS NOT NULL", value.sql), "23502", &message));
+        }
+        for (check, source) in &domain.checks {
+            let expr = parse_expr(source)?;
+            let mut scope = Scope::new(None);
+            let values = vec![("value".to_owned(), value.clone())];
+            scope.args = Some(std::rc::Rc::new(Arguments { function: String::new(), values }));
+            let path = vec![name.schema.clone(), "public".to_owned()];
+            let condition = self.inside(path, |c| c.bind_condition(&scope, &expr, "CHECK"))?;
+            let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
+            conditions.push(require(&format!("coalesce({}, 1)", condition.sql), "23514", &message));
+        }
+        if conditions.is_empty() {
+            return Ok(value);
+        }
+        let sql = format!("(CASE WHEN {} THEN {} END)", conditions.join(" AND "), value.sql);
+        Ok(Typed { sql, leakproof: false, collated: false, form: Form::Other, ..value })
+    }
+
+    /// A literal read, or a parameter typed, as `to`.
+    fn decide(
+        &mut self,
+        value: Typed,
+        to: &Type,
+        typmod: Option<Typmod>,
+        context: CastContext,
+    ) -> Result<Typed> {
+        match value.form {
+            Form::Constant(Value::Null) => Ok(Typed { typmod, ..Typed::constant(Value::Null, to.clone()) }),
+            Form::Constant(Value::Text(ref text)) => {
+                if let Type::Record(_) = to {
+                    return Err(Error::unsupported(
+                        "a row written as a literal is not supported on the embedded engine",
+                        "Write row(...) instead.",
+                    ));
+                }
+                let read = both_ways(|session| match context {
+                    // An explicit cast cuts a text where an assignment refuses it.
+                    CastContext::Explicit if typmod.is_some() => {
+                        let plain = codec::from_text(to, None, text, session)?;
+                        codec::cast(to, to, typmod, plain.as_ref(), session)
+                    }
+                    _ => codec::from_text(to, typmod, text, session),
+                })?;
+                Ok(match read {
+                    Some(constant) => Typed { typmod, ..Typed::constant(constant, to.clone()) },
+                    None => {
+                        let (from, to_type) = (type_literal(&Type::TEXT, None), type_literal(to, typmod));
+                        let sql = format!("pg_cast({from}, {to_type}, {})", value.sql);
+                        Typed { typmod, not_null: true, ..Typed::new(sql, to.clone()) }
+                    }
+                })
+            }
+            Form::Param(index) => {
+                let decided = self.params[index].get_or_insert_with(|| (to.clone(), None)).0.clone();
+                let typed = Typed::new(self.bind(Bind::Param(index)), decided);
+                self.coerce(typed, to, typmod, context)
+            }
+            _ => Ok(Typed { ty: to.clone(), ..value }),
+        }
+    }
+
+    fn coerce_row(&mut self, value: Typed, to: &Type, context: CastContext) -> Result<Typed> {
+        let Form::Row(fields) = &value.form else { return Ok(value) };
+        match to {
+            Type::Record(wanted) if wanted.is_empty() => Ok(value),
+            Type::Record(wanted) if wanted.len() == fields.len() => {
+                let pairs = fields.clone().into_iter().zip(wanted.iter());
+                let fields = pairs
+                    .map(|((_, field), (name, ty))| Ok((name.clone(), self.coerce(field, ty, None, context)?)))
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(row::record(fields))
+            }
+            Type::Base(Base::Jsonb | Base::Json) | Type::Record(_) => Err(self.no_cast(&value.ty, to, context)),
+            _ => Err(self.no_cast(&value.ty, to, context)),
+        }
+    }
+
+    fn no_cast(&self, from: &Type, to: &Type, context: CastContext) -> Error {
+        match context {
+            CastContext::Explicit => {
+                Error::new("42846", format!("cannot cast type {} to {}", from.sql_name(), to.sql_name()))
+            }
+            _ => Error::new(
+                "42804",
+                format!("expression is of type {} where {} is expected", from.sql_name(), to.sql_name()),
+            )
+            .with_hint("You will need to rewrite or cast the expression."),
+        }
+    }
+
+    fn bind_regclass(&mut self, scope: &Scope<'_>, expr: &ast::Expr) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, Some(&Type::TEXT))?;
+        self.coerce(value, &Type::TEXT, None, CastContext::Explicit)
+    }
+}
+
+/// `pg_require(condition, sqlstate, message)`.
+pub(crate) fn require(condition: &str, code: &str, message: &str) -> String {
+    format!("pg_require({condition}, {}, {})", quote::literal(code), quote::literal(message))
+}
+
+/// A type as `pg_cast` and its kin take it.
+pub(crate) fn type_literal(ty: &Type, typmod: Option<Typmod>) -> String {
+    quote::literal(&json(&(ty, typmod)))
+}
+
+/// The JSON of a shape or type. Types have string keys only, so it can't fail.
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A conversion's result if it doesn't depend on the session: the same in two sessions that differ in all that can matter.
+fn both_ways(convert: impl Fn(&Context) -> Result<Value>) -> Result<Option<Value>> {
+    let plain = Context::default();
+    let elsewhere = Context {
+        time_zone: TimeZone::fixed(jiff::tz::offset(5)),
+        now: 400 * 86_400_000_000,
+        ..Context::default()
+    };
+    let value = convert(&plain)?;
+    Ok((convert(&elsewhere).ok() == Some(value.clone())).then_some(value))
+}
+
+fn assign(from: &Type, to: &Type, typmod: Option<Typmod>, value: &Value, session: &Context) -> Result<Value> {
+    match (value, from.is_textual()) {
+        (Value::Text(text), true) => codec::from_text(to, typmod, text, session),
+        _ => codec::cast(from, to, typmod, value.as_ref(), session),
+    }
+}
+
+/// A cast that the stored form doesn't notice, or that SQLite does by itself.
+fn free_cast(value: &Typed, to: &Type) -> Option<String> {
+    use Base::*;
+    let as_text = || Some(format!("CAST({} AS TEXT)", value.sql));
+    match (&value.ty, to) {
+        (Type::Base(from), Type::Base(to)) => match (from, to) {
+            (Int2, Int4 | Int8) | (Int4, Int8) | (Float4, Float8) | (Bool, Int4) => Some(value.sql.clone()),
+            (Int2 | Int4 | Int8, Float8) => Some(format!("CAST({} AS REAL)", value.sql)),
+            (Int2 | Int4 | Int8, Numeric | Text | Varchar) => as_text(),
+            (Int4, Bool) => Some(format!("({} <> 0)", value.sql)),
+            (Text | Varchar, Text | Varchar) | (Name | Uuid | Numeric | Interval | Json | Jsonb, Text | Varchar) => {
+                Some(value.sql.clone())
+            }
+            (Jsonb, Json) => Some(value.sql.clone()),
+            _ => None,
+        },
+        (Type::Enum(_), Type::Base(Text | Varchar)) => Some(value.sql.clone()),
+        _ => None,
+    }
+}
+
+/// Whether a cast between the types can't fail (so that it may run before a row policy).
+fn infallible(from: &Type, to: &Type) -> bool {
+    use Base::*;
+    match (from, to) {
+        (_, Type::Base(Text | Varchar)) => true,
+        (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8)) => true,
+        (Type::Base(Date | Timestamp), Type::Base(Timestamp | Timestamptz)) => false,
+        _ => false,
+    }
 }

@@ -1,18 +1,585 @@
-//! FROM.
-use super::*;
+//! FROM: tables, views, subqueries, functions and their joins, with the row policies of what they read.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Value};
+use sqlparser::ast::{
+    Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
+};
+
+use super::compiler::Compiler;
+use super::cte::dml_in_from;
+use super::scope::{Clause, Merged, Scope, Source, SourceColumn};
+use super::select::BoundQuery;
+use super::typed::{Form, Typed};
+use super::types::{fold, split_name};
+use super::{policy, privilege};
+use crate::catalog::Relation;
+use crate::quote;
+
 /// A bound FROM.
 #[derive(Default)]
 pub(crate) struct FromClause {
     /// Row policies that WHERE has to add.
-    pub filters: Vec<super::typed::Typed>,
+    pub filters: Vec<Typed>,
+    /// What conditions and subqueries within it read.
+    pub effects: Vec<Typed>,
+    parts: Vec<Part>,
+    barred: Vec<usize>,
 }
+
+/// A piece of FROM's source.
+enum Part {
+    Text(String),
+    /// A subquery, behind a barrier if something that leaks reads the source.
+    Derived(usize, String),
+}
+
+/// Policies of tables that still wait for WHERE or for an outer join's ON.
+type Pending = Vec<(usize, Typed)>;
+
 impl FromClause {
     /// SQLite source, without the word FROM. After [`Compiler::bind_where`].
-    pub fn sql(&self) -> String { String::new() }
+    pub fn sql(&self) -> String {
+        let mut sql = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => sql.push_str(text),
+                // SQLite moves no condition into a subquery with a LIMIT.
+                Part::Derived(source, query) if self.barred.contains(source) => {
+                    sql.push_str(&format!("(SELECT * FROM ({query}) LIMIT -1)"));
+                }
+                Part::Derived(_, query) => sql.push_str(&format!("({query})")),
+            }
+        }
+        sql
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn text(&mut self, text: impl Into<String>) {
+        self.parts.push(Part::Text(text.into()));
+    }
 }
+
+/// How a table of a join tree is to be read.
+#[derive(Clone, Copy)]
+struct Position {
+    /// Policies go into a subquery: the table stands under a FULL JOIN.
+    enclosed: bool,
+}
+
 impl Compiler<'_> {
     /// Binds FROM (or USING of DELETE, FROM of UPDATE): adds its entries to the scope.
-    pub fn bind_from(&mut self, _scope: &mut Scope<'_>, _from: &[ast::TableWithJoins]) -> Result<FromClause> { unimplemented!() }
+    pub fn bind_from(&mut self, scope: &mut Scope<'_>, from: &[TableWithJoins]) -> Result<FromClause> {
+        let mut clause = FromClause::default();
+        for (index, tree) in from.iter().enumerate() {
+            if index > 0 {
+                clause.text(", ");
+            }
+            let outer = |j: &Join| {
+                matches!(j.join_operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+            };
+            // SQLite's comma binds as JOIN does, which only these joins notice.
+            let parenthesized = index > 0 && tree.joins.iter().any(outer);
+            if parenthesized {
+                clause.text("(");
+            }
+            let mut pending = self.bind_tree(scope, tree, &mut clause, Position { enclosed: false })?;
+            if parenthesized {
+                clause.text(")");
+            }
+            clause.filters.extend(pending.drain(..).map(|(_, filter)| filter));
+        }
+        Ok(clause)
+    }
+
     /// The relation of that name, by the search path. 42P01 if there is none.
-    pub fn relation(&self, _name: &ast::ObjectName) -> Result<std::sync::Arc<Relation>> { unimplemented!() }
+    pub fn relation(&self, name: &ObjectName) -> Result<Arc<Relation>> {
+        let (schema, table) = split_name(name)?;
+        let found = match &schema {
+            Some(schema) => self.catalog.relation(schema, &table),
+            None => self.search_path.iter().find_map(|schema| self.catalog.relation(schema, &table)),
+        };
+        let shown = schema.map_or(table.clone(), |schema| format!("{schema}.{table}"));
+        found.cloned().ok_or_else(|| {
+            self.place(Error::new("42P01", format!("relation \"{shown}\" does not exist")), name.span())
+        })
+    }
+
+    /// One table with its joins.
+    fn bind_tree(
+        &mut self,
+        scope: &mut Scope<'_>,
+        tree: &TableWithJoins,
+        clause: &mut FromClause,
+        position: Position,
+    ) -> Result<Pending> {
+        let full = tree.joins.iter().any(|j| matches!(j.join_operator, JoinOperator::FullOuter(_)));
+        let position = Position { enclosed: position.enclosed || full };
+        let start = scope.sources.len();
+        let mut pending = self.bind_factor(scope, &tree.relation, clause, position)?;
+        for join in &tree.joins {
+            self.bind_join(scope, join, start, clause, &mut pending, position)?;
+        }
+        Ok(pending)
+    }
+
+    fn bind_join(
+        &mut self,
+        scope: &mut Scope<'_>,
+        join: &Join,
+        start: usize,
+        clause: &mut FromClause,
+        pending: &mut Pending,
+        position: Position,
+    ) -> Result<()> {
+        use JoinOperator as J;
+        let (word, constraint, left_nullable, right_nullable) = match &join.join_operator {
+            J::Join(c) | J::Inner(c) => (" JOIN ", c, false, false),
+            J::CrossJoin(c) => (" JOIN ", c, false, false),
+            J::Left(c) | J::LeftOuter(c) => (" LEFT JOIN ", c, false, true),
+            J::Right(c) | J::RightOuter(c) => (" RIGHT JOIN ", c, true, false),
+            J::FullOuter(c) => (" FULL JOIN ", c, true, true),
+            other => return Err(Error::new("42601", format!("syntax error in join: {other:?}"))),
+        };
+        clause.text(word);
+        let middle = scope.sources.len();
+        let right = self.bind_factor(scope, &join.relation, clause, position)?;
+        for source in &mut scope.sources[start..middle] {
+            source.nullable |= left_nullable;
+        }
+        for source in &mut scope.sources[middle..] {
+            source.nullable |= right_nullable;
+        }
+        let mut conditions = match constraint {
+            JoinConstraint::On(expr) => self.bind_on(scope, expr, clause)?,
+            JoinConstraint::Using(names) => {
+                let names = names.iter().map(|n| Ok(split_name(n)?.1)).collect::<Result<Vec<_>>>()?;
+                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
+            }
+            JoinConstraint::Natural => {
+                let names = common_names(&scope.sources[start..middle], &scope.sources[middle..]);
+                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
+            }
+            JoinConstraint::None => Vec::new(),
+        };
+        // Policies of a side that may be missing decide whether a row matches, the others' whether there is one.
+        if left_nullable {
+            conditions.extend(pending.drain(..).map(|(_, filter)| filter.sql));
+        }
+        match right_nullable {
+            true => conditions.extend(right.into_iter().map(|(_, filter)| filter.sql)),
+            false => pending.extend(right),
+        }
+        let bare = matches!(word, " JOIN ");
+        if conditions.is_empty() && !bare {
+            conditions.push("1".to_owned());
+        }
+        if !conditions.is_empty() {
+            clause.text(format!(" ON {}", conditions.join(" AND ")));
+        }
+        Ok(())
+    }
+
+    fn bind_on(&mut self, scope: &Scope<'_>, expr: &Expr, clause: &mut FromClause) -> Result<Vec<String>> {
+        let mut conditions = Vec::new();
+        let outer = scope.clause.replace(Clause::Rows("JOIN conditions"));
+        for conjunct in conjuncts(expr) {
+            let condition = self.bind_condition(scope, conjunct, "JOIN/ON")?;
+            conditions.push(guarded(scope, &condition, clause));
+            clause.effects.push(condition);
+        }
+        scope.clause.set(outer);
+        Ok(conditions)
+    }
+
+    /// `using (a, b)`: equal columns of both sides become one.
+    fn merge(
+        &mut self,
+        scope: &mut Scope<'_>,
+        left: Range<usize>,
+        names: &[String],
+        left_nullable: bool,
+        right_nullable: bool,
+    ) -> Result<Vec<String>> {
+        let mut conditions = Vec::new();
+        let mut merged = Vec::new();
+        for name in names {
+            let (a, mut parts) = side(scope, left.clone(), name, "left")?;
+            let (b, others) = side(scope, left.end..scope.sources.len(), name, "right")?;
+            parts.extend(others);
+            for &(id, column) in &parts {
+                if let Some(source) = scope.source(id) {
+                    self.use_column(scope, source, column, false)?;
+                }
+            }
+            let equal = self.compare("=", a.clone(), b.clone())?;
+            conditions.push(equal.sql);
+            let value = match (left_nullable, right_nullable) {
+                (true, true) => {
+                    let (both, ty) = self.unify(vec![a, b], "JOIN/USING")?;
+                    Typed::over(format!("coalesce({}, {})", both[0].sql, both[1].sql), ty, &both)
+                }
+                (true, false) => b,
+                _ => a,
+            };
+            merged.push(Merged { name: name.clone(), value, parts });
+        }
+        // A column merged before is part of the new one now.
+        scope.merged.retain(|old| !merged.iter().any(|new| new.name == old.name));
+        scope.merged.extend(merged);
+        Ok(conditions)
+    }
+
+    fn bind_factor(
+        &mut self,
+        scope: &mut Scope<'_>,
+        factor: &TableFactor,
+        clause: &mut FromClause,
+        position: Position,
+    ) -> Result<Pending> {
+        match factor {
+            TableFactor::Table { name, alias, args: None, sample: None, .. } => {
+                self.bind_table(scope, name, alias.as_ref(), clause, position)
+            }
+            TableFactor::Table { name, alias, args: Some(args), with_ordinality, .. } => {
+                self.bind_table_function(scope, name, &args.args, *with_ordinality, alias.as_ref(), clause)?;
+                Ok(Pending::new())
+            }
+            TableFactor::Function { name, args, with_ordinality, alias, .. } => {
+                self.bind_table_function(scope, name, args, *with_ordinality, alias.as_ref(), clause)?;
+                Ok(Pending::new())
+            }
+            TableFactor::UNNEST { array_exprs, with_ordinality, alias, .. } => {
+                self.bind_unnest(scope, array_exprs, *with_ordinality, alias.as_ref(), clause)?;
+                Ok(Pending::new())
+            }
+            TableFactor::Derived { lateral, subquery, alias, .. } => {
+                self.bind_derived(scope, *lateral, subquery, alias.as_ref(), clause)?;
+                Ok(Pending::new())
+            }
+            TableFactor::NestedJoin { table_with_joins, alias: None } => {
+                clause.text("(");
+                let pending = self.bind_tree(scope, table_with_joins, clause, position)?;
+                clause.text(")");
+                Ok(pending)
+            }
+            other => Err(Error::unsupported(
+                format!("{other} is not supported in FROM on the embedded engine"),
+                "Write it as a subquery.",
+            )),
+        }
+    }
+
+    fn bind_table(
+        &mut self,
+        scope: &mut Scope<'_>,
+        name: &ObjectName,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+        position: Position,
+    ) -> Result<Pending> {
+        let (schema, table) = split_name(name)?;
+        if schema.is_none()
+            && let Some(cte) = scope.cte(&table).cloned()
+        {
+            let shown = alias.map_or(table, |a| fold(&a.name));
+            let sqlite = self.alias(&shown);
+            let columns = cte.columns.iter().map(|c| SourceColumn {
+                name: c.name.clone(),
+                ty: c.ty.clone(),
+                typmod: c.typmod,
+                sql: format!("{sqlite}.{}", quote::ident(&c.sqlite)),
+                not_null: c.not_null,
+                collated: c.collated,
+                hidden: false,
+            });
+            let columns = columns.collect();
+            let mut source = self.source(&shown, &sqlite, columns);
+            source.protected = cte.protected;
+            rename(&mut source, alias)?;
+            clause.text(format!("{} AS {sqlite}", cte.table));
+            scope.add(source)?;
+            return Ok(Pending::new());
+        }
+        let relation = self.relation(name)?;
+        privilege::use_schema(self, &relation.name.schema).map_err(|e| self.place(e, name.span()))?;
+        let shown = alias.map_or(relation.name.name.clone(), |a| fold(&a.name));
+        let sqlite = self.alias(&shown);
+        let mut source = self.table_source(&relation, &shown, &sqlite);
+        if alias.is_some() {
+            source.schema = None;
+        }
+        let is_query = relation.view().is_some_and(|view| !view.materialized);
+        let pending = match is_query {
+            true => {
+                let query = self.inline_view(&relation)?;
+                source.protected = query.protected;
+                for (column, bound) in source.columns.iter_mut().zip(&query.columns) {
+                    column.sql = format!("{sqlite}.{}", quote::ident(&bound.sqlite));
+                    column.collated = bound.collated;
+                    column.not_null = bound.not_null;
+                }
+                clause.parts.push(Part::Derived(source.id, query.sql));
+                clause.text(format!(" AS {sqlite}"));
+                clause.effects.push(query.effects);
+                Pending::new()
+            }
+            false => {
+                let physical = quote::ident(&relation.name.physical());
+                let filter = policy::read_filter(self, &source)?;
+                match filter {
+                    Some(filter) if position.enclosed => {
+                        let query = format!("SELECT * FROM {physical} AS {sqlite} WHERE {}", filter.sql);
+                        source.protected = true;
+                        clause.parts.push(Part::Derived(source.id, query));
+                        clause.text(format!(" AS {sqlite}"));
+                        Pending::new()
+                    }
+                    filter => {
+                        let as_alias = format!("{physical} AS {sqlite}");
+                        clause.text(if physical == sqlite { physical } else { as_alias });
+                        source.guard = filter.as_ref().map(|f| f.sql.clone());
+                        filter.map(|f| (source.id, f)).into_iter().collect()
+                    }
+                }
+            }
+        };
+        rename(&mut source, alias)?;
+        scope.add(source)?;
+        Ok(pending)
+    }
+
+    fn bind_derived(
+        &mut self,
+        scope: &mut Scope<'_>,
+        lateral: bool,
+        query: &Query,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        dml_in_from(query)?;
+        let bound = match lateral {
+            true => self.bind_query(Some(&*scope), query)?,
+            false => self.bind_query(scope.parent, query)?,
+        };
+        let shown = match alias {
+            Some(alias) => fold(&alias.name),
+            None => {
+                return Err(Error::new("42601", "subquery in FROM must have an alias")
+                    .with_hint("For example, FROM (SELECT ...) [AS] foo."));
+            }
+        };
+        self.add_query(scope, bound, &shown, alias, clause)
+    }
+
+    /// A bound query as an entry of FROM. One that reads entries before it (LATERAL) becomes a JSON array that is unrolled,
+    /// since SQLite lets only table-valued functions see those.
+    pub(super) fn add_query(
+        &mut self,
+        scope: &mut Scope<'_>,
+        query: BoundQuery,
+        shown: &str,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let sqlite = self.alias(shown);
+        let lateral = query.effects.sources.iter().any(|id| scope.source(*id).is_some());
+        let columns = query.columns.iter().enumerate().map(|(index, c)| SourceColumn {
+            name: c.name.clone(),
+            ty: c.ty.clone(),
+            typmod: c.typmod,
+            sql: match lateral {
+                true => format!("({sqlite}.value ->> {index})"),
+                false => format!("{sqlite}.{}", quote::ident(&c.sqlite)),
+            },
+            not_null: c.not_null,
+            collated: c.collated && !lateral,
+            hidden: false,
+        });
+        let columns = columns.collect();
+        let mut source = self.source(shown, &sqlite, columns);
+        source.protected = query.protected && !lateral;
+        if lateral {
+            let row = self.alias("_l");
+            if query.columns.iter().any(|c| c.ty == Type::BYTEA) {
+                return Err(Error::unsupported(
+                    "a LATERAL subquery with a bytea column is not supported on the embedded engine",
+                    "Encode it: encode(column, 'hex').",
+                ));
+            }
+            let values: Vec<String> =
+                query.columns.iter().map(|c| format!("{row}.{}", quote::ident(&c.sqlite))).collect();
+            clause.text(format!(
+                "json_each((SELECT json_group_array(json_array({})) FROM ({}) AS {row})) AS {sqlite}",
+                values.join(", "),
+                query.sql
+            ));
+        } else {
+            clause.parts.push(Part::Derived(source.id, query.sql));
+            clause.text(format!(" AS {sqlite}"));
+        }
+        clause.effects.push(query.effects);
+        rename(&mut source, alias)?;
+        scope.add(source)
+    }
+
+    /// Adds the text of a table-valued function and its source.
+    pub(super) fn add_function(
+        &mut self,
+        scope: &mut Scope<'_>,
+        sql: String,
+        source: Source,
+        args: &[Typed],
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        if !clause.parts.is_empty() && matches!(clause.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '('])) {
+            clause.text(", ");
+        }
+        clause.text(format!("{sql} AS {}", source.sqlite));
+        clause.effects.extend(args.iter().cloned());
+        scope.add(source)
+    }
+
+    /// WHERE over a scope's sources: the user's condition cut into conjuncts, each that leaks behind the row policies of the
+    /// sources that it reads, and all of `filters` (row policies) and-ed to it. `None` if nothing is asked.
+    pub fn bind_where(
+        &mut self,
+        scope: &Scope<'_>,
+        from: &mut FromClause,
+        selection: Option<&Expr>,
+    ) -> Result<Option<String>> {
+        let mut conditions: Vec<String> = Vec::new();
+        for filter in std::mem::take(&mut from.filters) {
+            conditions.push(filter.sql.clone());
+            from.effects.push(filter);
+        }
+        let outer = scope.clause.replace(Clause::Rows("WHERE"));
+        for conjunct in selection.into_iter().flat_map(conjuncts) {
+            let condition = self.bind_condition(scope, conjunct, "WHERE")?;
+            // What is true anyway need not be asked.
+            if !matches!(condition.form, Form::Constant(Value::Int(1))) {
+                conditions.push(guarded(scope, &condition, from));
+            }
+            from.effects.push(condition);
+        }
+        scope.clause.set(outer);
+        Ok((!conditions.is_empty()).then(|| conditions.join(" AND ")))
+    }
+
+    /// Asks for the privilege on some column of each relation of which none was read.
+    pub(super) fn check_unread(&self, scope: &Scope<'_>) -> Result<()> {
+        for source in scope.sources.iter().filter(|s| s.check_privileges && !s.used.get()) {
+            if let Some(relation) = &source.relation {
+                privilege::read_any(self, relation)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The operands of the ANDs at the top of a condition.
+pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    let mut found = Vec::new();
+    let mut open = vec![expr];
+    while let Some(expr) = open.pop() {
+        match expr {
+            Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::And, right } => {
+                open.push(right);
+                open.push(left);
+            }
+            Expr::Nested(inner) => open.push(inner),
+            other => found.push(other),
+        }
+    }
+    found
+}
+
+/// A condition that sees no row before its policies have allowed it.
+fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromClause) -> String {
+    if condition.leakproof {
+        return condition.sql.clone();
+    }
+    let mut guards = Vec::new();
+    for source in condition.sources.iter().filter_map(|id| scope.source(*id)) {
+        if source.protected {
+            clause.barred.push(source.id);
+        }
+        if let Some(guard) = &source.guard {
+            guards.push(match (source.nullable, source.marker()) {
+                // The row that an outer join makes up shows nothing.
+                (true, Some(marker)) => format!("({guard} OR {marker} IS NULL)"),
+                _ => guard.clone(),
+            });
+        }
+    }
+    match guards.is_empty() {
+        true => condition.sql.clone(),
+        false => format!("CASE WHEN {} THEN {} ELSE 0 END", guards.join(" AND "), condition.sql),
+    }
+}
+
+/// Gives a source's columns the names of its alias: `t (a, b)`.
+pub(super) fn rename(source: &mut Source, alias: Option<&TableAlias>) -> Result<()> {
+    let Some(alias) = alias else { return Ok(()) };
+    let visible = source.columns.iter().filter(|c| !c.hidden).count();
+    if alias.columns.len() > visible {
+        return Err(Error::new(
+            "42P10",
+            format!(
+                "table \"{}\" has {visible} columns available but {} columns specified",
+                source.alias,
+                alias.columns.len()
+            ),
+        ));
+    }
+    let columns = source.columns.iter_mut().filter(|c| !c.hidden);
+    for (column, name) in columns.zip(&alias.columns) {
+        column.name = fold(&name.name);
+    }
+    Ok(())
+}
+
+/// The column of that name on one side of a join, and the columns that it consists of.
+fn side(scope: &Scope<'_>, range: Range<usize>, name: &str, which: &str) -> Result<(Typed, Vec<(usize, usize)>)> {
+    let sources = &scope.sources[range];
+    let within = |id: usize| sources.iter().any(|s| s.id == id);
+    if let Some(merged) = scope.merged.iter().find(|m| m.name == name && m.parts.iter().all(|p| within(p.0))) {
+        return Ok((merged.value.clone(), merged.parts.clone()));
+    }
+    let mut found = None;
+    for source in sources.iter().filter(|s| !s.qualified_only) {
+        if let Some(column) = source.find(name)?
+            && found.replace((source, column)).is_some()
+        {
+            return Err(Error::new(
+                "42702",
+                format!("common column name \"{name}\" appears more than once in {which} table"),
+            ));
+        }
+    }
+    match found {
+        Some((source, column)) => Ok((source.value(column), vec![(source.id, column)])),
+        None => Err(Error::new(
+            "42703",
+            format!("column \"{name}\" specified in USING clause does not exist in {which} table"),
+        )),
+    }
+}
+
+fn common_names(left: &[Source], right: &[Source]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in left.iter().flat_map(|s| &s.columns).filter(|c| !c.hidden) {
+        let shared = right.iter().any(|s| s.columns.iter().any(|c| c.name == column.name && !c.hidden));
+        if shared && !names.contains(&column.name) {
+            names.push(column.name.clone());
+        }
+    }
+    names
 }

@@ -6,16 +6,20 @@
 
 mod aggregate;
 mod cast;
+mod column;
 mod compiler;
 mod cte;
 mod expr;
 mod from;
+mod function;
 mod literal;
+mod name;
 mod operator;
 mod order;
 mod overload;
 mod parse;
 mod policy;
+mod predicate;
 mod privilege;
 mod routine;
 mod row;

@@ -1,1 +1,323 @@
-//! operator
+//! Operators: comparisons, logic, and those of the tables in `basalt_types`.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Implementation, Kind, Type};
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+
+use super::compiler::Compiler;
+use super::overload::{self, Choice, Parameter};
+use super::scope::Scope;
+use super::typed::{CastContext, Form, Typed};
+use crate::quote;
+
+impl Compiler<'_> {
+    pub(super) fn bind_binary(
+        &mut self,
+        scope: &Scope<'_>,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &Expr,
+    ) -> Result<Typed> {
+        if let BinaryOperator::And | BinaryOperator::Or = op {
+            return self.bind_chain(scope, left, op, right);
+        }
+        let name = spelling(op)?;
+        let left = self.bind_expr(scope, left, None)?;
+        let right = self.bind_expr(scope, right, None)?;
+        match comparison(&name) {
+            Some(sqlite) => self.compare(sqlite, left, right),
+            None => self.apply(&name, Some(left), right),
+        }
+    }
+
+    /// `a and b and c ...`: the chain leans left, and may be long, so it is walked and not recursed into.
+    fn bind_chain(&mut self, scope: &Scope<'_>, left: &Expr, op: &BinaryOperator, right: &Expr) -> Result<Typed> {
+        let (word, clause) = if *op == BinaryOperator::And { (" AND ", "AND") } else { (" OR ", "OR") };
+        let mut exprs = vec![right];
+        let mut rest = left;
+        while let Expr::BinaryOp { left, op: inner, right } = rest
+            && inner == op
+        {
+            exprs.push(right);
+            rest = left;
+        }
+        exprs.push(rest);
+        let operands =
+            exprs.into_iter().rev().map(|e| self.bind_condition(scope, e, clause)).collect::<Result<Vec<_>>>()?;
+        let sql: Vec<&str> = operands.iter().map(|o| o.sql.as_str()).collect();
+        let mut typed = Typed::over(format!("({})", sql.join(word)), Type::BOOL, &operands);
+        typed.not_null = operands.iter().all(|o| o.not_null);
+        Ok(typed)
+    }
+
+    pub(super) fn bind_unary(&mut self, scope: &Scope<'_>, op: UnaryOperator, operand: &Expr) -> Result<Typed> {
+        if op == UnaryOperator::Not {
+            let operand = self.bind_condition(scope, operand, "NOT")?;
+            return Ok(negate(&operand));
+        }
+        // A sign belongs to its literal, so that the least integer can be written.
+        if let (UnaryOperator::Minus, Expr::Value(value)) = (op, operand)
+            && let sqlparser::ast::Value::Number(digits, _) = &value.value
+        {
+            return self.bind_literal(scope, &sqlparser::ast::Value::Number(format!("-{digits}"), false));
+        }
+        let operand = self.bind_expr(scope, operand, None)?;
+        let name = match op {
+            UnaryOperator::PGAbs => "@".to_owned(),
+            op => op.to_string(),
+        };
+        self.apply(&name, None, operand)
+    }
+
+    /// One of the six comparisons. `op` is SQLite's spelling.
+    pub(super) fn compare(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed> {
+        if let (Form::Row(a), Form::Row(b)) = (&left.form, &right.form) {
+            return self.compare_rows(op, a.clone(), b.clone());
+        }
+        let (left, right, ty) = self.comparable(op, left, right)?;
+        let mut typed = Typed::over(String::new(), Type::BOOL, [&left, &right]);
+        typed.not_null = left.not_null && right.not_null;
+        typed.sql = format!("({} {op} {})", left.collated_sql(), bare(&right, &ty));
+        Ok(typed)
+    }
+
+    /// Two operands as values of one type that has an order; 42883 if there is none.
+    pub(super) fn comparable(&mut self, op: &str, left: Typed, right: Typed) -> Result<(Typed, Typed, Type)> {
+        let missing = |l: &Typed, r: &Typed| no_operator(op, Some(&l.ty), &r.ty);
+        let ty = match (left.is_unknown(), right.is_unknown()) {
+            (true, true) => Type::TEXT,
+            (true, false) => right.ty.clone(),
+            (false, true) => left.ty.clone(),
+            (false, false) => overload::common(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
+        };
+        if !has_order(&ty) {
+            return Err(missing(&left, &right));
+        }
+        // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
+        let left = self.coerce(left, &ty, None, CastContext::Implicit)?;
+        let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
+        Ok((left, right, ty))
+    }
+
+    fn compare_rows(&mut self, op: &str, left: Vec<(String, Typed)>, right: Vec<(String, Typed)>) -> Result<Typed> {
+        if left.len() != right.len() {
+            return Err(Error::new("42601", "unequal number of entries in row expressions"));
+        }
+        let mut lefts = Vec::new();
+        let mut rights = Vec::new();
+        let mut all = Vec::new();
+        for ((_, l), (_, r)) in left.into_iter().zip(right) {
+            let (l, r, ty) = self.comparable(op, l, r)?;
+            lefts.push(l.collated_sql());
+            rights.push(bare(&r, &ty));
+            all.extend([l, r]);
+        }
+        let sql = match lefts.len() {
+            1 => format!("({} {op} {})", lefts[0], rights[0]),
+            _ => format!("(({}) {op} ({}))", lefts.join(", "), rights.join(", ")),
+        };
+        Ok(Typed::over(sql, Type::BOOL, &all))
+    }
+
+    /// An operator of the tables, chosen by its operands' types.
+    pub(super) fn apply(&mut self, name: &str, left: Option<Typed>, right: Typed) -> Result<Typed> {
+        let candidates = overload::operators(name);
+        let mut operands: Vec<Typed> = left.into_iter().chain([right]).collect();
+        for operand in &mut operands {
+            if let Form::Row(_) = operand.form {
+                *operand = self.storable(operand.clone())?;
+            }
+        }
+        let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
+        let parameters: Vec<Option<Vec<Parameter>>> = candidates
+            .iter()
+            .map(|o| match (o.left, operands.len()) {
+                (Some(left), 2) => Some(vec![Parameter::Kind(left), Parameter::Kind(o.right)]),
+                (None, 1) => Some(vec![Parameter::Kind(o.right)]),
+                _ => None,
+            })
+            .collect();
+        let shown = || no_operator(name, (types.len() == 2).then(|| &types[0]), &types[types.len() - 1]);
+        // One undecided operand is first taken to be like the other (manual, 10.2 step 2a).
+        let alike: Vec<Type> = match types.as_slice() {
+            [Type::Base(Base::Unknown), known] | [known, Type::Base(Base::Unknown)] => vec![known.clone(), known.clone()],
+            other => other.to_vec(),
+        };
+        let exact = candidates.iter().zip(&parameters).position(|(_, p)| {
+            p.as_ref().is_some_and(|p| {
+                p.iter().zip(&alike).all(|(p, ty)| matches!(p, Parameter::Kind(Kind::Is(b)) if Type::Base(*b) == *ty))
+            })
+        });
+        let fit = match exact {
+            Some(index) => {
+                overload::Fit { index, types: alike.into_iter().map(Some).collect(), element: None }
+            }
+            None => match overload::choose(&parameters, &types) {
+                Choice::One(fit) => fit,
+                Choice::None => return Err(shown()),
+                Choice::Ambiguous => {
+                    let error = shown();
+                    let message = error.message().replace("does not exist", "is not unique");
+                    return Err(Error::new("42725", message).with_hint(
+                        "Could not choose a best candidate operator. You might need to add explicit type casts.",
+                    ));
+                }
+            },
+        };
+        let operator = candidates[fit.index];
+        let operands = self.fitted(operands, &fit)?;
+        let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
+        let ty = overload::result_type(operator.returns, &fit, &types);
+        let sql = implementation(operator.implementation, &operator.sqlite_name(), &operands);
+        let mut typed = Typed::over(sql, ty, &operands);
+        typed.leakproof &= operator.leakproof;
+        typed.not_null = operator.leakproof && operands.iter().all(|o| o.not_null) && name == "||";
+        Ok(typed)
+    }
+
+    /// Arguments converted as a chosen candidate wants them.
+    pub(super) fn fitted(&mut self, args: Vec<Typed>, fit: &overload::Fit) -> Result<Vec<Typed>> {
+        let mut fitted = Vec::with_capacity(args.len());
+        for (arg, wanted) in args.into_iter().zip(&fit.types) {
+            fitted.push(match wanted {
+                Some(ty) => self.coerce(arg, ty, None, CastContext::Implicit)?,
+                None => self.decided(arg)?,
+            });
+        }
+        Ok(fitted)
+    }
+
+    /// Values as ones of their common type (manual, 10.5). 42804 `CASE types integer and text cannot be matched`.
+    pub(super) fn unify(&mut self, values: Vec<Typed>, construct: &str) -> Result<(Vec<Typed>, Type)> {
+        let mut ty = Type::UNKNOWN;
+        for value in &values {
+            ty = match overload::common(&ty, &value.ty) {
+                Some(common) => common,
+                None => {
+                    return Err(Error::new(
+                        "42804",
+                        format!("{construct} types {} and {} cannot be matched", ty.sql_name(), value.ty.sql_name()),
+                    ));
+                }
+            };
+        }
+        if ty == Type::UNKNOWN {
+            ty = Type::TEXT;
+        }
+        if let Type::Record(_) = ty {
+            return Ok((values, ty));
+        }
+        let mut unified = Vec::with_capacity(values.len());
+        for value in values {
+            unified.push(self.coerce(value, &ty, None, CastContext::Implicit)?);
+        }
+        Ok((unified, ty))
+    }
+}
+
+/// The right operand of a comparison, whose left one tells the collation.
+fn bare(right: &Typed, _ty: &Type) -> String {
+    right.sql.clone()
+}
+
+/// `not x`.
+pub(super) fn negate(operand: &Typed) -> Typed {
+    let mut typed = Typed::over(format!("(NOT {})", operand.sql), Type::BOOL, [operand]);
+    typed.not_null = operand.not_null;
+    typed
+}
+
+/// A call of an implementation over its arguments.
+pub(super) fn implementation(code: Implementation, name: &str, args: &[Typed]) -> String {
+    let values: Vec<&str> = args.iter().map(|a| a.sql.as_str()).collect();
+    match code {
+        Implementation::Sqlite(template) => {
+            let filled = fill(template, &values);
+            if is_call(template) || template == "{0}" { filled } else { format!("({filled})") }
+        }
+        Implementation::Rust(_) => format!("{}({})", quote::ident(name), values.join(", ")),
+        Implementation::Typed(_) => {
+            let types: Vec<&Type> = args.iter().map(|a| &a.ty).collect();
+            let types = quote::literal(&super::cast::json(&types));
+            let values: Vec<&str> = std::iter::once(types.as_str()).chain(values).collect();
+            format!("{}({})", quote::ident(name), values.join(", "))
+        }
+    }
+}
+
+/// A template with its `{0}`, `{1}`, ... filled.
+pub(super) fn fill(template: &str, values: &[&str]) -> String {
+    let mut out = String::with_capacity(template.len() + 32);
+    let mut rest = template;
+    while let Some(open) = rest.find('{') {
+        let Some(close) = rest[open..].find('}').map(|c| open + c) else { break };
+        let value = rest[open + 1..close].parse::<usize>().ok().and_then(|i| values.get(i));
+        out.push_str(&rest[..open]);
+        match value {
+            Some(value) => out.push_str(value),
+            None => out.push_str("NULL"),
+        }
+        rest = &rest[close + 1..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Whether a template is one call, `name(...)`, and so needs no parentheses around it.
+pub(super) fn is_call(template: &str) -> bool {
+    let Some(open) = template.find('(') else { return false };
+    if open == 0 || !template[..open].chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return false;
+    }
+    let mut depth = 0;
+    for (at, c) in template.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1 == template.len();
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+/// SQLite's spelling of one of the six comparisons.
+pub(super) fn comparison(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "=" => "=",
+        "<>" | "!=" => "<>",
+        "<" => "<",
+        "<=" => "<=",
+        ">" => ">",
+        ">=" => ">=",
+        _ => return None,
+    })
+}
+
+/// PostgreSQL's spelling of an operator.
+pub(super) fn spelling(op: &BinaryOperator) -> Result<String> {
+    Ok(match op {
+        BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
+        BinaryOperator::Custom(name) => name.clone(),
+        BinaryOperator::Overlaps => {
+            return Err(Error::unsupported("OVERLAPS is not supported on the embedded engine", "Compare the bounds."));
+        }
+        other => other.to_string(),
+    })
+}
+
+/// Whether values of the type compare.
+fn has_order(ty: &Type) -> bool {
+    !matches!(ty, Type::Base(Base::Json | Base::Void | Base::Trigger))
+}
+
+/// 42883 in PostgreSQL's words.
+pub(super) fn no_operator(op: &str, left: Option<&Type>, right: &Type) -> Error {
+    let left = left.map(|ty| format!("{} ", ty.sql_name())).unwrap_or_default();
+    Error::new("42883", format!("operator does not exist: {left}{op} {}", right.sql_name()))
+        .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+}

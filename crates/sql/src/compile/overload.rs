@@ -1,1 +1,289 @@
-//! overload
+//! Which of several functions or operators of one name is meant (PostgreSQL manual, sections 10.2 and 10.3).
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use basalt_types::codec::{CastContext, castable};
+use basalt_types::{Aggregate, Base, Function, Kind, Operator, SetFunction, Type};
+
+/// The type of a candidate's parameter.
+#[derive(Debug, Clone)]
+pub(super) enum Parameter {
+    /// A built-in function's.
+    Kind(Kind),
+    /// An SQL function's.
+    Type(Type),
+}
+
+/// A candidate that fits.
+#[derive(Debug, Clone)]
+pub(super) struct Fit {
+    /// Its place among the candidates.
+    pub index: usize,
+    /// What each argument has to be converted to; `None` for one that is taken as it is.
+    pub types: Vec<Option<Type>>,
+    /// What `anyelement` stands for.
+    pub element: Option<Type>,
+}
+
+/// The outcome of a choice.
+pub(super) enum Choice {
+    /// This one.
+    One(Fit),
+    /// None takes these arguments.
+    None,
+    /// Several do, and nothing prefers one.
+    Ambiguous,
+}
+
+/// Built-in functions by name.
+pub(super) fn functions(name: &str) -> &'static [&'static Function] {
+    static INDEX: LazyLock<HashMap<&str, Vec<&'static Function>>> =
+        LazyLock::new(|| index(basalt_types::functions(), |f| f.name));
+    INDEX.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Built-in operators by spelling.
+pub(super) fn operators(name: &str) -> &'static [&'static Operator] {
+    static INDEX: LazyLock<HashMap<&str, Vec<&'static Operator>>> =
+        LazyLock::new(|| index(basalt_types::operators(), |o| o.name));
+    INDEX.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Built-in aggregates by name.
+pub(super) fn aggregates(name: &str) -> &'static [&'static Aggregate] {
+    static INDEX: LazyLock<HashMap<&str, Vec<&'static Aggregate>>> =
+        LazyLock::new(|| index(basalt_types::aggregates(), |a| a.name));
+    INDEX.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Built-in functions that return sets, by name.
+pub(super) fn set_functions(name: &str) -> &'static [&'static SetFunction] {
+    static INDEX: LazyLock<HashMap<&str, Vec<&'static SetFunction>>> =
+        LazyLock::new(|| index(basalt_types::set_functions(), |f| f.name));
+    INDEX.get(name).map_or(&[], Vec::as_slice)
+}
+
+fn index<T>(all: impl Iterator<Item = &'static T>, name: fn(&T) -> &'static str) -> HashMap<&'static str, Vec<&'static T>> {
+    let mut index: HashMap<&'static str, Vec<&'static T>> = HashMap::new();
+    for item in all {
+        index.entry(name(item)).or_default().push(item);
+    }
+    index
+}
+
+/// A built-in signature's parameters for that many arguments, if it takes as many.
+pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: usize) -> Option<Vec<Parameter>> {
+    let kinds: Vec<Kind> = match (variadic, args) {
+        (true, [fixed @ .., last]) if count >= fixed.len() => {
+            fixed.iter().chain(std::iter::repeat(last)).take(count).copied().collect()
+        }
+        (false, args) if count <= args.len() && count + optional >= args.len() => args[..count].to_vec(),
+        _ => return None,
+    };
+    Some(kinds.into_iter().map(Parameter::Kind).collect())
+}
+
+/// Chooses among candidates by their parameters; `None` stands for one that takes another number of arguments.
+pub(super) fn choose(candidates: &[Option<Vec<Parameter>>], args: &[Type]) -> Choice {
+    let fits = candidates.iter().enumerate().filter_map(|(i, c)| fit(i, c.as_deref()?, args));
+    let fits: Vec<(Fit, Vec<Type>)> = fits.collect();
+    let all_known = args.iter().all(|a| *a != Type::UNKNOWN);
+    if all_known && let Some((exact, _)) = fits.iter().find(|(_, shown)| shown == args) {
+        return Choice::One(exact.clone());
+    }
+    match prefer(fits, args) {
+        mut best if best.len() == 1 => best.pop().map_or(Choice::None, |(fit, _)| Choice::One(fit)),
+        best if best.is_empty() => Choice::None,
+        _ => Choice::Ambiguous,
+    }
+}
+
+/// Fits a candidate to the arguments: with it, its declared types (polymorphic ones as `void`, which equals no argument's).
+fn fit(index: usize, parameters: &[Parameter], args: &[Type]) -> Option<(Fit, Vec<Type>)> {
+    let element = element(parameters, args)?;
+    let mut types = Vec::with_capacity(args.len());
+    let mut shown = Vec::with_capacity(args.len());
+    for (parameter, arg) in parameters.iter().zip(args) {
+        let (wanted, declared) = match parameter {
+            Parameter::Type(ty) => (Some(ty.clone()), ty.clone()),
+            Parameter::Kind(Kind::Is(base)) => (Some(Type::Base(*base)), Type::Base(*base)),
+            Parameter::Kind(Kind::ArrayOf(base)) => {
+                let ty = Type::Base(*base).array_of();
+                (Some(ty.clone()), ty)
+            }
+            Parameter::Kind(Kind::AnyElement) => (Some(element.clone()?), Type::VOID),
+            Parameter::Kind(Kind::AnyArray) => (Some(element.clone()?.array_of()), Type::VOID),
+            Parameter::Kind(Kind::Any) => (None, Type::VOID),
+            Parameter::Kind(Kind::AnyEnum) => match arg {
+                Type::Enum(_) => (None, Type::VOID),
+                _ => return None,
+            },
+            Parameter::Kind(Kind::Record) => match arg {
+                Type::Record(_) => (None, Type::VOID),
+                _ => return None,
+            },
+        };
+        if let Some(wanted) = &wanted
+            && *arg != Type::UNKNOWN
+            && arg != wanted
+            && !implicit(arg, wanted)
+        {
+            return None;
+        }
+        types.push(wanted);
+        shown.push(declared);
+    }
+    Some((Fit { index, types, element }, shown))
+}
+
+/// What `anyelement` stands for in a call; the outer `None` if the arguments contradict each other.
+fn element(parameters: &[Parameter], args: &[Type]) -> Option<Option<Type>> {
+    let mut found: Option<Type> = None;
+    let mut asked = false;
+    for (parameter, arg) in parameters.iter().zip(args) {
+        let given = match parameter {
+            Parameter::Kind(Kind::AnyElement) => {
+                asked = true;
+                (*arg != Type::UNKNOWN).then(|| arg.clone())
+            }
+            Parameter::Kind(Kind::AnyArray) => {
+                asked = true;
+                match arg {
+                    Type::Array(element) => Some((**element).clone()),
+                    Type::Base(Base::Unknown) => None,
+                    _ => return None,
+                }
+            }
+            _ => None,
+        };
+        found = match (found, given) {
+            (Some(a), Some(b)) => Some(common(&a, &b)?),
+            (a, b) => a.or(b),
+        };
+    }
+    if asked && found.is_none() {
+        // As PostgreSQL does for `anyelement` of literals only, where the function allows it.
+        found = Some(Type::TEXT);
+    }
+    Some(found)
+}
+
+/// The rounds of preference (manual, 10.3 step 4 and 10.2 step 3).
+fn prefer(mut fits: Vec<(Fit, Vec<Type>)>, args: &[Type]) -> Vec<(Fit, Vec<Type>)> {
+    keep_best(&mut fits, |shown| shown.iter().zip(args).filter(|(s, a)| *a != &Type::UNKNOWN && s == a).count());
+    keep_best(&mut fits, |shown| {
+        let counts = |(s, a): &(&Type, &Type)| *a != &Type::UNKNOWN && (s == a || (is_preferred(s) && category(s) == category(a)));
+        shown.iter().zip(args).filter(counts).count()
+    });
+    for (place, arg) in args.iter().enumerate() {
+        if *arg != Type::UNKNOWN || fits.len() < 2 {
+            continue;
+        }
+        let categories: Vec<Category> = fits.iter().map(|(_, shown)| category(&shown[place])).collect();
+        let chosen = if categories.contains(&Category::String) {
+            Category::String
+        } else if categories.iter().all(|c| *c == categories[0]) {
+            categories[0]
+        } else {
+            continue;
+        };
+        fits.retain(|(_, shown)| category(&shown[place]) == chosen);
+        if fits.iter().any(|(_, shown)| is_preferred(&shown[place])) {
+            fits.retain(|(_, shown)| is_preferred(&shown[place]));
+        }
+    }
+    if fits.len() > 1 {
+        let mut known = args.iter().filter(|a| **a != Type::UNKNOWN);
+        if let Some(first) = known.next()
+            && known.all(|a| a == first)
+        {
+            let same: Vec<_> = fits.iter().filter(|(_, shown)| shown.iter().all(|s| s == first)).cloned().collect();
+            if same.len() == 1 {
+                return same;
+            }
+        }
+    }
+    fits
+}
+
+fn keep_best(fits: &mut Vec<(Fit, Vec<Type>)>, score: impl Fn(&[Type]) -> usize) {
+    let best = fits.iter().map(|(_, shown)| score(shown)).max().unwrap_or(0);
+    fits.retain(|(_, shown)| score(shown) == best);
+}
+
+/// Whether a value of one type may stand where the other is wanted, unasked.
+pub(super) fn implicit(from: &Type, to: &Type) -> bool {
+    match (from, to) {
+        (Type::Record(_), Type::Record(_)) => true,
+        _ => from == to || castable(from, to) == Some(CastContext::Implicit),
+    }
+}
+
+/// The type that values of both can become unasked (manual, 10.5), if there is one.
+pub(super) fn common(a: &Type, b: &Type) -> Option<Type> {
+    if a == b || *b == Type::UNKNOWN {
+        return Some(a.clone());
+    }
+    if *a == Type::UNKNOWN {
+        return Some(b.clone());
+    }
+    if category(a) != category(b) {
+        return None;
+    }
+    match (implicit(a, b), implicit(b, a)) {
+        (_, true) if is_preferred(a) => Some(a.clone()),
+        (true, _) => Some(b.clone()),
+        (false, true) => Some(a.clone()),
+        (false, false) => None,
+    }
+}
+
+/// PostgreSQL's `pg_type.typcategory`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Category {
+    Array,
+    Boolean,
+    Composite,
+    DateTime,
+    Enum,
+    Numeric,
+    String,
+    Timespan,
+    User,
+    Other,
+}
+
+fn category(ty: &Type) -> Category {
+    match ty {
+        Type::Array(_) => Category::Array,
+        Type::Enum(_) => Category::Enum,
+        Type::Record(_) => Category::Composite,
+        Type::Base(base) => match base {
+            Base::Bool => Category::Boolean,
+            Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric => Category::Numeric,
+            Base::Text | Base::Varchar | Base::Bpchar | Base::Name => Category::String,
+            Base::Date | Base::Time | Base::Timestamp | Base::Timestamptz => Category::DateTime,
+            Base::Interval => Category::Timespan,
+            Base::Void | Base::Unknown | Base::Trigger => Category::Other,
+            _ => Category::User,
+        },
+    }
+}
+
+fn is_preferred(ty: &Type) -> bool {
+    matches!(ty, Type::Base(Base::Bool | Base::Float8 | Base::Text | Base::Timestamptz | Base::Interval))
+}
+
+/// The type that a signature's result has in one call.
+pub(super) fn result_type(kind: Kind, fit: &Fit, args: &[Type]) -> Type {
+    match kind {
+        Kind::Is(base) => Type::Base(base),
+        Kind::ArrayOf(base) => Type::Base(base).array_of(),
+        Kind::AnyElement => fit.element.clone().unwrap_or(Type::TEXT),
+        Kind::AnyArray => fit.element.clone().unwrap_or(Type::TEXT).array_of(),
+        Kind::AnyEnum => args.iter().find(|a| matches!(a, Type::Enum(_))).cloned().unwrap_or(Type::TEXT),
+        Kind::Any => args.first().cloned().unwrap_or(Type::TEXT),
+        Kind::Record => Type::Record(Default::default()),
+    }
+}

@@ -1,3 +1,378 @@
-//! SQL functions.
-use super::*;
-pub(super) fn check(_catalog: &Catalog, _routine: &crate::catalog::Routine) -> Result<()> { unimplemented!() }
+//! SQL functions: inlined where they are called, in expressions and in FROM.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Typmod, Value};
+use sqlparser::ast::Statement;
+
+use super::compiler::Compiler;
+use super::function::Argument;
+use super::overload::Parameter;
+use super::parse::{parse_expr, parse_statements};
+use super::scope::{Arguments, Scope, Source};
+use super::select::{BoundColumn, BoundQuery};
+use super::typed::{CastContext, Form, Typed};
+use super::types::row_type;
+use super::{privilege, row, steps};
+use crate::catalog::{ParamMode, Routine};
+use crate::{Catalog, quote};
+
+/// A call's arguments as a function's parameters take them.
+#[derive(Clone)]
+pub(super) struct Placed {
+    /// The type that each argument has to have, in the order of the call.
+    pub parameters: Vec<Parameter>,
+    /// What each parameter gets, in the order of the function.
+    pub slots: Vec<Slot>,
+}
+
+/// What a parameter gets.
+#[derive(Clone)]
+pub(super) enum Slot {
+    /// That argument of the call.
+    Argument(usize),
+    /// An array of those.
+    Variadic(Vec<usize>, Type),
+    /// Its default.
+    Default,
+}
+
+/// Places the arguments of a call, if the function takes so many of those names.
+pub(super) fn place(catalog: &Catalog, routine: &Routine, args: &[Argument]) -> Option<Placed> {
+    let inputs: Vec<_> = routine.inputs().collect();
+    let mut slots: Vec<Option<Slot>> = vec![None; inputs.len()];
+    let mut parameters = Vec::with_capacity(args.len());
+    for (index, (name, value)) in args.iter().enumerate() {
+        let at = match name {
+            Some(name) => inputs.iter().position(|p| p.name == *name)?,
+            None => index.min(inputs.len().checked_sub(1)?),
+        };
+        let param = inputs[at];
+        let ty = match param.relation.as_ref().and_then(|name| catalog.relations.get(name)) {
+            Some(relation) => row_type(relation),
+            None => param.ty.clone(),
+        };
+        if param.mode == ParamMode::Variadic && name.is_none() {
+            let element = ty.element()?.clone();
+            // An array in its place is what `variadic array` gives.
+            if args.len() == inputs.len() && value.ty == ty {
+                parameters.push(Parameter::Type(ty));
+                slots[at] = Some(Slot::Argument(index));
+                continue;
+            }
+            parameters.push(Parameter::Type(element.clone()));
+            match &mut slots[at] {
+                Some(Slot::Variadic(items, _)) => items.push(index),
+                slot => *slot = Some(Slot::Variadic(vec![index], element)),
+            }
+            continue;
+        }
+        if slots[at].replace(Slot::Argument(index)).is_some() {
+            return None;
+        }
+        parameters.push(Parameter::Type(ty));
+    }
+    let slots = slots.into_iter().zip(&inputs).map(|(slot, param)| match slot {
+        Some(slot) => Some(slot),
+        None if param.default.is_some() => Some(Slot::Default),
+        None if param.mode == ParamMode::Variadic => {
+            Some(Slot::Variadic(Vec::new(), param.ty.element().cloned().unwrap_or(Type::TEXT)))
+        }
+        None => None,
+    });
+    Some(Placed { parameters, slots: slots.collect::<Option<Vec<_>>>()? })
+}
+
+/// A parameter's value among the converted arguments; `None` for the default.
+pub(super) fn fill(slot: &Slot, args: &[Typed]) -> Option<Typed> {
+    match slot {
+        Slot::Argument(index) => args.get(*index).cloned(),
+        Slot::Variadic(items, element) => {
+            let items: Vec<&Typed> = items.iter().filter_map(|i| args.get(*i)).collect();
+            let values: Vec<String> = items.iter().map(|item| super::column::array_item(item)).collect();
+            let sql = format!("json_array({})", values.join(", "));
+            let mut typed = Typed::over(sql, element.clone().array_of(), items);
+            typed.not_null = true;
+            Some(typed)
+        }
+        Slot::Default => None,
+    }
+}
+
+/// Checks a function's body: every statement compiles, and the last one's columns fit the declared result.
+pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
+    if routine.language != "sql" {
+        return Ok(());
+    }
+    let path = search_path(routine).unwrap_or_else(|| {
+        vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]
+    });
+    let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
+    compiler.forget_positions();
+    let given = routine.inputs().map(|param| {
+        let relation = param.relation.as_ref().and_then(|name| catalog.relations.get(name));
+        Some(unknown_value(relation.map_or(param.ty.clone(), |r| row_type(r))))
+    });
+    let given = given.collect();
+    compiler.routine_rows(&Arc::new(routine.clone()), given).map(|_| ())
+}
+
+/// A value of which only the type is known.
+fn unknown_value(ty: Type) -> Typed {
+    match &ty {
+        Type::Record(fields) => {
+            row::record(fields.iter().map(|(name, ty)| (name.clone(), unknown_value(ty.clone()))).collect())
+        }
+        _ => Typed::new("NULL", ty),
+    }
+}
+
+/// `set search_path = ...` of a function.
+fn search_path(routine: &Routine) -> Option<Vec<String>> {
+    let (_, value) = routine.settings.iter().find(|(name, _)| name == "search_path")?;
+    let schemas = value.split(',').map(|s| s.trim().trim_matches(['\'', '"']).to_owned());
+    Some(schemas.filter(|s| !s.is_empty() && s != "$user" && s != "pg_catalog").collect())
+}
+
+impl Compiler<'_> {
+    /// A function in an expression.
+    pub(super) fn call_routine(
+        &mut self,
+        _scope: &Scope<'_>,
+        routine: &Arc<Routine>,
+        given: Vec<Option<Typed>>,
+    ) -> Result<Typed> {
+        if routine.returns_set {
+            return Err(Error::unsupported(
+                format!("set-returning function {} is not supported here on the embedded engine", routine.name.name),
+                "Write it in FROM.",
+            ));
+        }
+        let args = self.arguments(routine, given)?;
+        // An argument whose value changes with each evaluation is evaluated once.
+        let (args, volatile) = self.steady(args);
+        let nullable: Vec<String> = args
+            .iter()
+            .filter(|a| routine.strict && !a.not_null && !matches!(a.form, Form::Row(_)))
+            .map(|a| format!("{} IS NOT NULL", a.sql))
+            .collect();
+        let query = self.body_rows(routine, args)?;
+        let composite = matches!(routine.returns, Type::Record(_));
+        let mut value = match (&query.value, query.columns.as_slice()) {
+            (Some(value), _) if !composite => value.clone(),
+            (_, [column]) if !composite => {
+                let mut value = Typed::over(format!("({})", query.sql), column.ty.clone(), [&query.effects]);
+                value.typmod = column.typmod;
+                value
+            }
+            (_, columns) => {
+                let alias = self.alias("_f");
+                let fields = columns.iter().map(|column| {
+                    let sql = format!("(SELECT {} FROM ({}) AS {alias})", column.value(&alias).sql, query.sql);
+                    (column.name.clone(), Typed::over(sql, column.ty.clone(), [&query.effects]))
+                });
+                row::record(fields.collect())
+            }
+        };
+        if !nullable.is_empty() && !matches!(value.form, Form::Row(_)) {
+            value.sql = format!("(CASE WHEN {} THEN {} END)", nullable.join(" AND "), value.sql);
+            value.not_null = false;
+            value.collated = false;
+            value.form = Form::Other;
+        }
+        if let Some(volatile) = volatile {
+            value.sql = format!("(WITH {volatile} SELECT {} FROM _args)", value.sql);
+            value.volatile = true;
+            value.form = Form::Other;
+        }
+        if let Form::Column(..) = value.form {
+            value.form = Form::Other;
+        }
+        Ok(value)
+    }
+
+    /// A function in FROM: its rows as a query.
+    pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
+        let args = self.arguments(routine, given)?;
+        self.body_rows(routine, args)
+    }
+
+    /// `t.f` for a function of t's rows.
+    pub(super) fn computed_field(
+        &mut self,
+        level: &Scope<'_>,
+        source: &Source,
+        name: &str,
+    ) -> Result<Option<Typed>> {
+        let Some(relation) = &source.relation else { return Ok(None) };
+        let own = self.routine_candidates(Some(&relation.name.schema), name);
+        let fits = |r: &Arc<Routine>| {
+            let mut inputs = r.inputs();
+            let takes = inputs.next().is_some_and(|p| p.relation.as_ref() == Some(&relation.name));
+            takes && inputs.all(|p| p.default.is_some())
+        };
+        let Some(routine) = self.routine_candidates(None, name).into_iter().chain(own).find(fits) else {
+            return Ok(None);
+        };
+        privilege::use_schema(self, &routine.name.schema)?;
+        privilege::execute(self, &routine)?;
+        let mut given = vec![None; routine.inputs().count()];
+        given[0] = Some(self.whole_row(level, source)?);
+        self.call_routine(level, &routine, given).map(Some)
+    }
+
+    /// The values of all parameters: defaults filled in.
+    fn arguments(&mut self, routine: &Routine, given: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
+        if routine.language != "sql" {
+            return Err(Error::unsupported(
+                format!("function {} is written in {}, which the embedded engine does not run", routine.name.name, routine.language),
+                "Write it in SQL (language sql), or use the PostgreSQL engine.",
+            ));
+        }
+        let mut args = Vec::with_capacity(given.len());
+        for (param, value) in routine.inputs().zip(given) {
+            args.push(match (value, &param.default) {
+                (Some(value), _) => value,
+                (None, Some(default)) => {
+                    let expr = parse_expr(default)?;
+                    let path = vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+                    let value = self.inside(path, |c| c.bind_expr(&Scope::new(None), &expr, Some(&param.ty)))?;
+                    self.coerce(value, &param.ty, None, CastContext::Assignment)?
+                }
+                (None, None) => Typed::constant(Value::Null, param.ty.clone()),
+            });
+        }
+        Ok(args)
+    }
+
+    /// Arguments with the volatile ones as columns of a WITH query, and that query.
+    fn steady(&mut self, args: Vec<Typed>) -> (Vec<Typed>, Option<String>) {
+        let mut values = Vec::new();
+        let args = args.into_iter().map(|arg| {
+            if !arg.volatile || matches!(arg.form, Form::Row(_)) {
+                return arg;
+            }
+            let sql = format!("_args.a{}", values.len());
+            values.push(arg.sql.clone());
+            Typed { sql, volatile: false, form: Form::Other, collated: false, ..arg }
+        });
+        let args = args.collect();
+        if values.is_empty() {
+            return (args, None);
+        }
+        let names: Vec<String> = (0..values.len()).map(|i| format!("a{i}")).collect();
+        let query = format!("_args ({}) AS MATERIALIZED (SELECT {})", names.join(", "), values.join(", "));
+        (args, Some(query))
+    }
+
+    /// The rows of a function's body over its arguments, with the rights and the path that it runs with.
+    fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
+        let role = if routine.security_definer { routine.owner.clone() } else { self.role.clone() };
+        let path = search_path(routine).unwrap_or_else(|| self.search_path.clone());
+        let statements = parse_statements(&routine.body)?;
+        let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
+        let bound = self.as_role(&role, |c| {
+            c.inside(path, |c| match (inlinable, statements.as_slice()) {
+                (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
+                _ => c.stepped_body(routine, &statements, args),
+            })
+        });
+        bound.map_err(|error| match error.code() {
+            "42P02" => Error::new("42P02", error.message().to_owned()),
+            _ => error,
+        })
+    }
+
+    fn inlined_body(
+        &mut self,
+        routine: &Arc<Routine>,
+        query: &sqlparser::ast::Query,
+        args: Vec<Typed>,
+    ) -> Result<BoundQuery> {
+        if self.inlining.contains(&routine.name) {
+            return Err(Error::new("54001", "stack depth limit exceeded")
+                .with_hint(format!("Function {} calls itself: write a recursive query instead.", routine.name.name)));
+        }
+        let mut scope = Scope::new(None);
+        let values = routine.inputs().map(|p| p.name.clone()).zip(args).collect();
+        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values }));
+        let wanted = self.result_columns(routine);
+        let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
+        self.inlining.push(routine.name.clone());
+        let bound = self.bind_query_as(Some(&scope), query, &types);
+        self.inlining.pop();
+        let mut bound = bound.map_err(|error| match error.code() {
+            "42804" => mismatch(routine).with_detail(error.message().to_owned()),
+            _ => error,
+        })?;
+        if bound.columns.len() != wanted.len() {
+            let many = if bound.columns.len() > wanted.len() { "many" } else { "few" };
+            return Err(mismatch(routine).with_detail(format!("Final statement returns too {many} columns.")));
+        }
+        for (column, (name, ..)) in bound.columns.iter_mut().zip(wanted) {
+            column.name = name;
+            column.source = None;
+        }
+        if !routine.returns_set && !bound.at_most_one {
+            bound.sql = format!("SELECT * FROM ({}) LIMIT 1", bound.sql);
+            bound.at_most_one = true;
+        }
+        Ok(bound)
+    }
+
+    /// A body that SQLite can't have inlined: its steps run before the current one.
+    fn stepped_body(
+        &mut self,
+        routine: &Arc<Routine>,
+        statements: &[Statement],
+        args: Vec<Typed>,
+    ) -> Result<BoundQuery> {
+        if args.iter().any(|arg| !arg.sources.is_empty()) {
+            return Err(Error::unsupported(
+                format!("function {} is called for each row, but has several statements or writes", routine.name.name),
+                "On the embedded engine, call it with constants and parameters only.",
+            ));
+        }
+        let captured = steps::run_routine(self, routine, statements, args)?;
+        let mut effects = Typed::new("", Type::VOID);
+        (effects.leakproof, effects.volatile) = (false, true);
+        let names: Vec<String> = captured.columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
+        let columns = captured.columns.into_iter().map(|column| BoundColumn {
+            name: column.name,
+            sqlite: column.sqlite,
+            ty: column.ty,
+            typmod: column.typmod,
+            not_null: column.not_null,
+            collated: column.collated,
+            source: None,
+        });
+        Ok(BoundQuery {
+            sql: format!("SELECT {} FROM pg_rows({})", names.join(", "), captured.slot),
+            columns: columns.collect(),
+            at_most_one: !routine.returns_set,
+            protected: false,
+            effects,
+            value: None,
+        })
+    }
+
+    /// Name, type and modifier of each column that a function gives.
+    fn result_columns(&self, routine: &Routine) -> Vec<(String, Type, Option<Typmod>)> {
+        let relation = routine.returns_relation.as_ref().and_then(|name| self.catalog.relations.get(name));
+        match (relation, &routine.returns) {
+            (Some(relation), _) => relation.columns.iter().map(|c| (c.name.clone(), c.ty.clone(), c.typmod)).collect(),
+            (None, Type::Record(fields)) => fields.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect(),
+            (None, ty) => {
+                let name = routine.outputs().next().map_or(&routine.name.name, |param| &param.name);
+                vec![(name.clone(), ty.clone(), None)]
+            }
+        }
+    }
+}
+
+/// 42P13 for a body that gives another type.
+fn mismatch(routine: &Routine) -> Error {
+    Error::new("42P13", format!("return type mismatch in function declared to return {}", routine.returns.sql_name()))
+}

@@ -1,1 +1,361 @@
-//! set_function
+//! Functions in FROM, and set-returning functions in a select list, which go to FROM too.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Typmod};
+use sqlparser::ast::{Expr, Function, FunctionArg, ObjectName, SelectItem, TableAlias};
+
+use super::cast::json;
+use super::compiler::Compiler;
+use super::from::{FromClause, rename};
+use super::function::{Argument, Callee, argument_list};
+use super::overload::{self, Fit};
+use super::scope::{Clause, Scope, Source, SourceColumn};
+use super::select::{BoundColumn, BoundQuery};
+use super::typed::{CastContext, Typed};
+use super::types::{fold, split_name};
+use super::session;
+use crate::quote;
+
+/// A call in FROM and what stands around it.
+struct Call<'c> {
+    name: String,
+    ordinality: bool,
+    alias: Option<&'c TableAlias>,
+}
+
+impl Call<'_> {
+    /// The name of the entry.
+    fn shown(&self) -> String {
+        self.alias.map_or(self.name.clone(), |alias| fold(&alias.name))
+    }
+}
+
+impl Compiler<'_> {
+    pub(super) fn bind_table_function(
+        &mut self,
+        scope: &mut Scope<'_>,
+        name: &ObjectName,
+        args: &[FunctionArg],
+        ordinality: bool,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let (schema, name) = split_name(name)?;
+        let outer = scope.clause.replace(Clause::Rows("functions in FROM"));
+        let bound = self.bind_argument_list(scope, args, None);
+        scope.clause.set(outer);
+        let call = Call { name, ordinality, alias };
+        self.table_call(scope, schema.as_deref(), call, bound?, clause)
+    }
+
+    pub(super) fn bind_unnest(
+        &mut self,
+        scope: &mut Scope<'_>,
+        arrays: &[Expr],
+        ordinality: bool,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let mut args = Vec::with_capacity(arrays.len());
+        for array in arrays {
+            args.push((None, self.bind_expr(scope, array, None)?));
+        }
+        let call = Call { name: "unnest".to_owned(), ordinality, alias };
+        self.table_call(scope, None, call, args, clause)
+    }
+
+    fn table_call(
+        &mut self,
+        scope: &mut Scope<'_>,
+        schema: Option<&str>,
+        call: Call<'_>,
+        args: Vec<Argument>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let builtin = schema.is_none_or(|s| s == "pg_catalog");
+        if builtin && call.name == "unnest" {
+            return self.unnest(scope, call, args, clause);
+        }
+        if builtin
+            && matches!(
+                call.name.as_str(),
+                "json_to_record" | "jsonb_to_record" | "json_to_recordset" | "jsonb_to_recordset"
+                    | "json_populate_record" | "jsonb_populate_record" | "json_populate_recordset"
+                    | "jsonb_populate_recordset"
+            )
+        {
+            return self.recordset(scope, call, args, clause);
+        }
+        if args.iter().all(|(name, _)| name.is_none()) {
+            let values: Vec<Typed> = args.iter().map(|(_, value)| value.clone()).collect();
+            if let Some(value) = session::function(self, schema, &call.name, &values)? {
+                return self.scalar_in_from(scope, call, value, clause);
+            }
+        }
+        match self.callee(schema, &call.name, args)? {
+            (Callee::Set(function, fit), values) => self.set_call(scope, call, function, &fit, values, clause),
+            (Callee::Builtin(_, _), values) => {
+                let value = self.call(&call.name, values)?;
+                self.scalar_in_from(scope, call, value, clause)
+            }
+            (Callee::Routine(routine, values), _) => {
+                let mut query = self.routine_rows(&routine, values)?;
+                let scalar = query.columns.len() == 1 && !matches!(routine.returns, Type::Record(_));
+                if scalar && routine.outputs().next().is_none() {
+                    query.columns[0].name = call.shown();
+                }
+                if call.ordinality {
+                    let names: Vec<String> = query.columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
+                    query.sql = format!("SELECT {}, row_number() OVER () AS ordinality FROM ({})", names.join(", "), query.sql);
+                    query.columns.push(ordinality_column());
+                }
+                self.add_query(scope, query, &call.shown(), call.alias, clause)?;
+                if let Some(source) = scope.sources.last_mut() {
+                    source.scalar = scalar;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// `f(x)` in FROM for a function of one value.
+    fn scalar_in_from(
+        &mut self,
+        scope: &mut Scope<'_>,
+        call: Call<'_>,
+        value: Typed,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let value = self.storable(value)?;
+        let name = call.shown();
+        let column = BoundColumn {
+            name: name.clone(),
+            sqlite: name.clone(),
+            ty: value.ty.clone(),
+            typmod: value.typmod,
+            not_null: value.not_null,
+            collated: false,
+            source: None,
+        };
+        let sql = format!("SELECT {} AS {}", value.sql, quote::ident(&name));
+        let query =
+            BoundQuery { sql, columns: vec![column], at_most_one: true, protected: false, effects: value, value: None };
+        self.add_query(scope, query, &name, call.alias, clause)?;
+        if let Some(source) = scope.sources.last_mut() {
+            source.scalar = true;
+        }
+        Ok(())
+    }
+
+    /// A function of the tables: `pg_call`.
+    fn set_call(
+        &mut self,
+        scope: &mut Scope<'_>,
+        call: Call<'_>,
+        function: &'static basalt_types::SetFunction,
+        fit: &Fit,
+        values: Vec<Typed>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let values = self.fitted(values, fit)?;
+        let types: Vec<Type> = values.iter().map(|v| v.ty.clone()).collect();
+        let scalar = function.columns.len() == 1;
+        let columns: Vec<(String, Type)> = function
+            .columns
+            .iter()
+            .map(|(name, kind)| {
+                let name = if scalar && *name == function.name { call.shown() } else { (*name).to_owned() };
+                (name, overload::result_type(*kind, fit, &types))
+            })
+            .collect();
+        let mut sql = format!("pg_call({}, {}", quote::literal(function.name), quote::literal(&json(&types)));
+        for value in &values {
+            sql.push_str(", ");
+            sql.push_str(&value.sql);
+        }
+        sql.push(')');
+        self.add_rows(scope, call, sql, columns, scalar, &values, clause)
+    }
+
+    /// `unnest(array)`.
+    fn unnest(
+        &mut self,
+        scope: &mut Scope<'_>,
+        call: Call<'_>,
+        args: Vec<Argument>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let Ok([(_, array)]) = <[Argument; 1]>::try_from(args) else {
+            return Err(Error::unsupported(
+                "unnest of several arrays is not supported on the embedded engine",
+                "Join the arrays by position: unnest(a) with ordinality.",
+            ));
+        };
+        let array = self.decided(array)?;
+        let Some(element) = array.ty.element().cloned() else {
+            return Err(super::function::no_function(None, "unnest", &[(None, array)]));
+        };
+        let shown = call.shown();
+        let sqlite = self.alias(&shown);
+        let value = match element {
+            Type::BYTEA => format!("unhex({sqlite}.value)"),
+            _ => format!("{sqlite}.value"),
+        };
+        let mut columns = vec![column(&shown, element, value)];
+        if call.ordinality {
+            columns.push(ordinality(format!("({sqlite}.key + 1)")));
+        }
+        let mut source = self.source(&shown, &sqlite, columns);
+        source.scalar = !call.ordinality;
+        rename(&mut source, call.alias)?;
+        self.add_function(scope, format!("json_each({})", array.sql), source, &[array], clause)
+    }
+
+    /// `json_to_recordset(x) as t(a int, ...)`, `json_populate_recordset(null::t, x)` and their kin.
+    fn recordset(
+        &mut self,
+        scope: &mut Scope<'_>,
+        call: Call<'_>,
+        args: Vec<Argument>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let mut values: Vec<Typed> = args.into_iter().map(|(_, value)| value).collect();
+        let populates = call.name.contains("populate");
+        let Some(document) = values.pop().filter(|_| values.len() == usize::from(populates)) else {
+            return Err(Error::new("42883", format!("function {} does not exist", call.name)));
+        };
+        let wanted = if call.name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
+        let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
+        let columns: Vec<(String, Type, Option<Typmod>)> = match values.pop() {
+            Some(base) => match &base.ty {
+                Type::Record(fields) => fields.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect(),
+                other => {
+                    let message = format!("first argument of {} must be a row type", call.name);
+                    return Err(Error::new("42804", message).with_detail(format!("It is {}.", other.sql_name())));
+                }
+            },
+            None => self.column_definitions(&call)?,
+        };
+        let sql = match call.name.ends_with("recordset") {
+            true => document.sql.clone(),
+            false => format!("('[' || {} || ']')", document.sql),
+        };
+        let sql = format!("pg_recordset({sql}, {})", quote::literal(&json(&columns)));
+        let columns = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
+        // The alias's column list has been read: it defines the columns.
+        self.add_rows(scope, call, sql, columns, false, &[document], clause)
+    }
+
+    /// `as t(a int, b text)`.
+    fn column_definitions(&self, call: &Call<'_>) -> Result<Vec<(String, Type, Option<Typmod>)>> {
+        let definitions = call.alias.map(|a| a.columns.as_slice()).unwrap_or_default();
+        if definitions.is_empty() {
+            return Err(Error::new(
+                "42601",
+                "a column definition list is required for functions returning \"record\"",
+            ));
+        }
+        let typed = definitions.iter().map(|definition| {
+            let Some(data_type) = &definition.data_type else {
+                return Err(Error::new(
+                    "42601",
+                    "a column definition list is required for functions returning \"record\"",
+                ));
+            };
+            let resolved = self.resolve_type(data_type)?;
+            Ok((fold(&definition.name), resolved.ty, resolved.typmod))
+        });
+        typed.collect()
+    }
+
+    /// A table-valued function of SQLite with the columns `c0`, `c1`, ...
+    #[allow(clippy::too_many_arguments)] // the parts of one FROM entry
+    fn add_rows(
+        &mut self,
+        scope: &mut Scope<'_>,
+        call: Call<'_>,
+        sql: String,
+        columns: Vec<(String, Type)>,
+        scalar: bool,
+        args: &[Typed],
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let shown = call.shown();
+        let sqlite = self.alias(&shown);
+        let columns = columns.into_iter().enumerate();
+        let mut columns: Vec<SourceColumn> =
+            columns.map(|(index, (name, ty))| column(&name, ty, format!("{sqlite}.c{index}"))).collect();
+        if call.ordinality {
+            columns.push(ordinality(format!("({sqlite}.rowid + 1)")));
+        }
+        let mut source: Source = self.source(&shown, &sqlite, columns);
+        source.scalar = scalar && !call.ordinality;
+        rename(&mut source, call.alias)?;
+        self.add_function(scope, sql, source, args, clause)
+    }
+
+    /// Set-returning functions of a select list become entries of FROM: the source of each such item.
+    pub(super) fn bind_set_items(
+        &mut self,
+        scope: &mut Scope<'_>,
+        clause: &mut FromClause,
+        projection: &[SelectItem],
+    ) -> Result<Vec<Option<usize>>> {
+        let mut sources = vec![None; projection.len()];
+        for (index, item) in projection.iter().enumerate() {
+            let (SelectItem::UnnamedExpr(Expr::Function(function))
+            | SelectItem::ExprWithAlias { expr: Expr::Function(function), .. }) = item
+            else {
+                continue;
+            };
+            if !self.returns_set(function)? {
+                continue;
+            }
+            if sources.iter().any(Option::is_some) {
+                return Err(Error::unsupported(
+                    "several set-returning functions in one select list are not supported on the embedded engine",
+                    "Write them in FROM.",
+                ));
+            }
+            let (args, ..) = argument_list(function)?;
+            self.bind_table_function(scope, &function.name, args, false, None, clause)?;
+            if let Some(source) = scope.sources.last_mut() {
+                source.qualified_only = true;
+                source.alias = format!("?set{index}");
+                sources[index] = Some(source.id);
+            }
+        }
+        Ok(sources)
+    }
+
+    fn returns_set(&self, function: &Function) -> Result<bool> {
+        if function.over.is_some() || function.filter.is_some() {
+            return Ok(false);
+        }
+        let (schema, name) = split_name(&function.name)?;
+        let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
+        let is_set = builtin && (name == "unnest" || !overload::set_functions(&name).is_empty());
+        let routines = self.routine_candidates(schema.as_deref(), &name);
+        Ok(is_set && overload::functions(&name).is_empty() || routines.iter().any(|r| r.returns_set))
+    }
+}
+
+fn column(name: &str, ty: Type, sql: String) -> SourceColumn {
+    SourceColumn { name: name.to_owned(), ty, typmod: None, sql, not_null: false, collated: false, hidden: false }
+}
+
+fn ordinality(sql: String) -> SourceColumn {
+    SourceColumn { not_null: true, ..column("ordinality", Type::INT8, sql) }
+}
+
+fn ordinality_column() -> BoundColumn {
+    BoundColumn {
+        name: "ordinality".to_owned(),
+        sqlite: "ordinality".to_owned(),
+        ty: Type::INT8,
+        typmod: None,
+        not_null: true,
+        collated: false,
+        source: None,
+    }
+}

@@ -1,1 +1,158 @@
-//! special
+//! Functions with their own syntax: CASE, COALESCE, GREATEST, TRIM, SUBSTRING, CEIL.
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::ast::{CaseWhen, CeilFloorKind, DateTimeField, Expr, TrimWhereField};
+
+use super::compiler::Compiler;
+use super::scope::Scope;
+use super::typed::{CastContext, Typed};
+
+impl Compiler<'_> {
+    pub(super) fn bind_case_expr(
+        &mut self,
+        scope: &Scope<'_>,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+        expected: Option<&Type>,
+    ) -> Result<Typed> {
+        let operand = operand.map(|e| self.bind_expr(scope, e, None)).transpose()?;
+        let mut tests = Vec::with_capacity(conditions.len());
+        let mut results = Vec::with_capacity(conditions.len() + 1);
+        for case in conditions {
+            tests.push(match &operand {
+                Some(operand) => {
+                    let value = self.bind_expr(scope, &case.condition, Some(&operand.ty))?;
+                    self.compare("=", operand.clone(), value)?
+                }
+                None => self.bind_condition(scope, &case.condition, "CASE/WHEN")?,
+            });
+            results.push(self.bind_expr(scope, &case.result, expected)?);
+        }
+        if let Some(otherwise) = otherwise {
+            results.push(self.bind_expr(scope, otherwise, expected)?);
+        }
+        let (results, ty) = self.unify_or(results, expected, "CASE")?;
+        let mut sql = "(CASE".to_owned();
+        for (test, result) in tests.iter().zip(&results) {
+            sql.push_str(&format!(" WHEN {} THEN {}", test.sql, result.sql));
+        }
+        if otherwise.is_some()
+            && let Some(last) = results.last()
+        {
+            sql.push_str(&format!(" ELSE {}", last.sql));
+        }
+        sql.push_str(" END)");
+        let mut typed = Typed::over(sql, ty, tests.iter().chain(&results));
+        typed.not_null = otherwise.is_some() && results.iter().all(|r| r.not_null);
+        Ok(typed)
+    }
+
+    /// `coalesce`, `nullif`, `greatest`, `least`.
+    pub(super) fn bind_conditional(&mut self, name: &str, args: Vec<Typed>, expected: Option<&Type>) -> Result<Typed> {
+        if name == "nullif" {
+            let Ok([value, other]) = <[Typed; 2]>::try_from(args) else {
+                return Err(Error::new("42601", "nullif takes two arguments"));
+            };
+            let (left, right, ty) = self.comparable("=", value, other)?;
+            let sql = format!("nullif({}, {})", left.collated_sql(), right.sql);
+            return Ok(Typed::over(sql, ty, [&left, &right]));
+        }
+        if args.is_empty() {
+            return Err(Error::new("42601", "syntax error at or near \")\""));
+        }
+        let (args, ty) = self.unify_or(args, expected, &name.to_uppercase())?;
+        let mut values = args.iter();
+        let Some(first) = values.next() else { return Err(Error::internal("no arguments")) };
+        let not_null = args.iter().all(|a| a.not_null);
+        let sql = match name {
+            "coalesce" if args.len() == 1 => first.sql.clone(),
+            "coalesce" => format!("coalesce({})", args.iter().map(|a| a.sql.as_str()).collect::<Vec<_>>().join(", ")),
+            // SQLite's own are NULL if any argument is; PostgreSQL's pass NULLs over.
+            _ => {
+                let function = if name == "greatest" { "max" } else { "min" };
+                values.fold(first.collated_sql(), |best, next| match not_null {
+                    true => format!("{function}({best}, {})", next.sql),
+                    false => format!("coalesce({function}({best}, {next}), {best}, {next})", next = next.sql),
+                })
+            }
+        };
+        let mut typed = Typed::over(sql, ty, &args);
+        typed.not_null = not_null || (name == "coalesce" && args.iter().any(|a| a.not_null));
+        Ok(typed)
+    }
+
+    /// Values as ones of their common type; undecided ones all together take the expected type.
+    pub(super) fn unify_or(
+        &mut self,
+        values: Vec<Typed>,
+        expected: Option<&Type>,
+        construct: &str,
+    ) -> Result<(Vec<Typed>, Type)> {
+        match expected.filter(|_| values.iter().all(Typed::is_unknown)) {
+            Some(ty) => {
+                let values = values.into_iter().map(|v| self.coerce(v, ty, None, CastContext::Implicit));
+                Ok((values.collect::<Result<Vec<_>>>()?, ty.clone()))
+            }
+            None => self.unify(values, construct),
+        }
+    }
+
+    pub(super) fn bind_rounding(
+        &mut self,
+        scope: &Scope<'_>,
+        name: &str,
+        expr: &Expr,
+        field: &CeilFloorKind,
+    ) -> Result<Typed> {
+        match field {
+            CeilFloorKind::DateTimeField(DateTimeField::NoDateTime) => {
+                let value = self.bind_expr(scope, expr, None)?;
+                self.call(name, vec![value])
+            }
+            _ => Err(Error::new("42601", format!("syntax error in {name}"))),
+        }
+    }
+
+    pub(super) fn bind_substring(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        from: Option<&Expr>,
+        length: Option<&Expr>,
+    ) -> Result<Typed> {
+        let mut args = vec![self.bind_expr(scope, expr, None)?];
+        match (from, length) {
+            (None, Some(_)) => args.push(Typed::constant(1.into(), Type::INT4)),
+            (from, _) => {
+                for from in from {
+                    args.push(self.bind_expr(scope, from, None)?);
+                }
+            }
+        }
+        if let Some(length) = length {
+            args.push(self.bind_expr(scope, length, None)?);
+        }
+        self.call("substring", args)
+    }
+
+    pub(super) fn bind_trim(
+        &mut self,
+        scope: &Scope<'_>,
+        side: Option<TrimWhereField>,
+        what: Option<&Expr>,
+        expr: &Expr,
+    ) -> Result<Typed> {
+        let name = match side {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            _ => "btrim",
+        };
+        let mut args = vec![self.bind_expr(scope, expr, None)?];
+        for what in what {
+            args.push(self.bind_expr(scope, what, None)?);
+        }
+        self.call(name, args)
+    }
+}

@@ -1,5 +1,17 @@
-//! Views.
-use super::*;
+//! Views: inlined where they are read, and their columns at their creation.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Identity, Result};
+use basalt_types::{Type, Typmod};
+use sqlparser::ast;
+
+use super::compiler::Compiler;
+use super::parse::parse_statement;
+use super::select::BoundQuery;
+use crate::catalog::Relation;
+use crate::{Catalog, Name};
+
 /// A view's columns as its query gives them.
 #[derive(Debug, Clone)]
 pub struct ViewColumn {
@@ -10,10 +22,55 @@ pub struct ViewColumn {
     /// Modifier, where the column is a plain one.
     pub typmod: Option<Typmod>,
     /// The base table and column it is, when it is a plain column of the top SELECT.
-    pub source: Option<(crate::Name, String)>,
+    pub source: Option<(Name, String)>,
 }
 
 /// Checks a view's query and tells its columns.
-pub fn view_columns(_catalog: &Catalog, _search_path: &[String], _query: &ast::Query) -> Result<Vec<ViewColumn>> {
-    unimplemented!()
+pub fn view_columns(catalog: &Catalog, search_path: &[String], query: &ast::Query) -> Result<Vec<ViewColumn>> {
+    let mut compiler = Compiler::new(catalog, Identity::OWNER, search_path, "");
+    compiler.forget_positions();
+    let bound = compiler.bind_query(None, query)?;
+    if compiler.params.iter().any(|_| true) {
+        return Err(Error::new("42P02", "there is no parameter $1"));
+    }
+    let columns = bound.columns.into_iter().map(|column| {
+        let source = column.source.map(|(relation, name)| base_column(catalog, relation, name));
+        ViewColumn { name: column.name, ty: column.ty, typmod: column.typmod, source }
+    });
+    Ok(columns.collect())
+}
+
+/// The base table's column behind a view's, which may lie behind more views.
+fn base_column(catalog: &Catalog, relation: Name, column: String) -> (Name, String) {
+    let view = catalog.relations.get(&relation).filter(|r| r.view().is_some());
+    let deeper = view.and_then(|relation| {
+        let at = relation.columns.iter().position(|c| c.name == column)?;
+        relation.view()?.sources.get(at)?.clone()
+    });
+    deeper.unwrap_or((relation, column))
+}
+
+impl Compiler<'_> {
+    /// A view's query, bound with the rights that it runs with.
+    pub(super) fn inline_view(&mut self, relation: &Arc<Relation>) -> Result<BoundQuery> {
+        let Some(view) = relation.view() else { return Err(Error::internal("a view that is none")) };
+        if self.inlining.contains(&relation.name) {
+            let message = format!("infinite recursion detected in rules for relation \"{}\"", relation.name.name);
+            return Err(Error::new("42P17", message));
+        }
+        let ast::Statement::Query(query) = parse_statement(&view.query)? else {
+            return Err(Error::internal("a view's query is none"));
+        };
+        let role = if view.security_invoker { self.role.clone() } else { relation.owner.clone() };
+        let mut path = vec![relation.name.schema.clone()];
+        for schema in ["public", "extensions"] {
+            if !path.iter().any(|s| s == schema) {
+                path.push(schema.to_owned());
+            }
+        }
+        self.inlining.push(relation.name.clone());
+        let bound = self.as_role(&role, |c| c.inside(path, |c| c.bind_query(None, &query)));
+        self.inlining.pop();
+        bound
+    }
 }

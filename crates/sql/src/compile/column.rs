@@ -1,0 +1,275 @@
+//! Names in expressions: columns, whole rows, function arguments, fields.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Base, Type};
+use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
+
+use super::compiler::Compiler;
+use super::scope::{Clause, Scope, Source, ambiguous};
+use super::typed::{CastContext, Typed};
+use super::types::fold;
+use super::{privilege, row, session};
+
+impl Compiler<'_> {
+    /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
+    pub(super) fn bind_name(&mut self, scope: &Scope<'_>, ident: &Ident) -> Result<Typed> {
+        let name = fold(ident);
+        self.find_name(scope, ident, &name).map_err(|error| self.place(error, ident.span))
+    }
+
+    fn find_name(&mut self, scope: &Scope<'_>, ident: &Ident, name: &str) -> Result<Typed> {
+        for (depth, level) in scope.levels().enumerate() {
+            if let Some(merged) = level.merged.iter().find(|m| m.name == name) {
+                for &(source, column) in &merged.parts {
+                    if let Some(source) = level.source(source) {
+                        self.use_column(level, source, column, depth > 0)?;
+                    }
+                }
+                return Ok(merged.value.clone());
+            }
+            let mut found: Option<(&Source, usize)> = None;
+            for source in level.sources.iter().filter(|s| !s.qualified_only) {
+                if let Some(column) = source.find(name)?
+                    && found.replace((source, column)).is_some()
+                {
+                    return Err(ambiguous(name));
+                }
+            }
+            if let Some((source, column)) = found {
+                return self.use_column(level, source, column, depth > 0);
+            }
+        }
+        if let Some((source, level)) = scope.named(None, name) {
+            return self.whole_row(level, source);
+        }
+        if let Some(value) = argument(scope, name) {
+            return Ok(value);
+        }
+        if ident.quote_style.is_none()
+            && let Some(value) = session::function(self, None, name, &[])?
+        {
+            return Ok(value);
+        }
+        Err(Error::new("42703", format!("column \"{name}\" does not exist")))
+    }
+
+    /// `t.a`, `s.t.a`, `argument.field`, `function.argument`; `t.f` for a function over t's rows.
+    pub(super) fn bind_qualified(&mut self, scope: &Scope<'_>, idents: &[Ident]) -> Result<Typed> {
+        let span = idents.first().map(|i| i.span);
+        let names: Vec<String> = idents.iter().map(fold).collect();
+        let bound = match names.as_slice() {
+            [table, column] => self.find_qualified(scope, None, table, column),
+            [schema, table, column] => self.find_qualified(scope, Some(schema), table, column),
+            _ => Err(Error::new("42601", format!("improper qualified name (too many dotted names): {}", names.join(".")))),
+        };
+        match span {
+            Some(span) => bound.map_err(|error| self.place(error, span)),
+            None => bound,
+        }
+    }
+
+    fn find_qualified(&mut self, scope: &Scope<'_>, schema: Option<&str>, table: &str, name: &str) -> Result<Typed> {
+        if let Some((source, level)) = scope.named(schema, table) {
+            if let Some(column) = source.find(name)? {
+                return self.use_column(level, source, column, !std::ptr::eq(level, scope));
+            }
+            if source.scalar && source.columns.len() == 1 && matches!(source.columns[0].ty, Type::Record(_)) {
+                return self.field(&source.value(0), name);
+            }
+            if let Some(value) = self.computed_field(level, source, name)? {
+                return Ok(value);
+            }
+            return Err(Error::new("42703", format!("column {table}.{name} does not exist")));
+        }
+        if schema.is_none() {
+            let args = scope.levels().find_map(|level| level.args.clone());
+            if let Some(args) = args.filter(|args| args.function == table)
+                && let Some((_, value)) = args.values.iter().find(|(arg, _)| arg == name)
+            {
+                return Ok(value.clone());
+            }
+            if let Some(value) = argument(scope, table) {
+                return self.field(&value, name);
+            }
+        }
+        let hidden = schema.is_none() && scope.levels().any(|l| l.sources.iter().any(|s| s.relation.as_ref().is_some_and(|r| r.name.name == table)));
+        Err(match hidden {
+            true => Error::new("42P01", format!("invalid reference to FROM-clause entry for table \"{table}\""))
+                .with_hint("Perhaps you meant to reference the table by its alias."),
+            false => Error::new("42P01", format!("missing FROM-clause entry for table \"{table}\"")),
+        })
+    }
+
+    /// A column's value, once the role may read it and the grouping allows it.
+    pub(super) fn use_column(
+        &mut self,
+        level: &Scope<'_>,
+        source: &Source,
+        index: usize,
+        outer: bool,
+    ) -> Result<Typed> {
+        let column = &source.columns[index];
+        if let Some(relation) = source.relation.as_ref().filter(|_| source.check_privileges) {
+            privilege::read_column(self, relation, &column.name)?;
+        }
+        source.used.set(true);
+        self.check_grouping(level, source, index, outer)?;
+        Ok(source.value(index))
+    }
+
+    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: usize, outer: bool) -> Result<()> {
+        let grouping = level.grouping.borrow();
+        let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
+            return Ok(());
+        };
+        if grouping.columns.contains(&(source.id, index)) || grouping.determined.contains(&source.id) {
+            return Ok(());
+        }
+        let name = format!("\"{}.{}\"", source.alias, source.columns[index].name);
+        Err(Error::new(
+            "42803",
+            match outer {
+                true => format!("subquery uses ungrouped column {name} from outer query"),
+                false => format!("column {name} must appear in the GROUP BY clause or be used in an aggregate function"),
+            },
+        ))
+    }
+
+    /// `t` as a value: the row, or what a function of one plain column gave.
+    pub(super) fn whole_row(&mut self, level: &Scope<'_>, source: &Source) -> Result<Typed> {
+        for index in 0..source.columns.len() {
+            if !source.columns[index].hidden {
+                self.use_column(level, source, index, false)?;
+            }
+        }
+        if source.scalar && source.columns.len() == 1 {
+            return Ok(source.value(0));
+        }
+        Ok(row::of_source(source))
+    }
+
+    /// `x.f`, `x[i]`, `x[i:j]` after an expression.
+    pub(super) fn bind_access(&mut self, scope: &Scope<'_>, root: &Expr, chain: &[AccessExpr]) -> Result<Typed> {
+        // `t.a[1]` comes as the root `t` with the accesses `.a` and `[1]`.
+        let mut path = match root {
+            Expr::Identifier(ident) => vec![ident.clone()],
+            Expr::CompoundIdentifier(idents) => idents.clone(),
+            _ => Vec::new(),
+        };
+        let mut rest = chain;
+        while !path.is_empty()
+            && let [AccessExpr::Dot(Expr::Identifier(ident)), tail @ ..] = rest
+        {
+            path.push(ident.clone());
+            rest = tail;
+        }
+        let mut value = match path.as_slice() {
+            [] => self.bind_expr(scope, root, None)?,
+            [one] => self.bind_name(scope, one)?,
+            several => self.bind_qualified(scope, several)?,
+        };
+        for access in rest {
+            value = match access {
+                AccessExpr::Dot(Expr::Identifier(ident)) => self.field(&value, &fold(ident))?,
+                AccessExpr::Dot(other) => {
+                    return Err(Error::new("42601", format!("syntax error at or near \"{other}\"")));
+                }
+                AccessExpr::Subscript(Subscript::Index { index }) => self.bind_index(scope, value, index)?,
+                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
+                    self.bind_slice(scope, value, lower_bound.as_ref(), upper_bound.as_ref())?
+                }
+            };
+        }
+        Ok(value)
+    }
+
+    /// `array[i]`, `json[key]`.
+    fn bind_index(&mut self, scope: &Scope<'_>, value: Typed, index: &Expr) -> Result<Typed> {
+        if value.ty == Type::JSONB {
+            let key = self.bind_expr(scope, index, None)?;
+            return self.apply("->", Some(value), key);
+        }
+        let element = self.element_of(&value)?;
+        let index = self.bind_as(scope, index, &Type::INT4)?;
+        let sql = format!("(CASE WHEN {i} > 0 THEN {} ->> ({i} - 1) END)", value.sql, i = index.sql);
+        Ok(Typed::over(sql, element, [&value, &index]))
+    }
+
+    fn bind_slice(
+        &mut self,
+        scope: &Scope<'_>,
+        value: Typed,
+        lower: Option<&Expr>,
+        upper: Option<&Expr>,
+    ) -> Result<Typed> {
+        self.element_of(&value)?;
+        let mut conditions = Vec::new();
+        let mut operands = vec![value.clone()];
+        for (bound, op) in [(lower, ">="), (upper, "<=")] {
+            if let Some(bound) = bound {
+                let bound = self.bind_as(scope, bound, &Type::INT4)?;
+                conditions.push(format!("key {op} {} - 1", bound.sql));
+                operands.push(bound);
+            }
+        }
+        let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+        let sql = format!(
+            "(CASE WHEN {0} IS NOT NULL THEN (SELECT json_group_array(value) FROM json_each({0}){condition}) END)",
+            value.sql
+        );
+        Ok(Typed::over(sql, value.ty.clone(), &operands))
+    }
+
+    fn element_of(&self, value: &Typed) -> Result<Type> {
+        match &value.ty {
+            Type::Array(element) if **element != Type::Base(Base::Bytea) => Ok((**element).clone()),
+            other => Err(Error::new(
+                "42804",
+                format!("cannot subscript type {} because it does not support subscripting", other.sql_name()),
+            )),
+        }
+    }
+
+    /// `array[a, b]`; nested ones make more dimensions.
+    pub(super) fn bind_array(&mut self, scope: &Scope<'_>, items: &[Expr], expected: Option<&Type>) -> Result<Typed> {
+        let wanted = expected.and_then(Type::element);
+        let mut elements = Vec::with_capacity(items.len());
+        for item in items {
+            let nested = matches!(item, Expr::Array(_));
+            elements.push(self.bind_expr(scope, item, if nested { expected } else { wanted })?);
+        }
+        if elements.is_empty() {
+            return match expected {
+                Some(ty @ Type::Array(_)) => Ok(Typed { not_null: true, ..Typed::new("'[]'", ty.clone()) }),
+                _ => Err(Error::new("42P18", "cannot determine type of empty array")
+                    .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[].")),
+            };
+        }
+        let (elements, ty) = self.unify(elements, "ARRAY")?;
+        let ty = match wanted {
+            Some(wanted) if ty != *wanted && super::overload::implicit(&ty, wanted) => wanted.clone(),
+            _ => ty,
+        };
+        let elements =
+            elements.into_iter().map(|e| self.coerce(e, &ty, None, CastContext::Implicit)).collect::<Result<Vec<_>>>()?;
+        let values: Vec<String> = elements.iter().map(|e| array_item(e)).collect();
+        let array = if ty.element().is_some() { ty } else { ty.array_of() };
+        let mut typed = Typed::over(format!("json_array({})", values.join(", ")), array, &elements);
+        typed.not_null = true;
+        Ok(typed)
+    }
+}
+
+/// A value as an item of a stored array.
+pub(super) fn array_item(element: &Typed) -> String {
+    match element.ty {
+        Type::Array(_) => format!("json({})", element.sql),
+        Type::BYTEA => format!("lower(hex({}))", element.sql),
+        _ => element.sql.clone(),
+    }
+}
+
+fn argument(scope: &Scope<'_>, name: &str) -> Option<Typed> {
+    let args = scope.levels().find_map(|level| level.args.clone())?;
+    args.values.iter().find(|(arg, _)| arg == name && !arg.is_empty()).map(|(_, value)| value.clone())
+}

@@ -1,0 +1,297 @@
+//! Function calls: which function is meant, built in or of the catalog.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Volatility};
+use sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
+};
+
+use super::compiler::Compiler;
+use super::operator::implementation;
+use super::overload::{self, Choice, Fit, Parameter};
+use super::scope::Scope;
+use super::typed::{Form, Typed};
+use super::types::{fold, split_name};
+use super::{aggregate, privilege, row, session};
+use crate::catalog::Routine;
+
+/// An argument of a call: its name, if it was given by name, and its value.
+pub(super) type Argument = (Option<String>, Typed);
+
+/// The function that a call means.
+pub(super) enum Callee {
+    /// One of `basalt_types`.
+    Builtin(&'static basalt_types::Function, Fit),
+    /// One that returns rows.
+    Set(&'static basalt_types::SetFunction, Fit),
+    /// An SQL function; its arguments in the order of its parameters, `None` where the default stands.
+    Routine(Arc<Routine>, Vec<Option<Typed>>),
+}
+
+impl Compiler<'_> {
+    pub(super) fn bind_function(
+        &mut self,
+        scope: &Scope<'_>,
+        function: &Function,
+        expected: Option<&Type>,
+    ) -> Result<Typed> {
+        let (schema, name) = split_name(&function.name)?;
+        if function.over.is_some() {
+            return self.bind_window(scope, function, &name);
+        }
+        let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
+        if builtin && aggregate::is_aggregate(&name) {
+            return self.bind_aggregate(scope, function, &name);
+        }
+        if function.filter.is_some() {
+            return Err(Error::new("42809", format!("FILTER specified, but {name} is not an aggregate function")));
+        }
+        if let FunctionArguments::Subquery(query) = &function.args {
+            if builtin && name == "array" {
+                return self.bind_array_query(scope, query);
+            }
+            let value = self.bind_scalar_query(scope, query)?;
+            return self.call_named(scope, schema.as_deref(), &name, vec![(None, value)]);
+        }
+        let conditional = builtin && matches!(name.as_str(), "coalesce" | "nullif" | "greatest" | "least");
+        let args = self.bind_arguments(scope, function, if conditional { expected } else { None })?;
+        if conditional {
+            return self.bind_conditional(&name, args.into_iter().map(|(_, value)| value).collect(), expected);
+        }
+        if builtin && name == "row" {
+            let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
+            return Ok(row::record(fields.collect()));
+        }
+        self.call_named(scope, schema.as_deref(), &name, args)
+    }
+
+    /// The arguments of a call, in the order in which they were written.
+    fn bind_arguments(
+        &mut self,
+        scope: &Scope<'_>,
+        function: &Function,
+        expected: Option<&Type>,
+    ) -> Result<Vec<Argument>> {
+        let (args, distinct, order) = argument_list(function)?;
+        if distinct {
+            return Err(Error::new("42809", format!("DISTINCT specified, but {} is not an aggregate function", function.name)));
+        }
+        if !order.is_empty() {
+            return Err(Error::new("42809", format!("ORDER BY specified, but {} is not an aggregate function", function.name)));
+        }
+        self.bind_argument_list(scope, args, expected)
+    }
+
+    /// Arguments with their names.
+    pub(super) fn bind_argument_list(
+        &mut self,
+        scope: &Scope<'_>,
+        args: &[FunctionArg],
+        expected: Option<&Type>,
+    ) -> Result<Vec<Argument>> {
+        let mut bound = Vec::with_capacity(args.len());
+        for arg in args {
+            let (name, value) = match arg {
+                FunctionArg::Named { name, arg, .. } => (Some(fold(name)), arg),
+                FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(fold(name)), arg),
+                FunctionArg::ExprNamed { name, .. } => {
+                    return Err(Error::new("42601", format!("syntax error at or near \"{name}\"")));
+                }
+                FunctionArg::Unnamed(arg) => (None, arg),
+            };
+            bound.push((name, self.bind_argument(scope, value, expected)?));
+        }
+        Ok(bound)
+    }
+
+    pub(super) fn bind_argument(
+        &mut self,
+        scope: &Scope<'_>,
+        arg: &FunctionArgExpr,
+        expected: Option<&Type>,
+    ) -> Result<Typed> {
+        match arg {
+            FunctionArgExpr::Expr(expr) => self.bind_expr(scope, expr, expected),
+            FunctionArgExpr::QualifiedWildcard(name) => {
+                let (schema, alias) = split_name(name)?;
+                match scope.named(schema.as_deref(), &alias) {
+                    Some((source, level)) => self.whole_row(level, source),
+                    None => {
+                        Err(Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\"")))
+                    }
+                }
+            }
+            FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => {
+                Err(Error::new("42601", "syntax error at or near \"*\""))
+            }
+        }
+    }
+
+    /// A built-in function by its name.
+    pub(super) fn call(&mut self, name: &str, args: Vec<Typed>) -> Result<Typed> {
+        let args = args.into_iter().map(|value| (None, value)).collect();
+        match self.callee(Some("pg_catalog"), name, args)? {
+            (Callee::Builtin(function, fit), values) => self.call_builtin(function, &fit, values),
+            _ => Err(Error::internal(format!("{name} is no scalar function"))),
+        }
+    }
+
+    /// A function in an expression.
+    fn call_named(
+        &mut self,
+        scope: &Scope<'_>,
+        schema: Option<&str>,
+        name: &str,
+        args: Vec<Argument>,
+    ) -> Result<Typed> {
+        let mut args = args;
+        let builtin = schema.is_none_or(|s| s == "pg_catalog");
+        if builtin
+            && let [(None, value)] = args.as_slice()
+            && let Form::Row(_) = value.form
+        {
+            match name {
+                "to_jsonb" => return row::to_json(value, true),
+                "to_json" | "row_to_json" => return row::to_json(value, false),
+                _ => {}
+            }
+        }
+        if args.iter().all(|(name, _)| name.is_none()) {
+            let values: Vec<Typed> = args.iter().map(|(_, value)| value.clone()).collect();
+            if let Some(value) = session::function(self, schema, name, &values)? {
+                return Ok(value);
+            }
+        }
+        if builtin && self.routine_candidates(schema, name).is_empty() {
+            for (_, value) in &mut args {
+                if let Form::Row(_) = value.form {
+                    *value = row::to_json(value, name.contains("jsonb"))?;
+                }
+            }
+        }
+        // `f(t)` may be a column of t written as a function.
+        if let (None, [(None, value)]) = (schema, args.as_slice())
+            && let Form::Row(fields) = &value.form
+            && let Some((_, field)) = fields.iter().find(|(field, _)| field == name)
+            && self.routine_candidates(schema, name).is_empty()
+        {
+            return Ok(field.clone());
+        }
+        match self.callee(schema, name, args)? {
+            (Callee::Builtin(function, fit), values) => self.call_builtin(function, &fit, values),
+            (Callee::Set(..), _) => Err(Error::unsupported(
+                format!("set-returning function {name} is not supported here on the embedded engine"),
+                "Write it in FROM.",
+            )),
+            (Callee::Routine(routine, values), _) => self.call_routine(scope, &routine, values),
+        }
+    }
+
+    fn call_builtin(
+        &mut self,
+        function: &'static basalt_types::Function,
+        fit: &Fit,
+        args: Vec<Typed>,
+    ) -> Result<Typed> {
+        let args = self.fitted(args, fit)?;
+        let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
+        let ty = overload::result_type(function.returns, fit, &types);
+        let sql = implementation(function.implementation, &function.sqlite_name(), &args);
+        let mut typed = Typed::over(sql, ty, &args);
+        typed.leakproof &= function.leakproof;
+        typed.volatile |= function.volatility == Volatility::Volatile;
+        Ok(typed)
+    }
+
+    /// The SQL functions that a name may mean, by the search path.
+    pub(super) fn routine_candidates(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Routine>> {
+        match schema {
+            Some(schema) => self.catalog.routines(schema, name).to_vec(),
+            None => self.search_path.iter().flat_map(|s| self.catalog.routines(s, name)).cloned().collect(),
+        }
+    }
+
+    /// Chooses the function that a call means. The values are the arguments in order, for a built-in one.
+    pub(super) fn callee(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        args: Vec<Argument>,
+    ) -> Result<(Callee, Vec<Typed>)> {
+        let builtin = schema.is_none_or(|s| matches!(s, "pg_catalog" | "extensions"));
+        let named = args.iter().any(|(name, _)| name.is_some());
+        let functions = if builtin && !named { overload::functions(name) } else { &[] };
+        let sets = if builtin && !named { overload::set_functions(name) } else { &[] };
+        let routines = self.routine_candidates(schema.filter(|s| *s != "pg_catalog"), name);
+        let count = args.len();
+        let mut candidates: Vec<Option<Vec<Parameter>>> = Vec::new();
+        candidates.extend(functions.iter().map(|f| overload::parameters(f.args, f.optional, f.variadic, count)));
+        candidates.extend(sets.iter().map(|f| overload::parameters(f.args, f.optional, false, count)));
+        let placed: Vec<_> = routines.iter().map(|r| super::routine::place(self.catalog, r, &args)).collect();
+        candidates.extend(placed.iter().map(|p| p.as_ref().map(|p| p.parameters.clone())));
+        let types: Vec<Type> = args.iter().map(|(_, value)| value.ty.clone()).collect();
+        let fit = match overload::choose(&candidates, &types) {
+            Choice::One(fit) => fit,
+            Choice::None => return Err(no_function(schema, name, &args)),
+            Choice::Ambiguous => {
+                let shown = signature(schema, name, &args);
+                return Err(Error::new("42725", format!("function {shown} is not unique")).with_hint(
+                    "Could not choose a best candidate function. You might need to add explicit type casts.",
+                ));
+            }
+        };
+        let values: Vec<Typed> = args.into_iter().map(|(_, value)| value).collect();
+        if let Some(function) = functions.get(fit.index) {
+            return Ok((Callee::Builtin(function, fit), values));
+        }
+        if let Some(function) = sets.get(fit.index - functions.len()) {
+            return Ok((Callee::Set(function, fit), values));
+        }
+        let chosen = fit.index - functions.len() - sets.len();
+        let routine = routines[chosen].clone();
+        privilege::use_schema(self, &routine.name.schema)?;
+        privilege::execute(self, &routine)?;
+        let values = self.fitted(values, &fit)?;
+        let slots = placed.into_iter().nth(chosen).flatten().map(|p| p.slots).unwrap_or_default();
+        let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
+        Ok((Callee::Routine(routine, given), Vec::new()))
+    }
+}
+
+/// What stands between a call's parentheses: arguments, DISTINCT, ORDER BY.
+pub(super) fn argument_list(function: &Function) -> Result<(&[FunctionArg], bool, &[OrderByExpr])> {
+    match &function.args {
+        FunctionArguments::None => Ok((&[], false, &[])),
+        FunctionArguments::List(list) => {
+            let mut order: &[OrderByExpr] = &[];
+            for clause in &list.clauses {
+                match clause {
+                    sqlparser::ast::FunctionArgumentClause::OrderBy(keys) => order = keys,
+                    other => return Err(Error::new("42601", format!("syntax error at or near \"{other}\""))),
+                }
+            }
+            Ok((&list.args, list.duplicate_treatment == Some(DuplicateTreatment::Distinct), order))
+        }
+        FunctionArguments::Subquery(_) => Err(Error::new("42601", "syntax error at or near \"SELECT\"")),
+    }
+}
+
+/// 42883 in PostgreSQL's words.
+pub(super) fn no_function(schema: Option<&str>, name: &str, args: &[Argument]) -> Error {
+    Error::new("42883", format!("function {} does not exist", signature(schema, name, args)))
+        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+}
+
+fn signature(schema: Option<&str>, name: &str, args: &[Argument]) -> String {
+    let args: Vec<String> = args
+        .iter()
+        .map(|(name, value)| match name {
+            Some(name) => format!("{name} => {}", value.ty.sql_name()),
+            None => value.ty.sql_name(),
+        })
+        .collect();
+    let schema = schema.filter(|s| *s != "pg_catalog").map(|s| format!("{s}.")).unwrap_or_default();
+    format!("{schema}{name}({})", args.join(", "))
+}

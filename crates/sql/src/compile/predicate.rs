@@ -1,0 +1,314 @@
+//! Predicates with their own syntax: null and truth tests, BETWEEN, IN, LIKE, ANY and ALL.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Value};
+use sqlparser::ast::{BinaryOperator, Expr, Query};
+
+use super::compiler::Compiler;
+use super::operator::{comparison, negate, no_operator, spelling};
+use super::overload;
+use super::scope::Scope;
+use super::typed::{CastContext, Form, Typed};
+
+impl Compiler<'_> {
+    pub(super) fn bind_null_test(&mut self, scope: &Scope<'_>, operand: &Expr, not: bool) -> Result<Typed> {
+        let operand = self.bind_expr(scope, operand, None)?;
+        let operand = self.decided(operand)?;
+        let test = if not { "IS NOT NULL" } else { "IS NULL" };
+        let sql = match &operand.form {
+            // A row is NULL when all its fields are, and NOT NULL when none is.
+            Form::Row(fields) if !fields.is_empty() => {
+                let tests: Vec<String> = fields.iter().map(|(_, field)| format!("{} {test}", field.sql)).collect();
+                format!("({})", tests.join(" AND "))
+            }
+            Form::Row(_) => "1".to_owned(),
+            _ => format!("({} {test})", operand.sql),
+        };
+        Ok(Typed { not_null: true, ..Typed::over(sql, Type::BOOL, [&operand]) })
+    }
+
+    pub(super) fn bind_truth_test(&mut self, scope: &Scope<'_>, operand: &Expr, test: &'static str) -> Result<Typed> {
+        let operand = self.bind_condition(scope, operand, test)?;
+        let sql = format!("({} {test})", operand.sql);
+        Ok(Typed { not_null: true, ..Typed::over(sql, Type::BOOL, [&operand]) })
+    }
+
+    pub(super) fn bind_distinct(&mut self, scope: &Scope<'_>, left: &Expr, right: &Expr, op: &str) -> Result<Typed> {
+        let left = self.bind_expr(scope, left, None)?;
+        let right = self.bind_expr(scope, right, None)?;
+        let mut typed = self.compare(op, left, right).map_err(|error| match error.code() {
+            "42883" => {
+                let message = error.message().replace(&format!(" {op} "), " = ");
+                Error::new("42883", message).with_hint(error.hint().unwrap_or_default().to_owned())
+            }
+            _ => error,
+        })?;
+        typed.not_null = true;
+        Ok(typed)
+    }
+
+    pub(super) fn bind_between(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        negated: bool,
+        low: &Expr,
+        high: &Expr,
+    ) -> Result<Typed> {
+        // `between symmetric a and b` reaches here as a call of the function `symmetric`.
+        let value = self.bind_expr(scope, expr, None)?;
+        let low = self.bind_expr(scope, low, Some(&value.ty))?;
+        let high = self.bind_expr(scope, high, Some(&value.ty))?;
+        let above = self.compare(">=", value.clone(), low)?;
+        let below = self.compare("<=", value, high)?;
+        let both = Typed::over(format!("({} AND {})", above.sql, below.sql), Type::BOOL, [&above, &below]);
+        Ok(if negated { negate(&both) } else { both })
+    }
+
+    pub(super) fn bind_in_list(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        list: &[Expr],
+        negated: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, None)?;
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            items.push(self.bind_expr(scope, item, Some(&value.ty))?);
+        }
+        if let Form::Row(_) = value.form {
+            let mut tests = Vec::with_capacity(items.len());
+            for item in items {
+                tests.push(self.compare("=", value.clone(), item)?);
+            }
+            let sql: Vec<&str> = tests.iter().map(|t| t.sql.as_str()).collect();
+            let any = Typed::over(format!("({})", sql.join(" OR ")), Type::BOOL, &tests);
+            return Ok(if negated { negate(&any) } else { any });
+        }
+        self.one_of(value, items, negated)
+    }
+
+    /// `value in (items)`.
+    fn one_of(&mut self, value: Typed, items: Vec<Typed>, negated: bool) -> Result<Typed> {
+        let mut ty = value.ty.clone();
+        for item in &items {
+            ty = overload::common(&ty, &item.ty).ok_or_else(|| no_operator("=", Some(&value.ty), &item.ty))?;
+        }
+        if ty == Type::UNKNOWN {
+            ty = Type::TEXT;
+        }
+        let value = self.coerce(value, &ty, None, CastContext::Implicit)?;
+        let mut coerced = Vec::with_capacity(items.len());
+        for item in items {
+            coerced.push(self.coerce(item, &ty, None, CastContext::Implicit)?);
+        }
+        let values: Vec<&str> = coerced.iter().map(|i| i.sql.as_str()).collect();
+        let not = if negated { "NOT " } else { "" };
+        let sql = format!("({} {not}IN ({}))", value.collated_sql(), values.join(", "));
+        let mut typed = Typed::over(sql, Type::BOOL, coerced.iter().chain([&value]));
+        typed.not_null = value.not_null && coerced.iter().all(|i| i.not_null);
+        Ok(typed)
+    }
+
+    pub(super) fn bind_in_query(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        query: &Query,
+        negated: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, None)?;
+        let query = self.bind_subquery(scope, query)?;
+        let fields = match &value.form {
+            Form::Row(fields) => fields.iter().map(|(_, field)| field.clone()).collect(),
+            _ => vec![value],
+        };
+        if fields.len() < query.columns.len() {
+            return Err(Error::new("42601", "subquery has too many columns"));
+        }
+        if fields.len() > query.columns.len() {
+            return Err(Error::new("42601", "subquery has too few columns"));
+        }
+        let mut operands = Vec::new();
+        let mut columns = Vec::new();
+        let mut converted = false;
+        for (field, column) in fields.into_iter().zip(&query.columns) {
+            let inner = column.value("_q");
+            let (left, right, _) = self.comparable("=", field, inner.clone())?;
+            converted |= right.sql != inner.sql;
+            operands.push(left);
+            columns.push(right.sql);
+        }
+        let sql = match converted {
+            true => format!("SELECT {} FROM ({}) AS _q", columns.join(", "), query.sql),
+            false => query.sql.clone(),
+        };
+        let lefts: Vec<String> = operands.iter().map(Typed::collated_sql).collect();
+        let left = if lefts.len() == 1 { lefts[0].clone() } else { format!("({})", lefts.join(", ")) };
+        let not = if negated { "NOT " } else { "" };
+        let sql = format!("({left} {not}IN ({sql}))");
+        Ok(Typed::over(sql, Type::BOOL, operands.iter().chain([&query.effects])))
+    }
+
+    pub(super) fn bind_like(
+        &mut self,
+        scope: &Scope<'_>,
+        op: &str,
+        expr: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        negated: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, None)?;
+        let mut pattern = self.bind_expr(scope, pattern, None)?;
+        if let Some(escape) = escape {
+            let escape = self.bind_expr(scope, escape, Some(&Type::TEXT))?;
+            pattern = match (&pattern.form, &escape.form) {
+                (Form::Constant(Value::Text(text)), Form::Constant(Value::Text(escape))) => {
+                    Typed::constant(Value::Text(with_backslash(text, escape)?), Type::TEXT)
+                }
+                _ => self.call("like_escape", vec![pattern, escape])?,
+            };
+        }
+        let matched = self.apply(op, Some(value), pattern)?;
+        Ok(if negated { negate(&matched) } else { matched })
+    }
+
+    pub(super) fn bind_similar(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        negated: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, None)?;
+        let mut args = vec![self.bind_as(scope, pattern, &Type::TEXT)?];
+        if let Some(escape) = escape {
+            args.push(self.bind_as(scope, escape, &Type::TEXT)?);
+        }
+        let regex = self.call("similar_to_escape", args)?;
+        let matched = self.apply("~", Some(value), regex)?;
+        Ok(if negated { negate(&matched) } else { matched })
+    }
+
+    /// `x op any (array or subquery)`, `x op all (...)`.
+    pub(super) fn bind_quantified(
+        &mut self,
+        scope: &Scope<'_>,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &Expr,
+        any: bool,
+    ) -> Result<Typed> {
+        let name = spelling(op)?;
+        let mut right = right;
+        while let Expr::Nested(inner) = right {
+            right = inner;
+        }
+        if let Expr::Subquery(query) = right {
+            return match (comparison(&name), any) {
+                (Some("="), true) => self.bind_in_query(scope, left, query, false),
+                (Some("<>"), false) => self.bind_in_query(scope, left, query, true),
+                _ => self.quantified_query(scope, left, &name, query, any),
+            };
+        }
+        let value = self.bind_expr(scope, left, None)?;
+        // A list of items is what IN takes.
+        if let (Expr::Array(array), Some("="), true) | (Expr::Array(array), Some("<>"), false) =
+            (right, comparison(&name), any)
+            && !array.elem.is_empty()
+            && !array.elem.iter().any(|e| matches!(e, Expr::Array(_)))
+        {
+            let mut items = Vec::with_capacity(array.elem.len());
+            for item in &array.elem {
+                items.push(self.bind_expr(scope, item, Some(&value.ty))?);
+            }
+            return self.one_of(value, items, !any);
+        }
+        let expected = if value.is_unknown() { Type::TEXT } else { value.ty.clone() }.array_of();
+        let array = self.bind_expr(scope, right, Some(&expected))?;
+        let array = if array.is_unknown() { self.coerce(array, &expected, None, CastContext::Implicit)? } else { array };
+        let Some(element) = array.ty.element().cloned() else {
+            return Err(Error::new("42809", "op ANY/ALL (array) requires array on right side"));
+        };
+        // A NULL array compares as one unknown element does.
+        let items = match array.not_null {
+            true => array.sql.clone(),
+            false => format!("coalesce({}, '[null]')", array.sql),
+        };
+        let item = Typed::new("_a.value", element.clone());
+        if let (Some("="), true) | (Some("<>"), false) = (comparison(&name), any) {
+            let (left, right, _) = self.comparable(&name, value, item)?;
+            let not = if any { "" } else { "NOT " };
+            let column = if right.sql == "_a.value" { "value".to_owned() } else { right.sql.replace("_a.value", "value") };
+            let sql = format!("({} {not}IN (SELECT {column} FROM json_each({items})))", left.collated_sql());
+            return Ok(Typed::over(sql, Type::BOOL, [&left, &array]));
+        }
+        let test = self.binary(&name, value, item)?;
+        let sql = quantified(&format!("SELECT {} AS r FROM json_each({items}) AS _a", test.sql), any);
+        Ok(Typed::over(sql, Type::BOOL, [&test, &array]))
+    }
+
+    fn quantified_query(
+        &mut self,
+        scope: &Scope<'_>,
+        left: &Expr,
+        op: &str,
+        query: &Query,
+        any: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, left, None)?;
+        let query = self.bind_subquery(scope, query)?;
+        let [column] = query.columns.as_slice() else {
+            return Err(Error::new("42601", "subquery has too many columns"));
+        };
+        let alias = self.alias("_q");
+        let test = self.binary(op, value, column.value(&alias))?;
+        let sql = quantified(&format!("SELECT {} AS r FROM ({}) AS {alias}", test.sql, query.sql), any);
+        Ok(Typed::over(sql, Type::BOOL, [&test, &query.effects]))
+    }
+
+    /// A binary operator over bound operands, comparison or not.
+    pub(super) fn binary(&mut self, name: &str, left: Typed, right: Typed) -> Result<Typed> {
+        match comparison(name) {
+            Some(op) => self.compare(op, left, right),
+            None => self.apply(name, Some(left), right),
+        }
+    }
+}
+
+/// Truth of any or all of the results `r` of a query, NULL as SQL wants it.
+fn quantified(results: &str, any: bool) -> String {
+    let (none, decisive) = if any { (0, 1) } else { (1, 0) };
+    format!(
+        "(SELECT CASE WHEN count(*) = 0 THEN {none} WHEN sum(r = {decisive}) > 0 THEN {decisive} \
+         WHEN count(r) < count(*) THEN NULL ELSE {none} END FROM ({results}))"
+    )
+}
+
+/// A LIKE pattern with another escape character, as one with the backslash.
+fn with_backslash(pattern: &str, escape: &str) -> Result<String> {
+    let mut chars = escape.chars();
+    let escape = match (chars.next(), chars.next()) {
+        (first, None) => first,
+        _ => {
+            return Err(Error::new("22025", "invalid escape string")
+                .with_hint("Escape string must be empty or one character."));
+        }
+    };
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        if Some(c) == escape {
+            out.push('\\');
+            out.extend(rest.next());
+        } else if c == '\\' {
+            out.push_str("\\\\");
+        } else {
+            out.push(c);
+        }
+    }
+    Ok(out)
+}
