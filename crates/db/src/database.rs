@@ -62,7 +62,9 @@ pub struct Request {
 }
 
 /// Judges a result before commit.
-pub type RowCheck = Box<dyn FnOnce(&Answer) -> Result<(), Error> + Send>;
+///
+/// It may be asked twice: a statement whose transaction was lost through no fault of its own runs again.
+pub type RowCheck = Box<dyn Fn(&Answer) -> Result<(), Error> + Send>;
 
 /// The form in which rows come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,12 +111,12 @@ pub enum TransactionEnd {
 pub struct Answer {
     /// The rows in the form asked for.
     pub body: Bytes,
-    /// Rows of the result.
+    /// Rows of the result; of a write without RETURNING, the rows that it changed.
     pub rows: u64,
     /// The value of [`Request::count`].
     pub total: Option<u64>,
-    /// The first row in PostgreSQL's text form by column name, for `Location` and status (columns whose name begins with `$`
-    /// are given here only and never in the body).
+    /// The first row in PostgreSQL's text form by column name, for `Location` and status: all columns with [`Format::None`],
+    /// else those whose name begins with `$`, which are given here only and never in the body.
     pub first_row: Vec<(String, Option<String>)>,
     /// Rows for which the hidden boolean column `$inserted` was true (upserts).
     pub inserted: u64,

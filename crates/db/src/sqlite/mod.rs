@@ -1,28 +1,192 @@
-//! The embedded engine.
+//! The embedded engine: one SQLite file, reader threads, one writer thread that commits in groups.
+
+mod aggregates;
+mod checkpoint;
+mod collations;
+mod connection;
+mod diagnose;
+mod error;
+mod functions;
+mod job;
+mod lock;
+pub(crate) mod migrating;
+mod plan;
+mod programs;
+mod readers;
+mod render;
+mod run;
+mod schema;
+mod sequences;
+mod session;
+mod stats;
+mod tables;
+mod value;
+mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
 
-use basalt_core::Result;
-use basalt_sql::Catalog;
+use basalt_core::{Error, Result};
+use basalt_sql::{Catalog, ddl};
+use flume::{Sender, TrySendError};
+use tokio::sync::oneshot;
+
+pub(crate) use error::translate;
+pub use stats::Stats;
+pub(crate) use writer::Writer;
+
+use connection::File;
+use job::Job;
+use programs::Programs;
+use schema::{Current, Schema};
+use sequences::Sequences;
+use writer::Work;
 
 use crate::{Answer, Options, Request};
 
 /// An open SQLite database with its reader threads and its writer.
-pub struct Sqlite {}
+pub struct Sqlite {
+    shared: Arc<Shared>,
+    /// Both are there until the engine closes.
+    queues: Option<Queues>,
+    readers: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
+    checkpoints: Option<JoinHandle<()>>,
+    _lock: lock::Lock,
+}
+
+struct Queues {
+    reads: Sender<Box<Job>>,
+    writes: Sender<Work>,
+}
+
+/// What all threads share.
+pub(crate) struct Shared {
+    options: Options,
+    file: File,
+    schema: Current,
+    programs: Programs,
+    stats: Arc<Stats>,
+    log: checkpoint::Log,
+}
 
 impl Sqlite {
-    /// Opens the file and starts the threads.
-    pub fn open(_options: Options) -> Result<Sqlite> {
-        unimplemented!()
+    /// Opens the file, or makes it, and starts the threads. Blocks for some milliseconds.
+    ///
+    /// Errors: 58030 when the folder or file can't be used; 55006 when another process uses it; XX001 when it is damaged.
+    pub fn open(options: Options) -> Result<Sqlite> {
+        let lock = lock::acquire(&options.data_dir)?;
+        let file = File { path: options.data_dir.join("basalt.db"), durable: options.durable };
+        let mut connection = file.writer()?;
+        let is_new = prepare(&connection.sqlite)?;
+        let catalog = match schema::load(&connection.sqlite)? {
+            Some(catalog) => catalog,
+            None => ddl::bootstrap(),
+        };
+        let sequences = Sequences::load(&connection.sqlite, &catalog).map_err(translate)?;
+        let (log, woken) = checkpoint::Log::new();
+        let (reads, read_queue) = flume::bounded(options.queue.max(1));
+        let (writes, write_queue) = flume::bounded(options.queue.max(1));
+        let shared = Arc::new(Shared {
+            schema: Current::new(Schema::new(catalog)),
+            programs: Programs::new(),
+            stats: Arc::default(),
+            options,
+            log,
+            file: file.clone(),
+        });
+        checkpoint::watch(&mut connection.sqlite, &shared)?;
+        let mut engine = Sqlite {
+            checkpoints: Some(checkpoint::start(file, woken, shared.stats.clone())?),
+            writer: Some(writer::start(&shared, connection, sequences, write_queue)?),
+            readers: Vec::new(),
+            queues: None,
+            _lock: lock,
+            shared,
+        };
+        if is_new {
+            let (done, made) = flume::bounded(1);
+            let make = Box::new(move |writer: &mut Writer| _ = done.send(crate::migrate::bootstrap(writer)));
+            let _ = writes.send(Work::Exclusive(make));
+            made.recv().map_err(|_| job::closing())??;
+        }
+        engine.readers = readers::start(&engine.shared, &read_queue, &writes)?;
+        engine.queues = Some(Queues { reads, writes });
+        Ok(engine)
     }
 
     /// The catalog as it is now.
     pub fn catalog(&self) -> Arc<Catalog> {
-        unimplemented!()
+        self.shared.schema.load().catalog.clone()
+    }
+
+    /// What the engine has counted since it was opened.
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// Requests that wait: for the readers, and for the writer.
+    pub fn queued(&self) -> (usize, usize) {
+        self.queues.as_ref().map_or((0, 0), |queues| (queues.reads.len(), queues.writes.len()))
     }
 
     /// Runs a statement.
-    pub async fn run(&self, _request: Request) -> Result<Answer> {
-        unimplemented!()
+    ///
+    /// Errors: those of the statement, in PostgreSQL's terms; 53300 when too many requests wait; 57014 after the statement timeout.
+    pub async fn run(&self, request: Request) -> Result<Answer> {
+        let queues = self.queues.as_ref().ok_or_else(job::closing)?;
+        let prepared = self.shared.programs.cached(&self.shared.schema.load(), &request);
+        let is_write = !request.read_only && prepared.as_ref().is_some_and(|prepared| prepared.needs_writer());
+        let (job, waiting) = Job::new(request, prepared);
+        // What is not compiled yet goes to a reader, which hands it on if it writes.
+        let is_full = if is_write {
+            matches!(queues.writes.try_send(Work::Statement(job)), Err(TrySendError::Full(_)))
+        } else {
+            matches!(queues.reads.try_send(job), Err(TrySendError::Full(_)))
+        };
+        if is_full {
+            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(too_busy());
+        }
+        waiting.answer().await
     }
+
+    /// Runs a task on the writer's thread, alone, and waits for it.
+    pub(crate) async fn exclusive<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> Result<T> {
+        let queues = self.queues.as_ref().ok_or_else(job::closing)?;
+        let (done, result) = oneshot::channel();
+        let work = Work::Exclusive(Box::new(move |writer| _ = done.send(task(writer))));
+        queues.writes.send_async(work).await.map_err(|_| job::closing())?;
+        result.await.map_err(|_| job::closing())
+    }
+}
+
+impl Drop for Sqlite {
+    /// Answers what is queued, then closes the file.
+    fn drop(&mut self) {
+        self.queues = None;
+        self.shared.log.close();
+        let threads = self.readers.drain(..).chain(self.writer.take()).chain(self.checkpoints.take());
+        for thread in threads {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Makes Basalt's own tables. Whether there were none before.
+fn prepare(connection: &rusqlite::Connection) -> Result<bool> {
+    let exists = "SELECT EXISTS (SELECT 1 FROM basalt_catalog)";
+    connection
+        .execute_batch(&format!("BEGIN IMMEDIATE; {}; {}; COMMIT", schema::TABLE, Sequences::TABLE))
+        .map_err(translate)?;
+    connection.query_row(exists, [], |row| row.get(0)).map(|exists: bool| !exists).map_err(translate)
+}
+
+/// The queue is full.
+fn too_busy() -> Error {
+    Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
 }

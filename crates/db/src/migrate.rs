@@ -1,1 +1,0 @@
-//! Migrations, seeds and imports.

@@ -1,0 +1,166 @@
+//! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
+
+mod copy;
+mod script;
+
+use basalt_core::{Error, Result};
+use basalt_sql::ddl;
+use rusqlite::config::DbConfig;
+use sha2::{Digest, Sha256};
+
+use crate::sqlite::{Sqlite, Writer};
+use script::Script;
+
+/// The record of applied migrations, where Supabase's tools look for it.
+const RECORD: &str = "create schema supabase_migrations;
+create table supabase_migrations.schema_migrations
+  (version text primary key, statements text[], name text, checksum text);";
+
+/// A migration that was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// What its file's name begins with.
+    pub version: String,
+    /// The rest of its file's name.
+    pub name: String,
+    /// SHA-256 of its text, in hex; empty if another tool recorded it.
+    pub checksum: String,
+}
+
+/// Why a script failed, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScriptError {
+    /// What was wrong.
+    pub error: Error,
+    /// Byte offset in the script.
+    pub offset: usize,
+    /// The statement.
+    pub statement: String,
+}
+
+/// How far a script has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes done.
+    pub bytes: usize,
+    /// Bytes of the script.
+    pub total_bytes: usize,
+    /// Rows written by inserts, updates, deletes and copies.
+    pub rows: u64,
+    /// Statements done.
+    pub statements: u64,
+}
+
+impl std::fmt::Display for ScriptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (at byte {})", self.error, self.offset)
+    }
+}
+
+impl std::error::Error for ScriptError {}
+
+impl From<Error> for ScriptError {
+    fn from(error: Error) -> Self {
+        ScriptError { offset: error.position().unwrap_or(0), error, statement: String::new() }
+    }
+}
+
+impl Sqlite {
+    /// Applies a migration and records it.
+    ///
+    /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
+    /// is recorded already.
+    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+        let (version, name, source) = (version.to_owned(), name.to_owned(), source.to_owned());
+        let task = move |writer: &mut Writer| {
+            writer.script(&source, &mut |_| {}, |script| {
+                let statements = script.run(&source)?;
+                script.record(&version, &name, &statements, &checksum(&source)).map_err(ScriptError::from)
+            })
+        };
+        self.exclusive(task).await?
+    }
+
+    /// The applied migrations, by version.
+    pub async fn applied(&self) -> Result<Vec<Applied>> {
+        let read = |writer: &mut Writer| {
+            let sql = "SELECT version, coalesce(name, ''), coalesce(checksum, '') \
+                FROM \"supabase_migrations.schema_migrations\" ORDER BY version";
+            let mut statement = writer.connection.sqlite.prepare(sql)?;
+            let rows = statement
+                .query_map([], |row| Ok(Applied { version: row.get(0)?, name: row.get(1)?, checksum: row.get(2)? }))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        self.exclusive(move |writer| read(writer).map_err(crate::sqlite::translate)).await?
+    }
+
+    /// Runs a seed or an import; `progress` is called after each statement and each batch of copied rows.
+    ///
+    /// Errors: as [`Sqlite::apply_migration`].
+    pub async fn run_script(
+        &self,
+        source: &str,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Progress, ScriptError> {
+        let source = source.to_owned();
+        let task = move |writer: &mut Writer| {
+            writer.script(&source, &mut progress, |script| {
+                script.run(&source)?;
+                Ok(script.done)
+            })
+        };
+        self.exclusive(task).await?
+    }
+
+    /// Drops everything, the record of migrations included: the database is as a new one.
+    pub async fn reset(&self) -> Result<()> {
+        self.exclusive(|writer| {
+            let old = writer.schema().version();
+            let sqlite = &writer.connection.sqlite;
+            sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false).map_err(crate::sqlite::translate)?;
+            let result = writer.script("", &mut |_| {}, |script| {
+                script.drop_everything()?;
+                script.catalog = ddl::bootstrap();
+                // Whatever was compiled for an earlier catalog stays behind.
+                script.catalog.version += old;
+                script.run(RECORD).map(drop)
+            });
+            let sqlite = &writer.connection.sqlite;
+            sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).map_err(crate::sqlite::translate)?;
+            result.map_err(|failed| failed.error)
+        })
+        .await?
+    }
+}
+
+/// Makes a new database's record of migrations.
+pub(crate) fn bootstrap(writer: &mut Writer) -> Result<()> {
+    writer.script(RECORD, &mut |_| {}, |script| script.run(RECORD).map(drop)).map_err(|failed| failed.error)
+}
+
+/// SHA-256 of a migration's text, in hex.
+pub fn checksum(source: &str) -> String {
+    Sha256::digest(source).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Writer {
+    /// Runs `work` in one transaction; when it ends well, its catalog becomes everyone's with the commit.
+    fn script<T>(
+        &mut self,
+        source: &str,
+        progress: &mut dyn FnMut(Progress),
+        work: impl FnOnce(&mut Script<'_>) -> Result<T, ScriptError>,
+    ) -> Result<T, ScriptError> {
+        let schema = self.schema();
+        self.connection.follow(&schema)?;
+        self.connection.command("BEGIN IMMEDIATE")?;
+        let mut script = Script::new(&self.connection.sqlite, &schema, source.len(), progress);
+        let result = work(&mut script);
+        let catalog = script.catalog;
+        let result = result.and_then(|value| Ok(self.publish(catalog).map(|()| value)?));
+        if result.is_err() {
+            self.abandon(&schema);
+        }
+        result
+    }
+}

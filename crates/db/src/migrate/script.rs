@@ -1,0 +1,263 @@
+//! A script while it runs: definitions change the catalog and the tables, everything else runs as the owner.
+
+use basalt_core::{Error, Identity, Result};
+use basalt_sql::compile::compile;
+use basalt_sql::ddl::{self, Action};
+use basalt_sql::script::{Piece, split};
+use basalt_sql::{Catalog, quote};
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::copy::{self, Copy};
+use super::{Progress, ScriptError};
+use crate::Format;
+use crate::sqlite::migrating::{self, Compiled, Schema};
+use crate::sqlite::translate;
+
+/// Rows of `copy` data that one statement inserts.
+const BATCH: usize = 100;
+/// Parameters that one statement may have: SQLite's limit is 32766.
+const PARAMETERS: usize = 30_000;
+
+/// The state of a script.
+pub(super) struct Script<'w> {
+    connection: &'w Connection,
+    /// The catalog as the statements so far leave it.
+    pub catalog: Catalog,
+    session: ddl::Session,
+    /// The catalog as the engine takes it; made again when a definition changed it.
+    schema: Option<Schema>,
+    /// How far it has come.
+    pub done: Progress,
+    progress: &'w mut dyn FnMut(Progress),
+}
+
+impl<'w> Script<'w> {
+    /// A script of `total_bytes` in the connection's open transaction.
+    pub fn new(
+        connection: &'w Connection,
+        schema: &Schema,
+        total_bytes: usize,
+        progress: &'w mut dyn FnMut(Progress),
+    ) -> Self {
+        migrating::start();
+        Script {
+            connection,
+            catalog: (*schema.catalog).clone(),
+            session: ddl::Session::default(),
+            schema: None,
+            done: Progress { total_bytes, ..Progress::default() },
+            progress,
+        }
+    }
+
+    /// Runs every statement, and gives their texts.
+    pub fn run(&mut self, source: &str) -> Result<Vec<String>, ScriptError> {
+        let mut statements = Vec::new();
+        for piece in split(source)? {
+            match piece {
+                Piece::Meta { .. } => continue,
+                Piece::Statement { sql, offset } => {
+                    self.statement(sql).map_err(|error| failed(error, sql, offset))?;
+                    self.done.bytes = offset + sql.len();
+                    statements.push(sql.to_owned());
+                }
+                Piece::Copy { sql, offset, data } => {
+                    let data_at = data.as_ptr() as usize - source.as_ptr() as usize;
+                    self.copy(sql, data, offset, data_at)?;
+                    self.done.bytes = data_at + data.len();
+                    statements.push(sql.to_owned());
+                }
+            }
+            self.done.statements += 1;
+            (self.progress)(self.done);
+        }
+        Ok(statements)
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<()> {
+        if !ddl::is_definition(sql) {
+            self.done.rows += self.query(sql, &[])?;
+            return Ok(());
+        }
+        let enums = self.catalog.enums.clone();
+        let actions = ddl::apply(&mut self.catalog, &mut self.session, sql)?;
+        self.schema = None;
+        if self.catalog.enums != enums {
+            migrating::register_enums(self.connection, &self.catalog)?;
+        }
+        actions.into_iter().try_for_each(|action| self.act(action))?;
+        migrating::sequences(|sequences| {
+            sequences.define(&self.catalog);
+            Ok(())
+        })
+    }
+
+    /// Compiles and runs one statement as the owner. Gives the rows that it wrote.
+    fn query(&mut self, sql: &str, params: &[Option<String>]) -> Result<u64> {
+        let compiled = self.compile(sql)?;
+        self.run_compiled(&compiled, params)
+    }
+
+    fn schema(&mut self) -> &Schema {
+        self.schema.get_or_insert_with(|| Schema::new(self.catalog.clone()))
+    }
+
+    fn compile(&mut self, sql: &str) -> Result<Compiled> {
+        let program = compile(&self.catalog, Identity::OWNER, &self.session.search_path, sql)?;
+        Ok(Compiled::new(program, self.schema()))
+    }
+
+    fn run_compiled(&mut self, compiled: &Compiled, params: &[Option<String>]) -> Result<u64> {
+        let connection = self.connection;
+        let answer = migrating::statement(connection, self.schema(), compiled, params, Format::None, usize::MAX)?;
+        Ok(if compiled.program.writes { answer.rows } else { 0 })
+    }
+
+    fn act(&mut self, action: Action) -> Result<()> {
+        match action {
+            Action::Sql(sql) => self.sqlite(&sql),
+            Action::Rebuild(statements) => self.rebuild(&statements),
+            Action::Statement(sql) => self.query(&sql, &[]).map(drop),
+            Action::CheckForeignKey { table, constraint } => {
+                let mut relations = self.catalog.relations.values();
+                let Some(relation) = relations.find(|relation| relation.name.physical() == table) else {
+                    return Ok(());
+                };
+                let broken = migrating::broken_key(self.connection, relation, Some(&constraint), true);
+                broken.map_err(translate)?.map_or(Ok(()), Err)
+            }
+            Action::CreateSequence(name) => migrating::sequences(|sequences| {
+                sequences.create(&name, &self.catalog);
+                Ok(())
+            }),
+            Action::RestartSequence(name, value) => migrating::sequences(|sequences| {
+                if !sequences.knows(&name) {
+                    sequences.define(&self.catalog);
+                }
+                sequences.restart(&name, value)
+            }),
+            Action::DropSequence(name) => {
+                migrating::sequences(|sequences| sequences.drop(self.connection, &name).map_err(translate))
+            }
+            Action::RenameSequence(from, to) => {
+                migrating::sequences(|sequences| sequences.rename(self.connection, &from, &to).map_err(translate))
+            }
+        }
+    }
+
+    /// Runs one of SQLite's own statements; of a SELECT, every row, for its errors.
+    fn sqlite(&self, sql: &str) -> Result<()> {
+        let run = || {
+            let mut statement = self.connection.prepare(sql)?;
+            let mut rows = statement.raw_query();
+            while rows.next()?.is_some() {}
+            Ok(())
+        };
+        run().map_err(|error| migrating::definition_error(&self.catalog, error))
+    }
+
+    fn rebuild(&self, statements: &[String]) -> Result<()> {
+        let set = |config, value| self.connection.set_db_config(config, value).map_err(translate);
+        set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true)?;
+        let result = statements.iter().try_for_each(|sql| self.sqlite(sql));
+        set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, false)?;
+        set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+        result
+    }
+
+    /// Inserts the rows of a `copy`.
+    fn copy(&mut self, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
+        let copy =
+            Copy::parse(sql, &self.catalog, &self.session.search_path).map_err(|error| failed(error, sql, offset))?;
+        let width = copy.columns.len().max(1);
+        let batch = BATCH.min(PARAMETERS / width).max(1);
+        let many = self.compile(&copy.insert(batch)).map_err(|error| failed(error, sql, offset))?;
+        let one = self.compile(&copy.insert(1)).map_err(|error| failed(error, sql, offset))?;
+        let mut rows: Vec<(usize, Vec<Option<String>>)> = Vec::with_capacity(batch);
+        for row in copy::Rows::new(data, &copy) {
+            let (at, row) = row.map_err(|(at, error)| failed(error, sql, data_at + at))?;
+            rows.push((data_at + at, row));
+            if rows.len() == batch {
+                self.insert_batch(&many, &one, &mut rows).map_err(|(at, error)| failed(error, sql, at))?;
+            }
+        }
+        self.insert_each(&one, &mut rows).map_err(|(at, error)| failed(error, sql, at))
+    }
+
+    /// Inserts a full batch; when it fails, row by row, to tell which.
+    fn insert_batch(
+        &mut self,
+        many: &Compiled,
+        one: &Compiled,
+        rows: &mut Vec<(usize, Vec<Option<String>>)>,
+    ) -> Result<(), (usize, Error)> {
+        let first = rows.first().map_or(0, |(at, _)| *at);
+        let params: Vec<Option<String>> = rows.iter().flat_map(|(_, row)| row.iter().cloned()).collect();
+        self.sqlite("SAVEPOINT batch").map_err(|error| (first, error))?;
+        let inserted = self.run_compiled(many, &params);
+        if inserted.is_err() {
+            self.sqlite("ROLLBACK TO batch").map_err(|error| (first, error))?;
+        }
+        self.sqlite("RELEASE batch").map_err(|error| (first, error))?;
+        if inserted.is_err() {
+            return self.insert_each(one, rows);
+        }
+        self.done.rows += rows.len() as u64;
+        self.done.bytes = rows.last().map_or(self.done.bytes, |(at, _)| *at);
+        rows.clear();
+        (self.progress)(self.done);
+        Ok(())
+    }
+
+    fn insert_each(
+        &mut self,
+        one: &Compiled,
+        rows: &mut Vec<(usize, Vec<Option<String>>)>,
+    ) -> Result<(), (usize, Error)> {
+        for (at, row) in rows.drain(..) {
+            self.run_compiled(one, &row).map_err(|error| (at, error))?;
+            self.done.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Records a migration.
+    pub fn record(&mut self, version: &str, name: &str, statements: &[String], checksum: &str) -> Result<()> {
+        let sql = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) \
+            values ($1, $2::text[], $3, $4)";
+        let params = [version, &array_literal(statements), name, checksum].map(|text| Some(text.to_owned()));
+        self.query(sql, &params).map(drop)
+    }
+
+    /// Drops every table but Basalt's own.
+    pub fn drop_everything(&mut self) -> Result<()> {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \
+            AND name NOT IN ('basalt_catalog', 'basalt_sequences')";
+        let names = || -> rusqlite::Result<Vec<String>> {
+            self.connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
+        };
+        for name in names().map_err(translate)? {
+            self.sqlite(&format!("DROP TABLE {}", quote::ident(&name)))?;
+        }
+        self.sqlite("DELETE FROM basalt_sequences")?;
+        self.schema = None;
+        migrating::sequences(|sequences| {
+            sequences.define(&Catalog::default());
+            Ok(())
+        })
+    }
+}
+
+/// A text array as PostgreSQL reads it.
+fn array_literal(texts: &[String]) -> String {
+    let quoted = texts.iter().map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")));
+    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
+}
+
+/// Places an error: its position is within the statement, which begins at `offset`.
+fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+    let within = error.position().filter(|position| *position <= statement.len()).unwrap_or(0);
+    ScriptError { error, offset: offset + within, statement: statement.to_owned() }
+}

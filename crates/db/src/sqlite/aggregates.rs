@@ -1,0 +1,181 @@
+//! The aggregates of every connection: those of `basalt_types` with Rust code, and `pg_rows_agg`.
+//!
+//! Each of the former has a second name, `over_` before the first, under which it is a window function.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::aggregates;
+use basalt_types::codec::RowShape;
+use basalt_types::function::AggregateImplementation;
+use basalt_types::{Accumulator, Type, Value, ValueRef};
+use rusqlite::Connection;
+use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags, WindowAggregate};
+
+use super::functions::{arg, arguments, row_shape, with_context};
+use super::session::raise;
+use super::value::{Stored, stored};
+
+/// Makes the state of a group.
+type Start = fn(&[Type]) -> Box<dyn Accumulator>;
+
+/// Descriptions that a thread keeps read.
+const KEPT: usize = 512;
+
+/// Registers all of them.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    for aggregate in aggregates() {
+        if let AggregateImplementation::Rust(start) = aggregate.implementation {
+            let name = aggregate.sqlite_name();
+            connection.create_window_function(format!("over_{name}").as_str(), -1, flags, Window(start))?;
+            connection.create_aggregate_function(name.as_str(), -1, flags, Builtin(start))?;
+        }
+    }
+    connection.create_aggregate_function("pg_rows_agg", -1, flags, RowsAggregate)
+}
+
+/// An aggregate of `basalt_types`.
+struct Builtin(Start);
+
+type State = AssertUnwindSafe<Box<dyn Accumulator>>;
+
+impl Aggregate<State, Stored> for Builtin {
+    fn init(&self, call: &mut Call<'_>) -> rusqlite::Result<State> {
+        Ok(AssertUnwindSafe((self.0)(&types(call)?)))
+    }
+
+    fn step(&self, call: &mut Call<'_>, state: &mut State) -> rusqlite::Result<()> {
+        let args = arguments(call, 1)?;
+        with_context(|context| state.step(context, &args)).map_err(raise)
+    }
+
+    fn finalize(&self, _: &mut Call<'_>, state: Option<State>) -> rusqlite::Result<Stored> {
+        finish(state)
+    }
+}
+
+fn finish(state: Option<State>) -> rusqlite::Result<Stored> {
+    match state {
+        Some(AssertUnwindSafe(state)) => with_context(|context| state.finish(context)).map(Stored).map_err(raise),
+        None => Ok(Stored(Value::Null)),
+    }
+}
+
+/// An aggregate of `basalt_types` over a window: it keeps the frame's rows, and adds them up anew for each value.
+struct Window(Start);
+
+/// A frame.
+struct Frame {
+    types: Arc<Vec<Type>>,
+    rows: VecDeque<Vec<Value>>,
+}
+
+impl Window {
+    fn sum(&self, frame: &Frame) -> Result<Value> {
+        let mut state = (self.0)(&frame.types);
+        with_context(|context| {
+            for row in &frame.rows {
+                let args: Vec<ValueRef<'_>> = row.iter().map(Value::as_ref).collect();
+                state.step(context, &args)?;
+            }
+            state.finish(context)
+        })
+    }
+}
+
+impl Aggregate<Frame, Stored> for Window {
+    fn init(&self, call: &mut Call<'_>) -> rusqlite::Result<Frame> {
+        Ok(Frame { types: types(call)?, rows: VecDeque::new() })
+    }
+
+    fn step(&self, call: &mut Call<'_>, frame: &mut Frame) -> rusqlite::Result<()> {
+        frame.rows.push_back(arguments(call, 1)?.into_iter().map(ValueRef::to_owned).collect());
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Call<'_>, frame: Option<Frame>) -> rusqlite::Result<Stored> {
+        frame.map_or(Ok(Value::Null), |frame| self.sum(&frame)).map(Stored).map_err(raise)
+    }
+}
+
+impl WindowAggregate<Frame, Stored> for Window {
+    fn value(&self, frame: Option<&mut Frame>) -> rusqlite::Result<Stored> {
+        frame.map_or(Ok(Value::Null), |frame| self.sum(frame)).map(Stored).map_err(raise)
+    }
+
+    fn inverse(&self, _: &mut Call<'_>, frame: &mut Frame) -> rusqlite::Result<()> {
+        frame.rows.pop_front();
+        Ok(())
+    }
+}
+
+/// Rows as one JSON array.
+struct RowsAggregate;
+
+/// The array so far.
+struct Array {
+    shape: Arc<RowShape>,
+    separator: &'static str,
+    text: String,
+}
+
+impl Aggregate<Array, Stored> for RowsAggregate {
+    fn init(&self, call: &mut Call<'_>) -> rusqlite::Result<Array> {
+        let descriptor = descriptor(call)?;
+        let shape = SHAPES.with(|kept| remember(kept, descriptor, row_shape))?;
+        // The space after a comma is the style's; `json_agg` also breaks the line between rows.
+        let separator = if descriptor.starts_with("[true") { ", " } else { ", \n " };
+        Ok(Array { shape, separator, text: String::from("[") })
+    }
+
+    fn step(&self, call: &mut Call<'_>, array: &mut Array) -> rusqlite::Result<()> {
+        let args = arguments(call, 1)?;
+        if array.text.len() > 1 {
+            array.text.push_str(array.separator);
+        }
+        with_context(|context| array.shape.write_object(|i| arg(&args, i), context, false, &mut array.text));
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Call<'_>, array: Option<Array>) -> rusqlite::Result<Stored> {
+        Ok(Stored(array.map_or(Value::Null, |mut array| {
+            array.text.push(']');
+            Value::Text(array.text)
+        })))
+    }
+}
+
+thread_local! {
+    static TYPES: RefCell<HashMap<Box<str>, Arc<Vec<Type>>>> = RefCell::default();
+    static SHAPES: RefCell<HashMap<Box<str>, Arc<RowShape>>> = RefCell::default();
+}
+
+fn types(call: &Call<'_>) -> rusqlite::Result<Arc<Vec<Type>>> {
+    TYPES.with(|kept| remember(kept, descriptor(call)?, |text| serde_json::from_str(text)))
+}
+
+fn descriptor<'a>(call: &'a Call<'_>) -> rusqlite::Result<&'a str> {
+    Ok(stored(call.get_raw(0))?.text())
+}
+
+/// Aggregates have no auxiliary data, and a statement may have many groups: each description is read once a thread.
+fn remember<T>(
+    kept: &RefCell<HashMap<Box<str>, Arc<T>>>,
+    text: &str,
+    read: impl FnOnce(&str) -> Result<T, serde_json::Error>,
+) -> rusqlite::Result<Arc<T>> {
+    let mut kept = kept.borrow_mut();
+    if let Some(known) = kept.get(text) {
+        return Ok(known.clone());
+    }
+    let new = Arc::new(read(text).map_err(|e| raise(Error::internal(format!("{e} in the description {text}"))))?);
+    if kept.len() == KEPT {
+        kept.clear();
+    }
+    kept.insert(text.into(), new.clone());
+    Ok(new)
+}

@@ -1,0 +1,121 @@
+//! Opens connections: pragmas, functions, collations, the progress handler.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use basalt_core::{Error, Result};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::schema::Schema;
+use super::{aggregates, collations, error, functions, session, tables};
+
+/// Virtual machine instructions between two looks at the clock.
+const INSTRUCTIONS: i32 = 2000;
+/// Prepared statements that a connection keeps.
+const STATEMENTS: usize = 256;
+/// Bytes of the file that a connection keeps in memory (in KiB, negative as SQLite wants it).
+const CACHE: i32 = -16 * 1024;
+/// Bytes of the file that a connection maps.
+const MMAP: i64 = 256 << 20;
+/// Bytes that the write-ahead log is cut to when it is empty.
+const JOURNAL_LIMIT: i64 = 64 << 20;
+
+/// How to open the file.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether commits are synced.
+    pub durable: bool,
+}
+
+/// A connection with everything registered.
+pub(crate) struct Session {
+    /// SQLite's own.
+    pub sqlite: Connection,
+    /// The catalog's version whose enumerations are registered.
+    version: Option<u64>,
+}
+
+impl File {
+    /// The writer's connection.
+    pub fn writer(&self) -> Result<Session> {
+        let sqlite = self.open().map_err(|e| cannot_open(&self.path, &e))?;
+        // Checkpoints have a thread of their own.
+        sqlite.pragma_update(None, "wal_autocheckpoint", 0).map_err(error::translate)?;
+        Ok(Session { sqlite, version: None })
+    }
+
+    /// A reader's connection, which refuses to write.
+    pub fn reader(&self) -> Result<Session> {
+        let sqlite = self.open().map_err(|e| cannot_open(&self.path, &e))?;
+        sqlite.pragma_update(None, "query_only", true).map_err(error::translate)?;
+        Ok(Session { sqlite, version: None })
+    }
+
+    /// A bare connection for checkpoints.
+    pub fn bare(&self) -> rusqlite::Result<Connection> {
+        let sqlite = Connection::open_with_flags(
+            &self.path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        self.pragmas(&sqlite)?;
+        sqlite.pragma_update(None, "wal_autocheckpoint", 0)?;
+        Ok(sqlite)
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let mut sqlite = Connection::open(&self.path)?;
+        self.pragmas(&sqlite)?;
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+        sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+        sqlite.set_prepared_statement_cache_capacity(STATEMENTS);
+        sqlite.progress_handler(INSTRUCTIONS, Some(|| session::with(|session| session.must_stop())))?;
+        functions::register(&sqlite)?;
+        aggregates::register(&sqlite)?;
+        tables::register(&sqlite)?;
+        collations::register_builtin(&sqlite)?;
+        Ok(sqlite)
+    }
+
+    fn pragmas(&self, sqlite: &Connection) -> rusqlite::Result<()> {
+        sqlite.busy_timeout(Duration::from_secs(10))?;
+        sqlite.pragma_update(None, "journal_mode", "wal")?;
+        sqlite.pragma_update(None, "synchronous", if self.durable { "full" } else { "off" })?;
+        sqlite.pragma_update(None, "foreign_keys", true)?;
+        sqlite.pragma_update(None, "trusted_schema", false)?;
+        sqlite.pragma_update(None, "cell_size_check", true)?;
+        sqlite.pragma_update(None, "recursive_triggers", false)?;
+        sqlite.pragma_update(None, "cache_size", CACHE)?;
+        sqlite.pragma_update(None, "mmap_size", MMAP)?;
+        sqlite.pragma_update(None, "temp_store", "memory")?;
+        sqlite.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT)
+    }
+}
+
+impl Session {
+    /// Registers what the schema's version needs.
+    pub fn follow(&mut self, schema: &Schema) -> Result<()> {
+        if self.version != Some(schema.version()) {
+            collations::register_enums(&self.sqlite, &schema.catalog).map_err(error::translate)?;
+            self.version = Some(schema.version());
+        }
+        Ok(())
+    }
+
+    /// Has everything registered again: a script that failed left its own behind.
+    pub fn forget_version(&mut self) {
+        self.version = None;
+    }
+
+    /// Runs a statement without parameters or rows: `BEGIN`, `COMMIT`, ...
+    pub fn command(&self, sql: &str) -> Result<()> {
+        self.sqlite.prepare_cached(sql).and_then(|mut statement| statement.raw_execute()).map_err(error::translate)?;
+        Ok(())
+    }
+}
+
+fn cannot_open(path: &Path, error: &rusqlite::Error) -> Error {
+    Error::new("58030", format!("could not open the database {}: {error}", path.display()))
+}

@@ -1,0 +1,54 @@
+//! SQLite's errors in PostgreSQL's terms. Violated constraints are named by [`super::diagnose`].
+
+use basalt_core::Error;
+use rusqlite::ErrorCode;
+
+use super::session::{self, Stop};
+
+/// What an error of SQLite means for whoever asked.
+pub(crate) fn translate(error: rusqlite::Error) -> Error {
+    if let Some(raised) = session::with(|session| session.raised()) {
+        return raised;
+    }
+    let Some(code) = error.sqlite_error_code() else { return internal(error) };
+    match code {
+        ErrorCode::OperationInterrupted => match session::with(|session| session.stopped()) {
+            Some(Stop::Timeout) => Error::new("57014", "canceling statement due to statement timeout"),
+            _ => Error::new("57014", "canceling statement due to user request"),
+        },
+        ErrorCode::DiskFull => Error::new("53100", "could not extend the database: no space left on device")
+            .with_hint("Check free disk space."),
+        ErrorCode::OutOfMemory => Error::new("53200", "out of memory"),
+        ErrorCode::TooBig => Error::new("54000", "a value or statement is larger than the engine allows"),
+        ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            tracing::error!(%error, "the database file can't be read or written");
+            Error::new("58030", "could not read or write the database file")
+        }
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            tracing::error!(%error, "the database file is damaged");
+            Error::new("XX001", "the database file is damaged")
+        }
+        ErrorCode::ReadOnly => Error::new("25006", "cannot write in a read-only transaction"),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            Error::new("55P03", "the database is locked by another process")
+        }
+        ErrorCode::TypeMismatch => Error::new("42804", "a stored value does not fit its column"),
+        _ => internal(error),
+    }
+}
+
+/// A fault of the engine or the compiler: logged in full, told in short.
+fn internal(error: rusqlite::Error) -> Error {
+    if let rusqlite::Error::SqliteFailure(_, Some(text)) = &error
+        && text == "integer overflow"
+    {
+        return Error::new("22003", "bigint out of range");
+    }
+    tracing::error!(%error, "SQLite refused a statement");
+    Error::internal(format!("the engine refused a statement: {error}"))
+}
+
+/// Whether the fault is of the disk or memory, so that whatever else the transaction holds fails with it.
+pub(super) fn is_fatal(error: &Error) -> bool {
+    matches!(error.code(), "53100" | "53200" | "58030" | "XX001")
+}

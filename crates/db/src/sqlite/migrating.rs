@@ -1,0 +1,80 @@
+//! What scripts need of the engine: the writer's parts, under one roof.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_sql::Catalog;
+use rusqlite::Connection;
+
+pub(crate) use super::diagnose::broken_key;
+pub(crate) use super::programs::Compiled;
+pub(crate) use super::run::statement;
+pub(crate) use super::schema::Schema;
+use super::sequences::Sequences;
+use super::writer::Writer;
+use super::{collations, diagnose, error, run, schema, session};
+
+/// Starts the session of a script.
+pub(crate) fn start() {
+    run::start_owner();
+}
+
+/// Registers the collations of a catalog's enumerations.
+pub(crate) fn register_enums(connection: &Connection, catalog: &Catalog) -> Result<()> {
+    collations::register_enums(connection, catalog).map_err(error::translate)
+}
+
+/// Changes the sequences.
+pub(crate) fn sequences(change: impl FnOnce(&mut Sequences) -> Result<()>) -> Result<()> {
+    session::with(|session| session.sequences.borrow_mut().as_mut().map_or(Ok(()), change))
+}
+
+/// What a failed definition means: rows that are there already may violate a new constraint.
+pub(crate) fn definition_error(catalog: &Catalog, failure: rusqlite::Error) -> Error {
+    match diagnose::Violation::of(&failure) {
+        Some(violation) => diagnose::existing(catalog, &violation).unwrap_or_else(|| error::translate(failure)),
+        None => error::translate(failure),
+    }
+}
+
+impl Writer {
+    /// The schema as it is now.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        self.shared.schema.load()
+    }
+
+    /// Commits a script's transaction and shows its catalog to everyone.
+    pub(crate) fn publish(&mut self, catalog: Catalog) -> Result<()> {
+        let sqlite = &self.connection.sqlite;
+        schema::save(sqlite, &catalog)?;
+        session::with(|session| {
+            session.sequences.borrow().as_ref().map_or(Ok(()), |sequences| sequences.flush(sqlite))
+        })
+        .map_err(error::translate)?;
+        let new = Schema::new(catalog);
+        let broken = diagnose::deferred(sqlite, &new);
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        self.shared.schema.change(new, || self.connection.command("COMMIT"))?;
+        session::with(|session| session.sequences.borrow_mut().as_mut().map(Sequences::flushed));
+        self.shared.stats.group(1);
+        Ok(())
+    }
+
+    /// Undoes a script: its transaction, its sequences, its collations.
+    pub(crate) fn abandon(&mut self, schema: &Schema) {
+        if !self.connection.sqlite.is_autocommit()
+            && let Err(error) = self.connection.command("ROLLBACK")
+        {
+            tracing::error!(%error, "a script's transaction can't be rolled back");
+            self.reopen();
+        }
+        self.connection.forget_version();
+        let sequences = Sequences::load(&self.connection.sqlite, &schema.catalog);
+        match sequences {
+            Ok(sequences) => session::with(|session| *session.sequences.borrow_mut() = Some(sequences)),
+            Err(error) => tracing::error!(%error, "the sequences can't be read"),
+        }
+    }
+}

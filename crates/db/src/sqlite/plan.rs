@@ -1,0 +1,82 @@
+//! `explain`: how SQLite would run a statement, in the shape of PostgreSQL's plans.
+
+use std::time::Instant;
+
+use basalt_core::Result;
+use bytes::Bytes;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::error::translate;
+use super::programs::Compiled;
+use crate::Answer;
+
+/// A node of SQLite's query plan.
+struct Node {
+    id: i64,
+    parent: i64,
+    detail: String,
+}
+
+/// Explains every step of a program; `run` runs it if that is wanted.
+pub(super) fn explain(
+    connection: &Connection,
+    compiled: &Compiled,
+    json: bool,
+    run: impl FnOnce() -> Result<Option<Answer>>,
+) -> Result<Answer> {
+    let started = Instant::now();
+    let mut plans = Vec::new();
+    for step in &compiled.program.steps {
+        plans.push(nodes(connection, &step.sql).map_err(translate)?);
+    }
+    let planning = started.elapsed().as_secs_f64() * 1000.0;
+    let started = Instant::now();
+    let ran = run()?;
+    let execution = ran.as_ref().map(|_| started.elapsed().as_secs_f64() * 1000.0);
+    let body = if json { to_json(&plans, planning, execution) } else { to_text(&plans, planning, execution) };
+    Ok(Answer { body: Bytes::from(body), rows: ran.map_or(0, |answer| answer.rows), ..Answer::default() })
+}
+
+fn nodes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Node>> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+    let rows = statement.query_map([], |row| Ok(Node { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? }))?;
+    rows.collect()
+}
+
+fn to_text(plans: &[Vec<Node>], planning: f64, execution: Option<f64>) -> String {
+    let mut lines = Vec::new();
+    for nodes in plans {
+        write_level(nodes, 0, 0, &mut lines);
+    }
+    lines.push(format!("Planning Time: {planning:.3} ms"));
+    lines.extend(execution.map(|time| format!("Execution Time: {time:.3} ms")));
+    lines.join("\n")
+}
+
+fn write_level(nodes: &[Node], parent: i64, depth: usize, lines: &mut Vec<String>) {
+    for node in nodes.iter().filter(|node| node.parent == parent) {
+        let arrow = if depth == 0 { String::new() } else { format!("{}->  ", "      ".repeat(depth - 1) + "  ") };
+        lines.push(format!("{arrow}{}", node.detail));
+        write_level(nodes, node.id, depth + 1, lines);
+    }
+}
+
+fn to_json(plans: &[Vec<Node>], planning: f64, execution: Option<f64>) -> String {
+    let steps = plans.iter().map(|nodes| {
+        let mut step = json!({
+            "Plan": { "Node Type": "SQLite", "Plans": children(nodes, 0) },
+            "Planning Time": planning,
+        });
+        if let Some(time) = execution {
+            step["Execution Time"] = time.into();
+        }
+        step
+    });
+    Value::Array(steps.collect()).to_string()
+}
+
+fn children(nodes: &[Node], parent: i64) -> Vec<Value> {
+    let below = nodes.iter().filter(|node| node.parent == parent);
+    below.map(|node| json!({ "Node Type": node.detail, "Plans": children(nodes, node.id) })).collect()
+}

@@ -1,0 +1,207 @@
+//! Compiled statements, kept by what they were compiled from.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use basalt_core::{Error, Result};
+use basalt_sql::compile::compile;
+use basalt_sql::program::Command;
+use basalt_sql::{Program, quote};
+use quick_cache::Equivalent;
+use quick_cache::sync::Cache;
+
+use super::render::Layout;
+use super::schema::Schema;
+use super::stats::Stats;
+use crate::Request;
+
+/// Statements kept.
+const CAPACITY: usize = 4096;
+
+/// Functions that write though their statement reads.
+const WRITING_FUNCTIONS: [&str; 2] = ["pg_nextval", "pg_setval"];
+
+/// The cache.
+pub(super) struct Programs {
+    cache: Cache<Key, Arc<Compiled>>,
+}
+
+/// A compiled statement with what its runs share.
+pub(crate) struct Compiled {
+    /// What to run.
+    pub program: Program,
+    /// How its rows become bodies.
+    pub layout: Layout,
+    /// Whether only the writer can run it.
+    pub needs_writer: bool,
+    /// Whether it touches tables with deferred keys, so that only a commit of its own tells whether it stands.
+    pub commits_alone: bool,
+    /// Size of the last body: the next one's first allocation.
+    pub body_size: AtomicUsize,
+}
+
+/// Everything that a request runs.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    /// The catalog's version that it was compiled for.
+    pub version: u64,
+    /// The statement.
+    pub main: Arc<Compiled>,
+    /// [`Request::count`].
+    pub count: Option<Arc<Compiled>>,
+    /// [`Request::pre_request`].
+    pub pre_request: Option<Arc<Compiled>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    sql: Arc<str>,
+    role: Arc<str>,
+    search_path: Arc<[String]>,
+    version: u64,
+}
+
+#[derive(Hash)]
+struct KeyRef<'a> {
+    sql: &'a str,
+    role: &'a str,
+    search_path: &'a [String],
+    version: u64,
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.version == key.version
+            && self.sql == &*key.sql
+            && self.role == &*key.role
+            && self.search_path == &*key.search_path
+    }
+}
+
+impl Programs {
+    /// An empty cache.
+    pub fn new() -> Programs {
+        Programs { cache: Cache::new(CAPACITY) }
+    }
+
+    /// The request's programs, if all of them are at hand.
+    pub fn cached(&self, schema: &Schema, request: &Request) -> Option<Prepared> {
+        let find = |sql: &str| {
+            let (role, search_path) = (&*request.identity.role, &*request.search_path);
+            self.cache.get(&KeyRef { sql, role, search_path, version: schema.version() })
+        };
+        Some(Prepared {
+            version: schema.version(),
+            main: find(&request.sql)?,
+            count: match &request.count {
+                Some(sql) => Some(find(sql)?),
+                None => None,
+            },
+            pre_request: match &request.pre_request {
+                Some(function) => Some(find(&call(function))?),
+                None => None,
+            },
+        })
+    }
+
+    /// The request's programs, compiled where they are not at hand.
+    ///
+    /// Errors: the compiler's.
+    pub fn prepare(&self, schema: &Schema, request: &Request, stats: &Stats) -> Result<Prepared> {
+        let get = |sql: &Arc<str>| self.get(schema, &request.identity.role, &request.search_path, sql, stats);
+        Ok(Prepared {
+            version: schema.version(),
+            main: get(&request.sql)?,
+            count: request.count.as_ref().map(get).transpose()?,
+            pre_request: request.pre_request.as_ref().map(|function| get(&call(function).into())).transpose()?,
+        })
+    }
+
+    fn get(
+        &self,
+        schema: &Schema,
+        role: &Arc<str>,
+        search_path: &Arc<[String]>,
+        sql: &Arc<str>,
+        stats: &Stats,
+    ) -> Result<Arc<Compiled>> {
+        let version = schema.version();
+        if let Some(known) = self.cache.get(&KeyRef { sql, role, search_path, version }) {
+            return Ok(known);
+        }
+        stats.compiled.fetch_add(1, Ordering::Relaxed);
+        let program = compile(&schema.catalog, role, search_path, sql)?;
+        let compiled = Arc::new(Compiled::new(program, schema));
+        let key = Key { sql: sql.clone(), role: role.clone(), search_path: search_path.clone(), version };
+        self.cache.insert(key, compiled.clone());
+        Ok(compiled)
+    }
+}
+
+/// The statement that calls a function without arguments, by `schema.name`.
+fn call(function: &str) -> String {
+    let parts: Vec<String> = function.splitn(2, '.').map(quote::ident).collect();
+    format!("select {}()", parts.join("."))
+}
+
+impl Compiled {
+    /// Takes a program.
+    pub fn new(program: Program, schema: &Schema) -> Compiled {
+        let calls_writing = || {
+            let mut sql = program.steps.iter().map(|step| step.sql.as_str());
+            sql.any(|sql| WRITING_FUNCTIONS.iter().any(|function| sql.contains(function)))
+        };
+        Compiled {
+            layout: Layout::new(&program.columns),
+            needs_writer: program.writes || calls_writing(),
+            commits_alone: program.writes
+                && program
+                    .steps
+                    .iter()
+                    .any(|step| step.probe.as_ref().is_some_and(|p| schema.has_deferred_keys(&p.relation))),
+            body_size: AtomicUsize::new(256),
+            program,
+        }
+    }
+
+    /// 25006 if it writes.
+    pub fn refuse_writing(&self) -> Result<()> {
+        if !self.program.writes {
+            return Ok(());
+        }
+        let command = self.program.steps.iter().find_map(|step| step.probe.as_ref()).map(|probe| probe.command);
+        let word = match command {
+            Some(Command::Update) => "UPDATE",
+            Some(Command::Delete) => "DELETE",
+            Some(Command::Insert) | None => "INSERT",
+        };
+        Err(Error::new("25006", format!("cannot execute {word} in a read-only transaction")))
+    }
+}
+
+impl Prepared {
+    /// Whether the request belongs to the writer.
+    pub fn needs_writer(&self) -> bool {
+        self.parts().any(|part| part.needs_writer)
+    }
+
+    /// Whether the request's transaction holds deferred constraints.
+    pub fn commits_alone(&self) -> bool {
+        self.parts().any(|part| part.commits_alone)
+    }
+
+    /// Whether one SQLite statement is all there is to run, so that it is a transaction by itself.
+    pub fn is_single_read(&self) -> bool {
+        self.count.is_none() && self.pre_request.is_none() && self.main.program.steps.len() == 1
+    }
+
+    /// 25006 if any part writes.
+    pub fn refuse_writing(&self) -> Result<()> {
+        self.parts().try_for_each(|part| part.refuse_writing())
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Compiled> {
+        [self.pre_request.as_deref(), Some(&*self.main), self.count.as_deref()].into_iter().flatten()
+    }
+}

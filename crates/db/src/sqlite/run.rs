@@ -1,0 +1,328 @@
+//! Runs a request on a connection: binds, steps, captures, renders.
+
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use basalt_core::{Error, Identity, Result};
+use basalt_sql::program::{Bind, Output, Session as SessionValue, Step};
+use basalt_types::{Type, Value, ValueRef, codec};
+use rusqlite::{Connection, Row, Statement};
+
+use super::functions::with_context;
+use super::programs::{Compiled, Prepared};
+use super::render::Renderer;
+use super::schema::Schema;
+use super::value::{Stored, StoredRef, stored};
+use super::{diagnose, error, plan, session};
+use crate::{Answer, Format, Request};
+
+/// A parameter in its stored form.
+enum Param<'a> {
+    Text(&'a str),
+    Value(Value),
+}
+
+/// Runs everything of a request but the end of its transaction. The session has been started.
+pub(super) fn transaction(
+    connection: &Connection,
+    schema: &Schema,
+    request: &Request,
+    prepared: &Prepared,
+    limit: usize,
+) -> Result<Answer> {
+    if request.read_only {
+        prepared.refuse_writing()?;
+    }
+    if let Some(function) = &prepared.pre_request {
+        statement(connection, schema, function, &[], Format::None, usize::MAX)?;
+    }
+    let main = &prepared.main;
+    let mut answer = match request.format {
+        Format::Plan { json, analyze } => plan::explain(connection, main, json, || {
+            analyze.then(|| statement(connection, schema, main, &request.params, Format::Json, limit)).transpose()
+        })?,
+        format => statement(connection, schema, main, &request.params, format, limit)?,
+    };
+    if let Some(count) = &prepared.count {
+        answer.total = Some(total(connection, schema, count, &request.params)?);
+    }
+    answer.response_settings = session::with(|session| {
+        let context = session.context.borrow();
+        let settings = context.settings.borrow();
+        let set = |name: &str| settings.get(name).map(|value| (name.to_owned(), value.clone()));
+        ["response.status", "response.headers"].into_iter().filter_map(set).collect()
+    });
+    if let Some(check) = &request.check {
+        check(&answer)?;
+    }
+    Ok(answer)
+}
+
+/// Starts the session of a request.
+///
+/// Errors: 22023 for an unknown time zone.
+pub(super) fn start(schema: &Schema, request: &Request, default_timeout: Duration) -> Result<Duration> {
+    let role = schema.catalog.roles.get(&*request.identity.role);
+    let role_settings = role.map(|role| &role.settings).filter(|settings| !settings.is_empty());
+    let mut settings = request.settings.clone();
+    let mut timeout = default_timeout;
+    if let Some(role_settings) = role_settings {
+        let defaults =
+            role_settings.iter().filter(|(name, _)| !request.settings.iter().any(|(given, _)| given == *name));
+        settings.extend(defaults.map(|(name, value)| (name.clone(), value.clone())));
+        if let Some(given) = role_settings.get("statement_timeout").and_then(|text| duration(text)) {
+            timeout = given;
+        }
+    }
+    session::with(|session| session.start(&request.identity, settings, request.read_only))?;
+    Ok(timeout)
+}
+
+/// Starts a session of the owner, for migrations.
+pub(super) fn start_owner() {
+    session::with(|session| {
+        // No settings, so no time zone that could be unknown.
+        let _ = session.start(&Identity::owner(), Vec::new(), false);
+        session.unwatch();
+    });
+}
+
+/// Reads a duration setting: milliseconds without a unit, as PostgreSQL's `statement_timeout`; 0 is no limit.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..unit_at].parse().ok()?;
+    let millis = match text[unit_at..].trim() {
+        "" | "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(number.saturating_mul(millis)))
+}
+
+/// Runs one program.
+pub(crate) fn statement(
+    connection: &Connection,
+    schema: &Schema,
+    compiled: &Compiled,
+    params: &[Option<String>],
+    format: Format,
+    limit: usize,
+) -> Result<Answer> {
+    let mut renderer = Renderer::new(&compiled.layout, format, limit, compiled.body_size.load(Ordering::Relaxed));
+    let changes =
+        with_rows(connection, schema, compiled, params, |row| with_context(|context| renderer.row(row, context)))?;
+    let answer = renderer.finish(changes);
+    if format != Format::None {
+        compiled.body_size.store(answer.body.len() + 64, Ordering::Relaxed);
+    }
+    Ok(answer)
+}
+
+/// The only value of a count statement.
+fn total(connection: &Connection, schema: &Schema, count: &Compiled, params: &[Option<String>]) -> Result<u64> {
+    let mut total = 0;
+    with_rows(connection, schema, count, params, |row| {
+        total = row.get::<_, i64>(0).map_err(error::translate)?.unsigned_abs();
+        Ok(())
+    })?;
+    Ok(total)
+}
+
+/// Runs a program's steps and hands each row of its result to `take`. Gives what the last step changed.
+fn with_rows(
+    connection: &Connection,
+    schema: &Schema,
+    compiled: &Compiled,
+    params: &[Option<String>],
+    mut take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<u64> {
+    let program = &compiled.program;
+    let params = convert(&program.params, params)?;
+    let mut changes = 0;
+    for step in &program.steps {
+        if step.probe.is_some() {
+            session::with(|session| {
+                if let Some(sequences) = session.sequences.borrow_mut().as_mut() {
+                    sequences.start_step();
+                }
+            });
+        }
+        let done = run_step(connection, step, &params, &mut take);
+        changes = match done {
+            Ok(changes) => changes,
+            Err(Failure::Ours(error)) => return Err(error),
+            Err(Failure::Sqlite(failure)) => return Err(diagnose_step(connection, schema, step, &params, failure)),
+        };
+    }
+    Ok(changes)
+}
+
+/// Why a step failed.
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Ours(Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Failure::Sqlite(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Ours(error)
+    }
+}
+
+fn run_step(
+    connection: &Connection,
+    step: &Step,
+    params: &[Option<Param<'_>>],
+    take: &mut impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<u64, Failure> {
+    let mut statement = connection.prepare_cached(&step.sql)?;
+    bind(&mut statement, &step.binds, params)?;
+    let is_write = !statement.readonly();
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    match step.output {
+        Output::Discard => while rows.next()?.is_some() {},
+        Output::Result => {
+            while let Some(row) = rows.next()? {
+                take(row)?;
+            }
+        }
+        Output::Capture(slot) => {
+            let mut captured = Vec::new();
+            while let Some(row) = rows.next()? {
+                captured.push(owned(row, columns)?);
+            }
+            session::with(|session| {
+                let mut slots = session.slots.borrow_mut();
+                if slots.len() <= slot {
+                    slots.resize_with(slot + 1, Default::default);
+                }
+                slots[slot] = Rc::new(captured);
+            });
+        }
+    }
+    drop(rows);
+    Ok(if is_write { connection.changes() } else { 0 })
+}
+
+/// Copies a row.
+pub(super) fn owned(row: &Row<'_>, columns: usize) -> rusqlite::Result<Vec<Value>> {
+    (0..columns).map(|i| Ok(stored(row.get_ref(i)?)?.to_owned())).collect()
+}
+
+/// Converts parameters to their stored form.
+///
+/// Errors: 08P01 when there are too few; 22P02 and the like for a bad value.
+fn convert<'a>(
+    types: &[(Type, Option<basalt_types::Typmod>)],
+    params: &'a [Option<String>],
+) -> Result<Vec<Option<Param<'a>>>> {
+    if types.len() > params.len() {
+        let message =
+            format!("bind message supplies {} parameters, but the statement requires {}", params.len(), types.len());
+        return Err(Error::new("08P01", message));
+    }
+    let convert = |((ty, typmod), text): (&(Type, Option<basalt_types::Typmod>), &'a Option<String>)| {
+        let Some(text) = text.as_deref() else { return Ok(None) };
+        if typmod.is_none() && matches!(*ty, Type::TEXT | Type::VARCHAR | Type::UNKNOWN) && !text.contains('\0') {
+            return Ok(Some(Param::Text(text)));
+        }
+        with_context(|context| codec::from_text(ty, *typmod, text, context)).map(|value| Some(Param::Value(value)))
+    };
+    types.iter().zip(params).map(convert).collect()
+}
+
+/// Binds a step's parameters.
+fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: &[Option<Param<'_>>]) -> Result<(), Failure> {
+    for (i, bind) in binds.iter().enumerate() {
+        let index = i + 1;
+        match bind {
+            Bind::Param(number) => match params.get(*number).and_then(Option::as_ref) {
+                None => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
+                Some(Param::Text(text)) => statement.raw_bind_parameter(index, StoredRef(ValueRef::Text(text)))?,
+                Some(Param::Value(value)) => statement.raw_bind_parameter(index, StoredRef(value.as_ref()))?,
+            },
+            Bind::Captured { slot, column } => session::with(|session| {
+                let slots = session.slots.borrow();
+                let value = slots.get(*slot).and_then(|rows| rows.first()).and_then(|row| row.get(*column));
+                statement.raw_bind_parameter(index, StoredRef(value.map_or(ValueRef::Null, Value::as_ref)))
+            })?,
+            Bind::Session(wanted) => statement.raw_bind_parameter(index, Stored(session_value(wanted)?))?,
+        }
+    }
+    Ok(())
+}
+
+fn session_value(wanted: &SessionValue) -> Result<Value> {
+    session::with(|session| {
+        let identity = session.identity.borrow();
+        let Some(identity) = identity.as_ref() else { return Ok(Value::Null) };
+        let context = session.context.borrow();
+        Ok(match wanted {
+            SessionValue::Uid => match identity.claims.sub() {
+                Some(sub) if !sub.is_empty() => codec::from_text(&Type::UUID, None, sub, &context)?,
+                _ => Value::Null,
+            },
+            SessionValue::Role => (&*identity.role).into(),
+            SessionValue::Email => identity.claims.email().map(str::to_owned).into(),
+            SessionValue::Jwt => codec::from_text(&Type::JSONB, None, identity.claims.json(), &context)?,
+            SessionValue::Now => context.now.into(),
+            SessionValue::Setting(name) => {
+                drop(context);
+                session.setting(name).into()
+            }
+        })
+    })
+}
+
+/// Says in PostgreSQL's words why a step failed.
+fn diagnose_step(
+    connection: &Connection,
+    schema: &Schema,
+    step: &Step,
+    params: &[Option<Param<'_>>],
+    failure: rusqlite::Error,
+) -> Error {
+    let violation = diagnose::Violation::of(&failure);
+    let (Some(violation), Some(probe)) = (violation, &step.probe) else { return error::translate(failure) };
+    if connection.is_autocommit() {
+        return error::translate(failure);
+    }
+    let advanced = session::with(|s| s.sequences.borrow_mut().as_mut().map(|sequences| sequences.rewind()));
+    let rows = probe_rows(connection, probe, params);
+    session::with(|session| {
+        if let (Some(sequences), Some(advanced)) = (session.sequences.borrow_mut().as_mut(), advanced) {
+            sequences.restore(advanced);
+        }
+    });
+    let explained = diagnose::explain(connection, schema, probe, &rows.unwrap_or_default(), violation);
+    diagnose::forget_raised();
+    explained.unwrap_or_else(|| error::translate(failure))
+}
+
+/// The rows that a failed write would have stored.
+fn probe_rows(
+    connection: &Connection,
+    probe: &basalt_sql::program::Probe,
+    params: &[Option<Param<'_>>],
+) -> Result<Vec<Vec<Value>>, Failure> {
+    let mut statement = connection.prepare(&probe.sql)?;
+    bind(&mut statement, &probe.binds, params)?;
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(owned(row, columns)?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,192 @@
+//! What SQL functions know of the statement that calls them.
+//!
+//! Every connection lives on one thread for all its life, so the session is the thread's: functions reach it without a lock.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use basalt_core::{Error, Identity, Result};
+use basalt_types::{Context, Value};
+use jiff::tz::TimeZone;
+
+use super::sequences::Sequences;
+
+/// Rows that a step captured, or that a table function gives.
+pub(super) type Rows = Rc<Vec<Vec<Value>>>;
+
+/// 2000-01-01 UTC in microseconds of the Unix epoch: where stored timestamps count from.
+const EPOCH: i64 = 946_684_800_000_000;
+
+thread_local! {
+    static SESSION: Session = Session::default();
+}
+
+/// The state of the statement that this thread runs.
+#[derive(Default)]
+pub(super) struct Session {
+    /// What the built-in functions may know.
+    pub context: RefCell<Context>,
+    /// Who asks.
+    pub identity: RefCell<Option<Identity>>,
+    /// Captured rows by slot.
+    pub slots: RefCell<Vec<Rows>>,
+    /// The writer's sequences; `None` on a reader.
+    pub sequences: RefCell<Option<Sequences>>,
+    /// Whether the statement may not write.
+    pub read_only: Cell<bool>,
+    /// What a function raised, in full: SQLite passes only its text on.
+    raised: RefCell<Option<Error>>,
+    /// When and why to stop.
+    watch: RefCell<Watch>,
+}
+
+/// When to interrupt the running statement.
+#[derive(Default)]
+struct Watch {
+    deadline: Option<Instant>,
+    abandoned: Option<Arc<AtomicBool>>,
+    stopped: Option<Stop>,
+}
+
+/// Why a statement was interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// It ran too long.
+    Timeout,
+    /// Nobody waits for its answer.
+    Abandoned,
+}
+
+/// Calls `f` with this thread's session.
+pub(super) fn with<R>(f: impl FnOnce(&Session) -> R) -> R {
+    SESSION.with(f)
+}
+
+/// Keeps an error for the caller of the statement, and gives the one that SQLite takes.
+pub(super) fn raise(error: Error) -> rusqlite::Error {
+    let text = error.message().to_owned();
+    with(|session| *session.raised.borrow_mut() = Some(error));
+    rusqlite::Error::UserFunctionError(text.into())
+}
+
+impl Session {
+    /// Starts a transaction's session.
+    ///
+    /// Errors: 22023 for an unknown time zone.
+    pub fn start(&self, identity: &Identity, settings: Vec<(String, String)>, read_only: bool) -> Result<()> {
+        self.raised.take();
+        self.slots.borrow_mut().clear();
+        self.read_only.set(read_only);
+        self.identity.replace(Some(identity.clone()));
+        if let Some(sequences) = self.sequences.borrow_mut().as_mut() {
+            sequences.start_transaction();
+        }
+        let mut context = self.context.borrow_mut();
+        context.now = now();
+        if context.time_zone != TimeZone::UTC {
+            context.time_zone = TimeZone::UTC;
+        }
+        let known = context.settings.get_mut();
+        known.clear();
+        let mut zone = None;
+        for (name, value) in settings {
+            if name.eq_ignore_ascii_case("timezone") {
+                zone = Some(time_zone(&value)?);
+            }
+            known.insert(name, value);
+        }
+        if let Some(zone) = zone {
+            context.time_zone = zone;
+        }
+        Ok(())
+    }
+
+    /// Has the running statement interrupted after `timeout`, or when `abandoned` turns true.
+    pub fn watch(&self, timeout: Duration, abandoned: Option<Arc<AtomicBool>>) {
+        let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
+        *self.watch.borrow_mut() = Watch { deadline, abandoned, stopped: None };
+    }
+
+    /// Lets whatever runs next run as long as it takes.
+    pub fn unwatch(&self) {
+        *self.watch.borrow_mut() = Watch::default();
+    }
+
+    /// Whether the running statement has to stop: asked by SQLite every few thousand instructions.
+    pub fn must_stop(&self) -> bool {
+        let mut watch = self.watch.borrow_mut();
+        if watch.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            watch.stopped = Some(Stop::Timeout);
+        } else if watch.abandoned.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            watch.stopped = Some(Stop::Abandoned);
+        }
+        watch.stopped.is_some()
+    }
+
+    /// Why the statement was interrupted.
+    pub fn stopped(&self) -> Option<Stop> {
+        self.watch.borrow().stopped
+    }
+
+    /// Takes what a function raised.
+    pub fn raised(&self) -> Option<Error> {
+        self.raised.take()
+    }
+
+    /// The value of a setting, or `None` if it isn't set.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        let context = self.context.borrow();
+        let settings = context.settings.borrow();
+        let found = settings.get(name).or_else(|| settings.get(&name.to_ascii_lowercase()));
+        found.cloned().or_else(|| self.implied_setting(name, &context))
+    }
+
+    /// Settings that follow from the identity, and PostgreSQL's own that clients read.
+    fn implied_setting(&self, name: &str, context: &Context) -> Option<String> {
+        let identity = self.identity.borrow();
+        let identity = identity.as_ref()?;
+        let claims = &identity.claims;
+        match name.to_ascii_lowercase().as_str() {
+            "request.jwt.claims" => Some(claims.json().to_owned()),
+            "request.jwt.claim.sub" => claims.sub().map(str::to_owned),
+            "request.jwt.claim.email" => claims.email().map(str::to_owned),
+            "request.jwt.claim.role" | "role" => Some(identity.role.to_string()),
+            "timezone" => Some(context.time_zone.iana_name().unwrap_or("UTC").to_owned()),
+            "server_version" => Some("15.0".to_owned()),
+            "server_version_num" => Some("150000".to_owned()),
+            "transaction_read_only" => Some(if self.read_only.get() { "on" } else { "off" }.to_owned()),
+            "transaction_isolation" => Some("serializable".to_owned()),
+            "datestyle" => Some("ISO, MDY".to_owned()),
+            "intervalstyle" => Some("postgres".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// `set_config`: changes a setting for the rest of the transaction.
+    pub fn set(&self, name: &str, value: &str) -> Result<()> {
+        let mut context = self.context.borrow_mut();
+        if name.eq_ignore_ascii_case("timezone") {
+            context.time_zone = time_zone(value)?;
+        }
+        context.settings.get_mut().insert(name.to_ascii_lowercase(), value.to_owned());
+        Ok(())
+    }
+}
+
+/// The current time as a stored timestamptz.
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX) - EPOCH
+}
+
+fn time_zone(name: &str) -> Result<TimeZone> {
+    if name.eq_ignore_ascii_case("utc") {
+        return Ok(TimeZone::UTC);
+    }
+    TimeZone::get(name)
+        .or_else(|_| TimeZone::posix(name))
+        .map_err(|_| Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\"")))
+}

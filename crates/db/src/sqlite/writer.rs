@@ -1,0 +1,232 @@
+//! The writer thread: takes queued writes, runs each in a savepoint, commits the group once, then acknowledges all.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use basalt_core::{Error, Result};
+use flume::Receiver;
+
+use super::connection::Session;
+use super::job::{Job, panicked};
+use super::programs::Prepared;
+use super::schema::Schema;
+use super::sequences::Sequences;
+use super::{Shared, checkpoint, diagnose, error, run, session};
+use crate::{Answer, TransactionEnd};
+
+/// Time after which a group commits, so that quick writes don't wait long for slow ones.
+const GROUP_TIME: Duration = Duration::from_millis(20);
+
+/// What the writer does.
+pub(super) enum Work {
+    /// A request.
+    Statement(Box<Job>),
+    /// A migration or import, alone.
+    Exclusive(Box<dyn FnOnce(&mut Writer) + Send>),
+}
+
+/// The writer's state.
+pub(crate) struct Writer {
+    /// What all threads share.
+    pub shared: Arc<Shared>,
+    /// Its connection.
+    pub connection: Session,
+}
+
+/// Starts the thread.
+///
+/// Errors: 58030 when the thread can't be made.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    connection: Session,
+    sequences: Sequences,
+    queue: Receiver<Work>,
+) -> Result<JoinHandle<()>> {
+    let writer = Writer { shared: shared.clone(), connection };
+    std::thread::Builder::new()
+        .name("basalt-write".to_owned())
+        .spawn(move || {
+            session::with(|session| *session.sequences.borrow_mut() = Some(sequences));
+            writer.serve(&queue);
+        })
+        .map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))
+}
+
+impl Writer {
+    fn serve(mut self, queue: &Receiver<Work>) {
+        let mut jobs = VecDeque::new();
+        while let Ok(work) = queue.recv() {
+            let mut next = Some(work);
+            while let Some(work) = next.take() {
+                match work {
+                    Work::Exclusive(task) => task(&mut self),
+                    Work::Statement(job) => {
+                        jobs.push_back(job);
+                        next = self.gather(queue, &mut jobs);
+                        while !jobs.is_empty() {
+                            self.run_group(&mut jobs);
+                        }
+                    }
+                }
+            }
+            checkpoint::bound(&self.connection.sqlite, &self.shared);
+        }
+    }
+
+    /// Takes what is queued, up to a group, and gives back the exclusive work that it met.
+    fn gather(&self, queue: &Receiver<Work>, jobs: &mut VecDeque<Box<Job>>) -> Option<Work> {
+        while jobs.len() < self.shared.options.group.max(1) {
+            match queue.try_recv() {
+                Ok(Work::Statement(job)) => jobs.push_back(job),
+                Ok(exclusive) => return Some(exclusive),
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
+    /// Runs jobs from the front in one transaction, commits it, and answers. Jobs that the transaction lost through no fault of
+    /// their own are put back.
+    fn run_group(&mut self, jobs: &mut VecDeque<Box<Job>>) {
+        let schema = self.shared.schema.load();
+        if let Err(error) = self.connection.follow(&schema).and_then(|()| self.connection.command("BEGIN IMMEDIATE")) {
+            jobs.drain(..).for_each(|job| job.answer(Err(error.clone())));
+            return;
+        }
+        let started = Instant::now();
+        let mut done: Vec<(Box<Job>, Result<Answer>)> = Vec::new();
+        while let Some(job) = jobs.pop_front() {
+            if job.is_abandoned() {
+                continue;
+            }
+            let prepared = match self.prepare(&job, &schema) {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    job.answer(Err(error));
+                    continue;
+                }
+            };
+            let alone = prepared.commits_alone();
+            if alone && !done.is_empty() {
+                jobs.push_front(job);
+                break;
+            }
+            let result = self.attempt(&job, &prepared, &schema);
+            if self.connection.sqlite.is_autocommit() {
+                lost(job, result, done, jobs);
+                return;
+            }
+            done.push((job, result));
+            if alone || started.elapsed() > GROUP_TIME {
+                break;
+            }
+        }
+        match self.commit(&schema, &done) {
+            Ok(()) => {
+                self.shared.stats.group(done.len());
+                done.into_iter().for_each(|(job, result)| job.answer(result));
+            }
+            Err(error) => done.into_iter().for_each(|(job, result)| job.answer(result.and(Err(error.clone())))),
+        }
+    }
+
+    fn prepare(&self, job: &Job, schema: &Schema) -> Result<Prepared> {
+        match &job.prepared {
+            Some(prepared) if prepared.version == schema.version() => Ok(prepared.clone()),
+            _ => self.shared.programs.prepare(schema, &job.request, &self.shared.stats),
+        }
+    }
+
+    /// Runs one job in a savepoint, which a failure rolls back.
+    fn attempt(&mut self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
+        self.connection.command("SAVEPOINT one")?;
+        let result = catch_unwind(AssertUnwindSafe(|| self.run(job, prepared, schema)));
+        session::with(|session| session.unwatch());
+        let result = result.unwrap_or_else(|payload| {
+            self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
+            Err(panicked(&*payload))
+        });
+        if self.connection.sqlite.is_autocommit() {
+            return result;
+        }
+        let keeps = result.is_ok() && job.request.end == TransactionEnd::Commit;
+        if !keeps {
+            self.connection.command("ROLLBACK TO one")?;
+        }
+        self.connection.command("RELEASE one")?;
+        result
+    }
+
+    fn run(&self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
+        let options = &self.shared.options;
+        let timeout = run::start(schema, &job.request, options.statement_timeout)?;
+        // A write whose caller has gone runs on: to interrupt it would undo its whole group.
+        session::with(|session| session.watch(timeout, None));
+        let sqlite = &self.connection.sqlite;
+        let answer = run::transaction(sqlite, schema, &job.request, prepared, options.max_body)?;
+        if job.request.end == TransactionEnd::Rollback
+            && prepared.commits_alone()
+            && let Some(violation) = diagnose::deferred(sqlite, schema)
+        {
+            return Err(violation);
+        }
+        Ok(answer)
+    }
+
+    fn commit(&mut self, schema: &Schema, done: &[(Box<Job>, Result<Answer>)]) -> Result<()> {
+        let sqlite = &self.connection.sqlite;
+        let flushed = session::with(|session| match session.sequences.borrow().as_ref() {
+            Some(sequences) => sequences.flush(sqlite),
+            None => Ok(()),
+        });
+        let committed = flushed.and_then(|()| sqlite.prepare_cached("COMMIT")?.raw_execute());
+        let Err(failure) = committed else {
+            session::with(|session| session.sequences.borrow_mut().as_mut().map(Sequences::flushed));
+            return Ok(());
+        };
+        let violated = done.len() == 1 && diagnose::Violation::of(&failure).is_some();
+        let violation = if violated { diagnose::deferred(sqlite, schema) } else { None };
+        if !sqlite.is_autocommit()
+            && let Err(error) = self.connection.command("ROLLBACK")
+        {
+            tracing::error!(%error, "a transaction that could not be committed can't be rolled back");
+            self.reopen();
+        }
+        Err(violation.unwrap_or_else(|| error::translate(failure)))
+    }
+
+    /// Replaces the connection, whose state is unknown.
+    pub fn reopen(&mut self) {
+        match self.shared.file.writer().and_then(|mut connection| {
+            checkpoint::watch(&mut connection.sqlite, &self.shared)?;
+            Ok(connection)
+        }) {
+            Ok(connection) => self.connection = connection,
+            Err(error) => tracing::error!(%error, "the writer's connection can't be made anew"),
+        }
+    }
+}
+
+/// SQLite undid the whole transaction: because of a full disk everyone fails; because of one job's fault (interrupted while it
+/// wrote) the others, of which nothing was acknowledged, run again.
+fn lost(
+    culprit: Box<Job>,
+    result: Result<Answer>,
+    done: Vec<(Box<Job>, Result<Answer>)>,
+    jobs: &mut VecDeque<Box<Job>>,
+) {
+    let error = result.err().unwrap_or_else(|| Error::new("40000", "the transaction was rolled back"));
+    let is_fatal = error::is_fatal(&error);
+    culprit.answer(Err(error.clone()));
+    for (job, result) in done.into_iter().rev() {
+        match result {
+            Err(own) => job.answer(Err(own)),
+            Ok(_) if is_fatal => job.answer(Err(error.clone())),
+            Ok(_) => jobs.push_front(job),
+        }
+    }
+}
