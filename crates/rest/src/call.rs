@@ -50,7 +50,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
     let one = singular(&media).filter(|_| shape.is_set());
     request.check = Some(Box::new(move |answer| {
-        if let Some(one) = one {
+        if let Some(one) = &one {
             one(answer)?;
         }
         judge_affected(answer, most)

@@ -142,7 +142,7 @@ fn check(exchange: &Exchange<'_>, verb: Verb, media: &Media) -> Option<RowCheck>
     let singular = singular(media);
     let most = exchange.preferences.limit_affected().filter(|_| verb != Verb::Insert);
     Some(Box::new(move |answer| {
-        if let Some(singular) = singular {
+        if let Some(singular) = &singular {
             singular(answer)?;
         }
         judge_affected(answer, most)
