@@ -19,7 +19,7 @@ begin
         return expression;
     end if;
     execute 'select (' || expression || ')::text' into answer;
-    return expression || ' => ' || coalesce(answer, 'NULL');
+    return expression || ' => ' || coalesce(replace(answer, e'\\n', '\\n'), 'NULL');
 exception when others then
     get stacked diagnostics code = returned_sqlstate, message = message_text, detail = pg_exception_detail, hint = pg_exception_hint;
     return expression || ' => ERROR ' || code || ' ' || message

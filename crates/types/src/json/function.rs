@@ -1,0 +1,116 @@
+//! Signatures.
+
+use super::{access, build, edit};
+use crate::Base::{Bool, Int4, Json, Jsonb, Text};
+use crate::Implementation::{Rust, Typed};
+use crate::Kind::{Any, AnyArray, AnyElement, ArrayOf, Is, Record};
+use crate::codec::JsonStyle;
+use crate::function::AggregateImplementation;
+use crate::{Aggregate, Function, Operator, SetFunction};
+
+const JSON: crate::Kind = Is(Json);
+const JSONB: crate::Kind = Is(Jsonb);
+const TEXT: crate::Kind = Is(Text);
+const TEXTS: crate::Kind = ArrayOf(Text);
+
+pub(crate) const OPERATORS: &[Operator] = &[
+    Operator::binary("->", JSON, TEXT, JSON, Rust(access::json_member)).leakproof(),
+    Operator::binary("->", JSONB, TEXT, JSONB, Rust(access::jsonb_member)).leakproof(),
+    Operator::binary("->", JSON, Is(Int4), JSON, Rust(access::element_at)).leakproof(),
+    Operator::binary("->", JSONB, Is(Int4), JSONB, Rust(access::element_at)).leakproof(),
+    Operator::binary("->>", JSON, TEXT, TEXT, Rust(access::json_member_text)),
+    Operator::binary("->>", JSONB, TEXT, TEXT, Rust(access::jsonb_member_text)).leakproof(),
+    Operator::binary("->>", JSON, Is(Int4), TEXT, Rust(access::element_text_at)),
+    Operator::binary("->>", JSONB, Is(Int4), TEXT, Rust(access::element_text_at)).leakproof(),
+    Operator::binary("#>", JSON, TEXTS, JSON, Rust(access::json_path)).leakproof(),
+    Operator::binary("#>", JSONB, TEXTS, JSONB, Rust(access::jsonb_path)).leakproof(),
+    Operator::binary("#>>", JSON, TEXTS, TEXT, Rust(access::json_path_text)),
+    Operator::binary("#>>", JSONB, TEXTS, TEXT, Rust(access::jsonb_path_text)).leakproof(),
+    Operator::binary("@>", JSONB, JSONB, Is(Bool), Rust(access::contains)).leakproof(),
+    Operator::binary("<@", JSONB, JSONB, Is(Bool), Rust(access::contained)).leakproof(),
+    Operator::binary("?", JSONB, TEXT, Is(Bool), Rust(access::has_key)).leakproof(),
+    Operator::binary("?|", JSONB, TEXTS, Is(Bool), Rust(access::has_any)).leakproof(),
+    Operator::binary("?&", JSONB, TEXTS, Is(Bool), Rust(access::has_all)).leakproof(),
+    Operator::binary("||", JSONB, JSONB, JSONB, Rust(edit::concat)),
+    Operator::binary("-", JSONB, TEXT, JSONB, Rust(edit::delete_key)),
+    Operator::binary("-", JSONB, TEXTS, JSONB, Rust(edit::delete_keys)),
+    Operator::binary("-", JSONB, Is(Int4), JSONB, Rust(edit::delete_index)),
+    Operator::binary("#-", JSONB, TEXTS, JSONB, Rust(edit::delete_path)),
+];
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("to_json", &[AnyElement], JSON, Typed(build::json_of)).stable(),
+    Function::new("to_jsonb", &[AnyElement], JSONB, Typed(build::jsonb_of)).stable(),
+    Function::new("row_to_json", &[Record], JSON, Typed(build::json_of)).stable(),
+    Function::new("array_to_json", &[AnyArray], JSON, Typed(build::json_of)).stable(),
+    Function::new("json_build_object", &[Any], JSON, Typed(build::json_object)).variadic().called_on_null().stable(),
+    Function::new("jsonb_build_object", &[Any], JSONB, Typed(build::jsonb_object)).variadic().called_on_null().stable(),
+    Function::new("json_build_array", &[Any], JSON, Typed(build::json_array)).variadic().called_on_null().stable(),
+    Function::new("jsonb_build_array", &[Any], JSONB, Typed(build::jsonb_array)).variadic().called_on_null().stable(),
+    Function::new("json_object", &[TEXTS, TEXTS], JSON, Rust(build::json_of_texts)).optional(1),
+    Function::new("jsonb_object", &[TEXTS, TEXTS], JSONB, Rust(build::jsonb_of_texts)).optional(1),
+    Function::new("json_typeof", &[JSON], TEXT, Rust(access::type_of)).leakproof(),
+    Function::new("jsonb_typeof", &[JSONB], TEXT, Rust(access::type_of)).leakproof(),
+    Function::new("json_array_length", &[JSON], Is(Int4), Rust(access::array_length)),
+    Function::new("jsonb_array_length", &[JSONB], Is(Int4), Rust(access::array_length)),
+    Function::new("json_extract_path", &[JSON, TEXT], JSON, Rust(access::json_extract)).variadic().leakproof(),
+    Function::new("jsonb_extract_path", &[JSONB, TEXT], JSONB, Rust(access::jsonb_extract)).variadic().leakproof(),
+    Function::new("json_extract_path_text", &[JSON, TEXT], TEXT, Rust(access::json_extract_text)).variadic(),
+    Function::new("jsonb_extract_path_text", &[JSONB, TEXT], TEXT, Rust(access::jsonb_extract_text))
+        .variadic()
+        .leakproof(),
+    Function::new("json_strip_nulls", &[JSON], JSON, Rust(edit::strip_json)),
+    Function::new("jsonb_strip_nulls", &[JSONB], JSONB, Rust(edit::strip_jsonb)),
+    Function::new("jsonb_pretty", &[JSONB], TEXT, Rust(edit::pretty)),
+    Function::new("jsonb_set", &[JSONB, TEXTS, JSONB, Is(Bool)], JSONB, Rust(edit::set)).optional(1),
+    Function::new("jsonb_set_lax", &[JSONB, TEXTS, JSONB, Is(Bool), TEXT], JSONB, Rust(edit::set_lax))
+        .optional(2)
+        .called_on_null(),
+    Function::new("jsonb_insert", &[JSONB, TEXTS, JSONB, Is(Bool)], JSONB, Rust(edit::insert)).optional(1),
+];
+
+macro_rules! expansion {
+    ($name:literal, $from:expr, $columns:expr, $rows:expr) => {
+        SetFunction { name: $name, args: &[$from], optional: 0, columns: $columns, rows: $rows }
+    };
+}
+
+pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
+    expansion!("json_array_elements", JSON, &[("value", JSON)], access::json_elements),
+    expansion!("json_array_elements_text", JSON, &[("value", TEXT)], access::json_elements_text),
+    expansion!("json_each", JSON, &[("key", TEXT), ("value", JSON)], access::json_each),
+    expansion!("json_each_text", JSON, &[("key", TEXT), ("value", TEXT)], access::json_each_text),
+    expansion!("json_object_keys", JSON, &[("json_object_keys", TEXT)], access::json_keys),
+    expansion!("jsonb_array_elements", JSONB, &[("value", JSONB)], access::jsonb_elements),
+    expansion!("jsonb_array_elements_text", JSONB, &[("value", TEXT)], access::jsonb_elements_text),
+    expansion!("jsonb_each", JSONB, &[("key", TEXT), ("value", JSONB)], access::jsonb_each),
+    expansion!("jsonb_each_text", JSONB, &[("key", TEXT), ("value", TEXT)], access::jsonb_each_text),
+    expansion!("jsonb_object_keys", JSONB, &[("jsonb_object_keys", TEXT)], access::jsonb_keys),
+];
+
+pub(crate) const AGGREGATES: &[Aggregate] = &[
+    Aggregate {
+        name: "json_agg",
+        args: &[AnyElement],
+        returns: JSON,
+        implementation: AggregateImplementation::Rust(|types| build::Elements::start(types, JsonStyle::Json)),
+    },
+    Aggregate {
+        name: "jsonb_agg",
+        args: &[AnyElement],
+        returns: JSONB,
+        implementation: AggregateImplementation::Rust(|types| build::Elements::start(types, JsonStyle::Jsonb)),
+    },
+    Aggregate {
+        name: "json_object_agg",
+        args: &[Any, Any],
+        returns: JSON,
+        implementation: AggregateImplementation::Rust(|types| build::Members::start(types, JsonStyle::Json)),
+    },
+    Aggregate {
+        name: "jsonb_object_agg",
+        args: &[Any, Any],
+        returns: JSONB,
+        implementation: AggregateImplementation::Rust(|types| build::Members::start(types, JsonStyle::Jsonb)),
+    },
+];
