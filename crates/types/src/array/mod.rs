@@ -1,10 +1,11 @@
 //! Arrays: literals, the stored form, operators and functions.
 
+mod find;
+mod function;
 pub(crate) mod literal;
+mod shape;
 pub(crate) mod stored;
+#[cfg(test)]
+mod tests;
 
-use crate::*;
-pub(crate) const FUNCTIONS: &[Function] = &[];
-pub(crate) const OPERATORS: &[Operator] = &[];
-pub(crate) const AGGREGATES: &[Aggregate] = &[];
-pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[];
+pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};

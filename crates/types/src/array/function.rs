@@ -1,0 +1,77 @@
+//! Signatures.
+
+use super::{find, shape};
+use crate::Base::{Bool, Int4, Text};
+use crate::Implementation::{Rust, Typed};
+use crate::Kind::{AnyArray, AnyElement, ArrayOf, Is};
+use crate::function::AggregateImplementation;
+use crate::{Aggregate, Function, Operator, SetFunction};
+
+pub(crate) const OPERATORS: &[Operator] = &[
+    Operator::binary("||", AnyArray, AnyArray, AnyArray, Typed(shape::concat)),
+    Operator::binary("||", AnyArray, AnyElement, AnyArray, Typed(shape::append)),
+    Operator::binary("||", AnyElement, AnyArray, AnyArray, Typed(shape::prepend)),
+    Operator::binary("@>", AnyArray, AnyArray, Is(Bool), Typed(find::contains)).leakproof(),
+    Operator::binary("<@", AnyArray, AnyArray, Is(Bool), Typed(find::contained)).leakproof(),
+    Operator::binary("&&", AnyArray, AnyArray, Is(Bool), Typed(find::overlaps)).leakproof(),
+];
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("array_length", &[AnyArray, Is(Int4)], Is(Int4), Typed(shape::length)).leakproof(),
+    Function::new("array_lower", &[AnyArray, Is(Int4)], Is(Int4), Typed(shape::lower)).leakproof(),
+    Function::new("array_upper", &[AnyArray, Is(Int4)], Is(Int4), Typed(shape::length)).leakproof(),
+    Function::new("cardinality", &[AnyArray], Is(Int4), Rust(shape::cardinality)).leakproof(),
+    Function::new("array_ndims", &[AnyArray], Is(Int4), Typed(shape::dimension_count)).leakproof(),
+    Function::new("array_dims", &[AnyArray], Is(Text), Typed(shape::bounds)).leakproof(),
+    Function::new("array_append", &[AnyArray, AnyElement], AnyArray, Typed(shape::append)).called_on_null(),
+    Function::new("array_prepend", &[AnyElement, AnyArray], AnyArray, Typed(shape::prepend)).called_on_null(),
+    Function::new("array_cat", &[AnyArray, AnyArray], AnyArray, Typed(shape::concat)).called_on_null(),
+    Function::new("array_fill", &[AnyElement, ArrayOf(Int4)], AnyArray, Typed(shape::fill)).called_on_null(),
+    Function::new("trim_array", &[AnyArray, Is(Int4)], AnyArray, Typed(shape::trim)),
+    Function::new("array_position", &[AnyArray, AnyElement, Is(Int4)], Is(Int4), Typed(find::position))
+        .optional(1)
+        .called_on_null(),
+    Function::new("array_positions", &[AnyArray, AnyElement], ArrayOf(Int4), Typed(find::all_positions))
+        .called_on_null(),
+    Function::new("array_remove", &[AnyArray, AnyElement], AnyArray, Typed(find::remove)).called_on_null(),
+    Function::new("array_replace", &[AnyArray, AnyElement, AnyElement], AnyArray, Typed(find::replace))
+        .called_on_null(),
+    Function::new("array_to_string", &[AnyArray, Is(Text), Is(Text)], Is(Text), Typed(shape::join))
+        .optional(1)
+        .called_on_null()
+        .stable(),
+    Function::new("string_to_array", &[Is(Text), Is(Text), Is(Text)], ArrayOf(Text), Rust(shape::split))
+        .optional(1)
+        .called_on_null(),
+];
+
+pub(crate) const AGGREGATES: &[Aggregate] = &[Aggregate {
+    name: "array_agg",
+    args: &[AnyElement],
+    returns: AnyArray,
+    implementation: AggregateImplementation::Rust(|_| Box::<shape::Collect>::default()),
+}];
+
+pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
+    SetFunction {
+        name: "unnest",
+        args: &[AnyArray],
+        optional: 0,
+        columns: &[("unnest", AnyElement)],
+        rows: shape::unnest,
+    },
+    SetFunction {
+        name: "generate_subscripts",
+        args: &[AnyArray, Is(Int4), Is(Bool)],
+        optional: 1,
+        columns: &[("generate_subscripts", Is(Int4))],
+        rows: shape::subscripts,
+    },
+    SetFunction {
+        name: "string_to_table",
+        args: &[Is(Text), Is(Text), Is(Text)],
+        optional: 1,
+        columns: &[("string_to_table", Is(Text))],
+        rows: shape::split_rows,
+    },
+];
