@@ -46,7 +46,7 @@ fn add_months(micros: i64, months: i32) -> Result<i64> {
 }
 
 fn add_days(micros: i64, days: i32) -> Result<i64> {
-    micros.checked_add(i64::from(days).saturating_mul(DAY)).ok_or_else(timestamp_out_of_range)
+    i64::from(days).checked_mul(DAY).and_then(|span| micros.checked_add(span)).ok_or_else(timestamp_out_of_range)
 }
 
 /// `date + days`; 22008 beyond the range.

@@ -205,7 +205,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
         args: &[Is(Timestamp), Is(Timestamp), Is(Span)],
         optional: 0,
         columns: &[("generate_series", Is(Timestamp))],
-        rows: |_, _, a| series(a, |moment, step| arithmetic::add_to_timestamp(moment, step)),
+        rows: |_, _, a| series(a, arithmetic::add_to_timestamp),
     },
     SetFunction {
         name: "generate_series",

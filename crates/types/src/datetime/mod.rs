@@ -20,9 +20,9 @@ mod zone;
 pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, split_days};
 pub(crate) use function::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
-pub(crate) use write::write_fraction;
 pub use write::{write_date, write_time, write_timestamp, write_timestamptz};
-pub(crate) use zone::{Zone, find_zone, local_to_utc, offset_at, utc_to_local};
+pub(crate) use write::{write_fraction, write_offset};
+pub(crate) use zone::{Zone, abbreviation_at, find_zone, local_to_utc, offset_at, utc_to_local};
 
 /// Stored form of `infinity`.
 pub const INFINITY: i64 = i64::MAX;

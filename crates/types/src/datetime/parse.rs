@@ -186,10 +186,10 @@ fn read(text: &str, context: &Context) -> Result<Moment, Fault> {
     let mut parts = Parts::default();
     let mut special = None;
     for token in tokens(text)? {
-        if let Some(word) = parts.take(token)? {
-            if special.replace(word).is_some() {
-                return Err(Fault::Syntax);
-            }
+        if let Some(word) = parts.take(token)?
+            && special.replace(word).is_some()
+        {
+            return Err(Fault::Syntax);
         }
     }
     match special {

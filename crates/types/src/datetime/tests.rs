@@ -1,6 +1,7 @@
 //! Against PostgreSQL's own answers; words for moments; JSON's form.
 
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -65,4 +66,30 @@ fn conversions_follow_the_session() {
     assert_eq!(timestamp_to_date(NEGATIVE_INFINITY), NEGATIVE_INFINITY);
     let late = parse_date("300000-01-01", &context).unwrap();
     assert_eq!(date_to_timestamp(late).unwrap_err().message(), "date out of range for timestamp");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_survived(text in "([0-9]{1,9}|[-:./ +,TZ]|Jan|pm|BC|now|UTC|America/|J|infinity|\\PC){0,10}") {
+        let context = context();
+        let _ = parse_date(&text, &context);
+        let _ = parse_time(&text, None, &context);
+        let _ = parse_timestamp(&text, Some(Typmod::Fraction(3)), &context);
+        let _ = parse_timestamptz(&text, None, &context);
+        let _ = crate::interval::parse(&text);
+    }
+
+    #[test]
+    fn what_is_written_reads_back(micros in MIN_TIMESTAMP + DAY..END_TIMESTAMP - DAY) {
+        let context = context();
+        for iso_t in [false, true] {
+            let (mut zoned, mut plain, mut date) = (String::new(), String::new(), String::new());
+            write_timestamptz(micros, &context, iso_t, &mut zoned);
+            write_timestamp(micros, &context, iso_t, &mut plain);
+            write_date(date_of(micros), &context, iso_t, &mut date);
+            prop_assert_eq!(parse_timestamptz(&zoned, None, &context), Ok(micros));
+            prop_assert_eq!(parse_timestamp(&plain, None, &context), Ok(micros));
+            prop_assert_eq!(parse_date(&date, &context), Ok(date_of(micros)));
+        }
+    }
 }

@@ -105,10 +105,8 @@ pub(crate) fn read_offset(text: &str) -> Option<i64> {
     };
     let mut parts = [0_i64; 3];
     if digits.contains(':') {
-        let mut count = 0;
-        for part in digits.split(':') {
-            *parts.get_mut(count)? = read_digits(part)?;
-            count += 1;
+        for (index, part) in digits.split(':').enumerate() {
+            *parts.get_mut(index)? = read_digits(part)?;
         }
     } else if digits.len() > 2 {
         let (hours, minutes) = digits.split_at(digits.len() - 2);
@@ -128,6 +126,13 @@ fn read_digits(text: &str) -> Option<i64> {
 pub(crate) fn offset_at(micros: i64, zone: &TimeZone) -> i64 {
     let seconds = into_ruled_years(micros.div_euclid(SECOND) + UNIX_EPOCH_SECONDS);
     Timestamp::from_second(seconds).map_or(0, |instant| zone.to_offset(instant).seconds().into())
+}
+
+/// The zone's abbreviation at an instant: `EST`.
+pub(crate) fn abbreviation_at(micros: i64, zone: &TimeZone) -> String {
+    let seconds = into_ruled_years(micros.div_euclid(SECOND) + UNIX_EPOCH_SECONDS);
+    Timestamp::from_second(seconds)
+        .map_or_else(|_| String::new(), |instant| zone.to_offset_info(instant).abbreviation().to_owned())
 }
 
 /// Seconds east of UTC of a wall-clock time. What the clocks skip is read by the offset before, what they show twice by the

@@ -18,7 +18,7 @@ impl Interval {
     /// Reads any text that PostgreSQL accepts. 22007 for what is no interval, 22015 beyond the range.
     pub fn parse(text: &str) -> Result<Interval> {
         let trimmed = text.trim();
-        let read = if trimmed.starts_with('P') { iso(&trimmed[1..]) } else { verbose(trimmed) };
+        let read = trimmed.strip_prefix('P').map_or_else(|| verbose(trimmed), iso);
         read.map_err(|fault| match fault {
             Fault::Syntax => Error::new("22007", format!("invalid input syntax for type interval: \"{text}\"")),
             Fault::Range => Error::new("22015", format!("interval field value out of range: \"{text}\"")),

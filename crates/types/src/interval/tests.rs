@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{compare, from_time, to_time};
+use proptest::prelude::*;
+
+use super::{Interval, compare, from_time, to_time};
 
 #[test]
 fn answers_as_postgresql() {
@@ -27,4 +29,12 @@ fn converts_to_and_from_time() {
     assert_eq!(from_time(36_000_500_000), "10:00:00.5");
     assert_eq!(to_time("1 day 02:00:00"), Ok(7_200_000_000));
     assert_eq!(to_time("-01:00:00"), Ok(82_800_000_000));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_reads_back(months: i32, days: i32, micros in i64::MIN + 1..) {
+        let interval = Interval { months, days, micros };
+        prop_assert_eq!(Interval::parse(&interval.to_string()), Ok(interval));
+    }
 }

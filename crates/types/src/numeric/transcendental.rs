@@ -2,6 +2,8 @@
 //!
 //! Everything is computed on integers scaled by a power of ten, with guard digits, and rounded once at the end.
 
+use std::f64::consts::{LN_10, LOG10_2, LOG10_E};
+
 use basalt_core::{Error, Result};
 use num_bigint::{BigInt, Sign};
 
@@ -13,8 +15,6 @@ use Numeric::{Finite, Infinity, NaN, NegativeInfinity};
 const GUARD: i64 = 12;
 /// The exponent of e beyond which PostgreSQL reports an overflow, or gives 0.
 const MOST_EXPONENT: f64 = 6000.0;
-const LOG10_E: f64 = 0.434_294_481_903_252;
-const LN_10: f64 = std::f64::consts::LN_10;
 
 /// The square root. 2201F of a negative number.
 pub fn sqrt(a: &str) -> Result<String> {
@@ -291,7 +291,7 @@ impl Decimal {
 
     /// Rounded to about so many significant digits, if it has more.
     fn shortened(self, digits: i64) -> Decimal {
-        let excess = (self.unscaled.bits() as f64 * std::f64::consts::LOG10_2) as i64 - digits;
+        let excess = (self.unscaled.bits() as f64 * LOG10_2) as i64 - digits;
         let scale = i64::from(self.scale) - excess;
         if excess > 0 { self.rounded(scale) } else { self }
     }

@@ -1,4 +1,0 @@
-//! placeholder
-
-use crate::*;
-pub(crate) const FUNCTIONS: &[Function] = &[];

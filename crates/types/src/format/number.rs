@@ -1,0 +1,561 @@
+//! `to_char` and `to_number` of numbers.
+
+use basalt_core::{Error, Result};
+
+use crate::Value;
+use crate::numeric;
+
+use super::template::{Case, ordinal_ending};
+
+/// A part of a number's template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Item {
+    /// `9`, or `0` that shows leading and trailing zeros.
+    Digit {
+        zero: bool,
+    },
+    Point,
+    Group,
+    Currency,
+    /// `MI`: a minus or a space.
+    Minus,
+    /// `PL`: a plus or a space.
+    Plus,
+    /// `SG`: a plus or a minus.
+    Either,
+    Ordinal(Case),
+    Text(char),
+}
+
+/// Where the sign of a number stands that no `MI`, `PL` or `SG` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// A minus or a space before the first digit.
+    Plain,
+    /// `S` before the digits.
+    Leading,
+    /// `S` behind the digits.
+    Trailing,
+    /// `PR`: negative numbers in angle brackets.
+    Bracket,
+}
+
+struct Template {
+    items: Vec<Item>,
+    /// Digits before the point.
+    before: usize,
+    /// Digits behind the point.
+    after: usize,
+    /// Digits behind a `V`, by which the number is multiplied.
+    shifted: usize,
+    /// The first digit before the point that is a `0`.
+    first_zero: Option<usize>,
+    /// Digits behind the point up to the last `0`.
+    kept: usize,
+    has_point: bool,
+    fill: bool,
+    sign: Sign,
+    roman: Option<Case>,
+    scientific: bool,
+    has_minus: bool,
+    has_plus: bool,
+}
+
+/// A number as digits.
+struct Digits {
+    negative: bool,
+    integer: String,
+    has_point: bool,
+    fraction: String,
+}
+
+/// Digits behind the point that scientific notation shows at most.
+const MOST_PLACES: usize = 1000;
+
+/// `to_char` of a canonical numeric.
+pub(super) fn from_numeric(value: &str, template: &str) -> Result<Value> {
+    let template = Template::parse(template)?;
+    if template.scientific {
+        return Ok(scientific(value, template.after.min(MOST_PLACES))?.into());
+    }
+    let shifted = match template.shifted {
+        0 => value.to_owned(),
+        places => numeric::mul(value, &format!("1{}", "0".repeat(places)))?,
+    };
+    let rounded = numeric::round(&shifted, template.after as i64)?;
+    Ok(template.fill_in(Digits::split(&rounded)).into())
+}
+
+/// `to_char` of an integer.
+pub(super) fn from_integer(value: i64, template: &str) -> Result<Value> {
+    from_numeric(&value.to_string(), template)
+}
+
+/// `to_char` of a floating-point number, which has so many significant digits.
+pub(super) fn from_float(value: f64, significant: usize, template: &str) -> Result<Value> {
+    let parsed = Template::parse(template)?;
+    if !value.is_finite() {
+        return from_numeric(&numeric::from_f64(value), template);
+    }
+    if parsed.scientific {
+        let text = format!("{value:.*e}", parsed.after.min(MOST_PLACES));
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        return Ok(with_exponent(mantissa, exponent.parse().unwrap_or(0)).into());
+    }
+    let value = value * 10_f64.powi(parsed.shifted as i32);
+    let whole = format!("{:.0}", value.abs()).len();
+    let after = parsed.after.min(significant.saturating_sub(whole));
+    Ok(parsed.fill_in(Digits::split(&format!("{value:.after$}"))).into())
+}
+
+/// ` 1.23e+04`
+fn scientific(value: &str, after: usize) -> Result<String> {
+    if !value.ends_with(|c: char| c.is_ascii_digit()) {
+        let fraction = if after > 0 { format!(".{}", "#".repeat(after)) } else { String::new() };
+        return Ok(format!(" #{fraction}{}", "#".repeat(4)));
+    }
+    let leading = |value: &str| {
+        let magnitude = value.trim_start_matches('-');
+        let (integer, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+        match (integer, fraction.find(|c| c != '0')) {
+            ("0", Some(zeros)) => -1 - zeros as i64,
+            ("0", None) => 0,
+            (integer, _) => integer.len() as i64 - 1,
+        }
+    };
+    let rounded = numeric::round(value, after as i64 - leading(value))?;
+    let exponent = leading(&rounded);
+    let digits: String = rounded.chars().filter(char::is_ascii_digit).collect();
+    let significant = digits.trim_start_matches('0');
+    let significant = if significant.is_empty() { "0" } else { significant };
+    let padded = format!("{significant:0<width$}", width = after + 1);
+    let sign = if rounded.starts_with('-') { "-" } else { "" };
+    let point = if after > 0 { "." } else { "" };
+    Ok(with_exponent(&format!("{sign}{}{point}{}", &padded[..1], &padded[1..=after]), exponent))
+}
+
+fn with_exponent(mantissa: &str, exponent: i64) -> String {
+    let space = if mantissa.starts_with('-') { "" } else { " " };
+    format!("{space}{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+}
+
+impl Digits {
+    fn split(text: &str) -> Digits {
+        let magnitude = text.strip_prefix('-').unwrap_or(text);
+        let (integer, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+        let has_point = !fraction.is_empty();
+        let negative = magnitude.len() < text.len();
+        Digits { negative, integer: integer.to_owned(), has_point, fraction: fraction.to_owned() }
+    }
+}
+
+fn misused(message: &'static str) -> Error {
+    Error::new("42601", message)
+}
+
+impl Template {
+    /// 42601 where its parts do not go together.
+    fn parse(source: &str) -> Result<Template> {
+        let mut template = Template {
+            items: Vec::new(),
+            before: 0,
+            after: 0,
+            shifted: 0,
+            first_zero: None,
+            kept: 0,
+            has_point: false,
+            fill: false,
+            sign: Sign::Plain,
+            roman: None,
+            scientific: false,
+            has_minus: false,
+            has_plus: false,
+        };
+        let mut shifting = false;
+        let mut sign_at = None;
+        let mut rest = source;
+        while let Some(first) = rest.chars().next() {
+            let starts = |name: &str| rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+            let length = match first {
+                _ if starts("EEEE") => {
+                    template.scientific = true;
+                    4
+                }
+                _ if starts("FM") => {
+                    template.fill = true;
+                    2
+                }
+                _ if starts("MI") => {
+                    template.has_minus = true;
+                    template.items.push(Item::Minus);
+                    2
+                }
+                _ if starts("PL") => {
+                    template.has_plus = true;
+                    template.items.push(Item::Plus);
+                    2
+                }
+                _ if starts("SG") => {
+                    (template.has_minus, template.has_plus) = (true, true);
+                    template.items.push(Item::Either);
+                    2
+                }
+                _ if starts("PR") => {
+                    if template.sign != Sign::Plain || template.has_minus || template.has_plus {
+                        return Err(misused("cannot use \"PR\" and \"S\"/\"PL\"/\"MI\"/\"SG\" together"));
+                    }
+                    template.sign = Sign::Bracket;
+                    2
+                }
+                _ if starts("RN") => {
+                    template.roman = Some(if first == 'r' { Case::Lower } else { Case::Upper });
+                    2
+                }
+                _ if starts("TH") => {
+                    template.items.push(Item::Ordinal(if first == 't' { Case::Lower } else { Case::Upper }));
+                    2
+                }
+                '9' | '0' if shifting => {
+                    template.shifted += 1;
+                    template.items.push(Item::Digit { zero: first == '0' });
+                    1
+                }
+                '9' | '0' => {
+                    if template.sign == Sign::Bracket {
+                        return Err(misused("\"9\" must be ahead of \"PR\""));
+                    }
+                    template.digit(first == '0');
+                    1
+                }
+                '.' | 'D' | 'd' => {
+                    if template.has_point {
+                        return Err(misused("multiple decimal points"));
+                    }
+                    if shifting {
+                        return Err(misused("cannot use \"V\" and decimal point together"));
+                    }
+                    template.has_point = true;
+                    template.items.push(Item::Point);
+                    1
+                }
+                ',' | 'G' | 'g' => {
+                    template.items.push(Item::Group);
+                    1
+                }
+                'L' | 'l' => {
+                    template.items.push(Item::Currency);
+                    1
+                }
+                'S' | 's' => {
+                    if sign_at.is_some() {
+                        return Err(misused("cannot use \"S\" twice"));
+                    }
+                    sign_at = Some((template.before, template.has_point));
+                    template.sign = if template.has_point { Sign::Trailing } else { Sign::Leading };
+                    1
+                }
+                'V' | 'v' => {
+                    if template.has_point {
+                        return Err(misused("cannot use \"V\" and decimal point together"));
+                    }
+                    shifting = true;
+                    1
+                }
+                'B' | 'b' | 'C' | 'c' => 1,
+                '"' => {
+                    let quoted = &rest[1..];
+                    let end = quoted.find('"').unwrap_or(quoted.len());
+                    template.items.extend(quoted[..end].chars().map(Item::Text));
+                    (end + 2).min(rest.len())
+                }
+                other => {
+                    template.items.push(Item::Text(other));
+                    other.len_utf8()
+                }
+            };
+            rest = &rest[length..];
+        }
+        template.before += template.shifted;
+        // An `S` behind all digits before the point shows the sign there.
+        if template.sign == Sign::Leading && sign_at == Some((template.before, false)) {
+            template.sign = Sign::Trailing;
+        }
+        Ok(template)
+    }
+
+    fn digit(&mut self, zero: bool) {
+        if self.has_point {
+            self.after += 1;
+        } else {
+            if zero && self.first_zero.is_none() {
+                self.first_zero = Some(self.before);
+            }
+            self.before += 1;
+        }
+        if zero {
+            self.kept = self.after;
+        }
+        self.items.push(Item::Digit { zero });
+    }
+
+    fn fill_in(&self, number: Digits) -> String {
+        if let Some(case) = self.roman {
+            return self.roman(&number, case);
+        }
+        let mut number = number;
+        let overflows = number.integer.len() > self.before;
+        if overflows {
+            number.integer = "#".repeat(self.before);
+            number.fraction = "#".repeat(self.after);
+            number.has_point = true;
+        }
+        Filling::new(self, &number).run(overflows)
+    }
+
+    fn roman(&self, number: &Digits, case: Case) -> String {
+        const VALUES: [(&str, i64); 13] = [
+            ("M", 1000),
+            ("CM", 900),
+            ("D", 500),
+            ("CD", 400),
+            ("C", 100),
+            ("XC", 90),
+            ("L", 50),
+            ("XL", 40),
+            ("X", 10),
+            ("IX", 9),
+            ("V", 5),
+            ("IV", 4),
+            ("I", 1),
+        ];
+        let mut rest: i64 = number.integer.parse().unwrap_or(0);
+        if number.negative || !(1..4000).contains(&rest) {
+            return "#".repeat(15);
+        }
+        let mut roman = String::new();
+        for (letters, value) in VALUES {
+            while rest >= value {
+                roman.push_str(letters);
+                rest -= value;
+            }
+        }
+        if case == Case::Lower {
+            roman.make_ascii_lowercase();
+        }
+        if self.fill { roman } else { format!("{roman:>15}") }
+    }
+}
+
+/// A number on its way into a template.
+struct Filling<'a> {
+    template: &'a Template,
+    number: &'a Digits,
+    out: String,
+    /// Cells before the point that the number leaves free.
+    free: usize,
+    /// Digits behind the point to show: all, or in fill mode those up to the last that is not zero.
+    shown: usize,
+    signed: bool,
+    /// Whether the last cell showed a digit, so that a group separator belongs behind it.
+    in_number: bool,
+}
+
+impl<'a> Filling<'a> {
+    fn new(template: &'a Template, number: &'a Digits) -> Filling<'a> {
+        let significant = number.fraction.trim_end_matches('0').len();
+        let shown = if template.fill && template.has_point { significant.max(template.kept) } else { usize::MAX };
+        let separate_sign = template.has_minus || template.has_plus;
+        let signed = if separate_sign {
+            template.has_minus || !template.has_plus
+        } else {
+            !number.negative && template.fill && matches!(template.sign, Sign::Plain | Sign::Bracket)
+        };
+        let free = template.before - number.integer.len().min(template.before);
+        Filling { template, number, out: String::new(), free, shown, signed, in_number: false }
+    }
+
+    fn run(mut self, overflows: bool) -> String {
+        let last_cell = self.template.items.iter().rposition(|item| matches!(item, Item::Digit { .. } | Item::Point));
+        let (mut cell, mut behind_point) = (0, 0);
+        for (at, item) in self.template.items.iter().enumerate() {
+            match *item {
+                Item::Digit { .. } if cell < self.template.before => {
+                    self.integer_digit(cell);
+                    cell += 1;
+                }
+                Item::Digit { .. } => {
+                    let digit = self.number.fraction.as_bytes().get(behind_point).filter(|_| behind_point < self.shown);
+                    if let Some(&digit) = digit {
+                        self.write_sign();
+                        self.out.push(char::from(digit));
+                    }
+                    self.in_number = digit.is_some();
+                    behind_point += 1;
+                }
+                Item::Point => {
+                    if self.number.has_point {
+                        self.write_sign();
+                        self.out.push('.');
+                    }
+                    self.in_number = false;
+                    cell = self.template.before;
+                }
+                Item::Group if self.in_number => self.out.push(','),
+                Item::Group if self.template.fill => {}
+                Item::Group | Item::Currency => self.out.push(' '),
+                Item::Minus if self.number.negative => self.out.push('-'),
+                Item::Plus if !self.number.negative => self.out.push('+'),
+                Item::Minus | Item::Plus if self.template.fill => {}
+                Item::Minus | Item::Plus => self.out.push(' '),
+                Item::Either => self.out.push(if self.number.negative { '-' } else { '+' }),
+                Item::Ordinal(case) => {
+                    if !overflows && !self.number.negative && !self.template.has_point {
+                        self.out.push_str(ordinal_ending(&self.number.integer, case));
+                    }
+                }
+                Item::Text(c) => self.out.push(c),
+            }
+            if Some(at) == last_cell {
+                self.close_sign();
+            }
+        }
+        self.out
+    }
+
+    fn integer_digit(&mut self, cell: usize) {
+        let zero_started = self.template.first_zero.is_some_and(|first| first <= cell);
+        self.in_number = true;
+        if cell < self.free && zero_started {
+            self.write_sign();
+            self.out.push('0');
+        } else if cell < self.free {
+            self.blank();
+        } else if self.number.integer == "0" && self.template.after > 0 && self.template.first_zero.is_none() {
+            // `9.9` shows no zero before the point, unless nothing at all would follow it.
+            if self.template.fill && self.shown == 0 {
+                self.write_sign();
+                self.out.push('0');
+            } else {
+                self.blank();
+            }
+        } else {
+            self.write_sign();
+            self.out.push(char::from(self.number.integer.as_bytes()[cell - self.free]));
+        }
+    }
+
+    fn blank(&mut self) {
+        self.in_number = false;
+        if !self.template.fill {
+            self.out.push(' ');
+        }
+    }
+
+    /// Writes the sign, once, where the first digit will stand.
+    fn write_sign(&mut self) {
+        if std::mem::replace(&mut self.signed, true) {
+            return;
+        }
+        match (self.template.sign, self.number.negative) {
+            (Sign::Leading, false) => self.out.push('+'),
+            (Sign::Leading | Sign::Plain, true) => self.out.push('-'),
+            (Sign::Bracket, true) => self.out.push('<'),
+            (Sign::Plain | Sign::Bracket, false) if !self.template.fill => self.out.push(' '),
+            _ => {}
+        }
+    }
+
+    fn close_sign(&mut self) {
+        match (self.template.sign, self.number.negative) {
+            (Sign::Bracket, true) => self.out.push('>'),
+            (Sign::Bracket, false) if !self.template.fill => self.out.push(' '),
+            (Sign::Trailing, negative) => self.out.push(if negative { '-' } else { '+' }),
+            _ => {}
+        }
+    }
+}
+
+/// `to_number`: the digits that stand where the template has them. 22P02 without any.
+pub(super) fn to_number(text: &str, template: &str) -> Result<Value> {
+    let template = Template::parse(template)?;
+    if template.scientific {
+        return Err(Error::new("0A000", "\"EEEE\" not supported for input"));
+    }
+    let mut source = Source { rest: text, digits: String::new(), places: None, negative: false };
+    for item in &template.items {
+        if source.rest.is_empty() {
+            break;
+        }
+        match item {
+            Item::Digit { .. } | Item::Point => source.take_cell(&template),
+            Item::Group => source.rest = source.rest.strip_prefix(',').unwrap_or(source.rest),
+            Item::Minus | Item::Plus | Item::Either => source.take_sign(),
+            Item::Currency | Item::Text(_) => source.skip(),
+            Item::Ordinal(_) => (0..2).for_each(|_| source.skip()),
+        }
+    }
+    if template.sign == Sign::Trailing {
+        source.take_sign();
+    }
+    let sign = if source.negative { "-" } else { "" };
+    if !source.digits.bytes().any(|b| b.is_ascii_digit()) {
+        return Err(Error::invalid_text("numeric", " "));
+    }
+    let value = numeric::parse(&format!("{sign}{}", source.digits), None)?;
+    Ok(match template.shifted {
+        0 => value,
+        places => numeric::mul(&value, &numeric::power("10", &format!("-{places}"))?)?,
+    }
+    .into())
+}
+
+/// A text on its way to a number.
+struct Source<'a> {
+    rest: &'a str,
+    digits: String,
+    /// Digits taken behind the point, once it has been seen.
+    places: Option<usize>,
+    negative: bool,
+}
+
+impl Source<'_> {
+    fn skip(&mut self) {
+        let mut characters = self.rest.chars();
+        characters.next();
+        self.rest = characters.as_str();
+    }
+
+    fn take_sign(&mut self) {
+        if self.rest.starts_with(['-', '<']) {
+            self.negative = true;
+            self.skip();
+        } else if self.rest.starts_with('+') {
+            self.skip();
+        }
+    }
+
+    /// Takes one character for a cell of the template, be it a digit or not; a space and a sign before it are free.
+    fn take_cell(&mut self, template: &Template) {
+        if self.rest.starts_with(' ') {
+            self.skip();
+        }
+        if self.digits.is_empty() {
+            self.take_sign();
+        }
+        match self.rest.chars().next() {
+            Some(digit) if digit.is_ascii_digit() => match &mut self.places {
+                Some(places) if *places == template.after => return,
+                places => {
+                    *places = places.map(|places| places + 1);
+                    self.digits.push(digit);
+                }
+            },
+            Some('.') if self.places.is_none() && template.has_point => {
+                self.places = Some(0);
+                self.digits.push('.');
+            }
+            _ => {}
+        }
+        self.skip();
+    }
+}
