@@ -3,6 +3,7 @@
 //! - [`catalog`]: what a database contains: relations, types, functions, policies, privileges.
 //! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
 //! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
+//! - [`lint`]: what is worth a second look in a schema.
 //! - [`compile`]: a query or write, and who runs it, become a [`Program`] for SQLite, privileges and row policies included.
 //! - [`program`]: the form of that result, and the functions that it expects of the engine.
 //!
@@ -11,6 +12,7 @@
 pub mod catalog;
 pub mod compile;
 pub mod ddl;
+pub mod lint;
 pub mod program;
 pub mod quote;
 pub mod script;

@@ -377,8 +377,9 @@ impl Change<'_> {
             Object::Policy(table, name) => format!("policy {name} on {}", kind(table)),
             Object::Index(table, name) => format!("index {}", self.show(&Name::new(&table.schema, name))),
             Object::Routine(name, args) => {
-                let args: Vec<String> = args.iter().map(Type::sql_name).collect();
-                format!("function {}({})", self.show(name), args.join(","))
+                let overloads = self.catalog.routines(&name.schema, &name.name);
+                let routine = overloads.iter().find(|r| super::resolve::takes(r, args));
+                format!("function {}", routine.map_or_else(|| self.show(name), |routine| self.routine_signature(routine)))
             }
             Object::Type(name) => format!("type {}", self.show(name)),
             Object::Sequence(name) => format!("sequence {}", self.show(name)),

@@ -147,7 +147,7 @@ impl Change<'_> {
             return if if_exists { Ok(()) } else { Err(self.missing_relation(&raw)) };
         };
         if let Some(to) = self.rename_to()? {
-            return self.rename_index(&table, &name, to);
+            return self.rename_index(&table, &name, to).map_err(|e| e.at(raw.at));
         }
         if self.cursor.accept_any(&["set", "reset", "owner to", "alter column"]).is_some() {
             // Storage parameters, statistics and owners of indexes change no results.

@@ -126,11 +126,6 @@ pub(super) fn check(catalog: &Catalog, relation: &Relation, source: &str) -> Res
     Ok(compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?.sql)
 }
 
-/// Whether SQLite keeps the index at all.
-pub(super) fn is_kept(catalog: &Catalog, relation: &Relation, index: &Index) -> bool {
-    create_index(catalog, relation, index).is_ok_and(|statement| statement.is_some())
-}
-
 /// A key of an index without its direction, and the direction. The order of nulls stays behind: SQLite's
 /// indexes have it one way only.
 fn split_direction(key: &str) -> (&str, &'static str) {

@@ -58,7 +58,7 @@ impl Change<'_> {
         let at = self.cursor.offset();
         match REFUSED.iter().find(|(words, ..)| self.cursor.peek(words)) {
             Some((_, what, instead)) => {
-                Error::unsupported(format!("{what} are not supported by the embedded engine"), *instead).at(at)
+                Error::unsupported(format!("the embedded engine does not support {what}"), *instead).at(at)
             }
             None => self.cursor.unexpected(),
         }
@@ -66,7 +66,7 @@ impl Change<'_> {
 
     /// 0A000 at the next token.
     pub(super) fn lacking(&self, what: &str, instead: &'static str) -> Error {
-        let message = format!("{what} is not supported by the embedded engine");
+        let message = format!("the embedded engine does not support {what}");
         Error::unsupported(message, instead).at(self.cursor.offset())
     }
 }

@@ -175,7 +175,8 @@ impl Change<'_> {
 
     /// `f(integer, text)` as messages show it.
     pub(super) fn routine_signature(&self, routine: &Arc<crate::catalog::Routine>) -> String {
-        let args: Vec<String> = super::grant::input_types(routine).iter().map(basalt_types::Type::sql_name).collect();
+        let args = routine.inputs().map(|param| param.relation.as_ref().map_or_else(|| param.ty.sql_name(), |r| self.show(r)));
+        let args: Vec<String> = args.collect();
         format!("{}({})", self.show(&routine.name), args.join(","))
     }
 }

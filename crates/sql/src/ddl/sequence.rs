@@ -97,10 +97,10 @@ impl Change<'_> {
             return Ok(());
         }
         if let Some(to) = self.rename_to()? {
-            return self.rename_sequence(&name, &Name::new(&name.schema, to));
+            return self.rename_sequence(&name, &Name::new(&name.schema, to)).map_err(|e| e.at(raw.at));
         }
         if let Some(schema) = self.set_schema()? {
-            return self.rename_sequence(&name, &Name::new(schema, &name.name));
+            return self.rename_sequence(&name, &Name::new(schema, &name.name)).map_err(|e| e.at(raw.at));
         }
         let at = self.cursor.offset();
         let options = self.sequence_options()?;

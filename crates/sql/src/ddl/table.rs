@@ -7,7 +7,6 @@ use sqlparser::tokenizer::Token;
 
 use super::column::NewColumn;
 use super::constraint::NewConstraint;
-use super::cursor::RawName;
 use super::sequence::already_exists;
 use super::{Action, Change, naming, physical, source};
 use crate::catalog::{Column, ConstraintKind, DefaultObject, Grants, Name, Relation, RelationKind};
@@ -330,12 +329,5 @@ impl NewConstraint {
     fn is_key(&self) -> bool {
         use super::constraint::NewKind;
         matches!(self.kind, NewKind::PrimaryKey(_) | NewKind::Unique(_))
-    }
-}
-
-impl RawName {
-    /// A bare name that stands nowhere.
-    pub(super) fn of(name: &Name) -> Self {
-        RawName { schema: Some(name.schema.clone()), name: name.name.clone(), at: 0 }
     }
 }

@@ -38,7 +38,7 @@ fn copy_blocks_carry_their_data() {
     let text = "COPY public.t (a, b) FROM stdin;\n1\tx;'y\n2\t\\N\n\\.\n\nselect 1;";
     let pieces = split(text).unwrap();
     assert_eq!(pieces[0], Piece::Copy { sql: "COPY public.t (a, b) FROM stdin", offset: 0, data: "1\tx;'y\n2\t\\N\n" });
-    assert_eq!(pieces[1], Piece::Statement { sql: "select 1", offset: 48 });
+    assert_eq!(pieces[1], Piece::Statement { sql: "select 1", offset: 49 });
 }
 
 #[test]

@@ -15,14 +15,14 @@ impl Change<'_> {
     /// `owner to`, `rename`, `set schema`; tells whether it was one of them.
     pub(in crate::ddl) fn alter_any_relation(&mut self, relation: &Arc<Relation>) -> Result<bool> {
         let name = &relation.name;
-        if let Some(to) = self.rename_to()? {
-            let to = Name::new(&name.schema, to);
-            self.rename_relation(relation, &to)?;
-            return Ok(true);
-        }
-        if let Some(schema) = self.set_schema()? {
-            let to = Name::new(schema, &name.name);
-            self.rename_relation(relation, &to)?;
+        let at = self.cursor.offset();
+        let renamed = self.rename_to()?.map(|to| Name::new(&name.schema, to));
+        let moved = match renamed {
+            Some(to) => Some(to),
+            None => self.set_schema()?.map(|schema| Name::new(schema, &name.name)),
+        };
+        if let Some(to) = moved {
+            self.rename_relation(relation, &to).map_err(|e| e.at(at))?;
             return Ok(true);
         }
         if self.cursor.accept("rename constraint") {
