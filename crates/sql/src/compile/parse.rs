@@ -3,6 +3,7 @@
 use basalt_core::{Error, Result};
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
@@ -44,11 +45,12 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     let dialect = PostgreSqlDialect {};
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.try_with_sql(sql).map_err(|error| syntax_error(sql, error))?;
-    if contains_ignoring_case(sql, "overriding") {
+    if contains_ignoring_case(sql, "overriding") || contains_ignoring_case(sql, "variadic") {
         let mut tokens = Tokenizer::new(&dialect, sql)
             .tokenize_with_location()
             .map_err(|error| syntax_error(sql, error.into()))?;
         carry_overriding(&mut tokens);
+        tokens.retain(|token| !is_variadic(token));
         parser = parser.with_tokens_with_locations(tokens);
     }
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
@@ -94,6 +96,11 @@ fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
         }
         start += 1;
     }
+}
+
+/// `variadic` before an argument, which the parser doesn't know either: an array in a variadic parameter's place is taken so anyway.
+fn is_variadic(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VARIADIC)
 }
 
 fn contains_ignoring_case(text: &str, word: &str) -> bool {
