@@ -4,17 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use basalt_db::Database;
-use basalt_db::migrate::ScriptError;
+use basalt_db::migrate::{Progress, ScriptError};
 use basalt_server::Config;
-use basalt_server::project::{Applied, Migration, Project, Script};
+use basalt_server::project::{Migration, Project, Script};
 
 use crate::report::{Failure, Report, io};
-
-/// What the database has applied.
-pub async fn applied(database: &Database) -> Result<Vec<Applied>, Failure> {
-    let records = database.engine().applied()?;
-    Ok(records.into_iter().map(|r| Applied { version: r.version, name: r.name, checksum: r.checksum }).collect())
-}
 
 /// Applies what is pending, each migration in its own transaction, and counts them; `done` hears of each with its time.
 /// What conflicts is an error, and nothing is applied then.
@@ -23,7 +17,7 @@ pub async fn migrate(
     database: &Database,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    let applied = applied(database).await?;
+    let applied = database.engine().applied().await?;
     let standing = project.standing(&applied);
     if !standing.conflicts.is_empty() {
         return Err(Failure(standing.conflicts.iter().map(Report::from).collect()));
@@ -46,12 +40,12 @@ pub async fn seed(project: &Project, database: &Database) -> Result<(), Failure>
     Ok(())
 }
 
-/// Runs a script, all or nothing; `progress` hears how many of its bytes are done.
+/// Runs a script, all or nothing; `progress` hears how far it has come.
 pub async fn run_script(
     script: &Script,
     database: &Database,
-    progress: impl FnMut(usize) + Send + 'static,
-) -> Result<(), Failure> {
+    progress: impl FnMut(Progress) + Send + 'static,
+) -> Result<Progress, Failure> {
     let result = database.engine().run_script(&script.source, progress).await;
     result.map_err(|error| script_failure(script, &error))
 }

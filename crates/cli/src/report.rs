@@ -72,19 +72,21 @@ impl Report {
         if let Some(code) = &self.code {
             title = title.id(code.as_str());
         }
-        let mut elements: Vec<Element<'_>> = Vec::new();
-        if let Some(place) = &self.place {
-            let snippet = Snippet::source(place.excerpt.as_str())
-                .path(place.path.as_str())
-                .line_start(place.first_line)
-                .fold(false)
-                .annotation(AnnotationKind::Primary.span(place.span.clone()));
-            elements.push(snippet.into());
-        }
-        let note = |text| Element::from(Level::NOTE.message(text));
-        let help = |text| Element::from(Level::HELP.message(text));
-        elements.extend(self.detail.as_deref().map(note));
-        elements.extend(self.help.as_deref().map(help));
+        let Some(place) = &self.place else {
+            let mut text = Renderer::styled().render(&[title.elements(Vec::<Element<'_>>::new())]);
+            for note in self.detail.iter().chain(&self.help) {
+                text.push_str(&format!("\n  {}", note.replace('\n', "\n  ")));
+            }
+            return text;
+        };
+        let snippet = Snippet::source(place.excerpt.as_str())
+            .path(place.path.as_str())
+            .line_start(place.first_line)
+            .fold(false)
+            .annotation(AnnotationKind::Primary.span(place.span.clone()));
+        let mut elements: Vec<Element<'_>> = vec![snippet.into()];
+        elements.extend(self.detail.as_deref().map(|text| Level::NOTE.message(text).into()));
+        elements.extend(self.help.as_deref().map(|text| Level::HELP.message(text).into()));
         Renderer::styled().render(&[title.elements(elements)])
     }
 }
@@ -98,7 +100,7 @@ impl Place {
         let first = if line > 0 { line_start(line - 1) } else { line };
         let end = source[token.start..].find('\n').map_or(source.len(), |length| token.start + length);
         Place {
-            path: path.display().to_string(),
+            path: path.strip_prefix(".").unwrap_or(path).display().to_string(),
             excerpt: source[first..end].to_owned(),
             first_line: source[..first].matches('\n').count() + 1,
             span: token.start - first..token.end.min(end) - first,

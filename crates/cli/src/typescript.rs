@@ -77,7 +77,7 @@ impl Writer<'_> {
         let columns = sorted(&relation.columns);
         let mut row: Vec<_> = columns.iter().map(|c| (key(&c.name), self.column(c))).collect();
         row.extend(self.computed_fields(&relation.name));
-        row.sort();
+        row.sort_by(|(a, _), (b, _)| a.trim_matches('"').cmp(b.trim_matches('"')));
         let mut members = vec![("Row".to_owned(), block(row))];
         if relation.view().is_none_or(|view| view.updatable) {
             members.push(("Insert".into(), block(columns.iter().map(|c| self.written(relation, c, true)).collect())));
@@ -313,3 +313,6 @@ fn key(name: &str) -> String {
 fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,10 @@
 
 use std::path::{Path, PathBuf};
 
+use basalt_db::migrate::{Applied, checksum};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use crate::config::Engine;
 
@@ -49,17 +49,6 @@ pub struct Migration {
     pub name: String,
     /// Its file.
     pub script: Script,
-}
-
-/// A migration that a database has applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Applied {
-    /// Its version.
-    pub version: String,
-    /// Its name then.
-    pub name: String,
-    /// The checksum of its source then, as [`checksum`] gives it. Absent when another program recorded it.
-    pub checksum: Option<String>,
 }
 
 /// How a folder's migrations and a database's stand to each other.
@@ -187,8 +176,8 @@ impl Project {
             let path = || migration.script.path.clone();
             match applied.iter().find(|a| order(&a.version) == order(&migration.version)) {
                 Some(known) => {
-                    let now = checksum(&migration.script.source);
-                    if known.checksum.as_ref().is_some_and(|then| *then != now) {
+                    let comparable = !known.checksum.is_empty();
+                    if comparable && known.checksum != checksum(&migration.script.source) {
                         standing.conflicts.push(Conflict::Changed { path: path() });
                     }
                 }
@@ -221,18 +210,13 @@ impl Project {
 }
 
 impl Script {
+    /// Line ends are unified, so that a migration has one checksum however version control checks it out.
     fn read(path: PathBuf) -> Result<Script, ProjectError> {
         match std::fs::read_to_string(&path) {
-            Ok(source) => Ok(Script { path, source }),
+            Ok(source) => Ok(Script { path, source: source.replace("\r\n", "\n") }),
             Err(error) => Err(ProjectError::Unreadable { path, error }),
         }
     }
-}
-
-/// The checksum by which an edited migration is known: SHA-256 of its text with line ends unified, in hexadecimal.
-pub fn checksum(source: &str) -> String {
-    let digest = Sha256::digest(source.replace("\r\n", "\n").as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The folder that holds `migrations/` and the seed, if `root` is a project.
@@ -379,7 +363,7 @@ mod tests {
         let record = |m: &Migration| Applied {
             version: m.version.clone(),
             name: m.name.clone(),
-            checksum: Some(checksum(&m.script.source)),
+            checksum: checksum(&m.script.source),
         };
         project.migrations.iter().map(record).collect()
     }
@@ -450,9 +434,11 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_do_not_change_a_checksum() {
-        assert_eq!(checksum("a\r\nb"), checksum("a\nb"));
-        assert_ne!(checksum("a\nb"), checksum("a b"));
+    fn line_ends_do_not_change_a_migration() {
+        let root = folder(&["migrations/0001_a.sql"]);
+        let known = applied(&Project::load(&root, Engine::Sqlite).unwrap());
+        std::fs::write(root.join("migrations/0001_a.sql"), "-- migrations/0001_a.sql\r\n").unwrap();
+        assert_eq!(Project::load(&root, Engine::Sqlite).unwrap().standing(&known), Standing::default());
     }
 
     #[test]

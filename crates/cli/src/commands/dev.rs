@@ -104,7 +104,7 @@ impl Session {
     /// Applies what is pending, and the seed when the database was new.
     async fn migrate(&self) -> Result<(), Failure> {
         let mark = SeedMark::new(&self.root, &self.config);
-        if migrating::applied(&self.database).await?.is_empty() && !self.project.migrations.is_empty() {
+        if self.database.engine().applied().await?.is_empty() && !self.project.migrations.is_empty() {
             mark.set()?;
         }
         migrating::migrate(&self.project, &self.database, |migration, time| {
@@ -173,7 +173,7 @@ impl Session {
             env!("CARGO_PKG_VERSION"),
             self.root.display()
         ));
-        let applied = migrating::applied(&self.database).await.map_or(0, |applied| applied.len());
+        let applied = self.database.engine().applied().await.map_or(0, |applied| applied.len());
         line("migrations", &format!("{applied} applied"));
         line("API", &format!("{}       (rest/v1)", styled(LINK, &url)));
         match api_keys(&self.config) {

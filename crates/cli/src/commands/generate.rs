@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use basalt_server::Config;
+use basalt_server::project::Project;
 use basalt_sql::Catalog;
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -40,15 +42,7 @@ impl Gen {
     pub fn run(self) -> Result<(), Failure> {
         let What::Types { language: Language::Typescript, schema } = self.what;
         let (project, config) = load(&self.project.project, &[])?;
-        let catalog = block_on(async {
-            let file = project.root.join(&config.database.data_dir).join("basalt.db");
-            // A project that never ran has no database yet; its migrations tell as much.
-            let catalog: Arc<Catalog> = match file.exists() {
-                true => basalt_server::open_database(&project.root, &config)?.catalog(),
-                false => Throwaway::migrated(&project, &config).await?.database.catalog(),
-            };
-            Ok(catalog)
-        })?;
+        let catalog = block_on(catalog(&project, &config))?;
         let schemas = if schema.is_empty() { config.api.schemas } else { schema };
         if let Some(unknown) = schemas.iter().find(|schema| !catalog.schemas.contains_key(*schema)) {
             let known: Vec<&str> = catalog.schemas.keys().map(String::as_str).collect();
@@ -59,4 +53,16 @@ impl Gen {
         output::result(typescript::generate(&catalog, &schemas).trim_end());
         Ok(())
     }
+}
+
+/// The catalog of the project's database; of its migrations alone where no database is there yet, or a running server holds it.
+async fn catalog(project: &Project, config: &Config) -> Result<Arc<Catalog>, Failure> {
+    if project.root.join(&config.database.data_dir).join("basalt.db").exists() {
+        match basalt_server::open_database(&project.root, config) {
+            Ok(database) => return Ok(database.catalog()),
+            Err(error) if error.code() == "55006" => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Throwaway::migrated(project, config).await?.database.catalog())
 }

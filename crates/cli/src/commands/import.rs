@@ -29,17 +29,18 @@ impl Import {
         let started = Instant::now();
         let bar = output::byte_progress(script.source.len() as u64, "importing");
         let shown = bar.clone();
-        let result = block_on(migrating::run_script(&script, &workspace.database, move |done| {
-            shown.set_position(done as u64);
+        let result = block_on(migrating::run_script(&script, &workspace.database, move |progress| {
+            shown.set_position(progress.bytes as u64);
         }));
         bar.finish_and_clear();
-        result?;
+        let done = result?;
         let tables = workspace.database.catalog().relations.len().saturating_sub(before);
         output::result(format_args!(
-            "{} {}: {} {}",
+            "{} {}: {}, {} {}",
             styled(GOOD, "imported"),
             self.file.display(),
             output::count(tables, "new table"),
+            output::count(done.rows as usize, "row"),
             styled(FAINT, output::elapsed(started.elapsed()))
         ));
         Ok(())

@@ -1,6 +1,7 @@
 //! `basalt migrate`: begin a migration, apply what is pending, show how things stand.
 
-use basalt_server::project::{Applied, Conflict, Project};
+use basalt_db::migrate::Applied;
+use basalt_server::project::{Conflict, Project};
 use clap::{Args, Subcommand};
 
 use super::ProjectFlag;
@@ -74,7 +75,7 @@ pub async fn up(workspace: &Workspace) -> Result<(), Failure> {
 }
 
 async fn status(workspace: &Workspace) -> Result<(), Failure> {
-    let applied = migrating::applied(&workspace.database).await?;
+    let applied = workspace.database.engine().applied().await?;
     let standing = workspace.project.standing(&applied);
     for (name, state) in states(&workspace.project, &applied, &standing.conflicts) {
         output::result(format_args!("{state:8}  {name}"));

@@ -84,7 +84,7 @@ fn require_production_secret(config: &Config) -> Result<(), Failure> {
 }
 
 async fn refuse_pending(workspace: &Workspace) -> Result<(), Failure> {
-    let applied = migrating::applied(&workspace.database).await?;
+    let applied = workspace.database.engine().applied().await?;
     let standing = workspace.project.standing(&applied);
     let mut reports: Vec<Report> = standing.conflicts.iter().map(Report::from).collect();
     if !standing.pending.is_empty() {
