@@ -11,9 +11,11 @@ mod arithmetic;
 mod calendar;
 pub(crate) mod field;
 mod function;
+mod iso;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod token;
 mod write;
 mod zone;
 

@@ -4,6 +4,8 @@ use basalt_core::{Error, Result};
 
 use crate::{Context, Typmod};
 
+use super::iso;
+use super::token::{Token, is_weekday, month_by_name, tokens};
 use super::zone::read_offset;
 use super::{
     DAY, HOUR, INFINITY, MINUTE, NEGATIVE_INFINITY, SECOND, UNIX_EPOCH_SECONDS, Zone, apply_typmod, check_date,
@@ -13,7 +15,7 @@ use super::{
 
 /// Reads a date; the stored form is days since 2000-01-01. 22007 for what is no date, 22008 beyond the calendar or the range.
 pub fn parse_date(text: &str, context: &Context) -> Result<i64> {
-    if let Some(days) = iso_date(text.as_bytes()) {
+    if let Some(days) = iso::date(text.as_bytes()) {
         return Ok(days);
     }
     let fault = |fault: Fault| fault.into_error("date", text);
@@ -40,6 +42,9 @@ pub fn parse_time(text: &str, typmod: Option<Typmod>, context: &Context) -> Resu
 
 /// Reads a timestamp; a zone is ignored. 22007 for what is no timestamp, 22008 beyond the calendar or the range.
 pub fn parse_timestamp(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
+    if let Some((local, _)) = iso::timestamp(text.as_bytes()) {
+        return Ok(apply_typmod(local, typmod));
+    }
     let fault = |fault: Fault| fault.into_error("timestamp", text);
     let micros = match read(text, context).map_err(fault)? {
         Moment::Special(special) => special.local(context)?,
@@ -51,6 +56,9 @@ pub fn parse_timestamp(text: &str, typmod: Option<Typmod>, context: &Context) ->
 /// Reads a timestamp with time zone, the session's if it names none. Codes as for [`parse_timestamp`], and 22023 for an
 /// unknown zone, 22009 for an offset beyond 16 hours.
 pub fn parse_timestamptz(text: &str, typmod: Option<Typmod>, context: &Context) -> Result<i64> {
+    if let Some((local, Some(offset))) = iso::timestamp(text.as_bytes()) {
+        return Ok(apply_typmod(local - offset * SECOND, typmod));
+    }
     let fault = |fault: Fault| fault.into_error("timestamp with time zone", text);
     let micros = match read(text, context).map_err(fault)? {
         Moment::Special(special) => special.instant(context)?,
@@ -169,19 +177,6 @@ struct Parts {
     expects_julian: bool,
 }
 
-/// Reads the form that programs write, `2024-01-31`, without a detour.
-fn iso_date(text: &[u8]) -> Option<i64> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else { return None };
-    let digits = [a, b, c, d, e, f, g, h];
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let [a, b, c, d, e, f, g, h] = digits.map(|digit| i64::from(digit - b'0'));
-    let (year, month, day) = (a * 1000 + b * 100 + c * 10 + d, e * 10 + f, g * 10 + h);
-    let valid = year > 0 && (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day);
-    valid.then(|| days_from_civil(year, month, day))
-}
-
 fn read(text: &str, context: &Context) -> Result<Moment, Fault> {
     let mut parts = Parts::default();
     let mut special = None;
@@ -215,129 +210,6 @@ fn read_time(text: &str, context: &Context) -> Result<Moment, Fault> {
         return Ok(Moment::Parts(Box::new(parts)));
     }
     read(text, context)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token<'a> {
-    /// Digits, perhaps with a decimal point.
-    Number(&'a str),
-    /// Digits and names between `-`, `/` or `.`.
-    Date(&'a str),
-    /// Digits between colons.
-    Time(&'a str),
-    /// A sign and digits.
-    Offset(&'a str),
-    /// Letters.
-    Word(&'a str),
-    /// `-infinity`.
-    Signed(&'a str),
-}
-
-fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
-    let bytes = text.as_bytes();
-    let run = |from: usize, accept: fn(u8) -> bool| {
-        from + bytes[from..].iter().position(|&b| !accept(b)).unwrap_or(bytes.len() - from)
-    };
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let start = at;
-        match byte {
-            b if b.is_ascii_digit() => {
-                at = run(at, |b| b.is_ascii_digit());
-                match bytes.get(at) {
-                    Some(b':') => {
-                        at = run(at, |b| b.is_ascii_digit() || b == b':' || b == b'.');
-                        tokens.push(Token::Time(&text[start..at]));
-                    }
-                    Some(&delimiter @ (b'-' | b'/' | b'.')) => {
-                        let second = run(at + 1, |b| b.is_ascii_alphanumeric());
-                        let dated = bytes.get(second) == Some(&delimiter)
-                            || (delimiter != b'.' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric));
-                        if dated && bytes.get(second) == Some(&delimiter) {
-                            at = run(second + 1, |b| b.is_ascii_digit());
-                            tokens.push(Token::Date(&text[start..at]));
-                        } else if delimiter == b'.' {
-                            at = run(at + 1, |b| b.is_ascii_digit());
-                            tokens.push(Token::Number(&text[start..at]));
-                        } else if dated {
-                            at = run(at + 1, |b| b.is_ascii_digit());
-                            tokens.push(Token::Date(&text[start..at]));
-                        } else {
-                            return Err(Fault::Syntax);
-                        }
-                    }
-                    _ => tokens.push(Token::Number(&text[start..at])),
-                }
-            }
-            b if b.is_ascii_alphabetic() => {
-                at = run(at, |b| b.is_ascii_alphabetic());
-                let word = &text[start..at];
-                match bytes.get(at) {
-                    Some(b'-' | b'/' | b'.') if month_by_name(word).is_some() => {
-                        at = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'.'));
-                        tokens.push(Token::Date(&text[start..at]));
-                    }
-                    // `Jan08`, `T10` and the like fall apart; `America/New_York`, `Etc/GMT+5`, `UTC+3` don't.
-                    Some(b'/' | b'_' | b'-' | b'+') if !word.eq_ignore_ascii_case("t") => {
-                        at = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'_' | b'+' | b':'));
-                        tokens.push(Token::Word(&text[start..at]));
-                    }
-                    Some(b) if b.is_ascii_digit() && word.len() > 2 => {
-                        // `EST5EDT` is a zone, `Jan08` is not.
-                        let end = run(at, |b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'+' | b'-'));
-                        let zone = find_zone(&text[start..end]);
-                        at = if zone.is_some() { end } else { at };
-                        tokens.push(Token::Word(&text[start..at]));
-                    }
-                    _ => tokens.push(Token::Word(word)),
-                }
-            }
-            b'+' | b'-' => {
-                at = run(at + 1, |b| b.is_ascii_whitespace());
-                match bytes.get(at) {
-                    Some(b) if b.is_ascii_digit() => {
-                        at = run(at, |b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'-'));
-                        tokens.push(Token::Offset(&text[start..at]));
-                    }
-                    Some(b) if b.is_ascii_alphabetic() => {
-                        at = run(at, |b| b.is_ascii_alphabetic());
-                        tokens.push(Token::Signed(&text[start..at]));
-                    }
-                    _ => return Err(Fault::Syntax),
-                }
-            }
-            b if b.is_ascii_whitespace() || b.is_ascii_punctuation() => at += 1,
-            _ => return Err(Fault::Syntax),
-        }
-    }
-    if tokens.is_empty() { Err(Fault::Syntax) } else { Ok(tokens) }
-}
-
-pub(super) fn month_by_name(word: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
-    let word = word.to_ascii_lowercase();
-    let matches = |month: &&str| **month == word || month[..3] == word || (word == "sept" && month.starts_with("sept"));
-    MONTHS.iter().position(matches).map(|index| index as i64 + 1)
-}
-
-fn is_weekday(word: &str) -> bool {
-    const DAYS: [&str; 7] = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-    let short = ["tues", "weds", "thur", "thurs"];
-    DAYS.iter().any(|day| *day == word || day[..3] == *word) || short.contains(&word)
 }
 
 fn integer(digits: &str) -> Result<i64, Fault> {

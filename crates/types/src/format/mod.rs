@@ -10,6 +10,7 @@ use crate::interval::Interval;
 use crate::{Context, Function, Value, ValueRef};
 
 mod number;
+mod number_template;
 mod read;
 mod template;
 #[cfg(test)]
