@@ -66,7 +66,7 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
     match test {
         Test::Compare { operator, quantifier, value } => {
             operand(w, field, node, alias);
-            w.push(symbol(*operator));
+            w.push(symbol(*operator, quantifier.is_some()));
             match quantifier {
                 Some(Quantifier::Any) => w.push("ANY ("),
                 Some(Quantifier::All) => w.push("ALL ("),
@@ -114,8 +114,11 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
     w.push(if *negated { ")" } else { "" });
 }
 
-fn symbol(operator: Operator) -> &'static str {
+/// An operator between its operands. `ANY` and `ALL` take LIKE by its other name.
+fn symbol(operator: Operator, quantified: bool) -> &'static str {
     match operator {
+        Operator::Like if quantified => " ~~ ",
+        Operator::ILike if quantified => " ~~* ",
         Operator::Equal => " = ",
         Operator::NotEqual => " <> ",
         Operator::Greater => " > ",

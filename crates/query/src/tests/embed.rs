@@ -1,7 +1,7 @@
 //! Embedded resources: of every kind of relationship, filtered, inner, tested for absence, ordered by.
 
 use super::fixture::*;
-use super::is;
+use super::{is, is_refused};
 use crate::ask::*;
 
 #[test]
@@ -172,10 +172,11 @@ fn absence_can_be_asked_for() {
         $2)"#,
         &["1", "7"],
     );
-    is(
+    is_refused(
         read("authors", filtered(authors(), [test("books", Test::Is(Is::NotNull))])),
         r#"SELECT "authors"."name" FROM "public"."authors" AS "authors" WHERE "authors"."books" IS NOT NULL"#,
         &[],
+        "42703",
     );
 }
 

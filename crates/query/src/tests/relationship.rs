@@ -53,10 +53,9 @@ fn schemas_do_not_mix() {
 
 #[test]
 fn a_function_replaces_the_relation_of_its_name() {
-    let mut catalog = catalog();
-    let param = row("books");
-    let of = rows_of(routine("authors", vec![param], basalt_types::Type::UNKNOWN), "employees");
-    catalog.functions.insert(name("authors"), vec![of.into()]);
+    let catalog = catalog_with(
+        "create function authors(books) returns setof employees language sql stable as 'select * from employees';",
+    );
     let planner = Planner::new(catalog.into(), settings());
     let statement = planner.prepare_read(&name("books"), &select([plain("authors", fields(["name"]))]), false).unwrap();
     assert!(statement.sql.contains(r#"FROM "public"."authors"("books") AS "employees_1""#), "{}", statement.sql);

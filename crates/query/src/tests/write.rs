@@ -1,7 +1,7 @@
 //! Writes: bodies, conflicts, what comes back.
 
 use super::fixture::*;
-use super::is;
+use super::{is, is_refused};
 use crate::ask::*;
 use crate::{PlanError, Statement};
 
@@ -107,6 +107,21 @@ fn missing_columns_take_their_defaults() {
 }
 
 #[test]
+fn a_missing_key_takes_the_next_number() {
+    let some = r#"[{"id":1},{"title":"b"}]"#;
+    is(
+        silent(insert(with_defaults(some, &["id", "title"])), all()),
+        r#"INSERT INTO "public"."books" ("id", "title") SELECT CASE WHEN "$default:id" THEN
+        nextval('"public".books_id_seq') ELSE "id" END, "title" FROM json_to_recordset($1) AS _("id" integer, "title"
+        text, "$default:id" boolean) RETURNING 1 AS "$one""#,
+        &[r#"[{"id":1},{"title":"b","$default:id":true}]"#],
+    );
+    let kind = insert(with_defaults("[{},{}]", &["id", "twice"]));
+    let statement = planner().prepare_write(&write("entries", kind, all(), false)).unwrap();
+    is(statement, r#"INSERT INTO "public"."entries" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "$one""#, &[]);
+}
+
+#[test]
 fn empty_objects_are_rows_of_defaults() {
     is(
         silent(insert(body("{}", &[])), all()),
@@ -153,11 +168,12 @@ fn conflicts_merge_or_are_ignored() {
     );
     let ignored = silent(upsert(row(), Some(&["title"]), false), all());
     assert!(!ignored.hidden.inserted);
-    is(
+    is_refused(
         ignored,
         r#"INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("title") DO NOTHING RETURNING 1 AS
         "$one""#,
         &["1", "a"],
+        "42P10",
     );
 }
 
