@@ -6,7 +6,7 @@ use basalt_core::{Error, Result};
 use sqlparser::ast;
 
 use super::target::{Target, column_list};
-use super::values::{self, assignments};
+use super::values::assignments;
 use super::{demanding, rows, sources, update};
 use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
 use crate::compile::policy::{self, Part};
