@@ -1,0 +1,99 @@
+//! Violated constraints speak as PostgreSQL does.
+
+mod support;
+
+use support::{Fixture, with_schema};
+
+const SCHEMA: &str = "
+create table authors (id int primary key, name text not null unique, age int constraint grown check (age >= 18));
+create table books (
+  id int primary key, author_id int not null references authors, isbn text, parent int references books on delete cascade,
+  unique (author_id, isbn)
+);
+create table loans (id int primary key, book_id int references books);
+create unique index books_lower on books (lower(isbn));
+insert into authors values (1, 'ann', 30), (2, 'bob', 40);
+insert into books values (1, 1, 'x', null), (2, 1, 'y', 1);
+insert into loans values (1, 2);
+";
+
+async fn fails(db: &Fixture, sql: &str, code: &str, message: &str, detail: Option<&str>) {
+    let error = db.error(sql, &[]).await;
+    assert_eq!((error.code(), error.message(), error.detail()), (code, message, detail), "{sql}");
+}
+
+#[tokio::test]
+async fn unique() {
+    let db = with_schema(SCHEMA).await;
+    let message = "duplicate key value violates unique constraint \"authors_pkey\"";
+    fails(&db, "insert into authors values (1, 'c', 20)", "23505", message, Some("Key (id)=(1) already exists.")).await;
+    let message = "duplicate key value violates unique constraint \"authors_name_key\"";
+    let detail = Some("Key (name)=(bob) already exists.");
+    fails(&db, "insert into authors values (3, 'c', 20), (4, 'bob', 20)", "23505", message, detail).await;
+    fails(&db, "update authors set name = 'bob' where id = 1", "23505", message, detail).await;
+    let message = "duplicate key value violates unique constraint \"books_author_id_isbn_key\"";
+    let detail = Some("Key (author_id, isbn)=(1, y) already exists.");
+    fails(&db, "insert into books values (3, 1, 'y', null)", "23505", message, detail).await;
+    let message = "duplicate key value violates unique constraint \"books_lower\"";
+    fails(&db, "insert into books values (3, 2, 'Y', null)", "23505", message, None).await;
+    let message = "duplicate key value violates unique constraint \"authors_name_key\"";
+    let detail = Some("Key (name)=(new) already exists.");
+    fails(&db, "insert into authors values (5, 'new', 20), (6, 'new', 20)", "23505", message, detail).await;
+}
+
+#[tokio::test]
+async fn not_null_and_check() {
+    let db = with_schema(SCHEMA).await;
+    let message = "null value in column \"name\" of relation \"authors\" violates not-null constraint";
+    let detail = Some("Failing row contains (5, null, 20).");
+    fails(&db, "insert into authors values (4, 'd', 20), (5, null, 20)", "23502", message, detail).await;
+    let message = "new row for relation \"authors\" violates check constraint \"grown\"";
+    let detail = Some("Failing row contains (7, f, 3).");
+    fails(&db, "insert into authors values (6, 'e', 20), (7, 'f', 3)", "23514", message, detail).await;
+    fails(&db, "update authors set age = 1 where id = 1", "23514", message, Some("Failing row contains (1, ann, 1)."))
+        .await;
+}
+
+#[tokio::test]
+async fn foreign_keys() {
+    let db = with_schema(SCHEMA).await;
+    let message = "insert or update on table \"books\" violates foreign key constraint \"books_author_id_fkey\"";
+    let detail = Some("Key (author_id)=(9) is not present in table \"authors\".");
+    fails(&db, "insert into books values (5, 9, 'z', null)", "23503", message, detail).await;
+    fails(&db, "update books set author_id = 9 where id = 1", "23503", message, detail).await;
+    let message = "update or delete on table \"authors\" violates foreign key constraint \"books_author_id_fkey\" on table \"books\"";
+    let detail = Some("Key (id)=(1) is still referenced from table \"books\".");
+    fails(&db, "delete from authors where id = 1", "23503", message, detail).await;
+    fails(&db, "update authors set id = 7 where id = 1", "23503", message, detail).await;
+    // Through a cascade: book 1 takes book 2 along, which is on loan.
+    let message =
+        "update or delete on table \"books\" violates foreign key constraint \"loans_book_id_fkey\" on table \"loans\"";
+    let detail = Some("Key (id)=(2) is still referenced from table \"loans\".");
+    fails(&db, "delete from books where id = 1", "23503", message, detail).await;
+}
+
+#[tokio::test]
+async fn the_failing_row_shows_the_drawn_value() {
+    let db = with_schema("create table t (id serial primary key, n int not null);").await;
+    let message = "null value in column \"n\" of relation \"t\" violates not-null constraint";
+    fails(&db, "insert into t (n) values (null)", "23502", message, Some("Failing row contains (1, null).")).await;
+    fails(&db, "insert into t (n) values (null)", "23502", message, Some("Failing row contains (2, null).")).await;
+    assert_eq!(db.json("insert into t (n) values (1) returning id", &[]).await, "[{\"id\":3}]");
+}
+
+#[tokio::test]
+async fn enums_and_numbers_sort_as_they_should() {
+    let db = with_schema(
+        "create type mood as enum ('sad', 'ok', 'happy');
+         create table t (id int primary key, m mood, n numeric, ms mood[]);
+         insert into t values (1, 'happy', 10, '{happy}'), (2, 'sad', 9.5, '{sad}'), (3, 'ok', 100, '{ok,sad}');",
+    )
+    .await;
+    assert_eq!(db.json("select id from t order by m", &[]).await, "[{\"id\":2},{\"id\":3},{\"id\":1}]");
+    assert_eq!(db.json("select id from t order by n", &[]).await, "[{\"id\":2},{\"id\":1},{\"id\":3}]");
+    assert_eq!(db.json("select id from t order by ms desc", &[]).await, "[{\"id\":1},{\"id\":3},{\"id\":2}]");
+    assert_eq!(db.json("select id from t where m > 'sad' order by id", &[]).await, "[{\"id\":1},{\"id\":3}]");
+    db.database.engine().run_script("alter type mood add value 'low' before 'ok';", |_| {}).await.expect("alters");
+    db.run("insert into t values (4, 'low', 0, null)", &[]).await.expect("inserts");
+    assert_eq!(db.json("select id from t order by m", &[]).await, "[{\"id\":2},{\"id\":4},{\"id\":3},{\"id\":1}]");
+}

@@ -1,0 +1,201 @@
+//! What writing promises: groups, isolation of failures, sequences, transactions' ends.
+
+mod support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use basalt_core::Error;
+use basalt_db::{Format, Options, Request, TransactionEnd};
+use support::{request, text, with_options, with_schema};
+
+#[tokio::test]
+async fn a_failed_write_fails_alone() {
+    let db = with_schema("create table t (id int primary key); insert into t values (0);").await;
+    let writes = (0..200).map(|i| {
+        // Every tenth is a duplicate.
+        let id = if i % 10 == 0 { 0 } else { i };
+        let database = db.database.clone();
+        tokio::spawn(async move { database.run(request("insert into t values ($1)", &[&id.to_string()])).await })
+    });
+    let mut failed = 0;
+    for write in writes.collect::<Vec<_>>() {
+        if let Err(error) = write.await.expect("no panic") {
+            assert_eq!(error.code(), "23505");
+            failed += 1;
+        }
+    }
+    assert_eq!(failed, 20);
+    assert_eq!(db.json("select count(*) from t", &[]).await, "[{\"count\":181}]");
+    let stats = db.database.engine().stats();
+    assert!(stats.largest_group.load(Ordering::Relaxed) > 1, "writes were grouped: {stats:?}");
+}
+
+#[tokio::test]
+async fn everyone_reads_what_was_acknowledged() {
+    let db = with_schema("create table t (id int primary key);").await;
+    for i in 0..100 {
+        let id = i.to_string();
+        db.run("insert into t values ($1)", &[&id]).await.expect("inserts");
+        assert_eq!(db.json("select id from t where id = $1", &[&id]).await, format!("[{{\"id\":{i}}}]"));
+    }
+}
+
+#[tokio::test]
+async fn returning_gives_the_written_rows() {
+    let db = with_schema("create table t (id bigserial primary key, name text not null default 'x');").await;
+    assert_eq!(
+        db.json("insert into t (name) values ('a'), (default) returning *", &[]).await,
+        "[{\"id\":1,\"name\":\"a\"},{\"id\":2,\"name\":\"x\"}]"
+    );
+    let answer = db.run("update t set name = 'b'", &[]).await.expect("updates");
+    assert_eq!((answer.rows, text(&answer).as_str()), (2, "[]"));
+}
+
+#[tokio::test]
+async fn sequences_go_on_after_a_failure() {
+    let db = with_schema("create table t (id serial primary key, n int unique); insert into t (n) values (1);").await;
+    assert_eq!(db.error("insert into t (n) values (1)", &[]).await.code(), "23505");
+    assert_eq!(db.json("insert into t (n) values (2) returning id", &[]).await, "[{\"id\":3}]");
+    let (database, folder) = (db.database, db.folder);
+    drop(database);
+    let database = basalt_db::Database::open(support::options(&folder)).expect("opens");
+    let db = support::Fixture { database, folder };
+    assert_eq!(db.json("insert into t (n) values (3) returning id", &[]).await, "[{\"id\":4}]");
+    assert_eq!(db.json("select setval('t_id_seq', 10)", &[]).await, "[{\"setval\":10}]");
+    assert_eq!(
+        db.json("insert into t (n) values (4) returning id, currval('t_id_seq')", &[]).await,
+        "[{\"id\":11,\"currval\":11}]"
+    );
+    assert_eq!(db.error("select lastval()", &[]).await.code(), "55000");
+    let error = db.error("select setval('t_id_seq', 0)", &[]).await;
+    assert_eq!(error.message(), "setval: value 0 is out of bounds for sequence \"t_id_seq\" (1..2147483647)");
+}
+
+#[tokio::test]
+async fn a_transaction_can_end_in_a_rollback() {
+    let db = with_schema("create table t (id int primary key);").await;
+    let request = Request { end: TransactionEnd::Rollback, ..request("insert into t values (1) returning id", &[]) };
+    assert_eq!(text(&db.database.run(request).await.expect("runs")), "[{\"id\":1}]");
+    assert_eq!(db.json("select count(*) from t", &[]).await, "[{\"count\":0}]");
+}
+
+#[tokio::test]
+async fn a_check_can_undo_a_write() {
+    let db = with_schema("create table t (id int primary key);").await;
+    let request = Request {
+        check: Some(Box::new(|answer| if answer.rows > 1 { Err(Error::new("PGRST116", "too many")) } else { Ok(()) })),
+        ..request("insert into t values (1), (2) returning id", &[])
+    };
+    assert_eq!(db.database.run(request).await.expect_err("checked").code(), "PGRST116");
+    assert_eq!(db.json("select count(*) from t", &[]).await, "[{\"count\":0}]");
+}
+
+#[tokio::test]
+async fn deferred_keys_are_checked_at_commit_and_fail_alone() {
+    let db = with_schema(
+        "create table a (id int primary key);
+         create table b (id int primary key, a_id int references a deferrable initially deferred);
+         create table c (id int primary key);",
+    )
+    .await;
+    let bad = (0..20).map(|i| format!("insert into b values ({i}, 99)"));
+    let good = (0..20).map(|i| format!("insert into c values ({i})"));
+    let runs = bad.zip(good).flat_map(|(bad, good)| [bad, good]).map(|sql| {
+        let database = db.database.clone();
+        tokio::spawn(async move { database.run(request(&sql, &[])).await })
+    });
+    for (i, run) in runs.collect::<Vec<_>>().into_iter().enumerate() {
+        let result = run.await.expect("no panic");
+        if i % 2 == 0 {
+            let error = result.expect_err("violates");
+            assert_eq!(error.code(), "23503");
+            assert_eq!(
+                error.message(),
+                "insert or update on table \"b\" violates foreign key constraint \"b_a_id_fkey\""
+            );
+        } else {
+            result.expect("innocent");
+        }
+    }
+    let rolled_back = Request { end: TransactionEnd::Rollback, ..request("insert into b values (1, 99)", &[]) };
+    assert_eq!(db.database.run(rolled_back).await.expect_err("violates").code(), "23503");
+}
+
+#[tokio::test]
+async fn a_write_that_takes_too_long_takes_nobody_with_it() {
+    let db = with_options("create table t (id int primary key); create table big (n bigint);", |options| Options {
+        statement_timeout: Duration::from_millis(200),
+        ..options
+    })
+    .await;
+    let endless = "insert into big with recursive n as (select 1 as i union all select i + 1 from n) select i from n";
+    let runs = (0..10).map(|i| {
+        let sql = if i == 5 { endless.to_owned() } else { format!("insert into t values ({i})") };
+        let database = db.database.clone();
+        tokio::spawn(async move { database.run(request(&sql, &[])).await })
+    });
+    for (i, run) in runs.collect::<Vec<_>>().into_iter().enumerate() {
+        let result = run.await.expect("no panic");
+        assert_eq!(result.err().map(|e| e.code().to_owned()), (i == 5).then(|| "57014".to_owned()));
+    }
+    assert_eq!(
+        db.json("select (select count(*) from t) as t, (select count(*) from big) as big", &[]).await,
+        "[{\"t\":9,\"big\":0}]"
+    );
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses() {
+    let db = with_options("create table t (id int primary key);", |options| Options {
+        readers: 1,
+        queue: 1,
+        statement_timeout: Duration::from_millis(300),
+        ..options
+    })
+    .await;
+    let endless = "with recursive n as (select 1 as i union all select i + 1 from n) select count(*) from n";
+    let runs: Vec<_> = (0..5)
+        .map(|_| {
+            let database = db.database.clone();
+            tokio::spawn(async move { database.run(request(endless, &[])).await })
+        })
+        .collect();
+    let mut codes = Vec::new();
+    for run in runs {
+        codes.push(run.await.expect("no panic").expect_err("refused or cancelled").code().to_owned());
+    }
+    assert!(codes.iter().any(|code| code == "53300"), "{codes:?}");
+    assert!(codes.iter().any(|code| code == "57014"), "{codes:?}");
+}
+
+#[tokio::test]
+async fn functions_run_before_and_settings_come_out() {
+    let db = with_schema(
+        "create table t (id int primary key);
+         create function before() returns void language sql as
+           $$ select set_config('response.headers', '[{\"X-A\":\"1\"}]', true) $$;",
+    )
+    .await;
+    let request = Request { pre_request: Some("public.before".to_owned()), ..request("select id from t", &[]) };
+    let answer = db.database.run(request).await.expect("runs");
+    assert_eq!(answer.response_settings, [("response.headers".to_owned(), "[{\"X-A\":\"1\"}]".to_owned())]);
+}
+
+#[tokio::test]
+async fn upserts_tell_what_is_new() {
+    let db = with_schema("create table t (id int primary key, n int); insert into t values (1, 1);").await;
+    let answer = db
+        .database
+        .run(Request {
+            format: Format::None,
+            ..request(
+                "insert into t values (1, 2), (2, 2) on conflict (id) do update set n = excluded.n returning id",
+                &[],
+            )
+        })
+        .await
+        .expect("upserts");
+    assert_eq!(answer.rows, 2);
+    assert_eq!(db.json("select id, n from t order by id", &[]).await, "[{\"id\":1,\"n\":2},{\"id\":2,\"n\":2}]");
+}
