@@ -1,9 +1,12 @@
 //! `bytea`, hashes, encodings and random values.
 
+mod digest;
+mod encoding;
+mod function;
 mod hex;
+mod random;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use function::{FUNCTIONS, OPERATORS};
 pub(crate) use hex::{parse_bytea, read_hex, write_bytea, write_hex};
-
-use crate::*;
-pub(crate) const FUNCTIONS: &[Function] = &[];
-pub(crate) const OPERATORS: &[Operator] = &[];

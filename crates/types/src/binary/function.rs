@@ -1,0 +1,35 @@
+//! Signatures.
+
+use super::{digest, encoding, random};
+use crate::Base::{Bytea, Int4, Text, Uuid};
+use crate::Implementation::Rust;
+use crate::Kind::Is;
+use crate::{Function, Operator};
+
+pub(crate) const OPERATORS: &[Operator] =
+    &[Operator::binary("||", Is(Bytea), Is(Bytea), Is(Bytea), Rust(encoding::concat)).leakproof()];
+
+pub(crate) const FUNCTIONS: &[Function] = &[
+    Function::new("encode", &[Is(Bytea), Is(Text)], Is(Text), Rust(encoding::encode)),
+    Function::new("decode", &[Is(Text), Is(Text)], Is(Bytea), Rust(encoding::decode)),
+    Function::new("convert_to", &[Is(Text), Is(Text)], Is(Bytea), Rust(encoding::convert_to)),
+    Function::new("convert_from", &[Is(Bytea), Is(Text)], Is(Text), Rust(encoding::convert_from)),
+    Function::new("length", &[Is(Bytea)], Is(Int4), Rust(encoding::length)).leakproof(),
+    Function::new("octet_length", &[Is(Bytea)], Is(Int4), Rust(encoding::length)).leakproof(),
+    Function::new("get_byte", &[Is(Bytea), Is(Int4)], Is(Int4), Rust(encoding::get_byte)),
+    Function::new("set_byte", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::set_byte)),
+    Function::new("substring", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
+    Function::new("substr", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
+    Function::new("md5", &[Is(Bytea)], Is(Text), Rust(digest::md5_text)).leakproof(),
+    Function::new("sha224", &[Is(Bytea)], Is(Bytea), Rust(digest::sha224)).leakproof(),
+    Function::new("sha256", &[Is(Bytea)], Is(Bytea), Rust(digest::sha256)).leakproof(),
+    Function::new("sha384", &[Is(Bytea)], Is(Bytea), Rust(digest::sha384)).leakproof(),
+    Function::new("sha512", &[Is(Bytea)], Is(Bytea), Rust(digest::sha512)).leakproof(),
+    Function::new("digest", &[Is(Bytea), Is(Text)], Is(Bytea), Rust(digest::digest)),
+    Function::new("digest", &[Is(Text), Is(Text)], Is(Bytea), Rust(digest::digest)),
+    Function::new("hmac", &[Is(Bytea), Is(Bytea), Is(Text)], Is(Bytea), Rust(digest::hmac)),
+    Function::new("hmac", &[Is(Text), Is(Text), Is(Text)], Is(Bytea), Rust(digest::hmac)),
+    Function::new("gen_random_uuid", &[], Is(Uuid), Rust(random::uuid)).volatile().leakproof(),
+    Function::new("uuid_generate_v4", &[], Is(Uuid), Rust(random::uuid)).volatile().leakproof(),
+    Function::new("gen_random_bytes", &[Is(Int4)], Is(Bytea), Rust(random::bytes)).volatile(),
+];
