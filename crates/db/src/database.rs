@@ -31,6 +31,8 @@ pub struct Options {
     pub durable: bool,
     /// Largest body of an answer, in bytes (54000).
     pub max_body: usize,
+    /// Most bytes of the database file; a write that needs more answers 53100. 0 is no limit but the disk's.
+    pub max_size: u64,
     /// Writes that one commit may group.
     pub group: usize,
 }
@@ -157,6 +159,7 @@ impl Default for Options {
             statement_timeout: Duration::from_secs(8),
             durable: true,
             max_body: 256 << 20,
+            max_size: 0,
             group: 256,
         }
     }

@@ -199,3 +199,35 @@ async fn upserts_tell_what_is_new() {
     assert_eq!(answer.rows, 2);
     assert_eq!(db.json("select id, n from t order by id", &[]).await, "[{\"id\":1,\"n\":2},{\"id\":2,\"n\":2}]");
 }
+
+#[tokio::test]
+async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
+    let db = with_options("create table t (id int primary key, x text);", |options| Options {
+        max_size: 1 << 20,
+        ..options
+    })
+    .await;
+    let large = "x".repeat(50_000);
+    let runs: Vec<_> = (0..60)
+        .map(|i| {
+            let (database, large) = (db.database.clone(), large.clone());
+            tokio::spawn(async move {
+                database.run(request("insert into t values ($1, $2)", &[&i.to_string(), &large])).await
+            })
+        })
+        .collect();
+    let (mut kept, mut refused) = (0, 0);
+    for run in runs {
+        match run.await.expect("no panic") {
+            Ok(_) => kept += 1,
+            Err(error) => {
+                assert_eq!(error.code(), "53100");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "{kept} were kept");
+    assert_eq!(db.json("select count(*) from t", &[]).await, format!("[{{\"count\":{kept}}}]"));
+    db.run("delete from t", &[]).await.expect("deletes");
+    db.run("insert into t values (1, 'small')", &[]).await.expect("there is room again");
+}

@@ -28,6 +28,8 @@ pub(super) struct File {
     pub path: PathBuf,
     /// Whether commits are synced.
     pub durable: bool,
+    /// Most bytes of the file; 0 is no limit.
+    pub max_size: u64,
 }
 
 /// A connection with everything registered.
@@ -42,6 +44,11 @@ impl File {
     /// The writer's connection.
     pub fn writer(&self) -> Result<Session> {
         let sqlite = self.open().map_err(|e| cannot_open(&self.path, &e))?;
+        if self.max_size > 0 {
+            let page: i64 = sqlite.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(error::translate)?;
+            let pages = (self.max_size / page.max(1).unsigned_abs()).max(1);
+            sqlite.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).map_err(error::translate)?;
+        }
         // Checkpoints have a thread of their own.
         sqlite.pragma_update(None, "wal_autocheckpoint", 0).map_err(error::translate)?;
         Ok(Session { sqlite, version: None })

@@ -77,7 +77,8 @@ impl Sqlite {
     /// Errors: 58030 when the folder or file can't be used; 55006 when another process uses it; XX001 when it is damaged.
     pub fn open(options: Options) -> Result<Sqlite> {
         let lock = lock::acquire(&options.data_dir)?;
-        let file = File { path: options.data_dir.join("basalt.db"), durable: options.durable };
+        let file =
+            File { path: options.data_dir.join("basalt.db"), durable: options.durable, max_size: options.max_size };
         let mut connection = file.writer()?;
         let is_new = prepare(&connection.sqlite)?;
         let catalog = match schema::load(&connection.sqlite)? {

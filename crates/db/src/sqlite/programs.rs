@@ -165,16 +165,13 @@ impl Compiled {
         }
     }
 
-    /// 25006 if it writes.
+    /// 25006 if it writes rows. A function that writes refuses by itself.
     pub fn refuse_writing(&self) -> Result<()> {
-        if !self.program.writes {
-            return Ok(());
-        }
-        let command = self.program.steps.iter().find_map(|step| step.probe.as_ref()).map(|probe| probe.command);
-        let word = match command {
-            Some(Command::Update) => "UPDATE",
-            Some(Command::Delete) => "DELETE",
-            Some(Command::Insert) | None => "INSERT",
+        let Some(probe) = self.program.steps.iter().find_map(|step| step.probe.as_ref()) else { return Ok(()) };
+        let word = match probe.command {
+            Command::Insert => "INSERT",
+            Command::Update => "UPDATE",
+            Command::Delete => "DELETE",
         };
         Err(Error::new("25006", format!("cannot execute {word} in a read-only transaction")))
     }
