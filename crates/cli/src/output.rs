@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -61,6 +62,11 @@ pub fn byte_progress(bytes: u64, what: &str) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
+}
+
+/// A path as a person writes it: without a leading `./`.
+pub fn path(path: &Path) -> impl Display {
+    path.strip_prefix(".").unwrap_or(path).display()
 }
 
 /// A duration for people: `12 ms`, `3.4 s`.

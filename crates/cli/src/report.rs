@@ -9,6 +9,8 @@ use basalt_server::config::ConfigError;
 use basalt_server::project::{Conflict, ProjectError};
 use basalt_server::StartError;
 
+use crate::output;
+
 /// One error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -100,7 +102,7 @@ impl Place {
         let first = if line > 0 { line_start(line - 1) } else { line };
         let end = source[token.start..].find('\n').map_or(source.len(), |length| token.start + length);
         Place {
-            path: path.strip_prefix(".").unwrap_or(path).display().to_string(),
+            path: output::path(path).to_string(),
             excerpt: source[first..end].to_owned(),
             first_line: source[..first].matches('\n').count() + 1,
             span: token.start - first..token.end.min(end) - first,

@@ -86,7 +86,8 @@ async fn sample(database: &Database, schema: &str, identity: &Identity) -> Optio
         .map(|relation| &**relation)
         .filter(|r| r.name.schema == schema && plain(&r.name.name) && (r.row_security || r.view().is_some() || bypasses))
         .collect();
-    candidates.sort_by_key(|r| (!matches!(r.kind, RelationKind::Table), usize::MAX - shown_columns(r).len()));
+    let tells = |r: &Relation| r.columns.iter().filter(|c| rank(&c.name) < 2).count();
+    candidates.sort_by_key(|r| (!matches!(r.kind, RelationKind::Table), usize::MAX - tells(r)));
     for relation in candidates {
         let columns = shown_columns(relation);
         let list: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
@@ -102,15 +103,19 @@ async fn sample(database: &Database, schema: &str, identity: &Identity) -> Optio
 /// The two columns that tell a person most: a name and what else isn't a key.
 fn shown_columns(relation: &Relation) -> Vec<&str> {
     let keys: Vec<&String> = relation.unique_keys().flatten().chain(relation.foreign_keys().flat_map(|(_, k)| &k.columns)).collect();
-    let rank = |name: &str| match name {
-        "name" | "title" => 0,
-        "price" | "body" | "author" | "total" => 1,
-        _ => 2,
-    };
     let mut columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).filter(|name| plain(name)).collect();
     columns.sort_by_key(|name| (rank(name), keys.iter().any(|key| key == name)));
     columns.truncate(2);
     columns
+}
+
+/// How much a column of this name tells a person, 0 most.
+fn rank(name: &str) -> u8 {
+    match name {
+        "name" | "title" => 0,
+        "price" | "total" | "author" | "body" => 1,
+        _ => 2,
+    }
 }
 
 /// A name that stands in a URL as it is.

@@ -52,7 +52,7 @@ async fn reset(workspace: &Workspace) -> Result<(), Failure> {
     migrating::seed(project, database).await?;
     mark.clear()?;
     for seed in &project.seeds {
-        output::result(format_args!("{} {}", styled(GOOD, "seeded"), seed.path.display()));
+        output::result(format_args!("{} {}", styled(GOOD, "seeded"), output::path(&seed.path)));
     }
     Ok(())
 }

@@ -116,7 +116,7 @@ impl Session {
             migrating::seed(&self.project, &self.database).await?;
             mark.clear()?;
             for seed in &self.project.seeds {
-                output::note(format_args!("  {} {}", styled(GOOD, "seeded"), seed.path.display()));
+                output::note(format_args!("  {} {}", styled(GOOD, "seeded"), output::path(&seed.path)));
             }
         }
         Ok(())
@@ -140,12 +140,12 @@ impl Session {
         }
         let seed_changed = project.seeds != self.project.seeds;
         self.project = project;
+        if reconfigured || self.server.is_none() {
+            self.reconfigure(config).await?;
+        }
         self.migrate().await?;
         if seed_changed {
             output::note("  The seed changed; it runs on new databases only: `basalt db reset` makes one.");
-        }
-        if reconfigured || self.server.is_none() {
-            self.reconfigure(config).await?;
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ fn new(project: &Project, name: &str) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(io("make", folder))?;
     let text = format!("-- {}\n", name.replace('_', " "));
     std::fs::write(&path, text).map_err(io("write", &path))?;
-    output::result(path.display());
+    output::result(output::path(&path));
     Ok(())
 }
 

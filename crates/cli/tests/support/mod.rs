@@ -1,0 +1,166 @@
+//! Runs the `basalt` binary as a user does: in a folder of its own, over its command line and its port.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// Longest wait for anything the server does.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A temporary folder with a project in it.
+pub struct Project {
+    folder: tempfile::TempDir,
+}
+
+/// What a finished command said.
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A running `basalt dev` or `basalt serve`; killed when dropped.
+pub struct Server {
+    child: Child,
+    lines: Receiver<String>,
+    pub url: String,
+    /// All lines until the server listened.
+    pub banner: Vec<String>,
+}
+
+impl Project {
+    /// A folder with these files.
+    pub fn new(files: &[(&str, &str)]) -> Project {
+        let project = Project { folder: tempfile::tempdir().unwrap() };
+        for (file, text) in files {
+            project.write(file, text);
+        }
+        project
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn write(&self, file: &str, text: &str) {
+        let path = self.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_basalt"));
+        command.current_dir(self.path()).args(args).stdin(Stdio::null()).env_remove("BASALT_AUTH__JWT_SECRET");
+        command
+    }
+
+    /// Runs a command to its end, in the folder.
+    pub fn run(&self, args: &[&str]) -> Said {
+        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Starts a server on a free port and waits until it listens.
+    pub fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut command = self.command(args);
+        command.args(["--port", "0"]).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (sender, lines) = channel();
+        let pipes: [Box<dyn Read + Send>; 2] = [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for pipe in pipes {
+            let sender = sender.clone();
+            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line)));
+        }
+        let mut server = Server { child, lines, url: String::new(), banner: Vec::new() };
+        let last = if args[0] == "dev" { "try" } else { "serving" };
+        loop {
+            let line = server.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no server: {:#?}", server.banner));
+            if let Some(at) = line.find("http://127.0.0.1:").filter(|_| server.url.is_empty()) {
+                server.url = line[at..].chars().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+            }
+            server.banner.push(line);
+            if server.banner.iter().any(|line| line.contains(last)) {
+                return server;
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Waits for a line with `text`.
+    pub fn says(&self, text: &str) -> String {
+        let mut heard = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("never said {text:?}: {heard:#?}"));
+            if line.contains(text) {
+                return line;
+            }
+            heard.push(line);
+        }
+    }
+
+    /// Sends one request; gives its status and body.
+    pub fn request(&self, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    pub fn get(&self, path: &str) -> (u16, String) {
+        self.request("GET", path, &[], "")
+    }
+
+    /// Repeats a read until it answers so.
+    pub fn comes_to(&self, path: &str, expected: &str) {
+        let started = std::time::Instant::now();
+        while started.elapsed() < PATIENCE {
+            if self.get(path).1 == expected {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{path} never became {expected}, but {:?}", self.get(path));
+    }
+
+    /// Asks the process to end, as `kill` does, and waits for its exit code.
+    #[cfg(unix)]
+    pub fn terminate(mut self) -> Option<i32> {
+        Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let started = std::time::Instant::now();
+        while started.elapsed() < PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server did not end");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The Chinook script, where the machine has it.
+pub fn chinook() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/chinook/chinook.sql");
+    path.exists().then_some(path)
+}
