@@ -100,7 +100,7 @@ pub fn aggregates() -> impl Iterator<Item = &'static Aggregate> {
 
 /// Every built-in function that returns a set of rows.
 pub fn set_functions() -> impl Iterator<Item = &'static SetFunction> {
-    [array::SET_FUNCTIONS, datetime::SET_FUNCTIONS, json::SET_FUNCTIONS, math::SET_FUNCTIONS, text::SET_FUNCTIONS]
+    [array::SET_FUNCTIONS, datetime::SET_FUNCTIONS, json::SET_FUNCTIONS, math::SET_FUNCTIONS, pattern::SET_FUNCTIONS]
         .into_iter()
         .flatten()
 }

@@ -1,7 +1,0 @@
-//! placeholder
-
-use crate::*;
-pub(crate) const FUNCTIONS: &[Function] = &[];
-pub(crate) const OPERATORS: &[Operator] = &[];
-pub(crate) const AGGREGATES: &[Aggregate] = &[];
-pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[];
