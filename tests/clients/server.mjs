@@ -28,11 +28,11 @@ const freePort = () =>
     })
   })
 
-export async function start(engine = process.env.BASALT_ENGINE ?? 'sqlite') {
+export async function start(engine = process.env.ENGINE ?? 'sqlite') {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
   cpSync(join(here, 'project'), folder, { recursive: true })
   const port = await freePort()
-  const child = spawn(process.env.BASALT_BIN, ['dev', folder, '--port', String(port), '--engine', engine], {
+  const child = spawn(process.env.SERVER, ['dev', folder, '--port', String(port), '--engine', engine], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''

@@ -24,7 +24,7 @@ pub fn cargo_output(args: &[&str]) -> Result<String, Failure> {
 
 /// Runs a program of Node's in a folder.
 pub fn node(program: &str, args: &[&str], folder: &Path) -> Result<(), Failure> {
-    checked(Command::new(program).args(args).current_dir(folder).env("BASALT_BIN", target_folder()?.join("debug/basalt")))
+    checked(Command::new(program).args(args).current_dir(folder).env("SERVER", target_folder()?.join("debug/basalt")))
 }
 
 /// Runs a program that was built here.

@@ -1,9 +1,14 @@
 // One server for a file of tests, and the clients that its tests use.
 import { after, before } from 'node:test'
 import { createClient } from '@supabase/supabase-js'
+import ws from 'ws'
 import { anonKey, serviceKey, start, userToken } from '../server.mjs'
 
-const quiet = { auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false } }
+// Node.js before 22 has no WebSocket of its own, and the client asks for one even when only the database is used.
+const quiet = {
+  auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+  realtime: { transport: ws },
+}
 
 export const clients = {}
 
