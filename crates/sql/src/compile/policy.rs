@@ -170,13 +170,13 @@ fn bind_policy(compiler: &mut Compiler<'_>, source: &Source, relation: &Relation
         check_privileges: false,
         guard: None,
         qualified_only: false,
+        at_most_one: false,
         ..source.clone()
     });
     compiler.policies.push(relation.name.clone());
     let path = definition_path(relation);
-    let bound = compiler.inside(path, |compiler| {
-        compiler.deeper(|compiler| compiler.bind_condition(&scope, &expr, "POLICY"))
-    });
+    let bound =
+        compiler.inside(path, |compiler| compiler.deeper(|compiler| compiler.bind_condition(&scope, &expr, "POLICY")));
     compiler.policies.pop();
     bound
 }

@@ -186,7 +186,10 @@ fn literal(sequence: &Name) -> String {
 /// The sequence that a constant names as PostgreSQL source does (`s`, `public.s`, `"S"`), if the role has one of the privileges.
 fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privilege]) -> Result<Name> {
     let Form::Constant(Value::Text(text)) = &argument.form else {
-        return Err(Error::unsupported("a computed sequence name is not supported", "Name the sequence by a constant."));
+        return Err(Error::unsupported(
+            "a computed sequence name is not supported",
+            "Name the sequence by a constant.",
+        ));
     };
     let parts = name_parts(text);
     let name = match parts.as_slice() {

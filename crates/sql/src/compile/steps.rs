@@ -141,7 +141,8 @@ fn run_body(
     }
     let Some(result) = result else { return Ok(void(compiler, routine)) };
     if given.len() != result.len() {
-        return Err(mismatch(routine).with_detail("Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING."));
+        return Err(mismatch(routine)
+            .with_detail("Function's final statement must be SELECT or INSERT/UPDATE/DELETE RETURNING."));
     }
     let columns = given.into_iter().zip(result).map(|(column, (name, ..))| CteColumn { name, ..column }).collect();
     let captured = Captured { slot, columns };
@@ -156,9 +157,10 @@ fn body_statement(
     match statement {
         ast::Statement::Query(query) if modifies(query) => modifying_query(compiler, query, wanted),
         ast::Statement::Query(query) => query_step(compiler, query, wanted),
-        ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) | ast::Statement::Merge(_) => {
-            write::write(compiler, statement, wanted)
-        }
+        ast::Statement::Insert(_)
+        | ast::Statement::Update(_)
+        | ast::Statement::Delete(_)
+        | ast::Statement::Merge(_) => write::write(compiler, statement, wanted),
         _ => Err(Error::unsupported(
             "a function's body reads and writes rows only, on the embedded engine",
             "Define tables and other objects in migrations.",
@@ -199,12 +201,10 @@ fn void(compiler: &mut Compiler<'_>, routine: &Routine) -> Captured {
 /// The first of captured rows, or one of NULLs.
 fn exactly_one(compiler: &mut Compiler<'_>, captured: Captured) -> Captured {
     let slot = compiler.slot();
-    let list: Vec<String> = captured.columns.iter().map(|column| format!("r.{}", column.sqlite)).collect();
-    let sql = format!(
-        "SELECT {} FROM (SELECT 1) LEFT JOIN (SELECT * FROM pg_rows({}) LIMIT 1) AS r",
-        list.join(", "),
-        captured.slot
-    );
+    let columns: Vec<&str> = captured.columns.iter().map(|column| column.sqlite.as_str()).collect();
+    let columns = columns.join(", ");
+    let first = format!("(SELECT {columns} FROM pg_rows({}) LIMIT 1)", captured.slot);
+    let sql = format!("SELECT {columns} FROM (SELECT 1) LEFT JOIN {first}");
     compiler.end_step(sql, Output::Capture(slot), None);
     let columns = captured.columns.into_iter().map(|column| CteColumn { not_null: false, ..column }).collect();
     Captured { slot, columns }

@@ -107,7 +107,8 @@ impl DoUpdate {
         scope.sources.push(target.named_source(compiler, table)?);
         scope.sources.push(excluded);
         scope.clause.set(Clause::Rows("UPDATE"));
-        let assigned = update::bind_assignments(compiler, target, &scope, assignments(compiler, target, &update.assignments)?)?;
+        let assigned =
+            update::bind_assignments(compiler, target, &scope, assignments(compiler, target, &update.assignments)?)?;
         let condition = match &update.selection {
             Some(selection) => Some(compiler.bind_condition(&scope, selection, "WHERE")?),
             None => None,
@@ -116,7 +117,13 @@ impl DoUpdate {
     }
 
     /// What policies ask of the row that is there and of what becomes of it.
-    fn demands(&self, compiler: &mut Compiler<'_>, target: &Target, table: &Source, reads: bool) -> Result<Vec<String>> {
+    fn demands(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        reads: bool,
+    ) -> Result<Vec<String>> {
         if !compiler.catalog.policies_apply(&target.role, &target.table) {
             return Ok(Vec::new());
         }

@@ -8,9 +8,9 @@ use super::returning::{self, Returning};
 use super::target::Target;
 use super::update::{Found, and, bind_others, comma, written_table};
 use crate::catalog::PolicyCommand;
-use crate::compile::{Compiler, steps};
 use crate::compile::from::FromClause;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
+use crate::compile::{Compiler, steps};
 use crate::program::{Command, Output, Probe};
 
 /// Makes the steps of a DELETE.

@@ -66,7 +66,10 @@ impl Returning {
         scope.clause.set(Clause::Rows("RETURNING"));
         let bound = compiler.bind_projection(scope, &self.items)?;
         if wanted.types.is_some_and(|types| types.len() != bound.len()) {
-            return Err(Error::new("42P13", "return type mismatch in function: RETURNING gives another number of columns"));
+            return Err(Error::new(
+                "42P13",
+                "return type mismatch in function: RETURNING gives another number of columns",
+            ));
         }
         let mut columns = Vec::new();
         for (index, (name, value)) in bound.into_iter().enumerate() {
@@ -161,6 +164,7 @@ pub(super) fn select_step(
 fn is_xmax_zero(expr: &ast::Expr) -> bool {
     let ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right } = expr else { return false };
     let xmax = matches!(&**left, ast::Expr::Identifier(i) if i.value.eq_ignore_ascii_case("xmax"));
-    let zero = matches!(&**right, ast::Expr::Value(v) if matches!(&v.value, ast::Value::Number(n, _) if n.to_string() == "0"));
+    let zero =
+        matches!(&**right, ast::Expr::Value(v) if matches!(&v.value, ast::Value::Number(n, _) if n.to_string() == "0"));
     xmax && zero
 }

@@ -268,7 +268,10 @@ fn several_rows_are_one_values_list() {
 #[test]
 fn a_missing_integer_key_is_postgresqls_error_rather_than_a_new_number() {
     let sql = statement(&catalog(), "insert into people (name) values ('a')");
-    holds(&sql, r#"coalesce(NULL, pg_require(0, '23502', 'null value in column "id" of relation "people" violates not-null constraint'))"#);
+    holds(
+        &sql,
+        r#"coalesce(NULL, pg_require(0, '23502', 'null value in column "id" of relation "people" violates not-null constraint'))"#,
+    );
     let sql = statement(&catalog(), "update people set id = $1");
     holds(&sql, r#""id" = coalesce(?1, pg_require(0, '23502'"#);
 }
@@ -429,10 +432,12 @@ fn an_update_with_subqueries_computes_its_rows_first() {
 
 #[test]
 fn an_update_from_other_tables_updates_each_row_once() {
-    let sql = statement(&catalog(), "update people p set name = n.title from notes n where n.rank = p.id returning p.name");
+    let sql =
+        statement(&catalog(), "update people p set name = n.title from notes n where n.rank = p.id returning p.name");
     holds(&sql, "GROUP BY 1");
     holds(&sql, r#"RETURNING "people"."name""#);
-    let steps = program(&catalog(), "update people p set name = n.title from notes n where n.rank = p.id returning n.id").steps;
+    let steps =
+        program(&catalog(), "update people p set name = n.title from notes n where n.rank = p.id returning n.id").steps;
     let outputs: Vec<&Output> = steps.iter().map(|step| &step.output).collect();
     assert!(matches!(outputs[..], [Output::Capture(_), Output::Capture(_), Output::Result]), "{outputs:?}");
 }
@@ -454,7 +459,8 @@ fn rows_are_assigned_column_by_column() {
 fn a_delete_with_other_tables_finds_its_rows_first() {
     let sql = statement(&catalog(), "delete from people p using notes n where n.rank = p.id");
     holds(&sql, r#"DELETE FROM "people" WHERE "people".rowid IN (SELECT "people_2".rowid FROM "#);
-    let steps = program(&catalog(), "delete from people p using notes n where n.rank = p.id returning p.id, n.title").steps;
+    let steps =
+        program(&catalog(), "delete from people p using notes n where n.rank = p.id returning p.id, n.title").steps;
     assert_eq!(steps.len(), 3);
     holds(&steps[2].sql, "SELECT c1, c2 FROM pg_rows(0)");
     assert_eq!(steps[2].output, Output::Result);
@@ -475,7 +481,13 @@ fn probes_give_rows_as_they_would_be_stored() {
     assert_eq!(probe.relation, Name::new("public", "notes"));
     assert!(probe.show_values);
     assert!(probe.sql.matches("?1").count() > 2, "the rank and what is generated of it: {}", probe.sql);
-    assert!(!program(&owned(), "insert into notes (title) values ($1)").steps[0].probe.as_ref().expect("a probe").show_values);
+    assert!(
+        !program(&owned(), "insert into notes (title) values ($1)").steps[0]
+            .probe
+            .as_ref()
+            .expect("a probe")
+            .show_values
+    );
     let update = program(&catalog(), "update people set name = $1 where id = 2");
     let probe = update.steps[0].probe.as_ref().expect("a probe");
     holds(&probe.sql, r#"FROM "people" WHERE "people"."id" = 2"#);
@@ -486,7 +498,10 @@ fn a_policy_that_reaches_its_own_table_is_endless() {
     let own = "exists (select 1 from notes n where n.owner = auth.uid())";
     let catalog = guarded(&[policy("p", PolicyCommand::All, Some(own), None)]);
     let (code, message) = refused(&catalog, "update notes set title = 'x'");
-    assert_eq!((code.as_str(), message.as_str()), ("42P17", "infinite recursion detected in policy for relation \"notes\""));
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("42P17", "infinite recursion detected in policy for relation \"notes\"")
+    );
 }
 
 #[test]

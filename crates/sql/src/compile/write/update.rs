@@ -161,8 +161,9 @@ impl<'u> Statement<'u> {
                 }
                 let mut over = Scope::new(wanted.outer);
                 over.sources = sources;
-                let tables =
-                    format!("pg_rows({written}) AS {alias} JOIN {old} AS {others_alias} ON {others_alias}.c0 = {alias}.c0");
+                let tables = format!(
+                    "pg_rows({written}) AS {alias} JOIN {old} AS {others_alias} ON {others_alias}.c0 = {alias}.c0"
+                );
                 returning::select_step(compiler, &returning, &over, &tables, wanted)
             }
             returning => {
@@ -393,14 +394,7 @@ fn others_read(
     Ok(bound.iter().any(|(_, value)| value.sources.iter().any(|id| *id != target.id)))
 }
 
-fn probe(
-    compiler: &Compiler<'_>,
-    target: &Target,
-    new: &Source,
-    old: &Source,
-    from: &str,
-    with: &str,
-) -> Probe {
+fn probe(compiler: &Compiler<'_>, target: &Target, new: &Source, old: &Source, from: &str, with: &str) -> Probe {
     let columns: Vec<&str> = new.columns.iter().chain(&old.columns).map(|column| column.sql.as_str()).collect();
     Probe {
         relation: target.table.name.clone(),

@@ -228,9 +228,8 @@ fn split_subquery(query: &ast::Query, columns: usize) -> Result<Vec<ast::Expr>> 
         Error::unsupported("this subquery can't be assigned to several columns", "Assign one subquery to each column.")
     };
     let ast::SetExpr::Select(select) = &*query.body else { return Err(unsupported()) };
-    let wildcard = |item: &ast::SelectItem| {
-        matches!(item, ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..))
-    };
+    let wildcard =
+        |item: &ast::SelectItem| matches!(item, ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..));
     if select.projection.iter().any(wildcard) {
         return Err(unsupported());
     }
