@@ -210,3 +210,15 @@ async fn policies_hide_rows() {
     let answer = db.database.run(Request::new(Identity::role("authenticated"), "select id from notes", Vec::new()));
     assert_eq!(text(&answer.await.expect("runs")), "[]");
 }
+
+#[tokio::test]
+async fn roles_must_exist_and_may_have_limits() {
+    let db = with_schema("create role hasty; alter role hasty set statement_timeout = '50ms';").await;
+    let run = |role: &str, sql: &str| db.database.run(Request::new(Identity::role(role), sql, Vec::new()));
+    let error = run("nobody", "select 1").await.expect_err("unknown");
+    assert_eq!((error.code(), error.message()), ("22023", "role \"nobody\" does not exist"));
+    let endless = "with recursive n as (select 1 as i union all select i + 1 from n) select count(*) from n";
+    let started = Instant::now();
+    assert_eq!(run("hasty", endless).await.expect_err("cancelled").code(), "57014");
+    assert!(started.elapsed() < Duration::from_secs(3));
+}

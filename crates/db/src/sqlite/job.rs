@@ -84,5 +84,10 @@ pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
         .or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_default();
     tracing::error!(panic = text, "a statement panicked");
+    fault()
+}
+
+/// What the caller of a statement or script that panicked is told.
+pub(super) fn fault() -> Error {
     Error::internal("a fault of Basalt ended the statement; its log says more")
 }

@@ -107,8 +107,12 @@ impl Programs {
 
     /// The request's programs, compiled where they are not at hand.
     ///
-    /// Errors: the compiler's.
+    /// Errors: 22023 for an unknown role; the compiler's.
     pub fn prepare(&self, schema: &Schema, request: &Request, stats: &Stats) -> Result<Prepared> {
+        let role = &*request.identity.role;
+        if !schema.catalog.roles.contains_key(role) {
+            return Err(Error::new("22023", format!("role \"{role}\" does not exist")));
+        }
         let get = |sql: &Arc<str>| self.get(schema, &request.identity.role, &request.search_path, sql, stats);
         Ok(Prepared {
             version: schema.version(),

@@ -3,6 +3,7 @@
 //! A reader takes its share of what is queued and serves it within one read transaction, begun after those requests arrived, so that
 //! each sees everything that was acknowledged before it.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -60,18 +61,16 @@ enum Outcome {
 
 impl Reader {
     fn serve(mut self) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = VecDeque::with_capacity(BATCH);
         while let Ok(job) = self.queue.recv() {
-            batch.push(job);
+            batch.push_back(job);
             let share = (self.queue.len() / self.count).min(BATCH - 1);
             batch.extend(self.queue.try_iter().take(share));
             self.run_batch(&mut batch);
         }
     }
 
-    fn run_batch(&mut self, batch: &mut Vec<Box<Job>>) {
-        // Reversed, so that the next one is taken from the end.
-        batch.reverse();
+    fn run_batch(&mut self, batch: &mut VecDeque<Box<Job>>) {
         while !batch.is_empty() {
             let (schema, generation) = self.shared.schema.steady();
             let begun = batch.len() > 1;
@@ -84,14 +83,14 @@ impl Reader {
                 return;
             }
             let mut is_steady = false;
-            while let Some(job) = batch.pop() {
+            while let Some(job) = batch.pop_front() {
                 if job.is_abandoned() {
                     continue;
                 }
                 match self.attempt(&job, &schema, begun) {
                     Outcome::Writer => self.forward(job),
                     _ if !is_steady && !self.shared.schema.is_still(generation) => {
-                        batch.push(job);
+                        batch.push_front(job);
                         break;
                     }
                     Outcome::Answered(answer) => {
@@ -100,7 +99,7 @@ impl Reader {
                         job.answer(answer);
                     }
                     Outcome::Stale => {
-                        batch.push(job);
+                        batch.push_front(job);
                         break;
                     }
                 }

@@ -63,7 +63,7 @@ impl Writer {
             let mut next = Some(work);
             while let Some(work) = next.take() {
                 match work {
-                    Work::Exclusive(task) => task(&mut self),
+                    Work::Exclusive(task) => self.run_exclusive(task),
                     Work::Statement(job) => {
                         jobs.push_back(job);
                         next = self.gather(queue, &mut jobs);
@@ -74,6 +74,16 @@ impl Writer {
                 }
             }
             checkpoint::bound(&self.connection.sqlite, &self.shared);
+        }
+    }
+
+    /// Runs a script; a panic undoes it.
+    fn run_exclusive(&mut self, task: Box<dyn FnOnce(&mut Writer) + Send>) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| task(self))) {
+            self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
+            panicked(&*payload);
+            let schema = self.shared.schema.load();
+            self.abandon(&schema);
         }
     }
 
@@ -137,7 +147,13 @@ impl Writer {
     fn prepare(&self, job: &Job, schema: &Schema) -> Result<Prepared> {
         match &job.prepared {
             Some(prepared) if prepared.version == schema.version() => Ok(prepared.clone()),
-            _ => self.shared.programs.prepare(schema, &job.request, &self.shared.stats),
+            _ => {
+                let compile = || self.shared.programs.prepare(schema, &job.request, &self.shared.stats);
+                catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|payload| {
+                    self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
+                    Err(panicked(&*payload))
+                })
+            }
         }
     }
 
