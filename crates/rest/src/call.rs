@@ -57,6 +57,11 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     }));
     let mut answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
 
+    if prepared.statement.hidden.total {
+        // A volatile function is not called twice to count its rows: each row of the page tells how many there are.
+        let total = answer.first_row.iter().find(|(name, _)| name == "$total");
+        answer.total = total.and_then(|(_, value)| value.as_deref()).and_then(|text| text.parse().ok());
+    }
     let used = Used { transaction: door.options.end_override, max_affected: true, ..Used::default() };
     let applied = exchange.preferences.applied(used);
     if shape == ResultShape::Void {

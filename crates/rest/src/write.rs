@@ -72,6 +72,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let statement = planner.prepare_write(&write);
     exchange.preferences.judge()?;
     let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
+    // A view can't tell new rows from old ones: an upsert through it answers 201.
+    let tells_new = statement.as_ref().is_ok_and(|s| s.hidden.inserted);
     let answer = if nothing {
         nothing_updated(&media, returning)?
     } else {
@@ -86,7 +88,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     }
 
     let status = match (verb, returning) {
-        (Verb::Insert, _) if merging && answer.inserted == 0 => 200,
+        (Verb::Insert, _) if merging && tells_new && answer.inserted == 0 => 200,
         (Verb::Insert, _) => 201,
         (Verb::Put, true) if answer.inserted > 0 => 201,
         (_, true) => 200,

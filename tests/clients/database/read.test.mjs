@@ -192,8 +192,8 @@ describe('forms of answers', () => {
 
 describe('errors', () => {
   test('an unknown table is hinted', async () => {
-    const { error, status } = await clients.anon.from('boks').select()
-    assert.deepEqual([status, error.code, error.hint], [404, 'PGRST205', "Perhaps you meant the table 'public.books'"])
+    const { error, status } = await clients.anon.from('author').select()
+    assert.deepEqual([status, error.code, error.hint], [404, 'PGRST205', "Perhaps you meant the table 'public.authors'"])
   })
   test('an unknown column', async () => {
     const { error, status } = await clients.anon.from('books').select('titel')
