@@ -48,7 +48,9 @@ impl Compiler<'_> {
                 return Err(Error::new("0A000", "DISTINCT is not implemented for window functions"));
             }
             let call = self.aggregate_call(scope, function, name, Clause::Window)?;
-            let sql = format!("{} OVER ({})", call.sql, window.sql);
+            // The engine's own aggregates are window functions under a second name.
+            let own = call.sql.strip_prefix("\"pg_").map(|rest| format!("\"over_pg_{rest}"));
+            let sql = format!("{} OVER ({})", own.as_ref().unwrap_or(&call.sql), window.sql);
             let sql = match call.around {
                 Some(template) => fill(&template, &[&sql]),
                 None => format!("({sql})"),
