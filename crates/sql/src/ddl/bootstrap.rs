@@ -15,7 +15,9 @@ const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
 pub fn bootstrap() -> Catalog {
     let mut catalog = Catalog { version: 1, ..Catalog::default() };
 
-    catalog.roles.insert(Identity::OWNER.into(), Role { superuser: true, bypass_row_security: true, ..Role::default() });
+    catalog
+        .roles
+        .insert(Identity::OWNER.into(), Role { superuser: true, bypass_row_security: true, ..Role::default() });
     catalog.roles.insert("anon".into(), Role::default());
     catalog.roles.insert("authenticated".into(), Role::default());
     catalog.roles.insert("service_role".into(), Role { bypass_row_security: true, ..Role::default() });

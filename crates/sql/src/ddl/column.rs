@@ -58,8 +58,17 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
         let words = [
-            "not null", "null", "default", "generated", "unique", "primary key", "check", "references", "collate",
-            "storage", "compression",
+            "not null",
+            "null",
+            "default",
+            "generated",
+            "unique",
+            "primary key",
+            "check",
+            "references",
+            "collate",
+            "storage",
+            "compression",
         ];
         let Some(option) = self.cursor.accept_any(&words) else {
             return if name.is_some() { Err(self.cursor.unexpected()) } else { Ok(false) };
@@ -88,7 +97,7 @@ impl Change<'_> {
             }
             "check" => {
                 let expr = self.cursor.parenthesized()?;
-                self.push_constraint(new, name, NewKind::Check(expr), at)?;
+                self.push_constraint(new, name, NewKind::Check(Box::new(expr)), at)?;
             }
             "references" => {
                 let columns = columns();
@@ -185,7 +194,9 @@ impl Change<'_> {
     /// `nulls [not] distinct`, of which only the default exists.
     pub(super) fn nulls_distinct(&mut self) -> Result<()> {
         if self.cursor.peek("nulls not distinct") {
-            return Err(self.lacking("NULLS NOT DISTINCT", "Make the columns NOT NULL, or index coalesce(column, ...)."));
+            return Err(
+                self.lacking("NULLS NOT DISTINCT", "Make the columns NOT NULL, or index coalesce(column, ...).")
+            );
         }
         self.cursor.accept("nulls distinct");
         Ok(())

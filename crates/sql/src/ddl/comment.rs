@@ -14,8 +14,24 @@ use crate::catalog::Relation;
 impl Change<'_> {
     pub(super) fn comment(&mut self) -> Result<()> {
         let kinds = [
-            "table", "view", "column", "function", "routine", "schema", "type", "domain", "policy", "constraint", "trigger",
-            "index", "sequence", "role", "extension", "database", "language", "publication",
+            "table",
+            "view",
+            "column",
+            "function",
+            "routine",
+            "schema",
+            "type",
+            "domain",
+            "policy",
+            "constraint",
+            "trigger",
+            "index",
+            "sequence",
+            "role",
+            "extension",
+            "database",
+            "language",
+            "publication",
         ];
         match self.cursor.accept_any(&kinds) {
             Some("table" | "view") => {

@@ -26,7 +26,7 @@ pub(super) struct NewConstraint {
 pub(super) enum NewKind {
     PrimaryKey(Vec<String>),
     Unique(Vec<String>),
-    Check(Expr),
+    Check(Box<Expr>),
     ForeignKey {
         columns: Vec<String>,
         target: RawName,
@@ -48,7 +48,7 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
         let kind = match self.cursor.accept_any(&["primary key", "unique", "check", "foreign key"]) {
-            Some("check") => NewKind::Check(self.cursor.parenthesized()?),
+            Some("check") => NewKind::Check(Box::new(self.cursor.parenthesized()?)),
             Some("foreign key") => {
                 let columns = self.cursor.column_list()?;
                 self.cursor.expect("references")?;
@@ -88,7 +88,9 @@ impl Change<'_> {
                 Some(_) => {}
                 None if columns.len() == 1 && self.cursor.accept("match full") => {}
                 None if self.cursor.peek("match") => {
-                    return Err(self.lacking("MATCH FULL", "Add a check that the columns are all null or all not null."));
+                    return Err(
+                        self.lacking("MATCH FULL", "Add a check that the columns are all null or all not null.")
+                    );
                 }
                 None => return Ok(NewKind::ForeignKey { columns, target, target_columns, on_delete, on_update }),
             }
@@ -114,8 +116,14 @@ impl Change<'_> {
     pub(super) fn constraint_tail(&mut self, name: Option<String>, kind: NewKind, at: usize) -> Result<NewConstraint> {
         let mut new = NewConstraint { name, kind, deferrable: false, initially_deferred: false, not_valid: false, at };
         let words = [
-            "not deferrable", "deferrable", "initially deferred", "initially immediate", "not valid", "no inherit",
-            "using index tablespace", "with",
+            "not deferrable",
+            "deferrable",
+            "initially deferred",
+            "initially immediate",
+            "not valid",
+            "no inherit",
+            "using index tablespace",
+            "with",
         ];
         while let Some(word) = self.cursor.accept_any(&words) {
             match word {
@@ -162,14 +170,18 @@ impl Change<'_> {
         })
     }
 
-    fn resolve_kind(&self, relation: &Relation, name: &Option<String>, kind: NewKind) -> Result<(String, ConstraintKind)> {
+    fn resolve_kind(
+        &self,
+        relation: &Relation,
+        name: &Option<String>,
+        kind: NewKind,
+    ) -> Result<(String, ConstraintKind)> {
         let table = &relation.name;
         let own = |name: &str| relation.constraints.iter().any(|c| c.name == name);
         let constraint_taken =
             |name: &str| own(name) || naming::constraint_name_taken(&self.catalog, &table.schema, name);
-        let index_taken = |name: &str| {
-            constraint_taken(name) || naming::relation_name_taken(&self.catalog, &table.schema, name)
-        };
+        let index_taken =
+            |name: &str| constraint_taken(name) || naming::relation_name_taken(&self.catalog, &table.schema, name);
         if let Some(name) = name.as_ref().filter(|name| own(name)) {
             let message = format!("constraint \"{name}\" for relation \"{}\" already exists", table.name);
             return Err(Error::new("42710", message));
@@ -192,8 +204,8 @@ impl Change<'_> {
                 Ok((name, ConstraintKind::Unique(columns)))
             }
             NewKind::Check(mut expr) => {
-                source::qualify(&mut expr, &self.catalog, &self.session.search_path);
-                let used: Vec<String> = Uses::of(&expr).columns.into_iter().collect();
+                source::qualify(&mut *expr, &self.catalog, &self.session.search_path);
+                let used: Vec<String> = Uses::of(&*expr).columns.into_iter().collect();
                 let column = match used.as_slice() {
                     [one] if relation.column(one).is_some() => Some(one.as_str()),
                     _ => None,
@@ -259,9 +271,15 @@ fn primary_key_of(target: &Relation) -> Result<Vec<String>> {
 }
 
 /// Errors: 42703, 42830, 42804.
-pub(super) fn check_foreign_key(relation: &Relation, columns: &[String], target: &Relation, target_columns: &[String]) -> Result<()> {
-    let missing =
-        |name: &str| Error::new("42703", format!("column \"{name}\" referenced in foreign key constraint does not exist"));
+pub(super) fn check_foreign_key(
+    relation: &Relation,
+    columns: &[String],
+    target: &Relation,
+    target_columns: &[String],
+) -> Result<()> {
+    let missing = |name: &str| {
+        Error::new("42703", format!("column \"{name}\" referenced in foreign key constraint does not exist"))
+    };
     if columns.len() != target_columns.len() {
         let message = "number of referencing and referenced columns for foreign key disagree";
         return Err(Error::new("42830", message));
@@ -274,9 +292,10 @@ pub(super) fn check_foreign_key(relation: &Relation, columns: &[String], target:
         })
         .collect::<Result<Vec<_>>>()?;
     let same_set = |key: &[String]| key.len() == target_columns.len() && key.iter().all(|c| target_columns.contains(c));
-    let unique_index = target.indexes.iter().any(|index| {
-        index.unique && index.predicate.is_none() && index.columns.as_deref().is_some_and(same_set)
-    });
+    let unique_index = target
+        .indexes
+        .iter()
+        .any(|index| index.unique && index.predicate.is_none() && index.columns.as_deref().is_some_and(same_set));
     if !unique_index && !target.unique_keys().any(same_set) {
         let message =
             format!("there is no unique constraint matching given keys for referenced table \"{}\"", target.name.name);

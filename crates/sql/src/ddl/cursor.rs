@@ -127,7 +127,8 @@ impl<'a> Cursor<'a> {
     pub(super) fn ident(&mut self) -> Result<String> {
         match &self.parser.peek_token_ref().token {
             Token::Word(word) => {
-                let name = if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
+                let name =
+                    if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
                 if name.is_empty() {
                     return Err(Error::new("42601", "zero-length delimited identifier").at(self.offset()));
                 }

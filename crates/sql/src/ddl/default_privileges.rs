@@ -56,7 +56,8 @@ impl Change<'_> {
             Some(self.cursor.list(|cursor| cursor.ident())?)
         };
         self.cursor.expect("on")?;
-        let object = match self.cursor.accept_any(&["tables", "sequences", "functions", "routines", "types", "schemas"]) {
+        let object = match self.cursor.accept_any(&["tables", "sequences", "functions", "routines", "types", "schemas"])
+        {
             Some("tables") => DefaultObject::Tables,
             Some("sequences") => DefaultObject::Sequences,
             Some("functions" | "routines") => DefaultObject::Functions,

@@ -1,4 +1,5 @@
-//! Domains (PostgreSQL manual, `create domain`, `alter domain`). A column of a domain carries its checks.
+//! Domains (PostgreSQL manual, `create domain`, `alter domain`). Writes check a domain's
+//! constraints as they convert a value to it, so a table knows only whether a column may be null.
 
 use std::sync::Arc;
 
@@ -25,7 +26,9 @@ impl Change<'_> {
         self.cursor.accept("as");
         let base = self.data_type()?;
         if matches!(base.ty, Type::Record(_) | Type::Base(Base::Void | Base::Trigger)) {
-            return Err(Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at));
+            return Err(
+                Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at)
+            );
         }
         let parent = base.domain.as_ref().and_then(|name| self.catalog.domains.get(name)).cloned();
         let mut domain = parent.unwrap_or(Domain {
@@ -70,7 +73,10 @@ impl Change<'_> {
         };
         let check = given.unwrap_or_else(|| naming::free_name(&name.name, None, "check", taken));
         if domain.checks.iter().any(|(c, _)| *c == check) {
-            return Err(Error::new("42710", format!("constraint \"{check}\" for domain \"{}\" already exists", name.name)));
+            return Err(Error::new(
+                "42710",
+                format!("constraint \"{check}\" for domain \"{}\" already exists", name.name),
+            ));
         }
         domain.checks.push((check.clone(), source));
         Ok(check)
@@ -78,7 +84,8 @@ impl Change<'_> {
 
     pub(super) fn alter_domain(&mut self) -> Result<()> {
         let raw = self.cursor.name()?;
-        let name = self.lookup(&raw, |name| self.catalog.domains.contains_key(name)).ok_or_else(|| missing_type(&raw))?;
+        let name =
+            self.lookup(&raw, |name| self.catalog.domains.contains_key(name)).ok_or_else(|| missing_type(&raw))?;
         let Some(mut domain) = self.catalog.domains.get(&name).cloned() else { return Err(missing_type(&raw)) };
         if self.owner_to()?.is_some() {
             return Ok(());
@@ -91,8 +98,14 @@ impl Change<'_> {
         }
         let at = self.cursor.offset();
         let words = [
-            "set default", "drop default", "set not null", "drop not null", "add", "drop constraint",
-            "validate constraint", "rename constraint",
+            "set default",
+            "drop default",
+            "set not null",
+            "drop not null",
+            "add",
+            "drop constraint",
+            "validate constraint",
+            "rename constraint",
         ];
         match self.cursor.accept_any(&words) {
             Some("set default") => {
@@ -153,14 +166,16 @@ impl Change<'_> {
             for column in after.columns.iter().filter(|c| c.domain.as_ref() == Some(name)) {
                 for (_, check) in domain.checks.iter().filter(|check| !old.checks.contains(check)) {
                     let condition = physical::check(&self.catalog, &after, &over_column(check, &column.name)?)?;
-                    let message =
-                        format!("column \"{}\" of table \"{}\" contains values that violate the new constraint",
-                            column.name, before.name.name);
-                    let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(&before.name));
+                    let message = format!(
+                        "column \"{}\" of table \"{}\" contains values that violate the new constraint",
+                        column.name, before.name.name
+                    );
+                    let none =
+                        format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(&before.name));
                     self.push(physical::require(&none, "23514", &message));
                 }
             }
-            if old.checks != domain.checks || old.not_null != domain.not_null {
+            if old.not_null != domain.not_null {
                 self.rebuild(&before, &after, |column| Some(ident(&column.name)))?;
             }
             self.catalog.relations.insert(before.name.clone(), Arc::new(after));
@@ -174,7 +189,8 @@ impl Change<'_> {
             self.catalog.domains.insert(to.clone(), domain);
         }
         for table in self.tables_of_domain(from) {
-            for column in self.relation_mut(&table.name)?.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(from)) {
+            for column in self.relation_mut(&table.name)?.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(from))
+            {
                 column.domain = Some(to.clone());
             }
         }

@@ -17,11 +17,7 @@ impl Change<'_> {
         while let Some(word) = self.cursor.accept_any(&["with", "schema", "version", "from", "cascade"]) {
             match word {
                 "schema" => drop(self.cursor.ident()?),
-                "version" | "from" => {
-                    if self.cursor.accept_string().is_none() {
-                        self.cursor.ident()?;
-                    }
-                }
+                "version" | "from" if self.cursor.accept_string().is_none() => drop(self.cursor.ident()?),
                 _ => {}
             }
         }
@@ -30,7 +26,9 @@ impl Change<'_> {
                 "citext" => "Use text with a unique index over lower(...), and compare lower(...).",
                 "hstore" => "Use jsonb.",
                 "vector" => "Use real[], or run the project on PostgreSQL.",
-                "postgis" => "Keep longitude and latitude in columns of double precision, or run the project on PostgreSQL.",
+                "postgis" => {
+                    "Keep longitude and latitude in columns of double precision, or run the project on PostgreSQL."
+                }
                 "pg_cron" | "pg_net" => "Use automations.",
                 _ => "Do without it, or run the project on PostgreSQL.",
             };

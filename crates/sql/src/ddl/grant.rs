@@ -116,17 +116,29 @@ impl Change<'_> {
 
     fn target(&mut self) -> Result<Target> {
         let kinds = [
-            "all tables in schema", "all sequences in schema", "all functions in schema", "all routines in schema",
-            "all procedures in schema", "sequence", "function", "routine", "schema", "table",
+            "all tables in schema",
+            "all sequences in schema",
+            "all functions in schema",
+            "all routines in schema",
+            "all procedures in schema",
+            "sequence",
+            "function",
+            "routine",
+            "schema",
+            "table",
         ];
         Ok(match self.cursor.accept_any(&kinds) {
             Some("all tables in schema") => {
                 let schemas = self.schema_list()?;
-                Target::Relations(self.catalog.relations.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect())
+                Target::Relations(
+                    self.catalog.relations.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect(),
+                )
             }
             Some("all sequences in schema") => {
                 let schemas = self.schema_list()?;
-                Target::Sequences(self.catalog.sequences.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect())
+                Target::Sequences(
+                    self.catalog.sequences.keys().filter(|n| schemas.contains(&n.schema)).cloned().collect(),
+                )
             }
             Some("all functions in schema" | "all routines in schema" | "all procedures in schema") => {
                 let schemas = self.schema_list()?;
@@ -155,8 +167,16 @@ impl Change<'_> {
             Some("schema") => Target::Schemas(self.schema_list()?),
             Some(_) => self.relation_targets()?,
             None => {
-                let unguarded =
-                    ["type", "domain", "language", "database", "foreign data wrapper", "foreign server", "parameter", "tablespace"];
+                let unguarded = [
+                    "type",
+                    "domain",
+                    "language",
+                    "database",
+                    "foreign data wrapper",
+                    "foreign server",
+                    "parameter",
+                    "tablespace",
+                ];
                 if self.cursor.accept_any(&unguarded).is_some() {
                     self.cursor.list(|cursor| cursor.name())?;
                     return Ok(Target::Unguarded);

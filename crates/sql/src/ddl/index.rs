@@ -74,7 +74,10 @@ impl Change<'_> {
             Expr::Nested(inner) => *inner,
             Expr::Collate { expr, collation } if is_byte_order(&collation.to_string()) => *expr,
             Expr::Collate { .. } => {
-                return Err(self.lacking("an index under another collation", "Text compares by bytes; index lower(...) to ignore case."));
+                return Err(self.lacking(
+                    "an index under another collation",
+                    "Text compares by bytes; index lower(...) to ignore case.",
+                ));
             }
             other => other,
         };
@@ -96,12 +99,15 @@ impl Change<'_> {
         }
         let descending = self.cursor.accept_any(&["asc", "desc"]) == Some("desc");
         let nulls = self.cursor.accept_any(&["nulls first", "nulls last"]);
-        Ok((expr, match (descending, nulls) {
-            (false, Some("nulls first")) => " NULLS FIRST",
-            (false, _) => "",
-            (true, Some("nulls last")) => " DESC NULLS LAST",
-            (true, _) => " DESC",
-        }))
+        Ok((
+            expr,
+            match (descending, nulls) {
+                (false, Some("nulls first")) => " NULLS FIRST",
+                (false, _) => "",
+                (true, Some("nulls last")) => " DESC NULLS LAST",
+                (true, _) => " DESC",
+            },
+        ))
     }
 
     /// Adds an index, checked and named already.
@@ -126,7 +132,8 @@ impl Change<'_> {
         for key in keys {
             let source = key.split(" DESC").next().unwrap_or(key);
             let source = source.split(" NULLS ").next().unwrap_or(source);
-            let base = source::parse_expr(source).ok().and_then(|expr| key_name(&expr)).unwrap_or_else(|| "expr".into());
+            let base =
+                source::parse_expr(source).ok().and_then(|expr| key_name(&expr)).unwrap_or_else(|| "expr".into());
             let taken = |name: &str| names.iter().any(|n| n == name);
             let name = std::iter::once(base.clone()).chain((1..).map(|n| format!("{base}{n}"))).find(|n| !taken(n));
             names.extend(name);
@@ -252,9 +259,7 @@ fn key_name(expr: &Expr) -> Option<String> {
             Some(function.name.0.last()?.as_ident().map(fold)?)
         }
         Expr::Cast { expr, data_type, .. } => key_name(expr).or_else(|| Some(data_type.to_string().to_lowercase())),
-        Expr::Case { else_result, .. } => {
-            else_result.as_deref().and_then(key_name).or_else(|| Some("case".to_owned()))
-        }
+        Expr::Case { else_result, .. } => else_result.as_deref().and_then(key_name).or_else(|| Some("case".to_owned())),
         Expr::Trim { .. } => Some("btrim".to_owned()),
         Expr::Substring { .. } => Some("substring".to_owned()),
         Expr::Extract { .. } => Some("extract".to_owned()),
@@ -263,5 +268,8 @@ fn key_name(expr: &Expr) -> Option<String> {
 }
 
 fn is_byte_order(collation: &str) -> bool {
-    matches!(collation.rsplit('.').next().unwrap_or(collation).trim_matches('"'), "C" | "POSIX" | "default" | "ucs_basic")
+    matches!(
+        collation.rsplit('.').next().unwrap_or(collation).trim_matches('"'),
+        "C" | "POSIX" | "default" | "ucs_basic"
+    )
 }

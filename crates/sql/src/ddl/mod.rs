@@ -1,6 +1,6 @@
 //! A definition statement becomes a changed catalog and the SQLite statements that follow it.
 //!
-//! Each kind of object has its file; [`physical`] writes the SQLite tables, [`drop`] knows what depends on what, and [`source`]
+//! Each kind of object has its file; [`physical`] writes the SQLite tables, [`depend`] knows what depends on what, and [`source`]
 //! keeps expressions and queries so that they mean the same whatever the search path.
 
 mod alter;
@@ -10,6 +10,7 @@ mod comment;
 mod constraint;
 mod cursor;
 mod default_privileges;
+mod depend;
 mod domain;
 mod drop;
 mod extension;
@@ -124,8 +125,24 @@ impl Change<'_> {
     fn create(&mut self) -> Result<()> {
         let replace = self.cursor.accept("or replace");
         let kinds = [
-            "table", "unlogged table", "view", "function", "trigger", "type", "domain", "schema", "sequence", "policy",
-            "role", "user", "group", "extension", "unique index", "index", "database", "publication",
+            "table",
+            "unlogged table",
+            "view",
+            "function",
+            "trigger",
+            "type",
+            "domain",
+            "schema",
+            "sequence",
+            "policy",
+            "role",
+            "user",
+            "group",
+            "extension",
+            "unique index",
+            "index",
+            "database",
+            "publication",
         ];
         let at = self.cursor.offset();
         match self.cursor.accept_any(&kinds) {
@@ -154,8 +171,24 @@ impl Change<'_> {
 
     fn alter(&mut self) -> Result<()> {
         let kinds = [
-            "table", "view", "function", "routine", "type", "domain", "schema", "sequence", "policy", "role", "user",
-            "group", "index", "trigger", "default privileges", "extension", "database", "publication",
+            "table",
+            "view",
+            "function",
+            "routine",
+            "type",
+            "domain",
+            "schema",
+            "sequence",
+            "policy",
+            "role",
+            "user",
+            "group",
+            "index",
+            "trigger",
+            "default privileges",
+            "extension",
+            "database",
+            "publication",
         ];
         match self.cursor.accept_any(&kinds) {
             Some("table") => self.alter_table(),

@@ -26,10 +26,7 @@ pub(super) fn free_name(first: &str, second: Option<&str>, label: &str, taken: i
     if !taken(&plain) {
         return plain;
     }
-    (1u32..)
-        .map(|n| object_name(first, second, &format!("{label}{n}")))
-        .find(|name| !taken(name))
-        .unwrap_or(plain)
+    (1u32..).map(|n| object_name(first, second, &format!("{label}{n}"))).find(|name| !taken(name)).unwrap_or(plain)
 }
 
 /// Column names joined by `_` for a constraint's or index's name.
@@ -55,7 +52,8 @@ pub(super) fn relation_name_taken(catalog: &Catalog, schema: &str, name: &str) -
         || catalog.relations.values().filter(|r| r.name.schema == schema).any(|relation| {
             relation.indexes.iter().any(|index| index.name == name)
                 || relation.constraints.iter().any(|constraint| {
-                    let has_index = matches!(constraint.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_));
+                    let has_index =
+                        matches!(constraint.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_));
                     has_index && constraint.name == name
                 })
         })

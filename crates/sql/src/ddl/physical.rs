@@ -44,9 +44,6 @@ pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &st
             parts.push(constraint_definition(catalog, relation, constraint)?);
         }
     }
-    for column in &relation.columns {
-        parts.extend(domain_checks(catalog, relation, column)?);
-    }
     if parts.is_empty() {
         return Err(Error::unsupported("a table without columns is not supported", "Give the table a column."));
     }
@@ -69,7 +66,8 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
     }
     let predicate = match &index.predicate {
         Some(source) => {
-            let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?;
+            let compiled =
+                compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?;
             format!(" WHERE {}", compiled.sql)
         }
         None => String::new(),
@@ -190,7 +188,14 @@ pub(super) fn sets_default(relation: &Relation, column: &str) -> bool {
 fn affinity(ty: &Type) -> &'static str {
     match ty {
         Type::Base(
-            Base::Bool | Base::Int2 | Base::Int4 | Base::Int8 | Base::Date | Base::Time | Base::Timestamp | Base::Timestamptz,
+            Base::Bool
+            | Base::Int2
+            | Base::Int4
+            | Base::Int8
+            | Base::Date
+            | Base::Time
+            | Base::Timestamp
+            | Base::Timestamptz,
         ) => "INTEGER",
         Type::Base(Base::Float4 | Base::Float8) => "REAL",
         Type::Base(Base::Bytea) => "BLOB",
@@ -206,19 +211,6 @@ fn constraint_definition(catalog: &Catalog, relation: &Relation, constraint: &Co
         ConstraintKind::ForeignKey(key) => foreign_key(key, constraint),
     };
     Ok(format!("CONSTRAINT {} {body}", ident(&constraint.name)))
-}
-
-/// The checks of a column's domain, over the column in the place of `value`.
-fn domain_checks(catalog: &Catalog, relation: &Relation, column: &Column) -> Result<Vec<String>> {
-    let Some(domain) = column.domain.as_ref().and_then(|name| catalog.domains.get(name)) else { return Ok(Vec::new()) };
-    domain
-        .checks
-        .iter()
-        .map(|(name, source)| {
-            let source = super::domain::over_column(source, &column.name)?;
-            Ok(format!("CONSTRAINT {} CHECK ({})", ident(name), check(catalog, relation, &source)?))
-        })
-        .collect()
 }
 
 fn foreign_key(key: &ForeignKey, constraint: &Constraint) -> String {

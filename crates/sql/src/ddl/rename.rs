@@ -9,7 +9,8 @@ use sqlparser::ast::{
     VisitorMut,
 };
 
-use super::drop::{Object, bare_key};
+use super::depend::bare_key;
+use super::drop::Object;
 use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name};
 use super::{Change, physical};
 use crate::catalog::{Catalog, ConstraintKind, Name, RelationKind};
@@ -132,7 +133,11 @@ impl Change<'_> {
                 for source in policy.using.iter().chain(&policy.check) {
                     if own || touches(&Uses::of_expr(source)) {
                         compile::check_policy(&self.catalog, relation, source).map_err(|error| {
-                            needs(what, &format!("policy {} on table {}", policy.name, self.show(&relation.name)), &error)
+                            needs(
+                                what,
+                                &format!("policy {} on table {}", policy.name, self.show(&relation.name)),
+                                &error,
+                            )
                         })?;
                     }
                 }
@@ -142,7 +147,11 @@ impl Change<'_> {
                     && (own || matches!(object, Object::Type(_)))
                 {
                     physical::check(&self.catalog, relation, source).map_err(|error| {
-                        needs(what, &format!("constraint {} on table {}", constraint.name, self.show(&relation.name)), &error)
+                        needs(
+                            what,
+                            &format!("constraint {} on table {}", constraint.name, self.show(&relation.name)),
+                            &error,
+                        )
                     })?;
                 }
             }
@@ -258,12 +267,15 @@ impl VisitorMut for Renamer<'_> {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         match (factor, self.object) {
             (TableFactor::Table { name, alias, args: None, .. }, Object::Relation(from)) => {
-                if self.replace(name, from) && alias.is_none() {
-                    // Columns may be qualified by the old name.
-                    *alias = Some(TableAlias { explicit: true, name: ident_node(&from.name), columns: Vec::new(), at: None });
-                }
+                let renamed = self.replace(name, from);
+                // Columns may be qualified by the old name.
+                let old = TableAlias { explicit: true, name: ident_node(&from.name), columns: Vec::new(), at: None };
+                *alias = alias.take().or(renamed.then_some(old));
             }
-            (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }, Object::Routine(from, _)) => {
+            (
+                TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. },
+                Object::Routine(from, _),
+            ) => {
                 self.replace(name, from);
             }
             _ => {}
@@ -308,14 +320,7 @@ struct ColumnRenamer<'a> {
 
 impl<'a> ColumnRenamer<'a> {
     /// Refuses when an unqualified name might mean another table's column.
-    fn new(
-        catalog: &Catalog,
-        table: &Name,
-        from: &'a str,
-        to: &'a str,
-        uses: &Uses,
-        what: &str,
-    ) -> Result<Self> {
+    fn new(catalog: &Catalog, table: &Name, from: &'a str, to: &'a str, uses: &Uses, what: &str) -> Result<Self> {
         let shared = |name: &&Name| catalog.relations.get(*name).is_some_and(|r| r.column(from).is_some());
         if let Some(other) = uses.relations.iter().filter(|name| *name != table).find(shared) {
             return Err(Error::unsupported(

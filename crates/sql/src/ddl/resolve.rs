@@ -221,10 +221,8 @@ impl Change<'_> {
             return Err(lacking("\"char\"", "char(1) or text"));
         }
         if builtin && let Some(base) = Base::by_name(&raw.name) {
-            let serial = matches!(
-                raw.name.as_str(),
-                "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2"
-            );
+            let serial =
+                matches!(raw.name.as_str(), "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2");
             let typmod = match base {
                 Base::Varchar => self.length(None)?,
                 // `char` is `char(1)`; the internal name alone has no limit.
@@ -328,21 +326,28 @@ fn unknown_type(raw: &RawName) -> Error {
         "citext" => "text with a unique index over lower(...)",
         "hstore" => "jsonb",
         "money" => "numeric(12, 2)",
-        "inet" | "cidr" | "macaddr" | "macaddr8" | "xml" | "ltree" | "bit" | "varbit" => "text, with a check constraint",
+        "inet" | "cidr" | "macaddr" | "macaddr8" | "xml" | "ltree" | "bit" | "varbit" => {
+            "text, with a check constraint"
+        }
         "vector" | "halfvec" | "sparsevec" => "real[]",
         "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" | "geometry" | "geography" => {
             "two columns of double precision, or jsonb"
         }
         "timetz" => "time, or timestamptz",
         "oid" | "regclass" | "regproc" | "regtype" | "xid" | "tid" | "pg_lsn" => "bigint or text",
-        "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "daterange" => "two columns, lower and upper",
+        "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "daterange" => {
+            "two columns, lower and upper"
+        }
         _ => return Error::new("42704", format!("type \"{}\" does not exist", raw.text())),
     };
     lacking(&raw.name, instead)
 }
 
 fn lacking(name: &str, instead: &str) -> Error {
-    Error::unsupported(format!("type {name} is not supported by the embedded engine"), format!("Use {instead} instead."))
+    Error::unsupported(
+        format!("type {name} is not supported by the embedded engine"),
+        format!("Use {instead} instead."),
+    )
 }
 
 impl Declared {

@@ -25,8 +25,19 @@ impl Change<'_> {
     fn role_options(&mut self, name: &str) -> Result<()> {
         self.cursor.accept("with");
         let flags = [
-            "superuser", "nosuperuser", "bypassrls", "nobypassrls", "login", "nologin", "inherit", "createdb",
-            "nocreatedb", "createrole", "nocreaterole", "replication", "noreplication",
+            "superuser",
+            "nosuperuser",
+            "bypassrls",
+            "nobypassrls",
+            "login",
+            "nologin",
+            "inherit",
+            "createdb",
+            "nocreatedb",
+            "createrole",
+            "nocreaterole",
+            "replication",
+            "noreplication",
         ];
         loop {
             if let Some(flag) = self.cursor.accept_any(&flags) {
@@ -104,7 +115,11 @@ impl Change<'_> {
         if let Some(word) = self.cursor.accept_any(&["add user", "drop user"]) {
             let member = self.role()?;
             if let Some(role) = self.catalog.roles.get_mut(&member) {
-                if word == "add user" { role.member_of.insert(name) } else { role.member_of.remove(&name) };
+                if word == "add user" {
+                    role.member_of.insert(name)
+                } else {
+                    role.member_of.remove(&name)
+                };
             }
             return Ok(());
         }
@@ -151,10 +166,18 @@ impl Change<'_> {
             }
         }
         uses.extend(
-            self.catalog.sequences.iter().filter(|(_, s)| held(&s.grants)).map(|(n, _)| format!("privileges for sequence {}", self.show(n))),
+            self.catalog
+                .sequences
+                .iter()
+                .filter(|(_, s)| held(&s.grants))
+                .map(|(n, _)| format!("privileges for sequence {}", self.show(n))),
         );
         uses.extend(
-            self.catalog.schemas.iter().filter(|(_, s)| held(&s.grants)).map(|(n, _)| format!("privileges for schema {n}")),
+            self.catalog
+                .schemas
+                .iter()
+                .filter(|(_, s)| held(&s.grants))
+                .map(|(n, _)| format!("privileges for schema {n}")),
         );
         if !uses.is_empty() {
             let message = format!("role \"{name}\" cannot be dropped because some objects depend on it");
@@ -175,7 +198,8 @@ impl Change<'_> {
 
     /// `f(integer, text)` as messages show it.
     pub(super) fn routine_signature(&self, routine: &Arc<crate::catalog::Routine>) -> String {
-        let args = routine.inputs().map(|param| param.relation.as_ref().map_or_else(|| param.ty.sql_name(), |r| self.show(r)));
+        let args =
+            routine.inputs().map(|param| param.relation.as_ref().map_or_else(|| param.ty.sql_name(), |r| self.show(r)));
         let args: Vec<String> = args.collect();
         format!("{}({})", self.show(&routine.name), args.join(","))
     }

@@ -14,7 +14,9 @@ impl Change<'_> {
         let owner = if self.cursor.accept("authorization") { Some(self.role()?) } else { None };
         let Some(name) = name.or(owner) else { return Err(self.cursor.unexpected()) };
         if !self.cursor.at_end() {
-            return Err(self.lacking("CREATE SCHEMA with elements", "Write the statements after it, with qualified names."));
+            return Err(
+                self.lacking("CREATE SCHEMA with elements", "Write the statements after it, with qualified names.")
+            );
         }
         check_schema_name(&name).map_err(|e| e.at(at))?;
         if self.catalog.schemas.contains_key(&name) {

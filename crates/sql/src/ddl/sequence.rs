@@ -117,8 +117,22 @@ impl Change<'_> {
     pub(super) fn sequence_options(&mut self) -> Result<Options> {
         let mut options = Options::default();
         let words = [
-            "as", "increment by", "increment", "no minvalue", "minvalue", "no maxvalue", "maxvalue", "start with", "start",
-            "restart with", "restart", "cache", "no cycle", "cycle", "owned by", "sequence name",
+            "as",
+            "increment by",
+            "increment",
+            "no minvalue",
+            "minvalue",
+            "no maxvalue",
+            "maxvalue",
+            "start with",
+            "start",
+            "restart with",
+            "restart",
+            "cache",
+            "no cycle",
+            "cycle",
+            "owned by",
+            "sequence name",
         ];
         while let Some(option) = self.cursor.accept_any(&words) {
             match option {

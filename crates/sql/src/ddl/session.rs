@@ -59,12 +59,25 @@ impl Change<'_> {
     pub(super) fn session_statement(&mut self) -> Result<bool> {
         let idle = [
             // A script runs in one transaction already.
-            "begin", "start transaction", "commit", "end", "lock", "set constraints", "set transaction",
-            "set session characteristics", "deallocate", "discard",
+            "begin",
+            "start transaction",
+            "commit",
+            "end",
+            "lock",
+            "set constraints",
+            "set transaction",
+            "set session characteristics",
+            "deallocate",
+            "discard",
             // Maintenance changes no results.
-            "analyze", "vacuum", "reindex", "checkpoint", "cluster",
+            "analyze",
+            "vacuum",
+            "reindex",
+            "checkpoint",
+            "cluster",
             // One file is one database, and every change is published to whoever may see it.
-            "drop database", "drop publication",
+            "drop database",
+            "drop publication",
         ];
         if self.cursor.accept_any(&idle).is_some() {
             self.cursor.skip_all();

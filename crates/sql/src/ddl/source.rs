@@ -38,24 +38,19 @@ pub(super) fn ident_node(name: &str) -> Ident {
 }
 
 /// Words that are no names without quotes (PostgreSQL manual, appendix C: reserved, and reserved but for functions and types).
-const RESERVED: [&str; 102] = [
-    "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "binary", "both",
-    "case", "cast", "check", "collate", "collation", "column", "concurrently", "constraint", "create", "cross",
-    "current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
-    "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except", "exists", "false",
-    "fetch", "for", "foreign", "freeze", "from", "full", "grant", "group", "having", "ilike", "in", "initially",
-    "inner", "intersect", "interval", "into", "is", "isnull", "join", "lateral", "leading", "left", "like", "limit",
-    "localtime", "localtimestamp", "natural", "not", "notnull", "null", "offset", "on", "only", "or", "order",
-    "outer", "overlaps", "placing", "primary", "references", "returning", "right", "select", "session_user",
-    "similar", "some", "symmetric", "table", "tablesample", "then", "to", "trailing", "true", "union", "unique",
-    "user", "using", "variadic", "verbose", "when", "where", "window", "with",
-];
+const RESERVED: &str = "all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation \
+    column concurrently constraint create cross current_catalog current_date current_role current_schema \
+    current_time current_timestamp current_user default deferrable desc distinct do else end except exists false \
+    fetch for foreign freeze from full grant group having ilike in initially inner intersect interval into is isnull \
+    join lateral leading left like limit localtime localtimestamp natural not notnull null offset on only or order \
+    outer overlaps placing primary references returning right select session_user similar some symmetric table \
+    tablesample then to trailing true union unique user using variadic verbose when where window with";
 
 /// Whether the name needs no quotes.
 fn is_plain(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    starts_well && plain && RESERVED.binary_search(&name).is_err()
+    starts_well && plain && !RESERVED.split(' ').any(|word| word == name)
 }
 
 /// `schema.name`, quoted where it has to be.
@@ -97,7 +92,8 @@ impl Qualifier<'_> {
     fn qualify(&self, name: &mut ObjectName, exists: impl Fn(&Catalog, &Name) -> bool) {
         let [part] = name.0.as_slice() else { return };
         let Some(ident) = part.as_ident().map(fold) else { return };
-        let found = self.search_path.iter().map(|schema| Name::new(schema, &ident)).find(|name| exists(self.catalog, name));
+        let found =
+            self.search_path.iter().map(|schema| Name::new(schema, &ident)).find(|name| exists(self.catalog, name));
         if let Some(found) = found {
             *name = object_name(&found);
         }

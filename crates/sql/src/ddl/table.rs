@@ -77,7 +77,8 @@ impl Change<'_> {
     /// What may follow the closing parenthesis.
     fn table_tail(&mut self) -> Result<()> {
         if self.cursor.peek("inherits") || self.cursor.peek("partition by") {
-            return Err(self.lacking("inheritance and partitions", "Use one table; add a column for what would tell them apart."));
+            return Err(self
+                .lacking("inheritance and partitions", "Use one table; add a column for what would tell them apart."));
         }
         while let Some(words) = self.cursor.accept_any(&["with", "without oids", "tablespace", "using"]) {
             match words {
@@ -155,8 +156,16 @@ impl Change<'_> {
         while let Some(words) = self.cursor.accept_any(&["including", "excluding"]) {
             let on = words == "including";
             let kinds = [
-                "all", "defaults", "generated", "identity", "constraints", "indexes", "comments", "storage",
-                "statistics", "compression",
+                "all",
+                "defaults",
+                "generated",
+                "identity",
+                "constraints",
+                "indexes",
+                "comments",
+                "storage",
+                "statistics",
+                "compression",
             ];
             match self.cursor.accept_any(&kinds) {
                 Some("all") => {
@@ -183,9 +192,11 @@ impl Change<'_> {
                 grants: Grants::new(),
                 ..column.clone()
             };
-            let sequence =
-                kept.identity.is_some().then(|| super::sequence::Options::default().of_type(&kept.ty));
-            push_column(&mut elements.columns, NewColumn { column: kept, sequence, constraints: Vec::new(), at: raw.at })?;
+            let sequence = kept.identity.is_some().then(|| super::sequence::Options::default().of_type(&kept.ty));
+            push_column(
+                &mut elements.columns,
+                NewColumn { column: kept, sequence, constraints: Vec::new(), at: raw.at },
+            )?;
         }
         elements.copied.push(copied);
         Ok(())

@@ -48,7 +48,8 @@ impl Change<'_> {
             ("moddatetime", [column]) => {
                 let ty = relation.column(column).map(|c| &c.ty);
                 if !matches!(ty, Some(&Type::TIMESTAMP | &Type::TIMESTAMPTZ)) {
-                    let message = format!("attribute \"{column}\" of \"{}\" must be type TIMESTAMP or TIMESTAMPTZ", raw.name);
+                    let message =
+                        format!("attribute \"{column}\" of \"{}\" must be type TIMESTAMP or TIMESTAMPTZ", raw.name);
                     return Err(Error::new("42804", message).at(function_at));
                 }
                 Name::new("extensions", "moddatetime")

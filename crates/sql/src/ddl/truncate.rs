@@ -31,7 +31,10 @@ impl Change<'_> {
                 let Some((key, _)) = refers.filter(|_| !tables.iter().any(|t| t.name == other.name)) else { continue };
                 if !cascade {
                     let detail = format!("Table \"{}\" references \"{}\".", other.name.name, table.name.name);
-                    let hint = format!("Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.", other.name.name);
+                    let hint = format!(
+                        "Truncate table \"{}\" at the same time, or use TRUNCATE ... CASCADE.",
+                        other.name.name
+                    );
                     return Err(Error::new("0A000", "cannot truncate a table referenced in a foreign key constraint")
                         .with_detail(detail)
                         .with_hint(hint)

@@ -60,8 +60,11 @@ impl Change<'_> {
             let label = self.cursor.string()?;
             check_label(&label).map_err(|e| e.at(at))?;
             if labels.contains(&label) {
-                return Err(Error::new("23505", "duplicate key value violates unique constraint \"pg_enum_typid_label_index\"")
-                    .at(at));
+                return Err(Error::new(
+                    "23505",
+                    "duplicate key value violates unique constraint \"pg_enum_typid_label_index\"",
+                )
+                .at(at));
             }
             labels.push(label);
         }
@@ -168,7 +171,9 @@ impl Change<'_> {
         if let Some(fields) = self.catalog.composites.remove(from) {
             self.catalog.composites.insert(to.clone(), fields);
         }
-        let Some(old) = self.catalog.enums.remove(from) else { return self.rename_in_sources(&Object::Type(from.clone()), &to) };
+        let Some(old) = self.catalog.enums.remove(from) else {
+            return self.rename_in_sources(&Object::Type(from.clone()), &to);
+        };
         let ty = EnumType { schema: to.schema.clone(), name: to.name.clone(), labels: old.labels.clone() };
         let before: Vec<Arc<Relation>> = self.tables_with(from);
         self.catalog.enums.insert(to.clone(), old);

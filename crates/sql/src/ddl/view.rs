@@ -37,12 +37,15 @@ impl Change<'_> {
             Some(old) if old.view().is_none() => {
                 return Err(Error::new("42809", format!("\"{}\" is not a view", raw.name)).at(raw.at));
             }
-            None if naming::relation_name_taken(&self.catalog, &name.schema, &name.name) => return Err(already_exists(&raw)),
+            None if naming::relation_name_taken(&self.catalog, &name.schema, &name.name) => {
+                return Err(already_exists(&raw));
+            }
             _ => {}
         }
         source::qualify(&mut query, &self.catalog, &self.session.search_path);
         self.check_view_cycle(&name, &query).map_err(|e| e.at(raw.at))?;
-        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| moved(e, at))?;
+        let found =
+            compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| moved(e, at))?;
         if names.len() > found.len() {
             return Err(Error::new("42601", "CREATE VIEW specifies more column names than columns").at(at));
         }
@@ -60,8 +63,13 @@ impl Change<'_> {
             relation = Relation { columns: kept_columns(old, relation.columns), ..(**old).clone() };
         }
         let sources = found.into_iter().map(|c| c.source).collect();
-        relation.kind =
-            RelationKind::View(View { query: query.to_string(), security_invoker, sources, materialized: false, updatable });
+        relation.kind = RelationKind::View(View {
+            query: query.to_string(),
+            security_invoker,
+            sources,
+            materialized: false,
+            updatable,
+        });
         self.catalog.relations.insert(name, Arc::new(relation));
         Ok(())
     }
@@ -86,7 +94,11 @@ impl Change<'_> {
                 // Every view's policies come before what its caller asks.
                 "security_barrier" => {}
                 "check_option" => {
-                    return Err(Error::unsupported("WITH CHECK OPTION is not supported", "Use row policies on the table.").at(at));
+                    return Err(Error::unsupported(
+                        "WITH CHECK OPTION is not supported",
+                        "Use row policies on the table.",
+                    )
+                    .at(at));
                 }
                 _ => return Err(Error::new("22023", format!("unrecognized parameter \"{option}\"")).at(at)),
             }
@@ -213,9 +225,10 @@ impl Change<'_> {
 
     /// How many columns a plain relation in FROM has.
     fn width_of(&self, select: &Select, qualifier: &str) -> Option<usize> {
-        let factors = select.from.iter().flat_map(|from| {
-            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-        });
+        let factors = select
+            .from
+            .iter()
+            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
         factors.into_iter().find_map(|factor| {
             let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
             let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
@@ -307,7 +320,8 @@ fn check_replacement(old: &Relation, new: &Relation) -> Result<()> {
                 .with_hint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."));
         }
         if old.ty != new.ty {
-            let message = format!("cannot change data type of view column \"{}\" from {} to {}", old.name, old.ty, new.ty);
+            let message =
+                format!("cannot change data type of view column \"{}\" from {} to {}", old.name, old.ty, new.ty);
             return Err(Error::new("42P16", message));
         }
     }

@@ -18,11 +18,7 @@ fn semicolons_within_quotes_and_comments_do_not_cut() {
     let text = "select ';', E'\\';', \"a;\"\"b\" -- ; no\n, $x$ ; $$ ; $x$ /* ; /* ; */ ; */;\n\nselect 2 ; ; select N'x;y', U&'\\0041;'";
     assert_eq!(
         statements(text),
-        [
-            "select ';', E'\\';', \"a;\"\"b\" -- ; no\n, $x$ ; $$ ; $x$",
-            "select 2",
-            "select N'x;y', U&'\\0041;'"
-        ]
+        ["select ';', E'\\';', \"a;\"\"b\" -- ; no\n, $x$ ; $$ ; $x$", "select 2", "select N'x;y', U&'\\0041;'"]
     );
 }
 
@@ -65,7 +61,8 @@ fn positions_count_lines_and_characters() {
 
 #[test]
 fn the_chinook_script_splits() {
-    let Ok(text) = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/chinook/chinook.sql"))
+    let Ok(text) =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/chinook/chinook.sql"))
     else {
         return;
     };

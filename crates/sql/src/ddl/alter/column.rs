@@ -61,8 +61,7 @@ impl Change<'_> {
     /// Brings the last column of `after` into the table, with its default in the rows that there are.
     fn fill_column(&mut self, old: &Relation, after: &Relation, name: &str) -> Result<()> {
         let Some(column) = after.column(name) else { return Ok(()) };
-        let checked = column.domain.as_ref().and_then(|d| self.catalog.domains.get(d)).is_some_and(|d| !d.checks.is_empty());
-        let plain = after.constraints.len() == old.constraints.len() && column.generated.is_none() && !column.not_null && !checked;
+        let plain = after.constraints.len() == old.constraints.len() && column.generated.is_none() && !column.not_null;
         let keep = |value: Option<String>| {
             move |column: &Column| if column.name == name { value.clone() } else { Some(ident(&column.name)) }
         };
@@ -89,7 +88,7 @@ impl Change<'_> {
             // It depends on the session: first the column, then an update, then what the column demands.
             Err(error) if error.code() == "42P17" => {
                 let mut loose = old.clone();
-                loose.columns.push(Column { not_null: false, domain: None, ..column.clone() });
+                loose.columns.push(Column { not_null: false, ..column.clone() });
                 self.rebuild(old, &loose, keep(None))?;
                 let set = format!("update {} set {} = {default}", old.name.quoted(), ident(name));
                 self.actions.push(Action::Statement(set));
@@ -125,16 +124,33 @@ impl Change<'_> {
         let Some(column) = old.column(&name) else { return Err(missing_column(&name, table).at(at)) };
         let mut changed = column.clone();
         let words = [
-            "set default", "drop default", "set not null", "drop not null", "set data type", "type", "add generated",
-            "set generated", "restart", "drop identity", "drop expression", "set statistics", "set storage",
-            "set compression", "set", "reset",
+            "set default",
+            "drop default",
+            "set not null",
+            "drop not null",
+            "set data type",
+            "type",
+            "add generated",
+            "set generated",
+            "restart",
+            "drop identity",
+            "drop expression",
+            "set statistics",
+            "set storage",
+            "set compression",
+            "set",
+            "reset",
         ];
         let at = self.cursor.offset();
         match self.cursor.accept_any(&words) {
             Some("set default") => {
                 if column.generated.is_some() || column.identity.is_some() {
                     let kind = if column.identity.is_some() { "an identity" } else { "a generated" };
-                    return Err(Error::new("42601", format!("column \"{name}\" of relation \"{}\" is {kind} column", table.name)).at(at));
+                    return Err(Error::new(
+                        "42601",
+                        format!("column \"{name}\" of relation \"{}\" is {kind} column", table.name),
+                    )
+                    .at(at));
                 }
                 let expr = self.cursor.default_expr()?;
                 changed.default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
@@ -167,12 +183,23 @@ impl Change<'_> {
                 }
                 self.cursor.expect("as identity")?;
                 if !column.not_null {
-                    let message = format!("column \"{name}\" of relation \"{}\" must be declared NOT NULL before identity can be added", table.name);
+                    let message = format!(
+                        "column \"{name}\" of relation \"{}\" must be declared NOT NULL before identity can be added",
+                        table.name
+                    );
                     return Err(Error::new("55000", message).at(at));
                 }
                 if column.identity.is_some() || column.default.is_some() {
-                    let what = if column.identity.is_some() { "is already an identity column" } else { "already has a default value" };
-                    return Err(Error::new("55000", format!("column \"{name}\" of relation \"{}\" {what}", table.name)).at(at));
+                    let what = if column.identity.is_some() {
+                        "is already an identity column"
+                    } else {
+                        "already has a default value"
+                    };
+                    return Err(Error::new(
+                        "55000",
+                        format!("column \"{name}\" of relation \"{}\" {what}", table.name),
+                    )
+                    .at(at));
                 }
                 if !column.ty.is_integer() {
                     return Err(Error::new("22023", "identity column type must be smallint, integer, or bigint").at(at));
@@ -211,7 +238,8 @@ impl Change<'_> {
             Some("drop expression") => {
                 let if_exists = self.cursor.accept("if exists");
                 if changed.generated.take().is_none() && !if_exists {
-                    let message = format!("column \"{name}\" of relation \"{}\" is not a stored generated column", table.name);
+                    let message =
+                        format!("column \"{name}\" of relation \"{}\" is not a stored generated column", table.name);
                     return Err(Error::new("55000", message).at(at));
                 }
             }
@@ -251,7 +279,8 @@ impl Change<'_> {
 
         let expected = Some((&declared.ty, declared.typmod));
         let automatic = castable(&column.ty, &declared.ty).is_some_and(|context| context != CastContext::Explicit);
-        let cannot = |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
+        let cannot =
+            |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
         let value = match using {
             Some(mut expr) => {
                 source::qualify(&mut expr, &self.catalog, &self.session.search_path);
@@ -260,7 +289,8 @@ impl Change<'_> {
                     .map_err(|e| if e.code() == "42804" { cannot(what).at(at) } else { moved(e, at) })?
             }
             None if !automatic && column.ty != declared.ty => {
-                let hint = format!("You might need to specify \"USING {}::{}\".", ident_node(&column.name), declared.ty);
+                let hint =
+                    format!("You might need to specify \"USING {}::{}\".", ident_node(&column.name), declared.ty);
                 return Err(cannot(format!("column \"{}\"", column.name)).with_hint(hint).at(at));
             }
             None => {
@@ -308,8 +338,11 @@ impl Change<'_> {
                 let own = other.name == relation.name;
                 let used = policy.using.iter().chain(&policy.check).map(|source| Uses::of_expr(source));
                 if used.into_iter().any(|uses| reads(&uses) || (own && uses.columns.contains(column))) {
-                    let detail =
-                        format!("policy {} on table {} depends on column \"{column}\"", policy.name, self.show(&other.name));
+                    let detail = format!(
+                        "policy {} on table {} depends on column \"{column}\"",
+                        policy.name,
+                        self.show(&other.name)
+                    );
                     return Err(refused("used in a policy definition", detail));
                 }
             }

@@ -60,10 +60,27 @@ impl Change<'_> {
             return Ok(());
         }
         let words = [
-            "add", "drop constraint", "drop", "alter constraint", "alter", "validate constraint",
-            "enable row level security", "disable row level security", "no force row level security",
-            "force row level security", "enable trigger", "replica identity", "cluster on", "set without cluster",
-            "set without oids", "set logged", "set unlogged", "set tablespace", "set access method", "reset", "set",
+            "add",
+            "drop constraint",
+            "drop",
+            "alter constraint",
+            "alter",
+            "validate constraint",
+            "enable row level security",
+            "disable row level security",
+            "no force row level security",
+            "force row level security",
+            "enable trigger",
+            "replica identity",
+            "cluster on",
+            "set without cluster",
+            "set without oids",
+            "set logged",
+            "set unlogged",
+            "set tablespace",
+            "set access method",
+            "reset",
+            "set",
         ];
         match self.cursor.accept_any(&words) {
             Some("add") if self.at_constraint() => self.alter_add_constraint(table),
@@ -142,8 +159,10 @@ impl Change<'_> {
             ConstraintKind::Check(source) => {
                 let condition = physical::check(&self.catalog, &old, source)?;
                 let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(table));
-                let message =
-                    format!("check constraint \"{}\" of relation \"{}\" is violated by some row", constraint.name, table.name);
+                let message = format!(
+                    "check constraint \"{}\" of relation \"{}\" is violated by some row",
+                    constraint.name, table.name
+                );
                 self.push(physical::require(&none, "23514", &message));
             }
             ConstraintKind::ForeignKey(_) => {}
@@ -179,7 +198,8 @@ impl Change<'_> {
             return Err(missing_constraint(&name, table).at(at));
         };
         if !matches!(constraint.kind, ConstraintKind::ForeignKey(_)) {
-            let message = format!("constraint \"{name}\" of relation \"{}\" is not a foreign key constraint", table.name);
+            let message =
+                format!("constraint \"{name}\" of relation \"{}\" is not a foreign key constraint", table.name);
             return Err(Error::new("42809", message).at(at));
         }
         while let Some(word) =

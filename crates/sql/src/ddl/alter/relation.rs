@@ -67,7 +67,8 @@ impl Change<'_> {
         self.catalog.relations.shift_insert(place, to.clone(), Arc::new(new));
         for relation in self.catalog.relations.values_mut() {
             let keys = relation.foreign_keys().any(|(_, key)| key.target == *from);
-            let sources = relation.view().is_some_and(|view| view.sources.iter().flatten().any(|(table, _)| table == from));
+            let sources =
+                relation.view().is_some_and(|view| view.sources.iter().flatten().any(|(table, _)| table == from));
             if !keys && !sources {
                 continue;
             }

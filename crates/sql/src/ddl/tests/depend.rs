@@ -84,12 +84,15 @@ fn what_is_not_there_is_told_by_its_kind() {
         let error = db.error(statement);
         assert_eq!((error.code(), error.message()), (code, message));
     }
-    db.run("drop table if exists nosuch, alsonot; drop function if exists f(nosuch); drop type if exists x cascade").unwrap();
+    db.run("drop table if exists nosuch, alsonot; drop function if exists f(nosuch); drop type if exists x cascade")
+        .unwrap();
 }
 
 #[test]
 fn an_index_that_a_key_needs_stays() {
-    let mut db = Database::new("create table a (x int); create unique index ax on a (x); create table b (x int references a (x))");
+    let mut db = Database::new(
+        "create table a (x int); create unique index ax on a (x); create table b (x int references a (x))",
+    );
     assert_eq!(db.error("drop index ax").code(), "2BP01");
     db.run("drop table b; drop index concurrently if exists ax").unwrap();
     assert!(db.catalog.relation("public", "b").is_none() && db.relation("a").indexes.is_empty());

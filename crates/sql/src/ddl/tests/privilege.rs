@@ -1,7 +1,7 @@
 //! Roles, grants, policies and comments.
 
 use super::*;
-use crate::catalog::{Privilege, PolicyCommand};
+use crate::catalog::{PolicyCommand, Privilege};
 
 #[test]
 fn new_objects_are_granted_by_default_privileges() {
@@ -26,7 +26,12 @@ fn grants_on_tables_and_columns() {
     let may = |column: &str, privilege| db.catalog.allows_column("anon", &t, t.column(column).unwrap(), privilege);
     assert!(may("a", Privilege::Select) && !may("b", Privilege::Select) && may("b", Privilege::Insert));
     db.run("revoke select on t from anon; grant all on all tables in schema public to authenticated").unwrap();
-    assert!(!db.catalog.allows_column("anon", db.relation("t"), db.relation("t").column("a").unwrap(), Privilege::Select));
+    assert!(!db.catalog.allows_column(
+        "anon",
+        db.relation("t"),
+        db.relation("t").column("a").unwrap(),
+        Privilege::Select
+    ));
     assert!(db.catalog.allows("authenticated", "postgres", &db.relation("t").grants, Privilege::Truncate));
     assert_eq!(db.error("grant execute on t to anon").message(), "invalid privilege type EXECUTE for relation");
     assert_eq!(db.error("grant select on t to nobody").message(), "role \"nobody\" does not exist");
@@ -47,20 +52,27 @@ fn grants_on_functions_schemas_and_roles() {
     assert_eq!(db.error("grant chief to editor").code(), "0LP01");
     let error = db.error("drop role editor");
     assert_eq!(error.detail(), Some("privileges for schema s"));
-    db.run("revoke all on schema s from editor; drop role editor; alter role chief set statement_timeout = '8s'").unwrap();
+    db.run("revoke all on schema s from editor; drop role editor; alter role chief set statement_timeout = '8s'")
+        .unwrap();
     assert_eq!(db.catalog.roles["chief"].settings["statement_timeout"], "8s");
 }
 
 #[test]
 fn policies() {
     let mut db = Database::new("create table t (a int, b int)");
-    db.run("create policy \"P q\" on t as restrictive for update to anon, authenticated using (a = 1) with check (true)").unwrap();
+    db.run(
+        "create policy \"P q\" on t as restrictive for update to anon, authenticated using (a = 1) with check (true)",
+    )
+    .unwrap();
     let policy = &db.relation("t").policies[0];
     assert_eq!((policy.name.as_str(), policy.permissive, policy.command), ("P q", false, PolicyCommand::Update));
     assert_eq!(policy.roles, ["anon", "authenticated"]);
     db.run("alter policy \"P q\" on t to public using (b = 2); alter policy \"P q\" on t rename to p").unwrap();
     let policy = &db.relation("t").policies[0];
-    assert_eq!((policy.name.as_str(), policy.using.as_deref(), policy.check.as_deref()), ("p", Some("b = 2"), Some("true")));
+    assert_eq!(
+        (policy.name.as_str(), policy.using.as_deref(), policy.check.as_deref()),
+        ("p", Some("b = 2"), Some("true"))
+    );
     assert!(policy.roles.is_empty());
     assert_eq!(db.error("create policy p on t using (true)").message(), "policy \"p\" for table \"t\" already exists");
     assert_eq!(

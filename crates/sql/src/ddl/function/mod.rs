@@ -1,30 +1,23 @@
 //! Functions in language sql (PostgreSQL manual, `create function`, `alter function`).
 
+mod body;
+mod signature;
+
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_types::{Type, Volatility};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::cursor::{RawName, syntax_error};
+use super::cursor::RawName;
 use super::grant::input_types;
-use super::policy::moved;
 use super::{Change, source};
-use crate::catalog::{DefaultObject, Name, Param, ParamMode, Routine};
+use crate::catalog::{DefaultObject, Name, ParamMode, Routine};
 use crate::compile;
-
-/// A function's body as written, and where it stands.
-struct Body {
-    text: String,
-    at: usize,
-    /// Parsed when the function is made, so names in it mean what they mean now.
-    parsed: bool,
-}
+use body::Body;
 
 impl Change<'_> {
-    pub(super) fn create_function(&mut self, replace: bool) -> Result<()> {
+    pub(in crate::ddl) fn create_function(&mut self, replace: bool) -> Result<()> {
         let raw = self.cursor.name()?;
         let name = self.new_name(&raw)?;
         let params = self.parameters()?;
@@ -117,104 +110,28 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// `(mode name type default, ...)`.
-    fn parameters(&mut self) -> Result<Vec<Param>> {
-        self.cursor.expect_token(&Token::LParen)?;
-        let mut params: Vec<Param> = Vec::new();
-        while !self.cursor.accept_token(&Token::RParen) {
-            if !params.is_empty() {
-                self.cursor.expect_token(&Token::Comma)?;
-            }
-            let at = self.cursor.offset();
-            let mut param = self.parameter()?;
-            if self.cursor.accept("default") || self.cursor.accept_token(&Token::Eq) {
-                let expr = self.cursor.default_expr()?;
-                param.default = Some(self.source(expr));
-            }
-            let named = params.iter().any(|p| !p.name.is_empty() && p.name == param.name);
-            if named {
-                let message = format!("parameter name \"{}\" used more than once", param.name);
-                return Err(Error::new("42P13", message).at(at));
-            }
-            params.push(param);
-        }
-        Ok(params)
-    }
-
-    fn parameter(&mut self) -> Result<Param> {
-        let mut mode = self.parameter_mode();
-        let name = if self.name_before_type() { self.cursor.ident()? } else { String::new() };
-        mode = mode.or_else(|| self.parameter_mode());
-        let declared = self.data_type()?;
-        Ok(Param {
-            name,
-            mode: mode.unwrap_or(ParamMode::In),
-            ty: declared.ty,
-            relation: declared.relation,
-            default: None,
-        })
-    }
-
-    fn parameter_mode(&mut self) -> Option<ParamMode> {
-        Some(match self.cursor.accept_any(&["inout", "in out", "in", "out", "variadic"])? {
-            "in" => ParamMode::In,
-            "out" => ParamMode::Out,
-            "variadic" => ParamMode::Variadic,
-            _ => ParamMode::InOut,
-        })
-    }
-
-    /// Whether the next word names a parameter: another word follows, and the two are no type together.
-    fn name_before_type(&self) -> bool {
-        let types = [
-            "double precision", "character varying", "char varying", "national character", "national char",
-            "timestamp with", "timestamp without", "time with", "time without",
-        ];
-        let (Some(_), Some(second)) = (self.cursor.word_at(0), self.cursor.word_at(1)) else { return false };
-        let follows_type = ["default", "array"].contains(&second.as_str());
-        !follows_type && !types.iter().any(|words| self.cursor.peek(words))
-    }
-
-    fn returns(&mut self, routine: &mut Routine) -> Result<()> {
-        let declared = self.cursor.accept("returns");
-        if declared && self.cursor.accept("table") {
-            let columns = self.parameters()?;
-            routine.params.extend(columns.into_iter().map(|param| Param { mode: ParamMode::Table, ..param }));
-            routine.returns_set = true;
-        } else if declared {
-            routine.returns_set = self.cursor.accept("setof");
-            // `record` is what the OUT parameters say.
-            if !self.cursor.accept("record") {
-                let ty = self.data_type()?;
-                if self.cursor.accept_token(&Token::Mod) {
-                    return Err(self.lacking("%TYPE", "Write the type itself."));
-                }
-                (routine.returns, routine.returns_relation) = (ty.ty, ty.relation);
-                return Ok(());
-            }
-        }
-        let outputs: Vec<(String, Type)> = routine
-            .outputs()
-            .enumerate()
-            .map(|(i, p)| (if p.name.is_empty() { format!("column{}", i + 1) } else { p.name.clone() }, p.ty.clone()))
-            .collect();
-        routine.returns = match <[(String, Type); 1]>::try_from(outputs) {
-            Ok([(_, ty)]) => ty,
-            Err(outputs) if !outputs.is_empty() => Type::Record(Arc::new(outputs)),
-            Err(_) if declared => {
-                return Err(self.lacking("a function that returns record without saying its columns", "Write `returns table (...)`."));
-            }
-            Err(_) => return Err(Error::new("42P13", "function result type must be specified").at(self.cursor.offset())),
-        };
-        Ok(())
-    }
-
     /// Reads an option that both `create function` and `alter function` know; tells whether there was one.
     fn function_option(&mut self, routine: &mut Routine) -> Result<bool> {
         let words = [
-            "immutable", "stable", "volatile", "strict", "returns null on null input", "called on null input",
-            "external security definer", "security definer", "external security invoker", "security invoker",
-            "not leakproof", "leakproof", "parallel", "cost", "rows", "window", "support", "set", "reset",
+            "immutable",
+            "stable",
+            "volatile",
+            "strict",
+            "returns null on null input",
+            "called on null input",
+            "external security definer",
+            "security definer",
+            "external security invoker",
+            "security invoker",
+            "not leakproof",
+            "leakproof",
+            "parallel",
+            "cost",
+            "rows",
+            "window",
+            "support",
+            "set",
+            "reset",
         ];
         match self.cursor.accept_any(&words) {
             Some("immutable") => routine.volatility = Volatility::Immutable,
@@ -256,43 +173,14 @@ impl Change<'_> {
         Ok((name, values.map(|values| values.join(", "))))
     }
 
-    /// The statements up to the closing `end`.
-    fn atomic_body(&mut self) -> Result<Body> {
-        let at = self.cursor.offset();
-        let mut depth = 0usize;
-        loop {
-            if self.cursor.peek_token(&Token::EOF) {
-                return Err(self.cursor.unexpected());
-            }
-            if self.cursor.peek("end") && depth == 0 {
-                let text = self.cursor.sql()[at..self.cursor.offset()].to_owned();
-                self.cursor.expect("end")?;
-                return Ok(Body { text, at, parsed: true });
-            }
-            match self.cursor.ident_ahead().as_deref() {
-                Some("case") => depth += 1,
-                Some("end") => depth -= 1,
-                _ => {}
-            }
-            self.cursor.skip();
-        }
-    }
-
-    /// The statements of a parsed body, their names qualified.
-    fn qualified_statements(&self, body: &Body) -> Result<String> {
-        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &body.text);
-        let mut statements = parsed.map_err(|e| body.error(syntax_error(&body.text, e), self.cursor.sql()))?;
-        for statement in &mut statements {
-            source::qualify(statement, &self.catalog, &self.session.search_path);
-        }
-        Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    }
-
     fn check_inputs(&self, routine: &Routine) -> Result<()> {
         let mut defaults = false;
         for param in routine.inputs() {
             if defaults && param.default.is_none() {
-                return Err(Error::new("42P13", "input parameters after one with a default value must also have defaults"));
+                return Err(Error::new(
+                    "42P13",
+                    "input parameters after one with a default value must also have defaults",
+                ));
             }
             if let Some(default) = &param.default {
                 defaults = true;
@@ -309,18 +197,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// A function's name, with the types of its inputs if they are written.
-    pub(super) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Type>>)> {
-        let raw = self.cursor.name()?;
-        if !self.cursor.peek_token(&Token::LParen) {
-            return Ok((raw, None));
-        }
-        let params = self.parameters()?;
-        let inputs = params.into_iter().filter(|p| !matches!(p.mode, ParamMode::Out | ParamMode::Table));
-        Ok((raw, Some(inputs.map(|p| p.ty).collect())))
-    }
-
-    pub(super) fn alter_function(&mut self) -> Result<()> {
+    pub(in crate::ddl) fn alter_function(&mut self) -> Result<()> {
         let (raw, args) = self.routine_reference()?;
         let old = self.find_routine(&raw, args.as_deref())?;
         let mut routine = (*old).clone();
@@ -341,7 +218,8 @@ impl Change<'_> {
         self.catalog.functions.retain(|_, overloads| !overloads.is_empty());
         let overloads = self.catalog.functions.entry(routine.name.clone()).or_default();
         if overloads.iter().any(|r| super::resolve::takes(r, &args)) {
-            let message = format!("function {} already exists in schema \"{}\"", routine.name.name, routine.name.schema);
+            let message =
+                format!("function {} already exists in schema \"{}\"", routine.name.name, routine.name.schema);
             return Err(Error::new("42723", message).at(raw.at));
         }
         let to = routine.name.clone();
@@ -353,28 +231,13 @@ impl Change<'_> {
     }
 
     /// Removes a function.
-    pub(super) fn remove_routine(&mut self, name: &Name, args: &[Type]) {
+    pub(in crate::ddl) fn remove_routine(&mut self, name: &Name, args: &[Type]) {
         if let Some(overloads) = self.catalog.functions.get_mut(name) {
             overloads.retain(|r| !super::resolve::takes(r, args));
             if overloads.is_empty() {
                 self.catalog.functions.remove(name);
             }
         }
-    }
-}
-
-impl Body {
-    /// An error within the body, as one of the statement.
-    fn error(&self, error: Error, sql: &str) -> Error {
-        // Only between dollar quotes, or unquoted, does the text stand as it is.
-        let literal = &sql[self.at..];
-        let opening = match literal.strip_prefix('$').and_then(|rest| rest.find('$')) {
-            Some(length) => length + 2,
-            None => 0,
-        };
-        let verbatim = sql[self.at + opening..].starts_with(&self.text);
-        let offset = error.position().filter(|at| verbatim && *at <= self.text.len()).map_or(0, |at| opening + at);
-        moved(error, self.at + offset)
     }
 }
 
@@ -405,7 +268,10 @@ fn refused_language(routine: &Routine) -> Error {
          or run the project on PostgreSQL."
     };
     Error::unsupported(
-        format!("function {} is written in language {}, which the embedded engine does not run", routine.name.name, routine.language),
+        format!(
+            "function {} is written in language {}, which the embedded engine does not run",
+            routine.name.name, routine.language
+        ),
         instead,
     )
 }

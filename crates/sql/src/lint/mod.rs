@@ -1,5 +1,8 @@
 //! What `basalt check` says about a schema: tables left open or shut by accident, and policies and keys that will be slow.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -43,7 +46,9 @@ pub fn lint(catalog: &Catalog) -> Vec<Finding> {
     let mut findings = Vec::new();
     for relation in catalog.relations.values() {
         match relation.view() {
-            Some(view) if !view.security_invoker && !view.materialized => view_finding(catalog, relation, &mut findings),
+            Some(view) if !view.security_invoker && !view.materialized => {
+                view_finding(catalog, relation, &mut findings)
+            }
             Some(_) => {}
             None => {
                 row_security(catalog, relation, &mut findings);
@@ -72,7 +77,10 @@ fn reached_by(catalog: &Catalog, relation: &Relation) -> Vec<&'static str> {
 }
 
 fn enters(catalog: &Catalog, role: &str, schema: &str) -> bool {
-    catalog.schemas.get(schema).is_some_and(|s| catalog.allows(role, basalt_core::Identity::OWNER, &s.grants, Privilege::Usage))
+    catalog
+        .schemas
+        .get(schema)
+        .is_some_and(|s| catalog.allows(role, basalt_core::Identity::OWNER, &s.grants, Privilege::Usage))
 }
 
 fn row_security(catalog: &Catalog, relation: &Relation, findings: &mut Vec<Finding>) {
@@ -116,7 +124,10 @@ fn policy_columns(catalog: &Catalog, relation: &Relation, findings: &mut Vec<Fin
                 code: "policy-column-unindexed",
                 severity: Severity::Hint,
                 relation: table.to_string(),
-                message: format!("policy \"{}\" on {} compares {table}.{column}, which no index begins with", policy.name, relation.name),
+                message: format!(
+                    "policy \"{}\" on {} compares {table}.{column}, which no index begins with",
+                    policy.name, relation.name
+                ),
                 remedy: format!("create index on {} ({});", table.quoted(), crate::quote::ident(column)),
             });
         }
@@ -220,8 +231,10 @@ fn foreign_keys(relation: &Relation, findings: &mut Vec<Finding>) {
             code: "foreign-key-unindexed",
             severity: Severity::Hint,
             relation: relation.name.to_string(),
-            message: format!("foreign key {name} of {} has no index behind it: each delete in {} reads the whole table",
-                relation.name, key.target),
+            message: format!(
+                "foreign key {name} of {} has no index behind it: each delete in {} reads the whole table",
+                relation.name, key.target
+            ),
             remedy: format!("create index on {} ({});", relation.name.quoted(), columns.join(", ")),
         });
     }
@@ -241,7 +254,9 @@ fn duplicate_indexes(relation: &Relation, findings: &mut Vec<Finding>) {
     for (i, index) in relation.indexes.iter().enumerate() {
         let twin = relation.indexes[..i]
             .iter()
-            .find(|other| other.keys == index.keys && other.predicate == index.predicate && (other.unique || !index.unique))
+            .find(|other| {
+                other.keys == index.keys && other.predicate == index.predicate && (other.unique || !index.unique)
+            })
             .map(|other| other.name.as_str());
         let constraint = relation.constraints.iter().find_map(|constraint| match &constraint.kind {
             ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)
@@ -272,8 +287,11 @@ fn view_finding(catalog: &Catalog, relation: &Relation, findings: &mut Vec<Findi
         code: "view-bypasses-policies",
         severity: Severity::Warning,
         relation: relation.name.to_string(),
-        message: format!("view {} runs with its owner's rights for {}: no policy holds for the rows it reads",
-            relation.name, roles.join(" and ")),
+        message: format!(
+            "view {} runs with its owner's rights for {}: no policy holds for the rows it reads",
+            relation.name,
+            roles.join(" and ")
+        ),
         remedy: format!("alter view {} set (security_invoker = true);", relation.name.quoted()),
     });
 }
@@ -285,13 +303,17 @@ fn definer(catalog: &Catalog, routine: &Routine, findings: &mut Vec<Finding>) {
         enters(catalog, role, &routine.name.schema)
             && catalog.allows(role, &routine.owner, &routine.grants, Privilege::Execute)
     };
-    let roles: Vec<&str> = OUTSIDE.into_iter().filter(|role| callable(&role)).collect();
+    let roles: Vec<&str> = OUTSIDE.into_iter().filter(callable).collect();
     if !roles.is_empty() {
         findings.push(Finding {
             code: "definer-exposed",
             severity: Severity::Hint,
             relation: routine.name.to_string(),
-            message: format!("{} may be called by {} and runs with its owner's rights", routine.name, roles.join(" and ")),
+            message: format!(
+                "{} may be called by {} and runs with its owner's rights",
+                routine.name,
+                roles.join(" and ")
+            ),
             remedy: format!(
                 "If they have no business with it: revoke execute on function {signature} from public, {};",
                 roles.join(", ")
@@ -303,7 +325,10 @@ fn definer(catalog: &Catalog, routine: &Routine, findings: &mut Vec<Finding>) {
             code: "definer-search-path",
             severity: Severity::Warning,
             relation: routine.name.to_string(),
-            message: format!("{} runs with its owner's rights, but finds its tables along its caller's search path", routine.name),
+            message: format!(
+                "{} runs with its owner's rights, but finds its tables along its caller's search path",
+                routine.name
+            ),
             remedy: format!("alter function {signature} set search_path = '';"),
         });
     }

@@ -1,0 +1,232 @@
+//! What depends on what (PostgreSQL manual, section 5.14).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use basalt_core::Result;
+use basalt_types::Type;
+
+use super::Change;
+use super::drop::Object;
+use super::grant::input_types;
+use super::source::Uses;
+use super::types::mentions;
+use crate::catalog::{ConstraintKind, Name, Relation};
+
+impl Change<'_> {
+    /// What depends directly on an object, and whether it goes without CASCADE.
+    pub(super) fn dependents(&self, object: &Object) -> Result<Vec<(Object, bool)>> {
+        let mut found = Vec::new();
+        match object {
+            Object::Relation(name) => {
+                let relation = self.relation(name)?;
+                found.extend(
+                    relation.columns.iter().filter_map(|c| c.sequence.clone()).map(|s| (Object::Sequence(s), true)),
+                );
+                self.users(|uses| uses.relations.contains(name), &mut found);
+                for other in self.catalog.relations.values().filter(|r| r.name != *name) {
+                    let keys = other.foreign_keys().filter(|(_, key)| key.target == *name);
+                    found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
+                }
+                let typed = self.catalog.functions.values().flatten().filter(|r| {
+                    r.returns_relation.as_ref() == Some(name)
+                        || r.params.iter().any(|p| p.relation.as_ref() == Some(name))
+                });
+                found.extend(typed.map(|r| (Object::Routine(r.name.clone(), input_types(r)), false)));
+            }
+            Object::Column(table, column) => self.column_dependents(table, column, &mut found)?,
+            Object::Constraint(table, name) => {
+                let relation = self.relation(table)?;
+                let key = relation.constraints.iter().find(|c| c.name == *name);
+                if let Some(ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)) =
+                    key.map(|c| &c.kind)
+                {
+                    self.referrers(&relation, columns, &mut found);
+                }
+            }
+            Object::Index(table, name) => {
+                let relation = self.relation(table)?;
+                let index = relation.indexes.iter().find(|i| i.name == *name && i.unique && i.predicate.is_none());
+                if let Some(columns) = index.and_then(|index| index.columns.as_ref()) {
+                    self.referrers(&relation, columns, &mut found);
+                }
+            }
+            Object::Routine(name, _) if self.catalog.routines(&name.schema, &name.name).len() == 1 => {
+                self.users(|uses| uses.functions.contains(name), &mut found);
+            }
+            Object::Type(name) => {
+                self.users(|uses| uses.types.contains(name), &mut found);
+                for relation in self.catalog.relations.values() {
+                    let columns = relation.columns.iter();
+                    for column in columns.filter(|c| mentions(&c.ty, name) || c.domain.as_ref() == Some(name)) {
+                        let object = match relation.view() {
+                            Some(_) => Object::Relation(relation.name.clone()),
+                            None => Object::Column(relation.name.clone(), column.name.clone()),
+                        };
+                        found.push((object, false));
+                    }
+                }
+                let fields = self.catalog.composites.get(name).map(|fields| Type::Record(Arc::new(fields.clone())));
+                for routine in self.catalog.functions.values().flatten() {
+                    let types = routine.params.iter().map(|p| &p.ty).chain([&routine.returns]);
+                    let mut types = types.filter(|_| routine.returns_relation.is_none());
+                    if types.any(|ty| mentions(ty, name) || fields.as_ref() == Some(ty)) {
+                        found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+                    }
+                }
+                let domains = self.catalog.domains.iter().filter(|(_, domain)| mentions(&domain.ty, name));
+                found.extend(domains.map(|(domain, _)| (Object::Type(domain.clone()), false)));
+            }
+            Object::Sequence(name) => {
+                let own = self.catalog.sequences.get(name).and_then(|s| s.owned_by.clone());
+                self.users(|uses| names_sequence(uses, name), &mut found);
+                if let Some((table, column)) = own {
+                    let identity = self.relation(&table)?.column(&column).is_some_and(|c| c.identity.is_some());
+                    if identity {
+                        found.push((Object::Column(table, column), false));
+                    }
+                }
+            }
+            Object::Schema(schema) => {
+                let relations =
+                    self.catalog.relations.keys().filter(|n| n.schema == *schema).cloned().map(Object::Relation);
+                let sequences =
+                    self.catalog.sequences.iter().filter(|(n, s)| n.schema == *schema && s.owned_by.is_none());
+                let types =
+                    self.catalog.enums.keys().chain(self.catalog.domains.keys()).chain(self.catalog.composites.keys());
+                let types = types.filter(|n| n.schema == *schema).cloned().map(Object::Type);
+                let routines = self.catalog.functions.values().flatten().filter(|r| r.name.schema == *schema);
+                let routines = routines.map(|r| Object::Routine(r.name.clone(), input_types(r)));
+                let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
+                found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
+            }
+            Object::Routine(..) | Object::Default(..) | Object::Policy(..) => {}
+        }
+        found.retain(|(other, _)| other != object);
+        Ok(found)
+    }
+
+    fn column_dependents(&self, table: &Name, column: &str, found: &mut Vec<(Object, bool)>) -> Result<()> {
+        let relation = self.relation(table)?;
+        let own = |name: &str| Object::Constraint(table.clone(), name.to_owned());
+        for constraint in &relation.constraints {
+            let involved = match &constraint.kind {
+                ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
+                    columns.iter().any(|c| c == column)
+                }
+                ConstraintKind::ForeignKey(key) => key.columns.iter().any(|c| c == column),
+                ConstraintKind::Check(source) => Uses::of_expr(source).columns.contains(column),
+            };
+            if involved {
+                found.push((own(&constraint.name), true));
+            }
+        }
+        for index in &relation.indexes {
+            if index_uses(index, column) {
+                found.push((Object::Index(table.clone(), index.name.clone()), true));
+            }
+        }
+        if let Some(sequence) = relation.column(column).and_then(|c| c.sequence.clone()) {
+            found.push((Object::Sequence(sequence), true));
+        }
+        for other in &relation.columns {
+            let generated =
+                other.generated.as_deref().is_some_and(|source| Uses::of_expr(source).columns.contains(column));
+            if generated {
+                found.push((Object::Column(table.clone(), other.name.clone()), false));
+            }
+        }
+        for policy in &relation.policies {
+            let sources = policy.using.iter().chain(&policy.check);
+            if sources.map(|source| Uses::of_expr(source)).any(|uses| uses.columns.contains(column)) {
+                found.push((Object::Policy(table.clone(), policy.name.clone()), false));
+            }
+        }
+        let mut elsewhere = Vec::new();
+        self.users(|uses| uses.relations.contains(table) && uses.columns.contains(column), &mut elsewhere);
+        found.extend(
+            elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
+        );
+        for other in self.catalog.relations.values() {
+            let keys = other
+                .foreign_keys()
+                .filter(|(_, key)| key.target == *table && key.target_columns.iter().any(|c| c == column));
+            found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
+        }
+        Ok(())
+    }
+
+    /// Foreign keys that need this unique key, unless another one serves them.
+    fn referrers(&self, relation: &Relation, columns: &[String], found: &mut Vec<(Object, bool)>) {
+        let set: BTreeSet<&String> = columns.iter().collect();
+        let same = relation.unique_keys().filter(|key| key.iter().collect::<BTreeSet<_>>() == set).count()
+            + relation
+                .indexes
+                .iter()
+                .filter(|index| {
+                    let key = index.columns.as_ref().filter(|_| index.unique && index.predicate.is_none());
+                    key.is_some_and(|key| key.iter().collect::<BTreeSet<_>>() == set)
+                })
+                .count();
+        if same > 1 {
+            return;
+        }
+        for other in self.catalog.relations.values() {
+            let keys = other.foreign_keys().filter(|(_, key)| {
+                key.target == relation.name && key.target_columns.iter().collect::<BTreeSet<_>>() == set
+            });
+            found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
+        }
+    }
+
+    /// Views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
+    fn users(&self, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
+        let expr = |source: &String| uses(&Uses::of_expr(source));
+        for relation in self.catalog.relations.values() {
+            let name = &relation.name;
+            if relation.view().is_some_and(|view| uses(&Uses::of_query(&view.query))) {
+                found.push((Object::Relation(name.clone()), false));
+            }
+            for policy in &relation.policies {
+                if policy.using.iter().chain(&policy.check).any(expr) {
+                    found.push((Object::Policy(name.clone(), policy.name.clone()), false));
+                }
+            }
+            for column in &relation.columns {
+                if column.default.as_ref().is_some_and(expr) {
+                    found.push((Object::Default(name.clone(), column.name.clone()), false));
+                }
+                if column.generated.as_ref().is_some_and(expr) {
+                    found.push((Object::Column(name.clone(), column.name.clone()), false));
+                }
+            }
+            for constraint in &relation.constraints {
+                if matches!(&constraint.kind, ConstraintKind::Check(source) if expr(source)) {
+                    found.push((Object::Constraint(name.clone(), constraint.name.clone()), false));
+                }
+            }
+            for index in &relation.indexes {
+                let plain = index.columns.is_some() && index.predicate.is_none();
+                if !plain && index.keys.iter().chain(&index.predicate).any(|source| expr(&bare_key(source))) {
+                    found.push((Object::Index(name.clone(), index.name.clone()), false));
+                }
+            }
+        }
+    }
+}
+
+/// An index's key without its direction.
+pub(super) fn bare_key(key: &str) -> String {
+    let key = key.strip_suffix(" NULLS FIRST").or_else(|| key.strip_suffix(" NULLS LAST")).unwrap_or(key);
+    key.strip_suffix(" DESC").unwrap_or(key).to_owned()
+}
+
+fn index_uses(index: &crate::catalog::Index, column: &str) -> bool {
+    let sources = index.keys.iter().chain(&index.predicate);
+    sources.map(|source| Uses::of_expr(&bare_key(source))).any(|uses| uses.columns.contains(column))
+}
+
+/// Whether `nextval` names the sequence, qualified or in `public`.
+fn names_sequence(uses: &Uses, name: &Name) -> bool {
+    uses.sequences.contains(&name.to_string()) || (name.schema == "public" && uses.sequences.contains(&name.name))
+}

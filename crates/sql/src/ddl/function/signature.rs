@@ -1,0 +1,128 @@
+//! Parameters and results of functions.
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::tokenizer::Token;
+
+use super::super::Change;
+use super::super::cursor::RawName;
+use crate::catalog::{Param, ParamMode, Routine};
+
+impl Change<'_> {
+    /// `(mode name type default, ...)`.
+    pub(super) fn parameters(&mut self) -> Result<Vec<Param>> {
+        self.cursor.expect_token(&Token::LParen)?;
+        let mut params: Vec<Param> = Vec::new();
+        while !self.cursor.accept_token(&Token::RParen) {
+            if !params.is_empty() {
+                self.cursor.expect_token(&Token::Comma)?;
+            }
+            let at = self.cursor.offset();
+            let mut param = self.parameter()?;
+            if self.cursor.accept("default") || self.cursor.accept_token(&Token::Eq) {
+                let expr = self.cursor.default_expr()?;
+                param.default = Some(self.source(expr));
+            }
+            let named = params.iter().any(|p| !p.name.is_empty() && p.name == param.name);
+            if named {
+                let message = format!("parameter name \"{}\" used more than once", param.name);
+                return Err(Error::new("42P13", message).at(at));
+            }
+            params.push(param);
+        }
+        Ok(params)
+    }
+
+    fn parameter(&mut self) -> Result<Param> {
+        let mut mode = self.parameter_mode();
+        let name = if self.name_before_type() { self.cursor.ident()? } else { String::new() };
+        mode = mode.or_else(|| self.parameter_mode());
+        let declared = self.data_type()?;
+        Ok(Param {
+            name,
+            mode: mode.unwrap_or(ParamMode::In),
+            ty: declared.ty,
+            relation: declared.relation,
+            default: None,
+        })
+    }
+
+    fn parameter_mode(&mut self) -> Option<ParamMode> {
+        Some(match self.cursor.accept_any(&["inout", "in out", "in", "out", "variadic"])? {
+            "in" => ParamMode::In,
+            "out" => ParamMode::Out,
+            "variadic" => ParamMode::Variadic,
+            _ => ParamMode::InOut,
+        })
+    }
+
+    /// Whether the next word names a parameter: another word follows, and the two are no type together.
+    fn name_before_type(&self) -> bool {
+        let types = [
+            "double precision",
+            "character varying",
+            "char varying",
+            "national character",
+            "national char",
+            "timestamp with",
+            "timestamp without",
+            "time with",
+            "time without",
+        ];
+        let (Some(_), Some(second)) = (self.cursor.word_at(0), self.cursor.word_at(1)) else { return false };
+        let follows_type = ["default", "array"].contains(&second.as_str());
+        !follows_type && !types.iter().any(|words| self.cursor.peek(words))
+    }
+
+    pub(super) fn returns(&mut self, routine: &mut Routine) -> Result<()> {
+        let declared = self.cursor.accept("returns");
+        if declared && self.cursor.accept("table") {
+            let columns = self.parameters()?;
+            routine.params.extend(columns.into_iter().map(|param| Param { mode: ParamMode::Table, ..param }));
+            routine.returns_set = true;
+        } else if declared {
+            routine.returns_set = self.cursor.accept("setof");
+            // `record` is what the OUT parameters say.
+            if !self.cursor.accept("record") {
+                let ty = self.data_type()?;
+                if self.cursor.accept_token(&Token::Mod) {
+                    return Err(self.lacking("%TYPE", "Write the type itself."));
+                }
+                (routine.returns, routine.returns_relation) = (ty.ty, ty.relation);
+                return Ok(());
+            }
+        }
+        let outputs: Vec<(String, Type)> = routine
+            .outputs()
+            .enumerate()
+            .map(|(i, p)| (if p.name.is_empty() { format!("column{}", i + 1) } else { p.name.clone() }, p.ty.clone()))
+            .collect();
+        routine.returns = match <[(String, Type); 1]>::try_from(outputs) {
+            Ok([(_, ty)]) => ty,
+            Err(outputs) if !outputs.is_empty() => Type::Record(Arc::new(outputs)),
+            Err(_) if declared => {
+                return Err(self.lacking(
+                    "a function that returns record without saying its columns",
+                    "Write `returns table (...)`.",
+                ));
+            }
+            Err(_) => {
+                return Err(Error::new("42P13", "function result type must be specified").at(self.cursor.offset()));
+            }
+        };
+        Ok(())
+    }
+
+    /// A function's name, with the types of its inputs if they are written.
+    pub(in crate::ddl) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Type>>)> {
+        let raw = self.cursor.name()?;
+        if !self.cursor.peek_token(&Token::LParen) {
+            return Ok((raw, None));
+        }
+        let params = self.parameters()?;
+        let inputs = params.into_iter().filter(|p| !matches!(p.mode, ParamMode::Out | ParamMode::Table));
+        Ok((raw, Some(inputs.map(|p| p.ty).collect())))
+    }
+}
