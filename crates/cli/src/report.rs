@@ -8,14 +8,15 @@ use basalt_core::Error;
 use basalt_server::config::ConfigError;
 use basalt_server::project::{Conflict, ProjectError};
 use basalt_server::StartError;
+use basalt_sql::lint::{self, Finding};
 
 use crate::output;
 
 /// One error or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// A warning rather than an error.
-    pub warning: bool,
+    /// How bad it is.
+    pub severity: Severity,
     /// The SQLSTATE or a lint's name.
     pub code: Option<String>,
     /// What is wrong.
@@ -26,6 +27,17 @@ pub struct Report {
     pub detail: Option<String>,
     /// What to do.
     pub help: Option<String>,
+}
+
+/// How bad a report is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The command fails.
+    Error,
+    /// It may not be what was meant.
+    Warning,
+    /// It could be better.
+    Hint,
 }
 
 /// A place in a file.
@@ -48,12 +60,7 @@ pub struct Failure(pub Vec<Report>);
 impl Report {
     /// An error with nothing but its message.
     pub fn error(message: impl Into<String>) -> Report {
-        Report { warning: false, code: None, message: message.into(), place: None, detail: None, help: None }
-    }
-
-    /// A warning with nothing but its message.
-    pub fn warning(message: impl Into<String>) -> Report {
-        Report { warning: true, ..Report::error(message) }
+        Report { severity: Severity::Error, code: None, message: message.into(), place: None, detail: None, help: None }
     }
 
     /// What to do about it.
@@ -69,7 +76,11 @@ impl Report {
 
     /// The text to print, with styles that the output removes where there is no terminal.
     pub fn render(&self) -> String {
-        let level = if self.warning { Level::WARNING } else { Level::ERROR };
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Hint => Level::INFO.with_name("hint"),
+        };
         let mut title = level.primary_title(self.message.as_str());
         if let Some(code) = &self.code {
             title = title.id(code.as_str());
@@ -138,6 +149,18 @@ impl From<&Error> for Report {
             help: error.hint().map(str::to_owned),
             ..Report::error(error.message())
         }
+    }
+}
+
+impl From<&Finding> for Report {
+    fn from(finding: &Finding) -> Report {
+        let severity = match finding.severity {
+            lint::Severity::Error => Severity::Error,
+            lint::Severity::Warning => Severity::Warning,
+            lint::Severity::Hint => Severity::Hint,
+        };
+        let message = finding.message.as_str();
+        Report { severity, code: Some(finding.code.into()), ..Report::error(message).help(finding.remedy.as_str()) }
     }
 }
 
