@@ -38,8 +38,8 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
 
     let row = NewRow::of(compiler, &target, rows)?;
-    let demands = row.demands(compiler, &target, conflict.as_ref(), reads)?;
-    let source = row.source(&demands);
+    let (demands, computed) = row.demands(compiler, &target, conflict.as_ref(), reads)?;
+    let source = row.source(computed);
     let mut sql = source.insert(&target, &row, &demands);
     if let Some(conflict) = &conflict {
         let asks = returning.as_ref().is_some_and(|returning| returning.asks_inserted);
@@ -114,31 +114,46 @@ impl NewRow {
         format!("{}.{}", self.alias, quote::ident(&target.table_column(index).name))
     }
 
-    /// What policies ask of the row, and that DO UPDATE meets no row twice.
+    /// What policies ask of the row, and that DO UPDATE meets no row twice; and whether the row is computed first, because that
+    /// reads what must not be computed twice.
     fn demands(
         &self,
         compiler: &mut Compiler<'_>,
         target: &Target,
         conflict: Option<&Conflict>,
         reads: bool,
-    ) -> Result<Vec<String>> {
-        let mut demands = Vec::new();
-        if compiler.catalog.policies_apply(&target.role, &target.table) {
-            let row = self.as_source(compiler, target, false)?;
-            let role = target.role.clone();
-            let asked = compiler.as_role(&role, |compiler| {
-                let mut asked = policy::demands(compiler, &row, PolicyCommand::Insert, Part::Check)?;
-                if reads {
-                    asked.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
-                }
-                Ok(asked)
-            })?;
-            demands.extend(sources(asked));
-        }
+    ) -> Result<(Vec<String>, bool)> {
         if let Some(conflict) = conflict.filter(|conflict| conflict.updates() && self.from.is_some()) {
+            let mut demands = self.policy_demands(compiler, target, reads, true)?;
             demands.push(self.no_duplicates(target, &conflict.key));
+            return Ok((demands, true));
         }
-        Ok(demands)
+        let demands = self.policy_demands(compiler, target, reads, false)?;
+        if demands.iter().any(|demand| demand.contains(&format!("{}.", self.alias))) {
+            return Ok((self.policy_demands(compiler, target, reads, true)?, true));
+        }
+        Ok((demands, false))
+    }
+
+    fn policy_demands(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        reads: bool,
+        computed: bool,
+    ) -> Result<Vec<String>> {
+        if !compiler.catalog.policies_apply(&target.role, &target.table) {
+            return Ok(Vec::new());
+        }
+        let row = self.as_source(compiler, target, computed)?;
+        let asked = compiler.as_role(&target.role, |compiler| {
+            let mut asked = policy::demands(compiler, &row, PolicyCommand::Insert, Part::Check)?;
+            if reads {
+                asked.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
+            }
+            Ok(asked)
+        })?;
+        Ok(sources(asked).collect())
     }
 
     /// 21000 unless the rows differ in the key by which DO UPDATE finds the row to change.
@@ -158,9 +173,8 @@ impl NewRow {
         )
     }
 
-    /// Decides whether the row is computed first: when what is asked of it reads what must not be computed twice.
-    fn source(&self, demands: &[String]) -> RowSource {
-        let computed = demands.iter().any(|demand| demand.contains(&format!("{}.", self.alias)));
+    /// Where the values stand.
+    fn source(&self, computed: bool) -> RowSource {
         let (mut with, mut from) = (Vec::new(), String::new());
         if let Some((source, alias)) = &self.from {
             if self.volatile {
