@@ -1,4 +1,4 @@
-//! placeholder
+//! Full-text search: `tsvector`, `tsquery`, and the functions over them.
 
 use crate::*;
 pub(crate) const FUNCTIONS: &[Function] = &[];
