@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use basalt_db::Database;
 use basalt_server::keys::{DEVELOPMENT_SECRET, Keys, sign};
 use basalt_server::{Basalt, Config, open_database};
 use reqwest::Method;
@@ -19,6 +20,8 @@ pub struct Server {
     basalt: Option<Basalt>,
     /// The project's folder; removed at the end.
     pub folder: TempDir,
+    /// Its database, for what no request can do: scripts, and statements as any identity.
+    pub database: Database,
     client: reqwest::Client,
     url: String,
 }
@@ -58,10 +61,11 @@ impl Server {
     async fn open(folder: TempDir, config: &Config, schema: &str) -> Server {
         let path: &Path = folder.path();
         let database = open_database(path, config).expect("a database");
-        database.run_script(schema).await.unwrap_or_else(|error| panic!("the schema: {error}"));
+        database.engine().run_script(schema, |_| ()).await.unwrap_or_else(|error| panic!("the schema: {error}"));
+        let handle = database.clone();
         let basalt = Basalt::start(path, config, database).await.expect("a server");
         let url = format!("http://{}", basalt.address());
-        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url }
+        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url, database: handle }
     }
 
     /// Where it listens.

@@ -1,0 +1,1 @@
+//! Row policies and privileges over whole servers.
