@@ -59,9 +59,13 @@ fn dev_takes_up_what_changes() {
     server.says("0001_books.sql was edited after it was applied");
     server.says("basalt db reset");
 
-    project.write("basalt.toml", "[api]\nmax_rows = 0\n[server]\nport = -1\n");
-    server.says("server.port");
+    project.write("basalt.toml", "[api]\nmax_row = 0\n");
+    server.says("did you mean `api.max_rows`?");
     assert_eq!(server.get("/rest/v1/books?select=title").0, 200);
+    project.write("migrations/0001_books.sql", TABLES);
+    project.write("basalt.toml", "[api]\nanonymous_role = \"\"\n");
+    server.says("restarted");
+    assert_eq!(server.get("/rest/v1/books?select=title").0, 401);
 }
 
 #[test]
@@ -144,7 +148,7 @@ fn check_underlines_what_cannot_run() {
     project.write("migrations/0002_body.sql", "create function f() returns int\n  language plpgsql as $$ begin return 1; end $$;\n");
     let refused = project.run(&["check"]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("error[0A000]") && refused.stderr.contains("migrations/0002_body.sql:2:12"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("error[0A000]") && refused.stderr.contains("migrations/0002_body.sql:2:3"), "{}", refused.stderr);
     assert!(refused.stderr.contains("help: "), "{}", refused.stderr);
     assert!(!project.path().join(".basalt").exists(), "a check leaves nothing behind");
 }

@@ -123,10 +123,15 @@ impl Session {
     }
 
     async fn listen(&mut self) -> Result<(), Failure> {
+        let mut config = self.config.clone();
         if let Some(server) = self.server.take() {
+            // Whoever was given a free port keeps it.
+            if config.server.port == 0 {
+                config.server.port = server.address().port();
+            }
             server.stop().await;
         }
-        self.server = Some(Basalt::start(&self.root, &self.config, self.database.clone()).await?);
+        self.server = Some(Basalt::start(&self.root, &config, self.database.clone()).await?);
         Ok(())
     }
 
