@@ -231,3 +231,38 @@ async fn a_full_disk_acknowledges_nothing_and_loses_nothing() {
     db.run("delete from t", &[]).await.expect("deletes");
     db.run("insert into t values (1, 'small')", &[]).await.expect("there is room again");
 }
+
+#[tokio::test]
+async fn readers_do_not_wait_for_a_long_write() {
+    let db = with_options("create table t (n bigint); insert into t values (1);", |options| Options {
+        statement_timeout: Duration::from_millis(600),
+        ..options
+    })
+    .await;
+    let endless = "insert into t with recursive n as (select 1 as i union all select i + 1 from n) select i from n";
+    let database = db.database.clone();
+    let long = tokio::spawn(async move { database.run(request(endless, &[])).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..20 {
+        assert_eq!(db.json("select n from t", &[]).await, "[{\"n\":1}]");
+    }
+    assert!(!long.is_finished(), "the write was still running");
+    assert_eq!(long.await.expect("no panic").expect_err("cancelled").code(), "57014");
+}
+
+#[tokio::test]
+async fn the_log_is_moved_into_the_file() {
+    let db = with_schema("create table t (id serial primary key, x text);").await;
+    let large = "x".repeat(100_000);
+    for _ in 0..150 {
+        db.run("insert into t (x) values ($1)", &[&large]).await.expect("inserts");
+    }
+    let stats = db.database.engine().stats();
+    for _ in 0..100 {
+        if stats.checkpoints.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("no checkpoint: {stats:?}");
+}

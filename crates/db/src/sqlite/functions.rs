@@ -75,10 +75,13 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
             codec::apply_typmod(&to.0, to.1, value, false)
         })
     })?;
-    connection.create_scalar_function("pg_require", 3, flags(false), |call| {
+    connection.create_scalar_function("pg_require", -1, flags(false), |call| {
         with_arguments(call, 0, |args| match args[0] {
             ValueRef::Int(1) => Ok(Value::Int(1)),
-            _ => Err(Error::new(args[1].text().to_owned(), args[2].text().to_owned())),
+            _ => {
+                let error = Error::new(args[1].text().to_owned(), args[2].text().to_owned());
+                Err(args.get(3).map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint.text().to_owned())))
+            }
         })
     })
 }

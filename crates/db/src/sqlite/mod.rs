@@ -104,19 +104,20 @@ impl Sqlite {
             checkpoints: Some(checkpoint::start(file, woken, shared.stats.clone())?),
             writer: Some(writer::start(&shared, connection, sequences, write_queue)?),
             readers: Vec::new(),
-            queues: None,
+            queues: Some(Queues { reads, writes }),
             _lock: lock,
             shared,
         };
+        let queues = engine.queues()?;
         if is_new {
-            let (done, made) = flume::bounded(1);
-            let make = Box::new(move |writer: &mut Writer| _ = done.send(crate::migrate::bootstrap(writer)));
-            let _ = writes.send(Work::Exclusive(make));
-            made.recv().map_err(|_| job::closing())??;
+            queues.bootstrap()?;
         }
-        engine.readers = readers::start(&engine.shared, &read_queue, &writes)?;
-        engine.queues = Some(Queues { reads, writes });
+        engine.readers = readers::start(&engine.shared, &read_queue, &queues.writes)?;
         Ok(engine)
+    }
+
+    fn queues(&self) -> Result<&Queues> {
+        self.queues.as_ref().ok_or_else(job::closing)
     }
 
     /// The catalog as it is now.
@@ -138,7 +139,7 @@ impl Sqlite {
     ///
     /// Errors: those of the statement, in PostgreSQL's terms; 53300 when too many requests wait; 57014 after the statement timeout.
     pub async fn run(&self, request: Request) -> Result<Answer> {
-        let queues = self.queues.as_ref().ok_or_else(job::closing)?;
+        let queues = self.queues()?;
         let prepared = self.shared.programs.cached(&self.shared.schema.load(), &request);
         let is_write = !request.read_only && prepared.as_ref().is_some_and(|prepared| prepared.needs_writer());
         let (job, waiting) = Job::new(request, prepared);
@@ -179,11 +180,21 @@ impl Sqlite {
         &self,
         task: impl FnOnce(&mut Writer) -> T + Send + 'static,
     ) -> Result<T> {
-        let queues = self.queues.as_ref().ok_or_else(job::closing)?;
+        let queues = self.queues()?;
         let (done, result) = oneshot::channel();
         let work = Work::Exclusive(Box::new(move |writer| _ = done.send(task(writer))));
         queues.writes.send_async(work).await.map_err(|_| job::closing())?;
         result.await.map_err(|_| job::fault())
+    }
+}
+
+impl Queues {
+    /// Makes what every new database has, and waits for it.
+    fn bootstrap(&self) -> Result<()> {
+        let (done, made) = flume::bounded(1);
+        let make = Box::new(move |writer: &mut Writer| _ = done.send(crate::migrate::bootstrap(writer)));
+        self.writes.send(Work::Exclusive(make)).map_err(|_| job::closing())?;
+        made.recv().map_err(|_| job::fault())?
     }
 }
 

@@ -40,7 +40,8 @@ pub(super) fn explain(
 fn nodes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Node>> {
     let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
     // The plan does not depend on the parameters' values: they stay unbound.
-    let rows = statement.raw_query().mapped(|row| Ok(Node { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? }));
+    let rows =
+        statement.raw_query().mapped(|row| Ok(Node { id: row.get(0)?, parent: row.get(1)?, detail: row.get(3)? }));
     rows.collect()
 }
 
