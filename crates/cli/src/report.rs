@@ -5,9 +5,9 @@ use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 use basalt_core::Error;
+use basalt_server::StartError;
 use basalt_server::config::ConfigError;
 use basalt_server::project::{Conflict, ProjectError};
-use basalt_server::StartError;
 use basalt_sql::lint::{self, Finding};
 
 use crate::output;
@@ -239,7 +239,8 @@ error[42601]: syntax error at or near \"tabel\"
     #[test]
     fn a_long_line_is_cut_around_the_fault() {
         let source = format!("insert into t values ('{}', oops, '{}');", "x".repeat(5000), "y".repeat(5000));
-        let report = Report::sql(&Error::new("42703", "no"), Path::new("seed.sql"), &source, source.find("oops").unwrap());
+        let report =
+            Report::sql(&Error::new("42703", "no"), Path::new("seed.sql"), &source, source.find("oops").unwrap());
         let shown = plain(&report);
         assert!(shown.contains("oops") && shown.lines().all(|line| line.chars().count() < 200), "{shown}");
     }

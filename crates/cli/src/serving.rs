@@ -84,7 +84,9 @@ async fn sample(database: &Database, schema: &str, identity: &Identity) -> Optio
         .relations
         .values()
         .map(|relation| &**relation)
-        .filter(|r| r.name.schema == schema && plain(&r.name.name) && (r.row_security || r.view().is_some() || bypasses))
+        .filter(|r| {
+            r.name.schema == schema && plain(&r.name.name) && (r.row_security || r.view().is_some() || bypasses)
+        })
         .collect();
     let tells = |r: &Relation| r.columns.iter().filter(|c| rank(&c.name) < 2).count();
     candidates.sort_by_key(|r| (!matches!(r.kind, RelationKind::Table), usize::MAX - tells(r)));
@@ -102,7 +104,8 @@ async fn sample(database: &Database, schema: &str, identity: &Identity) -> Optio
 
 /// The two columns that tell a person most: a name and what else isn't a key.
 fn shown_columns(relation: &Relation) -> Vec<&str> {
-    let keys: Vec<&String> = relation.unique_keys().flatten().chain(relation.foreign_keys().flat_map(|(_, k)| &k.columns)).collect();
+    let keys: Vec<&String> =
+        relation.unique_keys().flatten().chain(relation.foreign_keys().flat_map(|(_, k)| &k.columns)).collect();
     let mut columns: Vec<&str> = relation.columns.iter().map(|c| c.name.as_str()).filter(|name| plain(name)).collect();
     columns.sort_by_key(|name| (rank(name), keys.iter().any(|key| key == name)));
     columns.truncate(2);

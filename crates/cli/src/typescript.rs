@@ -45,7 +45,9 @@ impl Writer<'_> {
             found.sort_by(|a, b| a.name.cmp(&b.name));
             block(found.into_iter().map(|r| (key(&r.name.name), self.relation(r))).collect())
         };
-        let enums = self.enums(schema).map(|e| (key(&e.name), e.labels.iter().map(|l| quote(l)).collect::<Vec<_>>().join(" | ")));
+        let enums = self
+            .enums(schema)
+            .map(|e| (key(&e.name), e.labels.iter().map(|l| quote(l)).collect::<Vec<_>>().join(" | ")));
         let composites = self.catalog.composites.iter().filter(|(name, _)| name.schema == schema);
         let composites = composites.map(|(name, fields)| (key(&name.name), self.fields(fields)));
         block(vec![
@@ -106,7 +108,8 @@ impl Writer<'_> {
     /// Functions of the relation's row that are selected like columns.
     fn computed_fields(&self, relation: &Name) -> Vec<(String, String)> {
         let routines = self.catalog.functions.values().flatten();
-        let fields = routines.filter(|r| self.relationships.field(relation, &r.name.name).is_some_and(|f| f.function == r.name));
+        let fields =
+            routines.filter(|r| self.relationships.field(relation, &r.name.name).is_some_and(|f| f.function == r.name));
         fields.map(|routine| (key(&routine.name.name), nullable(self.ty(&routine.returns), true))).collect()
     }
 
@@ -208,7 +211,9 @@ impl Writer<'_> {
     fn returned(&self, routine: &Routine) -> String {
         let relation = routine.returns_relation.as_ref().and_then(|name| self.catalog.relations.get(name));
         let one = match (relation, &routine.returns) {
-            (Some(relation), _) => block(sorted(&relation.columns).iter().map(|c| (key(&c.name), self.column(c))).collect()),
+            (Some(relation), _) => {
+                block(sorted(&relation.columns).iter().map(|c| (key(&c.name), self.column(c))).collect())
+            }
             (None, Type::Record(_)) if routine.outputs().next().is_some() => {
                 let mut columns: Vec<_> = routine.outputs().map(|p| (key(&p.name), self.ty(&p.ty))).collect();
                 columns.sort();
@@ -225,7 +230,8 @@ impl Writer<'_> {
             Some(found) if found.view().is_some() => "Views",
             _ => "Tables",
         };
-        self.named(&relation.schema, group, &relation.name, Some("Row")).unwrap_or_else(|| "Record<string, unknown>".into())
+        self.named(&relation.schema, group, &relation.name, Some("Row"))
+            .unwrap_or_else(|| "Record<string, unknown>".into())
     }
 
     fn named(&self, schema: &str, group: &str, name: &str, member: Option<&str>) -> Option<String> {
@@ -257,9 +263,9 @@ impl Writer<'_> {
             Type::Array(element) => array_of(&self.ty(element)),
             Type::Record(fields) if fields.is_empty() => "Record<string, unknown>".into(),
             Type::Record(fields) => match self.catalog.composites.iter().find(|(_, known)| *known == &**fields) {
-                Some((name, _)) => self
-                    .named(&name.schema, "CompositeTypes", &name.name, None)
-                    .unwrap_or_else(|| self.fields(fields)),
+                Some((name, _)) => {
+                    self.named(&name.schema, "CompositeTypes", &name.name, None).unwrap_or_else(|| self.fields(fields))
+                }
                 None => self.fields(fields),
             },
         }

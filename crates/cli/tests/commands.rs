@@ -83,7 +83,11 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     let project = books();
     let without = project.run(&["serve"]);
     assert_eq!(without.code, Some(1));
-    assert!(without.stderr.contains("no JWT secret") && without.stderr.contains("BASALT_AUTH__JWT_SECRET"), "{}", without.stderr);
+    assert!(
+        without.stderr.contains("no JWT secret") && without.stderr.contains("BASALT_AUTH__JWT_SECRET"),
+        "{}",
+        without.stderr
+    );
 
     let published = "super-secret-jwt-token-with-at-least-32-characters-long";
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{published}\"\n"));
@@ -101,7 +105,8 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
 #[test]
 fn serve_migrates_when_told_and_ends_in_order() {
     let project = books();
-    let server = project.start(&["serve", "--migrate"], &[("BASALT_AUTH__JWT_SECRET", SECRET), ("BASALT_LOG__FORMAT", "json")]);
+    let server =
+        project.start(&["serve", "--migrate"], &[("BASALT_AUTH__JWT_SECRET", SECRET), ("BASALT_LOG__FORMAT", "json")]);
     let log: serde_json::Value = serde_json::from_str(server.banner.last().unwrap()).unwrap();
     assert_eq!(log["message"], "serving");
     // No seed in production, and no key needed for what a policy opens.
@@ -118,7 +123,11 @@ fn migrations_are_begun_applied_and_listed() {
     project.write("migrations/0002_add_a_shelf.sql", "alter table books add column shelf text;");
     assert_eq!(project.run(&["migrate", "status"]).stdout, "pending   0001_books\npending   0002_add_a_shelf\n");
     let up = project.run(&["migrate", "up"]);
-    assert!(up.stdout.contains("applied 0001_books") && up.stdout.contains("applied 0002_add_a_shelf"), "{}", up.stdout);
+    assert!(
+        up.stdout.contains("applied 0001_books") && up.stdout.contains("applied 0002_add_a_shelf"),
+        "{}",
+        up.stdout
+    );
     assert!(project.run(&["migrate", "up"]).stdout.contains("Nothing to apply"));
 
     std::fs::remove_file(project.path().join("migrations/0002_add_a_shelf.sql")).unwrap();
@@ -131,7 +140,8 @@ fn migrations_are_begun_applied_and_listed() {
 fn a_reset_asks_first_and_starts_over() {
     let project = books();
     drop(project.start(&["dev"], &[]));
-    project.write("migrations/0001_books.sql", &format!("{TABLES}alter table books add column shelf text default 'A';\n"));
+    project
+        .write("migrations/0001_books.sql", &format!("{TABLES}alter table books add column shelf text default 'A';\n"));
     let unasked = project.run(&["db", "reset"]);
     assert_eq!(unasked.code, Some(1));
     assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
@@ -145,10 +155,17 @@ fn a_reset_asks_first_and_starts_over() {
 fn check_underlines_what_cannot_run() {
     let project = books();
     assert_eq!(project.run(&["check"]).code, Some(0));
-    project.write("migrations/0002_body.sql", "create function f() returns int\n  language plpgsql as $$ begin return 1; end $$;\n");
+    project.write(
+        "migrations/0002_body.sql",
+        "create function f() returns int\n  language plpgsql as $$ begin return 1; end $$;\n",
+    );
     let refused = project.run(&["check"]);
     assert_eq!(refused.code, Some(1));
-    assert!(refused.stderr.contains("error[0A000]") && refused.stderr.contains("migrations/0002_body.sql:2:3"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("error[0A000]") && refused.stderr.contains("migrations/0002_body.sql:2:3"),
+        "{}",
+        refused.stderr
+    );
     assert!(refused.stderr.contains("help: "), "{}", refused.stderr);
     assert!(!project.path().join(".basalt").exists(), "a check leaves nothing behind");
 }
@@ -171,7 +188,10 @@ fn types_come_from_migrations_and_from_a_database_in_use() {
 #[test]
 fn an_import_is_all_or_nothing() {
     let project = books();
-    project.write("dump.sql", "\\set x 1\ncreate table a (id int);\ncopy a (id) from stdin;\n1\n2\n\\.\ninsert into a values ('x');\n");
+    project.write(
+        "dump.sql",
+        "\\set x 1\ncreate table a (id int);\ncopy a (id) from stdin;\n1\n2\n\\.\ninsert into a values ('x');\n",
+    );
     let failed = project.run(&["import", "dump.sql"]);
     assert_eq!(failed.code, Some(1));
     assert!(failed.stderr.contains("error[22P02]") && failed.stderr.contains("dump.sql:7:"), "{}", failed.stderr);
@@ -183,7 +203,7 @@ fn an_import_is_all_or_nothing() {
 #[test]
 fn chinook_imports_as_it_is() {
     let Some(script) = chinook() else {
-        println!("skipped: shared/data/chinook/chinook.sql is not beside this repository");
+        eprintln!("skipped: shared/data/chinook/chinook.sql is not beside this repository");
         return;
     };
     let project = Project::new(&[("basalt.toml", "")]);

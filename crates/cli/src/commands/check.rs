@@ -55,8 +55,9 @@ impl Check {
 fn matters(finding: &Finding, config: &Config) -> bool {
     let schema = finding.relation.split('.').next().unwrap_or_default();
     let served = config.api.schemas.iter().any(|served| served == schema);
-    let opened = config.api.unprotected.iter().any(|name| {
-        *name == finding.relation || (!name.contains('.') && format!("public.{name}") == finding.relation)
-    });
+    let opened =
+        config.api.unprotected.iter().any(|name| {
+            *name == finding.relation || (!name.contains('.') && format!("public.{name}") == finding.relation)
+        });
     served && !(opened && finding.code == "row-security-off")
 }

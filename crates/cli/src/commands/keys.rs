@@ -43,7 +43,9 @@ impl Keys {
         output::result(format_args!("{}     {}", styled(STRONG, "anon key"), issued.anon));
         output::result(format_args!("{}  {}", styled(STRONG, "service key"), issued.service));
         if secret == DEVELOPMENT_SECRET {
-            output::note("\nThese are the published development keys, which `basalt serve` refuses. For production: basalt keys --new");
+            output::note(
+                "\nThese are the published development keys, which `basalt serve` refuses. For production: basalt keys --new",
+            );
         } else {
             output::note(format_args!(
                 "\nGive the secret to the server by its environment, not in a file under version control:\n  \

@@ -33,8 +33,10 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
-        let overrides: Vec<Override> =
-            [override_of("server.host", self.host), override_of("server.port", self.port)].into_iter().flatten().collect();
+        let overrides: Vec<Override> = [override_of("server.host", self.host), override_of("server.port", self.port)]
+            .into_iter()
+            .flatten()
+            .collect();
         require_production_secret(&Config::load(&self.dir, &overrides)?)?;
         let workspace = Workspace::open(&self.dir, &overrides)?;
         start_log(&workspace.config)?;
@@ -90,7 +92,9 @@ async fn refuse_pending(workspace: &Workspace) -> Result<(), Failure> {
     if !standing.pending.is_empty() {
         let names: Vec<String> = standing.pending.iter().map(|m| format!("{}_{}", m.version, m.name)).collect();
         let what = format!("{} not applied: {}", output::count(names.len(), "migration"), names.join(", "));
-        reports.push(Report::error(what).help("Apply them with `basalt migrate up`, or start with `basalt serve --migrate`."));
+        reports.push(
+            Report::error(what).help("Apply them with `basalt migrate up`, or start with `basalt serve --migrate`."),
+        );
     }
     if reports.is_empty() { Ok(()) } else { Err(Failure(reports)) }
 }

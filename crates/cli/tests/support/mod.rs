@@ -70,17 +70,22 @@ impl Project {
         command.args(["--port", "0"]).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
-        let pipes: [Box<dyn Read + Send>; 2] = [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        let pipes: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
         for pipe in pipes {
             let sender = sender.clone();
-            std::thread::spawn(move || BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line)));
+            std::thread::spawn(move || {
+                BufReader::new(pipe).lines().map_while(Result::ok).for_each(|line| _ = sender.send(line))
+            });
         }
         let mut server = Server { child, lines, url: String::new(), banner: Vec::new() };
         let last = if args[0] == "dev" { "try" } else { "serving" };
         loop {
-            let line = server.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no server: {:#?}", server.banner));
+            let line =
+                server.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no server: {:#?}", server.banner));
             if let Some(at) = line.find("http://127.0.0.1:").filter(|_| server.url.is_empty()) {
-                server.url = line[at..].chars().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+                server.url =
+                    line[at..].chars().take_while(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
             }
             server.banner.push(line);
             if server.banner.iter().any(|line| line.contains(last)) {
