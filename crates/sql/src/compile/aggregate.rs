@@ -121,10 +121,13 @@ impl Compiler<'_> {
         let values = self.bind_argument_list(scope, args, None)?;
         let mut values: Vec<Typed> = values.into_iter().map(|(_, value)| value).collect();
         let order = self.bind_aggregate_order(scope, order)?;
+        let over = scope.clause.get() == Clause::Window;
         let mut call = match (name, values.as_slice()) {
             ("count", [_]) => self.count(values, distinct)?,
             ("min" | "max", [_]) => self.extreme(name, values)?,
-            ("json_agg" | "jsonb_agg", [value]) if !distinct && value.row().is_some() && value.sql.is_empty() => {
+            ("json_agg" | "jsonb_agg", [value])
+                if !distinct && !over && value.row().is_some() && value.sql.is_empty() =>
+            {
                 let sql = format!("{}{order})", row::aggregate_call(value, name == "jsonb_agg")?);
                 let ty = if name == "jsonb_agg" { Type::JSONB } else { Type::JSON };
                 Call { sql, around: None, typed: Typed::over("", ty, &values) }
@@ -135,7 +138,7 @@ impl Compiler<'_> {
                         *value = row::to_json(value, name.contains("jsonb"))?;
                     }
                 }
-                self.table_aggregate(name, values, distinct, &order)?
+                self.table_aggregate(name, values, distinct, &order, over)?
             }
         };
         call.sql.push_str(&clause);
@@ -180,7 +183,14 @@ impl Compiler<'_> {
         Ok(Call { sql, around: None, typed: Typed::over("", value.ty.clone(), [&value]) })
     }
 
-    fn table_aggregate(&mut self, name: &str, values: Vec<Typed>, distinct: bool, order: &str) -> Result<Call> {
+    fn table_aggregate(
+        &mut self,
+        name: &str,
+        values: Vec<Typed>,
+        distinct: bool,
+        order: &str,
+        over: bool,
+    ) -> Result<Call> {
         let candidates = overload::aggregates(name);
         let parameters: Vec<_> =
             candidates.iter().map(|a| overload::parameters(a.args, 0, false, values.len())).collect();
@@ -219,10 +229,11 @@ impl Compiler<'_> {
             }
             AggregateImplementation::Rust(_) => {
                 let types = quote::literal(&json(&types));
-                let function = quote::ident(&aggregate.sqlite_name());
+                let prefix = if over { "over_" } else { "" };
+                let function = quote::ident(&format!("{prefix}{}", aggregate.sqlite_name()));
                 if distinct {
                     // SQLite's DISTINCT takes one argument only, so that the distinct values are collected first, in order.
-                    let values = format!("json_group_array(DISTINCT {collated} ORDER BY {collated})");
+                    let values = format!("json_group_array(DISTINCT {collated} ORDER BY {collated} NULLS LAST)");
                     args[0] = "_d.value".to_owned();
                     let args = args.join(", ");
                     Call {

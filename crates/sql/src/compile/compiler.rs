@@ -247,6 +247,7 @@ impl<'a> Compiler<'a> {
             used: false.into(),
             scalar: false,
             qualified_only: false,
+            at_most_one: false,
         }
     }
 }

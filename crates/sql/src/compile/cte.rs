@@ -130,7 +130,7 @@ fn renamed(query: &BoundQuery, cte: &CteAst) -> Result<Vec<CteColumn>> {
     }
     let columns = query.columns.iter().enumerate().map(|(index, column)| CteColumn {
         name: cte.alias.columns.get(index).map_or(column.name.clone(), |c| fold(&c.name)),
-        sqlite: column.sqlite.clone(),
+        sqlite: format!("c{index}"),
         ty: if column.ty == Type::UNKNOWN { Type::TEXT } else { column.ty.clone() },
         typmod: column.typmod,
         not_null: column.not_null,

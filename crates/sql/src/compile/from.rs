@@ -406,6 +406,7 @@ impl Compiler<'_> {
         let columns = columns.collect();
         let mut source = self.source(shown, &sqlite, columns);
         source.protected = query.protected && !lateral;
+        source.at_most_one = query.at_most_one;
         if lateral {
             let row = self.alias("_l");
             if query.columns.iter().any(|c| c.ty == Type::BYTEA) {

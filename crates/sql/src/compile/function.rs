@@ -205,6 +205,16 @@ impl Compiler<'_> {
         Ok(typed)
     }
 
+    fn unknown_function(&self, schema: Option<&str>, name: &str, args: &[Argument]) -> Error {
+        match schema.filter(|s| *s != "pg_catalog" && !self.catalog.schemas.contains_key(*s)) {
+            Some(schema) => Error::new("3F000", format!("schema \"{schema}\" does not exist")),
+            None if super::window::is_window_function(name) => {
+                Error::new("42809", format!("window function {name} requires an OVER clause"))
+            }
+            None => no_function(schema, name, args),
+        }
+    }
+
     /// The SQL functions that a name may mean, by the search path.
     pub(super) fn routine_candidates(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Routine>> {
         match schema {
@@ -234,7 +244,7 @@ impl Compiler<'_> {
         let types: Vec<Type> = args.iter().map(|(_, value)| value.ty.clone()).collect();
         let fit = match overload::choose(&candidates, &types) {
             Choice::One(fit) => fit,
-            Choice::None => return Err(no_function(schema, name, &args)),
+            Choice::None => return Err(self.unknown_function(schema, name, &args)),
             Choice::Ambiguous => {
                 let shown = signature(schema, name, &args);
                 return Err(Error::new("42725", format!("function {shown} is not unique")).with_hint(

@@ -74,15 +74,15 @@ impl Compiler<'_> {
         if let (Form::Row(a), Form::Row(b)) = (&left.form, &right.form) {
             return self.compare_rows(op, a.clone(), b.clone());
         }
-        let (left, right, ty) = self.comparable(op, left, right)?;
-        let mut typed = Typed::over(String::new(), Type::BOOL, [&left, &right]);
+        let (left, right) = self.comparable(op, left, right)?;
+        let sql = format!("({} {op} {})", left.collated_sql(), right.sql);
+        let mut typed = Typed::over(sql, Type::BOOL, [&left, &right]);
         typed.not_null = left.not_null && right.not_null;
-        typed.sql = format!("({} {op} {})", left.collated_sql(), bare(&right, &ty));
         Ok(typed)
     }
 
     /// Two operands as values of one type that has an order; 42883 if there is none.
-    pub(super) fn comparable(&mut self, op: &str, left: Typed, right: Typed) -> Result<(Typed, Typed, Type)> {
+    pub(super) fn comparable(&mut self, op: &str, left: Typed, right: Typed) -> Result<(Typed, Typed)> {
         let missing = |l: &Typed, r: &Typed| no_operator(op, Some(&l.ty), &r.ty);
         let ty = match (left.is_unknown(), right.is_unknown()) {
             (true, true) => Type::TEXT,
@@ -90,13 +90,19 @@ impl Compiler<'_> {
             (false, true) => left.ty.clone(),
             (false, false) => overload::common(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
         };
+        if let Type::Record(_) = ty {
+            return Err(Error::unsupported(
+                "a row can only be compared with a row whose fields are known, on the embedded engine",
+                "Compare the fields: (a, b) = (c, d).",
+            ));
+        }
         if !has_order(&ty) {
             return Err(missing(&left, &right));
         }
         // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
         let left = self.coerce(left, &ty, None, CastContext::Implicit)?;
         let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
-        Ok((left, right, ty))
+        Ok((left, right))
     }
 
     fn compare_rows(&mut self, op: &str, left: Vec<(String, Typed)>, right: Vec<(String, Typed)>) -> Result<Typed> {
@@ -107,9 +113,9 @@ impl Compiler<'_> {
         let mut rights = Vec::new();
         let mut all = Vec::new();
         for ((_, l), (_, r)) in left.into_iter().zip(right) {
-            let (l, r, ty) = self.comparable(op, l, r)?;
+            let (l, r) = self.comparable(op, l, r)?;
             lefts.push(l.collated_sql());
-            rights.push(bare(&r, &ty));
+            rights.push(r.sql.clone());
             all.extend([l, r]);
         }
         let sql = match lefts.len() {
@@ -143,14 +149,18 @@ impl Compiler<'_> {
             [Type::Base(Base::Unknown), known] | [known, Type::Base(Base::Unknown)] => vec![known.clone(), known.clone()],
             other => other.to_vec(),
         };
-        let exact = candidates.iter().zip(&parameters).position(|(_, p)| {
-            p.as_ref().is_some_and(|p| {
-                p.iter().zip(&alike).all(|(p, ty)| matches!(p, Parameter::Kind(Kind::Is(b)) if Type::Base(*b) == *ty))
-            })
+        let takes = |parameter: &Parameter, ty: &Type| match parameter {
+            Parameter::Kind(Kind::Is(base)) => Type::Base(*base) == *ty,
+            Parameter::Kind(Kind::AnyArray) => ty.element().is_some(),
+            _ => false,
+        };
+        let exact = parameters.iter().position(|parameters| {
+            parameters.as_ref().is_some_and(|p| p.iter().zip(&alike).all(|(p, ty)| takes(p, ty)))
         });
         let fit = match exact {
             Some(index) => {
-                overload::Fit { index, types: alike.into_iter().map(Some).collect(), element: None }
+                let element = alike.first().and_then(Type::element).cloned();
+                overload::Fit { index, types: alike.into_iter().map(Some).collect(), element }
             }
             None => match overload::choose(&parameters, &types) {
                 Choice::One(fit) => fit,
@@ -215,11 +225,6 @@ impl Compiler<'_> {
     }
 }
 
-/// The right operand of a comparison, whose left one tells the collation.
-fn bare(right: &Typed, _ty: &Type) -> String {
-    right.sql.clone()
-}
-
 /// `not x`.
 pub(super) fn negate(operand: &Typed) -> Typed {
     let mut typed = Typed::over(format!("(NOT {})", operand.sql), Type::BOOL, [operand]);
@@ -251,12 +256,15 @@ pub(super) fn fill(template: &str, values: &[&str]) -> String {
     let mut rest = template;
     while let Some(open) = rest.find('{') {
         let Some(close) = rest[open..].find('}').map(|c| open + c) else { break };
-        let value = rest[open + 1..close].parse::<usize>().ok().and_then(|i| values.get(i));
+        let Ok(index) = rest[open + 1..close].parse::<usize>() else {
+            // A brace of its own, as in a type's JSON.
+            out.push_str(&rest[..=open]);
+            rest = &rest[open + 1..];
+            continue;
+        };
         out.push_str(&rest[..open]);
-        match value {
-            Some(value) => out.push_str(value),
-            None => out.push_str("NULL"),
-        }
+        // An optional argument that was left out.
+        out.push_str(values.get(index).copied().unwrap_or("NULL"));
         rest = &rest[close + 1..];
     }
     out.push_str(rest);

@@ -55,7 +55,6 @@ impl Compiler<'_> {
         low: &Expr,
         high: &Expr,
     ) -> Result<Typed> {
-        // `between symmetric a and b` reaches here as a call of the function `symmetric`.
         let value = self.bind_expr(scope, expr, None)?;
         let low = self.bind_expr(scope, low, Some(&value.ty))?;
         let high = self.bind_expr(scope, high, Some(&value.ty))?;
@@ -135,7 +134,7 @@ impl Compiler<'_> {
         let mut converted = false;
         for (field, column) in fields.into_iter().zip(&query.columns) {
             let inner = column.value("_q");
-            let (left, right, _) = self.comparable("=", field, inner.clone())?;
+            let (left, right) = self.comparable("=", field, inner.clone())?;
             converted |= right.sql != inner.sql;
             operands.push(left);
             columns.push(right.sql);
@@ -240,7 +239,7 @@ impl Compiler<'_> {
         };
         let item = Typed::new("_a.value", element.clone());
         if let (Some("="), true) | (Some("<>"), false) = (comparison(&name), any) {
-            let (left, right, _) = self.comparable(&name, value, item)?;
+            let (left, right) = self.comparable(&name, value, item)?;
             let not = if any { "" } else { "NOT " };
             let column = if right.sql == "_a.value" { "value".to_owned() } else { right.sql.replace("_a.value", "value") };
             let sql = format!("({} {not}IN (SELECT {column} FROM json_each({items})))", left.collated_sql());

@@ -76,11 +76,7 @@ pub(super) fn place(catalog: &Catalog, routine: &Routine, args: &[Argument]) -> 
     }
     let slots = slots.into_iter().zip(&inputs).map(|(slot, param)| match slot {
         Some(slot) => Some(slot),
-        None if param.default.is_some() => Some(Slot::Default),
-        None if param.mode == ParamMode::Variadic => {
-            Some(Slot::Variadic(Vec::new(), param.ty.element().cloned().unwrap_or(Type::TEXT)))
-        }
-        None => None,
+        None => param.default.is_some().then_some(Slot::Default),
     });
     Some(Placed { parameters, slots: slots.collect::<Option<Vec<_>>>()? })
 }

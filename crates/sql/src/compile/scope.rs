@@ -87,6 +87,8 @@ pub(crate) struct Source {
     pub scalar: bool,
     /// Known by a qualified name only (`excluded` and `old` of a write).
     pub qualified_only: bool,
+    /// Whether it is known to give one row at most.
+    pub at_most_one: bool,
 }
 
 /// A column of a [`Source`].
@@ -221,7 +223,9 @@ impl<'s> Scope<'s> {
 
     /// Adds an entry of FROM. 42712 if its name is taken.
     pub fn add(&mut self, source: Source) -> Result<()> {
-        if self.sources.iter().any(|s| s.alias == source.alias && s.schema == source.schema) {
+        // Tables of one name may stand side by side when their schemas tell them apart.
+        let apart = |s: &Source| s.schema.is_some() && source.schema.is_some() && s.schema != source.schema;
+        if self.sources.iter().any(|s| s.alias == source.alias && !apart(s)) {
             return Err(Error::new("42712", format!("table name \"{}\" specified more than once", source.alias)));
         }
         self.sources.push(source);

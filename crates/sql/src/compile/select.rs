@@ -12,7 +12,7 @@ use sqlparser::ast::{
 
 use super::aggregate::has_aggregate;
 use super::compiler::Compiler;
-use super::from::{FromClause, conjuncts};
+use super::from::conjuncts;
 use super::name::column_name;
 use super::order;
 use super::overload;
@@ -231,7 +231,9 @@ impl Compiler<'_> {
         effects.sources.retain(|id| scope.source(*id).is_none());
 
         let columns = columns_of(&scope, &items);
-        let at_most_one = (aggregated && !grouped) || scope.sources.is_empty() || self.finds_one(&scope, select);
+        let at_most_one = (aggregated && !grouped)
+            || scope.sources.iter().all(|s| s.at_most_one)
+            || self.finds_one(&scope, select);
         let value = (scope.sources.is_empty() && from.is_empty() && filter.is_none() && !aggregated && limit.is_empty())
             .then(|| items.first().map(|i| i.value.clone()))
             .flatten()

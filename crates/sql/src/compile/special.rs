@@ -55,7 +55,8 @@ impl Compiler<'_> {
             let Ok([value, other]) = <[Typed; 2]>::try_from(args) else {
                 return Err(Error::new("42601", "nullif takes two arguments"));
             };
-            let (left, right, ty) = self.comparable("=", value, other)?;
+            let (left, right) = self.comparable("=", value, other)?;
+            let ty = left.ty.clone();
             let sql = format!("nullif({}, {})", left.collated_sql(), right.sql);
             return Ok(Typed::over(sql, ty, [&left, &right]));
         }

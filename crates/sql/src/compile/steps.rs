@@ -14,7 +14,7 @@ use super::Compiler;
 use super::parse::parse_statement;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
 use super::typed::{CastContext, Form, Typed};
-use super::types::fold;
+use super::types::{fold, split_name};
 use super::write::{self, Wanted};
 use crate::catalog::Routine;
 use crate::program::{Bind, Output, OutputColumn, Step};
@@ -232,12 +232,15 @@ fn written(query: &ast::Query) -> Option<&ast::Statement> {
 fn modifying_query(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
     let mut scope = Scope::new(wanted.outer);
     if let Some(with) = &query.with {
-        let (first, then): (Vec<_>, Vec<_>) = {
-            let late = after_writes(with);
-            with.cte_tables.iter().partition(|cte| !late.contains(&cte_name(cte)))
-        };
+        let late = after_writes(with);
+        let (first, then): (Vec<_>, Vec<_>) =
+            with.cte_tables.iter().partition(|cte| !late.contains(&cte_name(cte)));
         for cte in first.into_iter().chain(then) {
             let captured = capture_cte(compiler, &scope, with.recursive, cte)?;
+            if captured.columns.is_empty() && reads(query, &captured.name) {
+                let message = format!("WITH query \"{}\" does not have a RETURNING clause", captured.name);
+                return Err(Error::new("0A000", message));
+            }
             scope.ctes.push(captured);
         }
     }
@@ -250,17 +253,22 @@ fn modifying_query(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Want
 
 /// The CTEs that write, and those that read these.
 fn after_writes(with: &ast::With) -> BTreeSet<String> {
-    let mut late = BTreeSet::new();
+    let mut late: BTreeSet<String> = BTreeSet::new();
     for cte in &with.cte_tables {
-        let reads_late = ast::visit_relations(&cte.query, |relation| match late.contains(&relation.to_string()) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        });
-        if modifies(&cte.query) || reads_late.is_break() {
+        if modifies(&cte.query) || late.iter().any(|name| reads(&cte.query, name)) {
             late.insert(cte_name(cte));
         }
     }
     late
+}
+
+/// Whether a query reads a relation by this bare name.
+fn reads(query: &ast::Query, name: &str) -> bool {
+    ast::visit_relations(query, |relation| match split_name(relation) {
+        Ok((None, read)) if read == name => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    })
+    .is_break()
 }
 
 fn cte_name(cte: &ast::Cte) -> String {

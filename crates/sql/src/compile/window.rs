@@ -162,6 +162,15 @@ impl Compiler<'_> {
     }
 }
 
+/// Whether a name is one of SQL's window functions.
+pub(super) fn is_window_function(name: &str) -> bool {
+    matches!(
+        name,
+        "row_number" | "rank" | "dense_rank" | "percent_rank" | "cume_dist" | "ntile" | "lag" | "lead" | "first_value"
+            | "last_value" | "nth_value"
+    )
+}
+
 /// The window that a name stands for, others that it builds on included.
 fn named_window(scope: &Scope<'_>, ident: &Ident) -> Result<WindowSpec> {
     let name = fold(ident);

@@ -165,11 +165,15 @@ impl NewRow {
         };
         let keys: Vec<String> = key.iter().map(collated).collect();
         format!(
-            "pg_require(NOT EXISTS (SELECT 1 FROM {alias} WHERE {present} GROUP BY {keys} HAVING count(*) > 1), '21000', {message})",
+            "pg_require(NOT EXISTS (SELECT 1 FROM {alias} WHERE {present} GROUP BY {keys} HAVING count(*) > 1), '21000', {message}, {hint})",
             alias = self.alias,
             present = present.join(" AND "),
             keys = keys.join(", "),
             message = constant_sql(&"ON CONFLICT DO UPDATE command cannot affect row a second time".into()),
+            hint = constant_sql(
+                &"Ensure that no rows proposed for insertion within the same command have duplicate constrained values."
+                    .into()
+            ),
         )
     }
 

@@ -197,7 +197,7 @@ fn bind_select(
     columns: &[(Type, Option<Typmod>)],
     outer: Option<&Scope<'_>>,
 ) -> Result<Cells> {
-    let bound = compiler.bind_query_as(outer, query, columns)?;
+    let bound = compiler.bind_query_as(outer, query, columns).map_err(|error| name_column(error, target, listed))?;
     check_width(bound.columns.len(), listed, explicit)?;
     let alias = compiler.alias("rows");
     let source = compiler.source_id();
@@ -213,6 +213,27 @@ fn bind_select(
         }));
     }
     Ok((Some((format!("({})", bound.sql), alias)), bound.effects.volatile, cells))
+}
+
+/// 42804 for a query's column names the table's column that it doesn't fit: the first of that type.
+fn name_column(error: Error, target: &Target, listed: &[usize]) -> Error {
+    let fits = |index: usize| {
+        let column = &target.named.columns[index];
+        let wanted = error.message().strip_prefix("expression is of type ")?.strip_suffix(" is expected")?;
+        let (given, wanted) = wanted.split_once(" where ")?;
+        (column.ty.sql_name() == wanted).then(|| (column.name.clone(), given.to_owned(), wanted.to_owned()))
+    };
+    match listed.iter().find_map(|&index| fits(index)).filter(|_| error.code() == "42804") {
+        None => error,
+        Some((column, given, wanted)) => {
+            let message = format!("column \"{column}\" is of type {wanted} but expression is of type {given}");
+            let named = Error::new("42804", message).with_hint("You will need to rewrite or cast the expression.");
+            match error.position() {
+                Some(position) => named.at(position),
+                None => named,
+            }
+        }
+    }
 }
 
 fn column_of(source: usize, sql: String, ty: Type, typmod: Option<Typmod>) -> Typed {

@@ -222,26 +222,18 @@ fn plain_argument(arg: &ast::FunctionArg) -> Option<&ast::Expr> {
     }
 }
 
-/// One subquery for each column of a subquery.
+/// One subquery for each column of a subquery: `(select c1 from (...) as _ (c0, c1))`.
 fn split_subquery(query: &ast::Query, columns: usize) -> Result<Vec<ast::Expr>> {
-    let unsupported = || {
-        Error::unsupported("this subquery can't be assigned to several columns", "Assign one subquery to each column.")
-    };
-    let ast::SetExpr::Select(select) = &*query.body else { return Err(unsupported()) };
-    let wildcard =
-        |item: &ast::SelectItem| matches!(item, ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..));
-    if select.projection.iter().any(wildcard) {
-        return Err(unsupported());
-    }
-    if select.projection.len() != columns {
-        return Err(Error::new("42601", "number of columns does not match number of values"));
-    }
-    let one = |item: &ast::SelectItem| {
-        let mut query = query.clone();
-        if let ast::SetExpr::Select(select) = &mut *query.body {
-            select.projection = vec![item.clone()];
+    let names: Vec<String> = (0..columns).map(|column| format!("c{column}")).collect();
+    let one = |name: &String| {
+        let mut expr = parse_expr(&format!("(SELECT {name} FROM (SELECT 1) AS _ ({}))", names.join(", ")))?;
+        if let ast::Expr::Subquery(outer) = &mut expr
+            && let ast::SetExpr::Select(select) = &mut *outer.body
+            && let Some(ast::TableFactor::Derived { subquery, .. }) = select.from.first_mut().map(|from| &mut from.relation)
+        {
+            **subquery = query.clone();
         }
-        ast::Expr::Subquery(Box::new(query))
+        Ok(expr)
     };
-    Ok(select.projection.iter().map(one).collect())
+    names.iter().map(one).collect()
 }
