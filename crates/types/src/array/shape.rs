@@ -135,7 +135,7 @@ pub(super) fn trim(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result
     let rows = array.dims.first().copied().unwrap_or(0);
     match usize::try_from(args[1].int()) {
         Ok(count) if count <= rows => {
-            let row = if rows == 0 { 0 } else { array.values.len() / rows };
+            let row = array.values.len().checked_div(rows).unwrap_or(0);
             array.values.truncate((rows - count) * row);
             match array.dims.first_mut() {
                 Some(first) if count < rows => *first -= count,

@@ -62,11 +62,12 @@ fn float_to_json(base: Base, value: f64, style: JsonStyle, out: &mut String) {
     }
     let start = out.len();
     math::float_to_text(base, value, out);
-    if style == JsonStyle::Jsonb && (out[start..].contains('e') || value == 0.0) {
-        if let Ok(number) = numeric::parse(&out[start..], None) {
-            out.truncate(start);
-            out.push_str(&number);
-        }
+    if style == JsonStyle::Jsonb
+        && (out[start..].contains('e') || value == 0.0)
+        && let Ok(number) = numeric::parse(&out[start..], None)
+    {
+        out.truncate(start);
+        out.push_str(&number);
     }
 }
 
