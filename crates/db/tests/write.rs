@@ -266,3 +266,35 @@ async fn the_log_is_moved_into_the_file() {
     }
     panic!("no checkpoint: {stats:?}");
 }
+
+#[tokio::test]
+async fn sequences_end_or_cycle() {
+    let db = with_schema(
+        "create sequence up maxvalue 2; create sequence down increment -1 minvalue -2 maxvalue -1 start -1;
+         create sequence round maxvalue 2 cycle;",
+    )
+    .await;
+    for value in [1, 2] {
+        assert_eq!(db.json("select nextval('up') as n", &[]).await, format!("[{{\"n\":{value}}}]"));
+        assert_eq!(db.json("select nextval('down') as n", &[]).await, format!("[{{\"n\":-{value}}}]"));
+    }
+    let error = db.error("select nextval('up')", &[]).await;
+    assert_eq!((error.code(), error.message()), ("2200H", "nextval: reached maximum value of sequence \"up\" (2)"));
+    let error = db.error("select nextval('down')", &[]).await;
+    assert_eq!(error.message(), "nextval: reached minimum value of sequence \"down\" (-2)");
+    for value in [1, 2, 1] {
+        assert_eq!(db.json("select nextval('round') as n", &[]).await, format!("[{{\"n\":{value}}}]"));
+    }
+    assert_eq!(db.error("select currval('round')", &[]).await.code(), "55000");
+    db.database
+        .engine()
+        .run_script("alter sequence round restart with 2; alter sequence up rename to on_up;", |_| {})
+        .await
+        .expect("alters");
+    assert_eq!(db.json("select nextval('round') as n", &[]).await, "[{\"n\":2}]");
+    assert_eq!(db.error("select nextval('on_up')", &[]).await.code(), "2200H");
+    assert_eq!(
+        db.json("select setval('on_up', 1, false), nextval('on_up') as n", &[]).await,
+        "[{\"setval\":1,\"n\":1}]"
+    );
+}

@@ -45,7 +45,11 @@ fn internal(error: rusqlite::Error) -> Error {
         return Error::new("22003", "bigint out of range");
     }
     tracing::error!(%error, "SQLite refused a statement");
-    Error::internal(format!("the engine refused a statement: {error}"))
+    // The statement itself may show row policies, which are not for everyone.
+    match error {
+        rusqlite::Error::SqlInputError { msg, .. } => Error::internal(format!("the engine refused a statement: {msg}")),
+        other => Error::internal(format!("the engine refused a statement: {other}")),
+    }
 }
 
 /// Whether the fault is of the disk or memory, so that whatever else the transaction holds fails with it.

@@ -80,7 +80,10 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
             ValueRef::Int(1) => Ok(Value::Int(1)),
             _ => {
                 let error = Error::new(args[1].text().to_owned(), args[2].text().to_owned());
-                Err(args.get(3).map_or_else(|| error.clone(), |hint| error.clone().with_hint(hint.text().to_owned())))
+                Err(match args.get(3) {
+                    Some(hint) => error.with_hint(hint.text().to_owned()),
+                    None => error,
+                })
             }
         })
     })

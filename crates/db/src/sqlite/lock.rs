@@ -1,6 +1,6 @@
 //! One process owns a data folder.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub(super) fn acquire(folder: &Path) -> Result<Lock> {
     let refused = |error: std::io::Error| {
         Error::new("58030", format!("could not use the data folder {}: {error}", folder.display()))
     };
-    fs::create_dir_all(folder).map_err(refused)?;
+    make_private(folder).map_err(refused)?;
     let path = folder.join("basalt.lock");
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(refused)?;
@@ -35,4 +35,13 @@ pub(super) fn acquire(folder: &Path) -> Result<Lock> {
     }
     file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(refused)?;
     Ok(Lock { _file: file })
+}
+
+/// Makes a folder, where it is missing, that only its owner may look into.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }

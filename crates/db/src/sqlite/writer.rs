@@ -84,6 +84,8 @@ impl Writer {
             panicked(&*payload);
             let schema = self.shared.schema.load();
             self.abandon(&schema);
+            // Scripts change settings of the connection, which may not be as they were.
+            self.reopen();
         }
     }
 
