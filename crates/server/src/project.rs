@@ -146,9 +146,9 @@ impl ProjectError {
         match self {
             ProjectError::NotAFolder(_) => Some("Name a project's folder, or make one with `basalt init DIR`."),
             ProjectError::NoProject(_) => Some("Make a project here with `basalt init`, or name another folder."),
-            ProjectError::BadName(_) => {
-                Some("Name migrations NNNN_name.sql, as `basalt migrate new NAME` does; keep other files outside the folder.")
-            }
+            ProjectError::BadName(_) => Some(
+                "Name migrations NNNN_name.sql, as `basalt migrate new NAME` does; keep other files outside the folder.",
+            ),
             ProjectError::Duplicate { .. } => Some("Rename one of them to another version."),
             ProjectError::Unreadable { .. } | ProjectError::Config(_) => None,
         }
@@ -379,7 +379,8 @@ mod tests {
 
     #[test]
     fn a_migration_for_one_engine_stands_beside_the_other_engines() {
-        let files = ["migrations/0001_a.sqlite.sql", "migrations/0001_a.postgres.sql", "migrations/0002_b.postgres.sql"];
+        let files =
+            ["migrations/0001_a.sqlite.sql", "migrations/0001_a.postgres.sql", "migrations/0002_b.postgres.sql"];
         let project = Project::load(&folder(&files), Engine::Sqlite).unwrap();
         assert_eq!(versions(&project), ["0001"]);
         assert!(project.migrations[0].script.path.ends_with("0001_a.sqlite.sql"));
@@ -387,8 +388,10 @@ mod tests {
 
     #[test]
     fn a_supabase_folder_is_a_project_from_outside_and_from_inside() {
-        let root = folder(&["supabase/config.toml", "supabase/migrations/20250101000000_a.sql", "supabase/seeds/b.sql"]);
-        std::fs::write(root.join("supabase/config.toml"), "[db.seed]\nsql_paths = [\"./seeds/*.sql\", \"none.sql\"]\n").unwrap();
+        let root =
+            folder(&["supabase/config.toml", "supabase/migrations/20250101000000_a.sql", "supabase/seeds/b.sql"]);
+        std::fs::write(root.join("supabase/config.toml"), "[db.seed]\nsql_paths = [\"./seeds/*.sql\", \"none.sql\"]\n")
+            .unwrap();
         for root in [root.clone(), root.join("supabase")] {
             let project = Project::load(&root, Engine::Sqlite).unwrap();
             assert_eq!(versions(&project), ["20250101000000"]);
