@@ -54,26 +54,46 @@ fn script_failure(script: &Script, error: &ScriptError) -> Failure {
     Report::sql(&error.error, &script.path, &script.source, error.offset).into()
 }
 
-/// Remembers that a new database waits for its seeds, across failures and restarts.
-pub struct SeedMark(PathBuf);
+/// Empties the database, applies all migrations and runs the seeds.
+pub async fn reset(
+    project: &Project,
+    config: &Config,
+    database: &Database,
+    done: impl FnMut(&Migration, Duration),
+) -> Result<(), Failure> {
+    let mark = Mark::seed_pending(&project.root, config);
+    database.engine().reset().await?;
+    mark.set()?;
+    migrate(project, database, done).await?;
+    seed(project, database).await?;
+    mark.clear()
+}
 
-impl SeedMark {
-    /// The mark of the project's database.
-    pub fn new(root: &Path, config: &Config) -> SeedMark {
-        SeedMark(root.join(&config.database.data_dir).join("seed-pending"))
+/// Something to remember about a database, across failures and processes: a file in the data folder.
+pub struct Mark(PathBuf);
+
+impl Mark {
+    /// A new database waits for its seeds.
+    pub fn seed_pending(root: &Path, config: &Config) -> Mark {
+        Mark(root.join(&config.database.data_dir).join("seed-pending"))
     }
 
-    /// Whether the database waits.
+    /// Somebody asks the running `basalt dev`, which owns the data folder, to start over.
+    pub fn reset_requested(root: &Path, config: &Config) -> Mark {
+        Mark(root.join(&config.database.data_dir).join("reset-requested"))
+    }
+
+    /// Whether it is so.
     pub fn is_set(&self) -> bool {
         self.0.exists()
     }
 
-    /// The database waits from now on.
+    /// It is so from now on.
     pub fn set(&self) -> Result<(), Failure> {
-        std::fs::write(&self.0, "The seed runs when all migrations are applied.\n").map_err(io("write", &self.0))
+        std::fs::write(&self.0, "").map_err(io("write", &self.0))
     }
 
-    /// It waits no more.
+    /// It is so no more.
     pub fn clear(&self) -> Result<(), Failure> {
         match std::fs::remove_file(&self.0) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", &self.0)(error)),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use basalt_server::project::{Migration, Script};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::report::Report;
@@ -32,6 +33,17 @@ pub fn result(line: impl Display) {
 /// A line about what the command does, on stderr.
 pub fn note(line: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// That a migration was applied, on stderr.
+pub fn applied(migration: &Migration, time: Duration) {
+    let Migration { version, name, .. } = migration;
+    note(format_args!("  {} {version}_{name} {}", styled(GOOD, "applied"), styled(FAINT, elapsed(time))));
+}
+
+/// That a seed was run, on stderr.
+pub fn seeded(seed: &Script) {
+    note(format_args!("  {} {}", styled(GOOD, "seeded"), path(&seed.path)));
 }
 
 /// Errors and warnings, on stderr.

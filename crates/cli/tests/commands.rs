@@ -124,11 +124,11 @@ fn migrations_are_begun_applied_and_listed() {
     assert_eq!(project.run(&["migrate", "status"]).stdout, "pending   0001_books\npending   0002_add_a_shelf\n");
     let up = project.run(&["migrate", "up"]);
     assert!(
-        up.stdout.contains("applied 0001_books") && up.stdout.contains("applied 0002_add_a_shelf"),
+        up.stderr.contains("applied 0001_books") && up.stderr.contains("applied 0002_add_a_shelf"),
         "{}",
-        up.stdout
+        up.stderr
     );
-    assert!(project.run(&["migrate", "up"]).stdout.contains("Nothing to apply"));
+    assert!(project.run(&["migrate", "up"]).stderr.contains("Nothing to apply"));
 
     std::fs::remove_file(project.path().join("migrations/0002_add_a_shelf.sql")).unwrap();
     let status = project.run(&["migrate", "status"]);
@@ -149,6 +149,30 @@ fn a_reset_asks_first_and_starts_over() {
     assert_eq!(reset.code, Some(0), "{}", reset.stderr);
     let server = project.start(&["dev"], &[]);
     assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
+}
+
+#[test]
+fn a_running_dev_starts_over_when_asked() {
+    let project = books();
+    let server = project.start(&["dev"], &[]);
+    let edited = TABLES.replace("title text", "shelf text default 'A', title text");
+    project.write("migrations/0001_books.sql", &edited);
+    server.says("was edited after it was applied");
+    let reset = project.run(&["db", "reset", "--yes"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    server.says("started over");
+    assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_in_production_is_not_reset() {
+    let project = books();
+    let server = project.start(&["serve", "--migrate"], &[("BASALT_AUTH__JWT_SECRET", SECRET)]);
+    let refused = project.run(&["db", "reset", "--yes"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("in use by another Basalt"), "{}", refused.stderr);
+    assert_eq!(server.get("/rest/v1/books").0, 200);
 }
 
 #[test]

@@ -1,12 +1,19 @@
 //! `basalt db`: the database as a whole.
 
+use std::time::Duration;
+
+use basalt_server::Config;
+use basalt_server::project::Project;
 use clap::{Args, Subcommand};
 
-use super::{ProjectFlag, migrate};
-use crate::migrating::{self, SeedMark};
-use crate::output::{self, GOOD, styled};
+use super::ProjectFlag;
+use crate::migrating::{self, Mark};
+use crate::output;
 use crate::report::{Failure, Report};
-use crate::workspace::{Workspace, block_on};
+use crate::workspace::{block_on, load};
+
+/// How long a running `basalt dev` has to take up a request.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// The database as a whole
 #[derive(Args)]
@@ -30,11 +37,11 @@ enum Action {
 impl Db {
     pub fn run(self) -> Result<(), Failure> {
         let Action::Reset { yes } = self.action;
-        let workspace = Workspace::open(&self.project.project, &[])?;
-        let folder = workspace.project.root.join(&workspace.config.database.data_dir);
-        let question = format!("Delete every row of the database in {}?", folder.display());
+        let (project, config) = load(&self.project.project, &[])?;
+        let folder = project.root.join(&config.database.data_dir);
+        let question = format!("Delete every row of the database in {}?", output::path(&folder));
         match if yes { Some(true) } else { output::confirm(&question) } {
-            Some(true) => block_on(reset(&workspace)),
+            Some(true) => reset(&project, &config),
             Some(false) => Err(Report::error("nothing was changed").into()),
             None => Err(Report::error("there is no terminal to ask whether every row may be lost")
                 .help("Say so with --yes.")
@@ -43,16 +50,29 @@ impl Db {
     }
 }
 
-async fn reset(workspace: &Workspace) -> Result<(), Failure> {
-    let Workspace { project, config, database } = workspace;
-    let mark = SeedMark::new(&project.root, config);
-    database.engine().reset().await?;
-    mark.set()?;
-    migrate::up(workspace).await?;
-    migrating::seed(project, database).await?;
-    mark.clear()?;
-    for seed in &project.seeds {
-        output::result(format_args!("{} {}", styled(GOOD, "seeded"), output::path(&seed.path)));
-    }
+fn reset(project: &Project, config: &Config) -> Result<(), Failure> {
+    let database = match basalt_server::open_database(&project.root, config) {
+        Ok(database) => database,
+        Err(error) if error.code() == "55006" => return ask_the_owner(project, config, error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    block_on(migrating::reset(project, config, &database, output::applied))?;
+    project.seeds.iter().for_each(output::seeded);
     Ok(())
+}
+
+/// Another process has the database. `basalt dev` takes up the request; `basalt serve` never does.
+fn ask_the_owner(project: &Project, config: &Config, in_use: Failure) -> Result<(), Failure> {
+    let request = Mark::reset_requested(&project.root, config);
+    request.set()?;
+    let step = Duration::from_millis(50);
+    for _ in 0..ANSWER.as_millis() / step.as_millis() {
+        std::thread::sleep(step);
+        if !request.is_set() {
+            output::result("The running `basalt dev` starts over; its terminal shows how it goes.");
+            return Ok(());
+        }
+    }
+    request.clear()?;
+    Err(in_use)
 }

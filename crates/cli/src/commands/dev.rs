@@ -1,6 +1,7 @@
 //! `basalt dev`: serve a project while it is written.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use basalt_db::Database;
 use basalt_server::config::Config;
@@ -9,12 +10,15 @@ use basalt_server::{Basalt, open_database};
 use clap::Args;
 
 use super::{Override, override_of};
-use crate::migrating::{self, SeedMark};
-use crate::output::{self, FAINT, GOOD, LINK, STRONG, styled};
+use crate::migrating::{self, Mark};
+use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
 use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
 use crate::watching::Watch;
 use crate::workspace::{block_on, load, with_development_secret};
+
+/// How often the running server looks for a request of `basalt db reset`.
+const LOOK: Duration = Duration::from_millis(300);
 
 /// Serve a project while it is written: apply migrations and the seed, watch the folder, reload
 #[derive(Args)]
@@ -81,14 +85,18 @@ impl Session {
             output::reports(&failure.0);
             output::note("Serving what could be applied; save the mended file to go on.");
         }
+        // A request that nobody took up is not one for today's rows.
+        Mark::reset_requested(&self.root, &self.config).clear()?;
+        let stop = asked_to_stop();
+        tokio::pin!(stop);
         loop {
-            tokio::select! {
-                () = watch.changed() => {
-                    if let Err(failure) = self.reload().await {
-                        output::reports(&failure.0);
-                    }
-                }
-                () = asked_to_stop() => break,
+            let done = tokio::select! {
+                () = watch.changed() => self.reload().await,
+                () = self.asked_to_reset() => self.reset().await,
+                () = &mut stop => break,
+            };
+            if let Err(failure) = done {
+                output::reports(&failure.0);
             }
         }
         if let Some(server) = self.server.take() {
@@ -103,21 +111,15 @@ impl Session {
 
     /// Applies what is pending, and the seed when the database was new.
     async fn migrate(&self) -> Result<(), Failure> {
-        let mark = SeedMark::new(&self.root, &self.config);
+        let mark = Mark::seed_pending(&self.root, &self.config);
         if self.database.engine().applied().await?.is_empty() && !self.project.migrations.is_empty() {
             mark.set()?;
         }
-        migrating::migrate(&self.project, &self.database, |migration, time| {
-            let time = styled(FAINT, output::elapsed(time));
-            output::note(format_args!("  {} {}_{} {time}", styled(GOOD, "applied"), migration.version, migration.name));
-        })
-        .await?;
+        migrating::migrate(&self.project, &self.database, output::applied).await?;
         if mark.is_set() {
             migrating::seed(&self.project, &self.database).await?;
             mark.clear()?;
-            for seed in &self.project.seeds {
-                output::note(format_args!("  {} {}", styled(GOOD, "seeded"), output::path(&seed.path)));
-            }
+            self.project.seeds.iter().for_each(output::seeded);
         }
         Ok(())
     }
@@ -152,6 +154,23 @@ impl Session {
         if seed_changed {
             output::note("  The seed changed; it runs on new databases only: `basalt db reset` makes one.");
         }
+        Ok(())
+    }
+
+    /// Completes when `basalt db reset` finds the database in use by this process.
+    async fn asked_to_reset(&self) {
+        let request = Mark::reset_requested(&self.root, &self.config);
+        while !request.is_set() {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    async fn reset(&mut self) -> Result<(), Failure> {
+        Mark::reset_requested(&self.root, &self.config).clear()?;
+        self.project = load(&self.root, &self.overrides)?.0;
+        migrating::reset(&self.project, &self.config, &self.database, output::applied).await?;
+        self.project.seeds.iter().for_each(output::seeded);
+        output::note(format_args!("  {} with an empty database", styled(GOOD, "started over")));
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::ProjectFlag;
 use crate::migrating;
-use crate::output::{self, FAINT, GOOD, styled};
+use crate::output;
 use crate::report::{Failure, Report, io};
 use crate::workspace::{Workspace, block_on, load};
 
@@ -61,15 +61,9 @@ fn new(project: &Project, name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Applies what is pending and tells of each.
-pub async fn up(workspace: &Workspace) -> Result<(), Failure> {
-    let applied = migrating::migrate(&workspace.project, &workspace.database, |migration, time| {
-        let time = styled(FAINT, output::elapsed(time));
-        output::result(format_args!("{} {}_{} {time}", styled(GOOD, "applied"), migration.version, migration.name));
-    })
-    .await?;
-    if applied == 0 {
-        output::result("Nothing to apply: the database has every migration.");
+async fn up(workspace: &Workspace) -> Result<(), Failure> {
+    if migrating::migrate(&workspace.project, &workspace.database, output::applied).await? == 0 {
+        output::note("Nothing to apply: the database has every migration.");
     }
     Ok(())
 }
