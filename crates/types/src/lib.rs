@@ -29,6 +29,7 @@
 //! A value so stored compares with SQLite's own operators, under its collation, exactly as PostgreSQL compares it,
 //! so indexes serve it.
 
+pub mod any;
 pub mod array;
 pub mod binary;
 pub mod codec;
@@ -57,6 +58,7 @@ pub use value::{Value, ValueRef};
 /// Every built-in scalar function.
 pub fn functions() -> impl Iterator<Item = &'static Function> {
     [
+        any::FUNCTIONS,
         array::FUNCTIONS,
         binary::FUNCTIONS,
         datetime::FUNCTIONS,

@@ -29,7 +29,7 @@ pub fn castable(from: &Type, to: &Type) -> Option<CastContext> {
         (Type::Base(from), Type::Base(to)) => castable_base(*from, *to),
         (Type::Array(from), Type::Array(to)) => castable(from, to),
         (_, to) if to.is_textual() => Some(Assignment),
-        (from, Type::Enum(_) | Type::Array(_)) if from.is_textual() => Some(Explicit),
+        (from, Type::Enum(_) | Type::Array(_) | Type::Record(_)) if from.is_textual() => Some(Explicit),
         _ => None,
     }
 }

@@ -23,7 +23,6 @@ pub(crate) fn from_raw(ty: &Type, typmod: Option<Typmod>, raw: &str, context: &C
         (_, Some(b'n')) => Ok(Value::Null),
         (Type::Base(Base::Json), _) => Ok(raw.into()),
         (Type::Base(Base::Jsonb), _) => json::normalize(raw).map(Value::from),
-        (Type::Record(_), _) => Ok(raw.into()),
         (Type::Array(element), Some(b'[')) => array_from_raw(element, typmod, raw, context),
         (Type::Array(_), first) if first != Some(&b'"') => Err(Error::new("22P02", "expected JSON array")),
         (ty, Some(b'"')) => {
@@ -33,6 +32,7 @@ pub(crate) fn from_raw(ty: &Type, typmod: Option<Typmod>, raw: &str, context: &C
                 Cow::Owned(text) => from_text(ty, typmod, &text, context),
             }
         }
+        (Type::Record(fields), _) => super::record::parse_json(fields, raw, context),
         (ty, _) => from_text(ty, typmod, raw, context),
     }
 }

@@ -3,11 +3,12 @@
 use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
-use crate::{Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, interval, json, math, numeric};
+use crate::{Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric};
 
 mod cast;
 mod json_in;
 mod json_out;
+mod record;
 mod row;
 mod scalar;
 #[cfg(test)]
@@ -31,7 +32,7 @@ pub fn from_text(ty: &Type, typmod: Option<Typmod>, text: &str, context: &Contex
             };
             literal::parse(text, &mut read).map(Array::into)
         }
-        Type::Record(_) => Err(Error::unsupported("input of a row as text is not supported", "Pass the row as JSON.")),
+        Type::Record(fields) => record::parse(fields, text, context),
     }
 }
 
@@ -57,8 +58,8 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         }
         Base::Jsonb => json::normalize(text)?.into(),
         Base::Bytea => binary::parse_bytea(text)?.into(),
-        Base::Tsvector => text.into(),
-        Base::Tsquery => text.into(),
+        Base::Tsvector => fts::normalize_vector(text)?.into(),
+        Base::Tsquery => fts::normalize_query(text)?.into(),
         Base::Void => Value::Null,
         Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),
     })
@@ -77,6 +78,7 @@ pub fn to_text(ty: &Type, value: ValueRef<'_>, context: &Context, out: &mut Stri
         (_, ValueRef::Null) => {}
         (Type::Base(base), value) => base_to_text(*base, value, context, out),
         (Type::Array(element), ValueRef::Text(text)) => literal::write(element, text, context, out),
+        (Type::Record(fields), ValueRef::Text(text)) => record::write(fields, text, context, out),
         (_, value) => out.push_str(value.text()),
     }
 }

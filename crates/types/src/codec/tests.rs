@@ -349,3 +349,31 @@ fn a_csv_cell_is_quoted_when_it_must_be() {
         assert_eq!(out, format!("x,{cell}"));
     }
 }
+
+#[test]
+fn a_row_has_text_and_json() {
+    let fields = [("a".to_owned(), Type::INT4), ("b".to_owned(), Type::TEXT)];
+    let pair = Type::Record(Arc::new(fields.to_vec()));
+    for (input, stored, output) in [
+        ("(1,\"a b\")", r#"{"a":1,"b":"a b"}"#, "(1,\"a b\")"),
+        ("(,)", r#"{"a":null,"b":null}"#, "(,)"),
+        ("( 1 , x\\,y\"z\" )", r#"{"a":1,"b":" x,yz "}"#, "(1,\" x,yz \")"),
+        (r#"(1,"a""b\\c")"#, r#"{"a":1,"b":"a\"b\\c"}"#, r#"(1,"a""b\\c")"#),
+    ] {
+        let value = read(&pair, input);
+        assert_eq!(value, stored.into(), "{input}");
+        assert_eq!(text(&pair, &value), output, "{input}");
+    }
+    for (input, detail) in [
+        ("1", "Missing left parenthesis."),
+        ("(1)", "Too few columns."),
+        ("(1,2,3)", "Too many columns."),
+        ("(1,2", "Unexpected end of input."),
+        ("(1,2)x", "Junk after right parenthesis."),
+    ] {
+        let error = from_text(&pair, None, input, &Context::default()).expect_err(input);
+        assert_eq!((error.code(), error.detail()), ("22P02", Some(detail)), "{input}");
+    }
+    let raw: &RawValue = serde_json::from_str(r#"{"c":2,"a":"1"}"#).unwrap();
+    assert_eq!(from_json(&pair, None, raw, &Context::default()), Ok(r#"{"a":1,"b":null}"#.into()));
+}
