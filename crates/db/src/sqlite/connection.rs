@@ -90,6 +90,8 @@ impl File {
         sqlite.busy_timeout(Duration::from_secs(10))?;
         sqlite.pragma_update(None, "journal_mode", "wal")?;
         sqlite.pragma_update(None, "synchronous", if self.durable { "full" } else { "off" })?;
+        // On macOS alone, where a plain sync leaves the data in the drive's cache.
+        sqlite.pragma_update(None, "fullfsync", self.durable)?;
         sqlite.pragma_update(None, "foreign_keys", true)?;
         sqlite.pragma_update(None, "trusted_schema", false)?;
         sqlite.pragma_update(None, "cell_size_check", true)?;

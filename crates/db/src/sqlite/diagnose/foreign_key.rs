@@ -1,0 +1,163 @@
+//! Violated foreign keys: SQLite does not say which.
+
+use basalt_core::Error;
+use basalt_sql::catalog::{ForeignKey, ReferentialAction, Relation};
+use basalt_sql::program::Command;
+use basalt_sql::quote;
+use basalt_types::Value;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Attempt;
+use super::row::{exists, find, key_text, values};
+use crate::sqlite::run;
+use crate::sqlite::schema::Schema;
+
+/// Levels of cascades that are followed.
+const DEPTH: usize = 16;
+
+impl Attempt<'_> {
+    /// The key that this write violates.
+    pub(super) fn foreign_key(&self) -> Option<Error> {
+        let missing = if self.command == Command::Delete { None } else { self.missing_target() };
+        missing.or_else(|| {
+            let (gone, kept): (&[&[Value]], &[&[Value]]) = match self.command {
+                Command::Delete => (&self.new, &[]),
+                Command::Update => (&self.old, &self.new),
+                Command::Insert => return None,
+            };
+            self.still_referenced(self.relation, gone, kept, DEPTH)
+        })
+    }
+
+    /// A new row that refers to nothing.
+    fn missing_target(&self) -> Option<Error> {
+        for (i, row) in self.new.iter().enumerate() {
+            for (name, key) in self.relation.foreign_keys() {
+                let wanted = values(self.relation, &key.columns, row)?;
+                let is_unchanged = self
+                    .old
+                    .get(i)
+                    .is_some_and(|old| values(self.relation, &key.columns, old).as_ref() == Some(&wanted));
+                if is_unchanged || wanted.iter().any(Value::is_null) {
+                    continue;
+                }
+                let is_own = key.target == self.relation.name
+                    && self.new.iter().any(|r| values(self.relation, &key.target_columns, r).as_ref() == Some(&wanted));
+                if !is_own && !exists(self.connection, &key.target, &key.target_columns, &wanted) {
+                    return Some(missing(self.relation, name, key, self.show_values.then_some(row)));
+                }
+            }
+        }
+        None
+    }
+
+    /// A row that goes (or changes its key) while another refers to it.
+    fn still_referenced(
+        &self,
+        relation: &Relation,
+        gone: &[&[Value]],
+        kept: &[&[Value]],
+        depth: usize,
+    ) -> Option<Error> {
+        let is_update = !kept.is_empty();
+        for (i, row) in gone.iter().enumerate() {
+            for child in self.catalog().relations.values() {
+                for (name, key) in child.foreign_keys().filter(|(_, key)| key.target == relation.name) {
+                    let wanted = values(relation, &key.target_columns, row)?;
+                    let stays = kept
+                        .get(i)
+                        .is_some_and(|new| values(relation, &key.target_columns, new).as_ref() == Some(&wanted));
+                    if stays || wanted.iter().any(Value::is_null) {
+                        continue;
+                    }
+                    let mut referring = find(self.connection, &child.name, &key.columns, &wanted)?;
+                    if child.name == relation.name && !is_update {
+                        referring.retain(|row| !gone.contains(&row.as_slice()));
+                    }
+                    match if is_update { key.on_update } else { key.on_delete } {
+                        _ if referring.is_empty() => {}
+                        ReferentialAction::NoAction | ReferentialAction::Restrict => {
+                            return Some(referenced(relation, child, name, key, self.show_values.then_some(row)));
+                        }
+                        ReferentialAction::Cascade if !is_update && depth > 0 => {
+                            let next: Vec<&[Value]> = referring.iter().map(Vec::as_slice).collect();
+                            if let Some(error) = self.still_referenced(child, &next, &[], depth - 1) {
+                                return Some(error);
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
+    let message =
+        format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", relation.name.name);
+    let shown = row.and_then(|row| key_text(relation, &key.columns, row));
+    let detail = match shown {
+        Some(shown) => format!("Key {shown} is not present in table \"{}\".", key.target.name),
+        None => format!("Key is not present in table \"{}\".", key.target.name),
+    };
+    Error::new("23503", message).with_detail(detail).with_constraint(name)
+}
+
+fn referenced(relation: &Relation, child: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
+    let message = format!(
+        "update or delete on table \"{}\" violates foreign key constraint \"{name}\" on table \"{}\"",
+        relation.name.name, child.name.name
+    );
+    let shown = row.and_then(|row| key_text(relation, &key.target_columns, row));
+    let detail = match shown {
+        Some(shown) => format!("Key {shown} is still referenced from table \"{}\".", child.name.name),
+        None => format!("Key is still referenced from table \"{}\".", child.name.name),
+    };
+    Error::new("23503", message).with_detail(detail).with_constraint(name)
+}
+
+/// A deferred foreign key that is violated now, without values: who asks is no longer known.
+pub(in crate::sqlite) fn deferred(connection: &Connection, schema: &Schema) -> Option<Error> {
+    schema.deferred().find_map(|relation| broken_key(connection, relation, None, false).ok().flatten())
+}
+
+/// The first row of a table that violates a foreign key (or one that is named), as an error.
+pub(crate) fn broken_key(
+    connection: &Connection,
+    relation: &Relation,
+    constraint: Option<&str>,
+    show_values: bool,
+) -> rusqlite::Result<Option<Error>> {
+    let table = relation.name.physical();
+    let mut statement = connection.prepare("SELECT \"rowid\", fkid FROM pragma_foreign_key_check(?1)")?;
+    let mut rows = statement.query([&table])?;
+    while let Some(row) = rows.next()? {
+        let (row_id, number): (Option<i64>, i64) = (row.get(0)?, row.get(1)?);
+        let columns = key_columns(connection, &table, number)?;
+        let found = relation.foreign_keys().find(|(_, key)| key.columns == columns);
+        let Some((name, key)) = found.filter(|(name, _)| constraint.is_none_or(|wanted| wanted == *name)) else {
+            continue;
+        };
+        let values = match row_id.filter(|_| show_values) {
+            Some(row_id) => row_by_id(connection, relation, row_id)?,
+            None => None,
+        };
+        return Ok(Some(missing(relation, name, key, values.as_deref())));
+    }
+    Ok(None)
+}
+
+/// The columns of a foreign key by SQLite's number for it.
+fn key_columns(connection: &Connection, table: &str, number: i64) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT \"from\" FROM pragma_foreign_key_list(?1) WHERE id = ?2 ORDER BY seq";
+    connection.prepare(sql)?.query_map((table, number), |row| row.get(0))?.collect()
+}
+
+fn row_by_id(connection: &Connection, relation: &Relation, row_id: i64) -> rusqlite::Result<Option<Vec<Value>>> {
+    let columns: Vec<String> = relation.columns.iter().map(|column| quote::ident(&column.name)).collect();
+    let sql =
+        format!("SELECT {} FROM {} WHERE rowid = ?1", columns.join(", "), quote::ident(&relation.name.physical()));
+    connection.query_row(&sql, [row_id], |row| run::owned(row, columns.len())).optional()
+}
