@@ -38,7 +38,13 @@ impl Outcome {
 }
 
 /// Runs `connections` for `duration` against a port of this machine. Each connection goes through `requests` in turn, from its own place.
-pub async fn run(port: u16, connections: usize, duration: Duration, status: u16, requests: Arc<Vec<Vec<u8>>>) -> Outcome {
+pub async fn run(
+    port: u16,
+    connections: usize,
+    duration: Duration,
+    status: u16,
+    requests: Arc<Vec<Vec<u8>>>,
+) -> Outcome {
     let stop = Arc::new(AtomicBool::new(false));
     let started = Instant::now();
     let tasks: Vec<_> = (0..connections)
@@ -63,7 +69,13 @@ pub async fn run(port: u16, connections: usize, duration: Duration, status: u16,
     outcome
 }
 
-async fn connection(port: u16, first: usize, status: u16, requests: Arc<Vec<Vec<u8>>>, stop: Arc<AtomicBool>) -> Outcome {
+async fn connection(
+    port: u16,
+    first: usize,
+    status: u16,
+    requests: Arc<Vec<Vec<u8>>>,
+    stop: Arc<AtomicBool>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)).await else {
         outcome.failed = 1;

@@ -171,7 +171,12 @@ impl Ask {
         async move {
             let answer = self.send().await;
             let found = (answer.status, answer.json());
-            assert!(found == (status, body.clone()), "at {place}\nexpected {status} {body}\nfound    {} {}", found.0, found.1);
+            assert!(
+                found == (status, body.clone()),
+                "at {place}\nexpected {status} {body}\nfound    {} {}",
+                found.0,
+                found.1
+            );
             answer
         }
     }

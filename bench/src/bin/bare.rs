@@ -136,8 +136,11 @@ fn prepare(path: &str) {
         .expect("a note");
     }
     for id in 1..=NOTES * COMMENTS {
-        made.execute("insert into comments values (?1, ?2, ?3)", params![id, (id - 1) / COMMENTS + 1, format!("Comment {id}")])
-            .expect("a comment");
+        made.execute(
+            "insert into comments values (?1, ?2, ?3)",
+            params![id, (id - 1) / COMMENTS + 1, format!("Comment {id}")],
+        )
+        .expect("a comment");
     }
     made.commit().expect("a commit");
 }
@@ -256,7 +259,11 @@ async fn embed(
     app.read(&headers, Read::Embed { limit: number(&query, "limit")? }).await
 }
 
-async fn insert(State(app): State<App>, headers: HeaderMap, Json(event): Json<Event>) -> Result<StatusCode, StatusCode> {
+async fn insert(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Json(event): Json<Event>,
+) -> Result<StatusCode, StatusCode> {
     let (reply, done) = oneshot::channel();
     let job = Insert { owner: app.owner(&headers)?, kind: event.kind, amount: event.amount, reply };
     app.writes.send_async(job).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;

@@ -113,11 +113,19 @@ async fn measure(programs: &Path, folder: &Path, rounds: usize, duration: Durati
     println!("{}\n", machine());
 
     let (server, started) = start_basalt(&basalt, &project).await?;
-    println!("basalt: binary {:.1} MB, start to first answer {} ms, at rest {:.1} MB", size_mb(&basalt)?, started.as_millis(), server.memory_mb()?);
+    println!(
+        "basalt: binary {:.1} MB, start to first answer {} ms, at rest {:.1} MB",
+        size_mb(&basalt)?,
+        started.as_millis(),
+        server.memory_mb()?
+    );
     let bare = start_bare(&programs.join("bare"), &folder.join("bare.db"), false)?;
     let single = start_bare(&programs.join("bare"), &folder.join("single.db"), true)?;
     println!("bare:   at rest {:.1} MB\n", bare.memory_mb()?);
-    println!("{CONNECTIONS} connections, {rounds} rounds of {} s each, in alternation; medians [least .. greatest]\n", duration.as_secs());
+    println!(
+        "{CONNECTIONS} connections, {rounds} rounds of {} s each, in alternation; medians [least .. greatest]\n",
+        duration.as_secs()
+    );
     println!("| request | program | requests/s | CPU us/request | p99 ms | requests/s ratio | CPU ratio |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
 
@@ -236,7 +244,12 @@ fn post(path: &str, body: &str, token: &str) -> Vec<u8> {
 }
 
 impl Server {
-    async fn load(&self, duration: Duration, status: u16, requests: &Arc<Vec<Vec<u8>>>) -> Result<(Outcome, Duration), Failure> {
+    async fn load(
+        &self,
+        duration: Duration,
+        status: u16,
+        requests: &Arc<Vec<Vec<u8>>>,
+    ) -> Result<(Outcome, Duration), Failure> {
         let before = self.cpu()?;
         let outcome = load::run(self.port, CONNECTIONS, duration, status, requests.clone()).await;
         Ok((outcome, self.cpu()? - before))
@@ -303,7 +316,8 @@ fn size_mb(path: &Path) -> Result<f64, Failure> {
 fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(PathBuf::from(path)).unwrap_or_default();
     let cpu = read("/proc/cpuinfo");
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("", |l| l.trim_start_matches([' ', '\t', ':']));
+    let model =
+        cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("", |l| l.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("machine: {cores} cores, {model}, Linux {}", read("/proc/sys/kernel/osrelease").trim())
 }

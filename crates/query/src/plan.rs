@@ -121,6 +121,19 @@ impl<'a> Node<'a> {
         only_embeds && self.embeds.iter().all(|embedded| embedded.node.is_empty())
     }
 
+    /// The relations below this level, junctions included.
+    pub fn embedded_relations(&self) -> Vec<Name> {
+        let mut names = Vec::new();
+        for embedded in &self.embeds {
+            names.push(embedded.relationship.target.clone());
+            if let Kind::Junction { junction, .. } = &embedded.relationship.kind {
+                names.push(junction.clone());
+            }
+            names.extend(embedded.node.embedded_relations());
+        }
+        names
+    }
+
     /// Whether it has an aggregate, its own or one that rises from a to-one spread.
     pub fn has_aggregate(&self) -> bool {
         let own = self.level.items.iter().any(|item| match item {

@@ -38,6 +38,8 @@ pub struct Statement {
     pub count_params: usize,
     /// The relation that is read or written, or whose rows a function returns.
     pub relation: Option<Name>,
+    /// The relations of embedded resources, junctions included: what else the answer shows.
+    pub embedded: Vec<Name>,
     /// The hidden columns.
     pub hidden: Hidden,
 }

@@ -33,6 +33,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let offset = level.offset.unwrap_or(0);
     let call = Call { function: Name::new(exchange.schema, name), arguments, level };
     let prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
+    door.judge_embedded(&exchange, &prepared.statement)?;
 
     let shape = prepared.shape;
     let (media, format) = exchange.negotiate(|media| format(door, shape, media))?;
@@ -65,9 +66,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let used = Used { transaction: door.options.end_override, max_affected: true, ..Used::default() };
     let applied = exchange.preferences.applied(used);
     if shape == ResultShape::Void {
-        let reply = Reply::new(204)
-            .header(header::CONTENT_RANGE, "0-0/*")
-            .maybe(PREFERENCE_APPLIED, applied.as_deref());
+        let reply =
+            Reply::new(204).header(header::CONTENT_RANGE, "0-0/*").maybe(PREFERENCE_APPLIED, applied.as_deref());
         return Ok(reply.settings(&answer)?.finish());
     }
     if !shape.is_set() {
@@ -92,7 +92,9 @@ fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
     match (shape, media) {
         (Void, Media::Other(_)) => None,
         (Void, _) => Some(Format::None),
-        (Scalar | Record, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => Some(Format::Scalar),
+        (Scalar | Record, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => {
+            Some(Format::Scalar)
+        }
         (SetOfScalar | SetOfRecord, Media::Object { .. }) => Some(Format::Scalar),
         (SetOfScalar | SetOfRecord, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalars),
         (Scalar, Media::OctetStream | Media::Text | Media::Xml) => Some(Format::Raw),

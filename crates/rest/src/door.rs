@@ -206,6 +206,17 @@ impl Door {
         }
     }
 
+    /// The same for the relations of embedded resources.
+    pub(crate) fn judge_embedded(
+        &self,
+        exchange: &Exchange<'_>,
+        statement: &basalt_query::Statement,
+    ) -> RestResult<()> {
+        let relations = &exchange.current.planner.catalog().relations;
+        let embedded = statement.embedded.iter().filter_map(|name| relations.get(name));
+        embedded.map(|relation| self.judge_exposure(exchange, relation)).collect()
+    }
+
     fn judge_table(&self, table: &Relation) -> RestResult<()> {
         let exposed = self.options.planning.schemas.contains(&table.name.schema);
         if table.row_security || !exposed || self.options.unprotected.contains(&table.name) {

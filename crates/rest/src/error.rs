@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use basalt_core::Error;
 use basalt_query::PlanError;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -71,8 +71,12 @@ impl RestError {
 
     /// PGRST100: a query parameter that doesn't parse. `what` is the parser's name for it.
     pub(crate) fn syntax(what: &str, text: &str, error: crate::parse::SyntaxError) -> Self {
-        RestError::new(400, "PGRST100", format!("\"failed to parse {what} ({text})\" (line 1, column {})", error.column))
-            .details(error.details)
+        RestError::new(
+            400,
+            "PGRST100",
+            format!("\"failed to parse {what} ({text})\" (line 1, column {})", error.column),
+        )
+        .details(error.details)
     }
 
     /// PGRST102: a body that can't be read.

@@ -25,6 +25,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let relation = planner.relation(&name)?;
     door.judge_exposure(&exchange, relation)?;
     let statement = planner.prepare_read(&name, &level, exchange.preferences.count.is_some())?;
+    door.judge_embedded(&exchange, &statement)?;
 
     let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
     exchange.preferences.judge()?;

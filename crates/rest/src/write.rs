@@ -78,6 +78,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         nothing_updated(&media, returning)?
     } else {
         let statement = statement?;
+        door.judge_embedded(&exchange, &statement)?;
         let format = if returning || matches!(format, Format::Plan { .. }) { format } else { Format::None };
         let mut request = door.request(&exchange, &statement, false, format);
         request.check = check(&exchange, verb, &media);

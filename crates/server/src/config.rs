@@ -264,12 +264,7 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            body: ByteSize::mib(10),
-            response: ByteSize::mib(256),
-            headers: ByteSize::kib(64),
-            requests: 4096,
-        }
+        Limits { body: ByteSize::mib(10), response: ByteSize::mib(256), headers: ByteSize::kib(64), requests: 4096 }
     }
 }
 
@@ -397,7 +392,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_the_file() {
-        let folder = project("[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n");
+        let folder =
+            project("[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n");
         let config = Config::load(&folder, &[]).unwrap();
         assert_eq!((config.server.port, config.limits.body), (1234, ByteSize::mib(1)));
         assert_eq!(config.database.statement_timeout, Duration::from_secs(3));

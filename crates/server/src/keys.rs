@@ -20,7 +20,8 @@ pub struct Keys {
 impl Keys {
     /// The published development keys.
     pub fn development() -> Keys {
-        let key = |role: &str| sign(DEVELOPMENT_SECRET, &json!({"iss": "supabase-demo", "role": role, "exp": 1_983_812_996}));
+        let key =
+            |role: &str| sign(DEVELOPMENT_SECRET, &json!({"iss": "supabase-demo", "role": role, "exp": 1_983_812_996}));
         Keys { anon: key("anon"), service: key("service_role") }
     }
 

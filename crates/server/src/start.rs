@@ -108,7 +108,8 @@ impl Basalt {
 
 fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, StartError> {
     let auth = &config.auth;
-    let mut secrets: Vec<String> = [&auth.jwt_secret, &auth.jwks].into_iter().filter(|s| !s.is_empty()).cloned().collect();
+    let mut secrets: Vec<String> =
+        [&auth.jwt_secret, &auth.jwks].into_iter().filter(|s| !s.is_empty()).cloned().collect();
     if !auth.jwks_file.as_os_str().is_empty() {
         let path = project.join(&auth.jwks_file);
         let text = std::fs::read_to_string(&path)

@@ -41,7 +41,15 @@ fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement,
     w.push(" AS ");
     w.ident(VALUE);
     let hidden = Hidden::default();
-    Ok(Statement { sql: w.sql, params: w.params, count_sql: None, count_params: 0, relation: None, hidden })
+    Ok(Statement {
+        sql: w.sql,
+        params: w.params,
+        count_sql: None,
+        count_params: 0,
+        relation: None,
+        embedded: Vec::new(),
+        hidden,
+    })
 }
 
 /// A call whose values are the rows of a FROM, so that they can be limited.

@@ -73,6 +73,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
         count_sql,
         count_params,
         relation: root.source.relation().map(|relation| relation.name.clone()),
+        embedded: root.embedded_relations(),
         hidden: Hidden::default(),
     }
 }

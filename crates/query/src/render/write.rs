@@ -39,7 +39,15 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
     let outputs = if write.returning { outputs(&w, &root, root.alias) } else { Vec::new() };
     returning(&mut w, &outputs, &hidden, relation);
     let relation = Some(relation.name.clone());
-    Ok(Statement { sql: w.sql, params: w.params, count_sql: None, count_params: 0, relation, hidden })
+    Ok(Statement {
+        sql: w.sql,
+        params: w.params,
+        count_sql: None,
+        count_params: 0,
+        relation,
+        embedded: Vec::new(),
+        hidden,
+    })
 }
 
 /// What a command does.
@@ -280,7 +288,15 @@ fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statem
         let relation = root.source.relation().map(|relation| relation.name.clone());
         let sql = "SELECT 1 AS \"$one\" WHERE false".to_owned();
         let hidden = Hidden::default();
-        return Statement { sql, params: Vec::new(), count_sql: None, count_params: 0, relation, hidden };
+        return Statement {
+            sql,
+            params: Vec::new(),
+            count_sql: None,
+            count_params: 0,
+            relation,
+            embedded: Vec::new(),
+            hidden,
+        };
     }
     select::from_relation(&mut w, root);
     select::finish(w, root, Frame { empty: true, ..Frame::default() })

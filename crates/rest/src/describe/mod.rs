@@ -55,8 +55,5 @@ fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a
 
 fn answer(exchange: &Exchange<'_>, document: &Value) -> Response<Bytes> {
     let body = if exchange.is_head() { Bytes::new() } else { document.to_string().into() };
-    Reply::new(200)
-        .body(&Media::OpenApi, body)
-        .maybe(crate::read::CONTENT_PROFILE, exchange.profile())
-        .finish()
+    Reply::new(200).body(&Media::OpenApi, body).maybe(crate::read::CONTENT_PROFILE, exchange.profile()).finish()
 }

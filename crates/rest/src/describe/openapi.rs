@@ -125,9 +125,7 @@ fn relation_path(relation: &Relation) -> Value {
     };
     let reading = [filters.clone(), shared(&["select", "order", "limit", "offset", "prefer"])].concat();
     let writing = [filters, shared(&["select", "prefer"])].concat();
-    let written = |status: &str| {
-        json!({status: {"description": "The rows, with `Prefer: return=representation`", "content": content(&rows)}})
-    };
+    let written = |status: &str| json!({status: {"description": "The rows, with `Prefer: return=representation`", "content": content(&rows)}});
     let mut path = json!({"get": operation("read", reading, json!({
         "200": {"description": "The rows", "content": content(&rows)},
         "206": {"description": "A part of the rows, when they were counted", "content": content(&rows)},
@@ -163,7 +161,8 @@ fn function_path(visible: &Visible<'_>, routine: &Routine) -> Value {
         json!({"200": {"description": "The result", "content": {"application/json": {"schema": result}}}})
     };
     let operation = |verb: &str| {
-        let mut operation = json!({"operationId": format!("{verb}_{name}"), "tags": ["functions"], "responses": response});
+        let mut operation =
+            json!({"operationId": format!("{verb}_{name}"), "tags": ["functions"], "responses": response});
         operation["responses"]["default"] = json!({"$ref": "#/components/responses/Error"});
         if let Some((summary, description)) = routine.comment.as_deref().map(split_comment) {
             operation["summary"] = summary.into();
@@ -175,7 +174,8 @@ fn function_path(visible: &Visible<'_>, routine: &Routine) -> Value {
     };
     let mut post = operation("call");
     let arguments = json!({"type": "object", "required": required, "properties": properties});
-    post["requestBody"] = json!({"required": !required.is_empty(), "content": {"application/json": {"schema": arguments}}});
+    post["requestBody"] =
+        json!({"required": !required.is_empty(), "content": {"application/json": {"schema": arguments}}});
     let mut path = json!({"post": post});
     if routine.volatility != Volatility::Volatile {
         let mut get = operation("get");
@@ -202,9 +202,7 @@ fn result_schema(visible: &Visible<'_>, routine: &Routine) -> Value {
 }
 
 fn shared_parameters() -> Value {
-    let query = |name: &str, kind: &str, description: &str| {
-        json!({"name": name, "in": "query", "schema": {"type": kind}, "description": description})
-    };
+    let query = |name: &str, kind: &str, description: &str| json!({"name": name, "in": "query", "schema": {"type": kind}, "description": description});
     json!({
         "select": query("select", "string", "Columns, renames, casts and embedded resources: `id,name,orders(total)`"),
         "order": query("order", "string", "`column.asc`, `column.desc.nullslast`, ..."),

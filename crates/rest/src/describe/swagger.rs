@@ -18,12 +18,15 @@ const TYPES: [&str; 4] = [
 pub(super) fn document(visible: &Visible<'_>, host: &str) -> Value {
     let (title, description) = visible.about();
     let mut paths = Map::new();
-    paths.insert("/".into(), json!({"get": {
-        "tags": ["Introspection"],
-        "summary": "OpenAPI description (this document)",
-        "produces": ["application/openapi+json", "application/json"],
-        "responses": {"200": {"description": "OK"}},
-    }}));
+    paths.insert(
+        "/".into(),
+        json!({"get": {
+            "tags": ["Introspection"],
+            "summary": "OpenAPI description (this document)",
+            "produces": ["application/openapi+json", "application/json"],
+            "responses": {"200": {"description": "OK"}},
+        }}),
+    );
     let mut parameters = shared_parameters();
     let mut definitions = Map::new();
     for relation in &visible.relations {
@@ -167,8 +170,11 @@ fn function_path(routine: &Routine) -> Value {
         let mut operation = Map::new();
         operation.insert("tags".into(), json!([format!("(rpc) {name}")]));
         comment(routine.comment.as_deref(), &mut operation);
-        let produces =
-            ["application/json", "application/vnd.pgrst.object+json;nulls=stripped", "application/vnd.pgrst.object+json"];
+        let produces = [
+            "application/json",
+            "application/vnd.pgrst.object+json;nulls=stripped",
+            "application/vnd.pgrst.object+json",
+        ];
         operation.insert("produces".into(), json!(produces));
         operation.insert("parameters".into(), parameters.into());
         operation.insert("responses".into(), json!({"200": {"description": "OK"}}));
@@ -192,9 +198,7 @@ fn shared_parameters() -> Map<String, Value> {
         }
         parameter
     };
-    let query = |name: &str, description: &str| {
-        json!({"name": name, "description": description, "required": false, "in": "query", "type": "string"})
-    };
+    let query = |name: &str, description: &str| json!({"name": name, "description": description, "required": false, "in": "query", "type": "string"});
     let returns = ["return=representation", "return=minimal", "return=none"];
     let resolutions = [&returns[..], &["resolution=ignore-duplicates", "resolution=merge-duplicates"]].concat();
     let mut unit = header("Range-Unit", "Limiting and Pagination", &[]);

@@ -73,7 +73,8 @@ fn default(text: &str, ty: &Type) -> Option<Value> {
         _ => false,
     };
     if textual {
-        let bare = text.rsplit_once("::").filter(|(before, _)| before.ends_with('\'')).map_or(text, |(before, _)| before);
+        let bare =
+            text.rsplit_once("::").filter(|(before, _)| before.ends_with('\'')).map_or(text, |(before, _)| before);
         let unquoted = bare.strip_prefix('\'').and_then(|t| t.strip_suffix('\'')).unwrap_or(bare);
         return Some(unquoted.replace("''", "'").into());
     }

@@ -30,9 +30,9 @@ impl<'a> Visible<'a> {
             .iter()
             .filter(|(name, _)| name.schema == schema)
             .filter_map(|(_, overloads)| {
-                overloads.iter().find(|f| {
-                    callable(f) && (all || catalog.allows(role, &f.owner, &f.grants, Privilege::Execute))
-                })
+                overloads
+                    .iter()
+                    .find(|f| callable(f) && (all || catalog.allows(role, &f.owner, &f.grants, Privilege::Execute)))
             })
             .collect();
         Visible { catalog, schema, relations, functions }
@@ -81,9 +81,10 @@ pub(super) fn column_description(relation: &Relation, column: &Column) -> Option
     if relation.primary_key().is_some_and(|key| key.contains(&column.name)) {
         notes.push("This is a Primary Key.<pk/>".to_owned());
     }
-    let single = relation.foreign_keys().map(|(_, key)| key).find(|key| {
-        key.columns == [column.name.as_str()] && key.target.schema == relation.name.schema
-    });
+    let single = relation
+        .foreign_keys()
+        .map(|(_, key)| key)
+        .find(|key| key.columns == [column.name.as_str()] && key.target.schema == relation.name.schema);
     if let Some(key) = single {
         let (table, target) = (&key.target.name, &key.target_columns[0]);
         notes.push(format!("This is a Foreign Key to `{table}.{target}`.<fk table='{table}' column='{target}'/>"));

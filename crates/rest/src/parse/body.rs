@@ -137,8 +137,7 @@ fn csv_rows(bytes: &[u8]) -> RestResult<String> {
     for record in reader.records() {
         let record = record.map_err(uneven)?;
         let cell = |text: &str| if text == "NULL" { serde_json::Value::Null } else { text.into() };
-        let row: serde_json::Map<_, _> =
-            headers.iter().map(str::to_owned).zip(record.iter().map(cell)).collect();
+        let row: serde_json::Map<_, _> = headers.iter().map(str::to_owned).zip(record.iter().map(cell)).collect();
         rows.push(serde_json::Value::Object(row));
     }
     Ok(serde_json::Value::Array(rows).to_string())

@@ -100,11 +100,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `item (separator item)*`, spaces around separators ignored.
-    pub(super) fn list<T>(
-        &mut self,
-        separator: &str,
-        mut item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    pub(super) fn list<T>(&mut self, separator: &str, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![item(self)?];
         loop {
             self.skip_spaces();

@@ -159,8 +159,13 @@ fn search(cursor: &mut Cursor<'_>, word: &str, place: Place) -> Parsed<Test> {
 fn is(cursor: &mut Cursor<'_>) -> Parsed<Is> {
     let start = cursor.clone();
     let word = cursor.take_while(|c| c.is_ascii_alphabetic() || c == '_').to_ascii_lowercase();
-    let known =
-        [("not_null", Is::NotNull), ("null", Is::Null), ("true", Is::True), ("false", Is::False), ("unknown", Is::Unknown)];
+    let known = [
+        ("not_null", Is::NotNull),
+        ("null", Is::Null),
+        ("true", Is::True),
+        ("false", Is::False),
+        ("unknown", Is::Unknown),
+    ];
     known
         .into_iter()
         .find(|(name, _)| word == *name)

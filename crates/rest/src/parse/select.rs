@@ -16,7 +16,11 @@ pub(super) fn select(text: &str) -> Parsed<Vec<Item>> {
         return Ok(vec![Item::All]);
     }
     let items = cursor.list(",", |c| item(c, 0))?;
-    if cursor.at_end() { Ok(items) } else { Err(cursor.unexpected("\"...\", field name (* or [a..z0..9_$]), \"*\" or \"count()\"")) }
+    if cursor.at_end() {
+        Ok(items)
+    } else {
+        Err(cursor.unexpected("\"...\", field name (* or [a..z0..9_$]), \"*\" or \"count()\""))
+    }
 }
 
 fn item(cursor: &mut Cursor<'_>, depth: usize) -> Parsed<Item> {

@@ -24,9 +24,12 @@ fn embed(item: &Item) -> &Embed {
 
 #[test]
 fn select_reads_columns_casts_paths_and_aliases() {
-    let items = select::select("id, full:first_name ,age::text,data->a->>b,data->0,\"we ird\",total.sum()::int,*").unwrap();
+    let items =
+        select::select("id, full:first_name ,age::text,data->a->>b,data->0,\"we ird\",total.sum()::int,*").unwrap();
     assert_eq!(items[0], column("id"));
-    assert!(matches!(&items[1], Item::Field { alias: Some(a), field, .. } if a == "full" && field.name == "first_name"));
+    assert!(
+        matches!(&items[1], Item::Field { alias: Some(a), field, .. } if a == "full" && field.name == "first_name")
+    );
     assert!(matches!(&items[2], Item::Field { cast: Some(c), .. } if c == "text"));
     let Item::Field { field, .. } = &items[3] else { panic!() };
     assert_eq!(
@@ -69,10 +72,7 @@ fn filters_take_the_rest_as_it_stands() {
     );
     assert_eq!(
         filter::filter("not.like(any).{A*,*z}").unwrap(),
-        (
-            true,
-            Test::Compare { operator: Operator::Like, quantifier: Some(Quantifier::Any), value: "{A%,%z}".into() }
-        )
+        (true, Test::Compare { operator: Operator::Like, quantifier: Some(Quantifier::Any), value: "{A%,%z}".into() })
     );
     assert_eq!(
         filter::filter("in.(1, \"a,b\",\"c\"d,)").unwrap().1,
@@ -81,7 +81,9 @@ fn filters_take_the_rest_as_it_stands() {
     assert_eq!(filter::filter("in.(\"a,b\",c)").unwrap().1, Test::In(vec!["a,b".into(), "c".into()]));
     assert_eq!(filter::filter("in.()").unwrap().1, Test::In(vec![]));
     assert_eq!(filter::filter("is.NOT_NULL").unwrap().1, Test::Is(Is::NotNull));
-    assert!(matches!(filter::filter("wfts(french).a b").unwrap().1, Test::Search { language: Some(l), .. } if l == "french"));
+    assert!(
+        matches!(filter::filter("wfts(french).a b").unwrap().1, Test::Search { language: Some(l), .. } if l == "french")
+    );
 }
 
 #[test]
@@ -94,7 +96,8 @@ fn a_broken_filter_says_where_and_what_was_expected() {
 #[test]
 fn logic_trees_nest_and_quote() {
     let Condition::Or { negated: false, of } =
-        filter::logic("or(age.lt.18,and(name.like.A*,id.in.(1,2)),not.and(x.is.null,y.eq.\"a,b)\"),t.cs.{1,2})").unwrap()
+        filter::logic("or(age.lt.18,and(name.like.A*,id.in.(1,2)),not.and(x.is.null,y.eq.\"a,b)\"),t.cs.{1,2})")
+            .unwrap()
     else {
         panic!()
     };
@@ -103,9 +106,7 @@ fn logic_trees_nest_and_quote() {
     assert!(
         matches!(&inner[1], Condition::Filter(Filter { test: Test::Compare { value, .. }, .. }) if value == "a,b)")
     );
-    assert!(
-        matches!(&of[3], Condition::Filter(Filter { test: Test::Compare { value, .. }, .. }) if value == "{1,2}")
-    );
+    assert!(matches!(&of[3], Condition::Filter(Filter { test: Test::Compare { value, .. }, .. }) if value == "{1,2}"));
     assert!(filter::logic("or()").is_err());
 }
 

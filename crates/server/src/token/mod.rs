@@ -67,7 +67,8 @@ impl Verifier {
             Some(_) => format!("${}", options.role_path),
             None => options.role_path.clone(),
         };
-        let role_path = JsonPath::parse(&path).map_err(|e| format!("`{}` is not a JSON path: {e}", options.role_path))?;
+        let role_path =
+            JsonPath::parse(&path).map_err(|e| format!("`{}` is not a JSON path: {e}", options.role_path))?;
         Ok(Verifier {
             keys,
             audience: options.audience,
@@ -150,10 +151,13 @@ impl Verifier {
             .filter(|key| key.algorithms.contains(&header.alg))
             .peekable();
         if candidates.peek().is_none() {
-            return Err(invalid("No suitable key or wrong key type", Some("None of the keys was able to decode the JWT".into())));
+            return Err(invalid(
+                "No suitable key or wrong key type",
+                Some("None of the keys was able to decode the JWT".into()),
+            ));
         }
-        let good = candidates
-            .any(|key| crypto::verify(signature, message.as_bytes(), &key.key, header.alg).unwrap_or(false));
+        let good =
+            candidates.any(|key| crypto::verify(signature, message.as_bytes(), &key.key, header.alg).unwrap_or(false));
         if !good {
             return Err(invalid(
                 "No suitable key or wrong key type",

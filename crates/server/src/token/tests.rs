@@ -91,10 +91,7 @@ fn forged_and_malformed_tokens_are_refused() {
     let (head, _, signature) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
     let changed = other.split('.').nth(1).unwrap();
     let unsigned = "eyJhbGciOiJub25lIn0.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.";
-    assert_eq!(
-        refused(&verifier, ""),
-        (401, "PGRST301".into(), "Empty JWT is sent in Authorization header".into())
-    );
+    assert_eq!(refused(&verifier, ""), (401, "PGRST301".into(), "Empty JWT is sent in Authorization header".into()));
     assert_eq!(refused(&verifier, "a.b"), (401, "PGRST301".into(), "Expected 3 parts in JWT; got 2".into()));
     for token in [&other, &format!("{head}.{changed}.{signature}"), unsigned, "x.y.z", &"a".repeat(20_000)] {
         assert_eq!((refused(&verifier, token).0, refused(&verifier, token).1), (401, "PGRST301".into()), "{token:.40}");
