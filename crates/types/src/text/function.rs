@@ -1,6 +1,6 @@
 //! Signatures.
 
-use super::{compose, letters, trigram};
+use super::{compose, letters, trigram, unaccent};
 use crate::Base::{
     Bool, Bpchar, Bytea, Date, Float4, Float8, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text, Time, Timestamp,
     Timestamptz, Tsquery, Tsvector, Uuid,
@@ -84,6 +84,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("starts_with", &[TEXT, TEXT], Is(Bool), Rust(letters::starts_with)).leakproof(),
     Function::new("ascii", &[TEXT], INT, Rust(letters::ascii)).leakproof(),
     Function::new("chr", &[INT], TEXT, Rust(letters::chr)),
+    Function::new("unaccent", &[TEXT], TEXT, Rust(unaccent::unaccent)).leakproof(),
     Function::new("md5", &[TEXT], TEXT, Rust(letters::md5)).leakproof(),
     Function::new("concat", &[Any, Any], TEXT, Typed(compose::concat)).variadic().called_on_null().stable(),
     Function::new("concat_ws", &[TEXT, Any, Any], TEXT, Typed(compose::concat_ws)).variadic().called_on_null().stable(),

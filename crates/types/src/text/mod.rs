@@ -6,5 +6,6 @@ mod letters;
 #[cfg(test)]
 mod tests;
 mod trigram;
+mod unaccent;
 
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS};
