@@ -377,3 +377,20 @@ fn a_row_has_text_and_json() {
     let raw: &RawValue = serde_json::from_str(r#"{"c":2,"a":"1"}"#).unwrap();
     assert_eq!(from_json(&pair, None, raw, &Context::default()), Ok(r#"{"a":1,"b":null}"#.into()));
 }
+
+proptest::proptest! {
+    #[test]
+    fn an_array_reads_as_it_was_written(items in proptest::collection::vec(proptest::option::of("[^\0]{0,6}"), 0..5)) {
+        let ty = Type::TEXT.array_of();
+        let stored = Value::from(Array::of(items.into_iter().map(Value::from).collect()));
+        proptest::prop_assert_eq!(read(&ty, &text(&ty, &stored)), stored);
+    }
+
+    #[test]
+    fn a_json_string_reads_as_it_was_written(content in "[^\0]{0,12}") {
+        let written = json(&Type::TEXT, &content.as_str().into(), JsonStyle::Json);
+        proptest::prop_assert_eq!(serde_json::from_str::<String>(&written).ok(), Some(content.clone()));
+        let raw: &RawValue = serde_json::from_str(&written).unwrap();
+        proptest::prop_assert_eq!(from_json(&Type::TEXT, None, raw, &Context::default()), Ok(content.into()));
+    }
+}
