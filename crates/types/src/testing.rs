@@ -259,3 +259,12 @@ fn aggregate(source: &str, context: &Context) -> Result<String> {
     }
     Ok(write(&result_type(aggregate.returns, element), state.finish(context)?.as_ref(), context))
 }
+
+#[test]
+fn signatures_are_unique() {
+    let mut names: Vec<String> = crate::functions().map(|f| f.sqlite_name()).collect();
+    names.extend(crate::operators().map(|o| o.sqlite_name()));
+    names.sort();
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}

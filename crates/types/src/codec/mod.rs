@@ -3,7 +3,9 @@
 use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
-use crate::{Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric};
+use crate::{
+    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric,
+};
 
 mod cast;
 mod json_in;
