@@ -195,6 +195,19 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn a_supabase_folder_runs_as_it_stands() {
+    let project = Project::new(&[
+        ("supabase/config.toml", "project_id = \"x\"\n[api]\nport = 54321\n[studio]\nport = 54323\n"),
+        ("supabase/migrations/20250101000000_books.sql", TABLES),
+        ("supabase/seed.sql", ROWS),
+    ]);
+    let server = project.start(&["dev"], &[]);
+    assert_eq!(server.get("/rest/v1/books?select=title").1, r#"[{"title":"One"}]"#);
+    let made = project.run(&["migrate", "new", "shelf"]).stdout;
+    assert!(made.starts_with("supabase/migrations/20") && made.ends_with("_shelf.sql\n"), "{made}");
+}
+
+#[test]
 fn types_come_from_migrations_and_from_a_database_in_use() {
     let project = books();
     let from_migrations = project.run(&["gen", "types", "typescript"]);
