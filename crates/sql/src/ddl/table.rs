@@ -6,7 +6,7 @@ use basalt_core::{Error, Identity, Result};
 use sqlparser::tokenizer::Token;
 
 use super::column::NewColumn;
-use super::constraint::NewConstraint;
+use super::constraint::{NewConstraint, NewKind};
 use super::sequence::already_exists;
 use super::{Action, Change, naming, physical, source};
 use crate::catalog::{Column, ConstraintKind, DefaultObject, Grants, Name, Relation, RelationKind};
@@ -99,7 +99,7 @@ impl Change<'_> {
         }
         // Primary keys first: they make columns NOT NULL, and other keys may refer to them.
         let (keys, others): (Vec<_>, Vec<_>) = constraints.into_iter().partition(NewConstraint::is_key);
-        for new in keys.into_iter().chain(others) {
+        for new in distinct_keys(keys).into_iter().chain(others) {
             let constraint = self.resolve_constraint(&relation, new)?;
             add_constraint(&mut relation, constraint);
         }
@@ -336,9 +336,29 @@ pub(super) fn plain_column(name: String, ty: basalt_types::Type) -> Column {
     }
 }
 
+/// Keys without those that say again what another one says; a name given to either stays.
+fn distinct_keys(keys: Vec<NewConstraint>) -> Vec<NewConstraint> {
+    let (primary, unique): (Vec<_>, Vec<_>) =
+        keys.into_iter().partition(|key| matches!(key.kind, NewKind::PrimaryKey(_)));
+    let mut distinct = primary;
+    for key in unique {
+        match distinct.iter_mut().find(|other| other.key_columns() == key.key_columns()) {
+            Some(other) if other.name.is_none() || key.name.is_none() => other.name = other.name.take().or(key.name),
+            _ => distinct.push(key),
+        }
+    }
+    distinct
+}
+
 impl NewConstraint {
+    fn key_columns(&self) -> Option<&[String]> {
+        match &self.kind {
+            NewKind::PrimaryKey(columns) | NewKind::Unique(columns) => Some(columns),
+            _ => None,
+        }
+    }
+
     fn is_key(&self) -> bool {
-        use super::constraint::NewKind;
-        matches!(self.kind, NewKind::PrimaryKey(_) | NewKind::Unique(_))
+        self.key_columns().is_some()
     }
 }

@@ -128,6 +128,14 @@ fn what_the_engine_lacks_is_refused_with_advice() {
 }
 
 #[test]
+fn a_key_said_twice_is_one() {
+    let db = Database::new(
+        "create table t (id int primary key unique, a int unique, b int, unique (a), unique (a, b), constraint ab unique (a, b))",
+    );
+    assert_eq!(db.constraints("t"), ["t_pkey", "t_a_key", "ab"]);
+}
+
+#[test]
 fn indexes_take_postgresqls_names() {
     let mut db = Database::new("create table t (a int, \"B c\" text, j jsonb)");
     let actions = db
