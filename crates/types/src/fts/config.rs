@@ -91,9 +91,8 @@ fn fold(name: &str) -> String {
 }
 
 /// PostgreSQL's configurations that this engine has no stemmer for.
-const WITHOUT_STEMMER: [&str; 10] = [
-    "armenian", "basque", "catalan", "hindi", "indonesian", "irish", "lithuanian", "nepali", "serbian", "yiddish",
-];
+const WITHOUT_STEMMER: [&str; 10] =
+    ["armenian", "basque", "catalan", "hindi", "indonesian", "irish", "lithuanian", "nepali", "serbian", "yiddish"];
 
 /// The stop words are those of the Snowball project, as PostgreSQL installs them.
 static CONFIGS: LazyLock<Vec<(&'static str, Config)>> = LazyLock::new(|| {

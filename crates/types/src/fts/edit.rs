@@ -17,8 +17,8 @@ pub(super) fn concat(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
 /// `setweight(vector, weight [, lexemes])`.
 pub(super) fn set_weight(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let first = args[1].text().chars().next().unwrap_or('\0');
-    let weight = weight_of(first)
-        .ok_or_else(|| Error::new("22023", format!("unrecognized weight: {}", u32::from(first))))?;
+    let weight =
+        weight_of(first).ok_or_else(|| Error::new("22023", format!("unrecognized weight: {}", u32::from(first))))?;
     let only = args.get(2).map(|lexemes| Array::read(&Type::TEXT, lexemes.text()).values);
     let mut vector = Vector::read(args[0].text());
     for (lexeme, positions) in &mut vector.0 {

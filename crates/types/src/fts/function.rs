@@ -7,8 +7,8 @@ use basalt_core::Result;
 use super::cache::{self, Parsed};
 use super::config::{self, Config};
 use super::query::Query;
-use super::{edit, matching, query_text, search};
-use crate::Base::{Bool, Int4, Json, Jsonb, Text, Tsquery, Tsvector};
+use super::{edit, matching, query_text, rank, search};
+use crate::Base::{Bool, Float4, Int4, Json, Jsonb, Text, Tsquery, Tsvector};
 use crate::Implementation::Rust;
 use crate::Kind::{ArrayOf, Is};
 use crate::{Context, Function, Operator, Value, ValueRef};
@@ -55,6 +55,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("tsquery_or", &[Is(Tsquery), Is(Tsquery)], Is(Tsquery), Rust(edit::or)),
     Function::new("tsquery_not", &[Is(Tsquery)], Is(Tsquery), Rust(edit::not)),
     Function::new("tsquery_phrase", &[Is(Tsquery), Is(Tsquery), Is(Int4)], Is(Tsquery), Rust(edit::phrase)).optional(1),
+    Function::new("ts_rank", rank::UNWEIGHTED, Is(Float4), Rust(rank::rank)).optional(1),
+    Function::new("ts_rank", rank::WEIGHTED, Is(Float4), Rust(rank::rank)).optional(1),
+    Function::new("ts_rank_cd", rank::UNWEIGHTED, Is(Float4), Rust(rank::rank_by_cover_density)).optional(1),
+    Function::new("ts_rank_cd", rank::WEIGHTED, Is(Float4), Rust(rank::rank_by_cover_density)).optional(1),
 ];
 
 /// The configuration's name and the last argument, of one or two.
@@ -127,7 +131,6 @@ fn text_matches_text(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let config = Config::named(config::DEFAULT)?;
     let vector = search::vector_of_text(config, args[0].text()).write();
     let text = args[1].text();
-    let query =
-        cache::parsed("plainto_tsquery", config::DEFAULT, text, || search::plain_query_of(config, text))?;
+    let query = cache::parsed("plainto_tsquery", config::DEFAULT, text, || search::plain_query_of(config, text))?;
     Ok(matches(&vector, &query))
 }

@@ -73,7 +73,7 @@ pub(super) fn is_space(c: char) -> bool {
 
 /// What a query takes for an operator within its text.
 pub(super) fn is_operator(c: char) -> bool {
-    matches!(c, '!' | '&' | '|' | '(' | ')')
+    matches!(c, '!' | '&' | '|' | '(' | ')' | '<')
 }
 
 /// Appends a lexeme as PostgreSQL writes it: in quotes, with quotes and backslashes doubled.

@@ -16,7 +16,12 @@ enum Truth {
 
 /// Whether the vector matches. What can't be known doesn't.
 pub(super) fn matches(vector: &str, query: &Query) -> bool {
-    evaluate(query, &|operand| Found::of(vector, operand)) == Truth::Yes
+    holds(query, &|operand| Found::of(vector, operand))
+}
+
+/// Whether the query holds, given where its operands are.
+pub(super) fn holds(query: &Query, find: &dyn Fn(&Operand) -> Found) -> bool {
+    evaluate(query, find) == Truth::Yes
 }
 
 /// Where an operand is in a document.
@@ -35,7 +40,8 @@ impl Found {
             if list.is_empty() {
                 return Found::Somewhere;
             }
-            let counted = vector::positions(list).filter(|position| operand.counts(*position)).map(|position| position.at);
+            let counted =
+                vector::positions(list).filter(|position| operand.counts(*position)).map(|position| position.at);
             match &mut found {
                 Found::At(places) => places.extend(counted),
                 _ => {
@@ -73,13 +79,11 @@ pub(super) fn occurrences<'a>(vector: &'a str, operand: &'a Operand) -> impl Ite
     })
 }
 
-/// Evaluates a query, given where its operands are.
 fn evaluate(query: &Query, find: &dyn Fn(&Operand) -> Found) -> Truth {
     match query {
         Query::Operand(operand) => match find(operand) {
             Found::Absent => Truth::No,
-            Found::Somewhere if operand.weights != 0 => Truth::Unknown,
-            _ => Truth::Yes,
+            Found::Somewhere | Found::At(_) => Truth::Yes,
         },
         Query::Not(inner) => evaluate(inner, find).not(),
         Query::And(all) => least(all.iter().map(|query| evaluate(query, find))),

@@ -2,12 +2,14 @@
 
 mod cache;
 mod config;
+mod cover;
 mod edit;
 mod function;
 mod lexeme;
 mod matching;
 mod query;
 mod query_text;
+mod rank;
 mod recognise;
 mod search;
 #[cfg(test)]

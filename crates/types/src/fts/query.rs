@@ -186,13 +186,14 @@ impl Query {
             Query::Operand(_) => Some(self.clone()),
             Query::Not(_) => None,
             Query::And(all) => all.iter().filter_map(Query::indexable).reduce(Query::and),
-            Query::Or(any) => any.iter().map(Query::indexable).collect::<Option<Vec<_>>>()?.into_iter().reduce(Query::or),
-            Query::Phrase(first, rest) => {
-                std::iter::once((0, &**first)).chain(rest.iter().map(|(distance, next)| (*distance, next)))
-                    .filter_map(|(distance, query)| Some((distance, query.indexable()?)))
-                    .reduce(|(before, left), (distance, right)| (before, left.followed_by(distance, right)))
-                    .map(|(_, query)| query)
+            Query::Or(any) => {
+                any.iter().map(Query::indexable).collect::<Option<Vec<_>>>()?.into_iter().reduce(Query::or)
             }
+            Query::Phrase(first, rest) => std::iter::once((0, &**first))
+                .chain(rest.iter().map(|(distance, next)| (*distance, next)))
+                .filter_map(|(distance, query)| Some((distance, query.indexable()?)))
+                .reduce(|(before, left), (distance, right)| (before, left.followed_by(distance, right)))
+                .map(|(_, query)| query),
         }
     }
 

@@ -136,7 +136,8 @@ impl Parser<'_> {
                 (check_distance(digits.parse().unwrap_or(i64::MAX))?, &operator[digits.len()..])
             }
         };
-        self.rest = rest.strip_prefix('>').ok_or_else(|| self.syntax_error())?;
+        // Nothing behind the operator is another error than a missing operand, as in PostgreSQL.
+        self.rest = rest.strip_prefix('>').filter(|rest| !rest.is_empty()).ok_or_else(|| self.syntax_error())?;
         Ok(Some(distance))
     }
 

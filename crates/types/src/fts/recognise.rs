@@ -33,10 +33,10 @@ fn from_digit(text: &str) -> (TokenKind, usize) {
     }
     let (kind, length) = number(text).unwrap_or((TokenKind::Uint, 0));
     let (as_word, word_length) = word(text);
-    if word_length > length && as_word != TokenKind::Uint {
+    if kind != TokenKind::SFloat && word_length > length {
         return file(text).unwrap_or((as_word, word_length));
     }
-    if kind == TokenKind::Uint {
+    if kind == TokenKind::Uint && text[length..].starts_with('/') {
         return file(text).unwrap_or((kind, length));
     }
     (kind, length)
@@ -183,34 +183,51 @@ fn url_path(text: &str) -> Option<usize> {
 /// A file's name: it has a dot or a slash in it.
 fn file(text: &str) -> Option<(TokenKind, usize)> {
     let stem = ascii_run(text, |b| b.is_ascii_alphanumeric());
-    let length = stem + path_tail(&text[stem..]);
+    let length = stem + path_tail(&text[stem..], true);
     (stem > 0 && text[stem..].starts_with(['.', '/']) && length > stem).then_some((TokenKind::File, length))
 }
 
-/// A path that says where it starts: `/`, `./`, `../`, `~/`.
+/// A path that says where it starts: `/`, `./`, `../`, `~`.
 fn path(text: &str) -> Option<usize> {
-    let start = ["..", ".", "~", ""].into_iter().find(|start| {
-        text.strip_prefix(start).is_some_and(|rest| rest.starts_with('/'))
-    })?;
-    let tail = path_tail(&text[start.len()..]);
-    (tail > 0).then_some(start.len() + tail)
+    let start = match text.as_bytes() {
+        [b'~', next, ..] if is_name(*next) || *next == b'/' => 1,
+        [b'.', ..] => dots(text)?,
+        _ => 0,
+    };
+    let length = start + path_tail(&text[start..], start > 0);
+    (length > start || text[..start] == *"..").then_some(length)
 }
 
-/// How a file's name goes on.
-fn path_tail(text: &str) -> usize {
+/// How a file's name goes on; `inside` it or at a slash.
+fn path_tail(text: &str, inside: bool) -> usize {
     let bytes = text.as_bytes();
-    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     let mut length = 0;
     loop {
-        let next = bytes.get(length + 1);
+        let next = bytes.get(length + 1).copied();
         match bytes.get(length) {
-            Some(b'.') if next.is_some_and(is_name) => length += 1,
-            Some(b'/') if next.is_some_and(is_name) => length += 1,
-            Some(b'-') if length > 0 => length += 1,
-            Some(b) if is_name(b) && length > 0 => length += 1,
+            Some(b'.' | b'/') if next.is_some_and(is_name) => length += 1,
+            Some(b'/') if next == Some(b'.') => match dots(&text[length + 1..]) {
+                Some(dots) => length += 1 + dots,
+                None if bytes.get(length + 2).copied().is_some_and(is_name) => length += 1,
+                None => return length,
+            },
+            Some(b) if (*b == b'-' || is_name(*b)) && (inside || length > 0) => length += 1,
             _ => return length,
         }
     }
+}
+
+/// `.` before a slash, or `..` as a whole name.
+fn dots(text: &str) -> Option<usize> {
+    if text.starts_with("./") {
+        return Some(1);
+    }
+    let rest = text.strip_prefix("..")?;
+    (rest.is_empty() || rest.starts_with('/') || rest.starts_with(char::is_whitespace)).then_some(2)
+}
+
+fn is_name(b: u8) -> bool {
+    b.is_ascii_alphanumeric() || b == b'_'
 }
 
 /// A tag, a comment or a processing instruction of HTML or XML.
@@ -218,17 +235,20 @@ fn tag(text: &str) -> Option<usize> {
     if let Some(comment) = text.strip_prefix("<!--") {
         return comment.find("-->").map(|end| end + 7);
     }
-    let name = text[1..].trim_start_matches(['/', '!', '?']);
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+    let start = 1 + usize::from(text[1..].starts_with(['/', '!']));
+    let start = if text.starts_with("<?xml") { 2 } else { start };
+    let name = start + some_run(&text[start..], |b| b.is_ascii_alphabetic())?;
+    let name = name + ascii_run(&text[name..], |b| b.is_ascii_alphanumeric() || b":.-_".contains(&b));
+    if !text[name..].starts_with(['>', '/', ' ', '\t', '\n', '\r']) {
         return None;
     }
     let mut quote = None;
-    for (at, c) in text.char_indices().skip(1) {
+    for (at, c) in text[name..].char_indices() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
             (_, Some(_)) => {}
             ('"' | '\'', None) => quote = Some(c),
-            ('>', None) => return Some(at + 1),
+            ('>', None) => return Some(name + at + 1),
             ('<', None) => return None,
             _ => {}
         }
@@ -243,6 +263,7 @@ fn entity(text: &str) -> Option<usize> {
             Some(hex) => 3 + some_run(hex, |b| b.is_ascii_hexdigit())?,
             None => 2 + some_run(code, |b| b.is_ascii_digit())?,
         },
+        None if text[1..].starts_with(|c: char| c.is_ascii_digit()) => return None,
         None => 1 + some_run(&text[1..], |b| b.is_ascii_alphanumeric())?,
     };
     text[body..].starts_with(';').then_some(body + 1)

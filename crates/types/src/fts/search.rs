@@ -28,16 +28,17 @@ pub(super) fn vector_of_text(config: &Config, document: &str) -> Vector {
     vector
 }
 
-/// Adds a text behind place `last`, and gives the last place then.
-fn add_text(config: &Config, document: &str, last: usize, vector: &mut Vector) -> usize {
-    let mut end = last;
+/// Adds a text behind place `last`; gives its own last place, and whether it had any lexeme.
+fn add_text(config: &Config, document: &str, last: usize, vector: &mut Vector) -> (usize, bool) {
+    let (mut end, mut added) = (last, false);
     for (at, lexeme) in lexemes(config, document) {
         end = last + at;
         if let Some(lexeme) = lexeme {
             vector.add(lexeme, end);
+            added = true;
         }
     }
-    end
+    (end, added)
 }
 
 /// `to_tsvector(config, json)`: its strings, in order, a place apart.
@@ -47,11 +48,11 @@ pub(super) fn vector_of_json(config: &Config, document: &str) -> Vector {
     vector
 }
 
+/// Adds a value behind place `last`, and gives the last place then.
 fn add_json(config: &Config, document: &str, last: usize, vector: &mut Vector) -> usize {
     if let Some(text) = raw::string(document) {
-        let start = if last > 0 { last + 1 } else { 0 };
-        let end = add_text(config, &text, start, vector);
-        return if end > start { end } else { last };
+        let (end, added) = add_text(config, &text, last, vector);
+        return end + usize::from(added);
     }
     let last = raw::elements(document).fold(last, |last, item| add_json(config, item, last, vector));
     raw::members(document).fold(last, |last, (_, value)| add_json(config, value, last, vector))

@@ -78,8 +78,8 @@ impl Vector {
         let mut vector = Vector::read(left);
         let last = vector.0.values().flatten().map(|p| p.at).max().unwrap_or(0);
         for entry in entries(right) {
-            let moved = positions(entry.positions)
-                .map(|p| Position { at: p.at.saturating_add(last).min(MAX_POSITION), ..p });
+            let moved =
+                positions(entry.positions).map(|p| Position { at: p.at.saturating_add(last).min(MAX_POSITION), ..p });
             vector.add_all(lexeme::unescape(entry.raw).into_owned(), moved);
         }
         vector.settle()

@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str, build: &dyn Fn(&str) -> Part) -> Option<Query> {
             let (operand, following) = operand(rest, build);
             all = if first { operand } else { all.and(operand) };
             first = false;
-            rest = following.trim_start();
+            rest = following.trim_start_matches(|c| lexeme::is_space(c) || lexeme::is_operator(c));
             if let Some(behind) = or_operator(rest) {
                 rest = behind;
                 break true;
