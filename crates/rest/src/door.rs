@@ -80,6 +80,8 @@ pub(crate) struct Current {
     pub(crate) planner: Planner,
     /// Whether any policy, function, view or default reads settings; if none does, requests need not set any.
     reads_settings: bool,
+    /// Where unqualified names are looked up, for each exposed schema.
+    search_paths: Vec<Arc<[String]>>,
 }
 
 /// A request on its way: what every kind of it needs.
@@ -239,11 +241,9 @@ impl Door {
         format: Format,
     ) -> Request {
         let preferences = &exchange.preferences;
-        let mut search_path = vec![exchange.schema.to_owned()];
-        search_path.extend(self.options.planning.extra_search_path.iter().filter(|s| **s != exchange.schema).cloned());
         let mut request =
             Request::new(exchange.incoming.identity.clone(), statement.sql.as_str(), statement.params.clone());
-        request.search_path = search_path.into();
+        request.search_path = exchange.current.search_path(exchange.schema);
         request.read_only = read_only;
         request.format = format;
         request.count = statement.count_sql.as_deref().map(Into::into);
@@ -272,7 +272,17 @@ impl Current {
                     || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads(e)))
                     || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads))
             });
-        Current { planner: Planner::new(catalog, options.planning.clone()), reads_settings }
+        let path = |schema: &String| {
+            let extra = options.planning.extra_search_path.iter().filter(|extra| *extra != schema);
+            std::iter::once(schema).chain(extra).cloned().collect()
+        };
+        let search_paths = options.planning.schemas.iter().map(path).collect();
+        Current { planner: Planner::new(catalog, options.planning.clone()), reads_settings, search_paths }
+    }
+
+    fn search_path(&self, schema: &str) -> Arc<[String]> {
+        let path = self.search_paths.iter().find(|path| path.first().is_some_and(|first| first == schema));
+        path.cloned().unwrap_or_else(|| Arc::new([schema.to_owned()]))
     }
 }
 

@@ -3,6 +3,7 @@
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
 //! judged before it is called. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -10,6 +11,7 @@ use std::time::Instant;
 use axum::body::Body;
 use basalt_rest::{Door, Incoming, RestError};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -44,7 +46,7 @@ impl App {
         let origin = request.headers().get(header::ORIGIN).cloned();
 
         let (route, mut response) = match self.under_way.try_acquire() {
-            Ok(_place) => self.clone().route(request).await,
+            Ok(_place) => self.route(request).await,
             Err(_) => ("overload", overloaded()),
         };
 
@@ -62,7 +64,7 @@ impl App {
         response
     }
 
-    async fn route(self: Arc<Self>, request: Request<Body>) -> (&'static str, Response<Body>) {
+    async fn route(&self, request: Request<Body>) -> (&'static str, Response<Body>) {
         if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
             return ("preflight", answer);
         }
@@ -85,42 +87,39 @@ impl App {
         }
     }
 
-    /// The REST door, in a task of its own, so that a panic ends only this request.
-    async fn rest(self: Arc<Self>, request: Request<Body>, target: Target) -> Response<Body> {
-        let identity = match self.verifier.identify(request.headers()) {
-            Ok(identity) => identity,
-            Err(error) => return self.refuse(error, request.method()),
-        };
+    /// The REST door. A panic in it ends only this request.
+    async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
         let (parts, body) = request.into_parts();
+        let identity = match self.verifier.identify(&parts.headers) {
+            Ok(identity) => identity,
+            Err(error) => return self.refuse(error, &parts.method),
+        };
         let body = match Limited::new(body, self.limits.body.as_u64() as usize).collect().await {
             Ok(collected) => collected.to_bytes(),
             Err(error) => return self.refuse(unreadable(&*error, &self.limits), &parts.method),
         };
-        let anonymous = self.verifier.anonymous_role() == Some(&identity.role);
-        let method = parts.method.clone();
-        let app = self.clone();
-        let task = tokio::spawn(async move {
-            let path = parts.uri.path();
-            let incoming = Incoming {
-                method: &parts.method,
-                path: path.strip_prefix(REST).unwrap_or(path),
-                query: parts.uri.query().unwrap_or_default(),
-                headers: &parts.headers,
-                body,
-                identity,
-                anonymous,
-            };
+        let path = parts.uri.path();
+        let incoming = Incoming {
+            method: &parts.method,
+            path: path.strip_prefix(REST).unwrap_or(path),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body,
+            anonymous: self.verifier.anonymous_role() == Some(&identity.role),
+            identity,
+        };
+        let answering = async {
             match target {
-                Target::Rest => app.door.handle(incoming).await,
-                Target::OpenApi31 => app.door.openapi31(incoming, &app.public_url),
+                Target::Rest => self.door.handle(incoming).await,
+                Target::OpenApi31 => self.door.openapi31(incoming, &self.public_url),
             }
-        });
-        match task.await {
+        };
+        match AssertUnwindSafe(answering).catch_unwind().await {
             Ok(response) => response.map(Body::from),
-            Err(panic) => {
-                tracing::error!(%panic, "a request panicked");
+            Err(_) => {
+                tracing::error!(path, "a request panicked");
                 metrics::counter!("basalt_panics_total").increment(1);
-                self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &method)
+                self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &parts.method)
             }
         }
     }
