@@ -319,6 +319,8 @@ impl Compiler<'_> {
         let is_query = relation.view().is_some_and(|view| !view.materialized);
         let pending = match is_query {
             true => {
+                // The view's own privileges come before those that its query needs.
+                privilege::read_any(self, &relation)?;
                 let query = self.inline_view(&relation)?;
                 source.protected = query.protected;
                 for (column, bound) in source.columns.iter_mut().zip(&query.columns) {

@@ -125,7 +125,7 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
         None => (text, None),
     };
     let error = match found {
-        Some("EOF") => Error::new("42601", "syntax error at end of input"),
+        Some("EOF") => Error::new("42601", "syntax error at end of input").at(sql.len()),
         Some(found) => Error::new("42601", format!("syntax error at or near \"{found}\"")),
         None => Error::new("42601", format!("syntax error: {text}")),
     };
