@@ -65,6 +65,33 @@ impl Conflict {
         self.update.is_some()
     }
 
+    /// The rows as DO UPDATE would leave them, as a query over the proposed rows; none for DO NOTHING. For DETAIL.
+    pub fn updated_rows(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        proposed: &str,
+    ) -> Result<Option<String>> {
+        let Some(update) = &self.update else { return Ok(None) };
+        let row = rows::new_row(compiler, &target.table, |index| {
+            let assigned = update.assigned.iter().find(|(i, _)| *i == index);
+            Some(assigned.map_or_else(|| table.value(index), |(_, value)| value.clone()))
+        })?;
+        let columns: Vec<&str> = row.columns.iter().map(|column| column.sql.as_str()).collect();
+        let equal = |&index: &usize| {
+            let column = quote::ident(&target.table_column(index).name);
+            format!("{}.{column} = excluded.{column}", target.sqlite)
+        };
+        let key: Vec<String> = self.key.iter().map(equal).collect();
+        Ok(Some(format!(
+            "SELECT {} FROM ({proposed}) AS excluded JOIN {} ON {}",
+            columns.join(", "),
+            target.sqlite,
+            key.join(" AND ")
+        )))
+    }
+
     /// SQLite's clause, the policies' demands of an update included. `reads`: the statement reads columns of the target.
     /// `notes_update`: RETURNING asks whether its row is a new one.
     pub fn sql(

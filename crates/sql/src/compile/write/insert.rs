@@ -48,7 +48,7 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let probe = Probe {
         relation: target.table.name.clone(),
         command: Command::Insert,
-        sql: source.select_row(compiler, &target, &row)?,
+        sql: source.select_rows(compiler, &target, &row, conflict.as_ref(), &table)?,
         binds: compiler.binds().to_vec(),
         show_values: target.shows_values(compiler),
     };
@@ -219,20 +219,33 @@ impl RowSource {
         }
     }
 
-    /// A query for the rows as they would be stored.
-    fn select_row(&self, compiler: &mut Compiler<'_>, target: &Target, row: &NewRow) -> Result<String> {
-        let stored = row.as_source(compiler, target, self.computed)?;
-        let stored: Vec<String> = match self.computed {
-            true => stored.columns.into_iter().map(|column| column.sql).collect(),
+    /// A query for the rows as they would be stored: the proposed ones, and what DO UPDATE makes of those that are there.
+    fn select_rows(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        row: &NewRow,
+        conflict: Option<&Conflict>,
+        table: &Source,
+    ) -> Result<String> {
+        let stored = match self.computed {
+            true => row.as_source(compiler, target, true)?,
             // Nothing is computed first: each value stands for itself.
-            false => rows::new_row(compiler, &target.table, |index| row.values[index].clone())?
-                .columns
-                .into_iter()
-                .map(|column| column.sql)
-                .collect(),
+            false => rows::new_row(compiler, &target.table, |index| row.values[index].clone())?,
         };
         let (with, from) = self.clauses(target, row);
-        Ok(format!("{with}SELECT {}{from}", stored.join(", ")))
+        let columns: Vec<&str> = stored.columns.iter().map(|column| column.sql.as_str()).collect();
+        let rows = format!("SELECT {}{from}", columns.join(", "));
+        let named = stored.columns.iter().map(|column| format!("{} AS {}", column.sql, quote::ident(&column.name)));
+        let proposed = format!("SELECT {}{from}", named.collect::<Vec<_>>().join(", "));
+        let updated = match conflict {
+            Some(conflict) => conflict.updated_rows(compiler, target, table, &proposed)?,
+            None => None,
+        };
+        Ok(match updated {
+            Some(updated) => format!("{with}{rows} UNION ALL {updated}"),
+            None => format!("{with}{rows}"),
+        })
     }
 
     fn value(&self, target: &Target, row: &NewRow, index: usize) -> String {
