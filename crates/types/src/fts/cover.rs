@@ -4,42 +4,28 @@ use super::matching::{Found, holds, occurrences};
 use super::query::{Operand, Query};
 use super::vector;
 
-/// A stretch of a document.
-#[derive(Debug)]
-pub(super) struct Cover {
-    /// Its first place.
-    pub first: u16,
-    /// Its last place.
-    pub last: u16,
-    /// The weights of the query's words in it.
-    pub weights: Vec<u8>,
-}
-
 /// A place of a document where some of the query's words stand.
-struct Word<'a> {
-    at: u16,
-    weight: u8,
-    operands: Vec<&'a str>,
+pub(super) struct Word<'a> {
+    pub at: u16,
+    pub weight: u8,
+    /// The lexemes of the query that it answers to.
+    pub operands: Vec<&'a str>,
 }
 
-/// The covers of a document, in order. A lexeme without places is in none.
-pub(super) fn covers(vector: &str, query: &Query) -> Vec<Cover> {
-    let words = words(vector, query);
+/// The covers of a document as stretches of the query's words in it, in order.
+pub(super) fn covers<'w, 'q>(words: &'w [Word<'q>], query: &Query) -> Vec<&'w [Word<'q>]> {
     let mut covers = Vec::new();
     let mut start = 0;
     while let Some(end) = (start..words.len()).find(|end| answers(&words[start..=*end], query)) {
         let Some(begin) = (start..=end).rev().find(|begin| answers(&words[*begin..=end], query)) else { break };
-        covers.push(Cover {
-            first: words[begin].at,
-            last: words[end].at,
-            weights: words[begin..=end].iter().map(|word| word.weight).collect(),
-        });
+        covers.push(&words[begin..=end]);
         start = begin + 1;
     }
     covers
 }
 
-fn words<'a>(vector: &str, query: &'a Query) -> Vec<Word<'a>> {
+/// The query's words in a stored vector, in order. Lexemes without places aren't among them.
+pub(super) fn words<'a>(vector: &str, query: &'a Query) -> Vec<Word<'a>> {
     let mut operands = Vec::new();
     query.operands(&mut operands);
     let mut words: Vec<Word<'a>> = Vec::new();

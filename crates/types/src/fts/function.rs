@@ -6,8 +6,9 @@ use basalt_core::Result;
 
 use super::cache::{self, Parsed};
 use super::config::{self, Config};
+use super::headline_options::Options;
 use super::query::Query;
-use super::{edit, matching, query_text, rank, search};
+use super::{edit, headline, matching, query_text, rank, search};
 use crate::Base::{Bool, Float4, Int4, Json, Jsonb, Text, Tsquery, Tsvector};
 use crate::Implementation::Rust;
 use crate::Kind::{ArrayOf, Is};
@@ -55,6 +56,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("tsquery_or", &[Is(Tsquery), Is(Tsquery)], Is(Tsquery), Rust(edit::or)),
     Function::new("tsquery_not", &[Is(Tsquery)], Is(Tsquery), Rust(edit::not)),
     Function::new("tsquery_phrase", &[Is(Tsquery), Is(Tsquery), Is(Int4)], Is(Tsquery), Rust(edit::phrase)).optional(1),
+    Function::new("ts_headline", &[Is(Text), Is(Tsquery)], Is(Text), Rust(headline)).stable(),
+    Function::new("ts_headline", &[Is(Text), Is(Tsquery), Is(Text)], Is(Text), Rust(headline)).stable(),
+    Function::new("ts_headline", &[Is(Text), Is(Text), Is(Tsquery)], Is(Text), Rust(headline_in)),
+    Function::new("ts_headline", &[Is(Text), Is(Text), Is(Tsquery), Is(Text)], Is(Text), Rust(headline_in)),
     Function::new("ts_rank", rank::UNWEIGHTED, Is(Float4), Rust(rank::rank)).optional(1),
     Function::new("ts_rank", rank::WEIGHTED, Is(Float4), Rust(rank::rank)).optional(1),
     Function::new("ts_rank_cd", rank::UNWEIGHTED, Is(Float4), Rust(rank::rank_by_cover_density)).optional(1),
@@ -133,4 +138,18 @@ fn text_matches_text(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let text = args[1].text();
     let query = cache::parsed("plainto_tsquery", config::DEFAULT, text, || search::plain_query_of(config, text))?;
     Ok(matches(&vector, &query))
+}
+
+fn headline(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    excerpt(config::DEFAULT, args)
+}
+
+fn headline_in(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    excerpt(args[0].text(), &args[1..])
+}
+
+fn excerpt(name: &str, args: &[ValueRef<'_>]) -> Result<Value> {
+    let options = Options::parse(args.get(2).map_or("", |options| options.text()))?;
+    let parsed = stored_query(args[1].text())?;
+    Ok(headline::excerpt(Config::named(name)?, args[0].text(), parsed.query.as_ref(), &options).into())
 }

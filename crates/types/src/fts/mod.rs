@@ -5,6 +5,8 @@ mod config;
 mod cover;
 mod edit;
 mod function;
+mod headline;
+mod headline_options;
 mod lexeme;
 mod matching;
 mod query;

@@ -36,7 +36,7 @@ pub(super) struct Operand {
     /// Whether every lexeme counts that begins so.
     pub prefix: bool,
     /// Finds it in a stored vector, with the space and the quote before it.
-    pub finder: Finder<'static>,
+    pub finder: Box<Finder<'static>>,
 }
 
 impl Operand {
@@ -47,7 +47,7 @@ impl Operand {
         if prefix {
             needle.pop();
         }
-        Operand { finder: Finder::new(&needle).into_owned(), lexeme, weights, prefix }
+        Operand { finder: Box::new(Finder::new(&needle).into_owned()), lexeme, weights, prefix }
     }
 }
 

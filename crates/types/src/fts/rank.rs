@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 
-use super::cover::{self, Cover};
+use super::cover::{self, Word};
 use super::function::stored_query;
 use super::matching::occurrences;
 use super::query::{Operand, Query};
@@ -37,13 +37,14 @@ pub(super) fn rank(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
 /// `ts_rank_cd([weights,] vector, query [, normalization])`: by cover density.
 pub(super) fn rank_by_cover_density(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     by(args, |weights, vector, query, method| {
-        let covers = cover::covers(vector, query);
+        let words = cover::words(vector, query);
+        let covers = cover::covers(&words, query);
         let mut density = 0.0;
         let mut distances = 0.0;
         let mut last: Option<f64> = None;
         for cover in &covers {
             density += cover_density(cover, &weights);
-            let middle = f64::from(u32::from(cover.first) + u32::from(cover.last)) / 2.0;
+            let middle = (f64::from(cover[0].at) + f64::from(cover[cover.len() - 1].at)) / 2.0;
             if let Some(last) = last.filter(|last| middle > *last) {
                 distances += 1.0 / (middle - last);
             }
@@ -59,14 +60,14 @@ pub(super) fn rank_by_cover_density(_: &Context, args: &[ValueRef<'_>]) -> Resul
     })
 }
 
-fn cover_density(cover: &Cover, weights: &[f32; 4]) -> f64 {
-    let inverse: f64 = cover.weights.iter().map(|weight| 1.0 / f64::from(weights[usize::from(*weight)])).sum();
-    let words = cover.weights.len() as i32;
-    let mut noise = i32::from(cover.last) - i32::from(cover.first) - (words - 1);
+fn cover_density(cover: &[Word<'_>], weights: &[f32; 4]) -> f64 {
+    let inverse: f64 = cover.iter().map(|word| 1.0 / f64::from(weights[usize::from(word.weight)])).sum();
+    let between = cover.len() as i32 - 1;
+    let mut noise = i32::from(cover[cover.len() - 1].at) - i32::from(cover[0].at) - between;
     if noise < 0 {
-        noise = (words - 1) / 2;
+        noise = between / 2;
     }
-    f64::from(words) / inverse / f64::from(1 + noise)
+    cover.len() as f64 / inverse / f64::from(1 + noise)
 }
 
 fn by(args: &[ValueRef<'_>], rank: impl FnOnce([f32; 4], &str, &Query, i64) -> f64) -> Result<Value> {

@@ -8,7 +8,7 @@ pub(super) fn first(text: &str) -> (TokenKind, usize) {
         Some('<') => tag(text).map(|length| (TokenKind::Tag, length)),
         Some('&') => entity(text).map(|length| (TokenKind::Entity, length)),
         Some('~' | '/' | '.') => path(text).map(|length| (TokenKind::File, length)),
-        Some('+' | '-') => number(&text[1..]).map(|(kind, length)| (signed(kind), length + 1)),
+        Some('+' | '-') => signed_number(text),
         Some(c) if c.is_ascii_digit() => Some(from_digit(text)),
         Some(c) if is_letter(c) => Some(from_letter(text)),
         _ => None,
@@ -120,8 +120,12 @@ fn number(text: &str) -> Option<(TokenKind, usize)> {
     Some((kind, length))
 }
 
-fn signed(kind: TokenKind) -> TokenKind {
-    if kind == TokenKind::Uint { TokenKind::Int } else { kind }
+fn signed_number(text: &str) -> Option<(TokenKind, usize)> {
+    match number(&text[1..])? {
+        (TokenKind::Version, _) => None,
+        (TokenKind::Uint, length) => Some((TokenKind::Int, length + 1)),
+        (kind, length) => Some((kind, length + 1)),
+    }
 }
 
 /// An e-mail address, a host, or a URL without its protocol.
@@ -182,7 +186,11 @@ fn url_path(text: &str) -> Option<usize> {
 
 /// A file's name: it has a dot or a slash in it.
 fn file(text: &str) -> Option<(TokenKind, usize)> {
-    let stem = ascii_run(text, |b| b.is_ascii_alphanumeric());
+    let word = simple_word(text);
+    let stem = match word_kind(&text[..word]) {
+        TokenKind::NumWord => word,
+        _ => ascii_run(text, |b| b.is_ascii_alphabetic()),
+    };
     let length = stem + path_tail(&text[stem..], true);
     (stem > 0 && text[stem..].starts_with(['.', '/']) && length > stem).then_some((TokenKind::File, length))
 }
@@ -201,19 +209,26 @@ fn path(text: &str) -> Option<usize> {
 /// How a file's name goes on; `inside` it or at a slash.
 fn path_tail(text: &str, inside: bool) -> usize {
     let bytes = text.as_bytes();
-    let mut length = 0;
+    let is_name_at = |at: usize| bytes.get(at).copied().is_some_and(is_name);
+    // `./` counts only with what follows it.
+    let (mut length, mut complete) = (0, 0);
     loop {
-        let next = bytes.get(length + 1).copied();
         match bytes.get(length) {
-            Some(b'.' | b'/') if next.is_some_and(is_name) => length += 1,
-            Some(b'/') if next == Some(b'.') => match dots(&text[length + 1..]) {
+            Some(b'.' | b'/') if is_name_at(length + 1) => length += 1,
+            Some(b'/') if bytes.get(length + 1) == Some(&b'.') => match dots(&text[length + 1..]) {
+                Some(1) => {
+                    length += 2;
+                    continue;
+                }
                 Some(dots) => length += 1 + dots,
-                None if bytes.get(length + 2).copied().is_some_and(is_name) => length += 1,
-                None => return length,
+                None if is_name_at(length + 2) => length += 1,
+                None => return complete,
             },
-            Some(b) if (*b == b'-' || is_name(*b)) && (inside || length > 0) => length += 1,
-            _ => return length,
+            Some(b'-') if inside || length > 0 => length += 1,
+            Some(_) if is_name_at(length) && (inside || length > 0) => length += 1,
+            _ => return complete,
         }
+        complete = length;
     }
 }
 
@@ -235,8 +250,8 @@ fn tag(text: &str) -> Option<usize> {
     if let Some(comment) = text.strip_prefix("<!--") {
         return comment.find("-->").map(|end| end + 7);
     }
-    let start = 1 + usize::from(text[1..].starts_with(['/', '!']));
-    let start = if text.starts_with("<?xml") { 2 } else { start };
+    let is = |start: &str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
+    let start = if is("</") || is("<?xml") || is("<!doctype") { 2 } else { 1 };
     let name = start + some_run(&text[start..], |b| b.is_ascii_alphabetic())?;
     let name = name + ascii_run(&text[name..], |b| b.is_ascii_alphanumeric() || b":.-_".contains(&b));
     if !text[name..].starts_with(['>', '/', ' ', '\t', '\n', '\r']) {
@@ -274,7 +289,7 @@ fn blank(text: &str) -> usize {
     let mut chars = text.char_indices();
     chars.next();
     chars
-        .find(|(_, c)| is_letter(*c) || c.is_ascii_digit() || matches!(c, '<' | '-' | '+' | '&' | '/' | '~'))
+        .find(|(_, c)| is_letter(*c) || c.is_ascii_digit() || matches!(c, '<' | '-' | '+' | '&' | '/'))
         .map_or(text.len(), |(at, _)| at)
 }
 
