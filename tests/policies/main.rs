@@ -1,1 +1,9 @@
-//! Row policies and privileges over whole servers.
+//! Row policies and privileges over whole servers: compared with PostgreSQL and with a naive evaluator, and what they must
+//! not tell.
+
+mod ask;
+mod evaluator;
+mod generate;
+mod oracle;
+mod postgres;
+mod world;

@@ -1,0 +1,140 @@
+//! A throwaway PostgreSQL: a cluster of its own in a temporary folder, reached over a Unix socket, stopped when dropped.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+/// A running cluster.
+pub struct Cluster {
+    folder: TempDir,
+    programs: PathBuf,
+}
+
+/// SQLSTATE and message.
+type Refusal = (String, String);
+
+/// A connection of the superuser `postgres`.
+pub struct Session(Client);
+
+impl Cluster {
+    /// Makes and starts one. Fails with what to install if PostgreSQL's programs are missing.
+    pub fn start() -> Cluster {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("basalt-pg").tempdir().expect("a temporary folder");
+        let cluster = Cluster { folder, programs };
+        let path = cluster.folder.path();
+        if is_root(path) {
+            checked(Command::new("chown").arg("postgres").arg(path));
+        }
+        let data = path.join("data");
+        checked(
+            cluster
+                .command("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
+                .arg(&data),
+        );
+        let options = format!(
+            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC",
+            path.display()
+        );
+        // Its log goes to a file: a pipe held open by the server would keep this from ending.
+        let log = path.join("log");
+        checked(cluster.command("pg_ctl").args(["start", "-w", "-s", "-o", &options, "-D"]).arg(&data).arg("-l").arg(log));
+        cluster
+    }
+
+    /// Connects as the superuser.
+    pub async fn connect(&self) -> Session {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.folder.path()).user("postgres").dbname("postgres");
+        let (client, connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");
+        tokio::spawn(connection);
+        Session(client)
+    }
+
+    /// A program of PostgreSQL's, not as root, which it refuses.
+    fn command(&self, program: &str) -> Command {
+        let path = self.programs.join(program);
+        let folder = self.folder.path();
+        let mut command = match is_root(Path::new("/proc/self")) {
+            true => {
+                let mut command = Command::new("runuser");
+                command.args(["-u", "postgres", "--"]).arg(path);
+                command
+            }
+            false => Command::new(path),
+        };
+        command.current_dir(folder);
+        command
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let data = self.folder.path().join("data");
+        let _ = self.command("pg_ctl").args(["stop", "-s", "-m", "immediate", "-D"]).arg(data).output();
+    }
+}
+
+impl Session {
+    /// Runs a script as the superuser.
+    pub async fn script(&self, sql: &str) {
+        if let Err(error) = self.0.batch_execute(sql).await {
+            panic!("PostgreSQL refuses the script: {error:?}\n{sql}");
+        }
+    }
+
+    /// Runs one statement in a transaction of its own as `role` with these claims; gives the first column of the first row.
+    pub async fn run(&self, role: &str, claims: &str, sql: &str) -> Result<Option<String>, Refusal> {
+        let messages = self.messages(role, claims, sql).await?;
+        Ok(messages.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        }))
+    }
+
+    /// The same for a statement without rows; gives the number of rows that it changed.
+    pub async fn count(&self, role: &str, claims: &str, sql: &str) -> Result<u64, Refusal> {
+        let messages = self.messages(role, claims, sql).await?;
+        let count = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::CommandComplete(count) => Some(*count),
+            _ => None,
+        };
+        Ok(messages.iter().find_map(count).unwrap_or_default())
+    }
+
+    async fn messages(&self, role: &str, claims: &str, sql: &str) -> Result<Vec<SimpleQueryMessage>, Refusal> {
+        let claims = claims.replace('\'', "''");
+        let begin = format!("begin; set local role {role}; set local request.jwt.claims = '{claims}';");
+        self.0.batch_execute(&begin).await.expect("a transaction");
+        let answer = self.0.simple_query(sql).await;
+        let end = if answer.is_ok() { "commit" } else { "rollback" };
+        self.0.batch_execute(end).await.expect("the end of a transaction");
+        answer.map_err(|error| {
+            let error = error.as_db_error().unwrap_or_else(|| panic!("{sql}: {error}"));
+            (error.code().code().to_owned(), error.message().to_owned())
+        })
+    }
+}
+
+/// The newest installed version's programs.
+fn programs() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> =
+        versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).collect();
+    found.sort();
+    found.pop().expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
+}
+
+fn is_root(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn checked(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
