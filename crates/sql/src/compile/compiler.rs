@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Context, Type, Typmod};
+use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
 use super::scope::{Source, SourceColumn};
@@ -19,8 +19,11 @@ const MAX_DEPTH: usize = 200;
 pub(crate) struct Compiler<'a> {
     /// What exists.
     pub catalog: &'a Catalog,
-    /// The role whose rights hold here: the caller's, or the owner's inside a definer function or view.
+    /// The role whose rights hold here for tables: the caller's, or the owner's inside a definer function or view.
     pub role: String,
+    /// `current_user`: the caller, or the owner inside a definer function. A view does not change it: functions in it run
+    /// as whoever reads it.
+    pub user: String,
     /// The role that runs the statement.
     pub caller: String,
     /// Where unqualified names are looked up.
@@ -35,8 +38,6 @@ pub(crate) struct Compiler<'a> {
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
     pub inlining: Vec<Name>,
-    /// For constants read at compile time.
-    pub context: Context,
     binds: Vec<Bind>,
     /// What every step begins to bind: the arguments of the function whose body is compiled.
     standing: Vec<Bind>,
@@ -54,6 +55,7 @@ impl<'a> Compiler<'a> {
         Compiler {
             catalog,
             role: role.to_owned(),
+            user: role.to_owned(),
             caller: role.to_owned(),
             search_path: search_path.to_vec(),
             params: Vec::new(),
@@ -61,7 +63,6 @@ impl<'a> Compiler<'a> {
             writes: false,
             policies: Vec::new(),
             inlining: Vec::new(),
-            context: Context::default(),
             binds: Vec::new(),
             standing: Vec::new(),
             aliases: HashSet::new(),
@@ -151,7 +152,15 @@ impl<'a> Compiler<'a> {
         self.next_source
     }
 
-    /// Compiles with another role's rights.
+    /// Compiles as another `current_user`, with its rights.
+    pub fn as_user<T>(&mut self, user: &str, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.user, user.to_owned());
+        let result = self.as_role(user, f);
+        self.user = outer;
+        result
+    }
+
+    /// Compiles with another role's rights to tables.
     pub fn as_role<T>(&mut self, role: &str, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let outer = std::mem::replace(&mut self.role, role.to_owned());
         let result = f(self);

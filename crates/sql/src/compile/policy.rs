@@ -2,6 +2,7 @@
 //!
 //! Permissive policies are or-ed, restrictive ones and-ed to that; without a permissive one nothing passes.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use basalt_core::{Error, Result};
@@ -40,6 +41,36 @@ pub(super) enum Part {
     Conflict,
 }
 
+impl Part {
+    /// Its expression in a policy.
+    fn of(self, policy: &Policy) -> Option<&str> {
+        match self {
+            Part::Check => policy.check.as_deref().or(policy.using.as_deref()),
+            Part::Using | Part::Conflict => policy.using.as_deref(),
+        }
+    }
+}
+
+/// Whether a row that satisfies one command's policies satisfies another's for certain, as far as their texts tell: every
+/// permissive one counts there too, and no restrictive one comes in addition. Then the others need not be asked.
+pub(super) fn implies(
+    compiler: &Compiler<'_>,
+    source: &Source,
+    (command, part): (PolicyCommand, Part),
+    (other, other_part): (PolicyCommand, Part),
+) -> bool {
+    let texts = |policies: &[&Policy], part: Part| -> BTreeSet<String> {
+        policies.iter().filter_map(|policy| part.of(policy)).map(str::to_owned).collect()
+    };
+    match (Policies::of(compiler, source, command), Policies::of(compiler, source, other)) {
+        (Some(given), Some(asked)) => {
+            texts(&given.permissive, part).is_subset(&texts(&asked.permissive, other_part))
+                && texts(&asked.restrictive, other_part).is_subset(&texts(&given.restrictive, part))
+        }
+        _ => true,
+    }
+}
+
 /// Conditions (`pg_require`, true or an error 42501) that a written row has to satisfy by the policies of `command`.
 /// Nothing if the role is not bound by policies.
 pub(super) fn demands(
@@ -50,10 +81,7 @@ pub(super) fn demands(
 ) -> Result<Vec<Typed>> {
     let Some(policies) = Policies::of(compiler, source, command) else { return Ok(Vec::new()) };
     let table = policies.relation.name.name.clone();
-    let bound = policies.bind(compiler, source, |policy| match part {
-        Part::Check => policy.check.as_deref().or(policy.using.as_deref()),
-        Part::Using | Part::Conflict => policy.using.as_deref(),
-    })?;
+    let bound = policies.bind(compiler, source, |policy| part.of(policy))?;
     let clause = if part == Part::Conflict { " (USING expression)" } else { "" };
     let message = |name: Option<&str>| match name {
         None => format!("new row violates row-level security policy{clause} for table \"{table}\""),
@@ -128,16 +156,18 @@ impl<'a> Policies<'a> {
         part: impl Fn(&Policy) -> Option<&str>,
     ) -> Result<Bound> {
         let mut alternatives: Vec<Typed> = Vec::new();
-        for expr in self.permissive.iter().filter_map(|policy| part(policy)) {
-            let condition = bind_policy(compiler, source, self.relation, expr)?;
+        for policy in &self.permissive {
+            let Some(expr) = part(policy) else { continue };
+            let condition = bind_policy(compiler, source, self.relation, policy, expr)?;
             if !alternatives.iter().any(|seen| seen.sql == condition.sql) {
                 alternatives.push(condition);
             }
         }
         let mut restrictive = Vec::new();
-        for policy in &self.restrictive {
+        // Where nothing passes anyway, PostgreSQL does not look at the restrictive ones, nor do their faults count.
+        for policy in self.restrictive.iter().filter(|_| !alternatives.is_empty()) {
             if let Some(expr) = part(policy) {
-                restrictive.push((policy.name.clone(), bind_policy(compiler, source, self.relation, expr)?));
+                restrictive.push((policy.name.clone(), bind_policy(compiler, source, self.relation, policy, expr)?));
             }
         }
         Ok(Bound { permissive: any_of(alternatives), restrictive })
@@ -153,10 +183,17 @@ impl Bound {
 }
 
 /// Binds a policy's expression over its own table's columns. Reading those asks for no privilege; tables in its subqueries do.
-fn bind_policy(compiler: &mut Compiler<'_>, source: &Source, relation: &Relation, text: &str) -> Result<Typed> {
+fn bind_policy(
+    compiler: &mut Compiler<'_>,
+    source: &Source,
+    relation: &Relation,
+    policy: &Policy,
+    text: &str,
+) -> Result<Typed> {
     let expr = parse_expr(text)?;
     let entered = compiler.policies.iter().filter(|name| **name == relation.name).count();
-    if entered > 0 && has_query(&expr) {
+    // As in PostgreSQL, a subquery in either expression of the policy counts.
+    if entered > 0 && queries(policy)? {
         let message = format!("infinite recursion detected in policy for relation \"{}\"", relation.name.name);
         return Err(Error::new("42P17", message));
     }
@@ -179,6 +216,15 @@ fn bind_policy(compiler: &mut Compiler<'_>, source: &Source, relation: &Relation
         compiler.inside(path, |compiler| compiler.deeper(|compiler| compiler.bind_condition(&scope, &expr, "POLICY")));
     compiler.policies.pop();
     bound
+}
+
+/// Whether a policy contains a query.
+fn queries(policy: &Policy) -> Result<bool> {
+    let mut found = false;
+    for text in policy.using.iter().chain(&policy.check) {
+        found |= has_query(&parse_expr(text)?);
+    }
+    Ok(found)
 }
 
 /// Where names in a relation's policies, defaults and generated columns are looked up.

@@ -49,9 +49,9 @@ pub(super) fn read_any(compiler: &Compiler<'_>, relation: &Relation) -> Result<(
     require_columns(compiler.catalog, &compiler.role, relation, [], Privilege::Select)
 }
 
-/// Demands EXECUTE on a function.
+/// Demands EXECUTE on a function, of whoever runs it: a view's owner does not.
 pub(super) fn execute(compiler: &Compiler<'_>, routine: &Routine) -> Result<()> {
-    if compiler.catalog.allows(&compiler.role, &routine.owner, &routine.grants, Privilege::Execute) {
+    if compiler.catalog.allows(&compiler.user, &routine.owner, &routine.grants, Privilege::Execute) {
         Ok(())
     } else {
         Err(Error::permission_denied("function", &routine.name.name))

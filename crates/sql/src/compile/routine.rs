@@ -265,11 +265,11 @@ impl Compiler<'_> {
 
     /// The rows of a function's body over its arguments, with the rights and the path that it runs with.
     fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
-        let role = if routine.security_definer { routine.owner.clone() } else { self.role.clone() };
+        let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
         let path = search_path(routine).unwrap_or_else(|| self.search_path.clone());
         let statements = parse_statements(&routine.body)?;
         let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
-        let bound = self.as_role(&role, |c| {
+        let bound = self.as_user(&user, |c| {
             c.inside(path, |c| match (inlinable, statements.as_slice()) {
                 (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
                 _ => c.stepped_body(routine, &statements, args),

@@ -63,7 +63,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("localtimestamp", [digits]) => moment(compiler, Type::TIMESTAMP, Some(digits))?,
         ("current_date", []) => moment(compiler, Type::DATE, None)?,
         ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
-        ("current_user" | "current_role" | "user", []) => name_constant(&compiler.role.clone()),
+        ("current_user" | "current_role" | "user", []) => name_constant(&compiler.user.clone()),
         ("session_user", []) => {
             let login = if compiler.caller == Identity::OWNER { Identity::OWNER } else { "authenticator" };
             name_constant(login)
@@ -206,7 +206,7 @@ fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privi
     let sequence = compiler.catalog.sequences.get(&name).ok_or_else(undefined)?;
     let owner = sequence.owned_by.as_ref().and_then(|(table, _)| compiler.catalog.relations.get(table));
     let owner = owner.map_or(Identity::OWNER, |relation| relation.owner.as_str());
-    let allowed = privileges.iter().any(|p| compiler.catalog.allows(&compiler.role, owner, &sequence.grants, *p));
+    let allowed = privileges.iter().any(|p| compiler.catalog.allows(&compiler.user, owner, &sequence.grants, *p));
     if allowed { Ok(name) } else { Err(Error::permission_denied("sequence", &name.name)) }
 }
 

@@ -60,7 +60,8 @@ pub(super) fn write(
 
 /// `first` after the demands are met: SQLite source that raises the first unmet one.
 fn demanding(demands: &[String], first: &str) -> String {
-    if demands.is_empty() { first.to_owned() } else { format!("iif({}, {first}, NULL)", demands.join(" AND ")) }
+    // SQLite may look at the right operand of AND first, but never into a branch not taken.
+    demands.iter().rev().fold(first.to_owned(), |rest, demand| format!("iif({demand}, {rest}, NULL)"))
 }
 
 /// The SQLite sources of conditions.
