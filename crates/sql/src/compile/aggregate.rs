@@ -174,7 +174,9 @@ impl Compiler<'_> {
         let ordered = !matches!(
             value.ty,
             Type::Record(_)
-                | Type::Base(Base::Bool | Base::Uuid | Base::Json | Base::Jsonb | Base::Bytea | Base::Void | Base::Tsvector)
+                | Type::Base(
+                    Base::Bool | Base::Uuid | Base::Json | Base::Jsonb | Base::Bytea | Base::Void | Base::Tsvector
+                )
         );
         if !ordered {
             return Err(no_function(None, name, &[(None, value)]));

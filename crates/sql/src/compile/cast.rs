@@ -18,13 +18,7 @@ impl Compiler<'_> {
     ///
     /// Errors: 42846 where a written cast does not exist, 42804 where the context asks for one that doesn't;
     /// 22P02 and its kin for a literal that is no value of the type.
-    pub fn coerce(
-        &mut self,
-        value: Typed,
-        to: &Type,
-        typmod: Option<Typmod>,
-        context: CastContext,
-    ) -> Result<Typed> {
+    pub fn coerce(&mut self, value: Typed, to: &Type, typmod: Option<Typmod>, context: CastContext) -> Result<Typed> {
         if *to == Type::UNKNOWN {
             return Ok(value);
         }
@@ -38,7 +32,7 @@ impl Compiler<'_> {
         if from == *to && (typmod.is_none() || typmod == value.typmod) {
             return Ok(value);
         }
-        if from != *to && !codec::castable(&from, to).is_some_and(|weakest| weakest <= context) {
+        if from != *to && codec::castable(&from, to).is_none_or(|weakest| weakest > context) {
             return Err(self.no_cast(&from, to, context));
         }
         if let Form::Constant(constant) = &value.form {
@@ -50,7 +44,9 @@ impl Compiler<'_> {
                 return Ok(Typed { typmod, ..Typed::constant(folded, to.clone()) });
             }
         }
-        if typmod.is_none() && let Some(sql) = free_cast(&value, to) {
+        if typmod.is_none()
+            && let Some(sql) = free_cast(&value, to)
+        {
             let collated = value.collated && from.collation() == to.collation();
             // SQLite looks for a collation through a cast.
             let sql = if value.collated && !collated && to.collation().is_none() && from.collation().is_some() {
@@ -61,8 +57,7 @@ impl Compiler<'_> {
             return Ok(Typed { sql, ty: to.clone(), typmod: None, collated, form: Form::Other, ..value });
         }
         let function = if context == CastContext::Explicit { "pg_cast" } else { "pg_assign" };
-        let sql =
-            format!("{function}({}, {}, {})", type_literal(&from, None), type_literal(to, typmod), value.sql);
+        let sql = format!("{function}({}, {}, {})", type_literal(&from, None), type_literal(to, typmod), value.sql);
         let may_fail = typmod.is_some() || !infallible(&from, to);
         Ok(Typed {
             sql,
@@ -125,13 +120,7 @@ impl Compiler<'_> {
     }
 
     /// A literal read, or a parameter typed, as `to`.
-    fn decide(
-        &mut self,
-        value: Typed,
-        to: &Type,
-        typmod: Option<Typmod>,
-        context: CastContext,
-    ) -> Result<Typed> {
+    fn decide(&mut self, value: Typed, to: &Type, typmod: Option<Typmod>, context: CastContext) -> Result<Typed> {
         match value.form {
             Form::Constant(Value::Null) => Ok(Typed { typmod, ..Typed::constant(Value::Null, to.clone()) }),
             Form::Constant(Value::Text(ref text)) => {
@@ -178,7 +167,6 @@ impl Compiler<'_> {
                     .collect::<Result<Vec<_>>>()?;
                 Ok(row::record(fields))
             }
-            Type::Base(Base::Jsonb | Base::Json) | Type::Record(_) => Err(self.no_cast(&value.ty, to, context)),
             _ => Err(self.no_cast(&value.ty, to, context)),
         }
     }
@@ -220,11 +208,8 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
 /// A conversion's result if it doesn't depend on the session: the same in two sessions that differ in all that can matter.
 fn both_ways(convert: impl Fn(&Context) -> Result<Value>) -> Result<Option<Value>> {
     let plain = Context::default();
-    let elsewhere = Context {
-        time_zone: TimeZone::fixed(jiff::tz::offset(5)),
-        now: 400 * 86_400_000_000,
-        ..Context::default()
-    };
+    let elsewhere =
+        Context { time_zone: TimeZone::fixed(jiff::tz::offset(5)), now: 400 * 86_400_000_000, ..Context::default() };
     let value = convert(&plain)?;
     Ok((convert(&elsewhere).ok() == Some(value.clone())).then_some(value))
 }
@@ -263,7 +248,6 @@ fn infallible(from: &Type, to: &Type) -> bool {
     match (from, to) {
         (_, Type::Base(Text | Varchar)) => true,
         (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8)) => true,
-        (Type::Base(Date | Timestamp), Type::Base(Timestamp | Timestamptz)) => false,
         _ => false,
     }
 }

@@ -60,7 +60,10 @@ impl Compiler<'_> {
         let bound = match names.as_slice() {
             [table, column] => self.find_qualified(scope, None, table, column),
             [schema, table, column] => self.find_qualified(scope, Some(schema), table, column),
-            _ => Err(Error::new("42601", format!("improper qualified name (too many dotted names): {}", names.join(".")))),
+            _ => Err(Error::new(
+                "42601",
+                format!("improper qualified name (too many dotted names): {}", names.join(".")),
+            )),
         };
         match span {
             Some(span) => bound.map_err(|error| self.place(error, span)),
@@ -92,7 +95,10 @@ impl Compiler<'_> {
                 return self.field(&value, name);
             }
         }
-        let hidden = schema.is_none() && scope.levels().any(|l| l.sources.iter().any(|s| s.relation.as_ref().is_some_and(|r| r.name.name == table)));
+        let hidden = schema.is_none()
+            && scope
+                .levels()
+                .any(|l| l.sources.iter().any(|s| s.relation.as_ref().is_some_and(|r| r.name.name == table)));
         Err(match hidden {
             true => Error::new("42P01", format!("invalid reference to FROM-clause entry for table \"{table}\""))
                 .with_hint("Perhaps you meant to reference the table by its alias."),
@@ -130,7 +136,9 @@ impl Compiler<'_> {
             "42803",
             match outer {
                 true => format!("subquery uses ungrouped column {name} from outer query"),
-                false => format!("column {name} must appear in the GROUP BY clause or be used in an aggregate function"),
+                false => {
+                    format!("column {name} must appear in the GROUP BY clause or be used in an aggregate function")
+                }
             },
         ))
     }
@@ -168,13 +176,18 @@ impl Compiler<'_> {
             [one] => self.bind_name(scope, one)?,
             several => self.bind_qualified(scope, several)?,
         };
-        for access in rest {
+        while let [access, tail @ ..] = rest {
+            rest = tail;
             value = match access {
                 AccessExpr::Dot(Expr::Identifier(ident)) => self.field(&value, &fold(ident))?,
                 AccessExpr::Dot(other) => {
                     return Err(Error::new("42601", format!("syntax error at or near \"{other}\"")));
                 }
-                AccessExpr::Subscript(Subscript::Index { index }) => self.bind_index(scope, value, index)?,
+                AccessExpr::Subscript(Subscript::Index { index }) => {
+                    // All but the last dimension give arrays.
+                    let last = !matches!(rest, [AccessExpr::Subscript(Subscript::Index { .. }), ..]);
+                    self.bind_index(scope, value, index, last)?
+                }
                 AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
                     self.bind_slice(scope, value, lower_bound.as_ref(), upper_bound.as_ref())?
                 }
@@ -184,7 +197,7 @@ impl Compiler<'_> {
     }
 
     /// `array[i]`, `json[key]`.
-    fn bind_index(&mut self, scope: &Scope<'_>, value: Typed, index: &Expr) -> Result<Typed> {
+    fn bind_index(&mut self, scope: &Scope<'_>, value: Typed, index: &Expr, last: bool) -> Result<Typed> {
         if value.ty == Type::JSONB {
             let key = self.bind_expr(scope, index, None)?;
             return self.apply("->", Some(value), key);
@@ -192,7 +205,8 @@ impl Compiler<'_> {
         let element = self.element_of(&value)?;
         let index = self.bind_as(scope, index, &Type::INT4)?;
         let sql = format!("(CASE WHEN {i} > 0 THEN {} ->> ({i} - 1) END)", value.sql, i = index.sql);
-        Ok(Typed::over(sql, element, [&value, &index]))
+        let ty = if last { element } else { value.ty.clone() };
+        Ok(Typed::over(sql, ty, [&value, &index]))
     }
 
     fn bind_slice(
@@ -212,7 +226,8 @@ impl Compiler<'_> {
                 operands.push(bound);
             }
         }
-        let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+        let condition =
+            if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
         let sql = format!(
             "(CASE WHEN {0} IS NOT NULL THEN (SELECT json_group_array(value) FROM json_each({0}){condition}) END)",
             value.sql
@@ -250,9 +265,11 @@ impl Compiler<'_> {
             Some(wanted) if ty != *wanted && super::overload::implicit(&ty, wanted) => wanted.clone(),
             _ => ty,
         };
-        let elements =
-            elements.into_iter().map(|e| self.coerce(e, &ty, None, CastContext::Implicit)).collect::<Result<Vec<_>>>()?;
-        let values: Vec<String> = elements.iter().map(|e| array_item(e)).collect();
+        let elements = elements
+            .into_iter()
+            .map(|e| self.coerce(e, &ty, None, CastContext::Implicit))
+            .collect::<Result<Vec<_>>>()?;
+        let values: Vec<String> = elements.iter().map(array_item).collect();
         let array = if ty.element().is_some() { ty } else { ty.array_of() };
         let mut typed = Typed::over(format!("json_array({})", values.join(", ")), array, &elements);
         typed.not_null = true;

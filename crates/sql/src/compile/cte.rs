@@ -61,7 +61,8 @@ impl Compiler<'_> {
         all: bool,
         step: &SetExpr,
     ) -> Result<BoundQuery> {
-        let query = |body: &SetExpr| Query { body: Box::new(body.clone()), with: None, order_by: None, ..(*cte.query).clone() };
+        let query =
+            |body: &SetExpr| Query { body: Box::new(body.clone()), with: None, order_by: None, ..(*cte.query).clone() };
         let first = self.bind_query(Some(&*scope), &query(base))?;
         let mut columns = renamed(&first, cte)?;
         // A later row may hold what the first ones don't.
@@ -78,7 +79,12 @@ impl Compiler<'_> {
         effects.absorb(&second.effects);
         let columns = first.columns.into_iter().map(|c| BoundColumn { not_null: false, ..c });
         Ok(BoundQuery {
-            sql: format!("{} {} {}", plain(first.sql, base), if all { "UNION ALL" } else { "UNION" }, plain(second.sql, step)),
+            sql: format!(
+                "{} {} {}",
+                plain(first.sql, base),
+                if all { "UNION ALL" } else { "UNION" },
+                plain(second.sql, step)
+            ),
             columns: columns.collect(),
             at_most_one: false,
             protected: first.protected || second.protected,
@@ -141,11 +147,10 @@ fn renamed(query: &BoundQuery, cte: &CteAst) -> Result<Vec<CteColumn>> {
 
 /// Refuses a data-modifying WITH below the top of a statement.
 pub(super) fn dml_in_from(query: &Query) -> Result<()> {
-    let modifies = |cte: &CteAst| matches!(*cte.query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_));
+    let modifies =
+        |cte: &CteAst| matches!(*cte.query.body, SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_));
     match query.with.as_ref().is_some_and(|with| with.cte_tables.iter().any(modifies)) {
-        true => {
-            Err(Error::new("0A000", "WITH clause containing a data-modifying statement must be at the top level"))
-        }
+        true => Err(Error::new("0A000", "WITH clause containing a data-modifying statement must be at the top level")),
         false => Ok(()),
     }
 }

@@ -5,9 +5,9 @@ use basalt_types::Type;
 use sqlparser::ast::{self, Expr, Spanned};
 
 use super::compiler::Compiler;
+use super::row;
 use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Typed};
-use super::row;
 
 impl Compiler<'_> {
     /// Binds an expression. `expected` is what the context would like an undecided literal or parameter to be; the result
@@ -88,6 +88,12 @@ impl Compiler<'_> {
             Expr::ILike { negated, expr, pattern, escape_char, any: false } => {
                 self.bind_like(scope, "~~*", expr, pattern, escape_char.as_deref(), *negated)
             }
+            Expr::Like { negated, expr, pattern, any: true, .. } => {
+                self.bind_like_each(scope, "~~", expr, pattern, true, *negated)
+            }
+            Expr::ILike { negated, expr, pattern, any: true, .. } => {
+                self.bind_like_each(scope, "~~*", expr, pattern, true, *negated)
+            }
             Expr::SimilarTo { negated, expr, pattern, escape_char } => {
                 self.bind_similar(scope, expr, pattern, escape_char.as_deref(), *negated)
             }
@@ -126,7 +132,9 @@ impl Compiler<'_> {
             }
             Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
                 let mut args = Vec::new();
-                for arg in [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()].into_iter().flatten() {
+                for arg in
+                    [Some(expr), Some(overlay_what), Some(overlay_from), overlay_for.as_ref()].into_iter().flatten()
+                {
                     args.push(self.bind_expr(scope, arg, None)?);
                 }
                 self.call("overlay", args)

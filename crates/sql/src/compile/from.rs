@@ -83,7 +83,10 @@ impl Compiler<'_> {
                 clause.text(", ");
             }
             let outer = |j: &Join| {
-                matches!(j.join_operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+                matches!(
+                    j.join_operator,
+                    JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_)
+                )
             };
             // SQLite's comma binds as JOIN does, which only these joins notice.
             let parenthesized = index > 0 && tree.joins.iter().any(outer);
@@ -107,9 +110,9 @@ impl Compiler<'_> {
             None => self.search_path.iter().find_map(|schema| self.catalog.relation(schema, &table)),
         };
         let shown = schema.map_or(table.clone(), |schema| format!("{schema}.{table}"));
-        found.cloned().ok_or_else(|| {
-            self.place(Error::new("42P01", format!("relation \"{shown}\" does not exist")), name.span())
-        })
+        found
+            .cloned()
+            .ok_or_else(|| self.place(Error::new("42P01", format!("relation \"{shown}\" does not exist")), name.span()))
     }
 
     /// One table with its joins.
@@ -442,7 +445,9 @@ impl Compiler<'_> {
         args: &[Typed],
         clause: &mut FromClause,
     ) -> Result<()> {
-        if !clause.parts.is_empty() && matches!(clause.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '('])) {
+        if !clause.parts.is_empty()
+            && matches!(clause.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '(']))
+        {
             clause.text(", ");
         }
         clause.text(format!("{sql} AS {}", source.sqlite));

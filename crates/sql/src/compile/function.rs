@@ -76,10 +76,16 @@ impl Compiler<'_> {
     ) -> Result<Vec<Argument>> {
         let (args, distinct, order) = argument_list(function)?;
         if distinct {
-            return Err(Error::new("42809", format!("DISTINCT specified, but {} is not an aggregate function", function.name)));
+            return Err(Error::new(
+                "42809",
+                format!("DISTINCT specified, but {} is not an aggregate function", function.name),
+            ));
         }
         if !order.is_empty() {
-            return Err(Error::new("42809", format!("ORDER BY specified, but {} is not an aggregate function", function.name)));
+            return Err(Error::new(
+                "42809",
+                format!("ORDER BY specified, but {} is not an aggregate function", function.name),
+            ));
         }
         self.bind_argument_list(scope, args, expected)
     }
@@ -118,9 +124,7 @@ impl Compiler<'_> {
                 let (schema, alias) = split_name(name)?;
                 match scope.named(schema.as_deref(), &alias) {
                     Some((source, level)) => self.whole_row(level, source),
-                    None => {
-                        Err(Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\"")))
-                    }
+                    None => Err(Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""))),
                 }
             }
             FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => {

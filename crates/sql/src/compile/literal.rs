@@ -76,7 +76,10 @@ impl Compiler<'_> {
         let bare_number = text.trim().parse::<f64>().is_ok();
         let text = match (&interval.leading_field, &interval.last_field) {
             (Some(_), Some(_)) if bare_number => {
-                return Err(Error::unsupported("interval fields with TO need a full value", "Write interval '1 day 2 hours'."));
+                return Err(Error::unsupported(
+                    "interval fields with TO need a full value",
+                    "Write interval '1 day 2 hours'.",
+                ));
             }
             (Some(field), None) if bare_number => format!("{text} {}", field.to_string().to_lowercase()),
             _ => text.to_owned(),

@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Implementation, Kind, Type};
-use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
+use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 
 use super::compiler::Compiler;
 use super::overload::{self, Choice, Parameter};
@@ -23,6 +23,9 @@ impl Compiler<'_> {
         }
         let name = spelling(op)?;
         let left = self.bind_expr(scope, left, None)?;
+        if let (Form::Row(fields), Some(op), Expr::Subquery(query)) = (&left.form, comparison(&name), right) {
+            return self.compare_row_with_query(scope, op, fields.clone(), query);
+        }
         let right = self.bind_expr(scope, right, None)?;
         match comparison(&name) {
             Some(sqlite) => self.compare(sqlite, left, right),
@@ -125,6 +128,38 @@ impl Compiler<'_> {
         Ok(Typed::over(sql, Type::BOOL, &all))
     }
 
+    /// `(a, b) = (select x, y ...)`.
+    fn compare_row_with_query(
+        &mut self,
+        scope: &Scope<'_>,
+        op: &str,
+        fields: Vec<(String, Typed)>,
+        query: &Query,
+    ) -> Result<Typed> {
+        let query = self.bind_subquery(scope, query)?;
+        if fields.len() != query.columns.len() {
+            let many = if query.columns.len() > fields.len() { "many" } else { "few" };
+            return Err(Error::new("42601", format!("subquery has too {many} columns")));
+        }
+        let (mut lefts, mut rights, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for ((_, field), column) in fields.into_iter().zip(&query.columns) {
+            let (left, right) = self.comparable(op, field, column.value("_q"))?;
+            lefts.push(left.collated_sql());
+            rights.push(right.sql);
+            all.push(left);
+        }
+        let sql = match query.at_most_one {
+            true => format!("(({}) {op} (SELECT {} FROM ({}) AS _q))", lefts.join(", "), rights.join(", "), query.sql),
+            false => {
+                return Err(Error::unsupported(
+                    "a row is compared with a subquery that may give several rows",
+                    "Add LIMIT 1 to the subquery, or write IN.",
+                ));
+            }
+        };
+        Ok(Typed::over(sql, Type::BOOL, all.iter().chain([&query.effects])))
+    }
+
     /// An operator of the tables, chosen by its operands' types.
     pub(super) fn apply(&mut self, name: &str, left: Option<Typed>, right: Typed) -> Result<Typed> {
         let candidates = overload::operators(name);
@@ -146,7 +181,9 @@ impl Compiler<'_> {
         let shown = || no_operator(name, (types.len() == 2).then(|| &types[0]), &types[types.len() - 1]);
         // One undecided operand is first taken to be like the other (manual, 10.2 step 2a).
         let alike: Vec<Type> = match types.as_slice() {
-            [Type::Base(Base::Unknown), known] | [known, Type::Base(Base::Unknown)] => vec![known.clone(), known.clone()],
+            [Type::Base(Base::Unknown), known] | [known, Type::Base(Base::Unknown)] => {
+                vec![known.clone(), known.clone()]
+            }
             other => other.to_vec(),
         };
         let takes = |parameter: &Parameter, ty: &Type| match parameter {

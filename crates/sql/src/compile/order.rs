@@ -2,7 +2,9 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
-use sqlparser::ast::{Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Value as Literal};
+use sqlparser::ast::{
+    Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Value as Literal,
+};
 
 use super::cast::require;
 use super::compiler::Compiler;
@@ -85,7 +87,10 @@ impl Compiler<'_> {
         let one = Expr::Value(Literal::Number("1".to_owned(), false).with_empty_span());
         if let Some(fetch) = fetch {
             if fetch.with_ties || fetch.percent {
-                return Err(Error::unsupported("FETCH ... WITH TIES is not supported on the embedded engine", "Use rank()."));
+                return Err(Error::unsupported(
+                    "FETCH ... WITH TIES is not supported on the embedded engine",
+                    "Use rank().",
+                ));
             }
             limit = Some(fetch.quantity.as_ref().unwrap_or(&one));
         }
@@ -100,7 +105,13 @@ impl Compiler<'_> {
         Ok((sql, at_most_one))
     }
 
-    fn bind_count(&mut self, scope: &Scope<'_>, expr: &Expr, clause: &str, code: &'static str) -> Result<Option<String>> {
+    fn bind_count(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &Expr,
+        clause: &str,
+        code: &'static str,
+    ) -> Result<Option<String>> {
         let value = self.bind_expr(scope, expr, Some(&Type::INT8))?;
         let value = self.coerce(value, &Type::INT8, None, CastContext::Assignment)?;
         let message = format!("{clause} must not be negative");

@@ -64,7 +64,10 @@ pub(super) fn set_functions(name: &str) -> &'static [&'static SetFunction] {
     INDEX.get(name).map_or(&[], Vec::as_slice)
 }
 
-fn index<T>(all: impl Iterator<Item = &'static T>, name: fn(&T) -> &'static str) -> HashMap<&'static str, Vec<&'static T>> {
+fn index<T>(
+    all: impl Iterator<Item = &'static T>,
+    name: fn(&T) -> &'static str,
+) -> HashMap<&'static str, Vec<&'static T>> {
     let mut index: HashMap<&'static str, Vec<&'static T>> = HashMap::new();
     for item in all {
         index.entry(name(item)).or_default().push(item);
@@ -173,7 +176,9 @@ fn element(parameters: &[Parameter], args: &[Type]) -> Option<Option<Type>> {
 fn prefer(mut fits: Vec<(Fit, Vec<Type>)>, args: &[Type]) -> Vec<(Fit, Vec<Type>)> {
     keep_best(&mut fits, |shown| shown.iter().zip(args).filter(|(s, a)| *a != &Type::UNKNOWN && s == a).count());
     keep_best(&mut fits, |shown| {
-        let counts = |(s, a): &(&Type, &Type)| *a != &Type::UNKNOWN && (s == a || (is_preferred(s) && category(s) == category(a)));
+        let counts = |(s, a): &(&Type, &Type)| {
+            *a != &Type::UNKNOWN && (s == a || (is_preferred(s) && category(s) == category(a)))
+        };
         shown.iter().zip(args).filter(counts).count()
     });
     for (place, arg) in args.iter().enumerate() {

@@ -41,15 +41,18 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
     })
 }
 
+/// Words of PostgreSQL that the parser doesn't know.
+const UNKNOWN_WORDS: [&str; 4] = ["overriding", "variadic", "isnull", "symmetric"];
+
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.try_with_sql(sql).map_err(|error| syntax_error(sql, error))?;
-    if contains_ignoring_case(sql, "overriding") || contains_ignoring_case(sql, "variadic") {
-        let mut tokens = Tokenizer::new(&dialect, sql)
-            .tokenize_with_location()
-            .map_err(|error| syntax_error(sql, error.into()))?;
+    if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
+        let mut tokens =
+            Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| syntax_error(sql, error.into()))?;
         carry_overriding(&mut tokens);
+        carry_predicates(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
         parser = parser.with_tokens_with_locations(tokens);
     }
@@ -76,13 +79,10 @@ pub(crate) fn overriding(insert: &ast::Insert) -> Option<Overriding> {
 
 /// The parser doesn't know `overriding ... value`; it goes through in the place of another dialect's PARTITION clause.
 fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
-    let word = |token: &TokenWithSpan| match &token.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
-        _ => None,
-    };
     let mut start = 0;
     while start < tokens.len() {
-        let words = tokens[start..].iter().enumerate().filter(|(_, t)| !matches!(t.token, Token::Whitespace(_))).take(3);
+        let words =
+            tokens[start..].iter().enumerate().filter(|(_, t)| !matches!(t.token, Token::Whitespace(_))).take(3);
         let words: Vec<(usize, Option<String>)> = words.map(|(at, token)| (start + at, word(token))).collect();
         if let [(first, Some(a)), (_, Some(b)), (last, Some(c))] = words.as_slice()
             && a == "overriding"
@@ -91,10 +91,74 @@ fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
         {
             let span = tokens[*first].span;
             let clause = Token::make_word(&format!("overriding {b} value"), Some('"'));
-            let clause = [Token::make_keyword("PARTITION"), Token::LParen, clause, Token::RParen];
-            tokens.splice(*first..=*last, clause.map(|token| TokenWithSpan::new(token, span)));
+            let mut carried = table_as_alias(&tokens[..*first]);
+            carried.extend([Token::make_keyword("PARTITION"), Token::LParen, clause, Token::RParen]);
+            tokens.splice(*first..=*last, carried.into_iter().map(|token| TokenWithSpan::new(token, span)));
         }
         start += 1;
+    }
+}
+
+/// An unquoted word, in lower case.
+fn word(token: &TokenWithSpan) -> Option<String> {
+    match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        _ => None,
+    }
+}
+
+/// `as t` where `insert into t` ends: without a column list or an alias, the parser would take PARTITION for the alias.
+fn table_as_alias(before: &[TokenWithSpan]) -> Vec<Token> {
+    let mut before =
+        before.iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)));
+    match (before.next(), before.next()) {
+        (Some(table @ Token::Word(_)), Some(Token::Period)) => vec![Token::make_keyword("AS"), table.clone()],
+        (Some(table @ Token::Word(_)), Some(Token::Word(into))) if into.value.eq_ignore_ascii_case("into") => {
+            vec![Token::make_keyword("AS"), table.clone()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `x isnull`, and `between symmetric a and b`, which goes on as `between !! a and b` ([`asymmetric`]).
+fn carry_predicates(tokens: &mut Vec<TokenWithSpan>) {
+    let mut between = false;
+    let mut at = 0;
+    while at < tokens.len() {
+        let (span, is_space) = (tokens[at].span, matches!(tokens[at].token, Token::Whitespace(_)));
+        let Some(word) = word(&tokens[at]) else {
+            between &= is_space;
+            at += 1;
+            continue;
+        };
+        let carried = match word.as_str() {
+            "isnull" => vec![Token::make_keyword("IS"), Token::make_keyword("NULL")],
+            "symmetric" if between => vec![Token::DoubleExclamationMark],
+            "asymmetric" if between => vec![],
+            _ => vec![tokens[at].token.clone()],
+        };
+        between = word == "between";
+        let count = carried.len();
+        tokens.splice(at..=at, carried.into_iter().map(|token| TokenWithSpan::new(token, span)));
+        at += count;
+    }
+}
+
+/// The lower bound of `between symmetric`, without its mark; `None` where there is none.
+pub(crate) fn asymmetric(low: &ast::Expr) -> Option<ast::Expr> {
+    let mut low = low.clone();
+    let mut leftmost = &mut low;
+    loop {
+        leftmost = match leftmost {
+            ast::Expr::UnaryOp { op: ast::UnaryOperator::PGPrefixFactorial, expr } => {
+                let bound = (**expr).clone();
+                *leftmost = bound;
+                return Some(low);
+            }
+            ast::Expr::BinaryOp { left, .. } => left,
+            ast::Expr::Cast { expr, .. } => expr,
+            _ => return None,
+        };
     }
 }
 
@@ -117,9 +181,8 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
         Some((text, place)) => (text, place.split_once(", Column: ")),
         None => (message.as_str(), None),
     };
-    let location = place.and_then(|(line, column)| {
-        Some(Location { line: line.parse().ok()?, column: column.trim().parse().ok()? })
-    });
+    let location = place
+        .and_then(|(line, column)| Some(Location { line: line.parse().ok()?, column: column.trim().parse().ok()? }));
     let (expected, found) = match text.split_once(", found: ") {
         Some((expected, found)) => (expected, Some(found)),
         None => (text, None),

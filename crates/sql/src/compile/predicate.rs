@@ -2,13 +2,16 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
-use sqlparser::ast::{BinaryOperator, Expr, Query};
+use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
 use super::compiler::Compiler;
+use super::function::argument_list;
 use super::operator::{comparison, negate, no_operator, spelling};
 use super::overload;
+use super::parse::asymmetric;
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
+use super::types::split_name;
 
 impl Compiler<'_> {
     pub(super) fn bind_null_test(&mut self, scope: &Scope<'_>, operand: &Expr, not: bool) -> Result<Typed> {
@@ -55,13 +58,22 @@ impl Compiler<'_> {
         low: &Expr,
         high: &Expr,
     ) -> Result<Typed> {
+        let symmetric = asymmetric(low);
         let value = self.bind_expr(scope, expr, None)?;
-        let low = self.bind_expr(scope, low, Some(&value.ty))?;
+        let low = self.bind_expr(scope, symmetric.as_ref().unwrap_or(low), Some(&value.ty))?;
         let high = self.bind_expr(scope, high, Some(&value.ty))?;
+        let mut within = self.between(value.clone(), low.clone(), high.clone())?;
+        if symmetric.is_some() {
+            let turned = self.between(value, high, low)?;
+            within = Typed::over(format!("({} OR {})", within.sql, turned.sql), Type::BOOL, [&within, &turned]);
+        }
+        Ok(if negated { negate(&within) } else { within })
+    }
+
+    fn between(&mut self, value: Typed, low: Typed, high: Typed) -> Result<Typed> {
         let above = self.compare(">=", value.clone(), low)?;
         let below = self.compare("<=", value, high)?;
-        let both = Typed::over(format!("({} AND {})", above.sql, below.sql), Type::BOOL, [&above, &below]);
-        Ok(if negated { negate(&both) } else { both })
+        Ok(Typed::over(format!("({} AND {})", above.sql, below.sql), Type::BOOL, [&above, &below]))
     }
 
     pub(super) fn bind_in_list(
@@ -159,6 +171,14 @@ impl Compiler<'_> {
         escape: Option<&Expr>,
         negated: bool,
     ) -> Result<Typed> {
+        // `like any (...)` and `like all (...)` come as calls.
+        if let Expr::Function(function) = pattern
+            && let Ok((None, name)) = split_name(&function.name)
+            && (name == "any" || name == "some" || name == "all")
+            && let Ok(([FunctionArg::Unnamed(FunctionArgExpr::Expr(patterns))], false, [])) = argument_list(function)
+        {
+            return self.bind_like_each(scope, op, expr, patterns, name != "all", negated);
+        }
         let value = self.bind_expr(scope, expr, None)?;
         let mut pattern = self.bind_expr(scope, pattern, None)?;
         if let Some(escape) = escape {
@@ -172,6 +192,25 @@ impl Compiler<'_> {
         }
         let matched = self.apply(op, Some(value), pattern)?;
         Ok(if negated { negate(&matched) } else { matched })
+    }
+
+    /// `x like any (patterns)`.
+    pub(super) fn bind_like_each(
+        &mut self,
+        scope: &Scope<'_>,
+        op: &str,
+        expr: &Expr,
+        patterns: &Expr,
+        any: bool,
+        negated: bool,
+    ) -> Result<Typed> {
+        let value = self.bind_expr(scope, expr, None)?;
+        let texts = Type::TEXT.array_of();
+        let patterns = self.bind_expr(scope, patterns, Some(&texts))?;
+        let patterns = self.coerce(patterns, &texts, None, CastContext::Implicit)?;
+        let matched = self.apply(op, Some(value), Typed::new("_a.value", Type::TEXT))?;
+        let test = if negated { negate(&matched) } else { matched };
+        Ok(each(&test, &patterns, any))
     }
 
     pub(super) fn bind_similar(
@@ -228,26 +267,22 @@ impl Compiler<'_> {
         }
         let expected = if value.is_unknown() { Type::TEXT } else { value.ty.clone() }.array_of();
         let array = self.bind_expr(scope, right, Some(&expected))?;
-        let array = if array.is_unknown() { self.coerce(array, &expected, None, CastContext::Implicit)? } else { array };
+        let array =
+            if array.is_unknown() { self.coerce(array, &expected, None, CastContext::Implicit)? } else { array };
         let Some(element) = array.ty.element().cloned() else {
             return Err(Error::new("42809", "op ANY/ALL (array) requires array on right side"));
-        };
-        // A NULL array compares as one unknown element does.
-        let items = match array.not_null {
-            true => array.sql.clone(),
-            false => format!("coalesce({}, '[null]')", array.sql),
         };
         let item = Typed::new("_a.value", element.clone());
         if let (Some("="), true) | (Some("<>"), false) = (comparison(&name), any) {
             let (left, right) = self.comparable(&name, value, item)?;
             let not = if any { "" } else { "NOT " };
-            let column = if right.sql == "_a.value" { "value".to_owned() } else { right.sql.replace("_a.value", "value") };
-            let sql = format!("({} {not}IN (SELECT {column} FROM json_each({items})))", left.collated_sql());
+            let column =
+                if right.sql == "_a.value" { "value".to_owned() } else { right.sql.replace("_a.value", "value") };
+            let sql = format!("({} {not}IN (SELECT {column} FROM json_each({})))", left.collated_sql(), items(&array));
             return Ok(Typed::over(sql, Type::BOOL, [&left, &array]));
         }
         let test = self.binary(&name, value, item)?;
-        let sql = quantified(&format!("SELECT {} AS r FROM json_each({items}) AS _a", test.sql), any);
-        Ok(Typed::over(sql, Type::BOOL, [&test, &array]))
+        Ok(each(&test, &array, any))
     }
 
     fn quantified_query(
@@ -278,6 +313,20 @@ impl Compiler<'_> {
     }
 }
 
+/// Whether a test holds for any or all items of an array, each of which it calls `_a.value`.
+fn each(test: &Typed, array: &Typed, any: bool) -> Typed {
+    let results = format!("SELECT {} AS r FROM json_each({}) AS _a", test.sql, items(array));
+    Typed::over(quantified(&results, any), Type::BOOL, [test, array])
+}
+
+/// An array to be unrolled for a comparison: a NULL one compares as one unknown item does.
+fn items(array: &Typed) -> String {
+    match array.not_null {
+        true => array.sql.clone(),
+        false => format!("coalesce({}, '[null]')", array.sql),
+    }
+}
+
 /// Truth of any or all of the results `r` of a query, NULL as SQL wants it.
 fn quantified(results: &str, any: bool) -> String {
     let (none, decisive) = if any { (0, 1) } else { (1, 0) };
@@ -293,8 +342,9 @@ fn with_backslash(pattern: &str, escape: &str) -> Result<String> {
     let escape = match (chars.next(), chars.next()) {
         (first, None) => first,
         _ => {
-            return Err(Error::new("22025", "invalid escape string")
-                .with_hint("Escape string must be empty or one character."));
+            return Err(
+                Error::new("22025", "invalid escape string").with_hint("Escape string must be empty or one character.")
+            );
         }
     };
     let mut out = String::with_capacity(pattern.len());

@@ -102,9 +102,8 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     if routine.language != "sql" {
         return Ok(());
     }
-    let path = search_path(routine).unwrap_or_else(|| {
-        vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]
-    });
+    let path = search_path(routine)
+        .unwrap_or_else(|| vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]);
     let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
     compiler.forget_positions();
     let given = routine.inputs().map(|param| {
@@ -196,12 +195,7 @@ impl Compiler<'_> {
     }
 
     /// `t.f` for a function of t's rows.
-    pub(super) fn computed_field(
-        &mut self,
-        level: &Scope<'_>,
-        source: &Source,
-        name: &str,
-    ) -> Result<Option<Typed>> {
+    pub(super) fn computed_field(&mut self, level: &Scope<'_>, source: &Source, name: &str) -> Result<Option<Typed>> {
         let Some(relation) = &source.relation else { return Ok(None) };
         let own = self.routine_candidates(Some(&relation.name.schema), name);
         let fits = |r: &Arc<Routine>| {
@@ -223,7 +217,10 @@ impl Compiler<'_> {
     fn arguments(&mut self, routine: &Routine, given: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
         if routine.language != "sql" {
             return Err(Error::unsupported(
-                format!("function {} is written in {}, which the embedded engine does not run", routine.name.name, routine.language),
+                format!(
+                    "function {} is written in {}, which the embedded engine does not run",
+                    routine.name.name, routine.language
+                ),
                 "Write it in SQL (language sql), or use the PostgreSQL engine.",
             ));
         }

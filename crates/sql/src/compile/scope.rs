@@ -106,7 +106,7 @@ pub(crate) struct SourceColumn {
     pub not_null: bool,
     /// Whether SQLite knows the collation: a base table's column, or a subquery's that passes one on.
     pub collated: bool,
-    /// The fields, when the column is a row of known fields: indices of hidden columns of the same source.
+    /// Whether only generated SQL refers to it.
     pub hidden: bool,
 }
 
@@ -183,14 +183,6 @@ impl<'s> Scope<'s> {
     /// Whether subqueries are allowed.
     pub fn allows_subqueries(&self) -> bool {
         self.subqueries && self.parent.is_none_or(Scope::allows_subqueries)
-    }
-
-    /// Runs `f` with another clause in force.
-    pub fn within<T>(&self, clause: Clause, f: impl FnOnce() -> T) -> T {
-        let outer = self.clause.replace(clause);
-        let result = f();
-        self.clause.set(outer);
-        result
     }
 
     /// This level and those around it, innermost first.

@@ -57,11 +57,14 @@ pub(crate) struct BoundColumn {
     pub source: Option<(Name, String)>,
 }
 
+/// The types that a query's columns have to become, and in which context.
+type Targets<'w> = (&'w [(Type, Option<Typmod>)], CastContext);
+
 /// What the place of a query asks of it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'w> {
     /// Types that the columns have to become, and in which context.
-    pub types: Option<(&'w [(Type, Option<Typmod>)], CastContext)>,
+    pub types: Option<Targets<'w>>,
     /// Literals and parameters may stay undecided.
     pub undecided: bool,
     /// Columns are compared: they have to carry their collations.
@@ -169,10 +172,9 @@ impl Compiler<'_> {
                     _ => Err(Error::internal("a query that is none")),
                 }
             }
-            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => Err(Error::new(
-                "0A000",
-                "WITH clause containing a data-modifying statement must be at the top level",
-            )),
+            SetExpr::Insert(_) | SetExpr::Update(_) | SetExpr::Delete(_) | SetExpr::Merge(_) => {
+                Err(Error::new("0A000", "WITH clause containing a data-modifying statement must be at the top level"))
+            }
         })
     }
 
@@ -227,17 +229,18 @@ impl Compiler<'_> {
 
         let mut effects = Typed::new("", Type::VOID);
         let values = items.iter().map(|i| &i.value);
-        values.chain(&from.effects).chain(&having).chain(group_keys.iter().map(|(_, v)| v)).chain(order.iter().map(|(v, _)| v)).for_each(|e| effects.absorb(e));
+        let keys = group_keys.iter().map(|(_, key)| key).chain(order.iter().map(|(key, _)| key));
+        values.chain(&from.effects).chain(&having).chain(keys).for_each(|e| effects.absorb(e));
         effects.sources.retain(|id| scope.source(*id).is_none());
 
         let columns = columns_of(&scope, &items);
-        let at_most_one = (aggregated && !grouped)
-            || scope.sources.iter().all(|s| s.at_most_one)
-            || self.finds_one(&scope, select);
-        let value = (scope.sources.is_empty() && from.is_empty() && filter.is_none() && !aggregated && limit.is_empty())
-            .then(|| items.first().map(|i| i.value.clone()))
-            .flatten()
-            .filter(|value| items.len() == 1 && !value.volatile);
+        let at_most_one =
+            (aggregated && !grouped) || scope.sources.iter().all(|s| s.at_most_one) || self.finds_one(&scope, select);
+        let value =
+            (scope.sources.is_empty() && from.is_empty() && filter.is_none() && !aggregated && limit.is_empty())
+                .then(|| items.first().map(|i| i.value.clone()))
+                .flatten()
+                .filter(|value| items.len() == 1 && !value.volatile);
 
         let list: Vec<String> = items.iter().zip(&columns).map(|(item, column)| output(item, column)).collect();
         let on = match &select.distinct {
@@ -417,12 +420,7 @@ impl Compiler<'_> {
     }
 
     /// What a GROUP BY key means: an input column first, then an output column's name, or its position.
-    fn group_expr<'e>(
-        &mut self,
-        scope: &Scope<'_>,
-        expr: &'e Expr,
-        projection: &'e [SelectItem],
-    ) -> Result<&'e Expr> {
+    fn group_expr<'e>(&mut self, scope: &Scope<'_>, expr: &'e Expr, projection: &'e [SelectItem]) -> Result<&'e Expr> {
         let names: Vec<String> = projection.iter().map(|_| String::new()).collect();
         let item_expr = |item: &'e SelectItem| match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
@@ -680,20 +678,25 @@ impl Compiler<'_> {
         let context = wanted.types.map_or(CastContext::Implicit, |(_, context)| context);
         let exact = Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated };
         let fits = |query: &BoundQuery| {
-            query.columns.iter().zip(&types).all(|(c, (ty, typmod))| c.ty == *ty && (typmod.is_none() || *typmod == c.typmod))
+            query
+                .columns
+                .iter()
+                .zip(&types)
+                .all(|(c, (ty, typmod))| c.ty == *ty && (typmod.is_none() || *typmod == c.typmod))
         };
         let first = if fits(&first) && !wanted.collated { first } else { self.set_expr(outer, left, exact)? };
         let second = if fits(&second) && !wanted.collated { second } else { self.set_expr(outer, right, exact)? };
         let mut effects = first.effects;
         effects.absorb(&second.effects);
-        let columns = first.columns.into_iter().zip(&second.columns).zip(&types).map(|((a, b), (ty, typmod))| BoundColumn {
-            ty: ty.clone(),
-            typmod: *typmod,
-            not_null: a.not_null && b.not_null,
-            collated: a.collated && b.collated,
-            source: None,
-            ..a
-        });
+        let columns =
+            first.columns.into_iter().zip(&second.columns).zip(&types).map(|((a, b), (ty, typmod))| BoundColumn {
+                ty: ty.clone(),
+                typmod: *typmod,
+                not_null: a.not_null && b.not_null,
+                collated: a.collated && b.collated,
+                source: None,
+                ..a
+            });
         Ok(BoundQuery {
             sql: format!("{} {word} {}", operand(first.sql, left, true), operand(second.sql, right, false)),
             columns: columns.collect(),
@@ -830,7 +833,10 @@ fn refuse_foreign_clauses(select: &Select) -> Result<()> {
         || select.value_table_mode.is_some()
         || select.exclude.is_some();
     if select.into.is_some() {
-        return Err(Error::unsupported("SELECT INTO is not supported", "Write CREATE TABLE ... and INSERT ... SELECT."));
+        return Err(Error::unsupported(
+            "SELECT INTO is not supported",
+            "Write CREATE TABLE ... and INSERT ... SELECT.",
+        ));
     }
     if foreign { Err(Error::new("42601", "syntax error in SELECT")) } else { Ok(()) }
 }

@@ -11,9 +11,9 @@ use super::function::{Argument, Callee, argument_list};
 use super::overload::{self, Fit};
 use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
+use super::session;
 use super::typed::{CastContext, Typed};
 use super::types::{fold, split_name};
-use super::session;
 use crate::quote;
 
 /// A call in FROM and what stands around it.
@@ -79,8 +79,13 @@ impl Compiler<'_> {
         if builtin
             && matches!(
                 call.name.as_str(),
-                "json_to_record" | "jsonb_to_record" | "json_to_recordset" | "jsonb_to_recordset"
-                    | "json_populate_record" | "jsonb_populate_record" | "json_populate_recordset"
+                "json_to_record"
+                    | "jsonb_to_record"
+                    | "json_to_recordset"
+                    | "jsonb_to_recordset"
+                    | "json_populate_record"
+                    | "jsonb_populate_record"
+                    | "json_populate_recordset"
                     | "jsonb_populate_recordset"
             )
         {
@@ -106,7 +111,8 @@ impl Compiler<'_> {
                 }
                 if call.ordinality {
                     let names: Vec<String> = query.columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
-                    query.sql = format!("SELECT {}, row_number() OVER () AS ordinality FROM ({})", names.join(", "), query.sql);
+                    query.sql =
+                        format!("SELECT {}, row_number() OVER () AS ordinality FROM ({})", names.join(", "), query.sql);
                     query.columns.push(ordinality_column());
                 }
                 self.add_query(scope, query, &call.shown(), call.alias, clause)?;
@@ -185,30 +191,33 @@ impl Compiler<'_> {
         args: Vec<Argument>,
         clause: &mut FromClause,
     ) -> Result<()> {
-        let Ok([(_, array)]) = <[Argument; 1]>::try_from(args) else {
-            return Err(Error::unsupported(
-                "unnest of several arrays is not supported on the embedded engine",
-                "Join the arrays by position: unnest(a) with ordinality.",
-            ));
-        };
-        let array = self.decided(array)?;
-        let Some(element) = array.ty.element().cloned() else {
-            return Err(super::function::no_function(None, "unnest", &[(None, array)]));
-        };
         let shown = call.shown();
         let sqlite = self.alias(&shown);
-        let value = match element {
-            Type::BYTEA => format!("unhex({sqlite}.value)"),
-            _ => format!("{sqlite}.value"),
-        };
-        let mut columns = vec![column(&shown, element, value)];
+        let single = args.len() == 1;
+        let mut arrays = Vec::with_capacity(args.len());
+        let mut columns = Vec::with_capacity(args.len() + 1);
+        for (_, array) in args {
+            let array = self.decided(array)?;
+            let Some(element) = array.ty.element().cloned() else {
+                return Err(super::function::no_function(None, "unnest", &[(None, array)]));
+            };
+            // Several arrays are unrolled side by side: the items of each by the number of the row.
+            let item = if single { format!("{sqlite}.value") } else { format!("({} ->> {sqlite}.key)", array.sql) };
+            let value = if element == Type::BYTEA { format!("unhex({item})") } else { item };
+            columns.push(column(if single { &shown } else { "unnest" }, element, value));
+            arrays.push(array);
+        }
         if call.ordinality {
             columns.push(ordinality(format!("({sqlite}.key + 1)")));
         }
+        let length = |array: &str| format!("coalesce(json_array_length({array}), 0)");
+        let longest = arrays.iter().map(|a| a.sql.clone()).reduce(|longest, next| {
+            format!("(CASE WHEN {} >= {} THEN {longest} ELSE {next} END)", length(&longest), length(&next))
+        });
         let mut source = self.source(&shown, &sqlite, columns);
-        source.scalar = !call.ordinality;
+        source.scalar = single && !call.ordinality;
         rename(&mut source, call.alias)?;
-        self.add_function(scope, format!("json_each({})", array.sql), source, &[array], clause)
+        self.add_function(scope, format!("json_each({})", longest.unwrap_or_default()), source, &arrays, clause)
     }
 
     /// `json_to_recordset(x) as t(a int, ...)`, `json_populate_recordset(null::t, x)` and their kin.
@@ -250,10 +259,7 @@ impl Compiler<'_> {
     fn column_definitions(&self, call: &Call<'_>) -> Result<Vec<(String, Type, Option<Typmod>)>> {
         let definitions = call.alias.map(|a| a.columns.as_slice()).unwrap_or_default();
         if definitions.is_empty() {
-            return Err(Error::new(
-                "42601",
-                "a column definition list is required for functions returning \"record\"",
-            ));
+            return Err(Error::new("42601", "a column definition list is required for functions returning \"record\""));
         }
         let typed = definitions.iter().map(|definition| {
             let Some(data_type) = &definition.data_type else {

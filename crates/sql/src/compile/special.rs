@@ -126,11 +126,8 @@ impl Compiler<'_> {
         let mut args = vec![self.bind_expr(scope, expr, None)?];
         match (from, length) {
             (None, Some(_)) => args.push(Typed::constant(1.into(), Type::INT4)),
-            (from, _) => {
-                for from in from {
-                    args.push(self.bind_expr(scope, from, None)?);
-                }
-            }
+            (Some(from), _) => args.push(self.bind_expr(scope, from, None)?),
+            (None, None) => {}
         }
         if let Some(length) = length {
             args.push(self.bind_expr(scope, length, None)?);
@@ -151,7 +148,7 @@ impl Compiler<'_> {
             _ => "btrim",
         };
         let mut args = vec![self.bind_expr(scope, expr, None)?];
-        for what in what {
+        if let Some(what) = what {
             args.push(self.bind_expr(scope, what, None)?);
         }
         self.call(name, args)

@@ -41,8 +41,11 @@ impl Compiler<'_> {
             true => format!("({})", query.sql),
             false => {
                 let second = require("0", "21000", "more than one row returned by a subquery used as an expression");
-                format!("(SELECT CASE WHEN count(*) > 1 THEN {second} ELSE max(_q.v) END FROM (SELECT {} AS v FROM ({}) LIMIT 2) AS _q)",
-                    crate::quote::ident(&column.sqlite), query.sql)
+                format!(
+                    "(SELECT CASE WHEN count(*) > 1 THEN {second} ELSE max(_q.v) END FROM (SELECT {} AS v FROM ({}) LIMIT 2) AS _q)",
+                    crate::quote::ident(&column.sqlite),
+                    query.sql
+                )
             }
         };
         let mut typed = Typed::over(sql, column.ty.clone(), [&query.effects]);

@@ -115,7 +115,10 @@ fn catalog() -> Catalog {
         "child",
         vec![column("id", Type::INT8, true), column("t_id", Type::INT8, true), column("x", Type::INT4, false)],
     );
-    let mut secret = table("secret", vec![column("id", Type::INT8, true), column("owner", Type::UUID, false), column("n", Type::TEXT, false)]);
+    let mut secret = table(
+        "secret",
+        vec![column("id", Type::INT8, true), column("owner", Type::UUID, false), column("n", Type::TEXT, false)],
+    );
     secret.row_security = true;
     secret.policies.push(Policy {
         name: "own".to_owned(),
@@ -125,7 +128,11 @@ fn catalog() -> Catalog {
         using: Some("(select auth.uid()) = owner".to_owned()),
         check: None,
     });
-    let cheap = view("cheap", "select id, price from t where price < 10", vec![column("id", Type::INT8, false), column("price", Type::NUMERIC, false)]);
+    let cheap = view(
+        "cheap",
+        "select id, price from t where price < 10",
+        vec![column("id", Type::INT8, false), column("price", Type::NUMERIC, false)],
+    );
     for relation in [parent, t, child, secret, cheap] {
         catalog.relations.insert(relation.name.clone(), Arc::new(relation));
     }
@@ -145,7 +152,12 @@ fn catalog() -> Catalog {
     );
     children.returns_set = true;
     children.returns_relation = Some(Name::new("public", "child"));
-    let add = function("add", vec![param("a", Type::INT4), Param { default: Some("1".to_owned()), ..param("b", Type::INT4) }], Type::INT4, "select a + b");
+    let add = function(
+        "add",
+        vec![param("a", Type::INT4), Param { default: Some("1".to_owned()), ..param("b", Type::INT4) }],
+        Type::INT4,
+        "select a + b",
+    );
     for routine in [label, children, add] {
         catalog.functions.entry(routine.name.clone()).or_default().push(Arc::new(routine));
     }
@@ -220,7 +232,10 @@ fn literals_take_the_type_of_their_place() {
         ("select id from t where ok = 'yes'", r#"SELECT "t"."id" FROM "t" WHERE ("t"."ok" = 1)"#),
         ("select date '2000-01-02'", r#"SELECT 1 AS "date""#),
         ("select '{1,2}'::int[]", r#"SELECT '[1,2]' AS "int4""#),
-        ("select id from t where at = '2000-01-01 00:00:01Z'", r#"SELECT "t"."id" FROM "t" WHERE ("t"."at" = 1000000)"#),
+        (
+            "select id from t where at = '2000-01-01 00:00:01Z'",
+            r#"SELECT "t"."id" FROM "t" WHERE ("t"."at" = 1000000)"#,
+        ),
     ]);
     // Without a zone it depends on the session, so it is read when the statement runs.
     assert!(lower("select id from t where at = '2000-01-01'").contains("pg_cast("));
@@ -447,7 +462,10 @@ fn errors_say_what_and_where() {
         ("select case when ok then 1 else 'x' end from t", "22P02 invalid input syntax for type integer: \"x\" @7"),
         ("select case when ok then a else name end from t", "42804 CASE types integer and text cannot be matched @7"),
         ("select id from t order by 3", "42P10 ORDER BY position 3 is not in select list @26"),
-        ("select distinct a from t order by id", "42P10 for SELECT DISTINCT, ORDER BY expressions must appear in select list @34"),
+        (
+            "select distinct a from t order by id",
+            "42P10 for SELECT DISTINCT, ORDER BY expressions must appear in select list @34",
+        ),
         ("select id from t limit -1", "2201W LIMIT must not be negative"),
         ("select select from", "42601 syntax error at end of input @18"),
     ]);
@@ -460,7 +478,8 @@ fn privileges_are_asked_for() {
     hidden.grants.clear();
     catalog.relations.insert(hidden.name.clone(), Arc::new(hidden));
     let path = ["public".to_owned()];
-    for sql in ["select x from child", "select count(*) from child", "select 1 from t where exists (select from child)"] {
+    for sql in ["select x from child", "select count(*) from child", "select 1 from t where exists (select from child)"]
+    {
         let error = compile(&catalog, "anon", &path, sql).expect_err(sql);
         assert_eq!((error.code(), error.message()), ("42501", "permission denied for table child"), "{sql}");
     }

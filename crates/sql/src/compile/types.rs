@@ -13,9 +13,35 @@ use crate::{Catalog, Name};
 
 /// Types of PostgreSQL that Basalt does not have.
 const KNOWN_ELSEWHERE: &[&str] = &[
-    "bit", "varbit", "box", "cidr", "circle", "inet", "int4range", "int8range", "line", "lseg", "macaddr", "macaddr8",
-    "money", "numrange", "path", "pg_lsn", "point", "polygon", "timetz", "tsrange", "tstzrange", "daterange", "xml",
-    "oid", "hstore", "ltree", "geometry", "geography", "citext",
+    "bit",
+    "varbit",
+    "box",
+    "cidr",
+    "circle",
+    "inet",
+    "int4range",
+    "int8range",
+    "line",
+    "lseg",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "numrange",
+    "path",
+    "pg_lsn",
+    "point",
+    "polygon",
+    "timetz",
+    "tsrange",
+    "tstzrange",
+    "daterange",
+    "xml",
+    "oid",
+    "hstore",
+    "ltree",
+    "geometry",
+    "geography",
+    "citext",
 ];
 
 /// A resolved type name.
@@ -124,12 +150,7 @@ pub(crate) fn fold(ident: &sqlparser::ast::Ident) -> String {
     }
 }
 
-fn custom(
-    catalog: &Catalog,
-    search_path: &[String],
-    name: &ObjectName,
-    modifiers: &[String],
-) -> Result<ResolvedType> {
+fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifiers: &[String]) -> Result<ResolvedType> {
     let (schema, name) = split_name(name)?;
     let schemas: Vec<&str> = match &schema {
         Some(schema) if schema == "pg_catalog" => vec![],
@@ -183,9 +204,7 @@ fn modifiers_of(base: Base, modifiers: &[String]) -> Result<Option<Typmod>> {
         (Base::Numeric, [p]) => precision_of(&ExactNumberInfo::Precision(bounded(*p)?)),
         (Base::Numeric, [p, s]) => precision_of(&ExactNumberInfo::PrecisionAndScale(bounded(*p)?, *s)),
         (Base::Time | Base::Timestamp | Base::Timestamptz | Base::Interval, [n]) => fraction_of(Some(bounded(*n)?)),
-        _ => {
-            Err(Error::new("42601", format!("type modifier is not allowed for type \"{}\"", base.internal_name())))
-        }
+        _ => Err(Error::new("42601", format!("type modifier is not allowed for type \"{}\"", base.internal_name()))),
     }
 }
 
@@ -212,9 +231,7 @@ fn precision_of(info: &ExactNumberInfo) -> Result<Option<Typmod>> {
     };
     match (u32::try_from(precision), i32::try_from(scale)) {
         (Ok(p @ 1..=1000), Ok(s @ -1000..=1000)) => Ok(Some(Typmod::Precision(p, s))),
-        (Ok(1..=1000), _) => {
-            Err(Error::new("22023", format!("NUMERIC scale {scale} must be between -1000 and 1000")))
-        }
+        (Ok(1..=1000), _) => Err(Error::new("22023", format!("NUMERIC scale {scale} must be between -1000 and 1000"))),
         _ => Err(Error::new("22023", format!("NUMERIC precision {precision} must be between 1 and 1000"))),
     }
 }
@@ -225,5 +242,8 @@ fn fraction_of(digits: Option<u64>) -> Result<Option<Typmod>> {
 }
 
 fn lacking(name: &str) -> Error {
-    Error::unsupported(format!("type {name} is not supported on the embedded engine"), "Use text, or the PostgreSQL engine.")
+    Error::unsupported(
+        format!("type {name} is not supported on the embedded engine"),
+        "Use text, or the PostgreSQL engine.",
+    )
 }

@@ -30,7 +30,7 @@ pub fn view_columns(catalog: &Catalog, search_path: &[String], query: &ast::Quer
     let mut compiler = Compiler::new(catalog, Identity::OWNER, search_path, "");
     compiler.forget_positions();
     let bound = compiler.bind_query(None, query)?;
-    if compiler.params.iter().any(|_| true) {
+    if !compiler.params.is_empty() {
         return Err(Error::new("42P02", "there is no parameter $1"));
     }
     let columns = bound.columns.into_iter().map(|column| {
