@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::Cursor;
+use crate::script::first_word;
 
 /// What `set` statements of a script leave behind for the ones after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,14 +25,20 @@ impl Default for Session {
 /// Whether the statement defines or sets something (and belongs to [`super::apply`]) rather than reads or writes rows.
 /// A statement that this crate does not know belongs there too, and is refused.
 pub fn is_definition(sql: &str) -> bool {
-    let Ok(cursor) = Cursor::new(sql) else { return true };
     let rows = ["select", "values", "insert", "update", "delete", "with", "table", "explain", "show"];
-    let reads = rows.iter().any(|word| cursor.peek(word)) || cursor.peek_token(&Token::LParen) || cursor.at_end();
-    !reads || sets_search_path(sql)
+    match first_word(sql) {
+        Some(word) if word.eq_ignore_ascii_case("select") => sets_search_path(sql),
+        Some(word) => !rows.iter().any(|row| word.eq_ignore_ascii_case(row)),
+        None => false,
+    }
 }
 
 /// `select pg_catalog.set_config('search_path', ...)`, with which pg_dump begins.
 fn sets_search_path(sql: &str) -> bool {
+    // Shorter than any import's rows, which are not to be read twice.
+    if sql.len() > 1000 {
+        return false;
+    }
     let Ok(mut cursor) = Cursor::new(sql) else { return false };
     set_config(&mut cursor).is_some_and(|(name, _)| name == "search_path")
 }

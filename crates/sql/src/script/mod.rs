@@ -57,6 +57,14 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
     Ok(pieces)
 }
 
+/// The word with which a statement begins; nothing if it begins otherwise.
+pub(crate) fn first_word(sql: &str) -> Option<&str> {
+    match Lexer::new(sql).next() {
+        Ok(Some((Token::Word(word), _))) => Some(word),
+        _ => None,
+    }
+}
+
 /// Line and column, both from 1, of a byte offset; columns count characters.
 pub fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(offset)];

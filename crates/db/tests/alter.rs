@@ -1,0 +1,124 @@
+//! Tables that change while they hold rows.
+
+mod support;
+
+use support::{Fixture, with_schema};
+
+/// Runs definitions that have to succeed.
+async fn define(db: &Fixture, script: &str) {
+    let done = db.database.engine().run_script(script, |_| {}).await;
+    done.unwrap_or_else(|failed| panic!("{}: {}", failed.statement, failed.error));
+}
+
+/// The SQLSTATE and message of definitions that fail.
+async fn refused(db: &Fixture, script: &str) -> (String, String) {
+    let failed = db.database.engine().run_script(script, |_| {}).await.expect_err(script);
+    (failed.error.code().to_owned(), failed.error.message().to_owned())
+}
+
+const SCHEMA: &str = "
+    create type mood as enum ('sad', 'ok');
+    create table parent (id int primary key, label text unique);
+    create table child (id serial primary key, parent int references parent on delete cascade, n text, m mood, ms mood[]);
+    create index on child (m, n desc);
+    insert into parent values (1, 'one'), (2, 'two');
+    insert into child (parent, n, m, ms) values (1, '10', 'sad', '{ok,sad}'), (2, '9', 'ok', '{}'), (null, '8', null, null);";
+
+#[tokio::test]
+async fn columns_come_with_their_defaults() {
+    let db = with_schema(SCHEMA).await;
+    define(
+        &db,
+        "alter table child add a int not null default 7, add b uuid not null default gen_random_uuid(),
+           add c timestamptz not null default now(), add d int generated always as (a * 2) stored, add e text;
+         alter table parent add s serial, add i bigint generated always as identity;",
+    )
+    .await;
+    assert_eq!(
+        db.json("select a, d, e, b is not null as b, c <= now() as c from child where id = 1", &[]).await,
+        "[{\"a\":7,\"d\":14,\"e\":null,\"b\":true,\"c\":true}]"
+    );
+    assert_eq!(db.json("select count(distinct b) from child", &[]).await, "[{\"count\":3}]");
+    assert_eq!(db.json("select s, i from parent order by id", &[]).await, "[{\"s\":1,\"i\":1},{\"s\":2,\"i\":2}]");
+    db.run("insert into parent (id) values (3)", &[]).await.expect("inserts");
+    assert_eq!(db.json("select s, i from parent where id = 3", &[]).await, "[{\"s\":3,\"i\":3}]");
+    let (code, message) = refused(&db, "alter table child add z int not null").await;
+    assert_eq!((code.as_str(), message.as_str()), ("23502", "column \"z\" of relation \"child\" contains null values"));
+}
+
+#[tokio::test]
+async fn a_rebuilt_table_keeps_rows_keys_and_indexes() {
+    let db = with_schema(SCHEMA).await;
+    define(&db, "alter table child alter n type int using n::int; alter table parent alter id type bigint;").await;
+    assert_eq!(db.json("select n from child order by n", &[]).await, "[{\"n\":8},{\"n\":9},{\"n\":10}]");
+    assert_eq!(db.error("insert into child (parent) values (99)", &[]).await.code(), "23503");
+    db.run("delete from parent where id = 2", &[]).await.expect("deletes");
+    assert_eq!(db.json("select count(*) from child", &[]).await, "[{\"count\":2}]");
+    let (code, message) = refused(&db, "alter table child alter parent set not null").await;
+    assert_eq!(
+        (code.as_str(), message.as_str()),
+        ("23502", "column \"parent\" of relation \"child\" contains null values")
+    );
+    let (code, _) = refused(&db, "alter table child add check (n > 9)").await;
+    assert_eq!(code, "23514");
+    define(&db, "alter table child add constraint big check (n > 7);").await;
+    assert_eq!(db.error("insert into child (n) values (1)", &[]).await.constraint(), Some("big"));
+    define(&db, "alter table child drop constraint big;").await;
+    db.run("insert into child (n) values (1)", &[]).await.expect("inserts");
+}
+
+#[tokio::test]
+async fn keys_are_checked_when_they_come() {
+    let db = with_schema(SCHEMA).await;
+    define(&db, "create table other (a int, b int); insert into other values (1, 1), (1, 5), (2, null);").await;
+    let (code, message) = refused(&db, "alter table other add unique (a)").await;
+    assert_eq!((code.as_str(), message.as_str()), ("23505", "could not create unique index \"other_a_key\""));
+    assert_eq!(refused(&db, "create unique index on other (a)").await.0, "23505");
+    assert_eq!(refused(&db, "alter table other add foreign key (b) references parent").await.0, "23503");
+    define(&db, "alter table other add foreign key (a) references parent, add unique (b);").await;
+    assert_eq!(db.error("insert into other values (9, 9)", &[]).await.code(), "23503");
+    assert_eq!(db.error("insert into other values (1, 5)", &[]).await.code(), "23505");
+}
+
+#[tokio::test]
+async fn names_change_everywhere() {
+    let db = with_schema(SCHEMA).await;
+    define(
+        &db,
+        "create view v as select id, n from child where n <> ''; create schema s;
+         alter table child rename n to note; alter table child rename to kid; alter table parent rename to elder;
+         alter table elder set schema s; alter type mood rename value 'ok' to 'fine'",
+    )
+    .await;
+    assert_eq!(refused(&db, "alter type mood rename value 'nosuch' to 'x'").await.0, "22023");
+    assert_eq!(db.json("select n from v order by id limit 1", &[]).await, "[{\"n\":\"10\"}]");
+    define(&db, "create view w as select id from kid where m = 'sad'").await;
+    assert_eq!(refused(&db, "alter type mood rename value 'sad' to 'blue'").await.0, "2BP01");
+    define(&db, "drop view w").await;
+    assert_eq!(
+        db.json("select note, m, ms from kid order by id limit 1", &[]).await,
+        "[{\"note\":\"10\",\"m\":\"sad\",\"ms\":[\"fine\",\"sad\"]}]"
+    );
+    db.run("delete from s.elder where id = 1", &[]).await.expect("deletes");
+    assert_eq!(db.json("select count(*) from kid", &[]).await, "[{\"count\":2}]");
+    define(&db, "alter type mood add value 'grim' before 'sad'; insert into kid (m) values ('grim');").await;
+    assert_eq!(
+        db.json("select m from kid where m is not null order by m", &[]).await,
+        "[{\"m\":\"grim\"},{\"m\":\"fine\"}]"
+    );
+    define(&db, "alter type mood rename to feeling; drop view v;").await;
+    assert_eq!(db.json("select m from kid where m >= 'sad'", &[]).await, "[{\"m\":\"fine\"}]");
+}
+
+#[tokio::test]
+async fn what_goes_takes_along_what_it_has_to() {
+    let db = with_schema(SCHEMA).await;
+    assert_eq!(refused(&db, "drop table parent").await.0, "2BP01");
+    define(&db, "alter table child drop column m; drop table parent cascade;").await;
+    db.run("insert into child (parent) values (99)", &[]).await.expect("inserts");
+    assert_eq!(db.json("select count(*) from child", &[]).await, "[{\"count\":4}]");
+    define(&db, "truncate child restart identity; insert into child (n) values ('x');").await;
+    assert_eq!(db.json("select id from child", &[]).await, "[{\"id\":1}]");
+    define(&db, "create table copy as select id, n from child; drop table child;").await;
+    assert_eq!(db.json("select * from copy", &[]).await, "[{\"id\":1,\"n\":\"x\"}]");
+}
