@@ -162,11 +162,13 @@ impl DoUpdate {
         })?;
         compiler.as_role(&target.role, |compiler| {
             let mut demands = policy::demands(compiler, table, PolicyCommand::Update, Part::Conflict)?;
-            if reads {
+            let there = (PolicyCommand::Update, Part::Conflict);
+            if reads && !policy::implies(compiler, table, there, (PolicyCommand::Select, Part::Conflict)) {
                 demands.extend(policy::demands(compiler, table, PolicyCommand::Select, Part::Conflict)?);
             }
             demands.extend(policy::demands(compiler, &row, PolicyCommand::Update, Part::Check)?);
-            if reads {
+            let new = (PolicyCommand::Update, Part::Check);
+            if reads && !policy::implies(compiler, &row, new, (PolicyCommand::Select, Part::Using)) {
                 demands.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
             }
             if demands.iter().any(|demand| demand.sql.contains(VOLATILE)) {

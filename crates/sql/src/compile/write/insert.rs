@@ -148,7 +148,8 @@ impl NewRow {
         let row = self.as_source(compiler, target, computed)?;
         let asked = compiler.as_role(&target.role, |compiler| {
             let mut asked = policy::demands(compiler, &row, PolicyCommand::Insert, Part::Check)?;
-            if reads {
+            let given = (PolicyCommand::Insert, Part::Check);
+            if reads && !policy::implies(compiler, &row, given, (PolicyCommand::Select, Part::Using)) {
                 asked.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
             }
             Ok(asked)

@@ -291,6 +291,8 @@ fn identity_and_generated_columns_take_no_values() {
     assert_eq!(refused(&catalog, "update notes set next_rank = 1"), ("428C9".to_owned(), message));
     let sql = statement(&catalog, "insert into notes (id, title) overriding system value values (7, 'x')");
     lacks(&sql, "pg_nextval");
+    let sql = statement(&catalog, "insert into notes overriding system value values (7)");
+    lacks(&sql, "pg_nextval");
     let sql = statement(&catalog, "insert into notes (id, title) overriding user value values (7, 'x')");
     holds(&sql, "pg_nextval");
     statement(&catalog, "insert into notes (id, title, next_rank) values (default, 'x', default)");
@@ -424,7 +426,7 @@ fn an_update_reads_by_the_policies_of_update_and_of_select() {
 
 #[test]
 fn an_update_with_subqueries_computes_its_rows_first() {
-    let sql = statement(&catalog(), "update people set name = (select max(title) from notes) where id = 1");
+    let sql = statement(&catalog(), "update people set name = (select max(p.name) from people p) where id = 1");
     holds(&sql, "WITH \"new\" AS MATERIALIZED (SELECT \"people_2\".rowid AS c0, ");
     holds(&sql, r#"UPDATE "people" SET "name" = "new".c1"#);
     holds(&sql, r#"WHERE "people".rowid = "new".c0"#);
@@ -490,7 +492,7 @@ fn probes_give_rows_as_they_would_be_stored() {
     );
     let update = program(&catalog(), "update people set name = $1 where id = 2");
     let probe = update.steps[0].probe.as_ref().expect("a probe");
-    holds(&probe.sql, r#"FROM "people" WHERE "people"."id" = 2"#);
+    holds(&probe.sql, r#"FROM "people" WHERE ("people"."id" = 2)"#);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! UPDATE.
 //!
-//! The plain form is SQLite's own. Where new values come from other tables, read tables by subqueries, or differ at each call
-//! while a policy looks at them, the rows are found and computed first (`WITH ... AS MATERIALIZED`) and then written, so that
+//! The plain form is SQLite's own. Where new values come from other tables, read the table itself by subqueries, or differ at
+//! each call while a policy looks at them, the rows are found and computed first (`WITH ... AS MATERIALIZED`) and then written, so that
 //! every value is computed once, from the rows as they were before.
 
 use basalt_core::{Error, Result};
@@ -62,7 +62,7 @@ impl<'u> Statement<'u> {
         let mut scope = Scope::new(self.wanted.outer);
         scope.sources.push(found.named.clone());
         let assigned = bind_set(compiler, target, &scope, self.assigned.clone())?;
-        if assigned.iter().any(|(_, value)| reads_tables(&value.sql)) {
+        if assigned.iter().any(|(_, value)| reads_itself(target, &value.sql)) {
             return Ok(None);
         }
         let mut from = FromClause::default();
@@ -74,7 +74,7 @@ impl<'u> Statement<'u> {
             None => Some(found.table.value(index)),
         })?;
         let demands = demands(compiler, target, &row, self.reads)?;
-        if demands.iter().any(|demand| reads_tables(demand) || demand.contains(VOLATILE)) {
+        if demands.iter().any(|demand| reads_itself(target, demand) || demand.contains(VOLATILE)) {
             return Ok(None);
         }
         let unchanged = unchanged(target, &found.table, &assigned);
@@ -238,7 +238,8 @@ impl Found {
         let mut filters = compiler.as_role(&role, |compiler| {
             let mut filters = Vec::new();
             filters.extend(policy::using(compiler, &table, command)?);
-            if reads {
+            let given = (command, Part::Using);
+            if reads && !policy::implies(compiler, &table, given, (PolicyCommand::Select, Part::Using)) {
                 filters.extend(policy::using(compiler, &table, PolicyCommand::Select)?);
             }
             Ok(filters)
@@ -361,12 +362,11 @@ fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bo
     let role = target.role.clone();
     compiler.as_role(&role, |compiler| {
         let mut demands = policy::demands(compiler, row, PolicyCommand::Update, Part::Check)?;
-        if reads {
+        let given = (PolicyCommand::Update, Part::Check);
+        if reads && !policy::implies(compiler, row, given, (PolicyCommand::Select, Part::Using)) {
             demands.extend(policy::demands(compiler, row, PolicyCommand::Select, Part::Using)?);
         }
-        let mut demands: Vec<String> = sources(demands).collect();
-        demands.dedup();
-        Ok(demands)
+        Ok(sources(demands).collect())
     })
 }
 
@@ -419,9 +419,10 @@ pub(super) fn comma(first: &str, second: &str) -> String {
     if first.is_empty() { second.to_owned() } else { format!("{first}, {second}") }
 }
 
-/// Whether SQLite source reads tables. A literal may make it say so in error, which costs a little time only.
-fn reads_tables(sql: &str) -> bool {
-    sql.contains("SELECT ")
+/// Whether an SQLite expression reads the table that is written by a subquery, which has to find it as it was. A literal may
+/// make it say so in error, which costs a little time only.
+fn reads_itself(target: &Target, sql: &str) -> bool {
+    sql.contains(&format!("{} AS ", target.sqlite))
 }
 
 const VOLATILE: &str = "\"volatile value\"";

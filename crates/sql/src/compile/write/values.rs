@@ -229,7 +229,8 @@ fn split_subquery(query: &ast::Query, columns: usize) -> Result<Vec<ast::Expr>> 
         let mut expr = parse_expr(&format!("(SELECT {name} FROM (SELECT 1) AS _ ({}))", names.join(", ")))?;
         if let ast::Expr::Subquery(outer) = &mut expr
             && let ast::SetExpr::Select(select) = &mut *outer.body
-            && let Some(ast::TableFactor::Derived { subquery, .. }) = select.from.first_mut().map(|from| &mut from.relation)
+            && let Some(ast::TableFactor::Derived { subquery, .. }) =
+                select.from.first_mut().map(|from| &mut from.relation)
         {
             **subquery = query.clone();
         }
