@@ -67,18 +67,18 @@ impl Dictionary {
             Dictionary::Simple => Some(lower),
             Dictionary::Snowball { .. } if lower.len() > MAX_STEMMED => Some(lower),
             Dictionary::Snowball { stop_words, .. } if stop_words.contains(lower.as_str()) => None,
-            Dictionary::Snowball { stemmer, .. } => Some(stemmer.stem(&lower).into_owned()),
+            Dictionary::Snowball { stemmer, .. } => {
+                // Russian is often written without ё; the other languages don't have it.
+                let stem = stemmer.stem(&lower.replace('ё', "е")).into_owned();
+                Some(if stem.is_empty() { lower } else { stem })
+            }
         }
     }
 }
 
 /// One character for one, as the C library does it.
 fn lower(c: char) -> char {
-    let mut lower = c.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(lower), None) => lower,
-        _ => c,
-    }
+    c.to_lowercase().next().unwrap_or(c)
 }
 
 /// An identifier as SQL reads it: lower case unless quoted.

@@ -1,6 +1,6 @@
 //! Covers: the shortest stretches of a document that answer a query by themselves.
 
-use super::matching::{Found, holds, occurrences};
+use super::matching::{Document, Found, holds, occurrences};
 use super::query::{Operand, Query};
 use super::vector;
 
@@ -46,11 +46,27 @@ pub(super) fn words<'a>(vector: &str, query: &'a Query) -> Vec<Word<'a>> {
 }
 
 fn answers(words: &[Word<'_>], query: &Query) -> bool {
-    holds(query, &|operand: &Operand| {
-        let at = words.iter().filter(|word| word.operands.contains(&operand.lexeme.as_str())).map(|word| word.at);
-        match at.collect::<Vec<_>>() {
-            at if at.is_empty() => Found::Absent,
-            at => Found::At(at),
+    holds(query, &Stretch(words))
+}
+
+/// Words of a query, as a document of their own.
+struct Stretch<'w, 'q>(&'w [Word<'q>]);
+
+impl Stretch<'_, '_> {
+    fn places(&self, operand: &Operand) -> impl Iterator<Item = u16> {
+        self.0.iter().filter(|word| word.operands.contains(&operand.lexeme.as_str())).map(|word| word.at)
+    }
+}
+
+impl Document for Stretch<'_, '_> {
+    fn has(&self, operand: &Operand) -> bool {
+        self.places(operand).next().is_some()
+    }
+
+    fn find(&self, operand: &Operand) -> Found {
+        match self.places(operand).collect::<Vec<_>>() {
+            places if places.is_empty() => Found::Absent,
+            places => Found::At(places),
         }
-    })
+    }
 }

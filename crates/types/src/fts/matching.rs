@@ -6,23 +6,32 @@
 use super::query::{Operand, Query};
 use super::vector::{self, Position};
 
-/// Truth where places may be unknown: a stripped vector can't tell whether words stand together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Truth {
-    No,
-    Unknown,
-    Yes,
-}
-
-/// Whether the vector matches. What can't be known doesn't.
+/// Whether the vector matches.
 pub(super) fn matches(vector: &str, query: &Query) -> bool {
-    holds(query, &|operand| Found::of(vector, operand))
+    holds(query, &Stored(vector))
 }
 
-/// Whether the query holds, given where its operands are.
-pub(super) fn holds(query: &Query, find: &dyn Fn(&Operand) -> Found) -> bool {
-    evaluate(query, find) == Truth::Yes
+/// Whether the query holds in a document. A phrase of words whose places are unknown doesn't.
+pub(super) fn holds(query: &Query, document: &impl Document) -> bool {
+    match query {
+        Query::Operand(operand) => document.has(operand),
+        Query::Not(inner) => !holds(inner, document),
+        Query::And(all) => all.iter().all(|query| holds(query, document)),
+        Query::Or(any) => any.iter().any(|query| holds(query, document)),
+        Query::Phrase(..) => places(query, document).is_some_and(|places| !places.is_empty()),
+    }
 }
+
+/// What words are looked for in.
+pub(super) trait Document {
+    /// Whether an operand is in it.
+    fn has(&self, operand: &Operand) -> bool;
+    /// Where an operand is in it.
+    fn find(&self, operand: &Operand) -> Found;
+}
+
+/// A stored vector.
+struct Stored<'a>(&'a str);
 
 /// Where an operand is in a document.
 pub(super) enum Found {
@@ -33,30 +42,30 @@ pub(super) enum Found {
     At(Vec<u16>),
 }
 
-impl Found {
-    fn of(vector: &str, operand: &Operand) -> Found {
-        let mut found = Found::Absent;
-        for list in occurrences(vector, operand) {
+impl Document for Stored<'_> {
+    fn has(&self, operand: &Operand) -> bool {
+        occurrences(self.0, operand).any(|list| {
+            operand.weights == 0 || list.is_empty() || vector::positions(list).any(|position| operand.counts(position))
+        })
+    }
+
+    fn find(&self, operand: &Operand) -> Found {
+        let mut places = Vec::new();
+        for list in occurrences(self.0, operand) {
             if list.is_empty() {
                 return Found::Somewhere;
             }
-            let counted =
-                vector::positions(list).filter(|position| operand.counts(*position)).map(|position| position.at);
-            match &mut found {
-                Found::At(places) => places.extend(counted),
-                _ => {
-                    let places: Vec<u16> = counted.collect();
-                    if !places.is_empty() {
-                        found = Found::At(places);
-                    }
-                }
-            }
+            let counted = vector::positions(list).filter(|position| operand.counts(*position));
+            places.extend(counted.map(|position| position.at));
         }
-        if let (Found::At(places), true) = (&mut found, operand.prefix) {
+        if places.is_empty() {
+            return Found::Absent;
+        }
+        if operand.prefix {
             places.sort_unstable();
             places.dedup();
         }
-        found
+        Found::At(places)
     }
 }
 
@@ -77,45 +86,6 @@ pub(super) fn occurrences<'a>(vector: &'a str, operand: &'a Operand) -> impl Ite
         let rest = if operand.prefix { &rest[vector::closing_quote(rest)? + 1..] } else { rest };
         (!rest.starts_with('\'')).then(|| vector::positions_after(rest).trim_start_matches(':'))
     })
-}
-
-fn evaluate(query: &Query, find: &dyn Fn(&Operand) -> Found) -> Truth {
-    match query {
-        Query::Operand(operand) => match find(operand) {
-            Found::Absent => Truth::No,
-            Found::Somewhere | Found::At(_) => Truth::Yes,
-        },
-        Query::Not(inner) => evaluate(inner, find).not(),
-        Query::And(all) => least(all.iter().map(|query| evaluate(query, find))),
-        Query::Or(any) => any.iter().map(|query| evaluate(query, find).not()).fold(Truth::Yes, Ord::min).not(),
-        Query::Phrase(..) => match places(query, find) {
-            None => Truth::Unknown,
-            Some(places) if places.is_empty() => Truth::No,
-            Some(_) => Truth::Yes,
-        },
-    }
-}
-
-/// The least of them, without looking further than the first `No`.
-fn least(truths: impl Iterator<Item = Truth>) -> Truth {
-    let mut least = Truth::Yes;
-    for truth in truths {
-        least = least.min(truth);
-        if least == Truth::No {
-            break;
-        }
-    }
-    least
-}
-
-impl Truth {
-    fn not(self) -> Truth {
-        match self {
-            Truth::No => Truth::Yes,
-            Truth::Unknown => Truth::Unknown,
-            Truth::Yes => Truth::No,
-        }
-    }
 }
 
 /// Where a part of a phrase ends.
@@ -163,18 +133,18 @@ fn union(mut left: Vec<i32>, right: Vec<i32>) -> Vec<i32> {
 }
 
 /// Where a query holds within a phrase; `None` when that is unknown.
-fn places(query: &Query, find: &dyn Fn(&Operand) -> Found) -> Option<Places> {
+fn places(query: &Query, document: &impl Document) -> Option<Places> {
     match query {
-        Query::Operand(operand) => match find(operand) {
+        Query::Operand(operand) => match document.find(operand) {
             Found::Absent => Some(Places::default()),
             Found::Somewhere => None,
             Found::At(at) => Some(Places { at: at.into_iter().map(i32::from).collect(), ..Places::default() }),
         },
-        Query::Not(inner) => Some(places(inner, find)?.not()),
+        Query::Not(inner) => Some(places(inner, document)?.not()),
         Query::And(all) => {
-            let mut joined = places(&all[0], find);
+            let mut joined = places(&all[0], document);
             for next in &all[1..] {
-                let next = places(next, find);
+                let next = places(next, document);
                 joined = when_known(joined, next, |left, right| {
                     let width = left.width.max(right.width);
                     let (l, r) = (width - left.width, width - right.width);
@@ -184,9 +154,9 @@ fn places(query: &Query, find: &dyn Fn(&Operand) -> Found) -> Option<Places> {
             joined
         }
         Query::Or(any) => {
-            let mut joined = places(&any[0], find)?;
+            let mut joined = places(&any[0], document)?;
             for next in &any[1..] {
-                let next = places(next, find)?;
+                let next = places(next, document)?;
                 let width = joined.width.max(next.width);
                 let (l, r) = (width - joined.width, width - next.width);
                 joined = Places::both(joined.not(), l, next.not(), r, width).not();
@@ -194,9 +164,9 @@ fn places(query: &Query, find: &dyn Fn(&Operand) -> Found) -> Option<Places> {
             Some(joined)
         }
         Query::Phrase(first, rest) => {
-            let mut joined = places(first, find);
+            let mut joined = places(first, document);
             for (distance, next) in rest {
-                let next = places(next, find);
+                let next = places(next, document);
                 joined = when_known(joined, next, |left, right| {
                     let by = *distance as i32 + right.width;
                     let width = by + left.width;

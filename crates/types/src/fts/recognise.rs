@@ -181,7 +181,7 @@ pub(super) fn host_with_port(text: &str) -> Option<usize> {
 fn url_path(text: &str) -> Option<usize> {
     let path = text.strip_prefix('/')?;
     let length = ascii_run(path, |b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b));
-    (length > 0 && !path.starts_with('\'')).then_some(length + 1)
+    (length > 0).then_some(length + 1)
 }
 
 /// A file's name: it has a dot or a slash in it.
@@ -224,6 +224,12 @@ fn path_tail(text: &str, inside: bool) -> usize {
                 None if is_name_at(length + 2) => length += 1,
                 None => return complete,
             },
+            Some(b'/')
+                if bytes.get(length + 1) == Some(&b'~')
+                    && (is_name_at(length + 2) || bytes.get(length + 2) == Some(&b'/')) =>
+            {
+                length += 2
+            }
             Some(b'-') if inside || length > 0 => length += 1,
             Some(_) if is_name_at(length) && (inside || length > 0) => length += 1,
             _ => return complete,
@@ -257,6 +263,9 @@ fn tag(text: &str) -> Option<usize> {
     if !text[name..].starts_with(['>', '/', ' ', '\t', '\n', '\r']) {
         return None;
     }
+    if text[name..].starts_with('/') && !text[name..].starts_with("/>") {
+        return None;
+    }
     let mut quote = None;
     for (at, c) in text[name..].char_indices() {
         match (c, quote) {
@@ -279,7 +288,7 @@ fn entity(text: &str) -> Option<usize> {
             None => 2 + some_run(code, |b| b.is_ascii_digit())?,
         },
         None if text[1..].starts_with(|c: char| c.is_ascii_digit()) => return None,
-        None => 1 + some_run(&text[1..], |b| b.is_ascii_alphanumeric())?,
+        None => 1 + some_run(&text[1..], |b| b.is_ascii_alphanumeric() || b".-_".contains(&b))?,
     };
     text[body..].starts_with(';').then_some(body + 1)
 }
