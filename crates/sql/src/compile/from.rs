@@ -1,17 +1,14 @@
 //! FROM: tables, views, subqueries, functions and their joins, with the row policies of what they read.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
-use sqlparser::ast::{
-    Expr, Join, JoinConstraint, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins,
-};
+use sqlparser::ast::{Expr, Join, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
 
 use super::compiler::Compiler;
 use super::cte::dml_in_from;
-use super::scope::{Clause, Merged, Scope, Source, SourceColumn};
+use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::BoundQuery;
 use super::typed::{Form, Typed};
 use super::types::{fold, split_name};
@@ -38,7 +35,7 @@ enum Part {
 }
 
 /// Policies of tables that still wait for WHERE or for an outer join's ON.
-type Pending = Vec<(usize, Typed)>;
+pub(super) type Pending = Vec<(usize, Typed)>;
 
 impl FromClause {
     /// SQLite source, without the word FROM. After [`Compiler::bind_where`].
@@ -62,16 +59,16 @@ impl FromClause {
         self.parts.is_empty()
     }
 
-    fn text(&mut self, text: impl Into<String>) {
+    pub(super) fn text(&mut self, text: impl Into<String>) {
         self.parts.push(Part::Text(text.into()));
     }
 }
 
 /// How a table of a join tree is to be read.
 #[derive(Clone, Copy)]
-struct Position {
+pub(super) struct Position {
     /// Policies go into a subquery: the table stands under a FULL JOIN.
-    enclosed: bool,
+    pub enclosed: bool,
 }
 
 impl Compiler<'_> {
@@ -133,114 +130,7 @@ impl Compiler<'_> {
         Ok(pending)
     }
 
-    fn bind_join(
-        &mut self,
-        scope: &mut Scope<'_>,
-        join: &Join,
-        start: usize,
-        clause: &mut FromClause,
-        pending: &mut Pending,
-        position: Position,
-    ) -> Result<()> {
-        use JoinOperator as J;
-        let (word, constraint, left_nullable, right_nullable) = match &join.join_operator {
-            J::Join(c) | J::Inner(c) => (" JOIN ", c, false, false),
-            J::CrossJoin(c) => (" JOIN ", c, false, false),
-            J::Left(c) | J::LeftOuter(c) => (" LEFT JOIN ", c, false, true),
-            J::Right(c) | J::RightOuter(c) => (" RIGHT JOIN ", c, true, false),
-            J::FullOuter(c) => (" FULL JOIN ", c, true, true),
-            other => return Err(Error::new("42601", format!("syntax error in join: {other:?}"))),
-        };
-        clause.text(word);
-        let middle = scope.sources.len();
-        let right = self.bind_factor(scope, &join.relation, clause, position)?;
-        for source in &mut scope.sources[start..middle] {
-            source.nullable |= left_nullable;
-        }
-        for source in &mut scope.sources[middle..] {
-            source.nullable |= right_nullable;
-        }
-        let mut conditions = match constraint {
-            JoinConstraint::On(expr) => self.bind_on(scope, expr, clause)?,
-            JoinConstraint::Using(names) => {
-                let names = names.iter().map(|n| Ok(split_name(n)?.1)).collect::<Result<Vec<_>>>()?;
-                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
-            }
-            JoinConstraint::Natural => {
-                let names = common_names(&scope.sources[start..middle], &scope.sources[middle..]);
-                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
-            }
-            JoinConstraint::None => Vec::new(),
-        };
-        // Policies of a side that may be missing decide whether a row matches, the others' whether there is one.
-        if left_nullable {
-            conditions.extend(pending.drain(..).map(|(_, filter)| filter.sql));
-        }
-        match right_nullable {
-            true => conditions.extend(right.into_iter().map(|(_, filter)| filter.sql)),
-            false => pending.extend(right),
-        }
-        let bare = matches!(word, " JOIN ");
-        if conditions.is_empty() && !bare {
-            conditions.push("1".to_owned());
-        }
-        if !conditions.is_empty() {
-            clause.text(format!(" ON {}", conditions.join(" AND ")));
-        }
-        Ok(())
-    }
-
-    fn bind_on(&mut self, scope: &Scope<'_>, expr: &Expr, clause: &mut FromClause) -> Result<Vec<String>> {
-        let mut conditions = Vec::new();
-        let outer = scope.clause.replace(Clause::Rows("JOIN conditions"));
-        for conjunct in conjuncts(expr) {
-            let condition = self.bind_condition(scope, conjunct, "JOIN/ON")?;
-            conditions.push(guarded(scope, &condition, clause));
-            clause.effects.push(condition);
-        }
-        scope.clause.set(outer);
-        Ok(conditions)
-    }
-
-    /// `using (a, b)`: equal columns of both sides become one.
-    fn merge(
-        &mut self,
-        scope: &mut Scope<'_>,
-        left: Range<usize>,
-        names: &[String],
-        left_nullable: bool,
-        right_nullable: bool,
-    ) -> Result<Vec<String>> {
-        let mut conditions = Vec::new();
-        let mut merged = Vec::new();
-        for name in names {
-            let (a, mut parts) = side(scope, left.clone(), name, "left")?;
-            let (b, others) = side(scope, left.end..scope.sources.len(), name, "right")?;
-            parts.extend(others);
-            for &(id, column) in &parts {
-                if let Some(source) = scope.source(id) {
-                    self.use_column(scope, source, column, false)?;
-                }
-            }
-            let equal = self.compare("=", a.clone(), b.clone())?;
-            conditions.push(equal.sql);
-            let value = match (left_nullable, right_nullable) {
-                (true, true) => {
-                    let (both, ty) = self.unify(vec![a, b], "JOIN/USING")?;
-                    Typed::over(format!("coalesce({}, {})", both[0].sql, both[1].sql), ty, &both)
-                }
-                (true, false) => b,
-                _ => a,
-            };
-            merged.push(Merged { name: name.clone(), value, parts });
-        }
-        // A column merged before is part of the new one now.
-        scope.merged.retain(|old| !merged.iter().any(|new| new.name == old.name));
-        scope.merged.extend(merged);
-        Ok(conditions)
-    }
-
-    fn bind_factor(
+    pub(super) fn bind_factor(
         &mut self,
         scope: &mut Scope<'_>,
         factor: &TableFactor,
@@ -510,7 +400,7 @@ pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 }
 
 /// A condition that sees no row before its policies have allowed it.
-fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromClause) -> String {
+pub(super) fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromClause) -> String {
     if condition.leakproof {
         return condition.sql.clone();
     }
@@ -552,42 +442,4 @@ pub(super) fn rename(source: &mut Source, alias: Option<&TableAlias>) -> Result<
         column.name = fold(&name.name);
     }
     Ok(())
-}
-
-/// The column of that name on one side of a join, and the columns that it consists of.
-fn side(scope: &Scope<'_>, range: Range<usize>, name: &str, which: &str) -> Result<(Typed, Vec<(usize, usize)>)> {
-    let sources = &scope.sources[range];
-    let within = |id: usize| sources.iter().any(|s| s.id == id);
-    if let Some(merged) = scope.merged.iter().find(|m| m.name == name && m.parts.iter().all(|p| within(p.0))) {
-        return Ok((merged.value.clone(), merged.parts.clone()));
-    }
-    let mut found = None;
-    for source in sources.iter().filter(|s| !s.qualified_only) {
-        if let Some(column) = source.find(name)?
-            && found.replace((source, column)).is_some()
-        {
-            return Err(Error::new(
-                "42702",
-                format!("common column name \"{name}\" appears more than once in {which} table"),
-            ));
-        }
-    }
-    match found {
-        Some((source, column)) => Ok((source.value(column), vec![(source.id, column)])),
-        None => Err(Error::new(
-            "42703",
-            format!("column \"{name}\" specified in USING clause does not exist in {which} table"),
-        )),
-    }
-}
-
-fn common_names(left: &[Source], right: &[Source]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for column in left.iter().flat_map(|s| &s.columns).filter(|c| !c.hidden) {
-        let shared = right.iter().any(|s| s.columns.iter().any(|c| c.name == column.name && !c.hidden));
-        if shared && !names.contains(&column.name) {
-            names.push(column.name.clone());
-        }
-    }
-    names
 }

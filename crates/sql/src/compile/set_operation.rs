@@ -1,0 +1,162 @@
+//! VALUES, and UNION, INTERSECT and EXCEPT.
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier, Values};
+
+use super::compiler::Compiler;
+use super::overload;
+use super::scope::{Clause, Scope};
+use super::select::{BoundColumn, BoundQuery, Wanted, is_on};
+use super::typed::{CastContext, Typed};
+
+impl Compiler<'_> {
+    pub(super) fn values(
+        &mut self,
+        outer: Option<&Scope<'_>>,
+        values: &Values,
+        wanted: Wanted<'_>,
+    ) -> Result<BoundQuery> {
+        let scope = Scope::new(outer);
+        scope.clause.set(Clause::Rows("VALUES"));
+        let width = values.rows.first().map_or(0, |row| row.content.len());
+        let mut columns: Vec<Vec<Typed>> = vec![Vec::with_capacity(values.rows.len()); width];
+        for row in &values.rows {
+            if row.content.len() != width {
+                return Err(Error::new("42601", "VALUES lists must all be the same length"));
+            }
+            for (column, expr) in row.content.iter().enumerate() {
+                let expected = wanted.types.and_then(|(types, _)| types.get(column)).map(|(ty, _)| ty);
+                columns[column].push(self.bind_expr(&scope, expr, expected)?);
+            }
+        }
+        let mut effects = Typed::new("", Type::VOID);
+        let mut described = Vec::with_capacity(width);
+        for (index, column) in columns.iter_mut().enumerate() {
+            let target = wanted.types.and_then(|(types, context)| types.get(index).map(|t| (t, context)));
+            let (mut unified, ty, typmod) = match target {
+                Some(((ty, typmod), context)) => {
+                    let values = std::mem::take(column).into_iter().map(|v| self.coerce(v, ty, *typmod, context));
+                    (values.collect::<Result<Vec<_>>>()?, ty.clone(), *typmod)
+                }
+                None if wanted.undecided && column.iter().all(Typed::is_unknown) => {
+                    (std::mem::take(column), Type::UNKNOWN, None)
+                }
+                None => {
+                    let (values, ty) = self.unify(std::mem::take(column), "VALUES")?;
+                    (values, ty, None)
+                }
+            };
+            for value in &mut unified {
+                if wanted.collated {
+                    value.sql = value.collated_sql();
+                }
+                effects.absorb(value);
+            }
+            let name = format!("column{}", index + 1);
+            described.push(BoundColumn {
+                sqlite: name.clone(),
+                name,
+                ty,
+                typmod,
+                not_null: unified.iter().all(|v| v.not_null),
+                collated: false,
+                source: None,
+            });
+            *column = unified;
+        }
+        let rows = (0..values.rows.len()).map(|row| {
+            let items: Vec<&str> = columns.iter().map(|column| column[row].sql.as_str()).collect();
+            format!("({})", items.join(", "))
+        });
+        let sql = format!("VALUES {}", rows.collect::<Vec<_>>().join(", "));
+        let at_most_one = values.rows.len() <= 1;
+        Ok(BoundQuery { sql, columns: described, at_most_one, protected: false, effects, value: None })
+    }
+
+    pub(super) fn set_operation(
+        &mut self,
+        outer: Option<&Scope<'_>>,
+        left: &SetExpr,
+        op: SetOperator,
+        quantifier: SetQuantifier,
+        right: &SetExpr,
+        wanted: Wanted<'_>,
+    ) -> Result<BoundQuery> {
+        let all = matches!(quantifier, SetQuantifier::All);
+        let word = match (op, all) {
+            (SetOperator::Union, true) => "UNION ALL",
+            (SetOperator::Union, false) => "UNION",
+            (SetOperator::Intersect, false) => "INTERSECT",
+            (SetOperator::Except, false) => "EXCEPT",
+            (op, _) => {
+                return Err(Error::unsupported(
+                    format!("{op} ALL is not supported on the embedded engine"),
+                    "Number equal rows with row_number() and leave out ALL.",
+                ));
+            }
+        };
+        let loose = Wanted { undecided: true, collated: !all, ..Wanted::default() };
+        let first = self.set_expr(outer, left, loose)?;
+        let second = self.set_expr(outer, right, loose)?;
+        if first.columns.len() != second.columns.len() {
+            let name = if op == SetOperator::Union { "UNION" } else { word };
+            return Err(Error::new("42601", format!("each {name} query must have the same number of columns")));
+        }
+        let mut types = Vec::with_capacity(first.columns.len());
+        for (index, (a, b)) in first.columns.iter().zip(&second.columns).enumerate() {
+            let target = wanted.types.and_then(|(types, _)| types.get(index).cloned());
+            let same_modifier = if a.typmod == b.typmod { a.typmod } else { None };
+            types.push(match (target, overload::common(&a.ty, &b.ty)) {
+                (Some(target), _) => target,
+                (None, Some(Type::UNKNOWN)) => (Type::TEXT, None),
+                (None, Some(ty)) => (ty, same_modifier),
+                (None, None) => {
+                    let name = if op == SetOperator::Union { "UNION" } else { word };
+                    let (a, b) = (a.ty.sql_name(), b.ty.sql_name());
+                    return Err(Error::new("42804", format!("{name} types {a} and {b} cannot be matched")));
+                }
+            });
+        }
+        let context = wanted.types.map_or(CastContext::Implicit, |(_, context)| context);
+        let exact = Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated };
+        let fits = |query: &BoundQuery| {
+            query
+                .columns
+                .iter()
+                .zip(&types)
+                .all(|(c, (ty, typmod))| c.ty == *ty && (typmod.is_none() || *typmod == c.typmod))
+        };
+        let first = if fits(&first) && !wanted.collated { first } else { self.set_expr(outer, left, exact)? };
+        let second = if fits(&second) && !wanted.collated { second } else { self.set_expr(outer, right, exact)? };
+        let mut effects = first.effects;
+        effects.absorb(&second.effects);
+        let columns =
+            first.columns.into_iter().zip(&second.columns).zip(&types).map(|((a, b), (ty, typmod))| BoundColumn {
+                ty: ty.clone(),
+                typmod: *typmod,
+                not_null: a.not_null && b.not_null,
+                collated: a.collated && b.collated,
+                source: None,
+                ..a
+            });
+        Ok(BoundQuery {
+            sql: format!("{} {word} {}", operand(first.sql, left, true), operand(second.sql, right, false)),
+            columns: columns.collect(),
+            at_most_one: false,
+            protected: first.protected || second.protected,
+            effects,
+            value: None,
+        })
+    }
+}
+
+/// An operand of a compound SELECT: SQLite takes plain SELECTs, from left to right.
+pub(super) fn operand(sql: String, body: &SetExpr, first: bool) -> String {
+    match body {
+        SetExpr::Select(select) if !is_on(select) => sql,
+        SetExpr::Values(_) => sql,
+        SetExpr::SetOperation { .. } if first => sql,
+        _ => format!("SELECT * FROM ({sql})"),
+    }
+}
