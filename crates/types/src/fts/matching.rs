@@ -185,8 +185,8 @@ fn when_known(
     join: impl FnOnce(Places, Places) -> Places,
 ) -> Option<Places> {
     match (left, right) {
+        (Some(nowhere), _) | (_, Some(nowhere)) if nowhere.is_empty() => Some(Places::default()),
         (Some(left), Some(right)) => Some(join(left, right)),
-        (Some(nowhere), None) | (None, Some(nowhere)) if nowhere.is_empty() => Some(nowhere),
         _ => None,
     }
 }

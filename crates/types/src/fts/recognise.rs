@@ -2,6 +2,12 @@
 
 use super::token::TokenKind;
 
+/// How far (bytes) an address, a comment or a path is followed that may turn out to be none: it bounds the time that
+/// contrived texts take.
+const MAX_ADDRESS: usize = 512;
+const MAX_COMMENT: usize = 16384;
+const MAX_DOTS: usize = 64;
+
 /// The kind and length (bytes) of the first token of a text that isn't empty.
 pub(super) fn first(text: &str) -> (TokenKind, usize) {
     let found = match text.chars().next() {
@@ -148,7 +154,7 @@ fn address(text: &str) -> Option<(TokenKind, usize)> {
 fn labels(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut length = ascii_run(text, |b| b.is_ascii_alphanumeric());
-    while length > 0
+    while (1..MAX_ADDRESS).contains(&length)
         && bytes.get(length).is_some_and(|b| b".-_".contains(b))
         && bytes.get(length + 1).is_some_and(u8::is_ascii_alphanumeric)
     {
@@ -216,13 +222,13 @@ fn path_tail(text: &str, inside: bool) -> usize {
         match bytes.get(length) {
             Some(b'.' | b'/') if is_name_at(length + 1) => length += 1,
             Some(b'/') if bytes.get(length + 1) == Some(&b'.') => match dots(&text[length + 1..]) {
-                Some(1) => {
+                Some(1) if length - complete < MAX_DOTS => {
                     length += 2;
                     continue;
                 }
-                Some(dots) => length += 1 + dots,
+                Some(2) => length += 3,
                 None if is_name_at(length + 2) => length += 1,
-                None => return complete,
+                _ => return complete,
             },
             Some(b'/')
                 if bytes.get(length + 1) == Some(&b'~')
@@ -254,7 +260,8 @@ fn is_name(b: u8) -> bool {
 /// A tag, a comment or a processing instruction of HTML or XML.
 fn tag(text: &str) -> Option<usize> {
     if let Some(comment) = text.strip_prefix("<!--") {
-        return comment.find("-->").map(|end| end + 7);
+        let start = &comment.as_bytes()[..comment.len().min(MAX_COMMENT)];
+        return memchr::memmem::find(start, b"-->").map(|end| end + 7);
     }
     let is = |start: &str| text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start));
     let start = if is("</") || is("<?xml") || is("<!doctype") { 2 } else { 1 };
@@ -287,7 +294,7 @@ fn entity(text: &str) -> Option<usize> {
             Some(hex) => 3 + some_run(hex, |b| b.is_ascii_hexdigit())?,
             None => 2 + some_run(code, |b| b.is_ascii_digit())?,
         },
-        None if text[1..].starts_with(|c: char| c.is_ascii_digit()) => return None,
+        None if !text[1..].starts_with(|c: char| c.is_ascii_alphabetic()) => return None,
         None => 1 + some_run(&text[1..], |b| b.is_ascii_alphanumeric() || b".-_".contains(&b))?,
     };
     text[body..].starts_with(';').then_some(body + 1)

@@ -3,6 +3,9 @@
 use super::lexeme::{self, Place};
 use super::query::{Part, Query};
 
+/// Negations one of another; beyond it, pairs of them are left out.
+const MAX_NEGATIONS: usize = 10;
+
 /// Reads quoted phrases, `or`, and `-` before what must be absent; `build` makes the operands.
 pub(super) fn parse(text: &str, build: &dyn Fn(&str) -> Part) -> Option<Query> {
     let mut any: Option<Part> = None;
@@ -36,18 +39,12 @@ pub(super) fn parse(text: &str, build: &dyn Fn(&str) -> Part) -> Option<Query> {
 /// One word or quoted phrase with the hyphens before it, and what follows. A stop word at the end of the text.
 fn operand<'a>(text: &'a str, build: &dyn Fn(&str) -> Part) -> (Part, &'a str) {
     let mut rest = text;
-    let mut negated = false;
     let mut hyphens = 0;
     loop {
         rest = rest.trim_start_matches(|c| lexeme::is_space(c) || lexeme::is_operator(c));
-        match rest.strip_prefix('-') {
-            Some(behind) => {
-                negated = true;
-                hyphens += 1;
-                rest = behind;
-            }
-            None => break,
-        }
+        let Some(behind) = rest.strip_prefix('-') else { break };
+        hyphens += 1;
+        rest = behind;
     }
     let (part, rest) = match rest.strip_prefix('"') {
         Some(quoted) => {
@@ -59,10 +56,8 @@ fn operand<'a>(text: &'a str, build: &dyn Fn(&str) -> Part) -> (Part, &'a str) {
             _ => (Part::stop(), ""),
         },
     };
-    if !negated {
-        return (part, rest);
-    }
-    ((0..hyphens).fold(part, |part, _| part.not()), rest)
+    let negations = if hyphens > MAX_NEGATIONS { MAX_NEGATIONS + hyphens % 2 } else { hyphens };
+    ((0..negations).fold(part, |part, _| part.not()), rest)
 }
 
 /// What follows the word `or`, if it joins two operands here.
