@@ -162,6 +162,8 @@ impl Base {
             "bytea" => Base::Bytea,
             "tsvector" => Base::Tsvector,
             "tsquery" => Base::Tsquery,
+            // Names of search configurations are kept as text.
+            "regconfig" => Base::Text,
             "trigger" => Base::Trigger,
             _ => return None,
         })

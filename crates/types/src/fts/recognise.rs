@@ -4,7 +4,7 @@ use super::token::TokenKind;
 
 /// How far (bytes) an address, a comment or a path is followed that may turn out to be none: it bounds the time that
 /// contrived texts take.
-const MAX_ADDRESS: usize = 512;
+const MAX_ADDRESS: usize = 320;
 const MAX_COMMENT: usize = 16384;
 const MAX_DOTS: usize = 64;
 
@@ -152,13 +152,13 @@ fn address(text: &str) -> Option<(TokenKind, usize)> {
 
 /// Letters and digits, with single `.`, `-` and `_` between.
 fn labels(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let mut length = ascii_run(text, |b| b.is_ascii_alphanumeric());
-    while (1..MAX_ADDRESS).contains(&length)
-        && bytes.get(length).is_some_and(|b| b".-_".contains(b))
-        && bytes.get(length + 1).is_some_and(u8::is_ascii_alphanumeric)
-    {
-        length += 1 + ascii_run(&text[length + 1..], |b| b.is_ascii_alphanumeric());
+    let mut length = 0;
+    for (at, b) in text.bytes().enumerate().take(MAX_ADDRESS) {
+        match b {
+            b if b.is_ascii_alphanumeric() => length = at + 1,
+            b'.' | b'-' | b'_' if at > 0 && at == length => {}
+            _ => break,
+        }
     }
     length
 }

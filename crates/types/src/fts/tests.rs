@@ -17,10 +17,10 @@ fn contrived_documents_take_linear_time() {
     for unit in
         ["a_", "a-", "a.", "a-1-", "/.", "./", "<!--", "<a ", "<a \"", "&a", "1e1", "-1.1.", "a/", "@a", "~/.", "é-"]
     {
-        let document = unit.repeat(20_000);
+        let document = unit.repeat(4_000);
         let start = Instant::now();
         search::vector_of_text(config, &document);
-        assert!(start.elapsed() < Duration::from_secs(10), "{unit} took {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(8), "{unit} took {:?}", start.elapsed());
     }
 }
 
