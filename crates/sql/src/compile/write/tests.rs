@@ -382,6 +382,17 @@ fn an_upsert_asks_three_policies() {
 }
 
 #[test]
+fn an_upsert_looks_at_no_row_before_its_policies() {
+    let catalog = guarded(&[policy("own", PolicyCommand::All, Some(OWN), None)]);
+    // SQLite computes `title` first, whatever the order of SET.
+    let sql = statement(
+        &catalog,
+        "insert into notes (title) values ('x') on conflict (owner, title) do update set rank = 2, title = 'y'",
+    );
+    holds(&sql, r#"DO UPDATE SET "title" = iif(pg_require("#);
+}
+
+#[test]
 fn an_upsert_of_several_rows_meets_each_row_once() {
     let upsert = "on conflict (id) do update set name = excluded.name";
     let several = format!("insert into people (id, name) values (1, 'a'), (2, 'b') {upsert}");

@@ -293,7 +293,8 @@ fn bind_set(
 }
 
 /// Binds assignments (columns of `named`) to values for the table's columns, and demands the privilege to update these.
-/// `moddatetime` triggers add theirs.
+/// `moddatetime` triggers add theirs. They come in the order in which SQLite computes them (its rowid, then the table's order):
+/// what the first one demands is asked before anything else looks at the row.
 ///
 /// Errors: 428C9 for a value where only DEFAULT may stand.
 pub(super) fn bind_assignments(
@@ -342,6 +343,7 @@ pub(super) fn bind_assignments(
         let own = format!("{}.{}", target.sqlite, quote::ident(&target.table_column(index).name));
         bound.push((index, Typed::new(own, target.table_column(index).ty.clone())));
     }
+    bound.sort_by_key(|(index, _)| (Some(*index) != key, *index));
     Ok(bound)
 }
 
