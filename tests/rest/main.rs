@@ -1,0 +1,3 @@
+//! The REST dialect over HTTP, a module a feature.
+
+mod closed;
