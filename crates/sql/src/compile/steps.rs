@@ -73,6 +73,12 @@ pub(super) fn run_routine(
     for (param, arg) in routine.inputs().zip(args) {
         values.push((param.name.clone(), compiler.coerce(arg, &param.ty, None, CastContext::Assignment)?));
     }
+    if routine.strict && values.iter().any(|(_, value)| !value.not_null) {
+        return Err(Error::unsupported(
+            format!("strict function {} has several statements or writes", routine.name.name),
+            "Leave STRICT out, and say in the statements what a NULL argument does.",
+        ));
+    }
     let binds = compiler.binds().to_vec();
     compiler.inlining.push(routine.name.clone());
     let captured = compiler.before_this_step(|compiler| {
@@ -233,8 +239,7 @@ fn modifying_query(compiler: &mut Compiler<'_>, query: &ast::Query, wanted: Want
     let mut scope = Scope::new(wanted.outer);
     if let Some(with) = &query.with {
         let late = after_writes(with);
-        let (first, then): (Vec<_>, Vec<_>) =
-            with.cte_tables.iter().partition(|cte| !late.contains(&cte_name(cte)));
+        let (first, then): (Vec<_>, Vec<_>) = with.cte_tables.iter().partition(|cte| !late.contains(&cte_name(cte)));
         for cte in first.into_iter().chain(then) {
             let captured = capture_cte(compiler, &scope, with.recursive, cte)?;
             if captured.columns.is_empty() && reads(query, &captured.name) {

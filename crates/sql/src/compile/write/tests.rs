@@ -537,3 +537,11 @@ fn a_view_passes_writes_on() {
     holds(&sql, r#""people"."name" <> 'x'"#);
     holds(&sql, r#""people"."id" = 3"#);
 }
+
+#[test]
+fn merge_is_refused_with_advice() {
+    let sql = "merge into people p using notes n on n.rank = p.id when matched then delete";
+    let error = compile_as(&catalog(), "authenticated", sql).expect_err("a refusal");
+    assert_eq!((error.code(), error.message()), ("0A000", "MERGE is not supported"));
+    assert!(error.hint().is_some());
+}
