@@ -15,6 +15,10 @@ use crate::{Catalog, Name, Program, quote};
 /// Nested expressions, subqueries, views and functions together; deeper ones would exhaust the stack.
 const MAX_DEPTH: usize = 200;
 
+/// Stack that a level of nesting may need, in bytes: with less left, it gets another piece.
+const STACK_LEFT: usize = 512 << 10;
+const STACK_ADDED: usize = 4 << 20;
+
 /// One compilation.
 pub(crate) struct Compiler<'a> {
     /// What exists.
@@ -189,9 +193,14 @@ impl<'a> Compiler<'a> {
             return Err(Error::new("54001", "stack depth limit exceeded"));
         }
         self.depth += 1;
-        let result = f(self);
+        let result = stacker::maybe_grow(STACK_LEFT, STACK_ADDED, || f(self));
         self.depth -= 1;
         result
+    }
+
+    /// Whether errors can be placed in the statement's text.
+    pub fn has_positions(&self) -> bool {
+        self.text.is_some()
     }
 
     /// Places an error at a span of the statement's text.

@@ -26,7 +26,9 @@ impl Compiler<'_> {
                 _ => c.bind_case(scope, expr, expected),
             }
         });
-        bound.map_err(|error| if error.position().is_some() { error } else { self.place(error, expr.span()) })
+        bound.map_err(|error| {
+            if error.position().is_some() || !self.has_positions() { error } else { self.place(error, expr.span()) }
+        })
     }
 
     /// Binds a condition: 42804 `argument of WHERE must be type boolean, not type integer` if it is none.

@@ -8,8 +8,9 @@ use sqlparser::ast::{Expr, Join, JoinOperator, ObjectName, Query, Spanned, Table
 
 use super::compiler::Compiler;
 use super::cte::dml_in_from;
+use super::operator::join_conditions;
 use super::scope::{Clause, Scope, Source, SourceColumn};
-use super::select::BoundQuery;
+use super::select::{BoundColumn, BoundQuery};
 use super::typed::{Form, Typed};
 use super::types::{fold, split_name};
 use super::{policy, privilege};
@@ -216,7 +217,14 @@ impl Compiler<'_> {
                 privilege::read_any(self, &relation)?;
                 let query = self.inline_view(&relation)?;
                 source.protected = query.protected;
-                for (column, bound) in source.columns.iter_mut().zip(&query.columns) {
+                for (index, column) in source.columns.iter_mut().enumerate() {
+                    // `select *` may give more columns today than when the view was made.
+                    let same = |bound: &&BoundColumn| bound.name == column.name;
+                    let by_place = query.columns.get(index);
+                    let Some(bound) = by_place.filter(same).or_else(|| query.columns.iter().find(same)).or(by_place)
+                    else {
+                        continue;
+                    };
                     column.sql = format!("{sqlite}.{}", quote::ident(&bound.sqlite));
                     column.collated = bound.collated;
                     column.not_null = bound.not_null;
@@ -368,7 +376,7 @@ impl Compiler<'_> {
             from.effects.push(condition);
         }
         scope.clause.set(outer);
-        Ok((!conditions.is_empty()).then(|| conditions.join(" AND ")))
+        Ok((!conditions.is_empty()).then(|| join_conditions(conditions, " AND ")))
     }
 
     /// Asks for the privilege on some column of each relation of which none was read.

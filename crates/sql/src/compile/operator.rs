@@ -47,8 +47,8 @@ impl Compiler<'_> {
         exprs.push(rest);
         let operands =
             exprs.into_iter().rev().map(|e| self.bind_condition(scope, e, clause)).collect::<Result<Vec<_>>>()?;
-        let sql: Vec<&str> = operands.iter().map(|o| o.sql.as_str()).collect();
-        let mut typed = Typed::over(format!("({})", sql.join(word)), Type::BOOL, &operands);
+        let sql = join_conditions(operands.iter().map(|o| o.sql.clone()).collect(), word);
+        let mut typed = Typed::over(format!("({sql})"), Type::BOOL, &operands);
         typed.not_null = operands.iter().all(|o| o.not_null);
         Ok(typed)
     }
@@ -260,6 +260,16 @@ impl Compiler<'_> {
         }
         Ok((unified, ty))
     }
+}
+
+/// Conditions joined by AND or OR, in groups where there are many: SQLite limits the depth of an expression.
+pub(super) fn join_conditions(conditions: Vec<String>, word: &str) -> String {
+    const MANY: usize = 200;
+    if conditions.len() <= MANY {
+        return conditions.join(word);
+    }
+    let groups = conditions.chunks(MANY).map(|group| format!("({})", group.join(word))).collect();
+    join_conditions(groups, word)
 }
 
 /// `not x`.
