@@ -28,12 +28,30 @@ pub const CALLERS: [Caller; 5] = [
 pub enum Ask {
     Read(Read),
     /// The rows of `child` by the row of `parent` that they refer to.
-    Embed { parent: usize, child: usize, key: usize, inner: bool },
+    Embed {
+        parent: usize,
+        child: usize,
+        key: usize,
+        inner: bool,
+    },
     /// The row that each row of `child` refers to.
-    EmbedOne { parent: usize, child: usize, key: usize },
+    EmbedOne {
+        parent: usize,
+        child: usize,
+        key: usize,
+    },
     Insert(Insert),
-    Update { table: usize, set: Vec<(usize, Value)>, filter: Filter, returning: Option<Vec<usize>> },
-    Delete { table: usize, filter: Filter, returning: Option<Vec<usize>> },
+    Update {
+        table: usize,
+        set: Vec<(usize, Value)>,
+        filter: Filter,
+        returning: Option<Vec<usize>>,
+    },
+    Delete {
+        table: usize,
+        filter: Filter,
+        returning: Option<Vec<usize>>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -299,5 +317,7 @@ fn query_term(table: &Table, term: &Expr) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { (byte as char).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

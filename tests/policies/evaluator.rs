@@ -200,9 +200,8 @@ impl<'a> Demands<'a> {
         }
         let restrictive: Vec<&Expr> = restrictive.into_iter().filter_map(part).collect();
         // A subquery in either expression of a policy counts.
-        let queries = |policy: &&Policy| {
-            part(policy).is_some() && policy.using.iter().chain(&policy.check).any(Expr::has_query)
-        };
+        let queries =
+            |policy: &&Policy| part(policy).is_some() && policy.using.iter().chain(&policy.check).any(Expr::has_query);
         if !policies(target, role, command).0.iter().chain(&policies(target, role, command).1).any(queries) {
             return;
         }
@@ -279,8 +278,7 @@ impl<'a> Evaluation<'a> {
             Ask::Embed { parent, child, key, inner } => {
                 let children = self.visible(role, *child);
                 let rows = self.visible(role, *parent).into_iter().filter_map(|row| {
-                    let mut mine: Vec<&Value> =
-                        children.iter().filter(|c| c[*key] == row[0]).map(|c| &c[0]).collect();
+                    let mut mine: Vec<&Value> = children.iter().filter(|c| c[*key] == row[0]).map(|c| &c[0]).collect();
                     mine.sort_by(|a, b| a.partial_cmp(b).expect("ids"));
                     let name = &self.world.tables[*child].name;
                     let mine: Vec<Json> = mine.into_iter().map(|id| json!({"id": id.json()})).collect();
@@ -436,9 +434,8 @@ impl<'a> Evaluation<'a> {
             return true;
         }
         let (permissive, restrictive) = policies(target, role, command);
-        let holds = |policy: &&Policy| {
-            part(policy).is_some_and(|expr| self.truth(role, table, row, expr) == Some(true))
-        };
+        let holds =
+            |policy: &&Policy| part(policy).is_some_and(|expr| self.truth(role, table, row, expr) == Some(true));
         permissive.iter().any(holds) && restrictive.iter().all(|policy| part(policy).is_none() || holds(policy))
     }
 
@@ -558,7 +555,8 @@ fn referred(world: &World) -> Result<(), &'static str> {
     for table in &world.tables {
         for (c, column) in table.columns.iter().enumerate() {
             let Some((to, _)) = column.references else { continue };
-            let found = |value: &Value| *value == Value::Null || world.tables[to].rows.iter().any(|row| row[0] == *value);
+            let found =
+                |value: &Value| *value == Value::Null || world.tables[to].rows.iter().any(|row| row[0] == *value);
             if !table.rows.iter().all(|row| found(&row[c])) {
                 return Err("23503");
             }

@@ -9,8 +9,7 @@ use super::world::{
     Column, Columns, Command, Comparison, Expr, Function, Kind, Policy, ROLES, Rights, Row, Table, Value, View, World,
 };
 
-const KINDS: [Kind; 7] =
-    [Kind::Int, Kind::Text, Kind::Bool, Kind::Uuid, Kind::Numeric, Kind::Level, Kind::Texts];
+const KINDS: [Kind; 7] = [Kind::Int, Kind::Text, Kind::Bool, Kind::Uuid, Kind::Numeric, Kind::Level, Kind::Texts];
 const COMPARISONS: [Comparison; 6] = [
     Comparison::Equal,
     Comparison::NotEqual,
@@ -183,8 +182,14 @@ impl Generator {
     }
 
     fn policy(&mut self, world: &World, place: Place, number: usize) -> Policy {
-        let command =
-            self.pick(&[Command::All, Command::All, Command::Select, Command::Insert, Command::Update, Command::Delete]);
+        let command = self.pick(&[
+            Command::All,
+            Command::All,
+            Command::Select,
+            Command::Insert,
+            Command::Update,
+            Command::Delete,
+        ]);
         let mut roles: Vec<&'static str> = Vec::new();
         if self.one_in(2) {
             roles.extend(ROLES.into_iter().filter(|_| self.one_in(2)));
@@ -238,7 +243,9 @@ impl Generator {
                     (0..world.functions.len()).filter(|f| world.functions[*f].table < place.below).collect();
                 match callable.is_empty() {
                     true => self.term(table),
-                    false => Expr::Call(self.pick(&callable), self.column(table, |kind| kind == Kind::Int).unwrap_or(0)),
+                    false => {
+                        Expr::Call(self.pick(&callable), self.column(table, |kind| kind == Kind::Int).unwrap_or(0))
+                    }
                 }
             }
             2..=5 => self.term(table),
@@ -362,9 +369,8 @@ impl Generator {
 
     fn insert(&mut self, world: &World, table: usize, conflict: Option<Conflict>) -> Insert {
         let target = &world.tables[table];
-        let columns: Vec<usize> = (0..target.columns.len())
-            .filter(|c| *c == 0 || target.columns[*c].not_null || !self.one_in(5))
-            .collect();
+        let columns: Vec<usize> =
+            (0..target.columns.len()).filter(|c| *c == 0 || target.columns[*c].not_null || !self.one_in(5)).collect();
         let rows = (0..self.random.usize(1..3)).map(|_| self.new_row(world, target, &columns, conflict)).collect();
         Insert { table, columns, rows, conflict, returning: self.returning(target) }
     }

@@ -4,6 +4,7 @@
 mod ask;
 mod evaluator;
 mod generate;
+mod noninterference;
 mod oracle;
-mod postgres;
+mod rules;
 mod world;

@@ -158,9 +158,20 @@ pub enum Expr {
     And(Vec<Expr>),
     Or(Vec<Expr>),
     /// `exists (select 1 from table where inner = outer and condition)`
-    Exists { table: usize, inner: usize, outer: usize, condition: Box<Expr> },
+    Exists {
+        table: usize,
+        inner: usize,
+        outer: usize,
+        condition: Box<Expr>,
+    },
     /// `column in (select inner from table where condition)`
-    InTable { column: usize, table: usize, inner: usize, condition: Box<Expr>, negated: bool },
+    InTable {
+        column: usize,
+        table: usize,
+        inner: usize,
+        condition: Box<Expr>,
+        negated: bool,
+    },
     /// A call of a function with a column.
     Call(usize, usize),
 }
@@ -254,8 +265,7 @@ impl Columns {
 }
 
 impl Rights {
-    pub const ALL: Rights =
-        Rights { select: Columns::All, insert: Columns::All, update: Columns::All, delete: true };
+    pub const ALL: Rights = Rights { select: Columns::All, insert: Columns::All, update: Columns::All, delete: true };
     pub const NONE: Rights = Rights {
         select: Columns::Only(BTreeSet::new()),
         insert: Columns::Only(BTreeSet::new()),
@@ -442,8 +452,7 @@ impl World {
                 continue;
             }
             let _ = writeln!(sql, "revoke all on {name} from {role};");
-            for (word, columns) in
-                [("select", &rights.select), ("insert", &rights.insert), ("update", &rights.update)]
+            for (word, columns) in [("select", &rights.select), ("insert", &rights.insert), ("update", &rights.update)]
             {
                 let columns = match columns {
                     Columns::All => String::new(),

@@ -2,13 +2,14 @@
 //!
 //! A function a step: route, parse, plan, run, respond. [`read`], [`write`] and [`call`] hold the three kinds of request.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use basalt_core::Identity;
 use basalt_db::{Database, Format, Request, TransactionEnd};
 use basalt_query::{Planner, Settings};
-use basalt_sql::catalog::{Relation, RelationKind};
-use basalt_sql::{Catalog, Name};
+use basalt_sql::catalog::Relation;
+use basalt_sql::{Catalog, Name, tables_read};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use percent_encoding::percent_decode_str;
@@ -82,6 +83,10 @@ pub(crate) struct Current {
     reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
+    /// Relations that show rows of a table on which row security is off, and that table.
+    closed: HashMap<Name, Name>,
+    /// Roles that a token may name: those that `authenticator` may become.
+    roles: BTreeSet<String>,
 }
 
 /// A request on its way: what every kind of it needs.
@@ -169,8 +174,14 @@ impl Door {
                 })?
             }
         };
+        let current = self.current();
+        let role = &*incoming.identity.role;
+        // A role that does not exist is the database's to report.
+        if !current.roles.contains(role) && current.planner.catalog().roles.contains_key(role) {
+            return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
+        }
         Ok(Exchange {
-            current: self.current(),
+            current,
             schema,
             show_profile: profile.is_some() || exposed.len() > 1,
             preferences: Preferences::read(incoming.headers),
@@ -196,16 +207,12 @@ impl Door {
         if !matches!(&*exchange.incoming.identity.role, "anon" | "authenticated") {
             return Ok(());
         }
-        let catalog = exchange.current.planner.catalog();
-        match &relation.kind {
-            RelationKind::Table => self.judge_table(relation),
-            RelationKind::View(view) => view
-                .sources
-                .iter()
-                .flatten()
-                .filter_map(|(base, _)| catalog.relations.get(base))
-                .try_for_each(|base| self.judge_table(base)),
-        }
+        let Some(table) = exchange.current.closed.get(&relation.name) else { return Ok(()) };
+        Err(RestError::new(403, "42501", format!("permission denied for table {}", table.name))
+            .details(format!("Row security is off on \"{table}\", so it is not served to this role."))
+            .hint(format!(
+                "Write `alter table {table} enable row level security;` and a policy in a migration, or name \"{table}\" in `api.unprotected` of basalt.toml."
+            )))
     }
 
     /// The same for the relations of embedded resources.
@@ -217,19 +224,6 @@ impl Door {
         let relations = &exchange.current.planner.catalog().relations;
         let embedded = statement.embedded.iter().filter_map(|name| relations.get(name));
         embedded.map(|relation| self.judge_exposure(exchange, relation)).collect()
-    }
-
-    fn judge_table(&self, table: &Relation) -> RestResult<()> {
-        let exposed = self.options.planning.schemas.contains(&table.name.schema);
-        if table.row_security || !exposed || self.options.unprotected.contains(&table.name) {
-            return Ok(());
-        }
-        let name = &table.name;
-        Err(RestError::new(403, "42501", format!("permission denied for table {}", name.name))
-            .details(format!("Row security is off on \"{name}\", so it is not served to this role."))
-            .hint(format!(
-                "Write `alter table {name} enable row level security;` and a policy in a migration, or name \"{name}\" in `api.unprotected` of basalt.toml."
-            )))
     }
 
     /// A statement as the caller of the exchange, with the settings that its functions may read.
@@ -277,13 +271,33 @@ impl Current {
             std::iter::once(schema).chain(extra).cloned().collect()
         };
         let search_paths = options.planning.schemas.iter().map(path).collect();
-        Current { planner: Planner::new(catalog, options.planning.clone()), reads_settings, search_paths }
+        let closed =
+            catalog.relations.keys().filter_map(|name| Some((name.clone(), closed_table(&catalog, options, name)?)));
+        let closed = closed.collect();
+        let roles = catalog.memberships("authenticator").into_iter().map(str::to_owned).collect();
+        Current {
+            planner: Planner::new(catalog, options.planning.clone()),
+            reads_settings,
+            search_paths,
+            closed,
+            roles,
+        }
     }
 
     fn search_path(&self, schema: &str) -> Arc<[String]> {
         let path = self.search_paths.iter().find(|path| path.first().is_some_and(|first| first == schema));
         path.cloned().unwrap_or_else(|| Arc::new([schema.to_owned()]))
     }
+}
+
+/// A table of an exposed schema whose rows the relation shows, and of which nobody has said who may see which rows.
+fn closed_table(catalog: &Catalog, options: &Options, relation: &Name) -> Option<Name> {
+    let is_closed = |name: &Name| {
+        let exposed = options.planning.schemas.contains(&name.schema);
+        let protected = catalog.relations.get(name).is_some_and(|table| table.row_security);
+        exposed && !protected && !options.unprotected.contains(name)
+    };
+    tables_read(catalog, relation).into_iter().find(is_closed)
 }
 
 impl Exchange<'_> {

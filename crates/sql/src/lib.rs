@@ -18,4 +18,5 @@ pub mod quote;
 pub mod script;
 
 pub use catalog::{Catalog, Name};
+pub use ddl::source::tables_read;
 pub use program::Program;
