@@ -293,8 +293,9 @@ fn diagnose_step(
     params: &[Option<Param<'_>>],
     failure: rusqlite::Error,
 ) -> Error {
-    let violation = diagnose::Violation::of(&failure);
-    let (Some(violation), Some(probe)) = (violation, &step.probe) else { return error::translate(failure) };
+    let Some(probe) = &step.probe else { return error::translate(failure) };
+    let violation = diagnose::Violation::of(&failure).or_else(|| diagnose::Violation::missing_key(probe));
+    let Some(violation) = violation else { return error::translate(failure) };
     if connection.is_autocommit() {
         return error::translate(failure);
     }

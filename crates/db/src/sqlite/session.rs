@@ -136,6 +136,14 @@ impl Session {
         self.raised.take()
     }
 
+    /// The column that a raised not-null error (23502) names.
+    pub fn missing_column(&self) -> Option<String> {
+        let raised = self.raised.borrow();
+        let error = raised.as_ref().filter(|error| error.code() == "23502")?;
+        let named = error.message().strip_prefix("null value in column \"")?;
+        named.split_once("\" of relation ").map(|(column, _)| column.to_owned())
+    }
+
     /// The value of a setting, or `None` if it isn't set.
     pub fn setting(&self, name: &str) -> Option<String> {
         let context = self.context.borrow();

@@ -53,6 +53,14 @@ impl Violation {
     }
 }
 
+impl Violation {
+    /// A missing integer key, which the compiled statement finds itself: SQLite would number the row.
+    pub fn missing_key(probe: &Probe) -> Option<Violation> {
+        let column = session::with(|session| session.missing_column())?;
+        Some(Violation::NotNull(format!("{}.{column}", probe.relation.physical())))
+    }
+}
+
 /// What a write was about to do.
 struct Attempt<'a> {
     connection: &'a Connection,

@@ -6,7 +6,7 @@ use basalt_core::{Error, Result};
 use sqlparser::ast;
 
 use super::target::{Target, column_list};
-use super::values::assignments;
+use super::values::{self, assignments};
 use super::{demanding, rows, sources, update};
 use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
 use crate::compile::policy::{self, Part};
@@ -109,7 +109,8 @@ impl Conflict {
         demands.extend(update.demands(compiler, target, table, reads)?);
         let mut list = Vec::new();
         for (at, (index, value)) in update.assigned.iter().enumerate() {
-            let value = if at == 0 { demanding(&demands, &value.sql) } else { value.sql.clone() };
+            let value = values::stored(&target.table, *index, value);
+            let value = if at == 0 { demanding(&demands, &value) } else { value };
             list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
         }
         let condition = update.condition.as_ref().map(|c| format!(" WHERE {}", c.sql)).unwrap_or_default();

@@ -80,20 +80,15 @@ struct RowSource {
 impl NewRow {
     fn of(compiler: &mut Compiler<'_>, target: &Target, rows: Rows) -> Result<NewRow> {
         let Rows { from, volatile, given } = rows;
-        let key = values::rowid_column(&target.table);
         let mut row = Vec::new();
-        for (index, (column, given)) in target.table.columns.iter().zip(given).enumerate() {
+        for (column, given) in target.table.columns.iter().zip(given) {
             if column.generated.is_some() {
                 row.push(None);
                 continue;
             }
-            let value = match given {
+            row.push(Some(match given {
                 Some(value) => value,
                 None => values::default_of(compiler, &target.table, column)?,
-            };
-            row.push(Some(match key == Some(index) {
-                true => values::guard_key(&target.table, column, value),
-                false => value,
             }));
         }
         Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new") })
@@ -250,10 +245,10 @@ impl RowSource {
     }
 
     fn value(&self, target: &Target, row: &NewRow, index: usize) -> String {
-        match &row.values[index] {
-            Some(_) if self.computed => row.by_name(target, index),
-            Some(value) => value.sql.clone(),
-            None => "NULL".to_owned(),
+        let Some(value) = &row.values[index] else { return "NULL".to_owned() };
+        match self.computed {
+            true => values::stored(&target.table, index, &Typed { sql: row.by_name(target, index), ..value.clone() }),
+            false => values::stored(&target.table, index, value),
         }
     }
 

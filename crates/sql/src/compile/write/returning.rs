@@ -164,7 +164,6 @@ pub(super) fn select_step(
 fn is_xmax_zero(expr: &ast::Expr) -> bool {
     let ast::Expr::BinaryOp { left, op: ast::BinaryOperator::Eq, right } = expr else { return false };
     let xmax = matches!(&**left, ast::Expr::Identifier(i) if i.value.eq_ignore_ascii_case("xmax"));
-    let zero =
-        matches!(&**right, ast::Expr::Value(v) if matches!(&v.value, ast::Value::Number(n, _) if n == "0"));
+    let zero = matches!(&**right, ast::Expr::Value(v) if matches!(&v.value, ast::Value::Number(n, _) if n == "0"));
     xmax && zero
 }

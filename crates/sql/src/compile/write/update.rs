@@ -81,7 +81,8 @@ impl<'u> Statement<'u> {
         let condition = and(condition, unchanged);
         let mut list = Vec::new();
         for (at, (index, value)) in assigned.iter().enumerate() {
-            let value = if at == 0 { demanding(&demands, &value.sql) } else { value.sql.clone() };
+            let value = values::stored(&target.table, *index, value);
+            let value = if at == 0 { demanding(&demands, &value) } else { value };
             list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
         }
         let sql = format!("UPDATE {sqlite} SET {}{condition}", list.join(", "));
@@ -195,8 +196,9 @@ impl<'u> Statement<'u> {
         let row = rows::new_row(compiler, &target.table, value)?;
         let demands = demands(compiler, target, &row, self.reads)?;
         let mut list = Vec::new();
-        for (at, (index, _)) in assigned.iter().enumerate() {
-            let value = format!("{}.c{}", new.alias, at + 1);
+        for (at, (index, value)) in assigned.iter().enumerate() {
+            let sql = format!("{}.c{}", new.alias, at + 1);
+            let value = values::stored(&target.table, *index, &Typed { sql, ..value.clone() });
             let value = if at == 0 { demanding(&demands, &value) } else { value };
             list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
         }
@@ -329,11 +331,6 @@ pub(super) fn bind_assignments(
             let value = compiler.coerce(now, &column.ty, column.typmod, CastContext::Assignment)?;
             bound.retain(|(i, _)| *i != index);
             bound.push((index, value));
-        }
-    }
-    for (index, value) in &mut bound {
-        if Some(*index) == key {
-            *value = values::guard_key(&target.table, target.table_column(*index), value.clone());
         }
     }
     if bound.is_empty() {

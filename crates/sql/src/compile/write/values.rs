@@ -133,14 +133,14 @@ pub(super) fn rowid_column(relation: &Relation) -> Option<usize> {
     relation.columns.iter().position(|column| column.name == *key && column.ty.is_integer())
 }
 
-/// The value of a rowid column, or PostgreSQL's not-null error.
-pub(super) fn guard_key(relation: &Relation, column: &Column, value: Typed) -> Typed {
-    if value.not_null {
-        return value;
+/// SQLite source of a value as it is written to a column: for the rowid, PostgreSQL's not-null error in place of NULL.
+pub(super) fn stored(relation: &Relation, index: usize, value: &Typed) -> String {
+    if value.not_null || rowid_column(relation) != Some(index) {
+        return value.sql.clone();
     }
-    let (column, table) = (&column.name, &relation.name.name);
+    let (column, table) = (&relation.columns[index].name, &relation.name.name);
     let message = format!("null value in column \"{column}\" of relation \"{table}\" violates not-null constraint");
-    or_fail(value, "23502", &message)
+    or_fail(value.clone(), "23502", &message).sql
 }
 
 fn or_fail(value: Typed, code: &str, message: &str) -> Typed {
