@@ -5,6 +5,8 @@
 //! server.get("/t?select=id").user("<uuid>").expect(200, json!([{"id": 1}])).await;
 //! ```
 
+pub mod postgres;
+
 use std::path::Path;
 
 use basalt_db::Database;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// A running cluster.
@@ -14,7 +15,7 @@ pub struct Cluster {
 }
 
 /// SQLSTATE and message.
-type Refusal = (String, String);
+pub type Refusal = (String, String);
 
 /// A connection of the superuser `postgres`.
 pub struct Session(Client);
@@ -37,7 +38,8 @@ impl Cluster {
                 .arg(&data),
         );
         let options = format!(
-            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC",
+            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC \
+             -c default_text_search_config=pg_catalog.english",
             path.display()
         );
         // Its log goes to a file: a pipe held open by the server would keep this from ending.
@@ -46,10 +48,20 @@ impl Cluster {
         cluster
     }
 
-    /// Connects as the superuser.
+    /// Connects as the superuser to the database `postgres`.
     pub async fn connect(&self) -> Session {
+        self.connect_to("postgres").await
+    }
+
+    /// Makes a database and connects to it as the superuser.
+    pub async fn create(&self, database: &str) -> Session {
+        self.connect().await.script(&format!("create database {database}")).await;
+        self.connect_to(database).await
+    }
+
+    async fn connect_to(&self, database: &str) -> Session {
         let mut config = tokio_postgres::Config::new();
-        config.host_path(self.folder.path()).user("postgres").dbname("postgres");
+        config.host_path(self.folder.path()).user("postgres").dbname(database);
         let (client, connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");
         tokio::spawn(connection);
         Session(client)
@@ -85,6 +97,24 @@ impl Session {
         if let Err(error) = self.0.batch_execute(sql).await {
             panic!("PostgreSQL refuses the script: {error:?}\n{sql}");
         }
+    }
+
+    /// Runs statements as the superuser; gives the first column of the first row and the number of rows.
+    pub async fn ask(&self, sql: &str) -> Result<(Option<String>, u64), DbError> {
+        let answer = self.0.simple_query(sql).await;
+        let messages = answer.map_err(|error| match error.as_db_error() {
+            Some(error) => error.clone(),
+            None => panic!("{sql}: {error}"),
+        })?;
+        let (mut first, mut count) = (None, 0);
+        for message in &messages {
+            match message {
+                SimpleQueryMessage::Row(row) if first.is_none() => first = row.get(0).map(str::to_owned),
+                SimpleQueryMessage::CommandComplete(rows) => count = *rows,
+                _ => {}
+            }
+        }
+        Ok((first, count))
     }
 
     /// Runs one statement in a transaction of its own as `role` with these claims; gives the first column of the first row.

@@ -1,0 +1,28 @@
+-- Full text.
+select to_tsvector('english', 'The quick brown foxes jumped over the lazy dogs');
+select to_tsvector('simple', 'The Quick, quick fox');
+select to_tsvector('A fat cat');
+select to_tsquery('english', 'fox & !cats'), to_tsquery('fat | rat:*'), to_tsquery('a <-> b');
+select plainto_tsquery('english', 'The Fat Rats'), phraseto_tsquery('english', 'the fat rats'), websearch_to_tsquery('english', '"fat rat" or cat -dog');
+select to_tsvector('english', 'fat cats ate rats') @@ to_tsquery('english', 'cat & rat'), to_tsvector('fat cats') @@ 'cats', 'fat cats' @@ 'cat';
+select to_tsvector('english', 'fat cats') @@ phraseto_tsquery('english', 'fat cat'), to_tsvector('cats fat') @@ phraseto_tsquery('fat cat');
+select ts_rank(to_tsvector('english', 'fat cats and fat rats'), to_tsquery('fat')), ts_rank_cd(to_tsvector('fat cats'), to_tsquery('fat & cat'));
+select setweight(to_tsvector('english', 'fat cat'), 'A') || to_tsvector('english', 'rat');
+select ts_headline('english', 'The fat cat sat on the mat', to_tsquery('cat'));
+select strip(to_tsvector('fat cat')), length(to_tsvector('fat cat')), numnode(to_tsquery('a & b'));
+select 'a b:1 c:2A'::tsvector, 'fat & (rat | cat)'::tsquery, to_tsquery('a') && to_tsquery('b'), !!to_tsquery('b'), 'b'::tsquery || 'c';
+select to_tsquery('a b');
+select to_tsquery('fat &');
+select 'a:'::tsquery;
+select to_tsvector('nosuch', 'x');
+select to_tsvector('german', 'Die Katzen laufen'), to_tsvector('french', 'les chats mangent');
+create table doc (id int primary key, title text, body text, tsv tsvector generated always as (setweight(to_tsvector('english', coalesce(title, '')), 'A') || to_tsvector('english', coalesce(body, ''))) stored);
+create index on doc using gin (tsv);
+insert into doc (id, title, body) values (1, 'Cats', 'They sleep and run'), (2, 'Dogs', 'Dogs chase running cats'), (3, null, null);
+select id, tsv from doc order by id;
+select id from doc where tsv @@ to_tsquery('english', 'cat') order by ts_rank(tsv, to_tsquery('english', 'cat')) desc, id;
+select id from doc where tsv @@ websearch_to_tsquery('english', 'run -dog');
+select id, ts_rank(tsv, q) from doc, plainto_tsquery('english', 'cats') q where tsv @@ q order by 2 desc;
+select to_tsvector('http://example.com/path foo@bar.com 3.14 well-known');
+select array_to_tsvector(array['b', 'a']), tsvector_to_array(to_tsvector('b a')), ts_delete(to_tsvector('fat cat'), 'fat'), querytree(to_tsquery('a & !b'));
+select to_tsvector('english', '{"a":"fat cats"}'::jsonb);
