@@ -1,0 +1,62 @@
+//! Functions.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{reads, refuses, server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions() {
+    let server = server().await;
+    reads(
+        &server,
+        &[
+            ("/rpc/add?a=1&b=2", "3"),
+            ("/rpc/add?a=1", "11"),
+            ("/rpc/add?a=1&a=2", "12"),
+            ("/rpc/greet?name=x%20y", "\"hello x y\""),
+            ("/rpc/numbers?n=3", "[1\n2\n3]"),
+            ("/rpc/best?select=id&order=id.desc", "[{\"id\":3}\n{\"id\":2}\n{\"id\":1}]"),
+            ("/rpc/best?select=id,directors(name)&title=eq.M", r#"[{"id":2,"directors":{"name": "Lang"}}]"#),
+            ("/rpc/listed?label=like.M*&order=id", "[{\"id\":1,\"label\":\"Metropolis\"}\n{\"id\":2,\"label\":\"M\"}]"),
+            ("/rpc/split?n=5", r#"{"half":2,"rest":1}"#),
+            ("/rpc/first_film?select=id", r#"{"id":1}"#),
+        ],
+    )
+    .await;
+    let post = |path: &str, body: Value| server.post(path, &body).service();
+    post("/rpc/add", json!({"a": 1, "b": 2})).expect(200, json!(3)).await;
+    post("/rpc/echo", json!([1, {"a": null}])).expect(200, json!([1, {"a": null}])).await;
+    let form =
+        server.ask(Method::POST, "/rpc/add").service().header("content-type", "application/x-www-form-urlencoded");
+    form.body("a=4&b=5").expect(200, json!(9)).await;
+    let void = post("/rpc/remember", json!({"id": 60, "name": "n"})).expect(204, Value::Null).await;
+    assert_eq!(void.header("content-type"), "");
+    server.get("/actors?id=eq.60&select=name").service().expect(200, json!([{"name": "n"}])).await;
+    let counted = server.get("/rpc/best?limit=1").service().prefer("count=exact").send().await;
+    assert_eq!((counted.status, counted.header("content-range")), (206, "0-0/3"));
+    let (get, post) = (Method::GET, Method::POST);
+    refuses(
+        &server,
+        &[
+            (get.clone(), "/rpc/remember?id=1&name=x", "", 405, "25006"),
+            (get.clone(), "/rpc/nope", "", 404, "PGRST202"),
+            (get.clone(), "/rpc/add?c=1", "", 404, "PGRST202"),
+            (get.clone(), "/rpc/add", "", 404, "PGRST202"),
+            (get.clone(), "/rpc/add?a=x", "", 400, "22P02"),
+            (get.clone(), "/rpc/over?a=1", "", 300, "PGRST203"),
+            (get, "/rpc/add?a=2147483647&b=1", "", 400, "22003"),
+            (post.clone(), "/rpc/add", "{", 400, "PGRST102"),
+            (post, "/rpc/add", r#"{"a":"x"}"#, 400, "22P02"),
+        ],
+    )
+    .await;
+    let near = server.get("/rpc/ad?a=1").service().send().await.json();
+    assert_eq!(near["message"], "Could not find the function public.ad(a) in the schema cache");
+    assert_eq!(
+        near["details"],
+        "Searched for the function public.ad with parameter a, but no matches were found in the schema cache."
+    );
+    let strict = server.post("/rpc/add", &json!({"a": 1})).service().prefer("handling=strict, max-affected=1");
+    strict.expect_error(400, "PGRST128").await;
+}

@@ -1,0 +1,36 @@
+//! What a request may cost.
+
+use std::time::{Duration, Instant};
+
+use basalt_tests::Server;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::world::{refuses, server_with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runaway_statement_is_ended() {
+    let script = "create function endless() returns bigint language sql stable as $$
+        with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n $$;";
+    let server =
+        Server::start_with(script, |config| config.database.statement_timeout = Duration::from_millis(300)).await;
+    let started = Instant::now();
+    let answer = server.ask(Method::POST, "/rpc/endless").service().json(&json!({})).expect_error(500, "57014").await;
+    assert_eq!(answer.json()["message"], "canceling statement due to statement timeout");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    server.get("/rpc/endless").service().expect_error(500, "57014").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn embedding_has_a_deepest_level() {
+    let server = server_with(|config| config.api.max_embed_depth = 2).await;
+    server.get("/directors?select=films(roles(part))&limit=0").service().expect(200, json!([])).await;
+    refuses(&server, &[(Method::GET, "/directors?select=films(roles(actors(id)))", "", 400, "BST010")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_beyond_the_most_are_told_to_come_again() {
+    let server = server_with(|config| config.limits.requests = 0).await;
+    let answer = server.get("/actors").service().expect_error(503, "BST002").await;
+    assert_eq!(answer.header("retry-after"), "1");
+}

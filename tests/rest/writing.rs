@@ -1,0 +1,155 @@
+//! Inserts, upserts, updates, deletes and PUT.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{refuses, server};
+
+const RETURN: &str = "return=representation";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn insert() {
+    let server = server().await;
+    let answer = server.post("/actors", &json!({"id": 10, "name": "x"})).service().expect(201, Value::Null).await;
+    assert_eq!((answer.header("content-range"), answer.header("content-length")), ("*/*", "0"));
+    assert_eq!(answer.header("content-type"), "");
+    let post = |body: Value| server.post("/actors", &body).service();
+    let answer = post(json!({"id": 11, "name": "x"})).prefer("return=headers-only").expect(201, Value::Null).await;
+    assert_eq!(answer.header("location"), "/actors?id=eq.11");
+    assert_eq!(answer.header("preference-applied"), "return=headers-only");
+    let rows = json!([{"id": 12, "name": "a"}, {"id": 13, "name": "b"}]);
+    let answer = post(rows.clone()).prefer("return=representation, count=exact").expect(201, rows).await;
+    assert_eq!(answer.header("content-range"), "*/2");
+    assert_eq!(answer.header("preference-applied"), "return=representation, count=exact");
+    post(json!([])).prefer(RETURN).expect(201, json!([])).await;
+    let films =
+        server.post("/films?select=title,directors(name)", &json!({"id": 9, "title": "Spies", "director_id": 1}));
+    films.service().prefer(RETURN).expect(201, json!([{"title": "Spies", "directors": {"name": "Lang"}}])).await;
+    let kinds =
+        |path: &str, body: Value| server.post(path, &body).service().prefer("return=representation, missing=default");
+    kinds("/kinds?select=stamp", json!({})).expect(201, json!([{"stamp": "fresh"}])).await;
+    kinds("/kinds?select=small,stamp&columns=small,stamp", json!([{"small": 1}, {"stamp": "s", "other": 1}]))
+        .expect(201, json!([{"small": 1, "stamp": "fresh"}, {"small": null, "stamp": "s"}]))
+        .await;
+    kinds(
+        "/kinds?select=small,numbers,binary_json,word",
+        json!({"small": "3", "numbers": [1, null], "binary_json": {"a": []}, "word": "é"}),
+    )
+    .expect(201, json!([{"small": 3, "numbers": [1, null], "binary_json": {"a": []}, "word": "é"}]))
+    .await;
+    let csv = server.ask(Method::POST, "/actors?order=id").service().prefer(RETURN).header("content-type", "text/csv");
+    csv.body("id,name\n20,\"a,b\"\n21,c")
+        .expect(201, json!([{"id": 20, "name": "a,b"}, {"id": 21, "name": "c"}]))
+        .await;
+    let form = server.ask(Method::POST, "/actors").service().prefer(RETURN);
+    let form = form.header("content-type", "application/x-www-form-urlencoded").body("id=22&name=a+b");
+    form.expect(201, json!([{"id": 22, "name": "a b"}])).await;
+
+    let post = Method::POST;
+    refuses(
+        &server,
+        &[
+            (post.clone(), "/actors", r#"{"id":1,"name":"x"}"#, 409, "23505"),
+            (post.clone(), "/actors", r#"[{"id":90,"name":"x"},{"id":1,"name":"x"}]"#, 409, "23505"),
+            (post.clone(), "/films", r#"{"id":90,"title":"x","director_id":99}"#, 409, "23503"),
+            (post.clone(), "/actors", r#"{"id":90}"#, 400, "23502"),
+            (post.clone(), "/films", r#"{"id":90,"title":"x","rating":11}"#, 400, "23514"),
+            (post.clone(), "/kinds", r#"{"born":1800}"#, 400, "23514"),
+            (post.clone(), "/kinds", r#"{"word":"abcd"}"#, 400, "22001"),
+            (post.clone(), "/kinds", r#"{"small":99999}"#, 400, "22003"),
+            (post.clone(), "/kinds", r#"{"small":"x"}"#, 400, "22P02"),
+            (post.clone(), "/kinds", r#"{"doubled":1}"#, 400, "428C9"),
+            (post.clone(), "/actors", r#"{"nope":1}"#, 400, "PGRST204"),
+            (post.clone(), "/actors?columns=nope", r#"{"id":1}"#, 400, "PGRST204"),
+            (post.clone(), "/actors", r#"[{"id":1},{"name":"x"}]"#, 400, "PGRST102"),
+            (post.clone(), "/actors", r#"{"id":"#, 400, "PGRST102"),
+            (post, "/actors", "", 400, "PGRST102"),
+        ],
+    )
+    .await;
+    server.get("/actors?id=eq.90").service().expect(200, json!([])).await;
+    let refused = server.post("/actors", &json!({"id": 1, "name": "x"})).service().send().await;
+    assert_eq!(
+        refused.json(),
+        json!({"code": "23505", "details": "Key (id)=(1) already exists.", "hint": null,
+               "message": "duplicate key value violates unique constraint \"actors_pkey\""})
+    );
+    let odd = server.ask(Method::POST, "/actors").service().header("content-type", "image/png").body("x");
+    assert_eq!(odd.expect_error(400, "PGRST102").await.json()["message"], "Content-Type not acceptable: image/png");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upsert() {
+    let server = server().await;
+    let post = |path: &str, body: Value, prefer: &str| server.post(path, &body).service().prefer(prefer);
+    let merge = "resolution=merge-duplicates, return=representation";
+    let answer =
+        post("/actors", json!({"id": 1, "name": "new"}), merge).expect(200, json!([{"id": 1, "name": "new"}])).await;
+    assert_eq!(answer.header("preference-applied"), "resolution=merge-duplicates, return=representation");
+    let both = json!([{"id": 1, "name": "newer"}, {"id": 30, "name": "x"}]);
+    post("/actors", both.clone(), merge).expect(201, both).await;
+    let ignore = "resolution=ignore-duplicates, return=representation";
+    let rows = json!([{"id": 1, "name": "not"}, {"id": 31, "name": "y"}]);
+    post("/actors", rows, ignore).expect(201, json!([{"id": 31, "name": "y"}])).await;
+    let poster = json!({"film_id": 1, "url": "m.png"});
+    post("/posters?on_conflict=url", poster.clone(), merge).expect(200, json!([poster])).await;
+    post("/actors?on_conflict=name", json!({"id": 1, "name": "x"}), merge).expect_error(400, "42P10").await;
+    post("/actors", json!([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), merge).expect_error(500, "21000").await;
+    post("/actors?on_conflict=id", json!({"id": 1, "name": "x"}), RETURN).expect_error(409, "23505").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn update_and_delete() {
+    let server = server().await;
+    let answer = server.patch("/actors?id=eq.1", &json!({"name": "x"})).service().expect(204, Value::Null).await;
+    assert_eq!((answer.header("content-range"), answer.header("content-length")), ("0-0/*", ""));
+    let answer = server.patch("/actors?id=eq.99", &json!({"name": "x"})).service().expect(204, Value::Null).await;
+    assert_eq!(answer.header("content-range"), "*/*");
+    server.patch("/actors?id=eq.99", &json!({"name": "x"})).service().prefer(RETURN).expect(200, json!([])).await;
+    server.patch("/actors?id=eq.1", &json!({})).service().prefer(RETURN).expect(200, json!([])).await;
+    let both = server.patch("/actors?order=id.desc&select=id", &json!({"name": "z"})).service();
+    let answer = both.prefer("return=representation, count=exact").expect(200, json!([{"id": 2}, {"id": 1}])).await;
+    assert_eq!(answer.header("content-range"), "0-1/2");
+    server
+        .patch("/actors?or=(id.eq.1,id.eq.7)&select=name", &json!({"name": "q"}))
+        .service()
+        .prefer(RETURN)
+        .expect(200, json!([{"name": "q"}]))
+        .await;
+    server.patch("/actors?id=eq.1", &json!({"nope": 1})).service().expect_error(400, "PGRST204").await;
+    server.patch("/actors?id=eq.1", &json!({"name": null})).service().expect_error(400, "23502").await;
+
+    server.delete("/directors?id=eq.1").service().expect_error(409, "23503").await;
+    let strict = "handling=strict, max-affected=1";
+    let answer = server.delete("/roles").service().prefer(strict).expect_error(400, "PGRST124").await;
+    assert_eq!(answer.json()["details"], "The query affects 2 rows");
+    server.get("/roles?select=count").service().expect(200, json!([{"count": 2}])).await;
+    let one = server.delete("/roles?film_id=eq.1&select=part,films(title)").service().prefer(RETURN);
+    one.expect(200, json!([{"part": "Maria", "films": {"title": "Metropolis"}}])).await;
+    let answer = server.delete("/roles").service().prefer("count=exact").expect(204, Value::Null).await;
+    assert_eq!(answer.header("content-range"), "*/1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn put() {
+    let server = server().await;
+    let put = |path: &str, body: Value| server.put(path, &body).service();
+    put("/actors?id=eq.40", json!({"id": 40, "name": "n"}))
+        .prefer(RETURN)
+        .expect(201, json!([{"id": 40, "name": "n"}]))
+        .await;
+    put("/actors?id=eq.40", json!({"id": 40, "name": "m"}))
+        .prefer(RETURN)
+        .expect(200, json!([{"id": 40, "name": "m"}]))
+        .await;
+    let answer = put("/actors?id=eq.40", json!({"id": 40, "name": "m"})).expect(204, Value::Null).await;
+    assert_eq!(answer.header("content-range"), "");
+    put("/pairs?a=eq.1&b=eq.2", json!({"a": 1, "b": 2, "note": "n"})).expect(204, Value::Null).await;
+    put("/actors?id=eq.41", json!({"id": 42, "name": "m"})).expect_error(400, "PGRST115").await;
+    server.get("/actors?id=in.(41,42)").service().expect(200, json!([])).await;
+    put("/actors?name=eq.x", json!({"id": 42, "name": "m"})).expect_error(405, "PGRST105").await;
+    put("/actors?id=gt.1", json!({"id": 42, "name": "m"})).expect_error(405, "PGRST105").await;
+    put("/pairs?a=eq.1", json!({"a": 1, "b": 2})).expect_error(405, "PGRST105").await;
+    put("/keyless?a=eq.1", json!({"a": 1})).expect_error(405, "PGRST105").await;
+    put("/actors?id=eq.1&limit=1", json!({"id": 1, "name": "m"})).expect_error(400, "PGRST114").await;
+}
