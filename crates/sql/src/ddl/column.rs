@@ -18,13 +18,24 @@ pub(super) struct NewColumn {
     pub(super) sequence: Option<Options>,
     /// Constraints written within the column's definition.
     pub(super) constraints: Vec<NewConstraint>,
+    /// DEFAULT was written, or is what serial means.
+    pub(super) has_default: bool,
+    /// NULL was written.
+    pub(super) nullable: bool,
     /// Where it stands.
     pub(super) at: usize,
 }
 
+impl NewColumn {
+    /// A column without more.
+    pub(super) fn of(column: Column, sequence: Option<Options>, at: usize) -> Self {
+        NewColumn { has_default: sequence.is_some(), column, sequence, constraints: Vec::new(), nullable: false, at }
+    }
+}
+
 impl Change<'_> {
     /// Reads `name type options ...`.
-    pub(super) fn column_definition(&mut self) -> Result<NewColumn> {
+    pub(super) fn column_definition(&mut self, table: &Name) -> Result<NewColumn> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
         let declared = self.data_type()?;
@@ -44,17 +55,16 @@ impl Change<'_> {
             comment: None,
         };
         let sequence = declared.serial.then(|| Options::default().of_type(&column.ty));
-        let mut new = NewColumn { column, sequence, constraints: Vec::new(), at };
-        while self.column_option(&mut new)? {}
+        let mut new = NewColumn::of(column, sequence, at);
+        while self.column_option(table, &mut new)? {}
         if new.column.generated.is_some() && (new.column.default.is_some() || new.sequence.is_some()) {
-            let message = "both default and generation expression specified for column";
-            return Err(Error::new("42601", format!("{message} \"{}\"", new.column.name)).at(at));
+            return Err(said_twice("both default and generation expression specified", table, &new).at(at));
         }
         Ok(new)
     }
 
     /// Reads one option of a column, if there is one.
-    fn column_option(&mut self, new: &mut NewColumn) -> Result<bool> {
+    fn column_option(&mut self, table: &Name, new: &mut NewColumn) -> Result<bool> {
         let at = self.cursor.offset();
         let name = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
         let words = [
@@ -75,12 +85,18 @@ impl Change<'_> {
         };
         let columns = || vec![new.column.name.clone()];
         match option {
-            "not null" => new.column.not_null = true,
-            "null" if new.column.not_null => {
-                let message = format!("conflicting NULL/NOT NULL declarations for column \"{}\"", new.column.name);
-                return Err(Error::new("42601", message).at(at));
+            "not null" | "null" => {
+                let not_null = option == "not null";
+                let already = new.column.not_null && new.column.domain.is_none();
+                if if not_null { new.nullable } else { already } {
+                    return Err(said_twice("conflicting NULL/NOT NULL declarations", table, new).at(at));
+                }
+                new.column.not_null |= not_null;
+                new.nullable = !not_null;
             }
-            "null" => {}
+            "default" if std::mem::replace(&mut new.has_default, true) => {
+                return Err(said_twice("multiple default values specified", table, new).at(at));
+            }
             "default" => {
                 let expr = self.cursor.default_expr()?;
                 new.column.default = self.default_source(expr, &new.column).map_err(|e| e.at(at))?;
@@ -222,6 +238,11 @@ pub(super) fn check_storable(ty: &basalt_types::Type) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// 42601 for options of a column that exclude each other.
+fn said_twice(what: &str, table: &Name, new: &NewColumn) -> Error {
+    Error::new("42601", format!("{what} for column \"{}\" of table \"{}\"", new.column.name, table.name))
 }
 
 fn is_null(expr: &Expr) -> bool {

@@ -221,9 +221,9 @@ impl Change<'_> {
                     Some(columns) => columns,
                     None => primary_key_of(&target)?,
                 };
-                check_foreign_key(relation, &columns, &target, &target_columns)?;
                 let joined = naming::joined(columns.iter().map(String::as_str));
                 let name = given(naming::free_name(&table.name, Some(&joined), "fkey", constraint_taken));
+                check_foreign_key(&name, relation, &columns, &target, &target_columns)?;
                 let key = ForeignKey { columns, target: target.name.clone(), target_columns, on_delete, on_update };
                 Ok((name, ConstraintKind::ForeignKey(key)))
             }
@@ -272,6 +272,7 @@ fn primary_key_of(target: &Relation) -> Result<Vec<String>> {
 
 /// Errors: 42703, 42830, 42804.
 pub(super) fn check_foreign_key(
+    name: &str,
     relation: &Relation,
     columns: &[String],
     target: &Relation,
@@ -303,10 +304,11 @@ pub(super) fn check_foreign_key(
     }
     for (from, to) in pairs {
         if !comparable(&from.ty, &to.ty) {
-            return Err(Error::new("42804", "foreign key constraint cannot be implemented").with_detail(format!(
-                "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                from.name, to.name, from.ty, to.ty
-            )));
+            return Err(Error::new("42804", format!("foreign key constraint \"{name}\" cannot be implemented"))
+                .with_detail(format!(
+                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
+                    from.name, to.name, from.ty, to.ty
+                )));
         }
     }
     Ok(())

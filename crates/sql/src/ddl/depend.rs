@@ -19,9 +19,8 @@ impl Change<'_> {
         let mut found = Vec::new();
         match object {
             Object::Relation(name) => {
-                let relation = self.relation(name)?;
                 found.extend(
-                    relation.columns.iter().filter_map(|c| c.sequence.clone()).map(|s| (Object::Sequence(s), true)),
+                    self.owned_sequences(name, None).map(|sequence| (Object::Sequence(sequence.clone()), true)),
                 );
                 self.users(|uses| uses.relations.contains(name), &mut found);
                 for other in self.catalog.relations.values().filter(|r| r.name != *name) {
@@ -126,9 +125,9 @@ impl Change<'_> {
                 found.push((Object::Index(table.clone(), index.name.clone()), true));
             }
         }
-        if let Some(sequence) = relation.column(column).and_then(|c| c.sequence.clone()) {
-            found.push((Object::Sequence(sequence), true));
-        }
+        found.extend(
+            self.owned_sequences(table, Some(column)).map(|sequence| (Object::Sequence(sequence.clone()), true)),
+        );
         for other in &relation.columns {
             let generated =
                 other.generated.as_deref().is_some_and(|source| Uses::of_expr(source).columns.contains(column));

@@ -22,6 +22,7 @@ mod physical;
 mod policy;
 mod refused;
 mod rename;
+mod rename_column;
 mod resolve;
 mod role;
 mod schema;

@@ -39,7 +39,7 @@ pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &st
         }
         parts.push(part);
     }
-    for constraint in &relation.constraints {
+    for constraint in in_order_of_checking(relation) {
         if row_id.is_none_or(|(name, _)| name != constraint.name) {
             parts.push(constraint_definition(catalog, relation, constraint)?);
         }
@@ -48,6 +48,22 @@ pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &st
         return Err(Error::unsupported("a table without columns is not supported", "Give the table a column."));
     }
     Ok(format!("CREATE TABLE {} ({})", ident(physical), parts.join(", ")))
+}
+
+/// The constraints in an order that has SQLite find the same violation first as PostgreSQL does: checks go by name, and of
+/// keys SQLite tries the last declared one first.
+fn in_order_of_checking(relation: &Relation) -> Vec<&Constraint> {
+    let (mut keys, mut others, mut checks) = (Vec::new(), Vec::new(), Vec::new());
+    for constraint in &relation.constraints {
+        match constraint.kind {
+            ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_) => keys.push(constraint),
+            ConstraintKind::Check(_) => checks.push(constraint),
+            ConstraintKind::ForeignKey(_) => others.push(constraint),
+        }
+    }
+    keys.reverse();
+    checks.sort_by(|a, b| a.name.cmp(&b.name));
+    keys.into_iter().chain(checks).chain(others).collect()
 }
 
 /// `CREATE INDEX`, or nothing for an index that only PostgreSQL's GIN or GiST could use: an access method never changes results,

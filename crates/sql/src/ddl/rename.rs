@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    DataType, Expr, Ident, ObjectName, ObjectNamePart, Select, SelectItem, TableAlias, TableFactor, Value, VisitMut,
-    VisitorMut,
+    DataType, Expr, ObjectName, ObjectNamePart, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use super::depend::bare_key;
 use super::drop::Object;
+use super::rename_column::{ColumnRenamer, renamed};
 use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name};
 use super::{Change, physical};
-use crate::catalog::{Catalog, ConstraintKind, Name, RelationKind};
+use crate::catalog::{ConstraintKind, Name, RelationKind};
 use crate::compile;
 
 impl Change<'_> {
@@ -40,7 +40,7 @@ impl Change<'_> {
             for constraint in &mut relation.constraints {
                 match &mut constraint.kind {
                     ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) if own => rename(columns),
-                    ConstraintKind::Check(source) if own => *source = renamed(source, from, to)?,
+                    ConstraintKind::Check(source) if own => *source = renamed(table, source, from, to)?,
                     ConstraintKind::ForeignKey(key) => {
                         if own {
                             rename(&mut key.columns);
@@ -59,15 +59,15 @@ impl Change<'_> {
                 index.columns.iter_mut().for_each(rename);
                 for key in &mut index.keys {
                     let bare = bare_key(key);
-                    *key = renamed(&bare, from, to)? + &key[bare.len()..];
+                    *key = renamed(table, &bare, from, to)? + &key[bare.len()..];
                 }
                 if let Some(predicate) = &mut index.predicate {
-                    *predicate = renamed(predicate, from, to)?;
+                    *predicate = renamed(table, predicate, from, to)?;
                 }
             }
             for column in &mut relation.columns {
                 if let Some(source) = &mut column.generated {
-                    *source = renamed(source, from, to)?;
+                    *source = renamed(table, source, from, to)?;
                 }
             }
         }
@@ -100,7 +100,7 @@ impl Change<'_> {
                     if uses.columns.contains(from) && (own || uses.relations.contains(table)) {
                         let what = format!("policy \"{}\" on table \"{}\"", policy.name, relation.name.name);
                         let mut expr = parse_expr(source)?;
-                        ColumnRenamer::new(&catalog, table, from, to, &uses, &what)?.apply(&mut expr);
+                        ColumnRenamer::new(&catalog, table, (from, to), own, &uses, &what)?.apply(&mut expr);
                         *source = expr.to_string();
                     }
                 }
@@ -110,7 +110,7 @@ impl Change<'_> {
                 if uses.relations.contains(table) && uses.columns.contains(from) {
                     let what = format!("view \"{}\"", relation.name.name);
                     let mut query = parse_query(&view.query)?;
-                    ColumnRenamer::new(&catalog, table, from, to, &uses, &what)?.apply(&mut query);
+                    ColumnRenamer::new(&catalog, table, (from, to), false, &uses, &what)?.apply(&mut query);
                     view.query = query.to_string();
                 }
             }
@@ -297,77 +297,6 @@ impl VisitorMut for Renamer<'_> {
                     && *text == plain_name(from)
                 {
                     *text = plain_name(self.to);
-                }
-            }
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// An expression over one table alone, with a column renamed.
-fn renamed(source: &str, from: &str, to: &str) -> Result<String> {
-    let mut expr = parse_expr(source)?;
-    let _ = VisitMut::visit(&mut expr, &mut ColumnRenamer { from, to });
-    Ok(expr.to_string())
-}
-
-/// Writes a column's new name where it is read.
-struct ColumnRenamer<'a> {
-    from: &'a str,
-    to: &'a str,
-}
-
-impl<'a> ColumnRenamer<'a> {
-    /// Refuses when an unqualified name might mean another table's column.
-    fn new(catalog: &Catalog, table: &Name, from: &'a str, to: &'a str, uses: &Uses, what: &str) -> Result<Self> {
-        let shared = |name: &&Name| catalog.relations.get(*name).is_some_and(|r| r.column(from).is_some());
-        if let Some(other) = uses.relations.iter().filter(|name| *name != table).find(shared) {
-            return Err(Error::unsupported(
-                format!("cannot rename column \"{from}\": {what} also reads column \"{from}\" of \"{}\"", other.name),
-                format!("Drop {what} first, and create it again afterwards."),
-            ));
-        }
-        Ok(ColumnRenamer { from, to })
-    }
-
-    fn apply(mut self, node: &mut impl VisitMut) {
-        let _ = node.visit(&mut self);
-    }
-
-    fn rename(&self, ident: &mut Ident) {
-        if fold(ident) == self.from {
-            *ident = ident_node(self.to);
-        }
-    }
-}
-
-impl VisitorMut for ColumnRenamer<'_> {
-    type Break = ();
-
-    /// What a query selects keeps its name.
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        for item in &mut select.projection {
-            let SelectItem::UnnamedExpr(expr) = item else { continue };
-            let last = match &*expr {
-                Expr::Identifier(ident) => Some(ident),
-                Expr::CompoundIdentifier(idents) => idents.last(),
-                _ => None,
-            };
-            if last.is_some_and(|ident| fold(ident) == self.from) {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.from) };
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Identifier(ident) => self.rename(ident),
-            // No other table has such a column, whatever the alias.
-            Expr::CompoundIdentifier(idents) => {
-                if let Some(last) = idents.last_mut() {
-                    self.rename(last);
                 }
             }
             _ => {}

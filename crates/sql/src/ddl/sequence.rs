@@ -186,6 +186,16 @@ impl Change<'_> {
         Ok(name)
     }
 
+    /// The sequences that a table, or one column of it, owns.
+    pub(super) fn owned_sequences<'a>(
+        &'a self,
+        table: &'a Name,
+        column: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Name> {
+        let owns = move |(owner, of): &(Name, String)| owner == table && column.is_none_or(|column| of == column);
+        self.catalog.sequences.iter().filter(move |(_, s)| s.owned_by.as_ref().is_some_and(owns)).map(|(name, _)| name)
+    }
+
     /// Removes a sequence that nothing depends on any more.
     pub(super) fn remove_sequence(&mut self, name: &Name) {
         if self.catalog.sequences.remove(name).is_some() {
@@ -230,6 +240,10 @@ impl Change<'_> {
         }
         self.actions.push(Action::RenameSequence(from.to_string(), to.to_string()));
         if let Some(sequence) = self.catalog.sequences.remove(from) {
+            if let Some((table, _)) = &sequence.owned_by {
+                let columns = self.relation_mut(table)?.columns.iter_mut();
+                columns.filter(|c| c.sequence.as_ref() == Some(from)).for_each(|c| c.sequence = Some(to.clone()));
+            }
             self.catalog.sequences.insert(to.clone(), sequence);
         }
         self.rename_in_sources(&Object::Sequence(from.clone()), to)

@@ -49,7 +49,7 @@ impl Change<'_> {
         let mut elements = Elements::default();
         if !self.cursor.accept_token(&Token::RParen) {
             loop {
-                self.table_element(&mut elements)?;
+                self.table_element(&name, &mut elements)?;
                 if !self.cursor.accept_token(&Token::Comma) {
                     break;
                 }
@@ -60,7 +60,7 @@ impl Change<'_> {
         self.add_table(name, elements)
     }
 
-    fn table_element(&mut self, elements: &mut Elements) -> Result<()> {
+    fn table_element(&mut self, table: &Name, elements: &mut Elements) -> Result<()> {
         if self.cursor.accept("like") {
             return self.like(elements);
         }
@@ -69,7 +69,7 @@ impl Change<'_> {
             elements.constraints.push(constraint);
             return Ok(());
         }
-        let mut new = self.column_definition()?;
+        let mut new = self.column_definition(table)?;
         elements.constraints.append(&mut new.constraints);
         push_column(&mut elements.columns, new)
     }
@@ -193,10 +193,7 @@ impl Change<'_> {
                 ..column.clone()
             };
             let sequence = kept.identity.is_some().then(|| super::sequence::Options::default().of_type(&kept.ty));
-            push_column(
-                &mut elements.columns,
-                NewColumn { column: kept, sequence, constraints: Vec::new(), at: raw.at },
-            )?;
+            push_column(&mut elements.columns, NewColumn::of(kept, sequence, raw.at))?;
         }
         elements.copied.push(copied);
         Ok(())

@@ -47,8 +47,9 @@ impl Change<'_> {
         // Those that refer to others go first.
         for table in tables.iter().rev() {
             self.actions.push(Action::Statement(format!("delete from {}", table.name.quoted())));
-            for sequence in table.columns.iter().filter_map(|c| c.sequence.as_ref()).filter(|_| restart) {
-                let start = self.catalog.sequences.get(sequence).map_or(1, |s| s.start);
+            let owned: Vec<_> = self.owned_sequences(&table.name, None).filter(|_| restart).cloned().collect();
+            for sequence in owned {
+                let start = self.catalog.sequences.get(&sequence).map_or(1, |s| s.start);
                 self.actions.push(Action::RestartSequence(sequence.to_string(), start));
             }
         }

@@ -23,7 +23,7 @@ impl Change<'_> {
     pub(super) fn add_column(&mut self, table: &Name) -> Result<()> {
         self.cursor.accept("column");
         let if_not_exists = self.cursor.accept("if not exists");
-        let mut new = self.column_definition()?;
+        let mut new = self.column_definition(table)?;
         let old = self.relation(table)?;
         if let Some(other) = old.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&new.column.name)) {
             if other.name != new.column.name {
@@ -359,10 +359,16 @@ impl Change<'_> {
     /// Checks that foreign keys from and to the table can still compare their columns.
     fn check_keys(&self, table: &Name) -> Result<()> {
         for relation in self.catalog.relations.values() {
-            for (_, key) in relation.foreign_keys() {
+            for (name, key) in relation.foreign_keys() {
                 if relation.name == *table || key.target == *table {
                     let target = self.relation(&key.target)?;
-                    super::super::constraint::check_foreign_key(relation, &key.columns, &target, &key.target_columns)?;
+                    super::super::constraint::check_foreign_key(
+                        name,
+                        relation,
+                        &key.columns,
+                        &target,
+                        &key.target_columns,
+                    )?;
                 }
             }
         }

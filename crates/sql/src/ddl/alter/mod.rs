@@ -41,7 +41,8 @@ impl Change<'_> {
             return Ok(());
         }
         if relation.view().is_some() {
-            let message = format!("ALTER action cannot be performed on relation \"{}\"", raw.name);
+            let action = self.cursor.ident_ahead().unwrap_or_default().to_uppercase();
+            let message = format!("ALTER action {action} cannot be performed on relation \"{}\"", raw.name);
             return Err(Error::new("42809", message)
                 .with_detail("This operation is not supported for views.")
                 .at(raw.at));
@@ -233,15 +234,16 @@ impl Change<'_> {
 
     pub(super) fn rename_constraint(&mut self, table: &Name, from: &str, to: String) -> Result<()> {
         let old = self.relation(table)?;
+        let mut after = (*old).clone();
+        let Some(constraint) = after.constraints.iter_mut().find(|c| c.name == from) else {
+            let message = format!("constraint \"{from}\" for table \"{}\" does not exist", table.name);
+            return Err(Error::new("42704", message));
+        };
         if old.constraints.iter().any(|c| c.name == to) {
             let message = format!("constraint \"{to}\" for relation \"{}\" already exists", table.name);
             return Err(Error::new("42710", message));
         }
-        let mut after = (*old).clone();
-        match after.constraints.iter_mut().find(|c| c.name == from) {
-            Some(constraint) => constraint.name = to,
-            None => return Err(missing_constraint(from, table)),
-        }
+        constraint.name = to;
         self.replace_table(&old, after, |column| Some(ident(&column.name)))
     }
 

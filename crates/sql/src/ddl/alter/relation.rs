@@ -115,13 +115,10 @@ impl Change<'_> {
             let statement = physical::create_index(&self.catalog, &new, index)?;
             self.actions.extend(statement.map(Action::Sql));
         }
-        for column in &new.columns {
-            let Some(sequence) = column.sequence.clone() else { continue };
+        let owned: Vec<Name> = self.owned_sequences(to, None).cloned().collect();
+        for sequence in owned {
             let moved = Name::new(&to.schema, &sequence.name);
             self.rename_sequence(&sequence, &moved)?;
-            if let Some(column) = self.relation_mut(to)?.columns.iter_mut().find(|c| c.name == column.name) {
-                column.sequence = Some(moved);
-            }
         }
         Ok(())
     }
@@ -129,8 +126,7 @@ impl Change<'_> {
     fn rename_column(&mut self, relation: &Arc<Relation>, from: &str, to: &str) -> Result<()> {
         let name = &relation.name;
         if relation.column(from).is_none() {
-            let message = format!("column \"{from}\" of relation \"{}\" does not exist", name.name);
-            return Err(Error::new("42703", message));
+            return Err(Error::new("42703", format!("column \"{from}\" does not exist")));
         }
         if let Some(other) = relation.columns.iter().find(|c| c.name != from && c.name.eq_ignore_ascii_case(to)) {
             if other.name != to {

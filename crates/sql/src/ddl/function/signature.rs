@@ -39,7 +39,7 @@ impl Change<'_> {
         let mut mode = self.parameter_mode();
         let name = if self.name_before_type() { self.cursor.ident()? } else { String::new() };
         mode = mode.or_else(|| self.parameter_mode());
-        let declared = self.data_type()?;
+        let declared = self.data_type().map_err(unquoted)?;
         Ok(Param {
             name,
             mode: mode.unwrap_or(ParamMode::In),
@@ -125,4 +125,13 @@ impl Change<'_> {
         let inputs = params.into_iter().filter(|p| !matches!(p.mode, ParamMode::Out | ParamMode::Table));
         Ok((raw, Some(inputs.map(|p| p.ty).collect())))
     }
+}
+
+/// For functions PostgreSQL names a missing type without quotes.
+fn unquoted(error: Error) -> Error {
+    if error.code() != "42704" {
+        return error;
+    }
+    let at = error.position().unwrap_or_default();
+    Error::new("42704", error.message().replace('"', "")).at(at)
 }
