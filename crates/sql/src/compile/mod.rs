@@ -101,8 +101,10 @@ pub struct Expression {
     pub ty: Type,
 }
 
-/// Compiles an expression of DDL. It may not contain subqueries, and what depends on the session only where `allow_session`
-/// (defaults, which are compiled into each INSERT anyway).
+/// Compiles an expression of DDL, converted to the expected type as an assignment does.
+///
+/// Errors: 0A000 for a subquery; 42P17 for what depends on the session or on a parameter (defaults that do are compiled into
+/// each INSERT instead).
 pub fn expression(
     catalog: &Catalog,
     relation: Option<&Relation>,
