@@ -337,7 +337,7 @@ impl<'a> Evaluation<'a> {
                 let view = &self.world.views[view];
                 let role = view.owner.unwrap_or(self.caller.role);
                 let mut rows = self.visible(role, view.table);
-                rows.retain(|row| self.truth(role, view.table, row, &view.condition) == Some(true));
+                rows.retain(|row| self.truth(role, row, &view.condition) == Some(true));
                 rows
             }
         };
@@ -416,7 +416,7 @@ impl<'a> Evaluation<'a> {
         let role = self.caller.role;
         self.passes(role, table, row, command, using)
             && (!reads || self.passes(role, table, row, Command::Select, using))
-            && filter.all().all(|expr| self.truth(role, table, row, expr) == Some(true))
+            && filter.all().all(|expr| self.truth(role, row, expr) == Some(true))
     }
 
     fn require(&self, table: usize, row: &Row, command: Command, part: Part) -> Result<(), &'static str> {
@@ -435,12 +435,12 @@ impl<'a> Evaluation<'a> {
         }
         let (permissive, restrictive) = policies(target, role, command);
         let holds =
-            |policy: &&Policy| part(policy).is_some_and(|expr| self.truth(role, table, row, expr) == Some(true));
+            |policy: &&Policy| part(policy).is_some_and(|expr| self.truth(role, row, expr) == Some(true));
         permissive.iter().any(holds) && restrictive.iter().all(|policy| part(policy).is_none() || holds(policy))
     }
 
     /// A condition over a row; tables in it are read as `role`.
-    fn truth(&self, role: &'static str, table: usize, row: &Row, expr: &Expr) -> Truth {
+    fn truth(&self, role: &'static str, row: &Row, expr: &Expr) -> Truth {
         match expr {
             Expr::Constant(value) => Some(*value),
             Expr::Compare(c, comparison, value) => compare(&row[*c], *comparison, value),
@@ -470,22 +470,22 @@ impl<'a> Evaluation<'a> {
             }
             Expr::AuthRole(value) => Some(self.caller.role == *value),
             Expr::CurrentUser(value) => Some(self.session_role == *value),
-            Expr::Not(inner) => self.truth(role, table, row, inner).map(|truth| !truth),
+            Expr::Not(inner) => self.truth(role, row, inner).map(|truth| !truth),
             Expr::And(parts) => {
-                let negated = any(parts.iter().map(|part| self.truth(role, table, row, part).map(|truth| !truth)));
+                let negated = any(parts.iter().map(|part| self.truth(role, row, part).map(|truth| !truth)));
                 negated.map(|truth| !truth)
             }
-            Expr::Or(parts) => any(parts.iter().map(|part| self.truth(role, table, row, part))),
+            Expr::Or(parts) => any(parts.iter().map(|part| self.truth(role, row, part))),
             Expr::Exists { table, inner, outer, condition } => {
                 let found = |other: &Row| {
                     compare(&other[*inner], Comparison::Equal, &row[*outer]) == Some(true)
-                        && self.truth(role, *table, other, condition) == Some(true)
+                        && self.truth(role, other, condition) == Some(true)
                 };
                 Some(self.visible(role, *table).iter().any(found))
             }
             Expr::InTable { column, table, inner, condition, negated } => {
                 let mut rows = self.visible(role, *table);
-                rows.retain(|other| self.truth(role, *table, other, condition) == Some(true));
+                rows.retain(|other| self.truth(role, other, condition) == Some(true));
                 let found = any(rows.iter().map(|other| compare(&row[*column], Comparison::Equal, &other[*inner])));
                 if *negated { found.map(|found| !found) } else { found }
             }
@@ -496,7 +496,7 @@ impl<'a> Evaluation<'a> {
                 let inside = Evaluation { session_role, ..*self };
                 let found = |other: &Row| {
                     compare(&other[0], Comparison::Equal, &row[*c]) == Some(true)
-                        && inside.truth(session_role, function.table, other, &function.condition) == Some(true)
+                        && inside.truth(session_role, other, &function.condition) == Some(true)
                 };
                 Some(inside.visible(session_role, function.table).iter().any(found))
             }

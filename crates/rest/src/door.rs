@@ -222,8 +222,8 @@ impl Door {
         statement: &basalt_query::Statement,
     ) -> RestResult<()> {
         let relations = &exchange.current.planner.catalog().relations;
-        let embedded = statement.embedded.iter().filter_map(|name| relations.get(name));
-        embedded.map(|relation| self.judge_exposure(exchange, relation)).collect()
+        let mut embedded = statement.embedded.iter().filter_map(|name| relations.get(name));
+        embedded.try_for_each(|relation| self.judge_exposure(exchange, relation))
     }
 
     /// A statement as the caller of the exchange, with the settings that its functions may read.

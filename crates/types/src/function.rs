@@ -67,7 +67,7 @@ pub struct Function {
     pub implementation: Implementation,
 }
 
-/// A binary operator, or a prefix one without `left`. Strict and immutable.
+/// A binary operator, or a prefix one without `left`. Immutable.
 pub struct Operator {
     /// Its spelling: `+`, `->>`, `@>`.
     pub name: &'static str,
@@ -77,6 +77,8 @@ pub struct Operator {
     pub right: Kind,
     /// Result type.
     pub returns: Kind,
+    /// As in [`Function`].
+    pub strict: bool,
     /// As in [`Function`].
     pub leakproof: bool,
     /// The code.
@@ -123,8 +125,11 @@ pub struct SetFunction {
     /// Result columns: name and type. With one column, an alias of the call renames it.
     pub columns: &'static [(&'static str, Kind)],
     /// The code: all rows at once.
-    pub rows: fn(&Context, &[Type], &[ValueRef<'_>]) -> Result<Vec<Vec<Value>>>,
+    pub rows: MakeRows,
 }
+
+/// Code that makes the rows of a [`SetFunction`] from its arguments' types and values.
+pub type MakeRows = fn(&Context, &[Type], &[ValueRef<'_>]) -> Result<Vec<Vec<Value>>>;
 
 /// Default values for the tables' literals: a strict, immutable function that may fail.
 impl Function {
@@ -199,12 +204,18 @@ impl Operator {
         returns: Kind,
         implementation: Implementation,
     ) -> Operator {
-        Operator { name, left: Some(left), right, returns, leakproof: false, implementation }
+        Operator { name, left: Some(left), right, returns, strict: true, leakproof: false, implementation }
     }
 
     /// A prefix operator that may fail.
     pub const fn prefix(name: &'static str, right: Kind, returns: Kind, implementation: Implementation) -> Operator {
-        Operator { name, left: None, right, returns, leakproof: false, implementation }
+        Operator { name, left: None, right, returns, strict: true, leakproof: false, implementation }
+    }
+
+    /// Sees NULLs.
+    pub const fn called_on_null(mut self) -> Self {
+        self.strict = false;
+        self
     }
 
     /// Can't fail, whatever its operands.

@@ -245,9 +245,8 @@ fn free_cast(value: &Typed, to: &Type) -> Option<String> {
 /// Whether a cast between the types can't fail (so that it may run before a row policy).
 fn infallible(from: &Type, to: &Type) -> bool {
     use Base::*;
-    match (from, to) {
-        (_, Type::Base(Text | Varchar)) => true,
-        (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8)) => true,
-        _ => false,
-    }
+    matches!(
+        (from, to),
+        (_, Type::Base(Text | Varchar)) | (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8))
+    )
 }
