@@ -342,7 +342,7 @@ impl<'a> Evaluation<'a> {
             }
         };
         let asked = |row: &&Row| {
-            read.filter.all().all(|expr| self.truth(self.caller.role, read.table, row, expr) == Some(true))
+            read.filter.all().all(|expr| self.truth(self.caller.role, row, expr) == Some(true))
         };
         let rows: Vec<Row> = rows.iter().filter(asked).cloned().collect();
         match &read.columns {
