@@ -98,8 +98,14 @@ pub(super) fn explain(
         Violation::Unique(what) => attempt.unique(&what),
         Violation::NotNull(what) => attempt.not_null(&what),
         Violation::Check(name) => attempt.check(&name),
-        Violation::ForeignKey => attempt.foreign_key(),
+        Violation::ForeignKey => attempt.foreign_key().or_else(|| Some(unnamed_key(&relation.name.name, probe.command))),
     }
+}
+
+/// A foreign key that the rows don't name: some cascade further on met it.
+fn unnamed_key(table: &str, command: Command) -> Error {
+    let verb = if command == Command::Insert { "insert or update" } else { "update or delete" };
+    Error::new("23503", format!("{verb} on table \"{table}\" violates a foreign key constraint"))
 }
 
 impl Attempt<'_> {
