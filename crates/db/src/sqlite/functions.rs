@@ -23,7 +23,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         builtin(connection, &function.sqlite_name(), steady, function.strict, function.implementation)?;
     }
     for operator in basalt_types::operators() {
-        builtin(connection, &operator.sqlite_name(), true, true, operator.implementation)?;
+        builtin(connection, &operator.sqlite_name(), true, operator.strict, operator.implementation)?;
     }
     casts(connection)?;
     rows(connection)?;

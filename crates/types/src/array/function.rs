@@ -8,9 +8,9 @@ use crate::function::AggregateImplementation;
 use crate::{Aggregate, Function, Operator, SetFunction};
 
 pub(crate) const OPERATORS: &[Operator] = &[
-    Operator::binary("||", AnyArray, AnyArray, AnyArray, Typed(shape::concat)),
-    Operator::binary("||", AnyArray, AnyElement, AnyArray, Typed(shape::append)),
-    Operator::binary("||", AnyElement, AnyArray, AnyArray, Typed(shape::prepend)),
+    Operator::binary("||", AnyArray, AnyArray, AnyArray, Typed(shape::concat)).called_on_null(),
+    Operator::binary("||", AnyArray, AnyElement, AnyArray, Typed(shape::append)).called_on_null(),
+    Operator::binary("||", AnyElement, AnyArray, AnyArray, Typed(shape::prepend)).called_on_null(),
     Operator::binary("@>", AnyArray, AnyArray, Is(Bool), Typed(find::contains)).leakproof(),
     Operator::binary("<@", AnyArray, AnyArray, Is(Bool), Typed(find::contained)).leakproof(),
     Operator::binary("&&", AnyArray, AnyArray, Is(Bool), Typed(find::overlaps)).leakproof(),

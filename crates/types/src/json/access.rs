@@ -96,6 +96,22 @@ pub(super) fn element_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     Ok(element(args[0].text(), args[1].int()).into())
 }
 
+/// A jsonb that is no array nor object counts as an array of itself here, as in PostgreSQL.
+pub(super) fn jsonb_element_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(jsonb_element(args[0].text(), args[1].int()).into())
+}
+
+pub(super) fn jsonb_element_text_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    text_value(jsonb_element(args[0].text(), args[1].int()))
+}
+
+fn jsonb_element(text: &str, index: i64) -> Option<&str> {
+    match raw::type_name(text) {
+        "array" | "object" => element(text, index),
+        _ => matches!(index, 0 | -1).then_some(text),
+    }
+}
+
 pub(super) fn element_text_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     text_value(element(args[0].text(), args[1].int()))
 }

@@ -48,6 +48,10 @@ impl Violation {
             ffi::SQLITE_CONSTRAINT_NOTNULL => Some(Violation::NotNull(what()?)),
             ffi::SQLITE_CONSTRAINT_CHECK => Some(Violation::Check(what()?)),
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Some(Violation::ForeignKey),
+            // SQLite carries out RESTRICT as a trigger of its own.
+            ffi::SQLITE_CONSTRAINT_TRIGGER if text.as_deref() == Some("FOREIGN KEY constraint failed") => {
+                Some(Violation::ForeignKey)
+            }
             _ => None,
         }
     }
