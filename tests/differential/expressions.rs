@@ -36,29 +36,99 @@ pub const TABLE: &str = "
 /// Functions whose answers depend on the session or that don't end soon with large arguments.
 const SKIPPED: &[&str] = &[
     // They read the session, the clock or the server.
-    "current_setting", "set_config", "age", "to_json", "now", "version", "current_schema", "current_schemas", "pg_typeof",
-    "has_table_privilege", "has_column_privilege", "has_schema_privilege", "has_function_privilege", "pg_sleep", "format_type",
-    "pg_relation_size", "pg_total_relation_size", "pg_column_size", "pg_get_expr", "to_regclass", "pg_size_pretty", "notify",
-    "pg_notify", "pg_advisory_xact_lock", "nextval", "currval", "setval", "lastval", "pg_get_serial_sequence",
+    "current_setting",
+    "set_config",
+    "age",
+    "to_json",
+    "now",
+    "version",
+    "current_schema",
+    "current_schemas",
+    "pg_typeof",
+    "has_table_privilege",
+    "has_column_privilege",
+    "has_schema_privilege",
+    "has_function_privilege",
+    "pg_sleep",
+    "format_type",
+    "pg_relation_size",
+    "pg_total_relation_size",
+    "pg_column_size",
+    "pg_get_expr",
+    "to_regclass",
+    "pg_size_pretty",
+    "notify",
+    "pg_notify",
+    "pg_advisory_xact_lock",
+    "nextval",
+    "currval",
+    "setval",
+    "lastval",
+    "pg_get_serial_sequence",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "clock_timestamp",
+    "timeofday",
+    // PostgreSQL has syntax of their own for them, tested in the cases.
+    "extract",
+    "position",
+    // PostgreSQL 15 overflows without notice.
+    "make_interval",
+    // The last digit is the C library's.
+    "cbrt",
     // Long texts and numbers.
-    "repeat", "factorial", "power", "pow", "exp",
+    "repeat",
+    "factorial",
+    "power",
+    "pow",
+    "exp",
 ];
+
+/// `^` takes as long as `power`, `||/` is `cbrt`, the others are of the extension pg_trgm.
+const SKIPPED_OPERATORS: &[&str] = &["^", "||/", "%", "<%", "%>", "<<%", "%>>", "<->", "<<->", "<->>"];
 
 /// What stands for `AnyElement` in one call.
 const ELEMENTS: &[Base] = &[Base::Int4, Base::Text];
 
 const TYPES: &[Base] = &[
-    Base::Bool, Base::Int2, Base::Int4, Base::Int8, Base::Float8, Base::Numeric, Base::Text, Base::Uuid, Base::Date, Base::Time,
-    Base::Timestamp, Base::Timestamptz, Base::Interval, Base::Jsonb, Base::Bytea,
+    Base::Bool,
+    Base::Int2,
+    Base::Int4,
+    Base::Int8,
+    Base::Float8,
+    Base::Numeric,
+    Base::Text,
+    Base::Uuid,
+    Base::Date,
+    Base::Time,
+    Base::Timestamp,
+    Base::Timestamptz,
+    Base::Interval,
+    Base::Jsonb,
+    Base::Bytea,
 ];
 
 /// Explicit casts that don't fail for most values.
 const CASTS: &[(Base, Base)] = &[
-    (Base::Int4, Base::Bool), (Base::Int2, Base::Int4), (Base::Bool, Base::Int4), (Base::Int4, Base::Int8),
-    (Base::Float8, Base::Int8), (Base::Numeric, Base::Int4), (Base::Int4, Base::Numeric), (Base::Float8, Base::Numeric),
-    (Base::Numeric, Base::Float8), (Base::Int8, Base::Float8), (Base::Timestamp, Base::Date), (Base::Timestamptz, Base::Date),
-    (Base::Date, Base::Timestamp), (Base::Timestamp, Base::Timestamptz), (Base::Timestamptz, Base::Timestamp),
-    (Base::Timestamp, Base::Time), (Base::Time, Base::Interval), (Base::Interval, Base::Time), (Base::Int4, Base::Int2),
+    (Base::Int4, Base::Bool),
+    (Base::Int2, Base::Int4),
+    (Base::Bool, Base::Int4),
+    (Base::Int4, Base::Int8),
+    (Base::Float8, Base::Int8),
+    (Base::Numeric, Base::Int4),
+    (Base::Int4, Base::Numeric),
+    (Base::Float8, Base::Numeric),
+    (Base::Numeric, Base::Float8),
+    (Base::Int8, Base::Float8),
+    (Base::Timestamp, Base::Date),
+    (Base::Timestamptz, Base::Date),
+    (Base::Date, Base::Timestamp),
+    (Base::Timestamp, Base::Timestamptz),
+    (Base::Timestamptz, Base::Timestamp),
+    (Base::Timestamp, Base::Time),
+    (Base::Time, Base::Interval),
+    (Base::Interval, Base::Time),
+    (Base::Int4, Base::Int2),
     (Base::Text, Base::Bytea),
 ];
 
@@ -117,7 +187,8 @@ fn statement(expressions: &[String]) -> String {
 async fn known(pair: &Pair) -> HashSet<String> {
     let all: Vec<String> = functions().map(signature).collect();
     let list: Vec<String> = all.iter().map(|name| format!("'{name}'")).collect();
-    let sql = format!("select json_agg(s) from unnest(array[{}]) s where to_regprocedure(s) is not null", list.join(","));
+    let sql =
+        format!("select json_agg(s) from unnest(array[{}]) s where to_regprocedure(s) is not null", list.join(","));
     let (body, _) = pair.postgres.ask(&sql).await.expect("signatures");
     serde_json::from_str(&body.unwrap_or_default()).expect("a list")
 }
@@ -145,8 +216,7 @@ impl Generator {
             function.volatility != Volatility::Volatile && !SKIPPED.contains(&function.name) && is_known(function)
         };
         let functions = functions().filter(usable).collect();
-        // `^` of numbers takes as long as `power`.
-        let operators = operators().filter(|operator| operator.name != "^").collect();
+        let operators = operators().filter(|operator| !SKIPPED_OPERATORS.contains(&operator.name)).collect();
         Generator { random: Rng::with_seed(seed), functions, operators, row: row.to_owned() }
     }
 
@@ -263,8 +333,17 @@ impl Generator {
     fn argument(&mut self, function: &Function, of: &Type, depth: usize) -> String {
         let words: &[&str] = match function.name {
             "date_trunc" => &["'year'", "'quarter'", "'month'", "'week'", "'day'", "'hour'", "'minute'", "'second'"],
-            "date_part" => &["'year'", "'doy'", "'dow'", "'isodow'", "'week'", "'epoch'", "'hour'", "'milliseconds'", "'isoyear'"],
-            "to_char" => &["'YYYY-MM-DD HH24:MI:SS'", "'FMDay, DD FMMonth'", "'999,990.99'", "'FM0000'", "'Q IYYY-IW'", "'HH12:MI AM'"],
+            "date_part" => {
+                &["'year'", "'doy'", "'dow'", "'isodow'", "'week'", "'epoch'", "'hour'", "'milliseconds'", "'isoyear'"]
+            }
+            "to_char" => &[
+                "'YYYY-MM-DD HH24:MI:SS'",
+                "'FMDay, DD FMMonth'",
+                "'999,990.99'",
+                "'FM0000'",
+                "'Q IYYY-IW'",
+                "'HH12:MI AM'",
+            ],
             "encode" | "decode" => &["'hex'", "'base64'", "'escape'"],
             "timezone" => &["'UTC'", "'Europe/Berlin'", "'America/New_York'", "'+03'"],
             _ => &[],

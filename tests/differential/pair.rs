@@ -136,7 +136,11 @@ fn show(outcome: &Outcome) -> String {
         Outcome::Changed(rows) => format!("{rows} rows changed"),
         Outcome::Done => "done".into(),
         Outcome::Refused(Refusal { code, message, detail, constraint }) => {
-            format!("{code} {message} | {} | {}", detail.as_deref().unwrap_or("-"), constraint.as_deref().unwrap_or("-"))
+            format!(
+                "{code} {message} | {} | {}",
+                detail.as_deref().unwrap_or("-"),
+                constraint.as_deref().unwrap_or("-")
+            )
         }
     }
 }

@@ -24,8 +24,10 @@ async fn the_shop_answers_as_in_postgresql() {
     let cluster = Cluster::start();
     let pair = Pair::new(&cluster, "shop").await;
     pair.postgres.script(BOOTSTRAP).await;
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder.join("migrations")).expect("migrations").map(|entry| entry.expect("an entry").path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
+        .expect("migrations")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     files.retain(|file| !file.to_string_lossy().ends_with(".postgres.sql"));
     files.sort();
     files.push(folder.join("seed.sql"));

@@ -19,8 +19,11 @@ const TABLES: &str = "
     insert into c select i, nullif(i % 18, 0), repeat('x', i % 4), i % 5 > 1 from generate_series(1, 25) i;";
 
 /// Columns by table, numbers first.
-const COLUMNS: [(&str, &[&str], &[&str]); 3] =
-    [("a", &["id", "g", "n"], &["s", "at"]), ("b", &["id", "g", "f", "a_id"], &["s"]), ("c", &["id", "b_id"], &["s", "ok"])];
+const COLUMNS: [(&str, &[&str], &[&str]); 3] = [
+    ("a", &["id", "g", "n"], &["s", "at"]),
+    ("b", &["id", "g", "f", "a_id"], &["s"]),
+    ("c", &["id", "b_id"], &["s", "ok"]),
+];
 
 /// The seeds of the generated tests.
 pub fn seeds() -> std::ops::Range<u64> {
@@ -105,8 +108,9 @@ impl Queries {
     fn grouped(&mut self) -> String {
         let (from, sources) = self.from();
         let (key, value, text) = (self.column(&sources), self.number(&sources), self.column(&sources));
-        let aggregates = ["count(*)", "count(x)", "sum(x)", "min(x)", "max(x)", "avg(x)", "count(distinct x)", "bool_or(x > 3)"];
-        let first = aggregates[self.random.usize(0..aggregates.len())].replace('x', &value);
+        let aggregates =
+            ["count(*)", "count(#)", "sum(#)", "min(#)", "max(#)", "avg(#)", "count(distinct #)", "bool_or(# > 3)"];
+        let first = aggregates[self.random.usize(0..aggregates.len())].replace('#', &value);
         let second = match self.random.u8(0..3) {
             0 => format!("string_agg({text}::text, ',' order by {text}::text, {value})"),
             1 => format!("array_agg({value} order by {value} desc)::text"),
@@ -124,11 +128,24 @@ impl Queries {
         let number = numbers[self.random.usize(0..numbers.len())];
         let other = others[self.random.usize(0..others.len())];
         let functions = [
-            "row_number()", "rank()", "dense_rank()", "lag(q.#)", "lead(q.#, 2)", "sum(q.#)", "first_value(q.#)", "count(*)",
-            "ntile(3)", "last_value(q.#)", "percent_rank()", "cume_dist()", "max(q.#)", "nth_value(q.#, 2)",
+            "row_number()",
+            "rank()",
+            "dense_rank()",
+            "lag(q.#)",
+            "lead(q.#, 2)",
+            "sum(q.#)",
+            "first_value(q.#)",
+            "count(*)",
+            "ntile(3)",
+            "last_value(q.#)",
+            "percent_rank()",
+            "cume_dist()",
+            "max(q.#)",
+            "nth_value(q.#, 2)",
         ];
         let function = functions[self.random.usize(0..functions.len())].replace('#', number);
-        let frames = ["", " rows between 1 preceding and 1 following", " rows unbounded preceding", " groups current row"];
+        let frames =
+            ["", " rows between 1 preceding and 1 following", " rows unbounded preceding", " groups current row"];
         let frame = frames[self.random.usize(0..frames.len())];
         format!(
             "select q.id, {function} over (partition by q.{other} order by q.{number} desc, q.id{frame}) as w from {table} q order by q.id"

@@ -31,8 +31,6 @@ select customer_id, invoice_id, total, lag(total) over w as before, total - lag(
 select invoice_id, ntile(4) over (order by total, invoice_id) as quartile, percent_rank() over (order by total) from invoice order by invoice_id limit 50;
 select customer_id, first_value(invoice_id) over (partition by customer_id order by total desc, invoice_id) as best from invoice order by customer_id, invoice_id limit 60;
 select invoice_id, avg(total) over (order by invoice_id rows between 3 preceding and current row) from invoice order by invoice_id limit 50;
-select m.name, g.name, count(*) from track t join media_type m using (media_type_id) join genre g on g.genre_id = t.genre_id group by grouping sets ((m.name, g.name), (m.name), ()) order by 1, 2, 3;
-select billing_country, billing_city, sum(total) from invoice where billing_country in ('USA', 'Canada') group by rollup (billing_country, billing_city) order by 1, 2;
 select string_agg(distinct billing_country, ', ' order by billing_country) from invoice;
 select al.title, array_agg(t.name order by t.track_id) from album al join track t using (album_id) where al.album_id between 1 and 10 group by al.album_id, al.title order by al.album_id;
 select json_agg(json_build_object('artist', ar.name, 'albums', (select json_agg(al.title order by al.title) from album al where al.artist_id = ar.artist_id)) order by ar.artist_id) from artist ar where ar.artist_id <= 10;
