@@ -102,7 +102,9 @@ pub(super) fn explain(
         Violation::Unique(what) => attempt.unique(&what),
         Violation::NotNull(what) => attempt.not_null(&what),
         Violation::Check(name) => attempt.check(&name),
-        Violation::ForeignKey => attempt.foreign_key().or_else(|| Some(unnamed_key(&relation.name.name, probe.command))),
+        Violation::ForeignKey => {
+            attempt.foreign_key().or_else(|| Some(unnamed_key(&relation.name.name, probe.command)))
+        }
     }
 }
 
