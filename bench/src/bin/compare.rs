@@ -170,7 +170,7 @@ fn prepare(basalt: &Path, project: &Path) -> Result<(), Failure> {
     std::fs::write(project.join("migrations/0001_tables.sql"), MIGRATION)?;
     let rows = project.join("rows.sql");
     std::fs::write(&rows, seed())?;
-    run(Command::new(basalt).args(["migrate", "up"]).arg(project))?;
+    run(Command::new(basalt).args(["migrate", "up", "--project"]).arg(project))?;
     run(Command::new(basalt).arg("import").arg(&rows).arg("--project").arg(project))
 }
 
