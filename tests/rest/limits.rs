@@ -25,7 +25,7 @@ async fn a_runaway_statement_is_ended() {
 async fn embedding_has_a_deepest_level() {
     let server = server_with(|config| config.api.max_embed_depth = 2).await;
     server.get("/directors?select=films(roles(part))&limit=0").service().expect(200, json!([])).await;
-    refuses(&server, &[(Method::GET, "/directors?select=films(roles(actors(id)))", "", 400, "BST010")]).await;
+    refuses(&server, &[(Method::GET, "/directors?select=films(roles(actors(id)))", "", 400, "BST004")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
