@@ -341,9 +341,7 @@ impl<'a> Evaluation<'a> {
                 rows
             }
         };
-        let asked = |row: &&Row| {
-            read.filter.all().all(|expr| self.truth(self.caller.role, row, expr) == Some(true))
-        };
+        let asked = |row: &&Row| read.filter.all().all(|expr| self.truth(self.caller.role, row, expr) == Some(true));
         let rows: Vec<Row> = rows.iter().filter(asked).cloned().collect();
         match &read.columns {
             Some(columns) => self.objects(read.table, &rows, columns),
@@ -434,8 +432,7 @@ impl<'a> Evaluation<'a> {
             return true;
         }
         let (permissive, restrictive) = policies(target, role, command);
-        let holds =
-            |policy: &&Policy| part(policy).is_some_and(|expr| self.truth(role, row, expr) == Some(true));
+        let holds = |policy: &&Policy| part(policy).is_some_and(|expr| self.truth(role, row, expr) == Some(true));
         permissive.iter().any(holds) && restrictive.iter().all(|policy| part(policy).is_none() || holds(policy))
     }
 

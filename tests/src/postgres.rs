@@ -44,7 +44,9 @@ impl Cluster {
         );
         // Its log goes to a file: a pipe held open by the server would keep this from ending.
         let log = path.join("log");
-        checked(cluster.command("pg_ctl").args(["start", "-w", "-s", "-o", &options, "-D"]).arg(&data).arg("-l").arg(log));
+        checked(
+            cluster.command("pg_ctl").args(["start", "-w", "-s", "-o", &options, "-D"]).arg(&data).arg("-l").arg(log),
+        );
         cluster
     }
 

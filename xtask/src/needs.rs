@@ -21,8 +21,9 @@ pub fn all() -> Result<(), Failure> {
         return Ok(());
     }
     eprintln!("the tests need {}: installing with apt-get", missing.join(", "));
-    let installed = checked(Command::new("apt-get").arg("update"))
-        .and_then(|()| checked(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(&missing)));
+    let installed = checked(Command::new("apt-get").arg("update")).and_then(|()| {
+        checked(Command::new("apt-get").args(["install", "-y", "--no-install-recommends"]).args(&missing))
+    });
     installed.map_err(|error| format!("please install {} ({error})", missing.join(", ")).into())
 }
 

@@ -24,11 +24,7 @@ impl Claims {
     /// Takes a JSON object. `sub` and `email` are read out once, for `auth.uid()` and `auth.email()`.
     pub fn new(claims: &serde_json::Map<String, serde_json::Value>) -> Self {
         let text = |key: &str| claims.get(key).and_then(|v| v.as_str()).map(str::to_owned);
-        Claims {
-            sub: text("sub"),
-            email: text("email"),
-            json: serde_json::to_string(claims).unwrap_or_default(),
-        }
+        Claims { sub: text("sub"), email: text("email"), json: serde_json::to_string(claims).unwrap_or_default() }
     }
 
     /// All claims as JSON text.

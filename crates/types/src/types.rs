@@ -199,10 +199,7 @@ impl Type {
 
     /// A number of any width.
     pub fn is_numeric(&self) -> bool {
-        matches!(
-            self,
-            Type::Base(Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric)
-        )
+        matches!(self, Type::Base(Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric))
     }
 
     /// `smallint`, `integer` or `bigint`.

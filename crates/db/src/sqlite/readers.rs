@@ -22,6 +22,9 @@ use crate::Answer;
 /// Most requests that one read transaction serves.
 const BATCH: usize = 32;
 
+/// Bytes of a thread's stack: long statements nest deeply while they are compiled. Only what is used takes memory.
+pub(super) const STACK: usize = 32 << 20;
+
 /// Starts the threads.
 ///
 /// Errors: 58030 when a connection or thread can't be made.
@@ -35,7 +38,10 @@ pub(super) fn start(
     for i in 0..count {
         let connection = shared.file.reader()?;
         let reader = Reader { shared: shared.clone(), queue: queue.clone(), writer: writer.clone(), count, connection };
-        let thread = std::thread::Builder::new().name(format!("basalt-read-{i}")).spawn(move || reader.serve());
+        let thread = std::thread::Builder::new()
+            .name(format!("basalt-read-{i}"))
+            .stack_size(STACK)
+            .spawn(move || reader.serve());
         threads.push(thread.map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))?);
     }
     Ok(threads)

@@ -48,6 +48,7 @@ pub(super) fn start(
 ) -> Result<JoinHandle<()>> {
     let writer = Writer { shared: shared.clone(), connection };
     std::thread::Builder::new()
+        .stack_size(super::readers::STACK)
         .name("basalt-write".to_owned())
         .spawn(move || {
             session::with(|session| *session.sequences.borrow_mut() = Some(sequences));

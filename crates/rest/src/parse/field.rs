@@ -4,6 +4,9 @@ use basalt_query::ask::{Field, PathKey, PathStep};
 
 use super::cursor::{Cursor, Parsed};
 
+/// Longer JSON paths are refused: each step nests an expression in the one before.
+const MAX_STEPS: usize = 100;
+
 const NAME: &str = "field name (* or [a..z0..9_$])";
 
 /// `name = quoted | ident ("-" ident)*`, where a `-` directly before `>` ends it.
@@ -57,6 +60,9 @@ pub(super) fn field(cursor: &mut Cursor<'_>) -> Parsed<Field> {
 pub(super) fn json_path(cursor: &mut Cursor<'_>) -> Parsed<Vec<PathStep>> {
     let mut steps = Vec::new();
     loop {
+        if steps.len() == MAX_STEPS {
+            return Err(cursor.unexpected("a shorter JSON path"));
+        }
         let as_text = if cursor.take("->>") {
             true
         } else if cursor.take("->") {

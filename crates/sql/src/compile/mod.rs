@@ -70,9 +70,10 @@ pub fn compile(catalog: &Catalog, role: &str, search_path: &[String], sql: &str)
     let mut compiler = Compiler::new(catalog, role, search_path, sql);
     let columns = match &statement {
         ast::Statement::Query(query) => steps::query(&mut compiler, query)?,
-        ast::Statement::Insert(_) | ast::Statement::Update(_) | ast::Statement::Delete(_) | ast::Statement::Merge(_) => {
-            steps::write(&mut compiler, &statement)?
-        }
+        ast::Statement::Insert(_)
+        | ast::Statement::Update(_)
+        | ast::Statement::Delete(_)
+        | ast::Statement::Merge(_) => steps::write(&mut compiler, &statement)?,
         other => {
             let word = other.to_string().split_whitespace().next().unwrap_or_default().to_uppercase();
             return Err(Error::unsupported(

@@ -165,8 +165,14 @@ impl Change<'_> {
 
     /// Writes out what `*` stands for, so that columns which come later do not appear.
     fn expand_stars(&self, query: &mut Query) -> Result<()> {
-        let with = query.with.clone();
-        self.expand_body(&mut query.body, &with)
+        if let Some(with) = query.with.as_mut().filter(|with| !with.recursive) {
+            for i in 0..with.cte_tables.len() {
+                let mut before = with.clone();
+                before.cte_tables.truncate(i);
+                self.expand_body(&mut with.cte_tables[i].query.body, &Some(before).filter(|_| i > 0))?;
+            }
+        }
+        self.expand_body(&mut query.body, &query.with)
     }
 
     fn expand_body(&self, body: &mut SetExpr, with: &Option<sqlparser::ast::With>) -> Result<()> {

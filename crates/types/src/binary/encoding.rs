@@ -1,9 +1,9 @@
 //! Binary strings: encodings as text, and the functions over bytes (PostgreSQL manual, section 9.5).
 
+use basalt_core::{Error, Result};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use basalt_core::{Error, Result};
 
 use super::digest::bytes;
 use super::hex::{read_escape, read_hex, write_hex};
@@ -122,9 +122,7 @@ pub(super) fn set_byte(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
 /// A byte's index, from 0. 2202E outside of the string.
 fn place(data: &[u8], index: i64) -> Result<usize> {
     let place = usize::try_from(index).ok().filter(|i| *i < data.len());
-    place.ok_or_else(|| {
-        Error::new("2202E", format!("index {index} out of valid range, 0..{}", data.len() as i64 - 1))
-    })
+    place.ok_or_else(|| Error::new("2202E", format!("index {index} out of valid range, 0..{}", data.len() as i64 - 1)))
 }
 
 /// `substring(bytes, from, length)`, counting from 1. 22011 for a negative length.

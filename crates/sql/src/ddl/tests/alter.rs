@@ -96,6 +96,24 @@ fn a_renamed_column_is_renamed_wherever_it_is_read() {
 }
 
 #[test]
+fn a_renamed_column_keeps_its_name_in_what_queries_give() {
+    let mut db = Database::new(
+        "create table t (id int, val int);
+         create view v as with w as (select * from t) select * from w order by val;
+         create view u as select s.val from t x join (select id, val from t) s on s.id = x.val order by x.val",
+    );
+    db.run("alter table t rename val to amount").unwrap();
+    assert_eq!(
+        db.relation("v").view().unwrap().query,
+        "WITH w AS (SELECT id, amount AS val FROM public.t) SELECT id, val FROM w ORDER BY val"
+    );
+    assert_eq!(
+        db.relation("u").view().unwrap().query,
+        "SELECT s.val FROM public.t x JOIN (SELECT id, amount AS val FROM public.t) s ON s.id = x.amount ORDER BY x.amount"
+    );
+}
+
+#[test]
 fn a_renamed_table_is_renamed_wherever_it_is_read() {
     let mut db = Database::new(
         "create table t (id serial primary key); create table u (t int references t);
