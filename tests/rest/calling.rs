@@ -15,7 +15,7 @@ async fn functions() {
             ("/rpc/add?a=1", "11"),
             ("/rpc/add?a=1&a=2", "12"),
             ("/rpc/greet?name=x%20y", "\"hello x y\""),
-            ("/rpc/numbers?n=3", "[1\n2\n3]"),
+            ("/rpc/numbers?n=3", "[1, 2, 3]"),
             ("/rpc/best?select=id&order=id.desc", "[{\"id\":3}\n{\"id\":2}\n{\"id\":1}]"),
             ("/rpc/best?select=id,directors(name)&title=eq.M", r#"[{"id":2,"directors":{"name": "Lang"}}]"#),
             ("/rpc/listed?label=like.M*&order=id", "[{\"id\":1,\"label\":\"Metropolis\"}\n{\"id\":2,\"label\":\"M\"}]"),

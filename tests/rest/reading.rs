@@ -132,7 +132,7 @@ async fn filters() {
         films("or=(id.eq.1,and(id.gt.2,not.and(title.eq.Lost,id.eq.4)))", "1 3"),
         films("or=(title.eq.\"M\",title.in.(Lost,\"x\"))", "2 4"),
         films("or=(tags.cs.{silent,city},id.eq.3)", "1 3"),
-        films("or=( id.eq.1 , title.like.L* )", "1 4"),
+        films("or=( id.eq.1 , title.like.L*)", "1 4"),
         films("or=(director_id.is.null,id.not.gt.1)", "1 4"),
     ];
     let cases: Vec<_> = cases.iter().map(|(path, body)| (path.as_str(), body.as_str())).collect();

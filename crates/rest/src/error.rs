@@ -167,7 +167,9 @@ fn status(error: &Error, anonymous: bool) -> u16 {
         ("2D" | "38" | "39" | "3B" | "40", _) => 500,
         (_, "53400") => 500,
         ("53", _) => 503,
-        ("54" | "55", _) => 500,
+        // Too much nesting, too many dimensions: it was the caller who asked for them.
+        ("54", _) => 400,
+        ("55", _) => 500,
         (_, "57P01") => 503,
         ("57" | "58" | "F0" | "HV", _) => 500,
         (_, "P0001") => 400,

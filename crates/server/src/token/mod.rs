@@ -88,12 +88,15 @@ impl Verifier {
     ///
     /// `Authorization: Bearer` counts first, then `apikey`; with neither the caller is anonymous.
     pub fn identify(&self, headers: &HeaderMap) -> Result<Identity, RestError> {
-        let bearer = headers.get("authorization").and_then(|v| v.to_str().ok()).and_then(|value| {
+        // Bytes that are no ASCII make a bad token, not an anonymous caller.
+        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let authorization = text("authorization");
+        let bearer = authorization.as_deref().and_then(|value| {
             let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        let apikey = || headers.get("apikey").and_then(|v| v.to_str().ok());
-        match bearer.or_else(apikey) {
+        let apikey = text("apikey");
+        match bearer.or(apikey.as_deref()) {
             Some(token) => self.verify(token),
             None => self.anonymous.clone().ok_or_else(anonymous_disabled),
         }
