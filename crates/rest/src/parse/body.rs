@@ -120,8 +120,12 @@ fn first_object(value: &RawValue) -> RestResult<Object<'_>> {
         Some(b'{') => json,
         Some(b'[') => {
             let values: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| invalid())?;
-            let Some(first) = values.first() else { return Ok(Object::new()) };
-            first.get()
+            match values.first().map(|first| first.get()) {
+                Some(first) if first.starts_with('{') => {
+                    return serde_json::from_str(values[0].get()).map_err(|_| invalid());
+                }
+                _ => return Ok(Object::new()),
+            }
         }
         _ => return Ok(Object::new()),
     };
