@@ -1,6 +1,5 @@
 //! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
 
-mod copy;
 mod script;
 
 use basalt_core::{Error, Result};

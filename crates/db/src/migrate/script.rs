@@ -3,12 +3,12 @@
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
 use basalt_sql::ddl::{self, Action};
+use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, split};
 use basalt_sql::{Catalog, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::copy::{self, Copy};
 use super::{Progress, ScriptError};
 use crate::Format;
 use crate::sqlite::migrating::{self, Compiled, Schema};
@@ -175,8 +175,8 @@ impl<'w> Script<'w> {
         let batch = BATCH.min(PARAMETERS / width).max(1);
         let many = self.compile(&copy.insert(batch)).map_err(|error| failed(error, sql, offset))?;
         let one = self.compile(&copy.insert(1)).map_err(|error| failed(error, sql, offset))?;
-        let mut rows: Vec<(usize, Vec<Option<String>>)> = Vec::with_capacity(batch);
-        for row in copy::Rows::new(data, &copy) {
+        let mut rows: Vec<Row> = Vec::with_capacity(batch);
+        for row in Rows::new(data, &copy) {
             let (at, row) = row.map_err(|(at, error)| failed(error, sql, data_at + at))?;
             rows.push((data_at + at, row));
             if rows.len() == batch {
@@ -187,12 +187,7 @@ impl<'w> Script<'w> {
     }
 
     /// Inserts a full batch; when it fails, row by row, to tell which.
-    fn insert_batch(
-        &mut self,
-        many: &Compiled,
-        one: &Compiled,
-        rows: &mut Vec<(usize, Vec<Option<String>>)>,
-    ) -> Result<(), (usize, Error)> {
+    fn insert_batch(&mut self, many: &Compiled, one: &Compiled, rows: &mut Vec<Row>) -> Result<(), (usize, Error)> {
         let first = rows.first().map_or(0, |(at, _)| *at);
         let params: Vec<Option<String>> = rows.iter().flat_map(|(_, row)| row.iter().cloned()).collect();
         self.sqlite("SAVEPOINT batch").map_err(|error| (first, error))?;
@@ -211,11 +206,7 @@ impl<'w> Script<'w> {
         Ok(())
     }
 
-    fn insert_each(
-        &mut self,
-        one: &Compiled,
-        rows: &mut Vec<(usize, Vec<Option<String>>)>,
-    ) -> Result<(), (usize, Error)> {
+    fn insert_each(&mut self, one: &Compiled, rows: &mut Vec<Row>) -> Result<(), (usize, Error)> {
         for (at, row) in rows.drain(..) {
             self.run_compiled(one, &row).map_err(|error| (at, error))?;
             self.done.rows += 1;

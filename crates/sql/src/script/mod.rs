@@ -1,5 +1,6 @@
 //! A file of SQL cut into statements.
 
+pub mod copy;
 mod lexer;
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,14 @@
 //! `copy t (a, b) from stdin` with its data (PostgreSQL manual, `COPY`, "File Formats").
 
 use basalt_core::{Error, Result};
-use basalt_sql::catalog::Relation;
-use basalt_sql::{Catalog, Name, quote};
 use sqlparser::ast::{CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, Ident, Statement};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+
+use crate::catalog::Relation;
+use crate::compile::parse_statement;
+use crate::{Catalog, Name, quote};
 
 /// A `copy` statement.
-pub(super) struct Copy {
+pub struct Copy {
     table: Name,
     /// The columns that the data has.
     pub columns: Vec<String>,
@@ -26,11 +26,8 @@ impl Copy {
     /// Errors: 42601; 42P01 for an unknown table; 0A000 for the binary format.
     pub fn parse(sql: &str, catalog: &Catalog, search_path: &[String]) -> Result<Copy> {
         // The parser wants the semicolon before the data.
-        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &format!("{sql};"));
-        let statement = parsed.map_err(|e| Error::new("42601", e.to_string()))?.into_iter().next();
-        let Some(Statement::Copy {
-            source: CopySource::Table { table_name, columns }, options, legacy_options, ..
-        }) = statement
+        let Statement::Copy { source: CopySource::Table { table_name, columns }, options, legacy_options, .. } =
+            parse_statement(&format!("{sql};"))?
         else {
             return Err(Error::new("42601", "syntax error in COPY"));
         };
@@ -130,11 +127,11 @@ fn find<'a>(catalog: &'a Catalog, search_path: &[String], parts: &[String]) -> R
         .ok_or_else(|| Error::new("42P01", format!("relation \"{}\" does not exist", parts.join("."))))
 }
 
-/// A row: where it begins in the data, and its fields.
-type Row = (usize, Vec<Option<String>>);
+/// A row: where it begins in the data, and its fields; `None` is NULL.
+pub type Row = (usize, Vec<Option<String>>);
 
 /// The rows of the data.
-pub(super) struct Rows<'a> {
+pub struct Rows<'a> {
     data: &'a str,
     copy: &'a Copy,
     position: usize,
