@@ -52,7 +52,7 @@ impl Pair {
     /// Runs a script on both that has to succeed.
     pub async fn script(&self, sql: &str) {
         self.postgres.script(sql).await;
-        if let Err(failed) = self.basalt.engine().run_script(sql, |_| {}).await {
+        if let Err(failed) = self.basalt.run_script(sql, |_| {}).await {
             panic!("{}\n{}", failed.error, failed.statement);
         }
     }
@@ -91,7 +91,7 @@ impl Pair {
         let kind = Kind::of(sql);
         let answer = match kind {
             Kind::Definition => {
-                self.basalt.engine().run_script(sql, |_| {}).await.map(|_| Outcome::Done).map_err(|failed| failed.error)
+                self.basalt.run_script(sql, |_| {}).await.map(|_| Outcome::Done).map_err(|failed| failed.error)
             }
             Kind::Query | Kind::Write => {
                 let format = if kind == Kind::Query { Format::Json } else { Format::None };

@@ -70,8 +70,8 @@ async fn compare(seed: u64, server: &Server, postgres: &Session) -> Option<Strin
     let script = world.script();
     postgres.script(RENEW).await;
     postgres.script(&script).await;
-    server.database.engine().reset().await.expect("an empty database");
-    let made = server.database.engine().run_script(&format!("create role keeper;\n{script}"), |_| ()).await;
+    server.database.reset().await.expect("an empty database");
+    let made = server.database.run_script(&format!("create role keeper;\n{script}"), |_| ()).await;
     if let Err(error) = made {
         return Some(format!("seed {seed}: Basalt refuses the script: {error}\n{script}"));
     }

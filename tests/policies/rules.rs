@@ -11,7 +11,7 @@ use super::ask::{ANN, BOB};
 async fn closed_unless_opened_however_the_table_came_to_be() {
     let server =
         Server::start("create table base (id int primary key, secret text); insert into base values (1, 'x');").await;
-    let engine = server.database.engine();
+    let engine = &server.database;
     engine
         .apply_migration("1", "one", "create table migrated (id int primary key); insert into migrated values (1);")
         .await

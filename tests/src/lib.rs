@@ -62,8 +62,8 @@ impl Server {
 
     async fn open(folder: TempDir, config: &Config, schema: &str) -> Server {
         let path: &Path = folder.path();
-        let database = open_database(path, config).expect("a database");
-        database.engine().run_script(schema, |_| ()).await.unwrap_or_else(|error| panic!("the schema: {error}"));
+        let database = open_database(path, config).await.expect("a database");
+        database.run_script(schema, |_| ()).await.unwrap_or_else(|error| panic!("the schema: {error}"));
         let handle = database.clone();
         let basalt = Basalt::start(path, config, database).await.expect("a server");
         let url = format!("http://{}", basalt.address());

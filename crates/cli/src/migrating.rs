@@ -17,7 +17,7 @@ pub async fn migrate(
     database: &Database,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    let applied = database.engine().applied().await?;
+    let applied = database.applied().await?;
     let standing = project.standing(&applied);
     if !standing.conflicts.is_empty() {
         return Err(Failure(standing.conflicts.iter().map(Report::from).collect()));
@@ -25,7 +25,7 @@ pub async fn migrate(
     for migration in &standing.pending {
         let started = Instant::now();
         let Migration { version, name, script } = migration;
-        let result = database.engine().apply_migration(version, name, &script.source).await;
+        let result = database.apply_migration(version, name, &script.source).await;
         result.map_err(|error| script_failure(script, &error))?;
         done(migration, started.elapsed());
     }
@@ -46,7 +46,7 @@ pub async fn run_script(
     database: &Database,
     progress: impl FnMut(Progress) + Send + 'static,
 ) -> Result<Progress, Failure> {
-    let result = database.engine().run_script(&script.source, progress).await;
+    let result = database.run_script(&script.source, progress).await;
     result.map_err(|error| script_failure(script, &error))
 }
 
@@ -62,7 +62,7 @@ pub async fn reset(
     done: impl FnMut(&Migration, Duration),
 ) -> Result<(), Failure> {
     let mark = Mark::seed_pending(&project.root, config);
-    database.engine().reset().await?;
+    database.reset().await?;
     mark.set()?;
     migrate(project, database, done).await?;
     seed(project, database).await?;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use basalt_server::Config;
+use basalt_server::config::Engine;
 use basalt_server::project::{Migration, Script};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -74,6 +76,15 @@ pub fn byte_progress(bytes: u64, what: &str) -> ProgressBar {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
+}
+
+/// The engine that a configuration names, for people.
+pub fn engine(config: &Config) -> &'static str {
+    match (config.database.engine(), config.database.url.is_empty()) {
+        (Engine::Sqlite, _) => "embedded SQLite",
+        (Engine::Postgres, true) => "private PostgreSQL",
+        (Engine::Postgres, false) => "PostgreSQL",
+    }
 }
 
 /// A path as a person writes it: without a leading `./`.

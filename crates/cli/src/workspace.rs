@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use basalt_db::{Database, Options};
+use basalt_db::{Database, Options, PostgresOptions};
 use basalt_server::Config;
+use basalt_server::config::Engine;
 use basalt_server::keys::DEVELOPMENT_SECRET;
 use basalt_server::project::Project;
 use figment::value::Value;
@@ -21,9 +22,9 @@ pub struct Workspace {
 
 impl Workspace {
     /// Opens the project in `root`; `overrides` are flags for configuration keys.
-    pub fn open(root: &Path, overrides: &[(String, Value)]) -> Result<Workspace, Failure> {
+    pub async fn open(root: &Path, overrides: &[(String, Value)]) -> Result<Workspace, Failure> {
         let (project, config) = load(root, overrides)?;
-        let database = basalt_server::open_database(root, &config)?;
+        let database = basalt_server::open_database(root, &config).await?;
         Ok(Workspace { project, config, database })
     }
 }
@@ -31,7 +32,7 @@ impl Workspace {
 /// Reads a project and its configuration.
 pub fn load(root: &Path, overrides: &[(String, Value)]) -> Result<(Project, Config), Failure> {
     let config = Config::load(root, overrides)?;
-    Ok((Project::load(root, config.database.engine)?, config))
+    Ok((Project::load(root, config.database.engine())?, config))
 }
 
 /// The configuration as `basalt dev` runs it: without a secret of its own, a project has the published development one.
@@ -55,23 +56,29 @@ pub struct Throwaway {
 }
 
 impl Throwaway {
-    /// An empty one.
-    pub fn new(config: &Config) -> Result<Throwaway, Failure> {
+    /// An empty one, on the project's engine.
+    pub async fn new(config: &Config) -> Result<Throwaway, Failure> {
         let cannot = |error: std::io::Error| Report::error(format!("can't make a temporary folder: {error}"));
         let folder = tempfile::tempdir().map_err(cannot)?;
-        let options = Options {
-            data_dir: folder.path().to_owned(),
-            durable: false,
-            readers: 1,
-            statement_timeout: config.database.statement_timeout,
-            ..Options::default()
+        let data_dir = folder.path().to_owned();
+        let statement_timeout = config.database.statement_timeout;
+        let database = match config.database.engine() {
+            Engine::Sqlite => {
+                let options = Options { data_dir, durable: false, readers: 1, statement_timeout, ..Options::default() };
+                Database::open(options)?
+            }
+            Engine::Postgres => {
+                let options =
+                    PostgresOptions { data_dir, durable: false, statement_timeout, ..PostgresOptions::default() };
+                Database::connect(options).await?
+            }
         };
-        Ok(Throwaway { database: Database::open(options)?, _folder: folder })
+        Ok(Throwaway { database, _folder: folder })
     }
 
     /// One with the project's migrations.
     pub async fn migrated(project: &Project, config: &Config) -> Result<Throwaway, Failure> {
-        let throwaway = Throwaway::new(config)?;
+        let throwaway = Throwaway::new(config).await?;
         migrating::migrate(project, &throwaway.database, |_, _| {}).await?;
         Ok(throwaway)
     }

@@ -8,12 +8,20 @@ use basalt_core::{Error, Identity, Result};
 use basalt_sql::Catalog;
 use bytes::Bytes;
 
+use crate::migrate::{Applied, Progress, ScriptError};
+use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
 
 /// A database, whichever engine runs it. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Database {
-    engine: Arc<Sqlite>,
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 /// How to open a database.
@@ -41,20 +49,29 @@ pub struct Options {
 pub struct Request {
     /// Who asks.
     pub identity: Identity,
+    /// Whether it is Basalt itself that asks, as the schema's owner, rather than a caller.
+    pub as_owner: bool,
     /// Schemas for unqualified names, first to last.
     pub search_path: Arc<[String]>,
     /// The statement, in PostgreSQL's SQL.
     pub sql: Arc<str>,
+    /// Bytes of the WITH clause that the statement begins with, the space after it included. (A WITH that writes has to stay
+    /// outermost.)
+    pub with: usize,
+    /// The names of its columns, where some are hidden: those whose name begins with `$`, which stand last. Empty if all show.
+    pub columns: Vec<String>,
     /// Its parameters in PostgreSQL's text form; `None` is NULL.
     pub params: Vec<Option<String>>,
     /// Whether writing is refused (25006).
     pub read_only: bool,
     /// The form of the rows.
     pub format: Format,
-    /// A statement with the same parameters whose only value is the total number of rows, run in the same snapshot.
-    pub count: Option<Arc<str>>,
+    /// The total number of rows, if it is asked for.
+    pub count: Option<Count>,
     /// Transaction-local settings: `request.method`, `request.headers`, `timezone`, ...
     pub settings: Vec<(String, String)>,
+    /// Settings of the function that the statement calls (`set name = value`), in force before it is called.
+    pub hoisted: Vec<(String, String)>,
     /// A function called before the statement, by `schema.name` (PostgREST's `db-pre-request`).
     pub pre_request: Option<String>,
     /// Judges the result inside the transaction; an error rolls it back.
@@ -63,10 +80,32 @@ pub struct Request {
     pub end: TransactionEnd,
 }
 
+/// How many rows there are without limits.
+#[derive(Debug, Clone)]
+pub struct Count {
+    /// A statement `SELECT count(*) FROM ...`.
+    pub sql: Arc<str>,
+    /// How many of the request's parameters it has, from the first.
+    pub params: usize,
+    /// How exactly.
+    pub kind: CountKind,
+}
+
+/// How exactly rows are counted. The embedded engine counts them exactly whatever is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountKind {
+    /// All of them, in the statement's own snapshot.
+    Exact,
+    /// What the database's planner expects.
+    Planned,
+    /// Exactly up to this many (without it: all), else the larger of what was counted and what the planner expects.
+    Estimated(Option<u64>),
+}
+
 /// Judges a result before commit.
 ///
 /// It may be asked twice: a statement whose transaction was lost through no fault of its own runs again.
-pub type RowCheck = Box<dyn Fn(&Answer) -> Result<(), Error> + Send>;
+pub type RowCheck = Box<dyn Fn(&Answer) -> Result<(), Error> + Send + Sync>;
 
 /// The form in which rows come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +129,24 @@ pub enum Format {
     /// The first column of the first row: bytea as its bytes, everything else as text.
     Raw,
     /// How the engine would run the statement, as text or JSON (`explain`).
-    Plan {
-        /// JSON rather than text.
-        json: bool,
-        /// Really run it.
-        analyze: bool,
-    },
+    Plan(Explain),
+}
+
+/// How a plan is shown (PostgreSQL manual, `EXPLAIN`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Explain {
+    /// JSON rather than text.
+    pub json: bool,
+    /// Really run it. The embedded engine heeds only this and `json`.
+    pub analyze: bool,
+    /// With the columns of each step.
+    pub verbose: bool,
+    /// With the settings that differ from their defaults.
+    pub settings: bool,
+    /// With the pages used.
+    pub buffers: bool,
+    /// With the log written.
+    pub wal: bool,
 }
 
 /// How a transaction ends.
@@ -131,22 +182,93 @@ impl Database {
     ///
     /// Errors: 58030 when the folder or file can't be used, with the path.
     pub fn open(options: Options) -> Result<Database> {
-        Ok(Database { engine: Arc::new(Sqlite::open(options)?) })
+        Ok(Database { engine: Engine::Sqlite(Arc::new(Sqlite::open(options)?)) })
+    }
+
+    /// Connects to PostgreSQL, or runs a private one.
+    ///
+    /// Errors: those of [`Postgres::open`].
+    pub async fn connect(options: PostgresOptions) -> Result<Database> {
+        Ok(Database { engine: Engine::Postgres(Arc::new(Postgres::open(options).await?)) })
     }
 
     /// The catalog as it is now. Steady for whoever holds it; a migration makes a new one.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.engine.catalog()
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.catalog(),
+            Engine::Postgres(engine) => engine.catalog(),
+        }
     }
 
     /// Runs a statement and waits for its answer; a write is on the disk when this returns.
     pub async fn run(&self, request: Request) -> Result<Answer> {
-        self.engine.run(request).await
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.run(request).await,
+            Engine::Postgres(engine) => engine.run(request).await,
+        }
     }
 
-    /// The embedded engine, for migrations and imports.
-    pub fn engine(&self) -> &Sqlite {
-        &self.engine
+    /// Applies a migration and records it.
+    ///
+    /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
+    /// is recorded already.
+    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.apply_migration(version, name, source).await,
+            Engine::Postgres(engine) => engine.apply_migration(version, name, source).await,
+        }
+    }
+
+    /// The applied migrations, by version.
+    pub async fn applied(&self) -> Result<Vec<Applied>> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.applied().await,
+            Engine::Postgres(engine) => engine.applied().await,
+        }
+    }
+
+    /// Runs a seed or an import in one transaction; `progress` is called after each statement and each batch of copied rows.
+    ///
+    /// Errors: as [`Database::apply_migration`].
+    pub async fn run_script(
+        &self,
+        source: &str,
+        progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Progress, ScriptError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.run_script(source, progress).await,
+            Engine::Postgres(engine) => engine.run_script(source, progress).await,
+        }
+    }
+
+    /// Drops everything, the record of migrations included: the database is as a new one.
+    pub async fn reset(&self) -> Result<()> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.reset().await,
+            Engine::Postgres(engine) => engine.reset().await,
+        }
+    }
+
+    /// The embedded engine, for what only it has: backups and counters.
+    pub fn embedded(&self) -> Option<&Sqlite> {
+        match &self.engine {
+            Engine::Sqlite(engine) => Some(engine),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// The PostgreSQL engine, for what only it has: its connections.
+    pub fn postgres(&self) -> Option<&Postgres> {
+        match &self.engine {
+            Engine::Sqlite(_) => None,
+            Engine::Postgres(engine) => Some(engine),
+        }
+    }
+
+    /// Closes the database when nobody else holds it, off the async workers: what is queued is answered, a private PostgreSQL stops.
+    pub async fn close(self) {
+        // The task can only end by itself: dropping does not panic.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 }
 
@@ -169,14 +291,18 @@ impl Request {
     /// A statement as `identity` over schema `public`, with every choice at its default.
     pub fn new(identity: Identity, sql: impl Into<Arc<str>>, params: Vec<Option<String>>) -> Self {
         Request {
+            as_owner: &*identity.role == Identity::OWNER,
             identity,
             search_path: Arc::new(["public".to_owned()]),
             sql: sql.into(),
+            with: 0,
+            columns: Vec::new(),
             params,
             read_only: false,
             format: Format::Json,
             count: None,
             settings: Vec::new(),
+            hoisted: Vec::new(),
             pre_request: None,
             check: None,
             end: TransactionEnd::Commit,

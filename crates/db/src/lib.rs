@@ -4,7 +4,11 @@
 //! [`Identity`], and gives the rows back already in the form that the caller asked for.
 
 mod database;
+mod lock;
 pub mod migrate;
+pub mod postgres;
 pub mod sqlite;
 
-pub use database::{Answer, Database, Format, Options, Request, RowCheck, TransactionEnd};
+pub use postgres::PostgresOptions;
+
+pub use database::{Answer, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd};

@@ -6,13 +6,13 @@ use support::{Fixture, with_schema};
 
 /// Runs definitions that have to succeed.
 async fn define(db: &Fixture, script: &str) {
-    let done = db.database.engine().run_script(script, |_| {}).await;
+    let done = db.database.run_script(script, |_| {}).await;
     done.unwrap_or_else(|failed| panic!("{}: {}", failed.statement, failed.error));
 }
 
 /// The SQLSTATE and message of definitions that fail.
 async fn refused(db: &Fixture, script: &str) -> (String, String) {
-    let failed = db.database.engine().run_script(script, |_| {}).await.expect_err(script);
+    let failed = db.database.run_script(script, |_| {}).await.expect_err(script);
     (failed.error.code().to_owned(), failed.error.message().to_owned())
 }
 

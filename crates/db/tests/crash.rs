@@ -24,7 +24,7 @@ fn child_writes_until_it_is_killed() {
         let database = Database::open(options).expect("opens");
         if database.catalog().relation("public", "t").is_none() {
             let schema = "create table t (id bigserial primary key, worker int, n int);";
-            database.engine().run_script(schema, |_| {}).await.expect("the schema applies");
+            database.run_script(schema, |_| {}).await.expect("the schema applies");
         }
         let workers = (0..8).map(|worker: i32| {
             let database = database.clone();

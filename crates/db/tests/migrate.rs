@@ -10,7 +10,7 @@ use support::{text, with_schema};
 #[tokio::test]
 async fn a_migration_is_all_or_nothing_and_remembered() {
     let db = with_schema("").await;
-    let engine = db.database.engine();
+    let engine = &db.database;
     engine.apply_migration("1", "first", "create table t (id int primary key);").await.expect("applies");
     let source = "create table u (id int primary key);\ninsert into t values (1);\ninsert into t values (1);";
     let failed = engine.apply_migration("2", "second", source).await.expect_err("fails");
@@ -37,13 +37,13 @@ async fn readers_see_the_new_catalog_at_once() {
                 tokio::spawn(async move { database.run(support::request("select * from t", &[])).await })
             })
             .collect();
-        db.database.engine().run_script(&sql, |_| {}).await.expect("alters");
+        db.database.run_script(&sql, |_| {}).await.expect("alters");
         for read in reads {
             read.await.expect("no panic").expect("reads");
         }
         assert!(db.json("select * from t", &[]).await.contains(&format!("\"c{i}\":{i}")));
     }
-    db.database.engine().run_script("alter table t drop column a;", |_| {}).await.expect("drops");
+    db.database.run_script("alter table t drop column a;", |_| {}).await.expect("drops");
     assert!(!db.json("select * from t", &[]).await.contains("\"a\""));
 }
 
@@ -59,7 +59,6 @@ async fn copy_reads_text_and_csv() {
     let report = seen.clone();
     let done = db
         .database
-        .engine()
         .run_script(&source, move |progress| report.lock().expect("unpoisoned").push(progress))
         .await
         .expect("imports");
@@ -77,11 +76,10 @@ async fn a_bad_row_is_found_in_its_line() {
     let db = with_schema("create table t (id int primary key);").await;
     let rows: String = (0..150).map(|i| if i == 120 { "x\n".to_owned() } else { format!("{i}\n") }).collect();
     let source = format!("copy t (id) from stdin;\n{rows}\\.\n");
-    let failed = db.database.engine().run_script(&source, |_| {}).await.expect_err("fails");
+    let failed = db.database.run_script(&source, |_| {}).await.expect_err("fails");
     assert_eq!(failed.error.code(), "22P02");
     assert_eq!(basalt_sql::script::position(&source, failed.offset), (122, 1));
-    let missing =
-        db.database.engine().run_script("copy t (id) from stdin;\n1\t2\n\\.\n", |_| {}).await.expect_err("fails");
+    let missing = db.database.run_script("copy t (id) from stdin;\n1\t2\n\\.\n", |_| {}).await.expect_err("fails");
     assert_eq!(missing.error.message(), "extra data after last expected column");
 }
 
@@ -89,12 +87,12 @@ async fn a_bad_row_is_found_in_its_line() {
 async fn keys_of_rows_that_are_there_are_checked() {
     let db = with_schema("create table a (id int primary key); create table b (id int primary key, a_id int); insert into b values (1, 5);").await;
     let sql = "alter table b add constraint b_a foreign key (a_id) references a (id);";
-    let failed = db.database.engine().run_script(sql, |_| {}).await.expect_err("violates");
+    let failed = db.database.run_script(sql, |_| {}).await.expect_err("violates");
     assert_eq!(failed.error.code(), "23503");
     assert_eq!(failed.error.message(), "insert or update on table \"b\" violates foreign key constraint \"b_a\"");
     assert_eq!(failed.error.detail(), Some("Key (a_id)=(5) is not present in table \"a\"."));
     db.run("insert into a values (5)", &[]).await.expect("inserts");
-    db.database.engine().run_script(sql, |_| {}).await.expect("holds now");
+    db.database.run_script(sql, |_| {}).await.expect("holds now");
     assert_eq!(db.error("delete from a", &[]).await.code(), "23503");
 }
 
@@ -102,7 +100,7 @@ async fn keys_of_rows_that_are_there_are_checked() {
 async fn a_failed_migration_leaves_sequences_as_they_were() {
     let db = with_schema("create table t (id serial primary key); insert into t default values;").await;
     let failing = "insert into t default values; insert into t default values; select 1/0;";
-    db.database.engine().run_script(failing, |_| {}).await.expect_err("fails");
+    db.database.run_script(failing, |_| {}).await.expect_err("fails");
     assert_eq!(db.json("insert into t default values returning id", &[]).await, "[{\"id\":2}]");
 }
 
@@ -111,7 +109,7 @@ async fn a_reset_leaves_a_new_database() {
     let db =
         with_schema("create schema app; create table app.t (id serial primary key); insert into app.t default values;")
             .await;
-    let engine = db.database.engine();
+    let engine = &db.database;
     engine.apply_migration("1", "x", "create view v as select id from app.t;").await.expect("applies");
     engine.reset().await.expect("resets");
     assert!(engine.applied().await.expect("reads").is_empty());
@@ -126,8 +124,8 @@ async fn a_backup_is_a_database() {
     let db = with_schema("create table t (id int primary key); insert into t values (1), (2);").await;
     let folder = tempfile::TempDir::new().expect("a folder");
     let target = folder.path().join("basalt.db");
-    db.database.engine().backup(&target).await.expect("copies");
-    assert_eq!(db.database.engine().backup(&target).await.expect_err("exists").code(), "58030");
+    db.database.embedded().expect("embedded").backup(&target).await.expect("copies");
+    assert_eq!(db.database.embedded().expect("embedded").backup(&target).await.expect_err("exists").code(), "58030");
     let copy =
         support::Fixture { database: basalt_db::Database::open(support::options(&folder)).expect("opens"), folder };
     assert_eq!(copy.json("select count(*) from t", &[]).await, "[{\"count\":2}]");

@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use basalt_core::Identity;
-use basalt_db::{Format, Request};
+use basalt_db::{Count, CountKind, Explain, Format, Request};
 use support::{options, request, request_as, text, with_options, with_schema};
 
 const SCHEMA: &str = "
@@ -83,7 +83,7 @@ async fn parameters_take_the_types_of_their_places() {
 #[tokio::test]
 async fn a_count_is_of_the_same_snapshot() {
     let db = with_schema(SCHEMA).await;
-    let request = Request { count: Some("select count(*) from t".into()), ..request("select id from t limit 1", &[]) };
+    let request = Request { count: Some(Count { sql: "select count(*) from t".into(), params: 0, kind: CountKind::Exact }), ..request("select id from t limit 1", &[]) };
     let answer = db.database.run(request).await.expect("runs");
     assert_eq!((answer.rows, answer.total), (1, Some(2)));
 }
@@ -185,7 +185,7 @@ async fn what_is_written_is_there_after_reopening() {
 #[tokio::test]
 async fn plans_are_told() {
     let db = with_schema(SCHEMA).await;
-    let format = |json| Format::Plan { json, analyze: true };
+    let format = |json| Format::Plan(Explain { json, analyze: true, ..Explain::default() });
     let plan = text(&db.database.run(request_as(format(false), "select * from t where id = 1")).await.expect("runs"));
     assert!(plan.starts_with("SEARCH") && plan.contains("Execution Time"), "{plan}");
     let plan = text(&db.database.run(request_as(format(true), "select * from t")).await.expect("runs"));

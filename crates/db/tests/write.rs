@@ -27,7 +27,7 @@ async fn a_failed_write_fails_alone() {
     }
     assert_eq!(failed, 20);
     assert_eq!(db.json("select count(*) from t", &[]).await, "[{\"count\":181}]");
-    let stats = db.database.engine().stats();
+    let stats = db.database.embedded().expect("embedded").stats();
     assert!(stats.largest_group.load(Ordering::Relaxed) > 1, "writes were grouped: {stats:?}");
 }
 
@@ -257,7 +257,7 @@ async fn the_log_is_moved_into_the_file() {
     for _ in 0..150 {
         db.run("insert into t (x) values ($1)", &[&large]).await.expect("inserts");
     }
-    let stats = db.database.engine().stats();
+    let stats = db.database.embedded().expect("embedded").stats();
     for _ in 0..100 {
         if stats.checkpoints.load(Ordering::Relaxed) > 0 {
             return;
@@ -287,7 +287,6 @@ async fn sequences_end_or_cycle() {
     }
     assert_eq!(db.error("select currval('round')", &[]).await.code(), "55000");
     db.database
-        .engine()
         .run_script("alter sequence round restart with 2; alter sequence up rename to on_up;", |_| {})
         .await
         .expect("alters");

@@ -34,6 +34,7 @@ pub(crate) fn push_type(sql: &mut String, catalog: &Catalog, ty: &Type) {
         Type::Base(Base::Bpchar) => sql.push_str("bpchar"),
         Type::Base(base) => sql.push_str(base.sql_name()),
         Type::Enum(of) => push_qualified(sql, &of.schema, &of.name),
+        Type::Other(of) => push_qualified(sql, &of.schema, &of.name),
         Type::Array(element) => {
             push_type(sql, catalog, element);
             sql.push_str("[]");

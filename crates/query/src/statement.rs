@@ -30,6 +30,8 @@ pub struct Settings {
 pub struct Statement {
     /// PostgreSQL's SQL.
     pub sql: String,
+    /// Bytes of the WITH clause, with the space after it, that `sql` begins with. One that writes may stand nowhere deeper.
+    pub with: usize,
     /// Parameters `$1`, `$2`, ... in text form; `None` is NULL.
     pub params: Vec<Option<String>>,
     /// A statement whose only value is the number of rows without limits, if it was asked for.
@@ -42,6 +44,8 @@ pub struct Statement {
     pub embedded: Vec<Name>,
     /// The hidden columns.
     pub hidden: Hidden,
+    /// The names of all columns, where some are hidden; the hidden ones stand last.
+    pub columns: Vec<String>,
 }
 
 /// Hidden columns of a result.
@@ -98,6 +102,15 @@ impl Default for Settings {
             aggregates: false,
             legacy_target_names: true,
         }
+    }
+}
+
+impl Hidden {
+    /// The names of these columns, in the order in which they stand.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let inserted = self.inserted.then(|| "$inserted".to_owned());
+        let key = self.key.iter().map(|column| format!("$key:{column}"));
+        inserted.into_iter().chain(key).chain(self.total.then(|| "$total".to_owned())).collect()
     }
 }
 

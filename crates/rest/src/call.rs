@@ -49,13 +49,16 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
 
     let format = if exchange.is_head() { Format::None } else { format };
     let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
+    request.hoisted = prepared.routine.settings.clone();
     let one = singular(&media).filter(|_| shape.is_set());
-    request.check = Some(Box::new(move |answer| {
-        if let Some(one) = &one {
-            one(answer)?;
-        }
-        judge_affected(answer, most)
-    }));
+    if one.is_some() || most.is_some() {
+        request.check = Some(Box::new(move |answer| {
+            if let Some(one) = &one {
+                one(answer)?;
+            }
+            judge_affected(answer, most)
+        }));
+    }
     let mut answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
 
     if prepared.statement.hidden.total {

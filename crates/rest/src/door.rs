@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, RwLock};
 
 use basalt_core::Identity;
-use basalt_db::{Database, Format, Request, TransactionEnd};
+use basalt_db::{Count, CountKind, Database, Format, Request, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::catalog::Relation;
 use basalt_sql::{Catalog, Name, tables_read};
@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::{RestError, RestResult};
 use crate::parse::media::{self, Media};
-use crate::parse::prefer::Preferences;
+use crate::parse::prefer::{self, Preferences};
 use crate::{call, describe, options, read, write};
 
 /// How the API behaves.
@@ -79,7 +79,8 @@ pub struct Door {
 /// What is derived from one version of the catalog.
 pub(crate) struct Current {
     pub(crate) planner: Planner,
-    /// Whether any policy, function, view or default reads settings; if none does, requests need not set any.
+    /// Whether any policy, function, view or default reads settings; if none does, requests need not set any. What PostgreSQL's
+    /// functions read nobody knows.
     reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
@@ -109,7 +110,7 @@ enum Route {
 impl Door {
     /// A door over `database`.
     pub fn new(database: Database, options: Options) -> Door {
-        let current = Current::new(database.catalog(), &options);
+        let current = Current::new(database.catalog(), &options, database.postgres().is_some());
         Door { database, options, current: RwLock::new(Arc::new(current)) }
     }
 
@@ -176,8 +177,9 @@ impl Door {
         };
         let current = self.current();
         let role = &*incoming.identity.role;
-        // A role that does not exist is the database's to report.
-        if !current.roles.contains(role) && current.planner.catalog().roles.contains_key(role) {
+        // A role that does not exist is the database's to report. Nobody is the owner by a token.
+        let exists = current.planner.catalog().roles.contains_key(role);
+        if exists && (!current.roles.contains(role) || role == Identity::OWNER) {
             return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
         }
         Ok(Exchange {
@@ -197,7 +199,7 @@ impl Door {
         if held.planner.catalog().version == catalog.version {
             return held;
         }
-        let fresh = Arc::new(Current::new(catalog, &self.options));
+        let fresh = Arc::new(Current::new(catalog, &self.options, self.database.postgres().is_some()));
         *self.current.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh.clone();
         fresh
     }
@@ -237,10 +239,21 @@ impl Door {
         let preferences = &exchange.preferences;
         let mut request =
             Request::new(exchange.incoming.identity.clone(), statement.sql.as_str(), statement.params.clone());
+        request.as_owner = false;
         request.search_path = exchange.current.search_path(exchange.schema);
         request.read_only = read_only;
         request.format = format;
-        request.count = statement.count_sql.as_deref().map(Into::into);
+        request.with = statement.with;
+        request.columns = statement.columns.clone();
+        request.count = statement.count_sql.as_deref().map(|sql| Count {
+            sql: sql.into(),
+            params: statement.count_params,
+            kind: match preferences.count {
+                Some(prefer::Count::Planned) => CountKind::Planned,
+                Some(prefer::Count::Estimated) => CountKind::Estimated(self.options.planning.max_rows),
+                _ => CountKind::Exact,
+            },
+        });
         request.pre_request = self.options.pre_request.clone();
         request.end = match (self.options.end_override, preferences.commit) {
             (true, Some(true)) => TransactionEnd::Commit,
@@ -258,9 +271,10 @@ impl Door {
 }
 
 impl Current {
-    fn new(catalog: Arc<Catalog>, options: &Options) -> Current {
+    fn new(catalog: Arc<Catalog>, options: &Options, reads_all: bool) -> Current {
         let reads = |text: &str| text.contains("_setting") || text.contains("set_config");
-        let reads_settings = catalog.functions.values().flatten().any(|f| reads(&f.body))
+        let reads_settings = reads_all
+            || catalog.functions.values().flatten().any(|f| reads(&f.body))
             || catalog.relations.values().any(|relation| {
                 relation.view().is_some_and(|view| reads(&view.query))
                     || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads(e)))
@@ -274,7 +288,10 @@ impl Current {
         let closed =
             catalog.relations.keys().filter_map(|name| Some((name.clone(), closed_table(&catalog, options, name)?)));
         let closed = closed.collect();
-        let roles = catalog.memberships("authenticator").into_iter().map(str::to_owned).collect();
+        let roles = match catalog.is_superuser(&catalog.login) {
+            true => catalog.roles.keys().cloned().collect(),
+            false => catalog.memberships(&catalog.login).into_iter().map(str::to_owned).collect(),
+        };
         Current {
             planner: Planner::new(catalog, options.planning.clone()),
             reads_settings,

@@ -91,6 +91,9 @@ impl RestError {
 
     /// A database error, with the status that its SQLSTATE has. Whether the caller is anonymous decides between 401 and 403.
     pub fn database(error: &Error, anonymous: bool) -> Self {
+        if let Some(away) = database_away(error) {
+            return away;
+        }
         let status = status(error, anonymous);
         let mut answer = RestError {
             status,
@@ -104,7 +107,7 @@ impl RestError {
         };
         match status {
             401 => answer = answer.header("WWW-Authenticate", "Bearer"),
-            503 => answer = answer.header("Retry-After", "1"),
+            503 | 504 => answer = answer.header("Retry-After", "1"),
             _ => {}
         }
         answer
@@ -148,6 +151,17 @@ impl From<PlanError> for RestError {
     }
 }
 
+/// PGRST000 and PGRST001: the database can't be reached, or was lost on the way.
+fn database_away(error: &Error) -> Option<RestError> {
+    let (code, message) = match error.code() {
+        "08001" => ("PGRST000", "Database connection error."),
+        "08006" => ("PGRST001", "Database client error. Retrying the connection."),
+        _ => return None,
+    };
+    let reason = [Some(error.message()), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    Some(RestError::new(503, code, message).details(reason).header("Retry-After", "1"))
+}
+
 /// Section 16.1: the status of a SQLSTATE, first match.
 fn status(error: &Error, anonymous: bool) -> u16 {
     let code = error.code();
@@ -157,6 +171,7 @@ fn status(error: &Error, anonymous: bool) -> u16 {
         ("09", _) => 500,
         ("0L" | "0P", _) => 403,
         (_, "PGRST116") => 406,
+        (_, "PGRST003") => 504,
         (_, "23503" | "23505") => 409,
         (_, "25006") => 405,
         (_, "21000") if error.message().ends_with("requires a WHERE clause") => 400,

@@ -1,7 +1,7 @@
 //! GET and HEAD on a relation.
 
 use basalt_core::Error;
-use basalt_db::{Answer, Format, RowCheck};
+use basalt_db::{Answer, Explain, Format, RowCheck};
 use basalt_sql::Name;
 use bytes::Bytes;
 use http::{Response, header};
@@ -30,7 +30,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
     exchange.preferences.judge()?;
 
-    let format = if exchange.is_head() && !matches!(format, Format::Plan { .. }) { Format::None } else { format };
+    let format = if exchange.is_head() && !matches!(format, Format::Plan(_)) { Format::None } else { format };
     let mut request = door.request(&exchange, &statement, true, format);
     request.check = singular(&media);
     let answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
@@ -78,7 +78,15 @@ pub(crate) fn row_format(door: &Door, media: &Media) -> Option<Format> {
         Media::Object { stripped: true } => Format::ObjectStripped,
         Media::Csv => Format::Csv,
         Media::Plan(plan) if door.options.plans && row_format(door, &plan.of).is_some() => {
-            Format::Plan { json: plan.json, analyze: plan.options.iter().any(|o| o == "analyze") }
+            let asked = |option: &str| plan.options.iter().any(|o| o == option);
+            Format::Plan(Explain {
+                json: plan.json,
+                analyze: asked("analyze"),
+                verbose: asked("verbose"),
+                settings: asked("settings"),
+                buffers: asked("buffers"),
+                wal: asked("wal"),
+            })
         }
         _ => return None,
     })

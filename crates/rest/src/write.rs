@@ -79,7 +79,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     } else {
         let statement = statement?;
         door.judge_embedded(&exchange, &statement)?;
-        let format = if returning || matches!(format, Format::Plan { .. }) { format } else { Format::None };
+        let format = if returning || matches!(format, Format::Plan(_)) { format } else { Format::None };
         let mut request = door.request(&exchange, &statement, false, format);
         request.check = check(&exchange, verb, &media);
         door.database.run(request).await.map_err(|e| exchange.database_error(&e))?
@@ -144,6 +144,9 @@ fn check(exchange: &Exchange<'_>, verb: Verb, media: &Media) -> Option<RowCheck>
     }
     let singular = singular(media);
     let most = exchange.preferences.limit_affected().filter(|_| verb != Verb::Insert);
+    if singular.is_none() && most.is_none() {
+        return None;
+    }
     Some(Box::new(move |answer| {
         if let Some(singular) = &singular {
             singular(answer)?;

@@ -284,6 +284,7 @@ fn parse_name(path: &Path) -> Option<(&str, &str, Option<&str>)> {
 fn engine_name(engine: Engine) -> &'static str {
     match engine {
         Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::config::{Config, OpenApi, TransactionEnd};
+use crate::config::{Config, Engine, OpenApi, Pooler, TransactionEnd};
 use crate::cors::Cors;
 use crate::listener;
 use crate::token::{Verifier, VerifierOptions};
@@ -49,20 +49,45 @@ pub struct Basalt {
 
 /// Opens the database that a project's configuration names.
 ///
-/// Errors: those of [`Database::open`].
-pub fn open_database(project: &Path, config: &Config) -> Result<Database, Error> {
-    let mut options = basalt_db::Options {
-        data_dir: project.join(&config.database.data_dir),
-        queue: config.database.queue,
-        group: config.database.group,
-        statement_timeout: config.database.statement_timeout,
-        max_body: config.limits.response.as_u64() as usize,
-        ..basalt_db::Options::default()
-    };
-    if config.database.readers > 0 {
-        options.readers = config.database.readers;
+/// Errors: those of [`Database::open`] and [`Database::connect`].
+pub async fn open_database(project: &Path, config: &Config) -> Result<Database, Error> {
+    let from = &config.database;
+    let data_dir = project.join(&from.data_dir);
+    let max_body = config.limits.response.as_u64() as usize;
+    match from.engine() {
+        Engine::Sqlite => {
+            let mut options = basalt_db::Options {
+                data_dir,
+                queue: from.queue,
+                group: from.group,
+                statement_timeout: from.statement_timeout,
+                max_body,
+                ..basalt_db::Options::default()
+            };
+            if from.readers > 0 {
+                options.readers = from.readers;
+            }
+            let open = tokio::task::spawn_blocking(move || Database::open(options));
+            open.await.map_err(|error| Error::internal(error.to_string()))?
+        }
+        Engine::Postgres => {
+            let options = basalt_db::PostgresOptions {
+                url: Some(from.url.clone()).filter(|url| !url.is_empty()),
+                data_dir,
+                durable: true,
+                connections: from.pool,
+                queue: from.queue,
+                wait: from.pool_timeout,
+                statements: from.prepared_statements,
+                statement_timeout: from.statement_timeout,
+                max_body,
+                transaction_pooler: from.pooler == Pooler::Transaction,
+                bootstrap: from.bootstrap,
+                channel: from.channel.clone(),
+            };
+            Database::connect(options).await
+        }
     }
-    Database::open(options)
 }
 
 impl Basalt {

@@ -20,7 +20,7 @@ pub struct Name {
 }
 
 /// Everything that exists.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Catalog {
     /// Schemas by name.
     pub schemas: BTreeMap<String, Schema>,
@@ -40,10 +40,37 @@ pub struct Catalog {
     pub roles: BTreeMap<String, Role>,
     /// `alter default privileges`: what new objects of a schema grant.
     pub default_privileges: Vec<DefaultPrivilege>,
+    /// The role as which requests connect: those that it is a member of may be asked for.
+    #[serde(default = "authenticator")]
+    pub login: String,
     /// Extensions that were created; only those that the engine has built in can be.
     pub extensions: BTreeSet<String>,
     /// Changes with every change to the catalog; a compiled statement belongs to one version.
     pub version: u64,
+}
+
+impl Default for Catalog {
+    /// Nothing.
+    fn default() -> Self {
+        Catalog {
+            schemas: BTreeMap::new(),
+            relations: IndexMap::new(),
+            enums: BTreeMap::new(),
+            domains: BTreeMap::new(),
+            composites: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            sequences: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            default_privileges: Vec::new(),
+            login: authenticator(),
+            extensions: BTreeSet::new(),
+            version: 0,
+        }
+    }
+}
+
+fn authenticator() -> String {
+    "authenticator".into()
 }
 
 /// A schema.
@@ -107,6 +134,9 @@ pub struct View {
     pub materialized: bool,
     /// Whether PostgreSQL would let simple writes through it (manual, `create view`, "Updatable Views").
     pub updatable: bool,
+    /// The relations that it reads, where the engine tells; else `query` does.
+    #[serde(default)]
+    pub reads: Option<Vec<Name>>,
 }
 
 /// A column.

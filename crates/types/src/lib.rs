@@ -52,7 +52,7 @@ pub mod value;
 
 pub use context::Context;
 pub use function::{Accumulator, Aggregate, Function, Implementation, Kind, Operator, SetFunction, Volatility};
-pub use types::{Base, EnumType, Type, Typmod};
+pub use types::{Base, EnumType, OtherType, Type, Typmod};
 pub use value::{Value, ValueRef};
 
 /// Every built-in scalar function.

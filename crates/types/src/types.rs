@@ -48,6 +48,17 @@ pub enum Type {
     Array(Arc<Type>),
     /// A row: its fields in order.
     Record(Arc<Vec<(String, Type)>>),
+    /// A type that only PostgreSQL knows: a range, `inet`, an extension's. Values of it pass through as text.
+    Other(Arc<OtherType>),
+}
+
+/// A type that only PostgreSQL knows, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OtherType {
+    /// Schema of the type.
+    pub schema: String,
+    /// Name of the type: `int4range`, `inet`, `citext`.
+    pub name: String,
 }
 
 /// An enumeration's labels in their order.
@@ -214,6 +225,7 @@ impl Type {
             Type::Enum(e) => e.name.clone(),
             Type::Array(element) => format!("{}[]", element.sql_name()),
             Type::Record(_) => "record".to_owned(),
+            Type::Other(other) => other.name.clone(),
         }
     }
 

@@ -39,9 +39,12 @@ impl Db {
         let Action::Reset { yes } = self.action;
         let (project, config) = load(&self.project.project, &[])?;
         let folder = project.root.join(&config.database.data_dir);
-        let question = format!("Delete every row of the database in {}?", output::path(&folder));
+        let question = match config.database.url.is_empty() {
+            true => format!("Delete every row of the database in {}?", output::path(&folder)),
+            false => "Delete every schema of the database that `database.url` names?".to_owned(),
+        };
         match if yes { Some(true) } else { output::confirm(&question) } {
-            Some(true) => reset(&project, &config),
+            Some(true) => block_on(reset(&project, &config)),
             Some(false) => Err(Report::error("nothing was changed").into()),
             None => Err(Report::error("there is no terminal to ask whether every row may be lost")
                 .help("Say so with --yes.")
@@ -50,24 +53,24 @@ impl Db {
     }
 }
 
-fn reset(project: &Project, config: &Config) -> Result<(), Failure> {
-    let database = match basalt_server::open_database(&project.root, config) {
+async fn reset(project: &Project, config: &Config) -> Result<(), Failure> {
+    let database = match basalt_server::open_database(&project.root, config).await {
         Ok(database) => database,
-        Err(error) if error.code() == "55006" => return ask_the_owner(project, config, error.into()),
+        Err(error) if error.code() == "55006" => return ask_the_owner(project, config, error.into()).await,
         Err(error) => return Err(error.into()),
     };
-    block_on(migrating::reset(project, config, &database, output::applied))?;
+    migrating::reset(project, config, &database, output::applied).await?;
     project.seeds.iter().for_each(output::seeded);
     Ok(())
 }
 
 /// Another process has the database. `basalt dev` takes up the request; `basalt serve` never does.
-fn ask_the_owner(project: &Project, config: &Config, in_use: Failure) -> Result<(), Failure> {
+async fn ask_the_owner(project: &Project, config: &Config, in_use: Failure) -> Result<(), Failure> {
     let request = Mark::reset_requested(&project.root, config);
     request.set()?;
     let step = Duration::from_millis(50);
     for _ in 0..ANSWER.as_millis() / step.as_millis() {
-        std::thread::sleep(step);
+        tokio::time::sleep(step).await;
         if !request.is_set() {
             output::result("The running `basalt dev` starts over; its terminal shows how it goes.");
             return Ok(());

@@ -27,7 +27,7 @@ pub struct Dev {
     #[arg(default_value = ".")]
     dir: PathBuf,
     /// The database engine
-    #[arg(long, value_parser = ["sqlite"])]
+    #[arg(long, value_parser = ["sqlite", "postgres"])]
     engine: Option<String>,
     /// Port to listen on; 0 takes a free one
     #[arg(long)]
@@ -50,7 +50,7 @@ impl Dev {
         .flatten()
         .collect();
         block_on(async {
-            let mut session = Session::begin(self.dir, overrides)?;
+            let mut session = Session::begin(self.dir, overrides).await?;
             session.run().await
         })
     }
@@ -68,11 +68,11 @@ struct Session {
 }
 
 impl Session {
-    fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
+    async fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
         let (project, config) = load(&root, &overrides)?;
         let config = with_development_secret(config);
         start_log(&config)?;
-        let database = open_database(&root, &config)?;
+        let database = open_database(&root, &config).await?;
         Ok(Session { root, overrides, project, config, database, server: None })
     }
 
@@ -112,7 +112,7 @@ impl Session {
     /// Applies what is pending, and the seed when the database was new.
     async fn migrate(&self) -> Result<(), Failure> {
         let mark = Mark::seed_pending(&self.root, &self.config);
-        if self.database.engine().applied().await?.is_empty() && !self.project.migrations.is_empty() {
+        if self.database.applied().await?.is_empty() && !self.project.migrations.is_empty() {
             mark.set()?;
         }
         migrating::migrate(&self.project, &self.database, output::applied).await?;
@@ -176,7 +176,7 @@ impl Session {
 
     async fn reconfigure(&mut self, config: Config) -> Result<(), Failure> {
         if shown(&config)["database"] != shown(&self.config)["database"] {
-            self.database = open_database(&self.root, &config)?;
+            self.database = open_database(&self.root, &config).await?;
         }
         self.config = config;
         self.listen().await?;
@@ -192,12 +192,13 @@ impl Session {
         let url = url(server.address());
         let line = |name: &str, text: &str| output::result(format_args!("  {name:12} {text}"));
         output::result(format_args!(
-            "  {} {} · embedded SQLite · {}",
+            "  {} {} · {} · {}",
             styled(STRONG, "basalt"),
             env!("CARGO_PKG_VERSION"),
+            output::engine(&self.config),
             self.root.display()
         ));
-        let applied = self.database.engine().applied().await.map_or(0, |applied| applied.len());
+        let applied = self.database.applied().await.map_or(0, |applied| applied.len());
         line("migrations", &format!("{applied} applied"));
         line("API", &format!("{}       (rest/v1)", styled(LINK, &url)));
         match api_keys(&self.config) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basalt_server::Config;
+use basalt_server::config::Engine;
 use basalt_server::project::Project;
 use basalt_sql::Catalog;
 use clap::{Args, Subcommand, ValueEnum};
@@ -57,8 +58,13 @@ impl Gen {
 
 /// The catalog of the project's database; of its migrations alone where no database is there yet, or a running server holds it.
 async fn catalog(project: &Project, config: &Config) -> Result<Arc<Catalog>, Failure> {
-    if project.root.join(&config.database.data_dir).join("basalt.db").exists() {
-        match basalt_server::open_database(&project.root, config) {
+    let data = project.root.join(&config.database.data_dir);
+    let is_there = match config.database.engine() {
+        Engine::Sqlite => data.join("basalt.db").exists(),
+        Engine::Postgres => !config.database.url.is_empty() || data.join("postgres").exists(),
+    };
+    if is_there {
+        match basalt_server::open_database(&project.root, config).await {
             Ok(database) => return Ok(database.catalog()),
             Err(error) if error.code() == "55006" => {}
             Err(error) => return Err(error.into()),

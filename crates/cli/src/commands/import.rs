@@ -24,14 +24,19 @@ pub struct Import {
 impl Import {
     pub fn run(self) -> Result<(), Failure> {
         let script = self.read()?;
-        let workspace = Workspace::open(&self.project.project, &[])?;
+        block_on(self.import(script))
+    }
+
+    async fn import(&self, script: Script) -> Result<(), Failure> {
+        let workspace = Workspace::open(&self.project.project, &[]).await?;
         let before = workspace.database.catalog().relations.len();
         let started = Instant::now();
         let bar = output::byte_progress(script.source.len() as u64, "importing");
         let shown = bar.clone();
-        let result = block_on(migrating::run_script(&script, &workspace.database, move |progress| {
+        let result = migrating::run_script(&script, &workspace.database, move |progress| {
             shown.set_position(progress.bytes as u64);
-        }));
+        })
+        .await;
         bar.finish_and_clear();
         let done = result?;
         let tables = workspace.database.catalog().relations.len().saturating_sub(before);

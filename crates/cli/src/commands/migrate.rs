@@ -38,14 +38,8 @@ impl Migrate {
         let root = &self.project.project;
         match self.action {
             Action::New { name } => new(&load(root, &[])?.0, &name),
-            Action::Up => {
-                let workspace = Workspace::open(root, &[])?;
-                block_on(up(&workspace))
-            }
-            Action::Status => {
-                let workspace = Workspace::open(root, &[])?;
-                block_on(status(&workspace))
-            }
+            Action::Up => block_on(async { up(&Workspace::open(root, &[]).await?).await }),
+            Action::Status => block_on(async { status(&Workspace::open(root, &[]).await?).await }),
         }
     }
 }
@@ -69,7 +63,7 @@ async fn up(workspace: &Workspace) -> Result<(), Failure> {
 }
 
 async fn status(workspace: &Workspace) -> Result<(), Failure> {
-    let applied = workspace.database.engine().applied().await?;
+    let applied = workspace.database.applied().await?;
     let standing = workspace.project.standing(&applied);
     for (name, state) in states(&workspace.project, &applied, &standing.conflicts) {
         output::result(format_args!("{state:8}  {name}"));

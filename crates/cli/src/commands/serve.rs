@@ -38,9 +38,11 @@ impl Serve {
             .flatten()
             .collect();
         require_production_secret(&Config::load(&self.dir, &overrides)?)?;
-        let workspace = Workspace::open(&self.dir, &overrides)?;
-        start_log(&workspace.config)?;
-        block_on(serve(workspace, self.migrate))
+        block_on(async {
+            let workspace = Workspace::open(&self.dir, &overrides).await?;
+            start_log(&workspace.config)?;
+            serve(workspace, self.migrate).await
+        })
     }
 }
 
@@ -86,7 +88,7 @@ fn require_production_secret(config: &Config) -> Result<(), Failure> {
 }
 
 async fn refuse_pending(workspace: &Workspace) -> Result<(), Failure> {
-    let applied = workspace.database.engine().applied().await?;
+    let applied = workspace.database.applied().await?;
     let standing = workspace.project.standing(&applied);
     let mut reports: Vec<Report> = standing.conflicts.iter().map(Report::from).collect();
     if !standing.pending.is_empty() {

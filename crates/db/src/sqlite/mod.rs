@@ -8,7 +8,6 @@ mod diagnose;
 mod error;
 mod functions;
 mod job;
-mod lock;
 pub(crate) mod migrating;
 mod plan;
 mod programs;
@@ -45,7 +44,7 @@ use schema::{Current, Schema};
 use sequences::Sequences;
 use writer::Work;
 
-use crate::{Answer, Options, Request};
+use crate::{Answer, Options, Request, lock};
 
 /// An open SQLite database with its reader threads and its writer.
 pub struct Sqlite {

@@ -95,7 +95,7 @@ impl Programs {
             version: schema.version(),
             main: find(&request.sql)?,
             count: match &request.count {
-                Some(sql) => Some(find(sql)?),
+                Some(count) => Some(find(&count.sql)?),
                 None => None,
             },
             pre_request: match &request.pre_request {
@@ -117,7 +117,7 @@ impl Programs {
         Ok(Prepared {
             version: schema.version(),
             main: get(&request.sql)?,
-            count: request.count.as_ref().map(get).transpose()?,
+            count: request.count.as_ref().map(|count| get(&count.sql)).transpose()?,
             pre_request: request.pre_request.as_ref().map(|function| get(&call(function).into())).transpose()?,
         })
     }

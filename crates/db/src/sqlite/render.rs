@@ -121,7 +121,7 @@ impl<'a> Renderer<'a> {
             layout.object.write_object(|i| value(layout.visible[i]), context, strip_nulls, body);
         };
         match self.format {
-            Format::None | Format::Plan { .. } => {}
+            Format::None | Format::Plan(_) => {}
             Format::Json | Format::JsonStripped => {
                 if !is_first {
                     body.push_str(", \n ");

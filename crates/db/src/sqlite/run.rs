@@ -15,7 +15,7 @@ use super::render::Renderer;
 use super::schema::Schema;
 use super::value::{Stored, StoredRef, stored};
 use super::{diagnose, error, plan, session};
-use crate::{Answer, Format, Request};
+use crate::{Answer, Explain, Format, Request};
 
 /// A parameter in its stored form.
 enum Param<'a> {
@@ -39,7 +39,7 @@ pub(super) fn transaction(
     }
     let main = &prepared.main;
     let mut answer = match request.format {
-        Format::Plan { json, analyze } => plan::explain(connection, main, json, || {
+        Format::Plan(Explain { json, analyze, .. }) => plan::explain(connection, main, json, || {
             analyze.then(|| statement(connection, schema, main, &request.params, Format::Json, limit)).transpose()
         })?,
         format => statement(connection, schema, main, &request.params, format, limit)?,

@@ -25,7 +25,7 @@ pub async fn with_schema(schema: &str) -> Fixture {
 pub async fn with_options(schema: &str, change: impl FnOnce(Options) -> Options) -> Fixture {
     let folder = TempDir::new().expect("a folder");
     let database = Database::open(change(options(&folder))).expect("opens");
-    database.engine().run_script(schema, |_| {}).await.expect("the schema applies");
+    database.run_script(schema, |_| {}).await.expect("the schema applies");
     Fixture { database, folder }
 }
 

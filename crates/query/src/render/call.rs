@@ -43,6 +43,8 @@ fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement,
     let hidden = Hidden::default();
     Ok(Statement {
         sql: w.sql,
+        with: 0,
+        columns: Vec::new(),
         params: w.params,
         count_sql: None,
         count_params: 0,
@@ -97,9 +99,11 @@ fn rows(
     // A volatile function must not be called a second time to count its rows.
     let total = count && routine.volatility == Volatility::Volatile;
     let hidden = if total { ", count(*) OVER () AS \"$total\"" } else { "" }.to_owned();
-    let frame = Frame { filtered: true, count: count && !total, hidden, ..Frame::default() };
+    let of_rows = Hidden { total, ..Hidden::default() };
+    let hidden_names = of_rows.names();
+    let frame = Frame { filtered: true, count: count && !total, hidden, hidden_names, ..Frame::default() };
     let statement = select::finish(w, &root, frame);
-    Ok(Statement { hidden: Hidden { total, ..Hidden::default() }, ..statement })
+    Ok(Statement { hidden: of_rows, ..statement })
 }
 
 /// The result columns of a function that returns no relation's rows.

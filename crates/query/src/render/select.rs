@@ -15,6 +15,8 @@ pub(super) struct Frame {
     pub before: String,
     /// Hidden columns, each after a comma.
     pub hidden: String,
+    /// Their names.
+    pub hidden_names: Vec<String>,
     /// Whether the level's own conditions apply.
     pub filtered: bool,
     /// Whether there are no rows at all.
@@ -57,11 +59,13 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     let count_params = w.params.len();
     let count_sql = frame.count.then(|| ["SELECT count(*)", &rows].concat());
 
+    let with = frame.before.len();
     w.sql = frame.before;
     w.sql.reserve(rows.len() + 512);
     w.push("SELECT ");
     let outputs = outputs(&w, root, root.alias);
     list(&mut w, &outputs);
+    let columns = names(&outputs, &frame.hidden_names);
     w.push(&frame.hidden);
     w.push(&rows);
     group(&mut w, &outputs);
@@ -69,12 +73,24 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     order::limits(&mut w, root.limit, root.offset);
     Statement {
         sql: w.sql,
+        with,
+        columns,
         params: w.params,
         count_sql,
         count_params,
         relation: root.source.relation().map(|relation| relation.name.clone()),
         embedded: root.embedded_relations(),
         hidden: Hidden::default(),
+    }
+}
+
+/// The names of the columns, where some are hidden.
+pub(super) fn names(outputs: &[Output<'_>], hidden: &[String]) -> Vec<String> {
+    let visible = outputs.iter().map(|output| output.name.to_owned());
+    match (outputs, hidden) {
+        ([], _) => std::iter::once("$one".to_owned()).chain(hidden.iter().cloned()).collect(),
+        (_, []) => Vec::new(),
+        _ => visible.chain(hidden.iter().cloned()).collect(),
     }
 }
 

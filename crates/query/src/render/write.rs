@@ -39,8 +39,15 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
     let outputs = if write.returning { outputs(&w, &root, root.alias) } else { Vec::new() };
     returning(&mut w, &outputs, &hidden, relation);
     let relation = Some(relation.name.clone());
+    let columns = match hidden.names() {
+        // A hidden column alone makes the row.
+        names if outputs.is_empty() && !names.is_empty() => names,
+        names => select::names(&outputs, &names),
+    };
     Ok(Statement {
         sql: w.sql,
+        with: 0,
+        columns,
         params: w.params,
         count_sql: None,
         count_params: 0,
@@ -235,7 +242,8 @@ fn selected<'a>(
 
     w.push(" FROM \"written\" AS ");
     w.alias(root.alias);
-    let statement = select::finish(w, root, Frame { before, hidden: columns, ..Frame::default() });
+    let statement =
+        select::finish(w, root, Frame { before, hidden: columns, hidden_names: hidden.names(), ..Frame::default() });
     Statement { hidden, ..statement }
 }
 
@@ -290,6 +298,8 @@ fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statem
         let hidden = Hidden::default();
         return Statement {
             sql,
+            with: 0,
+            columns: vec!["$one".to_owned()],
             params: Vec::new(),
             count_sql: None,
             count_params: 0,

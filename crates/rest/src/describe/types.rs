@@ -31,6 +31,9 @@ pub(super) fn schema(ty: &Type) -> Map<String, Value> {
         Type::Record(_) => {
             schema.insert("type".into(), "object".into());
         }
+        Type::Other(_) => {
+            schema.insert("type".into(), "string".into());
+        }
     }
     schema
 }

@@ -264,6 +264,7 @@ fn category(ty: &Type) -> Category {
         Type::Array(_) => Category::Array,
         Type::Enum(_) => Category::Enum,
         Type::Record(_) => Category::Composite,
+        Type::Other(_) => Category::User,
         Type::Base(base) => match base {
             Base::Bool => Category::Boolean,
             Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric => Category::Numeric,

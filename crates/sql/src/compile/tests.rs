@@ -54,6 +54,7 @@ fn view(name: &str, query: &str, columns: Vec<Column>) -> Relation {
         sources: vec![None; columns.len()],
         materialized: false,
         updatable: false,
+        reads: None,
     };
     Relation { kind: RelationKind::View(view), constraints: vec![], ..table(name, columns) }
 }

@@ -223,7 +223,7 @@ pub(super) fn mentions(ty: &Type, name: &Name) -> bool {
         Type::Enum(e) => is_named(e, name),
         Type::Array(element) => mentions(element, name),
         Type::Record(fields) => fields.iter().any(|(_, ty)| mentions(ty, name)),
-        Type::Base(_) => false,
+        Type::Base(_) | Type::Other(_) => false,
     }
 }
 

@@ -69,6 +69,7 @@ impl Change<'_> {
             sources,
             materialized: false,
             updatable,
+            reads: None,
         });
         self.catalog.relations.insert(name, Arc::new(relation));
         Ok(())

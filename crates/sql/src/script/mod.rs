@@ -59,7 +59,7 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
 }
 
 /// The word with which a statement begins; nothing if it begins otherwise.
-pub(crate) fn first_word(sql: &str) -> Option<&str> {
+pub fn first_word(sql: &str) -> Option<&str> {
     match Lexer::new(sql).next() {
         Ok(Some((Token::Word(word), _))) => Some(word),
         _ => None,

@@ -17,7 +17,7 @@ pub fn to_json(ty: &Type, value: ValueRef<'_>, context: &Context, style: JsonSty
     match (ty, value) {
         (_, ValueRef::Null) => out.push_str("null"),
         (Type::Base(base), value) => base_to_json(*base, value, context, style, out),
-        (Type::Enum(_), value) => json::write_string(value.text(), out),
+        (Type::Enum(_) | Type::Other(_), value) => json::write_string(value.text(), out),
         (Type::Array(element), ValueRef::Text(text)) => array_to_json(element, text, context, style, out),
         (Type::Array(_) | Type::Record(_), value) => document_to_json(value.text(), style, out),
     }

@@ -35,6 +35,7 @@ pub fn from_text(ty: &Type, typmod: Option<Typmod>, text: &str, context: &Contex
             literal::parse(text, &mut read).map(Array::into)
         }
         Type::Record(fields) => record::parse(fields, text, context),
+        Type::Other(_) => Ok(text.into()),
     }
 }
 

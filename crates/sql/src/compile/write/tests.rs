@@ -528,6 +528,7 @@ fn a_view_passes_writes_on() {
         sources: vec![Some((people.clone(), "id".to_owned())), Some((people, "name".to_owned()))],
         materialized: false,
         updatable: true,
+        reads: None,
     });
     catalog.relations.insert(view.name.clone(), Arc::new(view));
     let sql = statement(&catalog, "insert into mine (number) values (3) returning number");

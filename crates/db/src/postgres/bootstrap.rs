@@ -1,0 +1,166 @@
+//! What every project relies on: the roles of API requests, their schemas and functions, and what they may do with new tables.
+//! Made where it is missing, never changed where it is there.
+
+use basalt_core::{Error, Result};
+use tokio_postgres::Client;
+
+use super::error::translate;
+
+/// Something that has to be there.
+struct Step {
+    /// What it is, for messages.
+    what: &'static str,
+    /// A condition that holds when it is there.
+    there: &'static str,
+    /// Makes it.
+    make: &'static str,
+}
+
+const STEPS: [Step; 14] = [
+    Step {
+        what: "role anon",
+        there: "exists (select from pg_roles where rolname = 'anon')",
+        make: "create role anon nologin noinherit",
+    },
+    Step {
+        what: "role authenticated",
+        there: "exists (select from pg_roles where rolname = 'authenticated')",
+        make: "create role authenticated nologin noinherit",
+    },
+    Step {
+        what: "role service_role",
+        there: "exists (select from pg_roles where rolname = 'service_role')",
+        make: "create role service_role nologin noinherit bypassrls",
+    },
+    Step {
+        what: "role authenticator",
+        there: "exists (select from pg_roles where rolname = 'authenticator')",
+        make: "create role authenticator login noinherit",
+    },
+    Step {
+        what: "membership of authenticator in anon, authenticated and service_role",
+        there: "pg_has_role('authenticator', 'anon', 'member') and pg_has_role('authenticator', 'authenticated', 'member') \
+                and pg_has_role('authenticator', 'service_role', 'member')",
+        make: "grant anon, authenticated, service_role to authenticator",
+    },
+    Step {
+        what: "membership of the connecting role in anon, authenticated and service_role",
+        there: "pg_has_role(current_user, 'anon', 'member') and pg_has_role(current_user, 'authenticated', 'member') \
+                and pg_has_role(current_user, 'service_role', 'member')",
+        make: "grant anon, authenticated, service_role to current_user",
+    },
+    Step {
+        what: "schema auth",
+        there: "exists (select from pg_namespace where nspname = 'auth')",
+        make: "create schema auth; grant usage on schema auth to anon, authenticated, service_role",
+    },
+    Step {
+        what: "schema storage",
+        there: "exists (select from pg_namespace where nspname = 'storage')",
+        make: "create schema storage; grant usage on schema storage to anon, authenticated, service_role",
+    },
+    Step {
+        what: "schema extensions",
+        there: "exists (select from pg_namespace where nspname = 'extensions')",
+        make: "create schema extensions; grant usage on schema extensions to anon, authenticated, service_role",
+    },
+    Step {
+        what: "schema graphql_public",
+        there: "exists (select from pg_namespace where nspname = 'graphql_public')",
+        make: "create schema graphql_public; grant usage on schema graphql_public to anon, authenticated, service_role",
+    },
+    Step {
+        what: "functions auth.uid(), auth.role(), auth.email() and auth.jwt()",
+        there: "to_regprocedure('auth.uid()') is not null and to_regprocedure('auth.role()') is not null \
+                and to_regprocedure('auth.email()') is not null and to_regprocedure('auth.jwt()') is not null",
+        make: include_str!("identity.sql"),
+    },
+    Step {
+        what: "usage of schema public by the API's roles",
+        there: "has_schema_privilege('anon', 'public', 'usage') and has_schema_privilege('authenticated', 'public', 'usage') \
+                and has_schema_privilege('service_role', 'public', 'usage')",
+        make: "grant usage on schema public to anon, authenticated, service_role",
+    },
+    Step {
+        what: "default privileges on new tables, sequences and functions of schema public",
+        there: "exists (select from pg_default_acl a join pg_namespace n on n.oid = a.defaclnamespace \
+                where n.nspname = 'public' and a.defaclrole = (select oid from pg_roles where rolname = current_user))",
+        make: "alter default privileges in schema public grant all on tables to anon, authenticated, service_role; \
+               alter default privileges in schema public grant all on sequences to anon, authenticated, service_role; \
+               alter default privileges in schema public grant all on functions to anon, authenticated, service_role",
+    },
+    Step {
+        what: "the record of migrations",
+        there: "to_regclass('supabase_migrations.schema_migrations') is not null",
+        make: super::migrating::RECORD,
+    },
+];
+
+/// What only a superuser can make, and what a project can do without: extensions that are usually there, and word of changes to
+/// tables made by others.
+const EXTRAS: [Step; 3] = [
+    Step {
+        what: "extension pgcrypto",
+        there: "exists (select from pg_extension where extname = 'pgcrypto') \
+                or not exists (select from pg_available_extensions where name = 'pgcrypto')",
+        make: "create extension pgcrypto schema extensions",
+    },
+    Step {
+        what: "extension uuid-ossp",
+        there: "exists (select from pg_extension where extname = 'uuid-ossp') \
+                or not exists (select from pg_available_extensions where name = 'uuid-ossp')",
+        make: "create extension \"uuid-ossp\" schema extensions",
+    },
+    Step {
+        what: "event trigger pgrst_ddl_watch",
+        there: "exists (select from pg_event_trigger where evtname in ('pgrst_ddl_watch', 'basalt_ddl_watch'))",
+        make: include_str!("watch.sql"),
+    },
+];
+
+/// Makes what is missing, all or nothing.
+///
+/// Errors: 42501 with the missing thing, and the statement for somebody who may make it.
+pub(super) async fn bootstrap(client: &Client) -> Result<()> {
+    // Two servers may start at once.
+    let lock = "begin; set local search_path = pg_catalog; select pg_advisory_xact_lock(7021114200142)";
+    client.batch_execute(lock).await.map_err(translate)?;
+    let made = make_all(client).await;
+    let end = if made.is_ok() { "commit" } else { "rollback" };
+    client.batch_execute(end).await.map_err(translate)?;
+    made
+}
+
+async fn make_all(client: &Client) -> Result<()> {
+    for step in &STEPS {
+        step.ensure(client).await?;
+    }
+    let superuser = "select rolsuper from pg_roles where rolname = current_user";
+    if client.query_one(superuser, &[]).await.map_err(translate)?.get(0) {
+        for step in &EXTRAS {
+            step.ensure(client).await?;
+        }
+    }
+    Ok(())
+}
+
+impl Step {
+    async fn ensure(&self, client: &Client) -> Result<()> {
+        let there = client.query_one(&format!("select {}", self.there), &[]).await.map_err(translate)?;
+        if there.get(0) {
+            return Ok(());
+        }
+        client.batch_execute(self.make).await.map_err(|error| match translate(error) {
+            error if matches!(error.code(), "42501" | "0LP01") => {
+                let make = self.make.replace("current_user", "the role of `database.url`");
+                Error::new(
+                    "42501",
+                    format!("the database lacks {}, and the role of `database.url` may not make it", self.what),
+                )
+                .with_detail(error.message().to_owned())
+                .with_hint(format!("Have somebody who may run: {make};"))
+            }
+            error => error,
+        })
+    }
+}

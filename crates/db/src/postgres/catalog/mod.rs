@@ -1,0 +1,117 @@
+//! The catalog, read from `pg_catalog` in a handful of queries, in one snapshot.
+
+mod functions;
+mod relations;
+mod rows;
+mod types;
+mod view_origin;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use basalt_core::{Error, Result};
+use basalt_sql::Catalog;
+use basalt_sql::catalog::{Grants, Privilege, Role, Schema};
+use serde::de::DeserializeOwned;
+use tokio_postgres::Client;
+
+use super::error::translate;
+use rows::{Grant, RoleRow, SchemaRow};
+use types::Types;
+
+/// Names are qualified in all texts, and every query sees the same moment.
+const BEGIN: &str =
+    "begin isolation level repeatable read read only; set local search_path = ''; set local statement_timeout = 0";
+
+/// Versions are unique in the process, whichever connection loads.
+static VERSION: AtomicU64 = AtomicU64::new(1);
+
+/// Reads the catalog.
+///
+/// Errors: the connection's, or 42501 for a database that hides its catalog.
+pub(crate) async fn load(client: &Client) -> Result<Catalog> {
+    client.batch_execute(BEGIN).await.map_err(translate)?;
+    let loaded = read(client).await;
+    let ended = client.batch_execute("commit").await.map_err(translate);
+    let loaded = loaded?;
+    ended?;
+    Ok(loaded)
+}
+
+async fn read(client: &Client) -> Result<Catalog> {
+    let server_version = server_version(client).await?;
+    let types = Types::new(query(client, include_str!("types.sql")).await?);
+    let relations = query(client, include_str!("relations.sql")).await?;
+    let constraints = query(client, include_str!("constraints.sql")).await?;
+    let views = query(client, include_str!("views.sql")).await?;
+    let functions = query(client, include_str!("functions.sql")).await?;
+    let schemas: Vec<SchemaRow> = query(client, include_str!("schemas.sql")).await?;
+    let roles: Vec<RoleRow> = query(client, &roles_query(server_version)).await?;
+
+    let mut catalog = Catalog { version: VERSION.fetch_add(1, Ordering::Relaxed), ..Catalog::default() };
+    catalog.schemas = schemas.into_iter().map(|row| (row.name.clone(), schema(row))).collect();
+    catalog.roles = roles.into_iter().map(|row| (row.name.clone(), role(row))).collect();
+    types.describe(&mut catalog);
+    let names = relations::build(&mut catalog, &types, relations, constraints, views);
+    functions::build(&mut catalog, &types, &names, functions);
+    Ok(catalog)
+}
+
+/// PostgreSQL's version as a number: 150018 for 15.18.
+async fn server_version(client: &Client) -> Result<u32> {
+    let row = client.query_one("select current_setting('server_version_num')", &[]).await.map_err(translate)?;
+    Ok(row.get::<_, String>(0).parse().unwrap_or_default())
+}
+
+/// The rows of a query, through JSON.
+async fn query<T: DeserializeOwned>(client: &Client, sql: &str) -> Result<Vec<T>> {
+    let sql = format!("select coalesce(pg_catalog.json_agg(_r), '[]')::text from (\n{sql}\n) _r");
+    let row = client.query_one(&sql, &[]).await.map_err(translate)?;
+    let text: &str = row.get(0);
+    serde_json::from_str(text).map_err(|error| Error::internal(format!("the catalog can't be read: {error}")))
+}
+
+/// From version 15 on, settings beyond a user's own may be granted (`grant set on parameter`).
+fn roles_query(server_version: u32) -> String {
+    let sql = include_str!("roles.sql");
+    if server_version < 150_000 {
+        return sql.to_owned();
+    }
+    let by_grant =
+        "(k.context = 'user' or pg_catalog.has_parameter_privilege(k.name, 'SET') and k.context <> 'postmaster')";
+    sql.replace("k.context = 'user'", by_grant)
+}
+
+fn schema(row: SchemaRow) -> Schema {
+    Schema { comment: row.comment, grants: grants(row.grants) }
+}
+
+fn role(row: RoleRow) -> Role {
+    Role {
+        superuser: row.superuser,
+        bypass_row_security: row.bypass_row_security,
+        member_of: row.member_of.into_iter().collect(),
+        settings: row.settings.into_iter().collect(),
+    }
+}
+
+/// `aclexplode`'s pairs of role and privilege.
+fn grants(rows: Option<Vec<Grant>>) -> Grants {
+    let mut grants = Grants::new();
+    for Grant(role, privilege) in rows.unwrap_or_default() {
+        let privilege = match privilege.as_str() {
+            "SELECT" => Privilege::Select,
+            "INSERT" => Privilege::Insert,
+            "UPDATE" => Privilege::Update,
+            "DELETE" => Privilege::Delete,
+            "TRUNCATE" => Privilege::Truncate,
+            "REFERENCES" => Privilege::References,
+            "TRIGGER" => Privilege::Trigger,
+            "USAGE" => Privilege::Usage,
+            "EXECUTE" => Privilege::Execute,
+            // CREATE and MAINTAIN are no matter of requests.
+            _ => continue,
+        };
+        grants.entry(role).or_default().insert(privilege);
+    }
+    grants
+}

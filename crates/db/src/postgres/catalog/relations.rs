@@ -1,0 +1,178 @@
+//! Relations with their columns, constraints and, of views, where each column comes from.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use basalt_sql::catalog::{
+    Column, Constraint, ConstraintKind, ForeignKey, Identity, ReferentialAction, Relation, RelationKind, View,
+};
+use basalt_sql::{Catalog, Name};
+
+use super::grants;
+use super::rows::{ColumnRow, ConstraintRow, RelationRow, ViewRow};
+use super::types::{Types, modifier};
+use super::view_origin::{Origin, origins};
+
+/// INSERT, UPDATE and DELETE among the bits of `pg_relation_is_updatable`.
+const WRITABLE: i32 = 4 | 8 | 16;
+
+/// Views over views over views, but not this many.
+const DEEPEST: usize = 64;
+
+/// A column of a relation, by OID and attribute number.
+type Place = (u32, i16);
+
+/// Puts relations into the catalog; gives their names by OID.
+pub fn build(
+    catalog: &mut Catalog,
+    types: &Types,
+    rows: Vec<RelationRow>,
+    constraints: Vec<ConstraintRow>,
+    views: Vec<ViewRow>,
+) -> HashMap<u32, Name> {
+    let names: HashMap<u32, Name> = rows.iter().map(|row| (row.oid, Name::new(&row.schema, &row.name))).collect();
+    let mut columns: HashMap<Place, String> = HashMap::new();
+    for row in &rows {
+        columns.extend(row.columns.iter().flatten().map(|column| ((row.oid, column.number), column.name.clone())));
+    }
+    let mut by_relation: HashMap<u32, Vec<Constraint>> = HashMap::new();
+    for row in constraints {
+        let relation = row.relation;
+        by_relation.entry(relation).or_default().extend(constraint(row, &names));
+    }
+    let views: HashMap<u32, (HashMap<i16, Origin>, Vec<u32>)> =
+        views.into_iter().map(|row| (row.relation, (origins(&row.action), row.reads.unwrap_or_default()))).collect();
+
+    for row in rows {
+        let numbers: Vec<i16> = row.columns.iter().flatten().map(|column| column.number).collect();
+        let kind = match (row.kind, views.get(&row.oid)) {
+            ('v' | 'm', view) => {
+                let source = |number: &i16| {
+                    let (relation, number) = base((row.oid, *number), &views)?;
+                    Some((names.get(&relation)?.clone(), columns.get(&(relation, number))?.clone()))
+                };
+                let reads = view.into_iter().flat_map(|(_, reads)| reads).filter_map(|oid| names.get(oid).cloned());
+                RelationKind::View(View {
+                    query: String::new(),
+                    security_invoker: row.security_invoker,
+                    sources: numbers.iter().map(source).collect(),
+                    materialized: row.kind == 'm',
+                    updatable: row.updatable & WRITABLE == WRITABLE,
+                    reads: Some(reads.collect()),
+                })
+            }
+            _ => RelationKind::Table,
+        };
+        let name = Name::new(&row.schema, &row.name);
+        let relation = Relation {
+            name: name.clone(),
+            kind,
+            owner: row.owner,
+            columns: row.columns.into_iter().flatten().map(|column| self::column(column, types)).collect(),
+            constraints: by_relation.remove(&row.oid).unwrap_or_default(),
+            indexes: Vec::new(),
+            row_security: row.row_security,
+            force_row_security: row.force_row_security,
+            policies: Vec::new(),
+            triggers: Vec::new(),
+            grants: grants(row.grants),
+            comment: row.comment,
+        };
+        catalog.relations.insert(name, Arc::new(relation));
+    }
+    view_keys(catalog);
+    names
+}
+
+fn column(row: ColumnRow, types: &Types) -> Column {
+    let ty = types.get(row.ty);
+    let (domain, of_domain) = types.domain(row.ty).unzip();
+    Column {
+        typmod: of_domain.flatten().or_else(|| modifier(&ty, row.typmod)),
+        ty,
+        domain,
+        not_null: row.not_null,
+        default: row.default,
+        generated: row.generated,
+        identity: match row.identity.as_str() {
+            "a" => Some(Identity::Always),
+            "d" => Some(Identity::ByDefault),
+            _ => None,
+        },
+        sequence: row.sequence.map(|(schema, name)| Name::new(schema, name)),
+        grants: grants(row.grants),
+        comment: row.comment,
+        name: row.name,
+    }
+}
+
+/// None for a foreign key to a relation that can't be seen.
+fn constraint(row: ConstraintRow, names: &HashMap<u32, Name>) -> Option<Constraint> {
+    let action = |letter| match letter {
+        'r' => ReferentialAction::Restrict,
+        'c' => ReferentialAction::Cascade,
+        'n' => ReferentialAction::SetNull,
+        'd' => ReferentialAction::SetDefault,
+        _ => ReferentialAction::NoAction,
+    };
+    let kind = match row.kind {
+        'p' => ConstraintKind::PrimaryKey(row.columns),
+        'u' => ConstraintKind::Unique(row.columns),
+        _ => ConstraintKind::ForeignKey(ForeignKey {
+            columns: row.columns,
+            target: names.get(&row.target?)?.clone(),
+            target_columns: row.target_columns?,
+            on_delete: action(row.on_delete),
+            on_update: action(row.on_update),
+        }),
+    };
+    Some(Constraint { name: row.name, kind, initially_deferred: row.deferred, deferrable: row.deferrable })
+}
+
+/// The table's column that a view's column shows, through other views.
+fn base(place: Place, views: &HashMap<u32, (HashMap<i16, Origin>, Vec<u32>)>) -> Option<Place> {
+    let mut place = place;
+    for _ in 0..DEEPEST {
+        let Some((origins, _)) = views.get(&place.0) else { return Some(place) };
+        let origin = origins.get(&place.1)?;
+        place = (origin.relation, origin.column);
+    }
+    None
+}
+
+/// Gives views the primary keys of the tables that they show whole keys of, by the first name of each column.
+fn view_keys(catalog: &mut Catalog) {
+    let keyed: Vec<(Name, Vec<String>)> = catalog
+        .relations
+        .values()
+        .filter_map(|relation| Some((relation.name.clone(), view_key(catalog, relation)?)))
+        .collect();
+    for (name, columns) in keyed {
+        if let Some(relation) = catalog.relations.get_mut(&name) {
+            Arc::make_mut(relation).constraints.push(Constraint {
+                name: format!("{}_pkey", name.name),
+                kind: ConstraintKind::PrimaryKey(columns),
+                initially_deferred: false,
+                deferrable: false,
+            });
+        }
+    }
+}
+
+fn view_key(catalog: &Catalog, relation: &Relation) -> Option<Vec<String>> {
+    let view = relation.view()?;
+    let mut bases: Vec<&Name> = view.sources.iter().flatten().map(|(base, _)| base).collect();
+    bases.sort();
+    bases.dedup();
+    let shown = |base: &Name, column: &String| {
+        let sources = relation.columns.iter().zip(&view.sources);
+        let mut showing = sources.filter(|(_, source)| matches!(source, Some((b, c)) if b == base && c == column));
+        showing.next().map(|(of_view, _)| of_view.name.clone())
+    };
+    let of_base = |base: &Name| {
+        let key = catalog.relations.get(base)?.primary_key()?;
+        key.iter().map(|column| shown(base, column)).collect::<Option<Vec<String>>>()
+    };
+    let key: Vec<String> = bases.into_iter().filter_map(of_base).flatten().collect();
+    (!key.is_empty()).then_some(key)
+}

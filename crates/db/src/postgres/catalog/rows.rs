@@ -1,0 +1,129 @@
+//! The rows of the catalog's queries, as their JSON has them.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `types.sql`.
+#[derive(Deserialize)]
+pub struct TypeRow {
+    pub oid: u32,
+    pub schema: String,
+    pub name: String,
+    pub kind: char,
+    pub element: Option<u32>,
+    pub base: Option<u32>,
+    pub typmod: i32,
+    pub not_null: bool,
+    pub default: Option<String>,
+    pub relation: Option<u32>,
+    pub relation_kind: String,
+    pub labels: Option<Vec<String>>,
+    pub fields: Option<Vec<(String, u32)>>,
+}
+
+/// `relations.sql`.
+#[derive(Deserialize)]
+pub struct RelationRow {
+    pub oid: u32,
+    pub schema: String,
+    pub name: String,
+    pub kind: char,
+    pub owner: String,
+    pub row_security: bool,
+    pub force_row_security: bool,
+    pub comment: Option<String>,
+    /// The bits of `pg_relation_is_updatable`: 4 UPDATE, 8 INSERT, 16 DELETE.
+    pub updatable: i32,
+    pub security_invoker: bool,
+    pub grants: Option<Vec<Grant>>,
+    /// None of a table without columns.
+    pub columns: Option<Vec<ColumnRow>>,
+}
+
+/// A column of [`RelationRow`].
+#[derive(Deserialize)]
+pub struct ColumnRow {
+    pub number: i16,
+    pub name: String,
+    #[serde(rename = "type")]
+    pub ty: u32,
+    pub typmod: i32,
+    pub not_null: bool,
+    pub default: Option<String>,
+    pub generated: Option<String>,
+    pub identity: String,
+    pub sequence: Option<(String, String)>,
+    pub comment: Option<String>,
+    pub grants: Option<Vec<Grant>>,
+}
+
+/// A role and a privilege.
+#[derive(Deserialize)]
+pub struct Grant(pub String, pub String);
+
+/// `constraints.sql`.
+#[derive(Deserialize)]
+pub struct ConstraintRow {
+    pub relation: u32,
+    pub name: String,
+    pub kind: char,
+    pub deferrable: bool,
+    pub deferred: bool,
+    pub columns: Vec<String>,
+    pub target: Option<u32>,
+    pub target_columns: Option<Vec<String>>,
+    pub on_delete: char,
+    pub on_update: char,
+}
+
+/// `views.sql`.
+#[derive(Deserialize)]
+pub struct ViewRow {
+    pub relation: u32,
+    pub action: String,
+    pub reads: Option<Vec<u32>>,
+}
+
+/// `functions.sql`.
+#[derive(Deserialize)]
+pub struct FunctionRow {
+    pub schema: String,
+    pub name: String,
+    pub owner: String,
+    pub language: String,
+    pub volatility: char,
+    pub strict: bool,
+    pub security_definer: bool,
+    pub returns_set: bool,
+    pub returns: u32,
+    pub rows: f64,
+    pub body: String,
+    pub types: Vec<u32>,
+    pub modes: Option<Vec<char>>,
+    pub names: Option<Vec<String>>,
+    pub inputs: usize,
+    pub defaults: usize,
+    pub default_texts: Option<Vec<Option<String>>>,
+    pub settings: Option<Vec<String>>,
+    pub comment: Option<String>,
+    pub grants: Option<Vec<Grant>>,
+}
+
+/// `schemas.sql`.
+#[derive(Deserialize)]
+pub struct SchemaRow {
+    pub name: String,
+    pub comment: Option<String>,
+    pub grants: Option<Vec<Grant>>,
+}
+
+/// `roles.sql`.
+#[derive(Deserialize)]
+pub struct RoleRow {
+    pub name: String,
+    pub superuser: bool,
+    pub bypass_row_security: bool,
+    pub member_of: Vec<String>,
+    pub settings: BTreeMap<String, String>,
+}

@@ -1,0 +1,212 @@
+//! A private PostgreSQL in the data folder: made and run from the programs that the machine has, on a Unix socket, stopped with the
+//! server.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use basalt_core::{Error, Result};
+use tokio_postgres::Config;
+
+use super::connection::Target;
+use super::tls::Tls;
+use crate::lock::{self, Lock};
+
+/// A socket's path may have no more bytes (`sockaddr_un`); PostgreSQL appends `/.s.PGSQL.5432`.
+const LONGEST_SOCKET_FOLDER: usize = 90;
+
+/// A running cluster.
+pub(super) struct Cluster {
+    /// PostgreSQL's own folder.
+    data: PathBuf,
+    /// Where its socket is.
+    sockets: PathBuf,
+    programs: PathBuf,
+    _lock: Lock,
+    /// PostgreSQL does not run as root: the system's user for it, where we are root.
+    user: Option<(u32, u32)>,
+}
+
+impl Cluster {
+    /// Starts the cluster in `folder/postgres`, made first if it is not there. Blocks for a second or two.
+    ///
+    /// After a crash PostgreSQL recovers by itself; one that was left running by a server that was killed is stopped first.
+    /// Errors: 58030 when programs are missing, or fail, with what they said.
+    pub fn start(folder: &Path, durable: bool) -> Result<Cluster> {
+        let folder = std::path::absolute(folder).map_err(|error| failed("the data folder", &error.to_string()))?;
+        let lock = lock::acquire(&folder)?;
+        let home = folder.join("postgres");
+        let cluster = Cluster {
+            data: home.join("data"),
+            sockets: socket_folder(&home),
+            programs: programs()?,
+            user: user()?,
+            _lock: lock,
+        };
+        cluster.let_through(&folder)?;
+        cluster.own(&home)?;
+        cluster.own(&cluster.sockets)?;
+        if !cluster.data.join("PG_VERSION").exists() {
+            cluster.make()?;
+        }
+        if cluster.is_running() {
+            cluster.stop()?;
+        }
+        let mut options =
+            format!("-k '{}' -c listen_addresses= -c unix_socket_permissions=0700", cluster.sockets.display());
+        if !durable {
+            options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
+        }
+        // A pipe would be held open by the server that it starts.
+        let log = home.join("log");
+        let mut start = cluster.program("pg_ctl");
+        start.args(["start", "-w", "-s", "-t", "120", "-o", &options, "-l"]).arg(&log).arg("-D").arg(&cluster.data);
+        cluster.run(start).map_err(|error| {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            let last: Vec<&str> = text.lines().rev().take(5).collect();
+            error.with_detail(last.into_iter().rev().collect::<Vec<_>>().join("\n"))
+        })?;
+        Ok(cluster)
+    }
+
+    /// How to reach it as `user`.
+    pub fn target(&self, user: &str) -> Target {
+        let mut config = Config::new();
+        config.host_path(&self.sockets).user(user).dbname("postgres").application_name("basalt");
+        Target { config, tls: Tls::Off, greeting: None }
+    }
+
+    /// Stops it; running transactions are rolled back. Blocks.
+    pub fn stop(&self) -> Result<()> {
+        let mut stop = self.program("pg_ctl");
+        stop.args(["stop", "-w", "-s", "-m", "fast", "-t", "120", "-D"]).arg(&self.data);
+        self.run(stop).map(drop)
+    }
+
+    fn make(&self) -> Result<()> {
+        let mut make = self.program("initdb");
+        // Text in the order of its bytes, as the embedded engine has it. Whoever reaches the socket, which the folder's mode guards,
+        // is trusted.
+        make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(&self.data);
+        self.run(make)?;
+        let settings = "\ntimezone = 'UTC'\ndefault_text_search_config = 'pg_catalog.english'\nmax_connections = 200\n";
+        let path = self.data.join("postgresql.auto.conf");
+        let old = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, old + settings).map_err(|error| failed(&path.display().to_string(), &error.to_string()))
+    }
+
+    fn is_running(&self) -> bool {
+        self.program("pg_ctl").args(["status", "-D"]).arg(&self.data).output().is_ok_and(|out| out.status.success())
+    }
+
+    /// Makes a folder that only PostgreSQL's user may enter.
+    fn own(&self, folder: &Path) -> Result<()> {
+        let make = || {
+            std::fs::create_dir_all(folder)?;
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+            match self.user {
+                Some((user, group)) => std::os::unix::fs::chown(folder, Some(user), Some(group)),
+                None => Ok(()),
+            }
+        };
+        make().map_err(|error| failed(&folder.display().to_string(), &error.to_string()))
+    }
+
+    /// Lets PostgreSQL's user reach what is its own in the data folder; the other files there stay unreadable.
+    fn let_through(&self, folder: &Path) -> Result<()> {
+        if self.user.is_none() {
+            return Ok(());
+        }
+        let passable = std::fs::Permissions::from_mode(0o711);
+        let set = std::fs::set_permissions(folder, passable);
+        set.map_err(|error| failed(&folder.display().to_string(), &error.to_string()))?;
+        let closed = folder.ancestors().find(|above| std::fs::metadata(above).is_ok_and(|m| m.mode() & 0o001 == 0));
+        match closed {
+            None => Ok(()),
+            Some(above) => Err(failed(&above.display().to_string(), "the user `postgres` may not pass it")
+                .with_hint("Use a data folder outside of it, or run Basalt as another user than root.")),
+        }
+    }
+
+    fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.current_dir("/").env("LC_ALL", "C.UTF-8");
+        if let Some((user, group)) = self.user {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    fn run(&self, mut command: Command) -> Result<Output> {
+        let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let output = command.output().map_err(|error| failed(&name, &error.to_string()))?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let said = [output.stderr.as_slice(), output.stdout.as_slice()].concat();
+        Err(failed(&name, String::from_utf8_lossy(&said).trim()))
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::error!(%error, "PostgreSQL could not be stopped");
+        }
+    }
+}
+
+fn failed(what: &str, why: &str) -> Error {
+    Error::new("58030", format!("PostgreSQL can't be run: {what}: {why}"))
+}
+
+/// Beside the data, or, where that path is too long for a socket, in the system's folder for temporary files.
+fn socket_folder(home: &Path) -> PathBuf {
+    let beside = home.join("run");
+    if beside.as_os_str().len() <= LONGEST_SOCKET_FOLDER {
+        return beside;
+    }
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    home.hash(&mut hasher);
+    std::env::temp_dir().join(format!("basalt-{:016x}", hasher.finish()))
+}
+
+/// The newest installed version's programs.
+fn programs() -> Result<PathBuf> {
+    let has_all = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("pg_ctl").exists();
+    let on_path =
+        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
+    let number = |path: &Path| -> u32 {
+        path.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok()).unwrap_or_default()
+    };
+    let packaged = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"];
+    let mut installed: Vec<PathBuf> = packaged
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|version| version.path().join("bin"))
+        .collect();
+    installed.sort_by_key(|path| std::cmp::Reverse(number(path)));
+    let others = [PathBuf::from("/usr/local/pgsql/bin")];
+    on_path.chain(installed).chain(others).find(has_all).ok_or_else(|| {
+        Error::new("58030", "PostgreSQL's programs (initdb, pg_ctl) are not installed").with_hint(
+            "Install PostgreSQL 13 or later (on Debian: apt-get install postgresql), or name a server in `database.url`.",
+        )
+    })
+}
+
+/// The user to run PostgreSQL as where we are root: the system's `postgres`.
+fn user() -> Result<Option<(u32, u32)>> {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0);
+    if !is_root {
+        return Ok(None);
+    }
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let found = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == "postgres");
+    let ids = found.and_then(|fields| Some((fields.get(2)?.parse().ok()?, fields.get(3)?.parse().ok()?)));
+    ids.map(Some).ok_or_else(|| {
+        Error::new("58030", "PostgreSQL does not run as root, and the system has no user `postgres`")
+            .with_hint("Run Basalt as another user.")
+    })
+}

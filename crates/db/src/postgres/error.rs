@@ -1,0 +1,58 @@
+//! The driver's errors in PostgreSQL's terms.
+
+use std::time::Duration;
+
+use basalt_core::Error;
+use tokio_postgres::error::ErrorPosition;
+
+/// A server's error with its fields, or 08006 for a connection that failed.
+pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
+    let Some(db) = error.as_db_error() else { return lost(&error) };
+    let mut out = Error::new(db.code().code().to_owned(), db.message().to_owned());
+    if let Some(detail) = db.detail() {
+        out = out.with_detail(detail.to_owned());
+    }
+    if let Some(hint) = db.hint() {
+        out = out.with_hint(hint.to_owned());
+    }
+    if let Some(constraint) = db.constraint() {
+        out = out.with_constraint(constraint);
+    }
+    if let Some(ErrorPosition::Original(position)) = db.position() {
+        // Counted in characters from 1; the caller that knows the text makes it a byte offset.
+        out = out.at(*position as usize - 1);
+    }
+    out
+}
+
+/// 08006: the connection broke, or what came over it can't be read.
+fn lost(error: &tokio_postgres::Error) -> Error {
+    Error::new("08006", "the connection to PostgreSQL was lost").with_detail(cause(error))
+}
+
+/// 08001: no connection could be made.
+pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
+    // A server that answers by refusing (3D000, 28P01, 57P03, 53300) says why.
+    match error.as_db_error() {
+        Some(db) => Error::new("08001", "PostgreSQL refuses the connection").with_detail(db.message().to_owned()),
+        None => Error::new("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
+    }
+}
+
+/// PGRST003: every connection was in use for too long.
+pub(super) fn waited(limit: Duration) -> Error {
+    Error::new("PGRST003", "Timed out acquiring connection from connection pool.")
+        .with_detail(format!("No connection became free within {limit:?}."))
+        .with_hint("Try again shortly, or raise `database.pool`.")
+}
+
+/// The innermost reason, which says more than the driver's own words.
+fn cause(error: &tokio_postgres::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text = inner.to_string();
+        source = inner.source();
+    }
+    text
+}

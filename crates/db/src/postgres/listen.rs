@@ -1,0 +1,98 @@
+//! Word from the database: `notify pgrst, 'reload schema'` makes the catalog anew. The connection that listens is made again,
+//! with a growing pause, whenever it is lost.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use basalt_core::Result;
+use futures_util::future::poll_fn;
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Connection as Driver};
+
+use super::Engine;
+use super::error::{translate, unreachable};
+use super::tls::Tls;
+
+/// Notifications in a burst are answered by one reload this long after the first.
+const GATHER: Duration = Duration::from_millis(50);
+/// The pauses between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(32);
+
+/// Listens until the engine is gone.
+pub(super) async fn listen(engine: Weak<Engine>, channel: String) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let Some(target) = engine.upgrade().map(|engine| engine.owner_target.clone()) else { return };
+        let ended = match target.tls {
+            Tls::Off => match target.config.connect(tokio_postgres::NoTls).await {
+                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause).await),
+                Err(error) => Some(Err(unreachable(&error))),
+            },
+            Tls::On(connector) => match target.config.connect((*connector).clone()).await {
+                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause).await),
+                Err(error) => Some(Err(unreachable(&error))),
+            },
+        };
+        if let Some(Err(error)) = ended {
+            tracing::warn!(%error, "not listening to PostgreSQL; trying again in {pause:?}");
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Listens on one connection until it ends.
+async fn attend<S, T>(
+    engine: &Weak<Engine>,
+    client: tokio_postgres::Client,
+    mut driver: Driver<S, T>,
+    channel: &str,
+    pause: &mut Duration,
+) -> Result<()>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    // A full queue means that a reload is due anyway.
+    let (word, mut words) = mpsc::channel::<()>(1);
+    let pump = async {
+        loop {
+            match poll_fn(|context| driver.poll_message(context)).await {
+                Some(Ok(AsyncMessage::Notification(notification))) if reloads(notification.payload()) => {
+                    let _ = word.try_send(());
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(translate(error)),
+                None => return Ok(()),
+            }
+        }
+    };
+    let work = async {
+        let listen = format!("listen {}", basalt_sql::quote::ident(channel));
+        client.batch_execute(&listen).await.map_err(translate)?;
+        *pause = FIRST_PAUSE;
+        loop {
+            // What changed while nobody listened counts too, so the first turn reloads without being told.
+            let Some(engine) = engine.upgrade() else { return Ok(()) };
+            if let Err(error) = engine.reload().await {
+                tracing::error!(%error, "the catalog could not be read again; the old one stays");
+            }
+            drop(engine);
+            if words.recv().await.is_none() {
+                return Ok(());
+            }
+            tokio::time::sleep(GATHER).await;
+            while words.try_recv().is_ok() {}
+        }
+    };
+    tokio::select! {
+        ended = pump => ended,
+        ended = work => ended,
+    }
+}
+
+/// Whether a notification asks for the catalog to be read again; an empty one asks for everything.
+fn reloads(payload: &str) -> bool {
+    matches!(payload, "" | "reload schema")
+}

@@ -1,0 +1,306 @@
+//! Migrations, seeds and imports: scripts run as they are, each in one transaction.
+
+use std::time::Duration;
+
+use basalt_core::{Error, Result};
+use basalt_sql::script::{Piece, first_word, split};
+use bytes::Bytes;
+use futures_util::SinkExt;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::Postgres;
+use super::error::translate;
+use crate::migrate::{Applied, Progress, ScriptError, checksum};
+
+/// The record of applied migrations, where Supabase's tools look for it.
+pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
+    create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text, checksum text)";
+
+/// How much `copy` data is sent at once.
+const CHUNK: usize = 64 << 10;
+/// How long a script waits for locks that requests hold before it gives up (55P03).
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl Postgres {
+    /// See [`crate::Database::apply_migration`].
+    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+        let connection = self.engine.owner_target.connect(1).await?;
+        let client = &connection.client;
+        prepare(client).await?;
+        let pieces = split(source)?;
+        let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
+        let statements: Vec<&str> = pieces.iter().filter_map(statement_text).collect();
+        let checksum = checksum(source);
+        if statements.iter().any(|sql| is_outside(sql)) {
+            self.outside(client, &pieces).await?;
+            client.execute(record, &[&version, &statements, &name, &checksum]).await.map_err(translate)?;
+        } else {
+            let mut script = Script::new(client, source, |_| {});
+            script.begin().await?;
+            let views = "select coalesce(max(oid::bigint), 0) from pg_catalog.pg_class";
+            let newest: i64 = client.query_one(views, &[]).await.map_err(translate)?.get(0);
+            let mut done = script.run(&pieces).await;
+            if done.is_ok() {
+                done = close_views(client, newest).await.map_err(ScriptError::from);
+            }
+            if done.is_ok() {
+                let recorded = client.execute(record, &[&version, &statements, &name, &checksum]).await;
+                done = recorded.map(drop).map_err(|error| translate(error).into());
+            }
+            script.end(done).await?;
+        }
+        self.engine.reload().await?;
+        Ok(())
+    }
+
+    /// See [`crate::Database::applied`].
+    pub async fn applied(&self) -> Result<Vec<Applied>> {
+        let connection = self.engine.owner.get().await?;
+        let there = "select to_regclass('supabase_migrations.schema_migrations') is not null";
+        if !connection.client.query_one(there, &[]).await.map_err(translate)?.get::<_, bool>(0) {
+            return Ok(Vec::new());
+        }
+        // A record that the Supabase CLI made has no checksums.
+        let sql = "select version, coalesce(name, ''), coalesce(to_jsonb(m) ->> 'checksum', '') \
+            from supabase_migrations.schema_migrations m order by version";
+        let rows = connection.client.query(sql, &[]).await.map_err(translate)?;
+        Ok(rows.iter().map(|row| Applied { version: row.get(0), name: row.get(1), checksum: row.get(2) }).collect())
+    }
+
+    /// See [`crate::Database::run_script`].
+    pub async fn run_script(
+        &self,
+        source: &str,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Progress, ScriptError> {
+        let connection = self.engine.owner_target.connect(1).await?;
+        prepare(&connection.client).await?;
+        let pieces = split(source)?;
+        let mut script = Script::new(&connection.client, source, progress);
+        script.begin().await?;
+        let done = script.run(&pieces).await;
+        script.end(done).await?;
+        let done = script.done;
+        self.engine.reload().await?;
+        Ok(done)
+    }
+
+    /// See [`crate::Database::reset`].
+    pub async fn reset(&self) -> Result<()> {
+        let connection = self.engine.owner_target.connect(1).await?;
+        let sql = if self.cluster.is_some() { RESET_OWN } else { RESET };
+        connection.client.batch_execute(sql).await.map_err(translate)?;
+        super::bootstrap::bootstrap(&connection.client).await?;
+        self.engine.reload().await
+    }
+
+    /// Statements that no transaction may hold, each by itself.
+    async fn outside(&self, client: &Client, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
+        let statements = pieces.iter().filter_map(|piece| match piece {
+            Piece::Statement { sql, offset } => Some((*sql, *offset)),
+            Piece::Copy { sql, offset, .. } => Some((*sql, *offset)),
+            Piece::Meta { .. } => None,
+        });
+        for (sql, offset) in statements.clone() {
+            if !is_outside(sql) && !is_transaction_word(sql) {
+                let error = Error::unsupported(
+                    "a statement that can't run in a transaction stands beside others in one migration",
+                    "Put `create index concurrently` and its like into a migration of their own.",
+                );
+                return Err(failed(error, sql, offset));
+            }
+        }
+        for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
+            client.batch_execute(sql).await.map_err(|error| failed(translate(error), sql, offset))?;
+        }
+        Ok(())
+    }
+}
+
+/// A script while it runs.
+struct Script<'c, P> {
+    client: &'c Client,
+    source: &'c str,
+    done: Progress,
+    progress: P,
+}
+
+impl<'c, P: FnMut(Progress)> Script<'c, P> {
+    fn new(client: &'c Client, source: &'c str, progress: P) -> Self {
+        let done = Progress { total_bytes: source.len(), ..Progress::default() };
+        Script { client, source, done, progress }
+    }
+
+    async fn begin(&self) -> Result<()> {
+        self.client.batch_execute("begin").await.map_err(translate)
+    }
+
+    /// Commits what went well, undoes the rest.
+    async fn end(&self, done: Result<(), ScriptError>) -> Result<(), ScriptError> {
+        let end = if done.is_ok() { "commit" } else { "rollback" };
+        let ended = self.client.batch_execute(end).await.map_err(translate);
+        done?;
+        // A deferred constraint speaks up here.
+        Ok(ended?)
+    }
+
+    async fn run(&mut self, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
+        for piece in pieces {
+            match *piece {
+                Piece::Meta { .. } => continue,
+                Piece::Statement { sql, offset } => {
+                    self.statement(sql).await.map_err(|error| failed(error, sql, offset))?;
+                    self.done.bytes = offset + sql.len();
+                }
+                Piece::Copy { sql, offset, data } => {
+                    self.copy(sql, data).await.map_err(|error| failed(error, sql, offset))?;
+                    self.done.bytes = data.as_ptr() as usize - self.source.as_ptr() as usize + data.len();
+                }
+            }
+            self.done.statements += 1;
+            (self.progress)(self.done);
+        }
+        Ok(())
+    }
+
+    async fn statement(&mut self, sql: &str) -> Result<()> {
+        if is_transaction_word(sql) {
+            // The script is one transaction already.
+            return Ok(());
+        }
+        if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
+            return self.setting(sql).await;
+        }
+        let messages = self.client.simple_query(sql).await.map_err(translate)?;
+        let writes = ["insert", "update", "delete", "with", "merge"];
+        if first_word(sql).is_some_and(|word| writes.iter().any(|write| word.eq_ignore_ascii_case(write))) {
+            let rows = messages.iter().map(|message| match message {
+                SimpleQueryMessage::CommandComplete(rows) => *rows,
+                _ => 0,
+            });
+            self.done.rows += rows.sum::<u64>();
+        }
+        Ok(())
+    }
+
+    /// A dump of a newer version sets what this one may not know.
+    async fn setting(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute("savepoint basalt_set").await.map_err(translate)?;
+        let set = self.client.batch_execute(sql).await.map_err(translate);
+        let unknown = set.as_ref().is_err_and(|error| error.code() == "42704");
+        let end = if unknown { "rollback to basalt_set; release basalt_set" } else { "release basalt_set" };
+        match set {
+            Err(error) if !unknown => Err(error),
+            _ => self.client.batch_execute(end).await.map_err(translate),
+        }
+    }
+
+    async fn copy(&mut self, sql: &str, data: &str) -> Result<()> {
+        let sink = self.client.copy_in::<_, Bytes>(sql).await.map_err(translate)?;
+        let mut sink = std::pin::pin!(sink);
+        let start = self.done.bytes;
+        for (index, chunk) in data.as_bytes().chunks(CHUNK).enumerate() {
+            sink.send(Bytes::copy_from_slice(chunk)).await.map_err(translate)?;
+            self.done.bytes = self.done.bytes.max(start + index * CHUNK);
+            (self.progress)(self.done);
+        }
+        self.done.rows += sink.finish().await.map_err(translate)?;
+        Ok(())
+    }
+}
+
+/// What every script's connection sets.
+async fn prepare(client: &Client) -> Result<()> {
+    let set = format!(
+        "set client_min_messages = warning; set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}; {RECORD}; \
+         alter table supabase_migrations.schema_migrations add column if not exists checksum text",
+        LOCK_TIMEOUT.as_millis()
+    );
+    client.batch_execute(&set).await.map_err(translate)
+}
+
+/// Makes views that a migration made, and that say nothing about it, run with their caller's rights: a view is no way around row
+/// policies by accident. PostgreSQL has this from version 15 on.
+async fn close_views(client: &Client, newest: i64) -> Result<()> {
+    let sql = "select c.oid::regclass::text from pg_catalog.pg_class c \
+        where c.relkind = 'v' and c.oid::bigint > $1 and current_setting('server_version_num')::int >= 150000 \
+        and not exists (select from unnest(c.reloptions) o where o like 'security_invoker=%') \
+        and not exists (select from pg_catalog.pg_depend d where d.objid = c.oid and d.deptype = 'e')";
+    for row in client.query(sql, &[&newest]).await.map_err(translate)? {
+        let view: String = row.get(0);
+        client.batch_execute(&format!("alter view {view} set (security_invoker = true)")).await.map_err(translate)?;
+    }
+    Ok(())
+}
+
+fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
+    match piece {
+        Piece::Statement { sql, .. } | Piece::Copy { sql, .. } => Some(sql),
+        Piece::Meta { .. } => None,
+    }
+}
+
+/// The first words of a statement in lower case.
+fn words(sql: &str) -> Vec<String> {
+    let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
+    sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect()
+}
+
+/// `begin`, `commit` and their like.
+fn is_transaction_word(sql: &str) -> bool {
+    let words = words(sql);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(words.as_slice(), ["begin" | "commit" | "end", ..] | ["start", "transaction", ..])
+}
+
+/// Whether PostgreSQL refuses the statement in a transaction.
+fn is_outside(sql: &str) -> bool {
+    let words = words(sql);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["vacuum", ..] | ["alter", "system", ..] | ["create" | "drop", "database" | "tablespace", ..] => true,
+        ["create" | "drop" | "reindex", rest @ ..] => {
+            (rest.first().is_some_and(|word| matches!(*word, "index" | "unique")) || words[0] == "reindex")
+                && rest.contains(&"concurrently")
+        }
+        _ => false,
+    }
+}
+
+/// Places an error: its position counts characters of the statement, which begins at `offset`.
+fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+    let within = error.position().and_then(|position| statement.char_indices().nth(position)).map_or(0, |(at, _)| at);
+    ScriptError { error, offset: offset + within, statement: statement.to_owned() }
+}
+
+/// Empties a database that others may share a server with.
+const RESET: &str = "do $$
+declare one text;
+begin
+  for one in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+    execute format('drop schema %I cascade', one);
+  end loop;
+  for one in select pubname from pg_publication loop
+    execute format('drop publication %I', one);
+  end loop;
+  create schema public;
+  grant usage on schema public to public;
+end $$";
+
+/// The same for a cluster of our own, in which roles are the project's too.
+const RESET_OWN: &str = "do $$
+declare one text;
+begin
+  for one in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
+    execute format('drop schema %I cascade', one);
+  end loop;
+  for one in select pubname from pg_publication loop
+    execute format('drop publication %I', one);
+  end loop;
+  for one in select rolname from pg_roles where rolname !~ '^pg_' and oid <> 10 loop
+    execute format('drop owned by %I cascade', one);
+    execute format('drop role %I', one);
+  end loop;
+  create schema public;
+  grant usage on schema public to public;
+end $$";

@@ -1,0 +1,259 @@
+//! The PostgreSQL engine: each request one transaction as its role, native row security, the catalog read from the database.
+
+mod bootstrap;
+mod catalog;
+mod cluster;
+mod connection;
+mod error;
+mod listen;
+mod migrating;
+mod pool;
+mod run;
+mod settings;
+mod text;
+mod tls;
+mod url;
+mod wrap;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use basalt_core::{Error, Identity, Result};
+use basalt_sql::Catalog;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+use crate::{Answer, Request};
+use cluster::Cluster;
+use connection::{Connection, Target};
+use error::translate;
+use pool::{Pool, Sizes};
+use run::{Lease, Terms};
+use settings::Settings;
+
+/// Statements being cancelled at once, at most.
+const CANCELS: usize = 64;
+/// Connections for migrations, the catalog and Basalt's own services.
+const OWNER_CONNECTIONS: usize = 4;
+
+/// How to reach and use PostgreSQL.
+#[derive(Debug, Clone)]
+pub struct PostgresOptions {
+    /// A connection string; without one, a private cluster runs in `data_dir`.
+    pub url: Option<String>,
+    /// Where a private cluster lives.
+    pub data_dir: PathBuf,
+    /// Whether a private cluster syncs commits to the disk. Off only for tests and throwaway data.
+    pub durable: bool,
+    /// Connections for requests.
+    pub connections: usize,
+    /// Requests that may wait for a connection; one more is refused with 53300 (503).
+    pub queue: usize,
+    /// How long a request may wait for a connection (PGRST003).
+    pub wait: Duration,
+    /// Statements that a connection keeps prepared.
+    pub statements: usize,
+    /// Longest time a statement may run where neither role nor function says so (57014); zero leaves it to the server.
+    pub statement_timeout: Duration,
+    /// Largest body of an answer, in bytes (54000).
+    pub max_body: usize,
+    /// Whether connections pass through a pooler that hands them out by transaction: nothing of a session is relied on.
+    pub transaction_pooler: bool,
+    /// Whether what projects rely on (roles, schemas, `auth.uid()`) is made where it is missing.
+    pub bootstrap: bool,
+    /// The channel on which the database asks for reloads; empty: nobody listens.
+    pub channel: String,
+}
+
+impl Default for PostgresOptions {
+    fn default() -> Self {
+        PostgresOptions {
+            url: None,
+            data_dir: PathBuf::from(".basalt"),
+            durable: true,
+            connections: 10,
+            queue: 1024,
+            wait: Duration::from_secs(10),
+            statements: 200,
+            statement_timeout: Duration::from_secs(8),
+            max_body: 256 << 20,
+            transaction_pooler: false,
+            bootstrap: true,
+            channel: "pgrst".into(),
+        }
+    }
+}
+
+/// An open PostgreSQL database.
+pub struct Postgres {
+    engine: Arc<Engine>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Ours, if it is. Stops when dropped, after everything that uses it.
+    cluster: Option<Cluster>,
+}
+
+/// What all tasks share.
+struct Engine {
+    requests: Pool,
+    owner: Pool,
+    owner_target: Target,
+    current: ArcSwap<Current>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+    cancels: mpsc::Sender<Connection>,
+    options: PostgresOptions,
+}
+
+/// The catalog, and what was found with it.
+struct Current {
+    catalog: Arc<Catalog>,
+    /// The connecting role's own `statement_timeout` decides, if it has one.
+    own_timeout: bool,
+}
+
+impl Postgres {
+    /// Connects, or starts a private cluster; makes what is missing; reads the catalog.
+    ///
+    /// Errors: 08001 when PostgreSQL can't be reached; 58030 when it can't be run; 42501 for a grant that is missing.
+    pub async fn open(options: PostgresOptions) -> Result<Postgres> {
+        let (cluster, owner_target) = match &options.url {
+            Some(url) => (None, url::target(url)?),
+            None => {
+                let (folder, durable) = (options.data_dir.clone(), options.durable);
+                let start = tokio::task::spawn_blocking(move || Cluster::start(&folder, durable));
+                let cluster = start.await.map_err(|error| Error::internal(error.to_string()))??;
+                let target = cluster.target(Identity::OWNER);
+                (Some(cluster), target)
+            }
+        };
+        let first = owner_target.connect(1).await?;
+        if options.bootstrap {
+            bootstrap::bootstrap(&first.client).await?;
+        }
+        let mut requests = match &cluster {
+            Some(cluster) => cluster.target("authenticator"),
+            None => owner_target.clone(),
+        };
+        let (login, greeting) = requests_login(&first, cluster.is_some()).await?;
+        requests.greeting = greeting;
+        let current = Current::read(&first, &login).await?;
+        drop(first);
+        let sizes = |connections| Sizes {
+            connections,
+            queue: options.queue,
+            wait: options.wait,
+            statements: options.statements,
+        };
+        let (cancels, cancelled) = mpsc::channel(CANCELS);
+        let engine = Arc::new(Engine {
+            requests: Pool::new(requests, sizes(options.connections))?,
+            owner: Pool::new(owner_target.clone(), sizes(OWNER_CONNECTIONS))?,
+            owner_target,
+            current: ArcSwap::from_pointee(current),
+            reloading: Mutex::new(()),
+            cancels,
+            options,
+        });
+        let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
+        // A pooler that hands out connections by transaction loses notifications.
+        if !engine.options.channel.is_empty() && !engine.options.transaction_pooler {
+            tasks.push(tokio::spawn(listen::listen(Arc::downgrade(&engine), engine.options.channel.clone())));
+        }
+        Ok(Postgres { engine, tasks, cluster })
+    }
+
+    /// The catalog as it was last read.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.engine.current.load().catalog.clone()
+    }
+
+    /// Runs a statement.
+    ///
+    /// Errors: the statement's; 53300 and PGRST003 when connections are short; 08001 and 08006 when PostgreSQL is away.
+    pub async fn run(&self, request: Request) -> Result<Answer> {
+        let engine = &*self.engine;
+        let is_owner = request.as_owner;
+        let pool = if is_owner { &engine.owner } else { &engine.requests };
+        let current = engine.current.load_full();
+        let limit = engine.options.statement_timeout.as_millis() as u64;
+        let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
+        let settings = Settings::of(&request, &current.catalog, timeout, !is_owner);
+        let wrapped = wrap::wrap(&request);
+        let terms = Terms {
+            version: current.catalog.version,
+            prepares: !engine.options.transaction_pooler,
+            max_body: engine.options.max_body,
+        };
+        let connection = pool.get().await?;
+        Lease::new(connection, engine.cancels.clone()).run(&request, &settings, &wrapped, &terms).await
+    }
+
+    /// Reads the catalog again. Requests go on with the old one meanwhile.
+    pub async fn reload(&self) -> Result<()> {
+        self.engine.reload().await
+    }
+
+    /// Connections for requests: all, free, and requests that wait for one.
+    pub fn connections(&self) -> (usize, usize, usize) {
+        self.engine.requests.state()
+    }
+
+    /// Whether PostgreSQL answers.
+    pub async fn ping(&self) -> Result<()> {
+        let connection = self.engine.owner.get().await?;
+        connection.client.batch_execute("select 1").await.map_err(translate)
+    }
+}
+
+impl Engine {
+    async fn reload(&self) -> Result<()> {
+        let _turn = self.reloading.lock().await;
+        let login = self.current.load().catalog.login.clone();
+        let connection = self.owner.get().await?;
+        self.current.store(Arc::new(Current::read(&connection, &login).await?));
+        Ok(())
+    }
+}
+
+impl Current {
+    async fn read(connection: &Connection, login: &str) -> Result<Current> {
+        let timeout = "select current_setting('statement_timeout') not in ('0', '0ms')";
+        let own_timeout = connection.client.query_one(timeout, &[]).await.map_err(translate)?.get(0);
+        let mut catalog = catalog::load(&connection.client).await?;
+        catalog.login = login.to_owned();
+        Ok(Current { catalog: Arc::new(catalog), own_timeout })
+    }
+}
+
+/// The role as which requests connect, and what makes a connection that role's. A superuser steps down: whatever happens in a
+/// request, `reset role` leads no higher than to `authenticator`.
+async fn requests_login(connection: &Connection, is_own_cluster: bool) -> Result<(String, Option<Arc<str>>)> {
+    if is_own_cluster {
+        return Ok(("authenticator".into(), None));
+    }
+    let sql = "select current_user::text, rolsuper, exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
+        from pg_catalog.pg_roles where rolname = current_user";
+    let row = connection.client.query_one(sql, &[]).await.map_err(translate)?;
+    let (user, steps_down): (String, bool) = (row.get(0), row.get::<_, bool>(1) && row.get::<_, bool>(2));
+    Ok(match steps_down {
+        true => ("authenticator".into(), Some("set session authorization authenticator".into())),
+        false => (user, None),
+    })
+}
+
+/// Cancels what clients that hung up had asked for.
+async fn cancel_all(mut connections: mpsc::Receiver<Connection>) {
+    while let Some(connection) = connections.recv().await {
+        connection.cancel().await;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+        self.engine.requests.close();
+        self.engine.owner.close();
+    }
+}

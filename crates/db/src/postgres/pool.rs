@@ -1,0 +1,149 @@
+//! Connections for requests: a bounded number, a bounded queue, and a pause after a failed attempt to connect.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use basalt_core::{Error, Result};
+use deadpool::Runtime;
+use deadpool::managed::{self, Metrics, PoolError, RecycleResult};
+
+use super::connection::{Connection, Target};
+use super::error::waited;
+
+/// The pause after the first failed attempt; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Sizes of a pool.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    /// Connections.
+    pub connections: usize,
+    /// Requests that may wait for one.
+    pub queue: usize,
+    /// How long one may wait.
+    pub wait: Duration,
+    /// Statements that a connection keeps prepared.
+    pub statements: usize,
+}
+
+/// A pool of connections to one target.
+pub(crate) struct Pool {
+    pool: managed::Pool<Manager>,
+    sizes: Sizes,
+    waiting: AtomicUsize,
+    /// Requests that were refused for want of a connection.
+    pub refused: AtomicU64,
+}
+
+/// A connection of the pool, back in it when dropped.
+pub(crate) type Pooled = managed::Object<Manager>;
+
+pub(crate) struct Manager {
+    target: Target,
+    statements: usize,
+    pause: Mutex<Option<Pause>>,
+}
+
+/// While it lasts, everybody gets the last attempt's error at once.
+struct Pause {
+    until: Instant,
+    length: Duration,
+    error: Error,
+}
+
+impl Pool {
+    /// A pool that connects when it is first asked.
+    pub fn new(target: Target, sizes: Sizes) -> Result<Pool> {
+        let manager = Manager { target, statements: sizes.statements, pause: Mutex::new(None) };
+        let pool = managed::Pool::builder(manager)
+            .max_size(sizes.connections.max(1))
+            .wait_timeout(Some(sizes.wait))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::internal(format!("the connection pool: {error}")))?;
+        Ok(Pool { pool, sizes, waiting: AtomicUsize::new(0), refused: AtomicU64::new(0) })
+    }
+
+    /// A connection.
+    ///
+    /// Errors: 53300 when too many wait; PGRST003 after the longest wait; 08001 when PostgreSQL can't be reached.
+    pub async fn get(&self) -> Result<Pooled> {
+        let _place = self.queue()?;
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            PoolError::Timeout(_) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                waited(self.sizes.wait)
+            }
+            other => Error::new("08001", other.to_string()),
+        })
+    }
+
+    /// Connections there are, those of them that are free, and requests that wait.
+    pub fn state(&self) -> (usize, usize, usize) {
+        let status = self.pool.status();
+        (status.size, status.available, status.waiting)
+    }
+
+    /// Takes no more requests, and closes what is free.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+
+    fn queue(&self) -> Result<Place<'_>> {
+        let place = Place(&self.waiting);
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.sizes.queue + self.sizes.connections {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment."));
+        }
+        Ok(place)
+    }
+}
+
+/// A place in the queue.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection> {
+        self.judge_pause()?;
+        let connected = self.target.connect(self.statements).await;
+        let mut pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &connected {
+            Ok(_) => *pause = None,
+            Err(error) => {
+                let length = pause.as_ref().map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
+                *pause = Some(Pause { until: Instant::now() + length, length, error: error.clone() });
+            }
+        }
+        connected
+    }
+
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        match connection.client.is_closed() {
+            true => Err(managed::RecycleError::message("closed")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Manager {
+    fn judge_pause(&self) -> Result<()> {
+        let pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*pause {
+            Some(pause) if Instant::now() < pause.until => Err(pause.error.clone()),
+            _ => Ok(()),
+        }
+    }
+}

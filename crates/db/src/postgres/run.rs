@@ -1,0 +1,305 @@
+//! One request as one transaction: identity, statement and commit go out together, so that they cost one round trip.
+
+use std::pin::Pin;
+
+use basalt_core::{Error, Result};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use futures_util::future::join_all;
+use tokio::sync::mpsc::Sender;
+use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{Client, Row, Statement};
+
+use super::connection::{Connection, unexpected};
+use super::error::translate;
+use super::pool::Pooled;
+use super::settings::Settings;
+use super::text::Text;
+use super::wrap::{FIXED, Wrapped, expectation};
+use crate::{Answer, Count, CountKind, Format, Request, TransactionEnd};
+
+/// A connection while a request has it. Given up half-way (the client hung up), what it does is cancelled, and it is closed:
+/// nobody knows in which state it is.
+pub(super) struct Lease {
+    connection: Option<Pooled>,
+    cancels: Sender<Connection>,
+}
+
+impl Lease {
+    pub fn new(connection: Pooled, cancels: Sender<Connection>) -> Lease {
+        Lease { connection: Some(connection), cancels }
+    }
+
+    /// Runs a request.
+    pub async fn run(
+        mut self,
+        request: &Request,
+        settings: &Settings,
+        wrapped: &Wrapped,
+        terms: &Terms,
+    ) -> Result<Answer> {
+        let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
+        let mut answer = transaction(connection, request, settings, wrapped, terms).await;
+        if answer.as_ref().is_err_and(is_stale) {
+            // What was prepared no longer fits the tables. Nothing was written, so it can be asked again.
+            connection.forget();
+            answer = transaction(connection, request, settings, wrapped, terms).await;
+        }
+        // Back into the pool, in a known state.
+        drop(self.connection.take());
+        answer
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // With too many to cancel, closing has to do: the server notices at its next answer.
+            let _ = self.cancels.try_send(Pooled::take(connection));
+        }
+    }
+}
+
+/// What holds for every request of an engine.
+pub(super) struct Terms {
+    /// The catalog's version: statements are prepared for one.
+    pub version: u64,
+    /// Whether statements are prepared. A pooler that hands out connections by transaction forbids it.
+    pub prepares: bool,
+    /// Largest body in bytes.
+    pub max_body: usize,
+}
+
+/// A statement that is ready to be sent.
+enum Ready {
+    Prepared(Statement),
+    /// Parsed anew each time.
+    Inline(String),
+}
+
+/// What a statement gave.
+#[derive(Default)]
+struct Outcome {
+    rows: Vec<Row>,
+    /// Rows that it wrote or gave.
+    affected: u64,
+}
+
+type Sent<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
+
+async fn transaction(
+    connection: &mut Connection,
+    request: &Request,
+    settings: &Settings,
+    wrapped: &Wrapped,
+    terms: &Terms,
+) -> Result<Answer> {
+    let values: Vec<Option<String>> = settings.values.iter().map(|(_, value)| Some(value.clone())).collect();
+    let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
+    let set = ready(connection, terms, "set", &settings.sql()).await?;
+    let expected = request.count.as_ref().and_then(expectation);
+    let pre_request = request.pre_request.as_deref().map(call);
+
+    // Names are looked up as the caller sees them, so a statement that is new here is prepared within its transaction.
+    let all: Vec<&str> =
+        pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]).collect();
+    let known = !terms.prepares || all.iter().all(|sql| connection.prepared(&key(sql)).is_some());
+    if !known {
+        let opening = [command(&connection.client, &settings.begin), set.send(&connection.client, &values)];
+        first_error(join_all(opening).await, connection).await?;
+        for sql in &all {
+            if let Err(error) = ready(connection, terms, &key(sql), sql).await {
+                rollback(connection).await?;
+                return Err(error);
+            }
+        }
+    }
+    let mut statements = Vec::with_capacity(all.len());
+    for sql in &all {
+        statements.push(match connection.prepared(&key(sql)).filter(|_| terms.prepares) {
+            Some(statement) => Ready::Prepared(statement),
+            None => Ready::Inline((*sql).to_owned()),
+        });
+    }
+    let client = &connection.client;
+    let mut begun: Vec<Sent<'_>> = Vec::new();
+    if known {
+        begun.push(command(client, &settings.begin));
+        begun.push(set.send(client, &values));
+    }
+    let counted = request.count.as_ref().map_or(0, |count| count.params).min(request.params.len());
+    for (index, statement) in statements.iter().enumerate() {
+        let is_pre_request = index == 0 && pre_request.is_some();
+        let is_main = index + 1 == statements.len();
+        let params = match (is_pre_request, is_main) {
+            (true, _) => &[][..],
+            (_, true) => &request.params[..],
+            _ => &request.params[..counted],
+        };
+        begun.push(statement.send(client, params));
+    }
+    // Whether a write stays may depend on its answer; of a read nothing does.
+    let waits = !request.read_only && (request.check.is_some() || request.format != Format::None);
+    let end = match request.end {
+        TransactionEnd::Commit => "commit",
+        TransactionEnd::Rollback => "set constraints all immediate; rollback",
+    };
+    if !waits {
+        begun.push(command(client, end));
+    }
+    let outcomes = join_all(begun).await;
+    let mut results = match waits {
+        true => first_error(outcomes, connection).await?,
+        // The end has ended it, whatever came before.
+        false => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+    };
+    if !waits {
+        results.pop();
+    }
+    let outcome = results.pop().unwrap_or_default();
+    let plan = expected.and_then(|_| results.pop());
+    let judged = answer(request, wrapped, &outcome, plan.as_ref(), terms.max_body)
+        .and_then(|answer| request.check.as_ref().map_or(Ok(()), |check| check(&answer)).map(|()| answer));
+    if waits {
+        match &judged {
+            Ok(_) => drop(first_error(vec![command(&connection.client, end).await], connection).await?),
+            Err(_) => rollback(connection).await?,
+        }
+    }
+    judged
+}
+
+/// The results, or the first error, after which the transaction is rolled back.
+async fn first_error(outcomes: Vec<Result<Outcome>>, connection: &Connection) -> Result<Vec<Outcome>> {
+    let results: Result<Vec<_>> = outcomes.into_iter().collect();
+    if results.is_err() && !connection.client.is_closed() {
+        rollback(connection).await?;
+    }
+    results
+}
+
+async fn rollback(connection: &Connection) -> Result<()> {
+    connection.client.batch_execute("rollback").await.map_err(translate)
+}
+
+/// A statement under a key, prepared if that is allowed.
+async fn ready(connection: &mut Connection, terms: &Terms, key: &str, sql: &str) -> Result<Ready> {
+    if !terms.prepares {
+        return Ok(Ready::Inline(sql.to_owned()));
+    }
+    // Settings differ in number only, and their statement's text is short.
+    let key = if key == "set" { format!("set\0{sql}") } else { key.to_owned() };
+    match connection.prepared(&key) {
+        Some(statement) => Ok(Ready::Prepared(statement)),
+        None => Ok(Ready::Prepared(connection.prepare(key, sql).await?)),
+    }
+}
+
+fn command<'a>(client: &'a Client, sql: &'a str) -> Sent<'a> {
+    Box::pin(async move { client.batch_execute(sql).await.map(|()| Outcome::default()).map_err(translate) })
+}
+
+impl Ready {
+    fn send<'a>(&'a self, client: &'a Client, params: &'a [Option<String>]) -> Sent<'a> {
+        Box::pin(async move {
+            let texts = params.iter().map(|value| Text(value.as_deref()));
+            let stream = match self {
+                Ready::Prepared(statement) => client.query_raw(statement, texts).await,
+                Ready::Inline(sql) => client.query_typed_raw(sql, texts.map(|text| (text, Type::UNKNOWN))).await,
+            };
+            let mut stream = std::pin::pin!(stream.map_err(translate)?);
+            let mut rows = Vec::new();
+            while let Some(row) = stream.try_next().await.map_err(translate)? {
+                rows.push(row);
+            }
+            Ok(Outcome { rows, affected: stream.rows_affected().unwrap_or_default() })
+        })
+    }
+}
+
+/// `select "s"."f"()`.
+fn call(function: &str) -> String {
+    let parts: Vec<String> = function.split('.').map(basalt_sql::quote::ident).collect();
+    format!("select {}()", parts.join("."))
+}
+
+/// A prepared statement whose result would have other columns now, or that the server no longer has.
+fn is_stale(error: &Error) -> bool {
+    error.code() == "26000" || (error.code() == "0A000" && error.message().starts_with("cached plan"))
+}
+
+fn answer(
+    request: &Request,
+    wrapped: &Wrapped,
+    outcome: &Outcome,
+    plan: Option<&Outcome>,
+    max_body: usize,
+) -> Result<Answer> {
+    let mut answer = Answer::default();
+    if !wrapped.one_row {
+        if let Format::Plan(_) = request.format {
+            let lines = outcome.rows.iter().map(|row| row.try_get::<_, Raw<'_>>(0).map(|raw| raw.0));
+            let lines = lines.collect::<Result<Vec<_>, _>>().map_err(translate)?;
+            answer.body = Bytes::from(lines.iter().fold(String::new(), |body, line| body + line + "\n"));
+        }
+        answer.rows = outcome.affected;
+        return Ok(answer);
+    }
+    let row = outcome.rows.first().ok_or_else(unexpected)?;
+    let text = |index: usize| row.try_get::<_, Option<&str>>(index).map_err(translate);
+    let number = |index: usize| row.try_get::<_, Option<i64>>(index).map_err(translate);
+    let body = text(0)?.unwrap_or_default();
+    if body.len() > max_body {
+        let message = format!("the result is larger than {max_body} bytes");
+        return Err(Error::new("54000", message).with_hint("Ask for fewer rows or columns."));
+    }
+    let is_bytes: bool = row.try_get(1).map_err(translate)?;
+    answer.body = if is_bytes { bytes(body)? } else { Bytes::copy_from_slice(body.as_bytes()) };
+    answer.rows = number(2)?.unwrap_or_default() as u64;
+    answer.inserted = number(3)?.unwrap_or_default() as u64;
+    answer.total = total(request.count.as_ref(), number(4)?, plan)?;
+    for (index, name) in [(5, "response.status"), (6, "response.headers")] {
+        answer.response_settings.extend(text(index)?.map(|value| (name.to_owned(), value.to_owned())));
+    }
+    for (index, name) in wrapped.hidden.iter().enumerate() {
+        answer.first_row.push((name.clone(), text(FIXED + index)?.map(str::to_owned)));
+    }
+    Ok(answer)
+}
+
+/// The total from what was counted and what the planner expects.
+fn total(count: Option<&Count>, counted: Option<i64>, plan: Option<&Outcome>) -> Result<Option<u64>> {
+    let Some(count) = count else { return Ok(None) };
+    let counted = counted.unwrap_or_default() as u64;
+    let Some(row) = plan.and_then(|plan| plan.rows.first()) else { return Ok(Some(counted)) };
+    let raw: Raw<'_> = row.try_get(0).map_err(translate)?;
+    let plan: serde_json::Value =
+        serde_json::from_str(raw.0).map_err(|error| Error::internal(format!("a plan can't be read: {error}")))?;
+    let expected = plan[0]["Plan"]["Plan Rows"].as_f64().unwrap_or_default() as u64;
+    Ok(Some(match count.kind {
+        CountKind::Planned => expected,
+        CountKind::Estimated(Some(most)) if counted <= most => counted,
+        _ => counted.max(expected),
+    }))
+}
+
+/// `\x...` as its bytes.
+fn bytes(text: &str) -> Result<Bytes> {
+    let digits = text.strip_prefix("\\x").unwrap_or_default().as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    bytes.map(Bytes::from).ok_or_else(unexpected)
+}
+
+/// A value as the text that came, whatever its type: for `json`, whose binary form is its text.
+struct Raw<'a>(&'a str);
+
+impl<'a> FromSql<'a> for Raw<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Raw(std::str::from_utf8(raw)?))
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        matches!(*ty, Type::JSON | Type::TEXT)
+    }
+}

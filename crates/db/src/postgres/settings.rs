@@ -1,0 +1,73 @@
+//! Who a transaction runs as: the settings that come before its statement (wire contract of REST, section 14).
+
+use basalt_sql::Catalog;
+use basalt_sql::quote;
+
+use crate::Request;
+
+/// Settings of a function that become the transaction's before the function is called.
+const HOISTED: [&str; 3] = ["statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation"];
+
+/// The beginning of a transaction.
+pub(super) struct Settings {
+    /// BEGIN with its modes.
+    pub begin: String,
+    /// Names and values in the order in which they are set.
+    pub values: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// What a request sets. `timeout`, in milliseconds, holds where no role or function says otherwise; `names_role` is false
+    /// for the owner, who stays what the connection is.
+    pub fn of(request: &Request, catalog: &Catalog, timeout: Option<u64>, names_role: bool) -> Settings {
+        let role = &*request.identity.role;
+        let of_role = catalog.roles.get(role).map(|role| &role.settings);
+        let mut values = Vec::with_capacity(12);
+        let path: Vec<String> = request.search_path.iter().map(|schema| quote::ident(schema)).collect();
+        values.push(("search_path".to_owned(), path.join(", ")));
+        if let Some(timeout) = timeout {
+            values.push(("statement_timeout".to_owned(), timeout.to_string()));
+        }
+        let mut isolation = None;
+        for (name, value) in of_role.into_iter().flatten().filter(|(name, _)| !name.starts_with("pgrst.")) {
+            match name.as_str() {
+                "default_transaction_isolation" => isolation = Some(value.clone()),
+                _ => values.push((name.clone(), value.clone())),
+            }
+        }
+        if names_role {
+            values.push(("role".to_owned(), role.to_owned()));
+        }
+        values.push(("request.jwt.claims".to_owned(), request.identity.claims.json().to_owned()));
+        values.extend(request.settings.iter().cloned());
+        for (name, value) in request.hoisted.iter().filter(|(name, _)| HOISTED.contains(&name.as_str())) {
+            match name.as_str() {
+                "default_transaction_isolation" => isolation = Some(value.clone()),
+                _ => values.push((name.clone(), value.clone())),
+            }
+        }
+        Settings { begin: begin(isolation.as_deref(), request.read_only), values }
+    }
+
+    /// The statement that sets all of them, one parameter each.
+    pub fn sql(&self) -> String {
+        let mut sql = String::from("select ");
+        for (index, (name, _)) in self.values.iter().enumerate() {
+            sql.push_str(if index > 0 { ", " } else { "" });
+            sql.push_str("pg_catalog.set_config(");
+            quote::push_literal(&mut sql, name);
+            sql.push_str(&format!(", ${}, true)", index + 1));
+        }
+        sql
+    }
+}
+
+fn begin(isolation: Option<&str>, read_only: bool) -> String {
+    // Only PostgreSQL's own words are spliced.
+    let level = match isolation.map(str::to_ascii_lowercase).as_deref() {
+        Some("serializable") => "serializable",
+        Some("repeatable read") => "repeatable read",
+        _ => "read committed",
+    };
+    format!("begin isolation level {level} {}", if read_only { "read only" } else { "read write" })
+}

@@ -1,0 +1,130 @@
+//! TLS towards PostgreSQL, as libpq's `sslmode` has it (PostgreSQL manual, section 34.19).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// How connections are encrypted.
+#[derive(Clone)]
+pub(crate) enum Tls {
+    /// Not at all.
+    Off,
+    /// With this connector; whether the server has to agree is the connection string's `sslmode`.
+    On(Arc<MakeRustlsConnect>),
+}
+
+/// How much of the server's certificate is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Nothing: the line is secret, the other end unproven (`prefer`, `require` without a root certificate).
+    Nobody,
+    /// That an authority signed it, for any host (`verify-ca`).
+    Authority,
+    /// That an authority signed it for this host (`verify-full`).
+    Host,
+}
+
+impl Tls {
+    /// A connector. `root` is a file of certificates to trust instead of the system's.
+    ///
+    /// Errors: 58030 for a file that can't be read.
+    pub fn new(trust: Trust, root: Option<&Path>) -> Result<Tls> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
+        let config = match trust {
+            Trust::Host => builder.with_root_certificates(roots(root)?),
+            Trust::Nobody => {
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient { provider, authority: None }))
+            }
+            Trust::Authority => {
+                let built =
+                    rustls::client::WebPkiServerVerifier::builder_with_provider(roots(root)?.into(), provider.clone());
+                let authority =
+                    built.build().map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(Lenient { provider, authority: Some(authority) }))
+            }
+        };
+        Ok(Tls::On(Arc::new(MakeRustlsConnect::new(config.with_no_client_auth()))))
+    }
+}
+
+fn roots(file: Option<&Path>) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    match file {
+        Some(path) => {
+            let unreadable = |error: &dyn std::fmt::Display| {
+                Error::new("58030", format!("`sslrootcert` {} can't be read: {error}", path.display()))
+            };
+            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
+                let certificate = certificate.map_err(|error| unreadable(&error))?;
+                roots.add(certificate).map_err(|error| unreadable(&error))?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    Ok(roots)
+}
+
+/// Judges less than a host's whole certificate, as libpq's weaker modes do.
+#[derive(Debug)]
+struct Lenient {
+    provider: Arc<CryptoProvider>,
+    /// Who must have signed it; nobody has to.
+    authority: Option<Arc<rustls::client::WebPkiServerVerifier>>,
+}
+
+impl ServerCertVerifier for Lenient {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        host: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+        let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
+        match authority.verify_server_cert(certificate, intermediates, host, ocsp, now) {
+            // The name is judged last: everything else was in order.
+            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            judged => judged,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
