@@ -26,6 +26,54 @@ pub struct Server {
     pub database: Database,
     client: reqwest::Client,
     url: String,
+    own: Option<OwnDatabase>,
+}
+
+/// Whether the tests run on PostgreSQL: then this names a server's superuser, and every test has a database of its own there.
+pub const POSTGRES: &str = "BASALT_TEST_POSTGRES";
+
+/// Whether the tests run on PostgreSQL.
+pub fn on_postgres() -> bool {
+    std::env::var_os(POSTGRES).is_some()
+}
+
+/// A database of PostgreSQL's that is gone when this is dropped.
+struct OwnDatabase {
+    server: String,
+    name: String,
+}
+
+/// Runs a statement as the superuser.
+async fn admin(server: String, sql: String) {
+    let (client, connection) =
+        tokio_postgres::connect(&format!("{server} dbname=postgres"), tokio_postgres::NoTls).await.expect("PostgreSQL");
+    let driver = tokio::spawn(connection);
+    client.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    driver.abort();
+}
+
+impl OwnDatabase {
+    async fn make(server: String) -> OwnDatabase {
+        let name = format!("t{}", uuid::Uuid::new_v4().simple());
+        admin(server.clone(), format!("create database {name} template template0")).await;
+        OwnDatabase { server, name }
+    }
+
+    fn url(&self) -> String {
+        format!("{} dbname={}", self.server, self.name)
+    }
+}
+
+impl Drop for OwnDatabase {
+    fn drop(&mut self) {
+        // A runtime of its own: the test's may be ending.
+        let drop = admin(self.server.clone(), format!("drop database if exists {} with (force)", self.name));
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(drop);
+        });
+        dropping.join().expect("the database is dropped");
+    }
 }
 
 /// A request being put together.
@@ -52,22 +100,37 @@ impl Server {
 
     /// The same, with a changed configuration.
     pub async fn start_with(schema: &str, change: impl FnOnce(&mut Config)) -> Server {
+        let own = match std::env::var(POSTGRES) {
+            Ok(server) => Some(OwnDatabase::make(server).await),
+            Err(_) => None,
+        };
+        Server::open(own, schema, change).await
+    }
+
+    /// A server over a new database of a cluster.
+    pub async fn start_on(cluster: &postgres::Cluster, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
+        Server::open(Some(OwnDatabase::make(cluster.url()).await), schema, change).await
+    }
+
+    async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::default();
         config.server.port = 0;
         config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
+        config.database.url = own.as_ref().map(OwnDatabase::url).unwrap_or_default();
         change(&mut config);
-        Server::open(folder, &config, schema).await
-    }
-
-    async fn open(folder: TempDir, config: &Config, schema: &str) -> Server {
         let path: &Path = folder.path();
-        let database = open_database(path, config).await.expect("a database");
+        let database = open_database(path, &config).await.expect("a database");
         database.run_script(schema, |_| ()).await.unwrap_or_else(|error| panic!("the schema: {error}"));
         let handle = database.clone();
-        let basalt = Basalt::start(path, config, database).await.expect("a server");
+        let basalt = Basalt::start(path, &config, database).await.expect("a server");
         let url = format!("http://{}", basalt.address());
-        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url, database: handle }
+        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url, database: handle, own }
+    }
+
+    /// The name of its database in a cluster.
+    pub fn database_name(&self) -> &str {
+        self.own.as_ref().map_or("", |own| &own.name)
     }
 
     /// Where it listens.

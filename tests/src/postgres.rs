@@ -37,17 +37,38 @@ impl Cluster {
                 .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
                 .arg(&data),
         );
+        cluster.run_server();
+        cluster
+    }
+
+    /// Starts the server again after [`Cluster::stop`].
+    pub fn run_server(&self) {
+        let path = self.folder.path();
         let options = format!(
-            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c timezone=UTC \
+            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -c timezone=UTC \
              -c default_text_search_config=pg_catalog.english",
             path.display()
         );
         // Its log goes to a file: a pipe held open by the server would keep this from ending.
         let log = path.join("log");
         checked(
-            cluster.command("pg_ctl").args(["start", "-w", "-s", "-o", &options, "-D"]).arg(&data).arg("-l").arg(log),
+            self.command("pg_ctl")
+                .args(["start", "-w", "-s", "-o", &options, "-D"])
+                .arg(path.join("data"))
+                .arg("-l")
+                .arg(log),
         );
-        cluster
+    }
+
+    /// Stops the server; connections are cut.
+    pub fn stop(&self) {
+        let data = self.folder.path().join("data");
+        checked(self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "fast", "-D"]).arg(data));
+    }
+
+    /// How the superuser reaches it, without a database.
+    pub fn url(&self) -> String {
+        format!("host={} user=postgres", self.folder.path().display())
     }
 
     /// Connects as the superuser to the database `postgres`.
@@ -61,7 +82,8 @@ impl Cluster {
         self.connect_to(database).await
     }
 
-    async fn connect_to(&self, database: &str) -> Session {
+    /// Connects as the superuser to a database.
+    pub async fn connect_to(&self, database: &str) -> Session {
         let mut config = tokio_postgres::Config::new();
         config.host_path(self.folder.path()).user("postgres").dbname(database);
         let (client, connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");

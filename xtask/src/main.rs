@@ -14,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 commands:
   test         everything that must pass: format, lints, arrows, tests, client libraries
   rust         the Rust tests alone
+  postgres     the whole-server tests on PostgreSQL
   clients      the published client libraries against a running server
   arrows       proves that crates depend downwards only
   bench        measures against the bare programs  [--rounds N] [--seconds N]
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let result = match command.as_deref() {
         Some("test") => test(),
         Some("rust") => rust(),
+        Some("postgres") => postgres(),
         Some("clients") => clients(),
         Some("arrows") => arrows::prove(),
         Some("bench") => bench(&rest),
@@ -54,7 +56,14 @@ fn test() -> Result<(), Failure> {
 }
 
 fn rust() -> Result<(), Failure> {
-    cargo(&["test", "--workspace", "--no-fail-fast"])
+    cargo(&["test", "--workspace", "--no-fail-fast"])?;
+    postgres()
+}
+
+/// The whole-server tests once more, on PostgreSQL.
+fn postgres() -> Result<(), Failure> {
+    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast", "--test", "rest"];
+    cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..]].concat())
 }
 
 /// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.

@@ -83,7 +83,10 @@ async fn parameters_take_the_types_of_their_places() {
 #[tokio::test]
 async fn a_count_is_of_the_same_snapshot() {
     let db = with_schema(SCHEMA).await;
-    let request = Request { count: Some(Count { sql: "select count(*) from t".into(), params: 0, kind: CountKind::Exact }), ..request("select id from t limit 1", &[]) };
+    let request = Request {
+        count: Some(Count { sql: "select count(*) from t".into(), params: 0, kind: CountKind::Exact }),
+        ..request("select id from t limit 1", &[])
+    };
     let answer = db.database.run(request).await.expect("runs");
     assert_eq!((answer.rows, answer.total), (1, Some(2)));
 }

@@ -91,6 +91,9 @@ impl RestError {
 
     /// A database error, with the status that its SQLSTATE has. Whether the caller is anonymous decides between 401 and 403.
     pub fn database(error: &Error, anonymous: bool) -> Self {
+        if error.code() == "PGRST" {
+            return crate::respond::raised::answer(error);
+        }
         if let Some(away) = database_away(error) {
             return away;
         }

@@ -6,6 +6,9 @@ use tokio_postgres::Client;
 
 use super::error::translate;
 
+/// How often it is tried again when others make the same at the same time.
+const RETRIES: usize = 20;
+
 /// Something that has to be there.
 struct Step {
     /// What it is, for messages.
@@ -122,7 +125,19 @@ const EXTRAS: [Step; 3] = [
 ///
 /// Errors: 42501 with the missing thing, and the statement for somebody who may make it.
 pub(super) async fn bootstrap(client: &Client) -> Result<()> {
-    // Two servers may start at once.
+    let mut made = try_bootstrap(client).await;
+    for _ in 0..RETRIES {
+        // Roles belong to the whole cluster: a server that starts on another of its databases may have been faster.
+        if !made.as_ref().is_err_and(|error| matches!(error.code(), "23505" | "42710" | "XX000")) {
+            break;
+        }
+        made = try_bootstrap(client).await;
+    }
+    made
+}
+
+async fn try_bootstrap(client: &Client) -> Result<()> {
+    // Two servers may start at once on one database.
     let lock = "begin; set local search_path = pg_catalog; select pg_advisory_xact_lock(7021114200142)";
     client.batch_execute(lock).await.map_err(translate)?;
     let made = make_all(client).await;

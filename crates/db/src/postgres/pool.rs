@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use basalt_core::{Error, Result};
 use deadpool::Runtime;
-use deadpool::managed::{self, Metrics, PoolError, RecycleResult};
+use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Timeouts};
 
 use super::connection::{Connection, Target};
 use super::error::waited;
@@ -71,8 +71,15 @@ impl Pool {
     ///
     /// Errors: 53300 when too many wait; PGRST003 after the longest wait; 08001 when PostgreSQL can't be reached.
     pub async fn get(&self) -> Result<Pooled> {
-        let _place = self.queue()?;
-        self.pool.get().await.map_err(|error| match error {
+        let at_once = Timeouts { wait: Some(Duration::ZERO), ..self.pool.timeouts() };
+        let connection = match self.pool.timeout_get(&at_once).await {
+            Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                let _place = self.queue()?;
+                self.pool.get().await
+            }
+            got => got,
+        };
+        connection.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(_) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +102,7 @@ impl Pool {
 
     fn queue(&self) -> Result<Place<'_>> {
         let place = Place(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.sizes.queue + self.sizes.connections {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.sizes.queue {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment."));
         }

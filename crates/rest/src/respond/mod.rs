@@ -2,3 +2,4 @@
 
 pub(crate) mod headers;
 pub(crate) mod plan_error;
+pub(crate) mod raised;

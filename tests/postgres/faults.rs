@@ -1,0 +1,171 @@
+//! Servers that restart, connections that run short, clients that hang up, tables that change meanwhile.
+
+use std::time::Duration;
+
+use basalt_tests::Server;
+use basalt_tests::postgres::Cluster;
+use serde_json::json;
+
+const SCHEMA: &str = "
+    create table notes (id integer primary key, body text);
+    alter table notes enable row level security;
+    create policy everyone on notes for select using (true);
+    insert into notes values (1, 'one');
+    create function nap(seconds float8) returns text language sql volatile as $$ select pg_sleep(seconds)::text $$;
+    create function quick_nap(seconds float8) returns text language sql volatile set statement_timeout = '100ms'
+        as $$ select pg_sleep(seconds)::text $$;";
+
+/// Asks until the answer has this status.
+async fn until(server: &Server, path: &str, status: u16) {
+    let mut last = None;
+    for _ in 0..200 {
+        let answer = server.get(path).send().await;
+        if answer.status == status {
+            return;
+        }
+        last = Some(answer);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{path} never answered {status}, but {last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_is_found_again() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |_| ()).await;
+    server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
+    cluster.stop();
+    // The first requests find broken connections, the next ones that no new one can be made.
+    for _ in 0..20 {
+        let answer = server.get("/notes").send().await;
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(
+            ["PGRST000", "PGRST001", "57P01"].contains(&answer.json()["code"].as_str().unwrap()),
+            "{}",
+            answer.body
+        );
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    let answer = server.get("/notes").send().await;
+    assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("PGRST000")));
+    cluster.run_server();
+    until(&server, "/notes", 200).await;
+    server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_waits_for_a_connection_only_so_long() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| {
+        config.database.pool = 1;
+        config.database.queue = 1;
+        config.database.pool_timeout = Duration::from_millis(300);
+    })
+    .await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 1.5})).service().send();
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let (one, two, three) =
+            tokio::join!(server.get("/notes").send(), server.get("/notes").send(), server.get("/notes").send());
+        let mut codes: Vec<(u16, String)> = [one, two, three]
+            .iter()
+            .map(|answer| {
+                assert_eq!(answer.header("retry-after"), "1", "{}", answer.body);
+                (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+            })
+            .collect();
+        codes.sort();
+        codes
+    };
+    let (nap, codes) = tokio::join!(nap, late);
+    assert_eq!(nap.status, 200, "{}", nap.body);
+    let refused = |code: &str| codes.iter().filter(|(_, found)| found == code).count();
+    assert_eq!((refused("PGRST003"), refused("53300")), (1, 2), "{codes:?}");
+    server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_cancels_its_statement() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    let napping = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
+        and pid <> pg_backend_pid()";
+    let nap = server.post("/rpc/nap", &json!({"seconds": 7})).service().send();
+    assert!(tokio::time::timeout(Duration::from_millis(700), nap).await.is_err());
+    for _ in 0..40 {
+        if session.ask(napping).await.expect("counts").0.as_deref() == Some("0") {
+            // The one connection is free, and of nobody.
+            return drop(server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the statement runs on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn time_limits_are_the_functions_the_roles_or_the_configured_one() {
+    let cluster = Cluster::start();
+    let script = format!("{SCHEMA} alter role authenticated set statement_timeout = '150ms';");
+    let server =
+        Server::start_on(&cluster, &script, |config| config.database.statement_timeout = Duration::from_millis(400))
+            .await;
+    let nap = |seconds: f64| server.post("/rpc/nap", &json!({"seconds": seconds}));
+    nap(0.25).service().expect(200, json!("")).await;
+    nap(0.8).service().expect_error(500, "57014").await;
+    nap(0.25).user("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11").expect_error(500, "57014").await;
+    server.post("/rpc/quick_nap", &json!({"seconds": 0.2})).service().expect_error(500, "57014").await;
+    // Nothing of it stays on the connection.
+    nap(0.25).service().expect(200, json!("")).await;
+    cluster.connect().await.script("alter role authenticated reset statement_timeout").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_change_under_prepared_statements() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    for _ in 0..7 {
+        server.get("/notes?id=eq.1").expect(200, json!([{"id": 1, "body": "one"}])).await;
+    }
+    session.script("alter table notes add column stars integer default 3").await;
+    let seen = json!([{"id": 1, "body": "one", "stars": 3}]);
+    for _ in 0..200 {
+        let answer = server.get("/notes?id=eq.1").send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        if answer.json() == seen {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.get("/notes?id=eq.1").expect(200, seen).await;
+    session.script("alter table notes alter id type text; alter table notes drop column stars").await;
+    for _ in 0..200 {
+        if server.get("/notes?id=eq.1").send().await.json() == json!([{"id": "1", "body": "one"}]) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the changed table is never served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_session_is_relied_on_behind_a_transaction_pooler() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| {
+        config.database.pooler = basalt_server::config::Pooler::Transaction;
+        config.database.pool = 1;
+    })
+    .await;
+    let script = "create function prepared() returns bigint language sql stable as $$ select count(*) from pg_prepared_statements $$;";
+    server.database.run_script(script, |_| ()).await.expect("makes a function");
+    server.get("/notes?id=eq.1&select=body").prefer("count=exact").expect(200, json!([{"body": "one"}])).await;
+    server.get("/notes?id=eq.x").expect_error(400, "22P02").await;
+    server
+        .post("/notes", &json!([{"id": 2, "body": "two"}, {"id": 3, "body": null}]))
+        .service()
+        .expect(201, json!(null))
+        .await;
+    server.get("/notes?select=id&order=id.desc&limit=1").expect(200, json!([{"id": 3}])).await;
+    server.get("/rpc/prepared").service().expect(200, json!(0)).await;
+}

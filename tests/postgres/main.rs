@@ -1,0 +1,8 @@
+//! What only PostgreSQL has, and how its faults are survived.
+
+mod faults;
+mod functions;
+mod identity;
+mod private;
+mod schema;
+mod types;

@@ -1,0 +1,117 @@
+//! The catalog: how much of it can be read how, and when it is read again.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use basalt_tests::Server;
+use basalt_tests::postgres::Cluster;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_thousand_tables_are_read_while_requests_go_on() {
+    let cluster = Cluster::start();
+    let mut script = String::from("create table t0 (id integer primary key, a text); insert into t0 values (1, 'x');");
+    for i in 1..2000 {
+        let _ = write!(
+            script,
+            "create table t{i} (id integer primary key, other integer references t{} (id), a text, b numeric(9, 2));",
+            i - 1
+        );
+    }
+    let server = Server::start_on(&cluster, &script, |_| ()).await;
+    assert_eq!(server.database.catalog().relations.keys().filter(|name| name.schema == "public").count(), 2000);
+    let database = server.database.clone();
+    let reload = tokio::spawn(async move { database.postgres().expect("PostgreSQL").reload().await });
+    while !reload.is_finished() {
+        server.get("/t0?select=a").service().expect(200, json!([{"a": "x"}])).await;
+    }
+    reload.await.expect("ends").expect("reads");
+    server.get("/t7?select=id,t6(id)").service().expect(200, json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_asks_for_reloads() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table one (id integer);", |_| ()).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    // Nobody tells of this one by itself.
+    session.script("drop event trigger basalt_ddl_watch; drop event trigger basalt_drop_watch").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    session.script("create table two (id integer)").await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    server.get("/two").service().expect_error(404, "PGRST205").await;
+    session.script("notify pgrst, 'reload schema'").await;
+    for _ in 0..200 {
+        if server.get("/two").service().send().await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the notification is not heard");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_show_the_keys_of_their_tables() {
+    let cluster = Cluster::start();
+    let script = "
+        create schema private; create table private.authors (id integer primary key, name text, secret text);
+        create table private.books (id integer primary key, title text, author_id integer constraint wrote references private.authors (id));
+        insert into private.authors values (1, 'Ann', 's'); insert into private.books values (10, 'B', 1);
+        create view authors as select id, name as pen_name from private.authors where secret is not null;
+        create view books as select b.id, b.title, b.author_id, (select count(*) from private.books) as n from private.books b;
+        create view shelf as select id as book_id, author_id as writer from books;
+        grant select on authors, books, shelf to service_role;";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    server
+        .get("/books?select=title,authors(pen_name)")
+        .service()
+        .expect(200, json!([{"title": "B", "authors": {"pen_name": "Ann"}}]))
+        .await;
+    server
+        .get("/authors?select=pen_name,books(title)")
+        .service()
+        .expect(200, json!([{"pen_name": "Ann", "books": [{"title": "B"}]}]))
+        .await;
+    server
+        .get("/shelf?select=book_id,authors!wrote(pen_name)")
+        .service()
+        .expect(200, json!([{"book_id": 10, "authors": {"pen_name": "Ann"}}]))
+        .await;
+    server
+        .get("/shelf?select=*,authors(pen_name)")
+        .service()
+        .expect(200, json!([{"book_id": 10, "writer": 1, "authors": {"pen_name": "Ann"}}]))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_are_all_or_nothing() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (id integer);", |_| ()).await;
+    let database = &server.database;
+    let broken = "create table half (id integer);\ninsert into half values (1);\nselect nonsense from half;\n";
+    let failed = database.apply_migration("0001", "broken", broken).await.expect_err("fails");
+    assert_eq!((failed.error.code(), &broken[failed.offset..failed.offset + 8]), ("42703", "nonsense"));
+    assert!(database.applied().await.expect("reads").is_empty());
+    server.get("/half").service().expect_error(404, "PGRST205").await;
+
+    database.apply_migration("0001", "whole", "begin; create table half (id integer); commit;").await.expect("applies");
+    database.apply_migration("0002", "index", "create index concurrently on half (id);").await.expect("applies");
+    let mixed = "create table other (id integer); create index concurrently on other (id);";
+    assert_eq!(database.apply_migration("0003", "mixed", mixed).await.expect_err("mixed").error.code(), "0A000");
+    let versions: Vec<String> =
+        database.applied().await.expect("reads").into_iter().map(|applied| applied.version).collect();
+    assert_eq!(versions, ["0001", "0002"]);
+    server.get("/half").service().expect(200, json!([])).await;
+
+    let dump = "set statement_timeout = 0;\nset some_future_setting = on;\nselect pg_catalog.set_config('search_path', '', false);\n\
+        create table public.copied (a integer, b text);\ncopy public.copied (a, b) from stdin;\n1\tone\n2\t\\N\n\\.\n\
+        insert into public.copied values (3, N'three');\n";
+    let done = database.run_script(dump, |_| ()).await.expect("imports");
+    assert_eq!(done.rows, 3);
+    server
+        .get("/copied?order=a")
+        .service()
+        .expect(200, json!([{"a": 1, "b": "one"}, {"a": 2, "b": null}, {"a": 3, "b": "three"}]))
+        .await;
+}
