@@ -2,10 +2,10 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Context, Type, Typmod, Value, codec};
-use jiff::tz::TimeZone;
 use sqlparser::ast;
 
 use super::compiler::Compiler;
+use super::fold::both_ways;
 use super::scope::{Arguments, Scope};
 use super::typed::{CastContext, Form, Typed};
 use super::types::{ResolvedType, resolve_type};
@@ -203,15 +203,6 @@ pub(crate) fn type_literal(ty: &Type, typmod: Option<Typmod>) -> String {
 /// The JSON of a shape or type. Types have string keys only, so it can't fail.
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// A conversion's result if it doesn't depend on the session: the same in two sessions that differ in all that can matter.
-fn both_ways(convert: impl Fn(&Context) -> Result<Value>) -> Result<Option<Value>> {
-    let plain = Context::default();
-    let elsewhere =
-        Context { time_zone: TimeZone::fixed(jiff::tz::offset(5)), now: 400 * 86_400_000_000, ..Context::default() };
-    let value = convert(&plain)?;
-    Ok((convert(&elsewhere).ok() == Some(value.clone())).then_some(value))
 }
 
 fn assign(from: &Type, to: &Type, typmod: Option<Typmod>, value: &Value, session: &Context) -> Result<Value> {

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::compiler::Compiler;
+use super::fold::Nature;
 use super::operator::implementation;
 use super::overload::{self, Choice, Fit, Parameter};
 use super::scope::Scope;
@@ -202,6 +203,14 @@ impl Compiler<'_> {
         let args = self.fitted(args, fit)?;
         let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
         let ty = overload::result_type(function.returns, fit, &types);
+        let nature = Nature {
+            is_strict: function.strict,
+            is_immutable: function.volatility == Volatility::Immutable,
+            implementation: function.implementation,
+        };
+        if let Some(result) = self.folded(&nature, &args, &ty)? {
+            return Ok(result);
+        }
         let sql = implementation(function.implementation, &function.sqlite_name(), &args);
         let mut typed = Typed::over(sql, ty, &args);
         typed.leakproof &= function.leakproof;

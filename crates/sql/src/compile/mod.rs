@@ -10,6 +10,7 @@ mod column;
 mod compiler;
 mod cte;
 mod expr;
+mod fold;
 mod from;
 mod function;
 mod group;

@@ -1,10 +1,11 @@
 //! Operators: comparisons, logic, and those of the tables in `basalt_types`.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Implementation, Kind, Type};
+use basalt_types::{Base, Implementation, Kind, Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 
 use super::compiler::Compiler;
+use super::fold::{Nature, constant};
 use super::overload::{self, Choice, Parameter};
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
@@ -45,12 +46,26 @@ impl Compiler<'_> {
             rest = left;
         }
         exprs.push(rest);
-        let operands =
-            exprs.into_iter().rev().map(|e| self.bind_condition(scope, e, clause)).collect::<Result<Vec<_>>>()?;
-        let sql = join_conditions(operands.iter().map(|o| o.sql.clone()).collect(), word);
-        let mut typed = Typed::over(format!("({sql})"), Type::BOOL, &operands);
-        typed.not_null = operands.iter().all(|o| o.not_null);
-        Ok(typed)
+        let decisive = *op == BinaryOperator::Or;
+        let mut operands = Vec::with_capacity(exprs.len());
+        let mut exprs = exprs.into_iter().rev();
+        for expr in exprs.by_ref() {
+            let operand = self.bind_condition(scope, expr, clause)?;
+            match self.known(&operand) {
+                Some(Some(truth)) if truth == decisive => {
+                    for shut_out in exprs {
+                        self.unfolded(|c| c.bind_condition(scope, shut_out, clause))?;
+                    }
+                    return Ok(operand);
+                }
+                Some(Some(_)) => {}
+                _ => operands.push(operand),
+            }
+        }
+        Ok(match operands.len() {
+            0 => Typed::constant((!decisive).into(), Type::BOOL),
+            _ => chain(operands, word),
+        })
     }
 
     pub(super) fn bind_unary(&mut self, scope: &Scope<'_>, op: UnaryOperator, operand: &Expr) -> Result<Typed> {
@@ -78,6 +93,9 @@ impl Compiler<'_> {
             return self.compare_rows(op, a.clone(), b.clone());
         }
         let (left, right) = self.comparable(op, left, right)?;
+        if let Some(result) = self.folded_comparison(op, &left, &right) {
+            return Ok(result);
+        }
         let sql = format!("({} {op} {})", left.collated_sql(), right.sql);
         let mut typed = Typed::over(sql, Type::BOOL, [&left, &right]);
         typed.not_null = left.not_null && right.not_null;
@@ -215,6 +233,11 @@ impl Compiler<'_> {
         let operands = self.fitted(operands, &fit)?;
         let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
         let ty = overload::result_type(operator.returns, &fit, &types);
+        let nature =
+            Nature { is_strict: operator.strict, is_immutable: true, implementation: operator.implementation };
+        if let Some(result) = self.folded(&nature, &operands, &ty)? {
+            return Ok(result);
+        }
         let sql = implementation(operator.implementation, &operator.sqlite_name(), &operands);
         let mut typed = Typed::over(sql, ty, &operands);
         typed.leakproof &= operator.leakproof;
@@ -262,6 +285,17 @@ impl Compiler<'_> {
     }
 }
 
+/// Conditions joined by AND or OR.
+pub(super) fn chain(mut operands: Vec<Typed>, word: &str) -> Typed {
+    if operands.len() == 1 {
+        return operands.remove(0);
+    }
+    let sql = join_conditions(operands.iter().map(|o| o.sql.clone()).collect(), word);
+    let mut typed = Typed::over(format!("({sql})"), Type::BOOL, &operands);
+    typed.not_null = operands.iter().all(|o| o.not_null);
+    typed
+}
+
 /// Conditions joined by AND or OR, in groups where there are many: SQLite limits the depth of an expression.
 pub(super) fn join_conditions(conditions: Vec<String>, word: &str) -> String {
     const MANY: usize = 200;
@@ -274,6 +308,11 @@ pub(super) fn join_conditions(conditions: Vec<String>, word: &str) -> String {
 
 /// `not x`.
 pub(super) fn negate(operand: &Typed) -> Typed {
+    match constant(operand) {
+        Some(Value::Int(truth)) => return Typed::constant((*truth == 0).into(), Type::BOOL),
+        Some(_) => return operand.clone(),
+        None => {}
+    }
     let mut typed = Typed::over(format!("(NOT {})", operand.sql), Type::BOOL, [operand]);
     typed.not_null = operand.not_null;
     typed

@@ -1,7 +1,7 @@
 //! Functions with their own syntax: CASE, COALESCE, GREATEST, TRIM, SUBSTRING, CEIL.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Type, Value};
 use sqlparser::ast::{CaseWhen, CeilFloorKind, DateTimeField, Expr, TrimWhereField};
 
 use super::compiler::Compiler;
@@ -20,32 +20,50 @@ impl Compiler<'_> {
         let operand = operand.map(|e| self.bind_expr(scope, e, None)).transpose()?;
         let mut tests = Vec::with_capacity(conditions.len());
         let mut results = Vec::with_capacity(conditions.len() + 1);
+        // Whether an earlier condition always holds, so that nothing after it is reached.
+        let outer = self.folds;
+        let mut is_settled = false;
         for case in conditions {
-            tests.push(match &operand {
+            self.folds = outer && !is_settled;
+            let test = match &operand {
                 Some(operand) => {
                     let value = self.bind_expr(scope, &case.condition, Some(&operand.ty))?;
                     self.compare("=", operand.clone(), value)?
                 }
                 None => self.bind_condition(scope, &case.condition, "CASE/WHEN")?,
-            });
+            };
+            let truth = self.known(&test);
+            self.folds &= !matches!(truth, Some(None | Some(false)));
             results.push(self.bind_expr(scope, &case.result, expected)?);
+            tests.push((test, if is_settled { Some(None) } else { truth }));
+            is_settled |= truth == Some(Some(true));
         }
         if let Some(otherwise) = otherwise {
+            self.folds = outer && !is_settled;
             results.push(self.bind_expr(scope, otherwise, expected)?);
         }
-        let (results, ty) = self.unify_or(results, expected, "CASE")?;
+        self.folds = outer;
+        let (mut results, ty) = self.unify_or(results, expected, "CASE")?;
+        let mut last = if otherwise.is_some() { results.pop() } else { None };
         let mut sql = "(CASE".to_owned();
-        for (test, result) in tests.iter().zip(&results) {
-            sql.push_str(&format!(" WHEN {} THEN {}", test.sql, result.sql));
+        let mut parts = Vec::with_capacity(2 * results.len() + 1);
+        for ((test, truth), result) in tests.into_iter().zip(results) {
+            match truth {
+                Some(Some(true)) => last = Some(result),
+                Some(_) => {}
+                None => {
+                    sql.push_str(&format!(" WHEN {} THEN {}", test.sql, result.sql));
+                    parts.extend([test, result]);
+                }
+            }
         }
-        if otherwise.is_some()
-            && let Some(last) = results.last()
-        {
-            sql.push_str(&format!(" ELSE {}", last.sql));
+        let last = last.unwrap_or_else(|| Typed::constant(Value::Null, ty.clone()));
+        if parts.is_empty() {
+            return Ok(last);
         }
-        sql.push_str(" END)");
-        let mut typed = Typed::over(sql, ty, tests.iter().chain(&results));
-        typed.not_null = otherwise.is_some() && results.iter().all(|r| r.not_null);
+        sql.push_str(&format!(" ELSE {} END)", last.sql));
+        let mut typed = Typed::over(sql, ty, parts.iter().chain([&last]));
+        typed.not_null = last.not_null && parts.iter().skip(1).step_by(2).all(|result| result.not_null);
         Ok(typed)
     }
 
@@ -57,6 +75,13 @@ impl Compiler<'_> {
             };
             let (left, right) = self.comparable("=", value, other)?;
             let ty = left.ty.clone();
+            match self.folded_comparison("=", &left, &right) {
+                Some(equal) if self.known(&equal) == Some(Some(true)) => {
+                    return Ok(Typed::constant(Value::Null, ty));
+                }
+                Some(_) => return Ok(left),
+                None => {}
+            }
             let sql = format!("nullif({}, {})", left.collated_sql(), right.sql);
             return Ok(Typed::over(sql, ty, [&left, &right]));
         }
@@ -64,6 +89,10 @@ impl Compiler<'_> {
             return Err(Error::new("42601", "syntax error at or near \")\""));
         }
         let (args, ty) = self.unify_or(args, expected, &name.to_uppercase())?;
+        let args = if name == "coalesce" { self.reached(args) } else { args };
+        if let Some(best) = self.folded_extreme(name, &args) {
+            return Ok(best);
+        }
         let mut values = args.iter();
         let Some(first) = values.next() else { return Err(Error::internal("no arguments")) };
         let not_null = args.iter().all(|a| a.not_null);
@@ -73,9 +102,17 @@ impl Compiler<'_> {
             // SQLite's own are NULL if any argument is; PostgreSQL's pass NULLs over.
             _ => {
                 let function = if name == "greatest" { "max" } else { "min" };
+                // Of equal values PostgreSQL takes the first; SQLite's `max` does too, `min` takes the last.
+                let ordered = |best: &str, next: &str| match function {
+                    "max" => format!("{best}, {next}"),
+                    _ => format!("{next}, {best}"),
+                };
                 values.fold(first.collated_sql(), |best, next| match not_null {
-                    true => format!("{function}({best}, {})", next.sql),
-                    false => format!("coalesce({function}({best}, {next}), {best}, {next})", next = next.sql),
+                    true => format!("{function}({})", ordered(&best, &next.sql)),
+                    false => {
+                        let next = &next.sql;
+                        format!("coalesce({function}({}), {best}, {next})", ordered(&best, next))
+                    }
                 })
             }
         };

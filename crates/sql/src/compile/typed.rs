@@ -121,7 +121,7 @@ pub(crate) fn constant_sql(value: &Value) -> String {
         Value::Int(i) if *i < 0 => format!("({i})"),
         Value::Int(i) => i.to_string(),
         Value::Real(r) if r.is_infinite() => if *r > 0.0 { "9e999" } else { "(-9e999)" }.to_owned(),
-        Value::Real(r) if *r < 0.0 => format!("({r:?})"),
+        Value::Real(r) if r.is_sign_negative() => format!("({r:?})"),
         Value::Real(r) => format!("{r:?}"),
         Value::Text(text) => crate::quote::literal(text),
         Value::Blob(bytes) => {

@@ -303,12 +303,12 @@ fn make_date(args: &[ValueRef<'_>]) -> Result<i64> {
 fn make_time(args: &[ValueRef<'_>]) -> Result<i64> {
     let (hour, minute, second) = (args[0].int(), args[1].int(), args[2].float());
     let in_range = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60.0).contains(&second);
-    let micros = hour * HOUR + minute * MINUTE + (second * SECOND as f64).round_ties_even() as i64;
-    if !in_range || micros > DAY {
+    let micros = in_range.then(|| hour * HOUR + minute * MINUTE + (second * SECOND as f64).round_ties_even() as i64);
+    let Some(micros) = micros.filter(|micros| *micros <= DAY) else {
         let mut seconds = String::new();
         crate::math::float_to_text(Float8, second, &mut seconds);
         return Err(Error::new("22008", format!("time field value out of range: {hour}:{minute:02}:{seconds:0>2}")));
-    }
+    };
     Ok(micros)
 }
 
