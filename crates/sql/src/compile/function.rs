@@ -57,10 +57,11 @@ impl Compiler<'_> {
             return self.call_named(scope, schema.as_deref(), &name, vec![(None, value)]);
         }
         let conditional = builtin && matches!(name.as_str(), "coalesce" | "nullif" | "greatest" | "least");
-        let args = self.bind_arguments(scope, function, if conditional { expected } else { None })?;
         if conditional {
-            return self.bind_conditional(&name, args.into_iter().map(|(_, value)| value).collect(), expected);
+            let args = self.bind_conditional_arguments(scope, function, &name, expected)?;
+            return self.bind_conditional(&name, args, expected);
         }
+        let args = self.bind_arguments(scope, function)?;
         if builtin && name == "row" {
             let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
             return Ok(row::record(fields.collect()));
@@ -68,13 +69,31 @@ impl Compiler<'_> {
         self.call_named(scope, schema.as_deref(), &name, args)
     }
 
-    /// The arguments of a call, in the order in which they were written.
-    fn bind_arguments(
+    /// The arguments of `coalesce` and its like. What stands behind a constant of `coalesce` is never reached.
+    fn bind_conditional_arguments(
         &mut self,
         scope: &Scope<'_>,
         function: &Function,
+        name: &str,
         expected: Option<&Type>,
-    ) -> Result<Vec<Argument>> {
+    ) -> Result<Vec<Typed>> {
+        let (args, ..) = argument_list(function)?;
+        let outer = self.folds;
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            let bound = self.bind_argument_list(scope, std::slice::from_ref(arg), expected)?;
+            for (_, value) in bound {
+                let is_settled = matches!(&value.form, Form::Constant(value) if !value.is_null());
+                self.folds &= name != "coalesce" || !is_settled;
+                values.push(value);
+            }
+        }
+        self.folds = outer;
+        Ok(values)
+    }
+
+    /// The arguments of a call, in the order in which they were written.
+    fn bind_arguments(&mut self, scope: &Scope<'_>, function: &Function) -> Result<Vec<Argument>> {
         let (args, distinct, order) = argument_list(function)?;
         if distinct {
             return Err(Error::new(
@@ -88,7 +107,7 @@ impl Compiler<'_> {
                 format!("ORDER BY specified, but {} is not an aggregate function", function.name),
             ));
         }
-        self.bind_argument_list(scope, args, expected)
+        self.bind_argument_list(scope, args, None)
     }
 
     /// Arguments with their names.

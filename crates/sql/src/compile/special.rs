@@ -89,7 +89,10 @@ impl Compiler<'_> {
             return Err(Error::new("42601", "syntax error at or near \")\""));
         }
         let (args, ty) = self.unify_or(args, expected, &name.to_uppercase())?;
-        let args = if name == "coalesce" { self.reached(args) } else { args };
+        let mut args = if name == "coalesce" { self.reached(args) } else { args };
+        if args.len() == 1 {
+            return Ok(args.remove(0));
+        }
         if let Some(best) = self.folded_extreme(name, &args) {
             return Ok(best);
         }
@@ -97,7 +100,6 @@ impl Compiler<'_> {
         let Some(first) = values.next() else { return Err(Error::internal("no arguments")) };
         let not_null = args.iter().all(|a| a.not_null);
         let sql = match name {
-            "coalesce" if args.len() == 1 => first.sql.clone(),
             "coalesce" => format!("coalesce({})", args.iter().map(|a| a.sql.as_str()).collect::<Vec<_>>().join(", ")),
             // SQLite's own are NULL if any argument is; PostgreSQL's pass NULLs over.
             _ => {

@@ -228,7 +228,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     total!("cosh", f64::cosh),
     total!("tanh", f64::tanh),
     total!("asinh", f64::asinh),
-    partial!("acosh", |a| float::within(1.0, f64::INFINITY, f64::acosh, a)),
+    partial!("acosh", |a| float::within(1.0, f64::INFINITY, float::acosh, a)),
     partial!("atanh", |a| float::within(-1.0, 1.0, f64::atanh, a)),
     Function::new("pi", &[], Is(Float8), Rust(|_, _| Ok(std::f64::consts::PI.into()))).leakproof(),
     Function::new("random", &[], Is(Float8), Rust(random)).volatile(),
