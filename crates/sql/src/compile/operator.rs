@@ -96,7 +96,7 @@ impl Compiler<'_> {
         if let Some(result) = self.folded_comparison(op, &left, &right) {
             return Ok(result);
         }
-        let sql = format!("({} {op} {})", left.collated_sql(), right.sql);
+        let sql = format!("({} {op} {})", left.collated_beside(&right), right.sql);
         let mut typed = Typed::over(sql, Type::BOOL, [&left, &right]);
         typed.not_null = left.not_null && right.not_null;
         Ok(typed)
@@ -135,7 +135,7 @@ impl Compiler<'_> {
         let mut all = Vec::new();
         for ((_, l), (_, r)) in left.into_iter().zip(right) {
             let (l, r) = self.comparable(op, l, r)?;
-            lefts.push(l.collated_sql());
+            lefts.push(l.collated_beside(&r));
             rights.push(r.sql.clone());
             all.extend([l, r]);
         }
@@ -162,7 +162,7 @@ impl Compiler<'_> {
         let (mut lefts, mut rights, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for ((_, field), column) in fields.into_iter().zip(&query.columns) {
             let (left, right) = self.comparable(op, field, column.value("_q"))?;
-            lefts.push(left.collated_sql());
+            lefts.push(left.collated_beside(&right));
             rights.push(right.sql);
             all.push(left);
         }

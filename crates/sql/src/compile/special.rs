@@ -82,7 +82,7 @@ impl Compiler<'_> {
                 Some(_) => return Ok(left),
                 None => {}
             }
-            let sql = format!("nullif({}, {})", left.collated_sql(), right.sql);
+            let sql = format!("nullif({}, {})", left.collated_beside(&right), right.sql);
             return Ok(Typed::over(sql, ty, [&left, &right]));
         }
         if args.is_empty() {
@@ -110,10 +110,10 @@ impl Compiler<'_> {
                     _ => format!("{next}, {best}"),
                 };
                 values.fold(first.collated_sql(), |best, next| match not_null {
-                    true => format!("{function}({})", ordered(&best, &next.sql)),
+                    true => format!("{function}({})", ordered(&best, &next.collated_sql())),
                     false => {
-                        let next = &next.sql;
-                        format!("coalesce({function}({}), {best}, {next})", ordered(&best, next))
+                        let extreme = ordered(&best, &next.collated_sql());
+                        format!("coalesce({function}({extreme}), {best}, {next})", next = next.sql)
                     }
                 })
             }

@@ -106,10 +106,23 @@ impl Typed {
 
     /// The source as an operand of a comparison, or a key of an order or a group: under its type's collation.
     pub fn collated_sql(&self) -> String {
-        match self.ty.collation() {
-            Some(collation) if !self.collated => format!("{} COLLATE {}", self.sql, crate::quote::ident(&collation)),
-            _ => self.sql.clone(),
-        }
+        let is_known = self.ty.collation().is_none() || self.collated;
+        // SQLite looks for a collation within calls too, where another type's may stand.
+        if is_known && !self.mentions_collation() { self.sql.clone() } else { self.under_collation() }
+    }
+
+    /// The source as the left operand beside a right one, whose collation SQLite prefers to a column's own.
+    pub fn collated_beside(&self, right: &Typed) -> String {
+        if right.mentions_collation() { self.under_collation() } else { self.collated_sql() }
+    }
+
+    fn under_collation(&self) -> String {
+        let collation = self.ty.collation().unwrap_or_else(|| "BINARY".to_owned());
+        format!("{} COLLATE {}", self.sql, crate::quote::ident(&collation))
+    }
+
+    fn mentions_collation(&self) -> bool {
+        self.sql.contains(" COLLATE ")
     }
 }
 
