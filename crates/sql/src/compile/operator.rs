@@ -22,6 +22,9 @@ impl Compiler<'_> {
         if let BinaryOperator::And | BinaryOperator::Or = op {
             return self.bind_chain(scope, left, op, right);
         }
+        if *op == BinaryOperator::Overlaps {
+            return self.bind_overlaps(scope, left, right);
+        }
         let name = spelling(op)?;
         let left = self.bind_expr(scope, left, None)?;
         if let (Form::Row(fields), Some(op), Expr::Subquery(query)) = (&left.form, comparison(&name), right) {
@@ -78,6 +81,12 @@ impl Compiler<'_> {
             && let sqlparser::ast::Value::Number(digits, _) = &value.value
         {
             return self.bind_literal(scope, &sqlparser::ast::Value::Number(format!("-{digits}"), false));
+        }
+        // A sign binds more tightly than any binary operator, which the parser does not know of all.
+        if let (UnaryOperator::Minus | UnaryOperator::Plus, Expr::BinaryOp { left, op: binary, right }) = (op, operand)
+        {
+            let signed = Expr::UnaryOp { op, expr: left.clone() };
+            return self.bind_binary(scope, &signed, binary, right);
         }
         let operand = self.bind_expr(scope, operand, None)?;
         let name = match op {
@@ -219,6 +228,9 @@ impl Compiler<'_> {
             }
             None => match overload::choose(&parameters, &types) {
                 Choice::One(fit) => fit,
+                Choice::None if name == "@?" || name == "@@" && types[0] == Type::JSONB => {
+                    return Err(super::absent::jsonpath(name));
+                }
                 Choice::None => return Err(shown()),
                 Choice::Ambiguous => {
                     let error = shown();
@@ -233,8 +245,7 @@ impl Compiler<'_> {
         let operands = self.fitted(operands, &fit)?;
         let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
         let ty = overload::result_type(operator.returns, &fit, &types);
-        let nature =
-            Nature { is_strict: operator.strict, is_immutable: true, implementation: operator.implementation };
+        let nature = Nature { is_strict: operator.strict, is_immutable: true, implementation: operator.implementation };
         if let Some(result) = self.folded(&nature, &operands, &ty)? {
             return Ok(result);
         }
@@ -397,9 +408,6 @@ pub(super) fn spelling(op: &BinaryOperator) -> Result<String> {
     Ok(match op {
         BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
         BinaryOperator::Custom(name) => name.clone(),
-        BinaryOperator::Overlaps => {
-            return Err(Error::unsupported("OVERLAPS is not supported on the embedded engine", "Compare the bounds."));
-        }
         other => other.to_string(),
     })
 }

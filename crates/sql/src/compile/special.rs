@@ -2,9 +2,14 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
-use sqlparser::ast::{CaseWhen, CeilFloorKind, DateTimeField, Expr, TrimWhereField};
+use sqlparser::ast::{
+    CaseWhen, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, NormalizationForm,
+    TrimWhereField,
+};
 
 use super::compiler::Compiler;
+use super::function::argument_list;
+use super::operator::negate;
 use super::scope::Scope;
 use super::typed::{CastContext, Typed};
 
@@ -153,6 +158,56 @@ impl Compiler<'_> {
             }
             _ => Err(Error::new("42601", format!("syntax error in {name}"))),
         }
+    }
+
+    /// `(start, end) overlaps (start, end)`, where an end may be a length.
+    pub(super) fn bind_overlaps(&mut self, scope: &Scope<'_>, left: &Expr, right: &Expr) -> Result<Typed> {
+        let mut bounds = Vec::with_capacity(4);
+        for period in [left, right] {
+            let Expr::Tuple(items) = period else {
+                return Err(Error::new("42601", "syntax error at or near \"overlaps\""));
+            };
+            let [start, end] = items.as_slice() else {
+                let side = if std::ptr::eq(period, left) { "left" } else { "right" };
+                let message = format!("wrong number of parameters on {side} side of OVERLAPS expression");
+                return Err(Error::new("42601", message));
+            };
+            let start = self.bind_expr(scope, start, None)?;
+            let end = self.bind_expr(scope, end, None)?;
+            let end = if end.ty == Type::INTERVAL { self.apply("+", Some(start.clone()), end)? } else { end };
+            bounds.extend([start, end]);
+        }
+        self.call("overlaps", bounds)
+    }
+
+    /// `normalize(text, NFC)`: the form is a keyword.
+    pub(super) fn bind_normalize(&mut self, scope: &Scope<'_>, function: &Function) -> Result<Typed> {
+        let (args, ..) = argument_list(function)?;
+        let mut values = Vec::with_capacity(args.len());
+        for (index, arg) in args.iter().enumerate() {
+            values.push(match arg {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(form))) if index == 1 => {
+                    Typed::constant(form.value.as_str().into(), Type::TEXT)
+                }
+                FunctionArg::Unnamed(value) => self.bind_argument(scope, value, None)?,
+                named => return Err(Error::new("42601", format!("syntax error at or near \"{named}\""))),
+            });
+        }
+        self.call("normalize", values)
+    }
+
+    /// `text is nfc normalized`.
+    pub(super) fn bind_normalized_test(
+        &mut self,
+        scope: &Scope<'_>,
+        text: &Expr,
+        form: Option<NormalizationForm>,
+        negated: bool,
+    ) -> Result<Typed> {
+        let mut args = vec![self.bind_expr(scope, text, None)?];
+        args.extend(form.map(|form| Typed::constant(form.to_string().into(), Type::TEXT)));
+        let test = self.call("is_normalized", args)?;
+        Ok(if negated { negate(&test) } else { test })
     }
 
     pub(super) fn bind_substring(

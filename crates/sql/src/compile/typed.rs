@@ -96,6 +96,12 @@ impl Typed {
         matches!(self.form, Form::Constant(Value::Null))
     }
 
+    /// Whether naming it twice costs next to nothing: a constant, a parameter, a column.
+    pub fn is_cheap(&self) -> bool {
+        let parameter = self.sql.strip_prefix('?').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        parameter || matches!(self.form, Form::Constant(_) | Form::Column(..))
+    }
+
     /// The fields of a row expression.
     pub fn row(&self) -> Option<&[(String, Typed)]> {
         match &self.form {

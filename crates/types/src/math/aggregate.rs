@@ -83,6 +83,12 @@ pub(crate) const AGGREGATES: &[Aggregate] = &[
         (true, false) => Some(1.0),
         (true, true) => Some(p.sxy * p.sxy / (p.sxx * p.syy)),
     }),
+    Aggregate {
+        name: "regr_count",
+        args: &[Is(Float8), Is(Float8)],
+        returns: Is(Int8),
+        implementation: Rust(|_| Box::<PairCount>::default()),
+    },
     pairs!("regr_avgx", |p| Some(p.sx / p.count)),
     pairs!("regr_avgy", |p| Some(p.sy / p.count)),
     pairs!("regr_sxx", |p| Some(p.sxx)),
@@ -191,6 +197,21 @@ fn not_overflowed(operands: &[f64]) -> Result<()> {
         return Err(Error::new("22003", "value out of range: overflow"));
     }
     Ok(())
+}
+
+/// How many pairs have no NULL.
+#[derive(Default)]
+struct PairCount(i64);
+
+impl Accumulator for PairCount {
+    fn step(&mut self, _: &Context, args: &[ValueRef<'_>]) -> Result<()> {
+        self.0 += i64::from(!args.iter().any(|argument| argument.is_null()));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &Context) -> Result<Value> {
+        Ok(self.0.into())
+    }
 }
 
 /// A group of pairs (y, x).

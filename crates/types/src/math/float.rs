@@ -14,7 +14,7 @@ fn underflow() -> Error {
     Error::new("22003", "value out of range: underflow")
 }
 
-fn input_out_of_range() -> Error {
+pub(super) fn input_out_of_range() -> Error {
     Error::new("22003", "input is out of range")
 }
 
