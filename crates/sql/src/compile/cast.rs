@@ -136,6 +136,10 @@ impl Compiler<'_> {
         let Form::Row(fields) = &value.form else { return Ok(value) };
         match to {
             Type::Record(wanted) if wanted.is_empty() => Ok(value),
+            text if text.is_textual() => {
+                let stored = self.storable(value)?;
+                self.coerce(stored, text, None, context)
+            }
             Type::Record(wanted) if wanted.len() == fields.len() => {
                 let pairs = fields.clone().into_iter().zip(wanted.iter());
                 let fields = pairs

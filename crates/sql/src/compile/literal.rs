@@ -18,6 +18,8 @@ impl Compiler<'_> {
         match value {
             ast::Value::Number(digits, _) => number(digits),
             ast::Value::Boolean(b) => Ok(Typed::constant(Value::from(*b), Type::BOOL)),
+            // `n'...'` is of type character, so that blanks at its end mean nothing.
+            ast::Value::NationalStringLiteral(text) => Ok(Typed::constant(text.as_str().into(), Type::BPCHAR)),
             ast::Value::Null => Ok(Typed::constant(Value::Null, Type::UNKNOWN)),
             ast::Value::Placeholder(name) => self.bind_placeholder(scope, name),
             other => match string(other) {

@@ -38,6 +38,7 @@ fn suggested(expr: &Expr) -> Option<(String, bool)> {
         },
         Expr::Value(value) => match value.value {
             Value::Boolean(_) => Some(("bool".to_owned(), false)),
+            Value::NationalStringLiteral(_) => Some(("bpchar".to_owned(), false)),
             _ => None,
         },
         Expr::Array(_) => strong("array"),

@@ -42,7 +42,8 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// Words of PostgreSQL that the parser doesn't know.
-const UNKNOWN_WORDS: [&str; 7] = ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table"];
+const UNKNOWN_WORDS: [&str; 8] =
+    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
@@ -55,6 +56,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_predicates(&mut tokens);
         carry_trim(&mut tokens);
         carry_table(&mut tokens);
+        carry_substring(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
         parser = parser.with_tokens_with_locations(tokens);
     }
@@ -160,6 +162,36 @@ fn carry_trim(tokens: &mut Vec<TokenWithSpan>) {
             tokens.insert(next, space);
         }
         at += 1;
+    }
+}
+
+/// `substring(x similar pattern escape e)`, which goes on as `substring(x, pattern, e)`.
+fn carry_substring(tokens: &mut [TokenWithSpan]) {
+    // The parentheses that are open, each with whether it is a substring's, and one that has SIMILAR.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    let mut before = None;
+    for at in 0..tokens.len() {
+        let found = word(&tokens[at]);
+        match (&tokens[at].token, open.last_mut()) {
+            (Token::Whitespace(_), _) => continue,
+            (Token::LParen, _) => open.push((before.as_deref() == Some("substring"), false)),
+            (Token::RParen, _) => drop(open.pop()),
+            (_, Some((true, is_similar))) => {
+                let next = tokens[at + 1..].iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+                let is_test = next.and_then(word).is_some_and(|next| next == "to");
+                let carried = match found.as_deref() {
+                    Some("similar") => !is_test,
+                    Some("escape") => *is_similar,
+                    _ => false,
+                };
+                if carried {
+                    *is_similar = true;
+                    tokens[at].token = Token::Comma;
+                }
+            }
+            _ => {}
+        }
+        before = found;
     }
 }
 
