@@ -114,7 +114,8 @@ impl Typed {
     pub fn collated_sql(&self) -> String {
         let is_known = self.ty.collation().is_none() || self.collated;
         // SQLite looks for a collation within calls too, where another type's may stand.
-        if is_known && !self.mentions_collation() { self.sql.clone() } else { self.under_collation() }
+        let is_plain = self.sql.matches(" COLLATE ").count() == 1 && self.sql.ends_with(" COLLATE BINARY)");
+        if is_known && (is_plain || !self.mentions_collation()) { self.sql.clone() } else { self.under_collation() }
     }
 
     /// The source as the left operand beside a right one, whose collation SQLite prefers to a column's own.

@@ -306,7 +306,8 @@ pub(super) fn to_number(text: &str, template: &str) -> Result<Value> {
     let digits = format!("{sign}{}", source.digits);
     Ok(match template.shifted {
         0 => {
-            let precision = Typmod::Precision((template.before + template.after) as u32, template.after as i32);
+            let places = source.places.unwrap_or(0);
+            let precision = Typmod::Precision((template.before + places) as u32, places as i32);
             numeric::parse(&digits, Some(precision))?
         }
         places => numeric::mul(&numeric::parse(&digits, None)?, &numeric::power("10", &format!("-{places}"))?)?,
