@@ -8,7 +8,7 @@ use basalt_tests::postgres::Cluster;
 use basalt_types::{Base, Function, Kind, Operator, Type, Volatility, functions, operators};
 use fastrand::Rng;
 
-use super::pair::{Outcome, Pair, fault};
+use super::pair::{Outcome, Pair, Refusal, fault};
 
 /// Expressions of a seed, and of one statement.
 const EXPRESSIONS: usize = 2000;
@@ -72,6 +72,8 @@ const SKIPPED: &[&str] = &[
     // PostgreSQL has syntax of their own for them, tested in the cases.
     "extract",
     "position",
+    "normalize",
+    "is_normalized",
     // PostgreSQL 15 overflows without notice.
     "make_interval",
     // The last digit is the C library's.
@@ -142,7 +144,6 @@ pub struct Generator {
 }
 
 #[tokio::test]
-#[ignore = "it shows differences that are not judged yet: run it with --ignored"]
 async fn expressions_answer_as_in_postgresql() {
     let cluster = Cluster::start();
     let pair = Pair::new(&cluster, "expressions").await;
@@ -173,10 +174,22 @@ async fn expressions_answer_as_in_postgresql() {
 pub fn same(expected: &Outcome, found: &Outcome) -> bool {
     match (expected, found) {
         (Outcome::Refused(expected), Outcome::Refused(found)) => {
-            expected.code == found.code || (expected.code.starts_with("22") && found.code.starts_with("22"))
+            expected.code == found.code || is_of_values(expected) && is_of_values(found)
         }
         _ => expected == found,
     }
+}
+
+/// An error that the values make, while the statement runs. PostgreSQL gives some of them codes of other classes.
+fn is_of_values(refusal: &Refusal) -> bool {
+    const OTHERS: [(&str, &str); 4] = [
+        ("0A000", "timestamps cannot be binned into intervals containing months or years"),
+        ("0A000", "unit \""),
+        ("42601", "multiple decimal points"),
+        ("54000", "null character not permitted"),
+    ];
+    let other = |(code, message): &(&str, &str)| refusal.code == *code && refusal.message.starts_with(message);
+    refusal.code.starts_with("22") || OTHERS.iter().any(other)
 }
 
 fn statement(expressions: &[String]) -> String {

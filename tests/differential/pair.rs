@@ -71,7 +71,12 @@ impl Pair {
     async fn postgres(&self, sql: &str) -> Outcome {
         let kind = Kind::of(sql);
         let asked = match kind {
-            Kind::Query => format!("with \"$\" as (\n{sql}\n) select coalesce(json_agg(\"$\"), '[]') from \"$\""),
+            Kind::Query => {
+                // What changes data may only stand among the outermost WITH queries.
+                let (with, query) = main_query(sql);
+                let ctes = with.map_or_else(|| "with".to_owned(), |with| format!("{with},"));
+                format!("{ctes} \"$\" as (\n{query}\n) select coalesce(json_agg(\"$\"), '[]') from \"$\"")
+            }
             Kind::Write | Kind::Definition => sql.to_owned(),
         };
         match self.postgres.ask(&asked).await {
@@ -111,6 +116,28 @@ impl Pair {
             })
         })
     }
+}
+
+/// The WITH queries of a statement that changes data, and what follows them.
+fn main_query(sql: &str) -> (Option<&str>, &str) {
+    let lower = sql.to_ascii_lowercase();
+    let changes = ["insert", "update", "delete"].iter().any(|word| lower.contains(word));
+    if !lower.starts_with("with ") || !changes {
+        return (None, sql);
+    }
+    let mut depth = 0;
+    for (at, c) in lower.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        let rest = lower[at..].strip_prefix(|c: char| c.is_whitespace()).unwrap_or_default();
+        if depth == 0 && ["select ", "insert ", "update ", "delete "].iter().any(|word| rest.starts_with(word)) {
+            return (Some(&sql[..at]), &sql[at..]);
+        }
+    }
+    (None, sql)
 }
 
 impl Kind {

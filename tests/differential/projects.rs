@@ -19,7 +19,6 @@ const BOOTSTRAP: &str = "
   create function auth.role() returns text language sql stable as $$ select auth.jwt() ->> 'role' $$;";
 
 #[tokio::test]
-#[ignore = "it shows differences that are not judged yet: run it with --ignored"]
 async fn the_shop_answers_as_in_postgresql() {
     let folder = root().join("examples/shop");
     let cluster = Cluster::start();

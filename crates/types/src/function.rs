@@ -51,6 +51,8 @@ pub struct Function {
     pub name: &'static str,
     /// Parameter types, in order.
     pub args: &'static [Kind],
+    /// Their names, where a call may give them by name; none otherwise. Those left out are then zero.
+    pub names: &'static [&'static str],
     /// How many of the last parameters may be left out.
     pub optional: usize,
     /// Whether the last parameter repeats, zero times or more.
@@ -143,6 +145,7 @@ impl Function {
         Function {
             name,
             args,
+            names: &[],
             optional: 0,
             variadic: false,
             returns,
@@ -156,6 +159,12 @@ impl Function {
     /// The last `count` parameters may be left out.
     pub const fn optional(mut self, count: usize) -> Self {
         self.optional = count;
+        self
+    }
+
+    /// The parameters have these names.
+    pub const fn named(mut self, names: &'static [&'static str]) -> Self {
+        self.names = names;
         self
     }
 

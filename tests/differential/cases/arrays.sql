@@ -94,3 +94,5 @@ select cardinality(null::int[]);
 select cardinality('{}'::text[]);
 select array[null]::text[];
 select array['']::text[];
+select nullif(a, array[2])::text is distinct from 'x', least(a, array[0])::text = '{0}' from (values (array[1])) v(a);
+select (a)[1], (a)[2][1], (a)[1][1] from (values (array[[1,2],[3,4]])) v(a);

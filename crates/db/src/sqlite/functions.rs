@@ -80,9 +80,13 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
             ValueRef::Int(1) => Ok(Value::Int(1)),
             _ => {
                 let error = Error::new(args[1].text().to_owned(), args[2].text().to_owned());
-                Err(match args.get(3) {
-                    Some(hint) => error.with_hint(hint.text().to_owned()),
-                    None => error,
+                let error = match arg(args, 3) {
+                    ValueRef::Null => error,
+                    hint => error.with_hint(hint.text().to_owned()),
+                };
+                Err(match arg(args, 4) {
+                    ValueRef::Null => error,
+                    constraint => error.with_constraint(constraint.text()),
                 })
             }
         })

@@ -14,13 +14,21 @@ use super::operator::{fill, is_call};
 use super::overload::{self, Choice};
 use super::row;
 use super::scope::{Clause, Scope};
-use super::typed::Typed;
+use super::typed::{CastContext, Typed};
 use super::types::split_name;
 use crate::quote;
+
+/// Stands for the values that an ordered-set aggregate collects, in the call over them.
+const COLLECTED: &str = "\"collected values\"";
 
 /// Whether a name is an aggregate's.
 pub(super) fn is_aggregate(name: &str) -> bool {
     matches!(name, "count" | "min" | "max" | "json_agg" | "jsonb_agg") || !overload::aggregates(name).is_empty()
+}
+
+/// Whether a call is an aggregate's.
+pub(super) fn is_aggregate_call(function: &Function) -> bool {
+    !function.within_group.is_empty() || split_name(&function.name).is_ok_and(|(_, name)| is_aggregate(&name))
 }
 
 /// Whether an expression has aggregates of its own query: not in subqueries, and not over windows.
@@ -43,9 +51,8 @@ pub(super) fn has_aggregate(node: &impl Visit) -> bool {
                 Expr::Function(f)
                     if self.depth == 0
                         && f.over.is_none()
-                        && split_name(&f.name).is_ok_and(|(schema, name)| {
-                            schema.is_none_or(|s| s == "pg_catalog") && is_aggregate(&name)
-                        }) =>
+                        && split_name(&f.name).is_ok_and(|(schema, _)| schema.is_none_or(|s| s == "pg_catalog"))
+                        && is_aggregate_call(f) =>
                 {
                     ControlFlow::Break(())
                 }
@@ -91,14 +98,11 @@ impl Compiler<'_> {
         name: &str,
         inside: Clause,
     ) -> Result<Call> {
-        if !function.within_group.is_empty() {
-            return Err(Error::unsupported(
-                format!("the ordered-set aggregate {name} is not supported on the embedded engine"),
-                "Compute it with window functions.",
-            ));
-        }
         let outer = scope.clause.replace(inside);
-        let call = self.aggregate_inside(scope, function, name);
+        let call = match function.within_group.as_slice() {
+            [] => self.aggregate_inside(scope, function, name),
+            order => self.ordered_set(scope, function, name, order),
+        };
         scope.clause.set(outer);
         call
     }
@@ -146,6 +150,47 @@ impl Compiler<'_> {
             call.typed.absorb(filter);
         }
         Ok(call)
+    }
+
+    /// `percentile_cont(fraction) within group (order by x)` and its kin: a function over the values collected in their order.
+    fn ordered_set(
+        &mut self,
+        scope: &Scope<'_>,
+        function: &Function,
+        name: &str,
+        order: &[OrderByExpr],
+    ) -> Result<Call> {
+        let ([key], "percentile_cont" | "percentile_disc" | "mode") = (order, name) else {
+            return Err(Error::unsupported(
+                format!("the ordered-set aggregate {name} is not supported on the embedded engine"),
+                "Compute it with window functions.",
+            ));
+        };
+        let (args, ..) = argument_list(function)?;
+        let filter = match &function.filter {
+            Some(filter) => Some(self.bind_condition(scope, filter, "FILTER")?),
+            None => None,
+        };
+        let mut args: Vec<Typed> =
+            self.bind_argument_list(scope, args, None)?.into_iter().map(|(_, value)| value).collect();
+        let value = self.bind_expr(scope, &key.expr, None)?;
+        let value = self.decided(value)?;
+        let value = match name {
+            "percentile_cont" => self.coerce(value, &Type::FLOAT8, None, CastContext::Implicit)?,
+            _ => value,
+        };
+        let mut collected = Typed::over(COLLECTED, value.ty.clone().array_of(), [&value]);
+        collected.sources.clone_from(&value.sources);
+        let order = super::order::key(&value, &key.options)?;
+        let mut sql = format!("json_group_array({} ORDER BY {order})", super::column::array_item(&value));
+        if let Some(filter) = &filter {
+            sql.push_str(&format!(" FILTER (WHERE {})", filter.sql));
+            collected.absorb(filter);
+        }
+        args.push(collected);
+        let typed = self.call(name, args)?;
+        let around = typed.sql.replace(COLLECTED, "{0}");
+        Ok(Call { sql, around: Some(around), typed: Typed { sql: String::new(), ..typed } })
     }
 
     fn count(&mut self, mut values: Vec<Typed>, distinct: bool) -> Result<Call> {

@@ -2,16 +2,17 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Context, Type, Typmod, Value, codec};
-use jiff::tz::TimeZone;
 use sqlparser::ast;
 
 use super::compiler::Compiler;
-use super::scope::{Arguments, Scope};
+use super::domain::in_domain;
+use super::fold::both_ways;
+use super::row;
+use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
 use super::types::{ResolvedType, resolve_type};
-use super::{parse_expr, row};
 use crate::program::Bind;
-use crate::{Name, quote};
+use crate::quote;
 
 impl Compiler<'_> {
     /// Converts an expression to a type in a context; decides an undecided literal or parameter.
@@ -89,34 +90,9 @@ impl Compiler<'_> {
         let value = self.bind_expr(scope, expr, Some(&resolved.ty))?;
         let cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
         match &resolved.domain {
-            Some(domain) => self.check_domain(cast, domain),
+            Some(domain) => in_domain(self, cast, domain),
             None => Ok(cast),
         }
-    }
-
-    /// A value behind its domain's NOT NULL and CHECKs: 23502 and 23514 when it is used.
-    pub fn check_domain(&mut self, value: Typed, name: &Name) -> Result<Typed> {
-        let Some(domain) = self.catalog.domains.get(name).cloned() else { return Ok(value) };
-        let mut conditions = Vec::new();
-        if domain.not_null && !value.not_null {
-            let message = format!("domain {} does not allow null values", name.name);
-            conditions.push(require(&format!("{} IS NOT NULL", value.sql), "23502", &message));
-        }
-        for (check, source) in &domain.checks {
-            let expr = parse_expr(source)?;
-            let mut scope = Scope::new(None);
-            let values = vec![("value".to_owned(), value.clone())];
-            scope.args = Some(std::rc::Rc::new(Arguments { function: String::new(), values }));
-            let path = vec![name.schema.clone(), "public".to_owned()];
-            let condition = self.inside(path, |c| c.bind_condition(&scope, &expr, "CHECK"))?;
-            let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
-            conditions.push(require(&format!("coalesce({}, 1)", condition.sql), "23514", &message));
-        }
-        if conditions.is_empty() {
-            return Ok(value);
-        }
-        let sql = format!("(CASE WHEN {} THEN {} END)", conditions.join(" AND "), value.sql);
-        Ok(Typed { sql, leakproof: false, collated: false, form: Form::Other, ..value })
     }
 
     /// A literal read, or a parameter typed, as `to`.
@@ -160,6 +136,10 @@ impl Compiler<'_> {
         let Form::Row(fields) = &value.form else { return Ok(value) };
         match to {
             Type::Record(wanted) if wanted.is_empty() => Ok(value),
+            text if text.is_textual() => {
+                let stored = self.storable(value)?;
+                self.coerce(stored, text, None, context)
+            }
             Type::Record(wanted) if wanted.len() == fields.len() => {
                 let pairs = fields.clone().into_iter().zip(wanted.iter());
                 let fields = pairs
@@ -205,20 +185,9 @@ pub(crate) fn json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A conversion's result if it doesn't depend on the session: the same in two sessions that differ in all that can matter.
-fn both_ways(convert: impl Fn(&Context) -> Result<Value>) -> Result<Option<Value>> {
-    let plain = Context::default();
-    let elsewhere =
-        Context { time_zone: TimeZone::fixed(jiff::tz::offset(5)), now: 400 * 86_400_000_000, ..Context::default() };
-    let value = convert(&plain)?;
-    Ok((convert(&elsewhere).ok() == Some(value.clone())).then_some(value))
-}
-
 fn assign(from: &Type, to: &Type, typmod: Option<Typmod>, value: &Value, session: &Context) -> Result<Value> {
-    match (value, from.is_textual()) {
-        (Value::Text(text), true) => codec::from_text(to, typmod, text, session),
-        _ => codec::cast(from, to, typmod, value.as_ref(), session),
-    }
+    let value = codec::cast(from, to, None, value.as_ref(), session)?;
+    codec::apply_typmod(to, typmod, value, false)
 }
 
 /// A cast that the stored form doesn't notice, or that SQLite does by itself.

@@ -204,7 +204,13 @@ impl Compiler<'_> {
         }
         let element = self.element_of(&value)?;
         let index = self.bind_as(scope, index, &Type::INT4)?;
-        let sql = format!("(CASE WHEN {i} > 0 THEN {} ->> ({i} - 1) END)", value.sql, i = index.sql);
+        let (array, i) = (&value.sql, &index.sql);
+        // One index of an array with more dimensions gives no element.
+        let is_inner = match last {
+            true => format!(" AND json_type({array}, '$[' || ({i} - 1) || ']') <> 'array'"),
+            false => String::new(),
+        };
+        let sql = format!("(CASE WHEN {i} > 0{is_inner} THEN {array} ->> ({i} - 1) END)");
         let ty = if last { element } else { value.ty.clone() };
         Ok(Typed::over(sql, ty, [&value, &index]))
     }
@@ -259,6 +265,11 @@ impl Compiler<'_> {
                 _ => Err(Error::new("42P18", "cannot determine type of empty array")
                     .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[].")),
             };
+        }
+        let width = |item: &Expr| if let Expr::Array(array) = item { Some(array.elem.len()) } else { None };
+        if items.iter().any(|item| width(item) != width(&items[0])) && items.iter().all(|item| width(item).is_some()) {
+            let message = "multidimensional arrays must have array expressions with matching dimensions";
+            return Err(Error::new("2202E", message));
         }
         let (elements, ty) = self.unify(elements, "ARRAY")?;
         let ty = match wanted {

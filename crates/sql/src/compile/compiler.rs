@@ -42,6 +42,8 @@ pub(crate) struct Compiler<'a> {
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
     pub inlining: Vec<Name>,
+    /// Whether constants are computed: not in what never runs.
+    pub folds: bool,
     binds: Vec<Bind>,
     /// What every step begins to bind: the arguments of the function whose body is compiled.
     standing: Vec<Bind>,
@@ -67,6 +69,7 @@ impl<'a> Compiler<'a> {
             writes: false,
             policies: Vec::new(),
             inlining: Vec::new(),
+            folds: true,
             binds: Vec::new(),
             standing: Vec::new(),
             aliases: HashSet::new(),

@@ -81,6 +81,7 @@ impl Compiler<'_> {
             Expr::IsNotUnknown(operand) => self.bind_truth_test(scope, operand, "IS NOT NULL"),
             Expr::IsDistinctFrom(left, right) => self.bind_distinct(scope, left, right, "IS NOT"),
             Expr::IsNotDistinctFrom(left, right) => self.bind_distinct(scope, left, right, "IS"),
+            Expr::IsNormalized { expr, form, negated } => self.bind_normalized_test(scope, expr, *form, *negated),
             Expr::Between { expr, negated, low, high } => self.bind_between(scope, expr, *negated, low, high),
             Expr::InList { expr, list, negated } => self.bind_in_list(scope, expr, list, *negated),
             Expr::InSubquery { expr, subquery, negated } => self.bind_in_query(scope, expr, subquery, *negated),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
 use sqlparser::ast::{
-    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
+    BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
 };
 
 use super::compiler::Compiler;
+use super::fold::Nature;
 use super::operator::implementation;
 use super::overload::{self, Choice, Fit, Parameter};
 use super::scope::Scope;
@@ -42,7 +43,7 @@ impl Compiler<'_> {
             return self.bind_window(scope, function, &name);
         }
         let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
-        if builtin && aggregate::is_aggregate(&name) {
+        if builtin && aggregate::is_aggregate_call(function) {
             return self.bind_aggregate(scope, function, &name);
         }
         if function.filter.is_some() {
@@ -56,10 +57,14 @@ impl Compiler<'_> {
             return self.call_named(scope, schema.as_deref(), &name, vec![(None, value)]);
         }
         let conditional = builtin && matches!(name.as_str(), "coalesce" | "nullif" | "greatest" | "least");
-        let args = self.bind_arguments(scope, function, if conditional { expected } else { None })?;
         if conditional {
-            return self.bind_conditional(&name, args.into_iter().map(|(_, value)| value).collect(), expected);
+            let args = self.bind_conditional_arguments(scope, function, &name, expected)?;
+            return self.bind_conditional(&name, args, expected);
         }
+        if builtin && name == "normalize" {
+            return self.bind_normalize(scope, function);
+        }
+        let args = self.bind_arguments(scope, function)?;
         if builtin && name == "row" {
             let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
             return Ok(row::record(fields.collect()));
@@ -67,13 +72,31 @@ impl Compiler<'_> {
         self.call_named(scope, schema.as_deref(), &name, args)
     }
 
-    /// The arguments of a call, in the order in which they were written.
-    fn bind_arguments(
+    /// The arguments of `coalesce` and its like. What stands behind a constant of `coalesce` is never reached.
+    fn bind_conditional_arguments(
         &mut self,
         scope: &Scope<'_>,
         function: &Function,
+        name: &str,
         expected: Option<&Type>,
-    ) -> Result<Vec<Argument>> {
+    ) -> Result<Vec<Typed>> {
+        let (args, ..) = argument_list(function)?;
+        let outer = self.folds;
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
+            let bound = self.bind_argument_list(scope, std::slice::from_ref(arg), expected)?;
+            for (_, value) in bound {
+                let is_settled = matches!(&value.form, Form::Constant(value) if !value.is_null());
+                self.folds &= name != "coalesce" || !is_settled;
+                values.push(value);
+            }
+        }
+        self.folds = outer;
+        Ok(values)
+    }
+
+    /// The arguments of a call, in the order in which they were written.
+    fn bind_arguments(&mut self, scope: &Scope<'_>, function: &Function) -> Result<Vec<Argument>> {
         let (args, distinct, order) = argument_list(function)?;
         if distinct {
             return Err(Error::new(
@@ -87,7 +110,7 @@ impl Compiler<'_> {
                 format!("ORDER BY specified, but {} is not an aggregate function", function.name),
             ));
         }
-        self.bind_argument_list(scope, args, expected)
+        self.bind_argument_list(scope, args, None)
     }
 
     /// Arguments with their names.
@@ -105,6 +128,17 @@ impl Compiler<'_> {
                 FunctionArg::ExprNamed { name, .. } => {
                     return Err(Error::new("42601", format!("syntax error at or near \"{name}\"")));
                 }
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+                    left,
+                    op: BinaryOperator::Assignment,
+                    right,
+                })) => match left.as_ref() {
+                    Expr::Identifier(name) => {
+                        bound.push((Some(fold(name)), self.bind_expr(scope, right, expected)?));
+                        continue;
+                    }
+                    other => return Err(Error::new("42601", format!("syntax error at or near \"{other}\""))),
+                },
                 FunctionArg::Unnamed(arg) => (None, arg),
             };
             bound.push((name, self.bind_argument(scope, value, expected)?));
@@ -202,6 +236,14 @@ impl Compiler<'_> {
         let args = self.fitted(args, fit)?;
         let types: Vec<Type> = args.iter().map(|a| a.ty.clone()).collect();
         let ty = overload::result_type(function.returns, fit, &types);
+        let nature = Nature {
+            is_strict: function.strict,
+            is_immutable: function.volatility == Volatility::Immutable,
+            implementation: function.implementation,
+        };
+        if let Some(result) = self.folded(&nature, &args, &ty)? {
+            return Ok(result);
+        }
         let sql = implementation(function.implementation, &function.sqlite_name(), &args);
         let mut typed = Typed::over(sql, ty, &args);
         typed.leakproof &= function.leakproof;
@@ -215,7 +257,9 @@ impl Compiler<'_> {
             None if super::window::is_window_function(name) => {
                 Error::new("42809", format!("window function {name} requires an OVER clause"))
             }
-            None => no_function(schema, name, args),
+            None => super::absent::function(name)
+                .filter(|_| schema.is_none_or(|schema| schema == "pg_catalog"))
+                .unwrap_or_else(|| no_function(schema, name, args)),
         }
     }
 
@@ -236,6 +280,12 @@ impl Compiler<'_> {
     ) -> Result<(Callee, Vec<Typed>)> {
         let builtin = schema.is_none_or(|s| matches!(s, "pg_catalog" | "extensions"));
         let named = args.iter().any(|(name, _)| name.is_some());
+        if named
+            && builtin
+            && let Some(placed) = named_builtin(name, &args)
+        {
+            return self.callee(schema, name, placed);
+        }
         let functions = if builtin && !named { overload::functions(name) } else { &[] };
         let sets = if builtin && !named { overload::set_functions(name) } else { &[] };
         let routines = self.routine_candidates(schema.filter(|s| *s != "pg_catalog"), name);
@@ -272,6 +322,21 @@ impl Compiler<'_> {
         let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
         Ok((Callee::Routine(routine, given), Vec::new()))
     }
+}
+
+/// The arguments of a built-in function that are given by name, in its order; `None` if it has none of those names.
+fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argument>> {
+    let names = overload::functions(name).iter().map(|function| function.names).find(|names| !names.is_empty())?;
+    let zero = || Typed::constant(0.into(), Type::INT4);
+    let mut placed: Vec<Argument> = names.iter().map(|_| (None, zero())).collect();
+    for (position, (name, value)) in args.iter().enumerate() {
+        let at = match name {
+            Some(name) => names.iter().position(|parameter| parameter == name)?,
+            None => position,
+        };
+        placed.get_mut(at)?.1 = value.clone();
+    }
+    Some(placed)
 }
 
 /// What stands between a call's parentheses: arguments, DISTINCT, ORDER BY.

@@ -5,6 +5,7 @@ use basalt_types::{Type, Value};
 use sqlparser::ast;
 
 use super::compiler::Compiler;
+use super::domain::in_domain;
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
 use crate::program::Bind;
@@ -17,6 +18,8 @@ impl Compiler<'_> {
         match value {
             ast::Value::Number(digits, _) => number(digits),
             ast::Value::Boolean(b) => Ok(Typed::constant(Value::from(*b), Type::BOOL)),
+            // `n'...'` is of type character, so that blanks at its end mean nothing.
+            ast::Value::NationalStringLiteral(text) => Ok(Typed::constant(text.as_str().into(), Type::BPCHAR)),
             ast::Value::Null => Ok(Typed::constant(Value::Null, Type::UNKNOWN)),
             ast::Value::Placeholder(name) => self.bind_placeholder(scope, name),
             other => match string(other) {
@@ -58,7 +61,7 @@ impl Compiler<'_> {
         let literal = Typed::constant(Value::Text(text.to_owned()), Type::UNKNOWN);
         let value = self.coerce(literal, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
         match &resolved.domain {
-            Some(domain) => self.check_domain(value, domain),
+            Some(domain) => in_domain(self, value, domain),
             None => Ok(value),
         }
     }
@@ -106,6 +109,11 @@ fn number(digits: &str) -> Result<Typed> {
     if let Ok(int) = digits.parse::<i64>() {
         let ty = if i32::try_from(int).is_ok() { Type::INT4 } else { Type::INT8 };
         return Ok(Typed::constant(Value::Int(int), ty));
+    }
+    let is_decimal = |c: char| c.is_ascii_digit() || matches!(c, '.' | 'e' | 'E' | '+' | '-');
+    if !digits.chars().all(is_decimal) {
+        let message = format!("trailing junk after numeric literal at or near \"{digits}\"");
+        return Err(Error::new("42601", message));
     }
     let session = basalt_types::Context::default();
     let value = basalt_types::codec::from_text(&Type::NUMERIC, None, digits, &session)?;

@@ -4,12 +4,15 @@
 //! type ([`typed::Typed`]). [`scope`] says what names mean, [`overload`] which operator or function is meant,
 //! [`select`] and [`from`] put queries together, [`view`] and [`routine`] inline what SQLite doesn't have.
 
+mod absent;
 mod aggregate;
 mod cast;
 mod column;
 mod compiler;
 mod cte;
+mod domain;
 mod expr;
+mod fold;
 mod from;
 mod function;
 mod group;
@@ -57,7 +60,7 @@ use crate::catalog::Relation;
 use crate::program::{Output, OutputColumn};
 use crate::{Catalog, Program};
 use scope::Scope;
-use typed::CastContext;
+use typed::{CastContext, Typed};
 
 /// Compiles one PostgreSQL statement (SELECT, VALUES, INSERT, UPDATE, DELETE, WITH ...) as `role`.
 ///
@@ -112,6 +115,30 @@ pub fn expression(
     expr: &ast::Expr,
     expected: Option<(&Type, Option<Typmod>)>,
 ) -> Result<Expression> {
+    defined(catalog, relation, expr, |compiler, scope| {
+        let typed = compiler.bind_expr(scope, expr, expected.map(|(ty, _)| ty))?;
+        // What a table keeps must not depend on the session, whatever its type.
+        if relation.is_some() && compiler.has_binds() {
+            return Err(not_steady());
+        }
+        match expected {
+            Some((ty, typmod)) => compiler.coerce(typed, ty, typmod, CastContext::Assignment),
+            None => compiler.decided(typed),
+        }
+    })
+}
+
+/// Compiles a condition of DDL; `clause` is what the message for another type calls it. Errors: as for [`expression`].
+pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
+    defined(catalog, Some(relation), expr, |compiler, scope| compiler.bind_condition(scope, expr, clause))
+}
+
+fn defined(
+    catalog: &Catalog,
+    relation: Option<&Relation>,
+    expr: &ast::Expr,
+    bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
+) -> Result<Expression> {
     let text = expr.to_string();
     let path = ["public".to_owned(), "extensions".to_owned()];
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
@@ -122,15 +149,15 @@ pub fn expression(
         scope.sources.push(source);
     }
     scope.forbid_subqueries();
-    let mut typed = compiler.bind_expr(&scope, expr, expected.map(|(ty, _)| ty))?;
-    if let Some((ty, typmod)) = expected {
-        typed = compiler.coerce(typed, ty, typmod, CastContext::Assignment)?;
-    }
-    let typed = compiler.decided(typed)?;
+    let typed = bind(&mut compiler, &scope)?;
     if compiler.has_binds() {
-        return Err(Error::new("42P17", "the expression depends on the session or on a parameter"));
+        return Err(not_steady());
     }
     Ok(Expression { sql: typed.sql, ty: typed.ty })
+}
+
+fn not_steady() -> Error {
+    Error::new("42P17", "the expression depends on the session or on a parameter")
 }
 
 /// Checks that a policy's expression compiles over its table and is boolean.

@@ -1,7 +1,7 @@
 //! The names that PostgreSQL gives to output columns without an alias.
 
 use basalt_types::Base;
-use sqlparser::ast::{AccessExpr, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField, Value};
+use sqlparser::ast::{AccessExpr, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField, Value};
 
 use super::types::{fold, split_name};
 
@@ -38,6 +38,7 @@ fn suggested(expr: &Expr) -> Option<(String, bool)> {
         },
         Expr::Value(value) => match value.value {
             Value::Boolean(_) => Some(("bool".to_owned(), false)),
+            Value::NationalStringLiteral(_) => Some(("bpchar".to_owned(), false)),
             _ => None,
         },
         Expr::Array(_) => strong("array"),
@@ -49,7 +50,9 @@ fn suggested(expr: &Expr) -> Option<(String, bool)> {
         Expr::Ceil { .. } => strong("ceil"),
         Expr::Floor { .. } => strong("floor"),
         Expr::Position { .. } => strong("position"),
-        Expr::Substring { .. } => strong("substring"),
+        Expr::Substring { shorthand, .. } => strong(if *shorthand { "substr" } else { "substring" }),
+        Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => strong("overlaps"),
+        Expr::IsNormalized { .. } => strong("is_normalized"),
         Expr::Overlay { .. } => strong("overlay"),
         Expr::Trim { trim_where, .. } => strong(match trim_where {
             Some(TrimWhereField::Leading) => "ltrim",

@@ -1,10 +1,11 @@
 //! Operators: comparisons, logic, and those of the tables in `basalt_types`.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Implementation, Kind, Type};
+use basalt_types::{Base, Implementation, Kind, Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 
 use super::compiler::Compiler;
+use super::fold::{Nature, constant};
 use super::overload::{self, Choice, Parameter};
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
@@ -20,6 +21,9 @@ impl Compiler<'_> {
     ) -> Result<Typed> {
         if let BinaryOperator::And | BinaryOperator::Or = op {
             return self.bind_chain(scope, left, op, right);
+        }
+        if *op == BinaryOperator::Overlaps {
+            return self.bind_overlaps(scope, left, right);
         }
         let name = spelling(op)?;
         let left = self.bind_expr(scope, left, None)?;
@@ -45,12 +49,26 @@ impl Compiler<'_> {
             rest = left;
         }
         exprs.push(rest);
-        let operands =
-            exprs.into_iter().rev().map(|e| self.bind_condition(scope, e, clause)).collect::<Result<Vec<_>>>()?;
-        let sql = join_conditions(operands.iter().map(|o| o.sql.clone()).collect(), word);
-        let mut typed = Typed::over(format!("({sql})"), Type::BOOL, &operands);
-        typed.not_null = operands.iter().all(|o| o.not_null);
-        Ok(typed)
+        let decisive = *op == BinaryOperator::Or;
+        let mut operands = Vec::with_capacity(exprs.len());
+        let mut exprs = exprs.into_iter().rev();
+        for expr in exprs.by_ref() {
+            let operand = self.bind_condition(scope, expr, clause)?;
+            match self.known(&operand) {
+                Some(Some(truth)) if truth == decisive => {
+                    for shut_out in exprs {
+                        self.unfolded(|c| c.bind_condition(scope, shut_out, clause))?;
+                    }
+                    return Ok(operand);
+                }
+                Some(Some(_)) => {}
+                _ => operands.push(operand),
+            }
+        }
+        Ok(match operands.len() {
+            0 => Typed::constant((!decisive).into(), Type::BOOL),
+            _ => chain(operands, word),
+        })
     }
 
     pub(super) fn bind_unary(&mut self, scope: &Scope<'_>, op: UnaryOperator, operand: &Expr) -> Result<Typed> {
@@ -63,6 +81,12 @@ impl Compiler<'_> {
             && let sqlparser::ast::Value::Number(digits, _) = &value.value
         {
             return self.bind_literal(scope, &sqlparser::ast::Value::Number(format!("-{digits}"), false));
+        }
+        // A sign binds more tightly than any binary operator, which the parser does not know of all.
+        if let (UnaryOperator::Minus | UnaryOperator::Plus, Expr::BinaryOp { left, op: binary, right }) = (op, operand)
+        {
+            let signed = Expr::UnaryOp { op, expr: left.clone() };
+            return self.bind_binary(scope, &signed, binary, right);
         }
         let operand = self.bind_expr(scope, operand, None)?;
         let name = match op {
@@ -78,7 +102,10 @@ impl Compiler<'_> {
             return self.compare_rows(op, a.clone(), b.clone());
         }
         let (left, right) = self.comparable(op, left, right)?;
-        let sql = format!("({} {op} {})", left.collated_sql(), right.sql);
+        if let Some(result) = self.folded_comparison(op, &left, &right) {
+            return Ok(result);
+        }
+        let sql = format!("({} {op} {})", left.collated_beside(&right), right.sql);
         let mut typed = Typed::over(sql, Type::BOOL, [&left, &right]);
         typed.not_null = left.not_null && right.not_null;
         Ok(typed)
@@ -117,7 +144,7 @@ impl Compiler<'_> {
         let mut all = Vec::new();
         for ((_, l), (_, r)) in left.into_iter().zip(right) {
             let (l, r) = self.comparable(op, l, r)?;
-            lefts.push(l.collated_sql());
+            lefts.push(l.collated_beside(&r));
             rights.push(r.sql.clone());
             all.extend([l, r]);
         }
@@ -144,7 +171,7 @@ impl Compiler<'_> {
         let (mut lefts, mut rights, mut all) = (Vec::new(), Vec::new(), Vec::new());
         for ((_, field), column) in fields.into_iter().zip(&query.columns) {
             let (left, right) = self.comparable(op, field, column.value("_q"))?;
-            lefts.push(left.collated_sql());
+            lefts.push(left.collated_beside(&right));
             rights.push(right.sql);
             all.push(left);
         }
@@ -201,6 +228,9 @@ impl Compiler<'_> {
             }
             None => match overload::choose(&parameters, &types) {
                 Choice::One(fit) => fit,
+                Choice::None if name == "@?" || name == "@@" && types[0] == Type::JSONB => {
+                    return Err(super::absent::jsonpath(name));
+                }
                 Choice::None => return Err(shown()),
                 Choice::Ambiguous => {
                     let error = shown();
@@ -215,6 +245,10 @@ impl Compiler<'_> {
         let operands = self.fitted(operands, &fit)?;
         let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
         let ty = overload::result_type(operator.returns, &fit, &types);
+        let nature = Nature { is_strict: operator.strict, is_immutable: true, implementation: operator.implementation };
+        if let Some(result) = self.folded(&nature, &operands, &ty)? {
+            return Ok(result);
+        }
         let sql = implementation(operator.implementation, &operator.sqlite_name(), &operands);
         let mut typed = Typed::over(sql, ty, &operands);
         typed.leakproof &= operator.leakproof;
@@ -262,6 +296,17 @@ impl Compiler<'_> {
     }
 }
 
+/// Conditions joined by AND or OR.
+pub(super) fn chain(mut operands: Vec<Typed>, word: &str) -> Typed {
+    if operands.len() == 1 {
+        return operands.remove(0);
+    }
+    let sql = join_conditions(operands.iter().map(|o| o.sql.clone()).collect(), word);
+    let mut typed = Typed::over(format!("({sql})"), Type::BOOL, &operands);
+    typed.not_null = operands.iter().all(|o| o.not_null);
+    typed
+}
+
 /// Conditions joined by AND or OR, in groups where there are many: SQLite limits the depth of an expression.
 pub(super) fn join_conditions(conditions: Vec<String>, word: &str) -> String {
     const MANY: usize = 200;
@@ -274,6 +319,11 @@ pub(super) fn join_conditions(conditions: Vec<String>, word: &str) -> String {
 
 /// `not x`.
 pub(super) fn negate(operand: &Typed) -> Typed {
+    match constant(operand) {
+        Some(Value::Int(truth)) => return Typed::constant((*truth == 0).into(), Type::BOOL),
+        Some(_) => return operand.clone(),
+        None => {}
+    }
     let mut typed = Typed::over(format!("(NOT {})", operand.sql), Type::BOOL, [operand]);
     typed.not_null = operand.not_null;
     typed
@@ -358,9 +408,6 @@ pub(super) fn spelling(op: &BinaryOperator) -> Result<String> {
     Ok(match op {
         BinaryOperator::PGCustomBinaryOperator(parts) => parts.last().cloned().unwrap_or_default(),
         BinaryOperator::Custom(name) => name.clone(),
-        BinaryOperator::Overlaps => {
-            return Err(Error::unsupported("OVERLAPS is not supported on the embedded engine", "Compare the bounds."));
-        }
         other => other.to_string(),
     })
 }

@@ -42,7 +42,8 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// Words of PostgreSQL that the parser doesn't know.
-const UNKNOWN_WORDS: [&str; 4] = ["overriding", "variadic", "isnull", "symmetric"];
+const UNKNOWN_WORDS: [&str; 8] =
+    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
@@ -53,6 +54,9 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
             Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| syntax_error(sql, error.into()))?;
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
+        carry_trim(&mut tokens);
+        carry_table(&mut tokens);
+        carry_substring(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
         parser = parser.with_tokens_with_locations(tokens);
     }
@@ -141,6 +145,63 @@ fn carry_predicates(tokens: &mut Vec<TokenWithSpan>) {
         let count = carried.len();
         tokens.splice(at..=at, carried.into_iter().map(|token| TokenWithSpan::new(token, span)));
         at += count;
+    }
+}
+
+/// `trim(leading from x)`, which goes on as `trim(leading ' ' from x)`.
+fn carry_trim(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let is_side = word(&tokens[at]).is_some_and(|word| matches!(word.as_str(), "leading" | "trailing" | "both"));
+        let next = tokens[at + 1..].iter().position(|token| !matches!(token.token, Token::Whitespace(_)));
+        if is_side
+            && let Some(next) = next.map(|next| at + 1 + next)
+            && word(&tokens[next]).is_some_and(|word| word == "from")
+        {
+            let space = TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), tokens[next].span);
+            tokens.insert(next, space);
+        }
+        at += 1;
+    }
+}
+
+/// `substring(x similar pattern escape e)`, which goes on as `substring(x, pattern, e)`.
+fn carry_substring(tokens: &mut [TokenWithSpan]) {
+    // The parentheses that are open, each with whether it is a substring's, and one that has SIMILAR.
+    let mut open: Vec<(bool, bool)> = Vec::new();
+    let mut before = None;
+    for at in 0..tokens.len() {
+        let found = word(&tokens[at]);
+        match (&tokens[at].token, open.last_mut()) {
+            (Token::Whitespace(_), _) => continue,
+            (Token::LParen, _) => open.push((before.as_deref() == Some("substring"), false)),
+            (Token::RParen, _) => drop(open.pop()),
+            (_, Some((true, is_similar))) => {
+                let next = tokens[at + 1..].iter().find(|token| !matches!(token.token, Token::Whitespace(_)));
+                let is_test = next.and_then(word).is_some_and(|next| next == "to");
+                let carried = match found.as_deref() {
+                    Some("similar") => !is_test,
+                    Some("escape") => *is_similar,
+                    _ => false,
+                };
+                if carried {
+                    *is_similar = true;
+                    tokens[at].token = Token::Comma;
+                }
+            }
+            _ => {}
+        }
+        before = found;
+    }
+}
+
+/// A statement `table t`, which goes on as `select * from t`.
+fn carry_table(tokens: &mut Vec<TokenWithSpan>) {
+    let first = tokens.iter().position(|token| !matches!(token.token, Token::Whitespace(_)));
+    if let Some(first) = first.filter(|first| word(&tokens[*first]).is_some_and(|word| word == "table")) {
+        let span = tokens[first].span;
+        let carried = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
+        tokens.splice(first..=first, carried.map(|token| TokenWithSpan::new(token, span)));
     }
 }
 

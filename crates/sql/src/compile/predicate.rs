@@ -6,7 +6,7 @@ use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
 use super::compiler::Compiler;
 use super::function::argument_list;
-use super::operator::{comparison, negate, no_operator, spelling};
+use super::operator::{chain, comparison, negate, no_operator, spelling};
 use super::overload;
 use super::parse::asymmetric;
 use super::scope::Scope;
@@ -25,6 +25,9 @@ impl Compiler<'_> {
                 format!("({})", tests.join(" AND "))
             }
             Form::Row(_) => "1".to_owned(),
+            Form::Constant(value) if self.folds => {
+                return Ok(Typed::constant((value.is_null() != not).into(), Type::BOOL));
+            }
             _ => format!("({} {test})", operand.sql),
         };
         Ok(Typed { not_null: true, ..Typed::over(sql, Type::BOOL, [&operand]) })
@@ -65,7 +68,7 @@ impl Compiler<'_> {
         let mut within = self.between(value.clone(), low.clone(), high.clone())?;
         if symmetric.is_some() {
             let turned = self.between(value, high, low)?;
-            within = Typed::over(format!("({} OR {})", within.sql, turned.sql), Type::BOOL, [&within, &turned]);
+            within = chain(vec![within, turned], " OR ");
         }
         Ok(if negated { negate(&within) } else { within })
     }
@@ -73,7 +76,11 @@ impl Compiler<'_> {
     fn between(&mut self, value: Typed, low: Typed, high: Typed) -> Result<Typed> {
         let above = self.compare(">=", value.clone(), low)?;
         let below = self.compare("<=", value, high)?;
-        Ok(Typed::over(format!("({} AND {})", above.sql, below.sql), Type::BOOL, [&above, &below]))
+        Ok(match (self.known(&above), self.known(&below)) {
+            (Some(Some(false)), _) | (_, Some(Some(true))) => above,
+            (_, Some(Some(false))) | (Some(_), Some(_)) | (Some(Some(true)), _) => below,
+            _ => chain(vec![above, below], " AND "),
+        })
     }
 
     pub(super) fn bind_in_list(
@@ -113,6 +120,9 @@ impl Compiler<'_> {
         let mut coerced = Vec::with_capacity(items.len());
         for item in items {
             coerced.push(self.coerce(item, &ty, None, CastContext::Implicit)?);
+        }
+        if let Some(found) = self.folded_membership(&value, &coerced) {
+            return Ok(if negated { negate(&found) } else { found });
         }
         let values: Vec<&str> = coerced.iter().map(|i| i.sql.as_str()).collect();
         let not = if negated { "NOT " } else { "" };

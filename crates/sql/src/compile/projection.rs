@@ -37,6 +37,9 @@ impl Compiler<'_> {
             match item {
                 SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
                     let name = match item {
+                        SelectItem::ExprWithAlias { alias, .. } if alias.quote_style == Some('\'') => {
+                            return Err(Error::new("42601", format!("syntax error at or near \"{alias}\"")));
+                        }
                         SelectItem::ExprWithAlias { alias, .. } => super::types::fold(alias),
                         _ => column_name(expr),
                     };

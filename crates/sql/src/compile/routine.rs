@@ -297,7 +297,7 @@ impl Compiler<'_> {
         let bound = self.bind_query_as(Some(&scope), query, &types);
         self.inlining.pop();
         let mut bound = bound.map_err(|error| match error.code() {
-            "42804" => mismatch(routine).with_detail(error.message().to_owned()),
+            "42804" => mismatch(routine).with_detail(actual(&error)),
             _ => error,
         })?;
         if bound.columns.len() != wanted.len() {
@@ -366,6 +366,12 @@ impl Compiler<'_> {
 }
 
 /// 42P13 for a body that gives another type.
-fn mismatch(routine: &Routine) -> Error {
+pub(super) fn mismatch(routine: &Routine) -> Error {
     Error::new("42P13", format!("return type mismatch in function declared to return {}", routine.returns.sql_name()))
+}
+
+/// What a body gives instead, by the error of its conversion.
+fn actual(error: &Error) -> String {
+    let given = error.message().strip_prefix("expression is of type ").and_then(|rest| rest.split_once(" where "));
+    given.map_or_else(|| error.message().to_owned(), |(given, _)| format!("Actual return type is {given}."))
 }

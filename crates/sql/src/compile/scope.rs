@@ -85,7 +85,7 @@ pub(crate) struct Source {
     pub used: Cell<bool>,
     /// A function's result of one plain column: the alias means the value itself.
     pub scalar: bool,
-    /// Known by a qualified name only (`excluded` and `old` of a write).
+    /// Known by a qualified name only, as a set-returning function of a select list.
     pub qualified_only: bool,
     /// Whether it is known to give one row at most.
     pub at_most_one: bool,

@@ -81,6 +81,10 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("current_setting", [name, missing_ok]) => setting(compiler, name, Some(missing_ok))?,
         ("set_config", [name, value, is_local]) => set_config(compiler, name, value, is_local)?,
         ("pg_typeof", [value]) => Typed::constant(Value::from(value.ty.sql_name()), Type::TEXT),
+        ("enum_range" | "enum_first" | "enum_last", [value]) => match &value.ty {
+            Type::Enum(labels) => enumerated(name, value, &labels.labels),
+            _ => return Ok(None),
+        },
         ("nextval", [sequence]) => {
             let name = sequence_named(compiler, sequence, &[Privilege::Usage, Privilege::Update])?;
             compiler.writes = true;
@@ -101,6 +105,16 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         _ => return Ok(None),
     };
     Ok(Some(typed))
+}
+
+/// What an enumeration has: all its labels, its first, its last. The value is asked for its type only.
+fn enumerated(name: &str, value: &Typed, labels: &[String]) -> Typed {
+    let label = |label: Option<&String>| Typed::constant(Value::from(label.cloned()), value.ty.clone());
+    match name {
+        "enum_first" => label(labels.first()),
+        "enum_last" => label(labels.last()),
+        _ => Typed::constant(Value::from(super::cast::json(&labels)), value.ty.clone().array_of()),
+    }
 }
 
 /// `now()`: the start of the transaction.

@@ -1,7 +1,7 @@
 //! VALUES, and UNION, INTERSECT and EXCEPT.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Type, Typmod};
 use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier, Values};
 
 use super::compiler::Compiler;
@@ -9,6 +9,7 @@ use super::overload;
 use super::scope::{Clause, Scope};
 use super::select::{BoundColumn, BoundQuery, Wanted, is_on};
 use super::typed::{CastContext, Typed};
+use crate::quote;
 
 impl Compiler<'_> {
     pub(super) fn values(
@@ -88,13 +89,10 @@ impl Compiler<'_> {
             (SetOperator::Union, true) => "UNION ALL",
             (SetOperator::Union, false) => "UNION",
             (SetOperator::Intersect, false) => "INTERSECT",
+            (SetOperator::Intersect, true) => "INTERSECT ALL",
             (SetOperator::Except, false) => "EXCEPT",
-            (op, _) => {
-                return Err(Error::unsupported(
-                    format!("{op} ALL is not supported on the embedded engine"),
-                    "Number equal rows with row_number() and leave out ALL.",
-                ));
-            }
+            (SetOperator::Except, true) => "EXCEPT ALL",
+            (SetOperator::Minus, _) => return Err(Error::new("42601", "syntax error at or near \"minus\"")),
         };
         let loose = Wanted { undecided: true, collated: !all, ..Wanted::default() };
         let first = self.set_expr(outer, left, loose)?;
@@ -129,6 +127,14 @@ impl Compiler<'_> {
         };
         let first = if fits(&first) && !wanted.collated { first } else { self.set_expr(outer, left, exact)? };
         let second = if fits(&second) && !wanted.collated { second } else { self.set_expr(outer, right, exact)? };
+        let sql = match word.strip_suffix(" ALL") {
+            Some(word) if op != SetOperator::Union => {
+                let names: Vec<String> = first.columns.iter().map(|column| quote::ident(&column.sqlite)).collect();
+                let (first, second) = (numbered(&first, &types), numbered(&second, &types));
+                format!("SELECT {} FROM ({first} {word} {second})", names.join(", "))
+            }
+            _ => format!("{} {word} {}", operand(first.sql, left, true), operand(second.sql, right, false)),
+        };
         let mut effects = first.effects;
         effects.absorb(&second.effects);
         let columns =
@@ -141,7 +147,7 @@ impl Compiler<'_> {
                 ..a
             });
         Ok(BoundQuery {
-            sql: format!("{} {word} {}", operand(first.sql, left, true), operand(second.sql, right, false)),
+            sql,
             columns: columns.collect(),
             at_most_one: false,
             protected: first.protected || second.protected,
@@ -149,6 +155,23 @@ impl Compiler<'_> {
             value: None,
         })
     }
+}
+
+/// A query's rows with equal ones numbered, so that the compound that lacks ALL tells them apart.
+fn numbered(query: &BoundQuery, types: &[(Type, Option<Typmod>)]) -> String {
+    let columns = query.columns.iter().zip(types);
+    let columns: Vec<(String, String)> = columns
+        .map(|(column, (ty, _))| {
+            let name = quote::ident(&column.sqlite);
+            let collation = ty.collation().map(|collation| format!(" COLLATE {}", quote::ident(&collation)));
+            (format!("{name}{}", collation.unwrap_or_default()), name)
+        })
+        .collect();
+    let keys: Vec<&str> = columns.iter().map(|(key, _)| key.as_str()).collect();
+    let shown: Vec<String> = columns.iter().map(|(key, name)| format!("{key} AS {name}")).collect();
+    let keys = keys.join(", ");
+    let sql = &query.sql;
+    format!("SELECT {}, row_number() OVER (PARTITION BY {keys} ORDER BY {keys}) FROM ({sql})", shown.join(", "))
 }
 
 /// An operand of a compound SELECT: SQLite takes plain SELECTs, from left to right.

@@ -12,6 +12,7 @@ use sqlparser::ast;
 
 use super::Compiler;
 use super::parse::parse_statement;
+use super::routine::mismatch;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
 use super::typed::{CastContext, Form, Typed};
 use super::types::{fold, split_name};
@@ -190,10 +191,6 @@ fn result_columns(compiler: &Compiler<'_>, routine: &Routine) -> Option<Vec<(Str
             vec![(name.clone(), ty.clone(), None)]
         }
     })
-}
-
-fn mismatch(routine: &Routine) -> Error {
-    Error::new("42P13", format!("return type mismatch in function declared to return {}", routine.returns.sql_name()))
 }
 
 /// The one row of a void function.

@@ -447,8 +447,14 @@ fn set_operations_have_one_type_and_order_by_output_columns() {
     refuses(&[
         ("select id from t union select name from t", "42804 UNION types bigint and text cannot be matched"),
         ("select 1, 2 union select 1", "42601 each UNION query must have the same number of columns"),
-        ("select 1 except all select 1", "0A000 EXCEPT ALL is not supported on the embedded engine"),
     ]);
+    assert_eq!(
+        lower("select b from t except all select y from child"),
+        concat!(
+            r#"SELECT "b" FROM (SELECT "b" AS "b", row_number() OVER (PARTITION BY "b" ORDER BY "b") FROM (SELECT "t"."b" FROM "t") "#,
+            r#"EXCEPT SELECT "y" AS "y", row_number() OVER (PARTITION BY "y" ORDER BY "y") FROM (SELECT "child"."y" FROM "child"))"#
+        )
+    );
 }
 
 #[test]

@@ -96,6 +96,12 @@ impl Typed {
         matches!(self.form, Form::Constant(Value::Null))
     }
 
+    /// Whether naming it twice costs next to nothing: a constant, a parameter, a column.
+    pub fn is_cheap(&self) -> bool {
+        let parameter = self.sql.strip_prefix('?').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        parameter || matches!(self.form, Form::Constant(_) | Form::Column(..))
+    }
+
     /// The fields of a row expression.
     pub fn row(&self) -> Option<&[(String, Typed)]> {
         match &self.form {
@@ -106,10 +112,24 @@ impl Typed {
 
     /// The source as an operand of a comparison, or a key of an order or a group: under its type's collation.
     pub fn collated_sql(&self) -> String {
-        match self.ty.collation() {
-            Some(collation) if !self.collated => format!("{} COLLATE {}", self.sql, crate::quote::ident(&collation)),
-            _ => self.sql.clone(),
-        }
+        let is_known = self.ty.collation().is_none() || self.collated;
+        // SQLite looks for a collation within calls too, where another type's may stand.
+        let is_plain = self.sql.matches(" COLLATE ").count() == 1 && self.sql.ends_with(" COLLATE BINARY)");
+        if is_known && (is_plain || !self.mentions_collation()) { self.sql.clone() } else { self.under_collation() }
+    }
+
+    /// The source as the left operand beside a right one, whose collation SQLite prefers to a column's own.
+    pub fn collated_beside(&self, right: &Typed) -> String {
+        if right.mentions_collation() { self.under_collation() } else { self.collated_sql() }
+    }
+
+    fn under_collation(&self) -> String {
+        let collation = self.ty.collation().unwrap_or_else(|| "BINARY".to_owned());
+        format!("{} COLLATE {}", self.sql, crate::quote::ident(&collation))
+    }
+
+    fn mentions_collation(&self) -> bool {
+        self.sql.contains(" COLLATE ")
     }
 }
 
@@ -121,7 +141,7 @@ pub(crate) fn constant_sql(value: &Value) -> String {
         Value::Int(i) if *i < 0 => format!("({i})"),
         Value::Int(i) => i.to_string(),
         Value::Real(r) if r.is_infinite() => if *r > 0.0 { "9e999" } else { "(-9e999)" }.to_owned(),
-        Value::Real(r) if *r < 0.0 => format!("({r:?})"),
+        Value::Real(r) if r.is_sign_negative() => format!("({r:?})"),
         Value::Real(r) => format!("{r:?}"),
         Value::Text(text) => crate::quote::literal(text),
         Value::Blob(bytes) => {

@@ -188,6 +188,9 @@ impl Change<'_> {
         }
         source::qualify(&mut expr, &self.catalog, &self.session.search_path);
         match compile::expression(&self.catalog, None, &expr, Some((&column.ty, column.typmod))) {
+            Err(error) if error.code() == "42703" => {
+                Err(Error::new("0A000", "cannot use column reference in DEFAULT expression"))
+            }
             Err(error) if error.code() != "42P17" => Err(error),
             _ => Ok(Some(expr.to_string())),
         }

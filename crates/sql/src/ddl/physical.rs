@@ -82,8 +82,7 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
     }
     let predicate = match &index.predicate {
         Some(source) => {
-            let compiled =
-                compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?;
+            let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "WHERE")?;
             format!(" WHERE {}", compiled.sql)
         }
         None => String::new(),
@@ -135,9 +134,15 @@ pub(super) fn require(condition: &str, sqlstate: &str, message: &str) -> String 
     format!("SELECT pg_require({condition}, {}, {})", literal(sqlstate), literal(message))
 }
 
+/// [`require`] for a CHECK of that name.
+pub(super) fn require_check(condition: &str, message: &str, constraint: &str) -> String {
+    let (message, constraint) = (literal(message), literal(constraint));
+    format!("SELECT pg_require({condition}, '23514', {message}, NULL, {constraint})")
+}
+
 /// A check's expression in SQLite's terms.
 pub(super) fn check(catalog: &Catalog, relation: &Relation, source: &str) -> Result<String> {
-    Ok(compile::expression(catalog, Some(relation), &parse_expr(source)?, Some((&Type::BOOL, None)))?.sql)
+    Ok(compile::condition(catalog, relation, &parse_expr(source)?, "CHECK")?.sql)
 }
 
 /// A key of an index without its direction, and the direction. The order of nulls stays behind: SQLite's
@@ -181,7 +186,11 @@ pub(super) fn column_definition(catalog: &Catalog, relation: &Relation, column: 
     }
     if let Some(source) = &column.generated {
         let expected = Some((&column.ty, column.typmod));
-        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, expected)?;
+        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, expected);
+        let compiled = compiled.map_err(|error| match error.code() {
+            "42P17" => Error::new("42P17", "generation expression is not immutable"),
+            _ => error,
+        })?;
         let _ = write!(sql, " GENERATED ALWAYS AS ({}) STORED", compiled.sql);
     }
     // Defaults belong to the inserts; only SQLite itself can apply the one of ON DELETE SET DEFAULT.

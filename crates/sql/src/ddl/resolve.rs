@@ -334,7 +334,10 @@ fn unknown_type(raw: &RawName) -> Error {
             "two columns of double precision, or jsonb"
         }
         "timetz" => "time, or timestamptz",
-        "oid" | "regclass" | "regproc" | "regtype" | "xid" | "tid" | "pg_lsn" => "bigint or text",
+        "oid" | "regclass" | "regnamespace" | "regproc" | "regrole" | "regtype" | "xid" | "tid" | "pg_lsn" => {
+            "bigint or text"
+        }
+        "anyelement" | "anyarray" | "anycompatible" | "anycompatiblearray" | "anyenum" => "a function for each type",
         "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "daterange" => {
             "two columns, lower and upper"
         }

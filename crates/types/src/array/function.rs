@@ -1,7 +1,7 @@
 //! Signatures.
 
-use super::{find, shape};
-use crate::Base::{Bool, Int4, Text};
+use super::{find, percentile, shape};
+use crate::Base::{Bool, Float8, Int4, Text};
 use crate::Implementation::{Rust, Typed};
 use crate::Kind::{AnyArray, AnyElement, ArrayOf, Is};
 use crate::function::AggregateImplementation;
@@ -40,6 +40,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         .optional(1)
         .called_on_null()
         .stable(),
+    // What collects the values for them is the compiler's: `percentile_cont(fraction) within group (order by x)`.
+    Function::new("percentile_cont", &[Is(Float8), AnyArray], Is(Float8), Typed(percentile::continuous)),
+    Function::new("percentile_disc", &[Is(Float8), AnyArray], AnyElement, Typed(percentile::discrete)),
+    Function::new("mode", &[AnyArray], AnyElement, Typed(percentile::mode)),
     Function::new("string_to_array", &[Is(Text), Is(Text), Is(Text)], ArrayOf(Text), Rust(shape::split))
         .optional(1)
         .called_on_null(),

@@ -3,6 +3,7 @@
 mod find;
 mod function;
 pub(crate) mod literal;
+mod percentile;
 mod shape;
 pub(crate) mod stored;
 #[cfg(test)]

@@ -107,6 +107,10 @@ pub(super) fn length(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     Ok(Value::Int(bytes(args[0]).len() as i64))
 }
 
+pub(super) fn bit_count(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(Value::Int(bytes(args[0]).iter().map(|byte| i64::from(byte.count_ones())).sum()))
+}
+
 pub(super) fn get_byte(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let data = bytes(args[0]);
     Ok(Value::Int(data[place(data, args[1].int())?].into()))

@@ -1,7 +1,7 @@
 //! Signatures.
 
 use super::{digest, encoding, random};
-use crate::Base::{Bytea, Int4, Text, Uuid};
+use crate::Base::{Bytea, Int4, Int8, Text, Uuid};
 use crate::Implementation::Rust;
 use crate::Kind::Is;
 use crate::{Function, Operator};
@@ -16,6 +16,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("convert_from", &[Is(Bytea), Is(Text)], Is(Text), Rust(encoding::convert_from)),
     Function::new("length", &[Is(Bytea)], Is(Int4), Rust(encoding::length)).leakproof(),
     Function::new("octet_length", &[Is(Bytea)], Is(Int4), Rust(encoding::length)).leakproof(),
+    Function::new("bit_count", &[Is(Bytea)], Is(Int8), Rust(encoding::bit_count)).leakproof(),
     Function::new("get_byte", &[Is(Bytea), Is(Int4)], Is(Int4), Rust(encoding::get_byte)),
     Function::new("set_byte", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::set_byte)),
     Function::new("substring", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),

@@ -149,6 +149,16 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Rust(|c, a| stored(arithmetic::age(midnight(c)?, timestamptz_to_timestamp(a[0].int(), c)?))),
     )
     .stable(),
+    Function::new("overlaps", &[Is(Time), Is(Time), Is(Time), Is(Time)], Is(Bool), Rust(overlaps)).called_on_null(),
+    Function::new("overlaps", &[Is(Timestamp), Is(Timestamp), Is(Timestamp), Is(Timestamp)], Is(Bool), Rust(overlaps))
+        .called_on_null(),
+    Function::new(
+        "overlaps",
+        &[Is(Timestamptz), Is(Timestamptz), Is(Timestamptz), Is(Timestamptz)],
+        Is(Bool),
+        Rust(overlaps),
+    )
+    .called_on_null(),
     Function::new("make_date", &[Is(Int4), Is(Int4), Is(Int4)], Is(Date), Rust(|_, a| Ok(make_date(a)?.into()))),
     Function::new("make_time", &[Is(Int4), Is(Int4), Is(Float8)], Is(Time), Rust(|_, a| Ok(make_time(a)?.into()))),
     Function::new(
@@ -303,13 +313,32 @@ fn make_date(args: &[ValueRef<'_>]) -> Result<i64> {
 fn make_time(args: &[ValueRef<'_>]) -> Result<i64> {
     let (hour, minute, second) = (args[0].int(), args[1].int(), args[2].float());
     let in_range = (0..=24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60.0).contains(&second);
-    let micros = hour * HOUR + minute * MINUTE + (second * SECOND as f64).round_ties_even() as i64;
-    if !in_range || micros > DAY {
+    let micros = in_range.then(|| hour * HOUR + minute * MINUTE + (second * SECOND as f64).round_ties_even() as i64);
+    let Some(micros) = micros.filter(|micros| *micros <= DAY) else {
         let mut seconds = String::new();
         crate::math::float_to_text(Float8, second, &mut seconds);
         return Err(Error::new("22008", format!("time field value out of range: {hour}:{minute:02}:{seconds:0>2}")));
-    }
+    };
     Ok(micros)
+}
+
+/// `(start, end) overlaps (start, end)`: periods that hold their earlier bound and not their later one. A bound may be NULL.
+fn overlaps(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let period = |start: ValueRef<'_>, end: ValueRef<'_>| match (start.is_null(), end.is_null()) {
+        (true, true) => None,
+        (true, false) => Some((end.int(), None)),
+        (false, true) => Some((start.int(), None)),
+        (false, false) => Some((start.int().min(end.int()), Some(start.int().max(end.int())))),
+    };
+    let (Some(a), Some(b)) = (period(args[0], args[1]), period(args[2], args[3])) else { return Ok(Value::Null) };
+    let (first, second) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+    Ok(match (first.1, second.1) {
+        (Some(_), Some(_)) if first.0 == second.0 => true.into(),
+        _ if first.0 == second.0 => Value::Null,
+        (Some(end), _) if second.0 < end => true.into(),
+        (Some(_), Some(_)) => false.into(),
+        _ => Value::Null,
+    })
 }
 
 fn make_timestamp(args: &[ValueRef<'_>]) -> Result<i64> {

@@ -2,8 +2,8 @@
 
 use basalt_core::{Error, Result};
 
-use crate::Value;
 use crate::numeric;
+use crate::{Typmod, Value};
 
 use super::number_template::{Item, Sign, Template};
 use super::template::{Case, ordinal_ending};
@@ -274,8 +274,11 @@ impl<'a> Filling<'a> {
     }
 }
 
-/// `to_number`: the digits that stand where the template has them. 22P02 without any.
+/// `to_number`: the digits that stand where the template has them. 22P02 without any; NULL by an empty template.
 pub(super) fn to_number(text: &str, template: &str) -> Result<Value> {
+    if template.is_empty() {
+        return Ok(Value::Null);
+    }
     let template = Template::parse(template)?;
     if template.scientific {
         return Err(Error::new("0A000", "\"EEEE\" not supported for input"));
@@ -300,10 +303,14 @@ pub(super) fn to_number(text: &str, template: &str) -> Result<Value> {
     if !source.digits.bytes().any(|b| b.is_ascii_digit()) {
         return Err(Error::invalid_text("numeric", " "));
     }
-    let value = numeric::parse(&format!("{sign}{}", source.digits), None)?;
+    let digits = format!("{sign}{}", source.digits);
     Ok(match template.shifted {
-        0 => value,
-        places => numeric::mul(&value, &numeric::power("10", &format!("-{places}"))?)?,
+        0 => {
+            let places = source.places.unwrap_or(0);
+            let precision = Typmod::Precision((template.before + places) as u32, places as i32);
+            numeric::parse(&digits, Some(precision))?
+        }
+        places => numeric::mul(&numeric::parse(&digits, None)?, &numeric::power("10", &format!("-{places}"))?)?,
     }
     .into())
 }

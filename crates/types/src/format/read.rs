@@ -214,20 +214,22 @@ impl Found {
 
     /// Days since 2000-01-01; what is not given is the first.
     fn days(&self, text: &str) -> Result<i64> {
+        // A field of zero is one that was not given.
+        let given = |field: Option<i64>| field.filter(|value| *value != 0);
         let out_of_range = || Error::new("22008", format!("date/time field value out of range: \"{text}\""));
-        if let Some(julian) = self.julian {
+        if let Some(julian) = given(self.julian) {
             return Ok(julian - 2_451_545);
         }
-        if let Some(week) = self.iso_week {
+        if let Some(week) = given(self.iso_week) {
             let start = iso_year_start(self.iso_year.or(self.year).unwrap_or(0));
-            return Ok(start + (week - 1) * 7 + self.iso_day.unwrap_or(1) - 1);
+            return Ok(start + (week - 1) * 7 + given(self.iso_day).unwrap_or(1) - 1);
         }
-        if let Some(day) = self.iso_day_of_year {
+        if let Some(day) = given(self.iso_day_of_year) {
             return Ok(iso_year_start(self.iso_year.unwrap_or(0)) + day - 1);
         }
         let year = self.resolved_year();
-        let day_of_year = self.day_of_year.or(self.week.map(|week| (week - 1) * 7 + 1));
-        if let (Some(day), None) = (day_of_year, self.month) {
+        let day_of_year = given(self.day_of_year).or(given(self.week).map(|week| (week - 1) * 7 + 1));
+        if let (Some(day), None) = (day_of_year, given(self.month)) {
             if year == 0 && !self.before_christ {
                 return Err(Error::new("22008", "cannot calculate day of year without year information"));
             }
@@ -236,8 +238,8 @@ impl Found {
             }
             return Ok(days_from_civil(year, 1, 1) + day - 1);
         }
-        let month = self.month.unwrap_or(1);
-        let day = self.day.or(self.week_of_month.map(|week| (week - 1) * 7 + 1)).unwrap_or(1);
+        let month = given(self.month).unwrap_or(1);
+        let day = given(self.day).or(given(self.week_of_month).map(|week| (week - 1) * 7 + 1)).unwrap_or(1);
         if !(1..=12).contains(&month) || !(1..=days_in_month(year, month)).contains(&day) {
             return Err(out_of_range());
         }

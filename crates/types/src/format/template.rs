@@ -170,6 +170,8 @@ pub(super) fn parse(template: &str) -> Vec<Part> {
         if let Some((pattern, length)) = pattern(rest) {
             parts.push(Part::Field(pattern));
             rest = &rest[length..];
+        } else if is_prefix(rest) {
+            rest = &rest[2..];
         } else if first == '"' {
             rest = quoted(&rest[1..], &mut parts);
         } else if rest.starts_with("\\\"") {
@@ -185,6 +187,11 @@ pub(super) fn parse(template: &str) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Whether a modifier stands before a field: fill mode, or a localized name. Before anything else it is passed over.
+fn is_prefix(source: &str) -> bool {
+    ["FM", "fm", "TM", "tm"].iter().any(|prefix| source.starts_with(prefix))
 }
 
 /// Reads up to the closing quote, and gives what follows.
@@ -204,12 +211,9 @@ fn quoted<'a>(source: &'a str, parts: &mut Vec<Part>) -> &'a str {
 fn pattern(source: &str) -> Option<(Pattern, usize)> {
     let mut start = 0;
     let (mut fill, mut localized) = (false, false);
-    loop {
-        match source.get(start..start + 2) {
-            Some("FM" | "fm") => fill = true,
-            Some("TM" | "tm") => localized = true,
-            _ => break,
-        }
+    while is_prefix(&source[start..]) {
+        let is_fill = source[start..].starts_with(['F', 'f']);
+        (fill, localized) = (fill || is_fill, localized || !is_fill);
         start += 2;
     }
     let bare = &source[start..];

@@ -61,6 +61,25 @@ impl Moment {
         })
     }
 
+    /// The days of a calendar; of an interval as PostgreSQL counts them, months from zero to eleven.
+    fn assumed_days(&self) -> i64 {
+        self.days.unwrap_or_else(|| {
+            let civil = &self.civil;
+            let (year, month) = match civil.month > 2 {
+                true => (civil.year + 4800, civil.month + 1),
+                false => (civil.year + 4799, civil.month + 13),
+            };
+            let centuries = year / 100;
+            let leap_days = year / 4 - centuries + centuries / 4;
+            year * 365 - 32_167 + leap_days + 7834 * month / 256 + civil.day - 2_451_545
+        })
+    }
+
+    /// The year and week of ISO 8601.
+    fn iso_week(&self) -> (i64, i64) {
+        iso_week(self.assumed_days())
+    }
+
     /// Counted from 1; of an interval by years of 360 days.
     fn day_of_year(&self) -> i64 {
         let civil = &self.civil;
@@ -127,16 +146,18 @@ impl Moment {
             Field::Hour24 => number(civil.hour, 2, out),
             Field::Hour12 => number(if civil.hour % 12 == 0 { 12 } else { civil.hour % 12 }, 2, out),
             Field::IsoDayOfYear => {
-                let days = self.calendar_days()?;
-                number(days - iso_year_start(iso_week(days).0) + 1, 3, out);
+                let days = self.assumed_days();
+                number(days - iso_year_start(self.iso_week().0) + 1, 3, out);
             }
             Field::IsoDayOfWeek => number((weekday(self.calendar_days()?) + 6) % 7 + 1, 0, out),
-            Field::IsoWeek => number(iso_week(self.calendar_days()?).1, 2, out),
+            Field::IsoWeek => number(self.iso_week().1, 2, out),
             Field::IsoYear(digits) => {
-                let year = self.shown(iso_week(self.calendar_days()?).0);
-                number(if digits == 4 { year } else { year % 10_i64.pow(digits as u32) }, digits, out);
+                let year = self.shown(self.iso_week().0);
+                // The sign is counted in, unless the interval's own years are negative.
+                let width = if year < 0 && civil.year >= 0 { digits - 1 } else { digits };
+                number(if digits == 4 { year } else { year % 10_i64.pow(digits as u32) }, width, out);
             }
-            Field::Julian => number(self.calendar_days()? + 2_451_545, 0, out),
+            Field::Julian => number(self.assumed_days() + 2_451_545, 0, out),
             Field::Minute => number(civil.minute, 2, out),
             Field::Month => number(civil.month, 2, out),
             Field::MonthName | Field::MonthShort | Field::Roman => {

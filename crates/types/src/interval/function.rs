@@ -39,6 +39,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Is(Span),
         Rust(make_interval),
     )
+    .named(&["years", "months", "weeks", "days", "hours", "mins", "secs"])
     .optional(7),
 ];
 

@@ -11,6 +11,16 @@ pub(super) fn json_of(context: &Context, types: &[Type], args: &[ValueRef<'_>]) 
     Ok(rendered(&types[0], args[0], context, JsonStyle::Json).into())
 }
 
+/// `row_to_json(row, true)`: each field on a line of its own. The row comes as its JSON.
+pub(super) fn with_line_feeds(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    if args[1].int() == 0 {
+        return Ok(args[0].to_owned());
+    }
+    let members: Vec<String> =
+        super::raw::members(args[0].text()).map(|(key, value)| format!("{key}:{value}")).collect();
+    Ok(format!("{{{}}}", members.join(",\n ")).into())
+}
+
 pub(super) fn jsonb_of(context: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
     Ok(rendered(&types[0], args[0], context, JsonStyle::Jsonb).into())
 }

@@ -83,6 +83,12 @@ pub(crate) const AGGREGATES: &[Aggregate] = &[
         (true, false) => Some(1.0),
         (true, true) => Some(p.sxy * p.sxy / (p.sxx * p.syy)),
     }),
+    Aggregate {
+        name: "regr_count",
+        args: &[Is(Float8), Is(Float8)],
+        returns: Is(Int8),
+        implementation: Rust(|_| Box::<PairCount>::default()),
+    },
     pairs!("regr_avgx", |p| Some(p.sx / p.count)),
     pairs!("regr_avgy", |p| Some(p.sy / p.count)),
     pairs!("regr_sxx", |p| Some(p.sxx)),
@@ -154,7 +160,7 @@ impl Accumulator for Floats {
         let before = self.sum;
         self.sum += value;
         if self.count > 1.0 {
-            self.squares += recurrence(value, value, self.sum, self.sum, self.count);
+            self.squares += recurrence(value, self.sum, self.count);
             if self.sum.is_infinite() || self.squares.is_infinite() {
                 not_overflowed(&[before, value])?;
                 self.squares = f64::NAN;
@@ -181,9 +187,9 @@ impl Accumulator for Floats {
     }
 }
 
-/// What the next pair adds to the sum of products of differences from the means.
-fn recurrence(x: f64, y: f64, sum_x: f64, sum_y: f64, count: f64) -> f64 {
-    (x * count - sum_x) * (y * count - sum_y) / (count * (count - 1.0))
+/// What the next number adds to the sum of squared differences from the mean.
+fn recurrence(value: f64, sum: f64, count: f64) -> f64 {
+    (value * count - sum) * (value * count - sum) / (count * (count - 1.0))
 }
 
 fn not_overflowed(operands: &[f64]) -> Result<()> {
@@ -191,6 +197,21 @@ fn not_overflowed(operands: &[f64]) -> Result<()> {
         return Err(Error::new("22003", "value out of range: overflow"));
     }
     Ok(())
+}
+
+/// How many pairs have no NULL.
+#[derive(Default)]
+struct PairCount(i64);
+
+impl Accumulator for PairCount {
+    fn step(&mut self, _: &Context, args: &[ValueRef<'_>]) -> Result<()> {
+        self.0 += i64::from(!args.iter().any(|argument| argument.is_null()));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _: &Context) -> Result<Value> {
+        Ok(self.0.into())
+    }
 }
 
 /// A group of pairs (y, x).
@@ -221,9 +242,12 @@ impl Accumulator for Pairs {
         self.sx += x;
         self.sy += y;
         if self.count > 1.0 {
-            self.sxx += recurrence(x, x, self.sx, self.sx, self.count);
-            self.syy += recurrence(y, y, self.sy, self.sy, self.count);
-            self.sxy += recurrence(x, y, self.sx, self.sy, self.count);
+            // Youngs and Cramer's recurrence, rounded as PostgreSQL does for pairs.
+            let scale = 1.0 / (self.count * (self.count - 1.0));
+            let (dx, dy) = (x * self.count - self.sx, y * self.count - self.sy);
+            self.sxx += dx * dx * scale;
+            self.syy += dy * dy * scale;
+            self.sxy += dx * dy * scale;
             if [self.sx, self.sy, self.sxx, self.syy, self.sxy].iter().any(|sum| sum.is_infinite()) {
                 not_overflowed(&before)?;
                 (self.sxx, self.syy, self.sxy) = (f64::NAN, f64::NAN, f64::NAN);

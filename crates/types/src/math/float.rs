@@ -14,7 +14,7 @@ fn underflow() -> Error {
     Error::new("22003", "value out of range: underflow")
 }
 
-fn input_out_of_range() -> Error {
+pub(super) fn input_out_of_range() -> Error {
     Error::new("22003", "input is out of range")
 }
 
@@ -124,6 +124,18 @@ pub(super) fn of_angle(function: fn(f64) -> f64, a: f64) -> Result<f64> {
 /// A function that is defined within `low` to `high` only.
 pub(super) fn within(low: f64, high: f64, function: fn(f64) -> f64, a: f64) -> Result<f64> {
     if a < low || a > high { Err(input_out_of_range()) } else { Ok(function(a)) }
+}
+
+/// The inverse hyperbolic cosine, exact near 1 too.
+pub(super) fn acosh(a: f64) -> f64 {
+    if a < 2.0 {
+        let above = a - 1.0;
+        (above + (2.0 * above + above * above).sqrt()).ln_1p()
+    } else if a < (1_u64 << 28) as f64 {
+        (2.0 * a - 1.0 / (a + (a * a - 1.0).sqrt())).ln()
+    } else {
+        a.ln() + std::f64::consts::LN_2
+    }
 }
 
 /// 22003 if a finite computation gave an infinity.

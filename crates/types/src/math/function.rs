@@ -7,7 +7,7 @@ use crate::Implementation::{Rust, Sqlite};
 use crate::Kind::Is;
 use crate::{Context, Function, Operator, SetFunction, Type, Value, ValueRef};
 
-use super::{float, integer};
+use super::{degrees, float, integer};
 
 /// A row of the table: two integer types, the result's, and the code.
 macro_rules! integers {
@@ -190,8 +190,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     pair!("gcd", Int8, integer::gcd),
     pair!("lcm", Int4, integer::lcm),
     pair!("lcm", Int8, integer::lcm),
-    Function::new("to_hex", &[Is(Int4)], Is(Text), Sqlite("printf('%x', {0} & 4294967295)")).leakproof(),
-    Function::new("to_hex", &[Is(Int8)], Is(Text), Sqlite("printf('%x', {0})")).leakproof(),
+    Function::new("to_hex", &[Is(Int4)], Is(Text), Rust(|_, a| Ok(format!("{:x}", a[0].int() as i32).into())))
+        .leakproof(),
+    Function::new("to_hex", &[Is(Int8)], Is(Text), Rust(|_, a| Ok(format!("{:x}", a[0].int()).into()))).leakproof(),
     Function::new("abs", &[Is(Float4)], Is(Float4), Rust(|_, a| Ok(a[0].float().abs().into()))).leakproof(),
     total!("abs", f64::abs),
     total!("sign", float::sign),
@@ -228,8 +229,22 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     total!("cosh", f64::cosh),
     total!("tanh", f64::tanh),
     total!("asinh", f64::asinh),
-    partial!("acosh", |a| float::within(1.0, f64::INFINITY, f64::acosh, a)),
+    partial!("acosh", |a| float::within(1.0, f64::INFINITY, float::acosh, a)),
     partial!("atanh", |a| float::within(-1.0, 1.0, f64::atanh, a)),
+    partial!("sind", degrees::sin),
+    partial!("cosd", degrees::cos),
+    partial!("tand", degrees::tan),
+    partial!("cotd", degrees::cot),
+    partial!("asind", degrees::asin),
+    partial!("acosd", degrees::acos),
+    total!("atand", degrees::atan),
+    Function::new(
+        "atan2d",
+        &[Is(Float8), Is(Float8)],
+        Is(Float8),
+        Rust(|_, a| Ok(degrees::atan2(a[0].float(), a[1].float()).into())),
+    )
+    .leakproof(),
     Function::new("pi", &[], Is(Float8), Rust(|_, _| Ok(std::f64::consts::PI.into()))).leakproof(),
     Function::new("random", &[], Is(Float8), Rust(random)).volatile(),
     Function::new(

@@ -7,6 +7,7 @@ use basalt_core::{Error, Result};
 use crate::Base;
 
 mod aggregate;
+mod degrees;
 mod float;
 mod function;
 pub(crate) mod integer;

@@ -263,9 +263,13 @@ fn first_group(text: &str, pattern: &str) -> Result<Value> {
     Ok(group.map(|(start, end)| &text[start..end]).into())
 }
 
-/// `substring(text similar pattern escape e)`.
+/// `substring(text similar pattern escape e)`. The pattern is judged even where the text is NULL.
 pub(super) fn substring_similar(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-    first_group(args[0].text(), &similar(args[1].text(), escape_character(args[2].text())?)?)
+    if args[1].is_null() || args[2].is_null() {
+        return Ok(Value::Null);
+    }
+    let pattern = similar(args[1].text(), escape_character(args[2].text())?)?;
+    if args[0].is_null() { Ok(Value::Null) } else { first_group(args[0].text(), &pattern) }
 }
 
 pub(super) fn similar_to_escape(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {

@@ -35,13 +35,14 @@ fn matches(text: &[u8], pattern: &[u8], literal: impl Fn(&[u8], &[u8]) -> Option
                     return Ok(true);
                 }
                 last_percent = Some((t, p));
+                if pattern[p..] == *b"\\" {
+                    return Err(ends_with_escape());
+                }
                 continue;
             }
             Some(b'_') => (t < text.len()).then(|| (char_len(text[t]), 1)),
-            Some(b'\\') if p + 1 == pattern.len() => {
-                return Err(Error::new("22025", "LIKE pattern must not end with escape character"));
-            }
             Some(b'\\') => match t < text.len() {
+                true if p + 1 == pattern.len() => return Err(ends_with_escape()),
                 true => literal(&text[t..], &pattern[p + 1..]).map(|(taken, read)| (taken, read + 1)),
                 false => None,
             },
@@ -65,6 +66,10 @@ fn matches(text: &[u8], pattern: &[u8], literal: impl Fn(&[u8], &[u8]) -> Option
             _ => return Ok(false),
         }
     }
+}
+
+fn ends_with_escape() -> Error {
+    Error::new("22025", "LIKE pattern must not end with escape character")
 }
 
 /// Bytes of the UTF-8 character that starts with this byte.

@@ -33,7 +33,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("like_escape", &[TEXT, TEXT], TEXT, Rust(functions::like_escape)),
     Function::new("similar_to_escape", &[TEXT, TEXT], TEXT, Rust(functions::similar_to_escape)).optional(1),
     Function::new("substring", &[TEXT, TEXT], TEXT, Rust(functions::substring)),
-    Function::new("substring", &[TEXT, TEXT, TEXT], TEXT, Rust(functions::substring_similar)),
+    Function::new("substring", &[TEXT, TEXT, TEXT], TEXT, Rust(functions::substring_similar)).called_on_null(),
     Function::new("regexp_like", &[TEXT, TEXT, TEXT], Is(Bool), Rust(functions::regexp_like)).optional(1),
     Function::new("regexp_match", &[TEXT, TEXT, TEXT], ArrayOf(Text), Rust(functions::regexp_match)).optional(1),
     Function::new("regexp_count", &[TEXT, TEXT, INT, TEXT], INT, Rust(functions::regexp_count)).optional(2),

@@ -1,12 +1,12 @@
 //! Signatures.
 
-use super::{compose, letters, trigram, unaccent};
+use super::{compose, identifier, letters, trigram, unaccent, unicode};
 use crate::Base::{
     Bool, Bpchar, Bytea, Date, Float4, Float8, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text, Time, Timestamp,
     Timestamptz, Tsquery, Tsvector, Uuid,
 };
 use crate::Implementation::{Rust, Sqlite, Typed};
-use crate::Kind::{Any, AnyElement, AnyEnum, Is};
+use crate::Kind::{Any, AnyElement, AnyEnum, ArrayOf, Is};
 use crate::function::AggregateImplementation;
 use crate::{Aggregate, Function, Kind, Operator};
 
@@ -18,6 +18,7 @@ macro_rules! concatenations {
     ($($other:expr),* $(,)?) => {
         &[
             Operator::binary("||", TEXT, TEXT, TEXT, Sqlite("{0} || {1}")).leakproof(),
+            Operator::binary("^@", TEXT, TEXT, Is(Bool), Rust(letters::starts_with)).leakproof(),
             Operator::binary("%", TEXT, TEXT, Is(Bool), Rust(trigram::is_similar)),
             Operator::binary("<->", TEXT, TEXT, Is(Float4), Rust(trigram::distance)),
             Operator::binary("<%", TEXT, TEXT, Is(Bool), Rust(trigram::has_similar_word)),
@@ -85,6 +86,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("ascii", &[TEXT], INT, Rust(letters::ascii)).leakproof(),
     Function::new("chr", &[INT], TEXT, Rust(letters::chr)),
     Function::new("unaccent", &[TEXT], TEXT, Rust(unaccent::unaccent)).leakproof(),
+    Function::new("normalize", &[TEXT, TEXT], TEXT, Rust(unicode::normalize)).optional(1),
+    Function::new("is_normalized", &[TEXT, TEXT], Is(Bool), Rust(unicode::is_normalized)).optional(1),
+    Function::new("unistr", &[TEXT], TEXT, Rust(unicode::unistr)),
+    Function::new("parse_ident", &[TEXT, Is(Bool)], ArrayOf(Text), Rust(identifier::parse_ident)).optional(1),
     Function::new("md5", &[TEXT], TEXT, Rust(letters::md5)).leakproof(),
     Function::new("concat", &[Any, Any], TEXT, Typed(compose::concat)).variadic().called_on_null().stable(),
     Function::new("concat_ws", &[TEXT, Any, Any], TEXT, Typed(compose::concat_ws)).variadic().called_on_null().stable(),

@@ -2,10 +2,12 @@
 
 mod compose;
 mod function;
+mod identifier;
 mod letters;
 #[cfg(test)]
 mod tests;
 mod trigram;
 mod unaccent;
+mod unicode;
 
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS};

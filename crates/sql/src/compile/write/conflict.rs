@@ -130,7 +130,7 @@ impl DoUpdate {
         excluded.check_privileges = false;
         let mut excluded = target.named_source(compiler, &excluded)?;
         "excluded".clone_into(&mut excluded.alias);
-        (excluded.schema, excluded.qualified_only) = (None, true);
+        excluded.schema = None;
         let mut scope = Scope::new(outer);
         scope.sources.push(target.named_source(compiler, table)?);
         scope.sources.push(excluded);

@@ -98,7 +98,7 @@ impl NewRow {
     fn as_source(&self, compiler: &mut Compiler<'_>, target: &Target, computed: bool) -> Result<Source> {
         rows::new_row(compiler, &target.table, |index| {
             let value = self.values[index].clone()?;
-            if values::is_cheap(&value) && !computed {
+            if value.is_cheap() && !computed {
                 return Some(value);
             }
             Some(Typed { sql: self.by_name(target, index), collated: false, ..value })

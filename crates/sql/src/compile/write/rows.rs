@@ -10,6 +10,7 @@ use super::target::Target;
 use super::values;
 use crate::catalog::{Identity, Privilege, Relation};
 use crate::compile::Compiler;
+use crate::compile::domain::in_domain;
 use crate::compile::parse::{Overriding, overriding, parse_expr};
 use crate::compile::policy::definition_path;
 use crate::compile::scope::{Clause, Scope, Source};
@@ -208,7 +209,7 @@ fn bind_select(
         let mut cell = column_of(source, sql, given.ty.clone(), given.typmod);
         cell.not_null = given.not_null;
         cells.push(Some(match &column.domain {
-            Some(domain) => values::in_domain(compiler, cell, domain)?,
+            Some(domain) => in_domain(compiler, cell, domain)?,
             None => cell,
         }));
     }

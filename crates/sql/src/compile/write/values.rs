@@ -4,11 +4,11 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast;
 
-use crate::Name;
 use crate::catalog::{Column, Relation};
+use crate::compile::domain::in_domain;
 use crate::compile::parse::parse_expr;
 use crate::compile::policy::{definition_path, require};
-use crate::compile::scope::{Scope, SourceColumn};
+use crate::compile::scope::Scope;
 use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
@@ -16,12 +16,6 @@ use crate::compile::{Compiler, session};
 /// The keyword DEFAULT where an expression could stand.
 pub(super) fn is_default(expr: &ast::Expr) -> bool {
     matches!(expr, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
-}
-
-/// Whether naming it twice costs next to nothing: a constant, a parameter, a column.
-pub(super) fn is_cheap(value: &Typed) -> bool {
-    let parameter = value.sql.strip_prefix('?').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-    parameter || matches!(value.form, Form::Constant(_) | Form::Column(..))
 }
 
 /// Binds an expression that is assigned to a column.
@@ -60,57 +54,6 @@ fn unassignable(error: Error, given: &Type, column: &Column) -> Error {
     let name = &column.name;
     Error::new("42804", format!("column \"{name}\" is of type {wanted} but expression is of type {}", given.sql_name()))
         .with_hint("You will need to rewrite or cast the expression.")
-}
-
-/// A value of the base type that satisfies the domain, or 23502, 23514.
-pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
-    let Some(domain) = compiler.catalog.domains.get(name) else { return Ok(value) };
-    let mut value = value;
-    if domain.not_null && !value.not_null {
-        let message = format!("domain {} does not allow null values", name.name);
-        value = or_fail(value, "23502", &message);
-    }
-    if domain.checks.is_empty() || value.is_null_literal() {
-        return Ok(value);
-    }
-    // What is costly or differs at each call is computed once, in a subquery that LIMIT keeps SQLite from dissolving.
-    let (operand, from) = if is_cheap(&value) {
-        (value.sql.clone(), None)
-    } else {
-        let alias = compiler.alias("domain");
-        (format!("{alias}.\"value\""), Some(format!("(SELECT {} AS \"value\" LIMIT 1) AS {alias}", value.sql)))
-    };
-    let column = SourceColumn {
-        name: "value".to_owned(),
-        ty: value.ty.clone(),
-        typmod: value.typmod,
-        sql: operand.clone(),
-        not_null: false,
-        collated: false,
-        hidden: false,
-    };
-    let mut scope = Scope::new(None);
-    let mut source = compiler.source("", "", vec![column]);
-    source.check_privileges = false;
-    scope.sources.push(source);
-    let mut demands = Vec::new();
-    for (check, text) in &domain.checks {
-        let expr = parse_expr(text)?;
-        let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
-        let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
-        let passes = Typed { sql: format!("({} IS NOT 0)", bound.sql), ..bound };
-        let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
-        demands.push(require(&passes, "23514", &message).sql);
-    }
-    let guarded = format!("iif({}, {operand}, NULL)", demands.join(" AND "));
-    let sql = match from {
-        Some(from) => format!("(SELECT {guarded} FROM {from})"),
-        None => guarded,
-    };
-    let typmod = value.typmod;
-    let mut checked = Typed::over(sql, value.ty.clone(), [&value]);
-    (checked.typmod, checked.not_null, checked.leakproof) = (typmod, value.not_null, false);
-    Ok(checked)
 }
 
 /// What a column gets when nothing is said: identity, its default, its domain's, or NULL.

@@ -164,7 +164,7 @@ impl Change<'_> {
                     "check constraint \"{}\" of relation \"{}\" is violated by some row",
                     constraint.name, table.name
                 );
-                self.push(physical::require(&none, "23514", &message));
+                self.push(physical::require_check(&none, &message, &constraint.name));
             }
             ConstraintKind::ForeignKey(_) => {}
         }

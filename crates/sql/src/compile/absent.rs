@@ -1,0 +1,32 @@
+//! Functions of PostgreSQL that the embedded engine lacks, each with what to write instead.
+
+use basalt_core::Error;
+
+const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
+const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
+
+/// Names, or beginnings of names that end with `_`, and what to write instead.
+const ABSENT: &[(&str, &str)] = &[
+    ("jsonb_path_", JSONPATH),
+    ("array_to_tsvector", SEARCH),
+    ("tsvector_to_array", SEARCH),
+    ("ts_delete", SEARCH),
+    ("ts_filter", SEARCH),
+    ("querytree", "Look at the text of the tsquery."),
+    ("to_ascii", "Use unaccent(...)."),
+    ("setseed", "Numbers are not repeatable here: keep those that you need again."),
+    ("lo_", "Use a bytea column."),
+    ("dblink_", "Copy the data into a table."),
+];
+
+/// 0A000 if PostgreSQL has the function.
+pub(super) fn function(name: &str) -> Option<Error> {
+    let is_meant = |absent: &str| if absent.ends_with('_') { name.starts_with(absent) } else { name == absent };
+    let (_, instead) = ABSENT.iter().find(|(absent, _)| is_meant(absent))?;
+    Some(Error::unsupported(format!("the embedded engine has no function {name}"), *instead))
+}
+
+/// 0A000 for the operators of jsonpath.
+pub(super) fn jsonpath(operator: &str) -> Error {
+    Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
+}

@@ -1,0 +1,62 @@
+//! Domains: a value behind its domain's NOT NULL and CHECKs.
+
+use basalt_core::Result;
+
+use super::cast::require;
+use super::compiler::Compiler;
+use super::parse::parse_expr;
+use super::scope::{Scope, SourceColumn};
+use super::typed::{Form, Typed};
+use crate::{Name, quote};
+
+/// A value of the base type that satisfies the domain, or 23502, 23514.
+pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
+    let Some(domain) = compiler.catalog.domains.get(name) else { return Ok(value) };
+    let mut value = value;
+    if domain.not_null && !value.not_null {
+        let message = format!("domain {} does not allow null values", name.name);
+        value.sql = format!("coalesce({}, {})", value.sql, require("0", "23502", &message));
+        (value.not_null, value.leakproof, value.form) = (true, false, Form::Other);
+    }
+    if domain.checks.is_empty() || value.is_null_literal() {
+        return Ok(value);
+    }
+    // What is costly or differs at each call is computed once, in a subquery that LIMIT keeps SQLite from dissolving.
+    let (operand, from) = if value.is_cheap() {
+        (value.sql.clone(), None)
+    } else {
+        let alias = compiler.alias("domain");
+        (format!("{alias}.\"value\""), Some(format!("(SELECT {} AS \"value\" LIMIT 1) AS {alias}", value.sql)))
+    };
+    let column = SourceColumn {
+        name: "value".to_owned(),
+        ty: value.ty.clone(),
+        typmod: value.typmod,
+        sql: operand.clone(),
+        not_null: false,
+        collated: false,
+        hidden: false,
+    };
+    let mut scope = Scope::new(None);
+    let mut source = compiler.source("", "", vec![column]);
+    source.check_privileges = false;
+    scope.sources.push(source);
+    let mut demands = Vec::new();
+    for (check, text) in &domain.checks {
+        let expr = parse_expr(text)?;
+        let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+        let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
+        let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
+        let (message, check) = (quote::literal(&message), quote::literal(check));
+        demands.push(format!("pg_require(({} IS NOT 0), '23514', {message}, NULL, {check})", bound.sql));
+    }
+    let guarded = format!("iif({}, {operand}, NULL)", demands.join(" AND "));
+    let sql = match from {
+        Some(from) => format!("(SELECT {guarded} FROM {from})"),
+        None => guarded,
+    };
+    let typmod = value.typmod;
+    let mut checked = Typed::over(sql, value.ty.clone(), [&value]);
+    (checked.typmod, checked.not_null, checked.leakproof) = (typmod, value.not_null, false);
+    Ok(checked)
+}
