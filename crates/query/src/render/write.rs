@@ -46,6 +46,7 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
         count_params: 0,
         relation,
         embedded: Vec::new(),
+        computed: w.computed,
         hidden,
     })
 }
@@ -295,6 +296,7 @@ fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statem
             count_params: 0,
             relation,
             embedded: Vec::new(),
+            computed: Vec::new(),
             hidden,
         };
     }
