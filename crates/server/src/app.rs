@@ -67,7 +67,7 @@ impl App {
         metrics::histogram!("basalt_request_seconds", "route" => route).record(elapsed.as_secs_f64());
         tracing::info!(
             target: "basalt::request",
-            %id, %method, path, status, ms = elapsed.as_secs_f64() * 1000.0, "request"
+            %id, %method, path, status, ms = elapsed.as_micros() as f64 / 1000.0, "request"
         );
         response
     }
