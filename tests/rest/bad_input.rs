@@ -197,6 +197,22 @@ async fn what_is_not_http_is_refused() {
         [head.as_bytes(), headers, b"\r\n"].concat()
     };
     let status = |answer: &str| answer.split(' ').nth(1).unwrap_or_default().to_owned();
+    let explained = |answer: &str, code: &str| {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse::<usize>().ok());
+        assert_eq!((&body["code"], body.as_object().map(|keys| keys.len())), (&json!(code), Some(4)), "{answer}");
+        assert_eq!(length, Some(answer.len() - head.len() - 4), "{answer}");
+        assert!(
+            body["hint"].is_string() && head.contains(&format!("proxy-status: PostgREST; error={code}")),
+            "{answer}"
+        );
+    };
+    for line in ["GET /rest/v1/films?select=data->>a", "GET /rest/v1/films?title=eq.\"x\"", "GET /rest/v1/<films>"] {
+        let answer = raw(&server, request(line, b"")).await;
+        assert_eq!(status(&answer), "400", "{line}: {answer}");
+        explained(&answer, "BST005");
+    }
     let long = format!("GET /rest/v1/actors?name=eq.{}", "x".repeat(1 << 20));
     assert!(["414", "431", ""].contains(&status(&raw(&server, request(&long, b"")).await).as_str()));
     let fat = format!("x-fat: {}\r\n", "x".repeat(1 << 20));
@@ -204,7 +220,9 @@ async fn what_is_not_http_is_refused() {
         ["431", ""].contains(&status(&raw(&server, request("GET /rest/v1/actors", fat.as_bytes())).await).as_str())
     );
     let many: String = (0..500).map(|n| format!("x-{n}: 1\r\n")).collect();
-    assert_eq!(status(&raw(&server, request("GET /rest/v1/actors", many.as_bytes())).await), "431");
+    let answer = raw(&server, request("GET /rest/v1/actors", many.as_bytes())).await;
+    assert_eq!(status(&answer), "431");
+    explained(&answer, "BST006");
     for header in [
         b"prefer: timezone=\xff\xfe\r\n".as_slice(),
         b"accept-profile: \xff\r\n",

@@ -39,3 +39,100 @@ async fn the_configuration_may_name_a_table_as_unprotected() {
     let server = Server::start_with(SCHEMA, |config| config.api.unprotected = vec!["public.closed".into()]).await;
     server.get("/closed?select=secret").expect(200, json!([{"secret": "s"}])).await;
 }
+
+const FUNCTIONS: &str = "
+create table open (id integer primary key, name text);
+create table closed (id integer primary key, open_id integer references open (id), secret text);
+create schema internal;
+create table internal.kept (id integer primary key, note text);
+alter table open enable row level security;
+create policy \"all read\" on open for select using (true);
+insert into open values (1, 'a');
+insert into closed values (1, 1, 's');
+grant usage on schema internal to anon;
+grant select on internal.kept to anon;
+insert into internal.kept values (1, 'n');
+
+create function secrets() returns setof text language sql stable as $$ select secret from closed $$;
+create function secret_rows() returns setof closed language sql stable as $$ select * from closed $$;
+create function shadowed() returns setof text language sql stable
+    as $$ with closed as (select * from closed) select secret from closed $$;
+create function atomic() returns bigint stable begin atomic select count(*) from closed; end;
+create function indirect() returns bigint language sql stable as $$ select count(*) from secrets() $$;
+create function note(text) returns void language sql as $$ insert into closed (id, secret) values (9, $1) $$;
+create function with_default(n bigint default indirect()) returns bigint language sql stable as $$ select n $$;
+create function vouched() returns bigint language sql stable security definer set search_path = ''
+    as $$ select count(*) from public.closed $$;
+create function kept() returns setof text language sql stable as $$ select note from internal.kept $$;
+create function names() returns setof text language sql stable as $$ select name from open $$;
+
+create function whisper(open) returns text language sql stable
+    as $$ select secret from closed where open_id = $1.id $$;
+create function kin(open) returns setof open language sql stable
+    as $$ select * from open where id in (select open_id from closed) $$;
+create function loud(open) returns text language sql stable as $$ select upper($1.name) $$;
+create function hushed(open) returns text language sql stable as $$ select o.whisper from open o where o.id = $1.id $$;
+create view through as select id, whisper(open.*) as w from open;
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_with_their_callers_rights_are_no_way_around() {
+    let server = Server::start(FUNCTIONS).await;
+    for name in ["secrets", "secret_rows", "shadowed", "atomic", "indirect", "with_default"] {
+        let answer = server.get(&format!("/rpc/{name}")).expect_error(401, "42501").await;
+        assert!(answer.json()["hint"].as_str().unwrap_or_default().contains("public.closed"), "{name}: {answer:?}");
+        server.post(&format!("/rpc/{name}"), &json!({})).expect_error(401, "42501").await;
+    }
+    let note = server.ask(reqwest::Method::POST, "/rpc/note").header("content-type", "text/plain");
+    note.body("x").expect_error(401, "42501").await;
+    server.get("/closed?id=eq.9").service().expect(200, json!([])).await;
+    server.get("/rpc/secrets").user("11111111-1111-4111-8111-111111111111").expect_error(403, "42501").await;
+    // What the author vouches for, what lies in a schema that is not exposed, and what is open are served.
+    server.get("/rpc/vouched").expect(200, json!(1)).await;
+    server.get("/rpc/kept").expect(200, json!(["n"])).await;
+    server.get("/rpc/names").expect(200, json!(["a"])).await;
+    server.get("/rpc/secrets").service().expect(200, json!(["s"])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn computed_fields_and_relationships_are_no_way_around() {
+    let server = Server::start(FUNCTIONS).await;
+    for path in [
+        "/open?select=id,whisper",
+        "/open?select=id,hushed",
+        "/open?select=id&whisper=eq.s",
+        "/open?select=id&or=(id.eq.9,whisper.like.s*)",
+        "/open?select=id&order=whisper",
+        "/open?select=id,kin(id)",
+        "/open?select=id,...kin(id)",
+        "/open?select=id,kin()&kin=not.is.null",
+        "/through",
+    ] {
+        let answer = server.get(path).send().await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("42501")), "{path}: {answer:?}");
+    }
+    server.get("/open?select=loud").expect(200, json!([{"loud": "A"}])).await;
+    server
+        .get("/open?select=whisper,kin(id)")
+        .service()
+        .expect(200, json!([{"whisper": "s", "kin": [{"id": 1}]}]))
+        .await;
+    let written = server.patch("/open?select=whisper", &json!({"name": "b"})).prefer("return=representation");
+    written.expect_error(401, "42501").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_does_not_show_what_is_closed() {
+    let server = Server::start(FUNCTIONS).await;
+    let paths = server.get("/").send().await.json()["paths"].clone();
+    for (path, shown) in [
+        ("/open", true),
+        ("/closed", false),
+        ("/through", false),
+        ("/rpc/secrets", false),
+        ("/rpc/names", true),
+        ("/rpc/vouched", true),
+    ] {
+        assert_eq!(paths[path].is_object(), shown, "{path}");
+    }
+}

@@ -22,6 +22,26 @@ async fn a_runaway_statement_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_has_a_largest_size() {
+    let server = server_with(|config| config.limits.response = "2 KiB".parse().expect("a size")).await;
+    let wide = |n: usize| format!("/rpc/numbers?n={n}");
+    server.get("/actors?select=id&order=id").service().expect(200, json!([{"id": 1}, {"id": 2}])).await;
+    refuses(
+        &server,
+        &[
+            (Method::GET, &wide(5_000), "", 400, "54000"),
+            (Method::POST, "/rpc/numbers", r#"{"n":5000}"#, 400, "54000"),
+            (Method::POST, "/rpc/greet", &json!({"name": "x".repeat(4_000)}).to_string(), 400, "54000"),
+        ],
+    )
+    .await;
+    // A write whose answer would be too large is undone: who gets an error must not have written.
+    let big = json!({"id": 90, "name": "x".repeat(4_000)});
+    server.post("/actors", &big).service().prefer("return=representation").expect_error(400, "54000").await;
+    server.get("/actors?id=eq.90&select=id").service().expect(200, json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn embedding_has_a_deepest_level() {
     let server = server_with(|config| config.api.max_embed_depth = 2).await;
     server.get("/directors?select=films(roles(part))&limit=0").service().expect(200, json!([])).await;

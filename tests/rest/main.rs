@@ -1,8 +1,10 @@
 //! The REST dialect over HTTP, a module a feature.
 
+mod answering;
 mod bad_input;
 mod calling;
 mod closed;
+mod configured;
 mod embedding;
 mod limits;
 mod reading;

@@ -229,6 +229,12 @@ impl Ask {
         }
     }
 
+    /// Sends it and gives the body's bytes.
+    pub async fn bytes(self) -> Vec<u8> {
+        let response = self.request.send().await.expect("an answer");
+        response.bytes().await.expect("a body").to_vec()
+    }
+
     /// Sends it and expects a status and a JSON body.
     #[track_caller]
     pub fn expect(self, status: u16, body: Value) -> impl Future<Output = Answer> {

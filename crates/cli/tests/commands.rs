@@ -195,6 +195,41 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn what_the_engine_lacks_is_refused_with_its_place_and_advice() {
+    let project = Project::new(&[("basalt.toml", "")]);
+    let table = "create table t (a int, b int);\n";
+    for (statement, column, what) in [
+        ("create view v as select a from t where a > 0 with check option;", 46, "WITH CHECK OPTION"),
+        ("create view v as select a, sum(b) from t group by rollup (a);", 18, "grouping sets"),
+        ("create view v as select a, sum(b) from t group by grouping sets ((a), ());", 18, "grouping sets"),
+        ("create materialized view v as select a from t;", 8, "materialized views"),
+        ("refresh materialized view v;", 1, "materialized views"),
+        ("create table p (a int) partition by range (a);", 24, "inheritance and partitions"),
+        ("create aggregate f (int) (sfunc = g, stype = int);", 8, "aggregates of your own"),
+        ("do $$ begin null; end $$;", 1, "DO blocks"),
+        ("\\i other.sql", 1, "psql command \\i"),
+        ("\\set n 1\ninsert into t values (:n, 1);", 23, "psql variable :n"),
+    ] {
+        project.write("script.sql", &format!("{table}{statement}\n"));
+        let refused = project.run(&["import", "script.sql"]);
+        let line = 1 + statement.lines().count();
+        let place = format!("script.sql:{line}:{column}");
+        assert_eq!(refused.code, Some(1), "{statement}");
+        for part in ["error[0A000]", &place, what, "help: "] {
+            assert!(refused.stderr.contains(part), "{statement}: no {part} in {}", refused.stderr);
+        }
+    }
+    let users = "create table t (id uuid references auth.users (id));";
+    project.write("script.sql", users);
+    let refused = project.run(&["import", "script.sql"]);
+    assert!(
+        refused.stderr.contains("error[42P01]") && refused.stderr.contains("plain uuid column"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
 fn a_supabase_folder_runs_as_it_stands() {
     let project = Project::new(&[
         ("supabase/config.toml", "project_id = \"x\"\n[api]\nport = 54321\n[studio]\nport = 54323\n"),

@@ -134,6 +134,20 @@ impl<'a> Node<'a> {
         names
     }
 
+    /// The computed relationships of this level and those below: the relation, and the function's name.
+    pub fn computed_relationships(&self) -> Vec<(Name, String)> {
+        let mut found = Vec::new();
+        for embedded in &self.embeds {
+            if let (Kind::Computed { function, .. }, Some(relation)) =
+                (&embedded.relationship.kind, self.source.relation())
+            {
+                found.push((relation.name.clone(), function.name.clone()));
+            }
+            found.extend(embedded.node.computed_relationships());
+        }
+        found
+    }
+
     /// Whether it has an aggregate, its own or one that rises from a to-one spread.
     pub fn has_aggregate(&self) -> bool {
         let own = self.level.items.iter().any(|item| match item {

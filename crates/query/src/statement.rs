@@ -42,6 +42,8 @@ pub struct Statement {
     pub relation: Option<Name>,
     /// The relations of embedded resources, junctions included: what else the answer shows.
     pub embedded: Vec<Name>,
+    /// Computed fields and relationships: the relation, and the name of the function of its rows that is called.
+    pub computed: Vec<(Name, String)>,
     /// The hidden columns.
     pub hidden: Hidden,
     /// The names of all columns, where some are hidden; the hidden ones stand last.

@@ -4,6 +4,7 @@ use basalt_db::Format;
 use basalt_query::ResultShape;
 use basalt_query::ask::{Arguments, Call};
 use basalt_sql::Name;
+use basalt_sql::catalog::Routine;
 use bytes::Bytes;
 use http::{Method, Response, header};
 
@@ -15,6 +16,7 @@ use crate::parse::query_string::QueryString;
 use crate::parse::{body, range};
 use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, page, row_format, singular};
 use crate::respond::headers::Reply;
+use crate::timing::Stage;
 use crate::write::judge_affected;
 
 pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
@@ -29,14 +31,23 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         body::arguments(&content_type(incoming.headers), &incoming.body, query.columns.as_deref())?
     };
 
+    incoming.timing.mark(Stage::Parse);
     let planner = &exchange.current.planner;
     let offset = level.offset.unwrap_or(0);
     let call = Call { function: Name::new(exchange.schema, name), arguments, level };
     let prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
-    door.judge_embedded(&exchange, &prepared.statement)?;
+    exchange.current.exposure.judge_call(&exchange, &prepared)?;
 
     let shape = prepared.shape;
-    let (media, format) = exchange.negotiate(|media| format(door, shape, media))?;
+    let handler = MediaHandler::of(&prepared.routine);
+    let (media, format) = exchange.negotiate(|media| match &handler {
+        Some(handler) if handler.takes(media) => Some(Format::Raw),
+        _ => format(door, shape, media),
+    })?;
+    let media = match handler {
+        Some(handler) if handler.takes(&media) => handler.gives(),
+        _ => media,
+    };
     exchange.preferences.judge()?;
     let most = exchange.preferences.limit_affected();
     if most.is_some() && !shape.is_set() {
@@ -59,7 +70,9 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
             judge_affected(answer, most)
         }));
     }
+    incoming.timing.mark(Stage::Plan);
     let mut answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+    incoming.timing.mark(Stage::Transaction);
 
     if prepared.statement.hidden.total {
         // A volatile function is not called twice to count its rows: each row of the page tells how many there are.
@@ -83,6 +96,36 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         .maybe(header::WARNING, legacy_warning(&outdated).as_deref())
         .settings(&answer)?
         .finish())
+}
+
+/// A function whose result is a domain named like a media type: what it returns is the body (contract: section 10.1).
+struct MediaHandler {
+    /// The domain's name, `*/*` for any type.
+    media: String,
+}
+
+impl MediaHandler {
+    fn of(routine: &Routine) -> Option<MediaHandler> {
+        let domain = routine.returns_domain.as_ref().filter(|_| !routine.returns_set)?;
+        let media = domain.name.to_ascii_lowercase();
+        (media.contains('/') && !media.starts_with("application/vnd.pgrst.")).then_some(MediaHandler { media })
+    }
+
+    fn takes(&self, accepted: &Media) -> bool {
+        match accepted {
+            Media::Array { .. } | Media::Object { .. } | Media::Plan(_) => false,
+            Media::Any => true,
+            media => self.media == "*/*" || self.media == media.name(),
+        }
+    }
+
+    /// The type of the body, which the function may replace through `response.headers`.
+    fn gives(&self) -> Media {
+        match self.media.as_str() {
+            "*/*" => Media::OctetStream,
+            media => Media::Other(media.to_owned()),
+        }
+    }
 }
 
 /// The form in which a function's result goes into a media type.

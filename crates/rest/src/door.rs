@@ -2,21 +2,22 @@
 //!
 //! A function a step: route, parse, plan, run, respond. [`read`], [`write`] and [`call`] hold the three kinds of request.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
 use basalt_core::Identity;
 use basalt_db::{Count, CountKind, Database, Format, Request, TransactionEnd};
 use basalt_query::{Planner, Settings};
-use basalt_sql::catalog::Relation;
-use basalt_sql::{Catalog, Name, tables_read};
+use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use percent_encoding::percent_decode_str;
 
 use crate::error::{RestError, RestResult};
+use crate::exposure::Exposure;
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::{self, Preferences};
+use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
 
 /// How the API behaves.
@@ -30,6 +31,10 @@ pub struct Options {
     pub plans: bool,
     /// A function called before every statement, by `schema.name`.
     pub pre_request: Option<String>,
+    /// A function of the request's schema that answers at the root instead of the description.
+    pub root_function: Option<String>,
+    /// Settings that functions may read as `app.settings.<key>`.
+    pub app_settings: Vec<(String, String)>,
     /// How transactions end.
     pub end: TransactionEnd,
     /// Whether `Prefer: tx` may say otherwise.
@@ -67,6 +72,8 @@ pub struct Incoming<'a> {
     pub identity: Identity,
     /// Whether that is the anonymous role.
     pub anonymous: bool,
+    /// Its stopwatch, already past the token.
+    pub timing: &'a Timing,
 }
 
 /// The REST door over one database.
@@ -84,8 +91,8 @@ pub(crate) struct Current {
     reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
-    /// Relations that show rows of a table on which row security is off, and that table.
-    closed: HashMap<Name, Name>,
+    /// What is closed because nobody has said who may see which rows.
+    pub(crate) exposure: Exposure,
     /// Roles that a token may name: those that `authenticator` may become.
     roles: BTreeSet<String>,
 }
@@ -100,6 +107,8 @@ pub(crate) struct Exchange<'a> {
     pub(crate) preferences: Preferences,
     pub(crate) accepted: Vec<Media>,
 }
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 enum Route {
     Root,
@@ -116,9 +125,14 @@ impl Door {
 
     /// Answers a request.
     pub async fn handle(&self, incoming: Incoming<'_>) -> Response<Bytes> {
-        let (method, anonymous) = (incoming.method.clone(), incoming.anonymous);
+        let (method, anonymous, timing) = (incoming.method.clone(), incoming.anonymous, incoming.timing);
         match self.answer(incoming).await {
-            Ok(response) => response,
+            Ok(mut response) => {
+                timing.mark(Stage::Response);
+                let timing = timing.header().and_then(|value| HeaderValue::from_str(&value).ok());
+                response.headers_mut().extend(timing.map(|value| (SERVER_TIMING, value)));
+                response
+            }
             Err(mut error) => {
                 // Planning does not know who asks; the status of a missing privilege depends on it.
                 if anonymous && error.status == 403 && error.body.code == "42501" {
@@ -135,6 +149,11 @@ impl Door {
         error.into_response(self.options.error_details, method)
     }
 
+    /// Whether errors carry details and hints.
+    pub fn shows_details(&self) -> bool {
+        self.options.error_details
+    }
+
     /// The OpenAPI 3.1 description for the caller, of the API mounted at `base`.
     pub fn openapi31(&self, incoming: Incoming<'_>, base: &str) -> Response<Bytes> {
         let method = incoming.method.clone();
@@ -147,7 +166,10 @@ impl Door {
         let exchange = self.exchange(incoming)?;
         let method = exchange.incoming.method.clone();
         match (route, method.as_str()) {
-            (Route::Root, "GET" | "HEAD") => describe::root(self, &exchange),
+            (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
+                Some(function) => call::handle(self, exchange, function.clone()).await,
+                None => describe::root(self, &exchange),
+            },
             (Route::Root, "OPTIONS") => Ok(options::root()),
             (Route::Relation(name), "GET" | "HEAD") => read::handle(self, exchange, name).await,
             (Route::Relation(name), "POST" | "PATCH" | "DELETE" | "PUT") => write::handle(self, exchange, name).await,
@@ -204,30 +226,6 @@ impl Door {
         fresh
     }
 
-    /// Refuses tables that are closed because nobody has said who may see which rows.
-    pub(crate) fn judge_exposure(&self, exchange: &Exchange<'_>, relation: &Relation) -> RestResult<()> {
-        if !matches!(&*exchange.incoming.identity.role, "anon" | "authenticated") {
-            return Ok(());
-        }
-        let Some(table) = exchange.current.closed.get(&relation.name) else { return Ok(()) };
-        Err(RestError::new(403, "42501", format!("permission denied for table {}", table.name))
-            .details(format!("Row security is off on \"{table}\", so it is not served to this role."))
-            .hint(format!(
-                "Write `alter table {table} enable row level security;` and a policy in a migration, or name \"{table}\" in `api.unprotected` of basalt.toml."
-            )))
-    }
-
-    /// The same for the relations of embedded resources.
-    pub(crate) fn judge_embedded(
-        &self,
-        exchange: &Exchange<'_>,
-        statement: &basalt_query::Statement,
-    ) -> RestResult<()> {
-        let relations = &exchange.current.planner.catalog().relations;
-        let mut embedded = statement.embedded.iter().filter_map(|name| relations.get(name));
-        embedded.try_for_each(|relation| self.judge_exposure(exchange, relation))
-    }
-
     /// A statement as the caller of the exchange, with the settings that its functions may read.
     pub(crate) fn request(
         &self,
@@ -262,6 +260,7 @@ impl Door {
         };
         if exchange.current.reads_settings || self.options.pre_request.is_some() {
             request.settings = settings(&exchange.incoming);
+            request.settings.extend(self.options.app_settings.iter().cloned());
         }
         if let Some(zone) = &preferences.timezone {
             request.settings.push(("timezone".into(), zone.clone()));
@@ -285,9 +284,7 @@ impl Current {
             std::iter::once(schema).chain(extra).cloned().collect()
         };
         let search_paths = options.planning.schemas.iter().map(path).collect();
-        let closed =
-            catalog.relations.keys().filter_map(|name| Some((name.clone(), closed_table(&catalog, options, name)?)));
-        let closed = closed.collect();
+        let exposure = Exposure::new(&catalog, options);
         let roles = match catalog.is_superuser(&catalog.login) {
             true => catalog.roles.keys().cloned().collect(),
             false => catalog.memberships(&catalog.login).into_iter().map(str::to_owned).collect(),
@@ -296,7 +293,7 @@ impl Current {
             planner: Planner::new(catalog, options.planning.clone()),
             reads_settings,
             search_paths,
-            closed,
+            exposure,
             roles,
         }
     }
@@ -305,16 +302,6 @@ impl Current {
         let path = self.search_paths.iter().find(|path| path.first().is_some_and(|first| first == schema));
         path.cloned().unwrap_or_else(|| Arc::new([schema.to_owned()]))
     }
-}
-
-/// A table of an exposed schema whose rows the relation shows, and of which nobody has said who may see which rows.
-fn closed_table(catalog: &Catalog, options: &Options, relation: &Name) -> Option<Name> {
-    let is_closed = |name: &Name| {
-        let exposed = options.planning.schemas.contains(&name.schema);
-        let protected = catalog.relations.get(name).is_some_and(|table| table.row_security);
-        exposed && !protected && !options.unprotected.contains(name)
-    };
-    tables_read(catalog, relation).into_iter().find(is_closed)
 }
 
 impl Exchange<'_> {

@@ -11,11 +11,14 @@ mod call;
 mod describe;
 mod door;
 mod error;
+mod exposure;
 mod options;
 pub mod parse;
 mod read;
 mod respond;
+mod timing;
 mod write;
 
 pub use door::{Description, Door, Incoming, Options};
 pub use error::{ErrorBody, RestError, RestResult};
+pub use timing::{Stage, Timing};

@@ -13,19 +13,21 @@ use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
 use crate::parse::range;
 use crate::respond::headers::{Reply, content_range, range_status};
+use crate::timing::Stage;
 
 pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
     let query = QueryString::parse(incoming.query, false)?;
     let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
     range::apply(&mut level, incoming.method, incoming.headers)?;
+    incoming.timing.mark(Stage::Parse);
 
     let planner = &exchange.current.planner;
     let name = Name::new(exchange.schema, name);
     let relation = planner.relation(&name)?;
-    door.judge_exposure(&exchange, relation)?;
+    exchange.current.exposure.judge_relation(&exchange, &relation.name)?;
     let statement = planner.prepare_read(&name, &level, exchange.preferences.count.is_some())?;
-    door.judge_embedded(&exchange, &statement)?;
+    exchange.current.exposure.judge_statement(&exchange, &statement)?;
 
     let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
     exchange.preferences.judge()?;
@@ -33,7 +35,9 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let format = if exchange.is_head() && !matches!(format, Format::Plan(_)) { Format::None } else { format };
     let mut request = door.request(&exchange, &statement, true, format);
     request.check = singular(&media);
+    incoming.timing.mark(Stage::Plan);
     let answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+    incoming.timing.mark(Stage::Transaction);
 
     let location = match query.canonical() {
         canonical if canonical.is_empty() => format!("/{}", name.name),

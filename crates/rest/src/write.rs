@@ -15,6 +15,7 @@ use crate::parse::prefer::{Count, Return, Used};
 use crate::parse::query_string::{QueryString, encode};
 use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, row_format, singular};
 use crate::respond::headers::Reply;
+use crate::timing::Stage;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
@@ -44,11 +45,12 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         level.conditions.clear();
     }
     let kind = kind(verb, &exchange, &query)?;
+    incoming.timing.mark(Stage::Parse);
 
     let planner = &exchange.current.planner;
     let name = Name::new(exchange.schema, name);
     let relation = planner.relation(&name)?;
-    door.judge_exposure(&exchange, relation)?;
+    exchange.current.exposure.judge_relation(&exchange, &relation.name)?;
     let keyed = relation.primary_key().is_some() || query.on_conflict.is_some();
     let preferences = &exchange.preferences;
     let returning = preferences.returning == Some(Return::Representation);
@@ -78,12 +80,14 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         nothing_updated(&media, returning)?
     } else {
         let statement = statement?;
-        door.judge_embedded(&exchange, &statement)?;
+        exchange.current.exposure.judge_statement(&exchange, &statement)?;
         let format = if returning || matches!(format, Format::Plan(_)) { format } else { Format::None };
         let mut request = door.request(&exchange, &statement, false, format);
         request.check = check(&exchange, verb, &media);
+        incoming.timing.mark(Stage::Plan);
         door.database.run(request).await.map_err(|e| exchange.database_error(&e))?
     };
+    incoming.timing.mark(Stage::Transaction);
     if let Media::Plan(_) = media {
         return Ok(Reply::new(200).body(&media, answer.body).finish());
     }

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::body::Body;
-use basalt_rest::{Door, Incoming, RestError};
+use basalt_rest::{Door, Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -34,6 +34,10 @@ pub struct App {
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) public_url: String,
+    /// A request header that every answer repeats.
+    pub(crate) trace_header: Option<HeaderName>,
+    /// Whether answers carry `Server-Timing`.
+    pub(crate) timed: bool,
 }
 
 impl App {
@@ -44,13 +48,17 @@ impl App {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let origin = request.headers().get(header::ORIGIN).cloned();
+        let trace = self.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
         let (route, mut response) = match self.under_way.try_acquire() {
             Ok(_place) => self.route(request).await,
-            Err(_) => ("overload", overloaded()),
+            Err(_) => ("overload", self.refuse(overloaded(), &method)),
         };
 
         self.cors.decorate(origin.as_ref(), response.headers_mut());
+        if let Some((value, name)) = trace {
+            response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
+        }
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-request-id", value);
         }
@@ -59,7 +67,7 @@ impl App {
         metrics::histogram!("basalt_request_seconds", "route" => route).record(elapsed.as_secs_f64());
         tracing::info!(
             target: "basalt::request",
-            %id, %method, path, status, ms = elapsed.as_secs_f64() * 1000.0, "request"
+            %id, %method, path, status, ms = elapsed.as_micros() as f64 / 1000.0, "request"
         );
         response
     }
@@ -75,7 +83,7 @@ impl App {
             "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
             "/openapi.json" => ("openapi", self.rest(request, Target::OpenApi31).await),
             _ if path == REST || path.starts_with("/rest/v1/") => ("rest", self.rest(request, Target::Rest).await),
-            _ => ("unknown", not_found(path)),
+            _ => ("unknown", self.refuse(not_found(path), request.method())),
         }
     }
 
@@ -89,15 +97,18 @@ impl App {
 
     /// The REST door. A panic in it ends only this request.
     async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
+        let timing = Timing::start(self.timed);
         let (parts, body) = request.into_parts();
         let identity = match self.verifier.identify(&parts.headers) {
             Ok(identity) => identity,
             Err(error) => return self.refuse(error, &parts.method),
         };
+        timing.mark(Stage::Jwt);
         let body = match Limited::new(body, self.limits.body.as_u64() as usize).collect().await {
             Ok(collected) => collected.to_bytes(),
             Err(error) => return self.refuse(unreadable(&*error, &self.limits), &parts.method),
         };
+        timing.skip();
         let path = parts.uri.path();
         let incoming = Incoming {
             method: &parts.method,
@@ -107,6 +118,7 @@ impl App {
             body,
             anonymous: self.verifier.anonymous_role() == Some(&identity.role),
             identity,
+            timing: &timing,
         };
         let answering = async {
             match target {
@@ -164,17 +176,15 @@ fn unreadable(error: &(dyn std::error::Error + 'static), limits: &Limits) -> Res
     RestError::new(400, "PGRST102", "The request body could not be read")
 }
 
-fn overloaded() -> Response<Body> {
-    let error = RestError::new(503, "BST002", "Too many requests are under way")
+fn overloaded() -> RestError {
+    RestError::new(503, "BST002", "Too many requests are under way")
         .hint("Try again shortly, or raise `limits.requests` in basalt.toml.")
-        .header("Retry-After", "1");
-    error.into_response(true, &Method::GET).map(Body::from)
+        .header("Retry-After", "1")
 }
 
-fn not_found(path: &str) -> Response<Body> {
-    let error = RestError::new(404, "BST003", format!("There is nothing at {path}"))
-        .hint("The REST API is under /rest/v1; its description is /openapi.json.");
-    error.into_response(true, &Method::GET).map(Body::from)
+fn not_found(path: &str) -> RestError {
+    RestError::new(404, "BST003", format!("There is nothing at {path}"))
+        .hint("The REST API is under /rest/v1; its description is /openapi.json.")
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

@@ -2,6 +2,7 @@
 //!
 //! Environment: `BASALT_API__MAX_ROWS=500` sets `api.max_rows`. An unknown key is an error that names the nearest known one.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +54,10 @@ pub struct Server {
     /// How long a client may take to send its headers.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// Where clients find the server, if a proxy stands before it.
+    pub public_url: String,
+    /// A request header that every answer repeats.
+    pub trace_header: String,
 }
 
 /// `[database]`
@@ -133,6 +138,10 @@ pub struct Api {
     pub plans: bool,
     /// A function called before every statement.
     pub pre_request: String,
+    /// A function that answers at the root instead of the description.
+    pub root_function: String,
+    /// What functions may read as `app.settings.<key>`.
+    pub settings: BTreeMap<String, String>,
     /// How transactions end.
     pub transaction_end: TransactionEnd,
     /// Whether an aliased resource may be named by its relation in filters.
@@ -244,6 +253,8 @@ impl Default for Server {
             port: 54321,
             shutdown_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
+            public_url: String::new(),
+            trace_header: String::new(),
         }
     }
 }
@@ -280,6 +291,8 @@ impl Default for Api {
             aggregates: false,
             plans: false,
             pre_request: String::new(),
+            root_function: String::new(),
+            settings: BTreeMap::new(),
             transaction_end: TransactionEnd::Commit,
             legacy_target_names: true,
             openapi: OpenApi::FollowPrivileges,

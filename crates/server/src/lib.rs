@@ -8,6 +8,7 @@ mod cors;
 pub mod keys;
 mod listener;
 pub mod project;
+mod refusal;
 mod start;
 pub mod token;
 

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use crate::app::App;
 use crate::config::Server;
+use crate::refusal::Explained;
 
 /// Serves until `stop` completes, then refuses new connections, finishes the requests under way and returns. What is
 /// not finished after the configured time is cut.
@@ -47,6 +48,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "nodelay could not be set");
         }
+        let stream = Explained::new(stream, app.door.shows_details());
         let app = app.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = app.clone();

@@ -10,6 +10,7 @@ use basalt_db::Database;
 use basalt_query::Settings;
 use basalt_rest::{Description, Door};
 use basalt_sql::Name;
+use http::HeaderName;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -98,7 +99,13 @@ impl Basalt {
         let listen = |error| StartError::Listen { address: address.clone(), error };
         let listener = TcpListener::bind(&address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let public_url = match config.server.public_url.trim_end_matches('/') {
+            "" => format!("http://{address}"),
+            configured => configured.to_owned(),
+        };
         let app = Arc::new(App {
+            trace_header: trace_header(&config.server.trace_header)?,
+            timed: config.api.server_timing,
             door: Door::new(database, door_options(config)),
             verifier,
             limits: config.limits.clone(),
@@ -106,7 +113,7 @@ impl Basalt {
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             metrics: recorder(),
-            public_url: format!("http://{address}"),
+            public_url,
         });
         let (stop, stopped) = oneshot::channel();
         let server = config.server.clone();
@@ -142,7 +149,6 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
         secrets.push(text);
     }
     let opaque = [(&auth.publishable_key, "anon"), (&auth.secret_key, "service_role")];
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     Ok(VerifierOptions {
         secrets,
         audience: some(&auth.jwt_audience),
@@ -154,6 +160,15 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
             .map(|(key, role)| (key.clone(), role.to_owned()))
             .collect(),
     })
+}
+
+/// The header's name, if there is one.
+fn trace_header(name: &str) -> Result<Option<HeaderName>, StartError> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    let bad = |_| StartError::Config(format!("`server.trace_header` \"{name}\" is no name of a header"));
+    HeaderName::try_from(name).map(Some).map_err(bad)
 }
 
 fn door_options(config: &Config) -> basalt_rest::Options {
@@ -179,7 +194,9 @@ fn door_options(config: &Config) -> basalt_rest::Options {
             .map(|name| name.split_once('.').map_or_else(|| Name::new("public", name), |(s, n)| Name::new(s, n)))
             .collect(),
         plans: api.plans,
-        pre_request: (!api.pre_request.is_empty()).then(|| api.pre_request.clone()),
+        pre_request: some(&api.pre_request),
+        root_function: some(&api.root_function),
+        app_settings: api.settings.iter().map(|(key, value)| (format!("app.settings.{key}"), value.clone())).collect(),
         end,
         end_override,
         description: match api.openapi {
@@ -189,6 +206,11 @@ fn door_options(config: &Config) -> basalt_rest::Options {
         },
         error_details: api.error_details,
     }
+}
+
+/// A configured text; empty means none.
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The process's one metrics recorder.

@@ -298,6 +298,9 @@ pub struct Routine {
     pub returns: Type,
     /// The relation whose row type it returns.
     pub returns_relation: Option<Name>,
+    /// The domain it was declared to return.
+    #[serde(default)]
+    pub returns_domain: Option<Name>,
     /// SETOF or TABLE.
     pub returns_set: bool,
     /// `sql`, or another language on PostgreSQL.
@@ -581,6 +584,13 @@ impl Routine {
     /// Columns of the result that parameters declare: OUT, INOUT and TABLE ones.
     pub fn outputs(&self) -> impl Iterator<Item = &Param> {
         self.params.iter().filter(|p| matches!(p.mode, ParamMode::Out | ParamMode::InOut | ParamMode::Table))
+    }
+
+    /// The schemas of `set search_path = ...`, if the function has it.
+    pub fn search_path(&self) -> Option<Vec<String>> {
+        let (_, value) = self.settings.iter().find(|(name, _)| name == "search_path")?;
+        let schemas = value.split(',').map(|s| s.trim().trim_matches(['\'', '"']).to_owned());
+        Some(schemas.filter(|s| !s.is_empty() && s != "$user" && s != "pg_catalog").collect())
     }
 }
 

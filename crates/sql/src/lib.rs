@@ -4,6 +4,7 @@
 //! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
 //! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
 //! - [`lint`]: what is worth a second look in a schema.
+//! - `reach`: the tables that a relation or a function reaches as its caller.
 //! - [`compile`]: a query or write, and who runs it, become a [`Program`] for SQLite, privileges and row policies included.
 //! - [`program`]: the form of that result, and the functions that it expects of the engine.
 //!
@@ -15,8 +16,9 @@ pub mod ddl;
 pub mod lint;
 pub mod program;
 pub mod quote;
+mod reach;
 pub mod script;
 
 pub use catalog::{Catalog, Name};
-pub use ddl::source::tables_read;
 pub use program::Program;
+pub use reach::{tables_of_relation, tables_of_routine};

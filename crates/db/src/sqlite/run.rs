@@ -75,6 +75,10 @@ pub(super) fn start(schema: &Schema, request: &Request, default_timeout: Duratio
             timeout = given;
         }
     }
+    let given = request.hoisted.iter().find(|(name, _)| name == "statement_timeout");
+    if let Some(given) = given.and_then(|(_, text)| duration(text)) {
+        timeout = given;
+    }
     session::with(|session| session.start(&request.identity, settings, request.read_only))?;
     Ok(timeout)
 }

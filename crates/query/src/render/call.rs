@@ -50,6 +50,7 @@ fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement,
         count_params: 0,
         relation: None,
         embedded: Vec::new(),
+        computed: Vec::new(),
         hidden,
     })
 }

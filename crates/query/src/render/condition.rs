@@ -188,7 +188,10 @@ pub(super) fn field(w: &mut Writer<'_>, field: &Field, node: &Node<'_>, alias: A
 fn column(w: &mut Writer<'_>, name: &str, node: &Node<'_>, alias: Alias<'_>) {
     // Written rows bring their computed fields along.
     let computed = match node.source {
-        Source::Relation(relation) if relation.column(name).is_none() => w.relationships.field(&relation.name, name),
+        Source::Relation(relation) if relation.column(name).is_none() => {
+            w.computed.push((relation.name.clone(), name.to_owned()));
+            w.relationships.field(&relation.name, name)
+        }
         _ => None,
     };
     match computed {

@@ -71,6 +71,8 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     group(&mut w, &outputs);
     order::order(&mut w, root, root.alias, &[]);
     order::limits(&mut w, root.limit, root.offset);
+    let mut computed = w.computed;
+    computed.extend(root.computed_relationships());
     Statement {
         sql: w.sql,
         with,
@@ -80,6 +82,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
         count_params,
         relation: root.source.relation().map(|relation| relation.name.clone()),
         embedded: root.embedded_relations(),
+        computed,
         hidden: Hidden::default(),
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
         count_params: 0,
         relation,
         embedded: Vec::new(),
+        computed: w.computed,
         hidden,
     })
 }
@@ -305,6 +306,7 @@ fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statem
             count_params: 0,
             relation,
             embedded: Vec::new(),
+            computed: Vec::new(),
             hidden,
         };
     }

@@ -12,11 +12,13 @@ pub(crate) struct Writer<'a> {
     pub params: Vec<Option<String>>,
     pub aliases: Aliases<'a>,
     pub relationships: &'a Relationships,
+    /// Functions of rows that the statement calls: the rows' relation, and the function's name.
+    pub computed: Vec<(Name, String)>,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(relationships: &'a Relationships, aliases: Aliases<'a>) -> Self {
-        Writer { sql: String::with_capacity(512), params: Vec::new(), aliases, relationships }
+        Writer { sql: String::with_capacity(512), params: Vec::new(), aliases, relationships, computed: Vec::new() }
     }
 
     pub fn push(&mut self, sql: &str) {

@@ -48,7 +48,9 @@ fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a
     let catalog = exchange.current.planner.catalog();
     let mut visible = Visible::collect(catalog, exchange.schema, &exchange.incoming.identity.role, all);
     if !all {
-        visible.relations.retain(|relation| door.judge_exposure(exchange, relation).is_ok());
+        let exposure = &exchange.current.exposure;
+        visible.relations.retain(|relation| exposure.judge_relation(exchange, &relation.name).is_ok());
+        visible.functions.retain(|routine| exposure.judge_routine(exchange, routine).is_ok());
     }
     Ok(visible)
 }

@@ -23,7 +23,7 @@ mod operator;
 mod order;
 mod order_by;
 mod overload;
-mod parse;
+pub(crate) mod parse;
 mod policy;
 mod predicate;
 mod privilege;

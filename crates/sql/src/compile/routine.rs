@@ -102,7 +102,8 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     if routine.language != "sql" {
         return Ok(());
     }
-    let path = search_path(routine)
+    let path = routine
+        .search_path()
         .unwrap_or_else(|| vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]);
     let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
     compiler.forget_positions();
@@ -122,13 +123,6 @@ fn unknown_value(ty: Type) -> Typed {
         }
         _ => Typed::new("NULL", ty),
     }
-}
-
-/// `set search_path = ...` of a function.
-fn search_path(routine: &Routine) -> Option<Vec<String>> {
-    let (_, value) = routine.settings.iter().find(|(name, _)| name == "search_path")?;
-    let schemas = value.split(',').map(|s| s.trim().trim_matches(['\'', '"']).to_owned());
-    Some(schemas.filter(|s| !s.is_empty() && s != "$user" && s != "pg_catalog").collect())
 }
 
 impl Compiler<'_> {
@@ -263,7 +257,7 @@ impl Compiler<'_> {
     /// The rows of a function's body over its arguments, with the rights and the path that it runs with.
     fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
         let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
-        let path = search_path(routine).unwrap_or_else(|| self.search_path.clone());
+        let path = routine.search_path().unwrap_or_else(|| self.search_path.clone());
         let statements = parse_statements(&routine.body)?;
         let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
         let bound = self.as_user(&user, |c| {

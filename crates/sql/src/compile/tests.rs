@@ -66,6 +66,7 @@ fn function(name: &str, params: Vec<Param>, returns: Type, body: &str) -> Routin
         params,
         returns,
         returns_relation: None,
+        returns_domain: None,
         returns_set: false,
         language: "sql".to_owned(),
         body: body.to_owned(),

@@ -101,7 +101,13 @@ impl Change<'_> {
 
     /// 42P01 for a name that is no relation.
     pub(super) fn missing_relation(&self, raw: &RawName) -> Error {
-        Error::new("42P01", format!("relation \"{}\" does not exist", raw.text())).at(raw.at)
+        let error = Error::new("42P01", format!("relation \"{}\" does not exist", raw.text())).at(raw.at);
+        match raw.schema.as_deref() {
+            Some(schema @ ("auth" | "storage")) => error.with_hint(format!(
+                "Basalt has no tables in schema {schema} yet. Keep the id of a user in a plain uuid column; auth.uid() gives the caller's."
+            )),
+            _ => error,
+        }
     }
 
     /// The table of that name; 42809 for a view.

@@ -82,6 +82,8 @@ impl Change<'_> {
             "reindex",
             "checkpoint",
             "cluster",
+            // PostgREST's order to read the schema again, which happens by itself.
+            "notify pgrst",
             // One file is one database, and every change is published to whoever may see it.
             "drop database",
             "drop publication",

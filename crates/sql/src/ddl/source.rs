@@ -188,22 +188,6 @@ impl Uses {
     }
 }
 
-/// The tables whose rows a relation shows: itself, or whatever its query reads, through other views too.
-pub fn tables_read(catalog: &Catalog, relation: &Name) -> BTreeSet<Name> {
-    let mut seen = BTreeSet::from([relation.clone()]);
-    let mut open = vec![relation.clone()];
-    while let Some(name) = open.pop() {
-        let view = catalog.relations.get(&name).and_then(|relation| relation.view());
-        let read = view.map(|view| match &view.reads {
-            Some(reads) => reads.iter().cloned().collect(),
-            None => Uses::of_query(&view.query).relations,
-        });
-        open.extend(read.unwrap_or_default().into_iter().filter(|name| seen.insert(name.clone())));
-    }
-    seen.retain(|name| catalog.relations.get(name).is_some_and(|relation| relation.view().is_none()));
-    seen
-}
-
 struct Collector(Uses);
 
 impl Collector {

@@ -11,6 +11,8 @@ pub(super) enum Token<'a> {
     Semicolon,
     /// `\`
     Backslash,
+    /// `:`, alone.
+    Colon,
     /// A string, a quoted name, or any other character.
     Other,
 }
@@ -32,6 +34,11 @@ impl<'a> Lexer<'a> {
         self.at
     }
 
+    /// The length of the script.
+    pub(super) fn end(&self) -> usize {
+        self.text.len()
+    }
+
     pub(super) fn slice(&self, from: usize, to: usize) -> &'a str {
         &self.text[from..to]
     }
@@ -44,6 +51,11 @@ impl<'a> Lexer<'a> {
         let token = match c {
             ';' => self.take(c, Token::Semicolon),
             '\\' => self.take(c, Token::Backslash),
+            ':' if self.rest().starts_with("::") => {
+                self.at += 1;
+                self.take(c, Token::Other)
+            }
+            ':' => self.take(c, Token::Colon),
             '\'' => self.quoted('\'', false)?,
             '"' => self.quoted('"', false)?,
             'e' | 'E' if self.rest()[1..].starts_with('\'') => {

@@ -40,19 +40,21 @@ pub enum Piece<'a> {
 /// Cuts a script at its semicolons, minding quotes, dollar quotes, comments (nested), `begin atomic` bodies, copy data and psql lines.
 ///
 /// Errors, with their position: 42601 for a quote or comment that never ends; 0A000 for psql lines that would read files, run
-/// commands or decide what runs (`\i`, `\copy`, `\if`, ...).
+/// commands or decide what runs (`\i`, `\copy`, `\if`, ...), and for the use of a variable that `\set` gave a value.
 pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut lexer = Lexer::new(text);
+    let mut variables = Vec::new();
     while let Some((token, offset)) = lexer.next()? {
         match token {
             Token::Semicolon => {}
             Token::Backslash => {
                 let line = lexer.rest_of_line(offset);
                 check_meta(line, offset)?;
+                variables.extend(line.strip_prefix("\\set").and_then(|rest| rest.split_whitespace().next()));
                 pieces.push(Piece::Meta { line, offset });
             }
-            first => pieces.push(statement(&mut lexer, first, offset)?),
+            first => pieces.push(statement(&mut lexer, first, offset, &variables)?),
         }
     }
     Ok(pieces)
@@ -74,14 +76,15 @@ pub fn position(text: &str, offset: usize) -> (usize, usize) {
 }
 
 /// Reads on from a statement's first token to its semicolon.
-fn statement<'a>(lexer: &mut Lexer<'a>, first: Token<'a>, offset: usize) -> Result<Piece<'a>> {
+fn statement<'a>(lexer: &mut Lexer<'a>, first: Token<'a>, offset: usize, variables: &[&str]) -> Result<Piece<'a>> {
     let copy = is_word(first, "copy");
     let (mut previous, mut from_stdin) = (first, false);
     // Depth within `begin atomic ... end`, where `case ... end` nests.
     let mut atomic = 0usize;
     let mut end = lexer.position();
-    while let Some((token, _)) = lexer.next()? {
+    while let Some((token, at)) = lexer.next()? {
         match token {
+            Token::Colon => check_variable(lexer.slice(at, lexer.end()), at, variables)?,
             Token::Semicolon if atomic == 0 => {
                 if copy && from_stdin {
                     let sql = lexer.slice(offset, end);
@@ -99,6 +102,17 @@ fn statement<'a>(lexer: &mut Lexer<'a>, first: Token<'a>, offset: usize) -> Resu
         end = lexer.position();
     }
     Ok(Piece::Statement { sql: lexer.slice(offset, end), offset })
+}
+
+/// Refuses `:name`, `:'name'` and `:"name"` of psql variables that the script has set, which psql would replace.
+fn check_variable(text: &str, at: usize, variables: &[&str]) -> Result<()> {
+    let name = text[1..].trim_start_matches(['\'', '"']);
+    let name = &name[..name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len())];
+    if !variables.contains(&name) {
+        return Ok(());
+    }
+    let message = format!("psql variable :{name} is not supported in a script");
+    Err(Error::unsupported(message, "Write its value in its place.").at(at))
 }
 
 fn is_word(token: Token<'_>, word: &str) -> bool {

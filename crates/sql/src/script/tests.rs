@@ -45,6 +45,20 @@ fn psql_lines_are_told_apart() {
 }
 
 #[test]
+fn psql_variables_are_refused_where_they_are_used() {
+    let set = "\\set who 'x'\n";
+    for used in ["select :who", "select :'who'", "select :\"who\" from t", "insert into t values (1,:who)"] {
+        let text = format!("{set}{used};");
+        let error = split(&text).unwrap_err();
+        assert_eq!((error.code(), error.position()), ("0A000", text.find(':')), "{used}");
+    }
+    for plain in ["select 'a:who'", "select x::who", "select a[1:2]", "select :whom", "select $$ :who $$"] {
+        assert_eq!(split(&format!("{set}{plain};")).unwrap().len(), 2, "{plain}");
+    }
+    assert_eq!(split("select a[1:who];").unwrap().len(), 1);
+}
+
+#[test]
 fn what_never_ends_is_an_error_with_its_place() {
     for (text, at) in [("select 'abc", 7), ("select 1; /* x /* y */", 10), ("$a$ x $b$", 0), ("x \"y", 2)] {
         let error = split(text).unwrap_err();

@@ -30,6 +30,7 @@ fn routine(row: FunctionRow, name: Name, types: &Types, relations: &HashMap<u32,
     };
     Routine {
         returns_relation: types.relation(row.returns).and_then(|oid| relations.get(&oid).cloned()),
+        returns_domain: types.domain(row.returns).map(|(name, _)| name),
         name,
         owner: row.owner,
         params,

@@ -25,6 +25,7 @@ impl Change<'_> {
             owner: Identity::OWNER.to_owned(),
             returns: Type::VOID,
             returns_relation: None,
+            returns_domain: None,
             returns_set: false,
             language: String::new(),
             body: String::new(),

@@ -90,7 +90,7 @@ impl Change<'_> {
                 if self.cursor.accept_token(&Token::Mod) {
                     return Err(self.lacking("%TYPE", "Write the type itself."));
                 }
-                (routine.returns, routine.returns_relation) = (ty.ty, ty.relation);
+                (routine.returns, routine.returns_relation, routine.returns_domain) = (ty.ty, ty.relation, ty.domain);
                 return Ok(());
             }
         }
