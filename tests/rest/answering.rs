@@ -13,7 +13,7 @@ create function said(name text, value text) returns integer language sql as $$
     select set_config(name, value, true);
     select 1;
 $$;
-create function none(name text, value text) returns void language sql as $$ select set_config(name, value, true) $$;
+create function said_nothing(name text, value text) returns void language sql as $$ select set_config(name, value, true) $$;
 create function drop_some(most integer) returns setof t language sql as $$ delete from t where id <= most returning * $$;
 create function slow() returns integer language sql stable set statement_timeout = '50ms' as $$
     with recursive n(i) as (select 1 union all select i + 1 from n) select count(*)::integer from n
@@ -47,7 +47,7 @@ async fn a_statement_sets_status_and_headers() {
         server.post(&format!("/rpc/{function}"), &json!({"name": name, "value": value})).service()
     };
     assert_eq!(say("say", "response.status", "418").send().await.status, 418);
-    assert_eq!(say("none", "response.status", "202").send().await.status, 202);
+    assert_eq!(say("said_nothing", "response.status", "202").send().await.status, 202);
     let headers = r#"[{"Cache-Control": "public"}, {"Set-Cookie": "a=1"}, {"set-cookie": "b=2"}, {"Vary": "Origin"}]"#;
     let answer = say("say", "response.headers", headers).send().await;
     assert_eq!((answer.status, answer.header("cache-control"), answer.header("vary")), (200, "public", "Origin"));

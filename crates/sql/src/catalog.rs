@@ -137,6 +137,9 @@ pub struct View {
     /// The relations that it reads, where the engine tells; else `query` does.
     #[serde(default)]
     pub reads: Option<Vec<Name>>,
+    /// The functions of the database's own that it calls, where the engine tells.
+    #[serde(default)]
+    pub calls: Vec<Name>,
 }
 
 /// A column.

@@ -47,6 +47,8 @@ impl<'a> Walk<'a> {
             Some(Some(view)) if self.views.insert(name.clone()) => {
                 if let Some(reads) = &view.reads {
                     reads.iter().for_each(|name| self.relation(name, path));
+                    let called = view.calls.iter().filter_map(|name| self.catalog.functions.get(name));
+                    called.flatten().for_each(|routine| self.routine(routine, path));
                 } else if let Ok(query) = parse_query(&view.query) {
                     self.mentions(Mentions::of(&query), path);
                 }

@@ -55,6 +55,7 @@ fn view(name: &str, query: &str, columns: Vec<Column>) -> Relation {
         materialized: false,
         updatable: false,
         reads: None,
+        calls: Vec::new(),
     };
     Relation { kind: RelationKind::View(view), constraints: vec![], ..table(name, columns) }
 }

@@ -70,6 +70,7 @@ impl Change<'_> {
             materialized: false,
             updatable,
             reads: None,
+            calls: Vec::new(),
         });
         self.catalog.relations.insert(name, Arc::new(relation));
         Ok(())

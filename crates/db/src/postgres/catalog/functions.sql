@@ -10,7 +10,9 @@ select
   p.proretset as returns_set,
   p.prorettype::bigint as returns,
   p.prorows as rows,
-  case when l.lanname in ('sql', 'plpgsql') then p.prosrc else '' end as body,
+  -- The whole definition, where the body is kept parsed (`begin atomic`).
+  case when l.lanname = 'sql' and p.prosrc = '' then pg_catalog.pg_get_functiondef(p.oid)
+    when l.lanname in ('sql', 'plpgsql') then p.prosrc else '' end as body,
   coalesce(p.proallargtypes::bigint[], p.proargtypes::bigint[]) as types,
   p.proargmodes as modes,
   p.proargnames as names,

@@ -40,8 +40,8 @@ pub fn build(
         let relation = row.relation;
         by_relation.entry(relation).or_default().extend(constraint(row, &names));
     }
-    let views: HashMap<u32, (HashMap<i16, Origin>, Vec<u32>)> =
-        views.into_iter().map(|row| (row.relation, (origins(&row.action), row.reads.unwrap_or_default()))).collect();
+    let views: HashMap<u32, (HashMap<i16, Origin>, ViewRow)> =
+        views.into_iter().map(|row| (row.relation, (origins(&row.action), row))).collect();
 
     for row in rows {
         let numbers: Vec<i16> = row.columns.iter().flatten().map(|column| column.number).collect();
@@ -51,14 +51,17 @@ pub fn build(
                     let (relation, number) = base((row.oid, *number), &views)?;
                     Some((names.get(&relation)?.clone(), columns.get(&(relation, number))?.clone()))
                 };
-                let reads = view.into_iter().flat_map(|(_, reads)| reads).filter_map(|oid| names.get(oid).cloned());
+                let reads = view.iter().flat_map(|(_, row)| row.reads.iter().flatten());
+                let calls = view.iter().flat_map(|(_, row)| row.calls.iter().flatten());
+                let pair = |json: &String| serde_json::from_str::<(String, String)>(json).ok();
                 RelationKind::View(View {
                     query: String::new(),
                     security_invoker: row.security_invoker,
                     sources: numbers.iter().map(source).collect(),
                     materialized: row.kind == 'm',
                     updatable: row.updatable & WRITABLE == WRITABLE,
-                    reads: Some(reads.collect()),
+                    reads: Some(reads.filter_map(|oid| names.get(oid).cloned()).collect()),
+                    calls: calls.filter_map(pair).map(|(schema, name)| Name::new(schema, name)).collect(),
                 })
             }
             _ => RelationKind::Table,
@@ -130,7 +133,7 @@ fn constraint(row: ConstraintRow, names: &HashMap<u32, Name>) -> Option<Constrai
 }
 
 /// The table's column that a view's column shows, through other views.
-fn base(place: Place, views: &HashMap<u32, (HashMap<i16, Origin>, Vec<u32>)>) -> Option<Place> {
+fn base(place: Place, views: &HashMap<u32, (HashMap<i16, Origin>, ViewRow)>) -> Option<Place> {
     let mut place = place;
     for _ in 0..DEEPEST {
         let Some((origins, _)) = views.get(&place.0) else { return Some(place) };

@@ -83,6 +83,7 @@ pub struct ViewRow {
     pub relation: u32,
     pub action: String,
     pub reads: Option<Vec<u32>>,
+    pub calls: Option<Vec<String>>,
 }
 
 /// `functions.sql`.

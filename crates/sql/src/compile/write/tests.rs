@@ -529,6 +529,7 @@ fn a_view_passes_writes_on() {
         materialized: false,
         updatable: true,
         reads: None,
+        calls: Vec::new(),
     });
     catalog.relations.insert(view.name.clone(), Arc::new(view));
     let sql = statement(&catalog, "insert into mine (number) values (3) returning number");
