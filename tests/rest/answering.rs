@@ -70,11 +70,14 @@ async fn a_status_or_header_that_is_none_loses_the_answer_and_not_the_write() {
         let ask = server.post("/rpc/say", &json!({"name": "response.headers", "value": value})).service();
         assert_eq!(ask.expect_error(500, "PGRST111").await.json()["message"], message, "{value}");
     }
-    for value in ["x", "", "0", "99", "1000", "-200", "200.5"] {
+    for value in ["x", "0", "99", "1000", "-200", "200.5"] {
         let ask = server.post("/rpc/say", &json!({"name": "response.status", "value": value})).service();
         let error = ask.expect_error(500, "PGRST112").await.json();
         assert_eq!(error["message"], "response.status guc must be a valid status code", "{value}");
     }
+    // A setting is the empty text where nobody sets it.
+    let empty = json!({"name": "response.status", "value": ""});
+    server.post("/rpc/say", &empty).service().expect(200, json!("")).await;
     server
         .post("/rpc/said", &json!({"name": "response.status", "value": "x"}))
         .service()
@@ -151,6 +154,10 @@ async fn a_function_may_answer_any_media_type() {
 async fn relations_have_no_handlers_of_their_own() {
     let server = server().await;
     server.get("/t").service().header("accept", "text/html").expect_error(406, "PGRST107").await;
+    if basalt_tests::on_postgres() {
+        // There they may have.
+        return;
+    }
     let script = "create aggregate page_of(t) (sfunc = f, stype = \"text/html\");";
     let refused = server.database.run_script(script, |_| ()).await;
     let error = refused.err().map(|error| error.to_string()).unwrap_or_default();

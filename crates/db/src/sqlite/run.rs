@@ -50,7 +50,9 @@ pub(super) fn transaction(
     answer.response_settings = session::with(|session| {
         let context = session.context.borrow();
         let settings = context.settings.borrow();
-        let set = |name: &str| settings.get(name).map(|value| (name.to_owned(), value.clone()));
+        let set = |name: &str| {
+            settings.get(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value.clone()))
+        };
         ["response.status", "response.headers"].into_iter().filter_map(set).collect()
     });
     if let Some(check) = &request.check {
