@@ -2,6 +2,7 @@
 
 mod answering;
 mod bad_input;
+mod batch;
 mod calling;
 mod closed;
 mod configured;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::migrate::{Applied, Progress, ScriptError};
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
+use crate::transaction::Transaction;
 
 /// A database, whichever engine runs it. Cloning is a reference count.
 #[derive(Clone)]
@@ -205,6 +206,16 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => engine.run(request).await,
             Engine::Postgres(engine) => engine.run(request).await,
+        }
+    }
+
+    /// Opens a transaction for several statements.
+    ///
+    /// Errors: as [`Database::run`] where the engine is busy or away.
+    pub async fn begin(&self) -> Result<Transaction> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
+            Engine::Postgres(engine) => engine.begin().await.map(Transaction::postgres),
         }
     }
 

@@ -8,7 +8,9 @@ mod lock;
 pub mod migrate;
 pub mod postgres;
 pub mod sqlite;
+mod transaction;
 
 pub use postgres::PostgresOptions;
+pub use transaction::Transaction;
 
 pub use database::{Answer, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd};

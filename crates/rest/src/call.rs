@@ -71,7 +71,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         }));
     }
     incoming.timing.mark(Stage::Plan);
-    let mut answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+    let mut answer = door.run(&exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
     if prepared.statement.hidden.total {

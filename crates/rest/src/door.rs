@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
 use basalt_core::Identity;
-use basalt_db::{Count, CountKind, Database, Format, Request, TransactionEnd};
+use basalt_db::{Answer, Count, CountKind, Database, Format, Request, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use percent_encoding::percent_decode_str;
+use tokio::sync::Mutex;
 
 use crate::error::{RestError, RestResult};
 use crate::exposure::Exposure;
@@ -43,6 +44,8 @@ pub struct Options {
     pub description: Description,
     /// Whether errors carry details and hints.
     pub error_details: bool,
+    /// Most requests of a batch.
+    pub batch: usize,
 }
 
 /// What the API's description shows.
@@ -74,6 +77,8 @@ pub struct Incoming<'a> {
     pub anonymous: bool,
     /// Its stopwatch, already past the token.
     pub timing: &'a Timing,
+    /// The transaction that it is a part of, if it does not have one of its own.
+    pub within: Option<&'a Mutex<Transaction>>,
 }
 
 /// The REST door over one database.
@@ -226,6 +231,24 @@ impl Door {
         fresh
     }
 
+    /// How a transaction ends that the caller has preferences for.
+    pub(crate) fn end(&self, preferences: &Preferences) -> TransactionEnd {
+        match (self.options.end_override, preferences.commit) {
+            (true, Some(true)) => TransactionEnd::Commit,
+            (true, Some(false)) => TransactionEnd::Rollback,
+            _ => self.options.end,
+        }
+    }
+
+    /// Runs a request of an exchange, in the transaction that it belongs to.
+    pub(crate) async fn run(&self, exchange: &Exchange<'_>, request: Request) -> RestResult<Answer> {
+        let answer = match exchange.incoming.within {
+            Some(transaction) => transaction.lock().await.run(request).await,
+            None => self.database.run(request).await,
+        };
+        answer.map_err(|error| exchange.database_error(&error))
+    }
+
     /// A statement as the caller of the exchange, with the settings that its functions may read.
     pub(crate) fn request(
         &self,
@@ -253,10 +276,10 @@ impl Door {
             },
         });
         request.pre_request = self.options.pre_request.clone();
-        request.end = match (self.options.end_override, preferences.commit) {
-            (true, Some(true)) => TransactionEnd::Commit,
-            (true, Some(false)) => TransactionEnd::Rollback,
-            _ => self.options.end,
+        request.end = match exchange.incoming.within {
+            // The batch decides.
+            Some(_) => TransactionEnd::Commit,
+            None => self.end(preferences),
         };
         if exchange.current.reads_settings || self.options.pre_request.is_some() {
             request.settings = settings(&exchange.incoming);

@@ -2,11 +2,13 @@
 //!
 //! - [`parse`]: the request in the dialect's own terms, and its translation into what the planner takes.
 //! - `read`, `write`, `call`, `options`: the kinds of request, each from its parts to its answer.
+//! - `batch`: several of them in one transaction.
 //! - `respond`: statuses, headers, errors.
 //! - `describe`: the API's description, following the caller's rights.
 //!
 //! The contract is PostgREST's documented behaviour: statuses, headers, bodies and error codes are the same.
 
+mod batch;
 mod call;
 mod describe;
 mod door;

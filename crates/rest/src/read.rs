@@ -36,7 +36,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let mut request = door.request(&exchange, &statement, true, format);
     request.check = singular(&media);
     incoming.timing.mark(Stage::Plan);
-    let answer = door.database.run(request).await.map_err(|e| exchange.database_error(&e))?;
+    let answer = door.run(&exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
     let location = match query.canonical() {

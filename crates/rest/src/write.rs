@@ -85,7 +85,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         let mut request = door.request(&exchange, &statement, false, format);
         request.check = check(&exchange, verb, &media);
         incoming.timing.mark(Stage::Plan);
-        door.database.run(request).await.map_err(|e| exchange.database_error(&e))?
+        door.run(&exchange, request).await?
     };
     incoming.timing.mark(Stage::Transaction);
     if let Media::Plan(_) = media {

@@ -24,6 +24,9 @@ use crate::token::Verifier;
 /// Where the REST API is mounted.
 pub const REST: &str = "/rest/v1";
 
+/// Where batches go.
+pub const BATCH: &str = "/batch/v1";
+
 /// What a running server consists of.
 pub struct App {
     pub(crate) door: Door,
@@ -81,6 +84,7 @@ impl App {
             "/health/live" => ("health", plain(StatusCode::OK, "")),
             "/health/ready" => ("health", self.readiness()),
             "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
+            BATCH => ("batch", self.rest(request, Target::Batch).await),
             "/openapi.json" => ("openapi", self.rest(request, Target::OpenApi31).await),
             _ if path == REST || path.starts_with("/rest/v1/") => ("rest", self.rest(request, Target::Rest).await),
             _ => ("unknown", self.refuse(not_found(path), request.method())),
@@ -119,10 +123,12 @@ impl App {
             anonymous: self.verifier.anonymous_role() == Some(&identity.role),
             identity,
             timing: &timing,
+            within: None,
         };
         let answering = async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
+                Target::Batch => self.door.batch(incoming, REST).await,
                 Target::OpenApi31 => self.door.openapi31(incoming, &self.public_url),
             }
         };
@@ -144,6 +150,7 @@ impl App {
 #[derive(Clone, Copy)]
 enum Target {
     Rest,
+    Batch,
     OpenApi31,
 }
 

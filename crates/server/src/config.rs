@@ -216,6 +216,8 @@ pub struct Limits {
     pub headers: ByteSize,
     /// Requests under way at once (503).
     pub requests: usize,
+    /// Most requests of a batch (413).
+    pub batch: usize,
 }
 
 /// `[log]`
@@ -319,7 +321,13 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { body: ByteSize::mib(10), response: ByteSize::mib(256), headers: ByteSize::kib(64), requests: 4096 }
+        Limits {
+            body: ByteSize::mib(10),
+            response: ByteSize::mib(256),
+            headers: ByteSize::kib(64),
+            requests: 4096,
+            batch: 100,
+        }
     }
 }
 

@@ -205,6 +205,7 @@ fn door_options(config: &Config) -> basalt_rest::Options {
             OpenApi::Disabled => Description::Disabled,
         },
         error_details: api.error_details,
+        batch: config.limits.batch,
     }
 }
 

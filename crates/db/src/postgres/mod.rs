@@ -173,21 +173,20 @@ impl Postgres {
     ///
     /// Errors: the statement's; 53300 and PGRST003 when connections are short; 08001 and 08006 when PostgreSQL is away.
     pub async fn run(&self, request: Request) -> Result<Answer> {
-        let engine = &*self.engine;
-        let is_owner = request.as_owner;
-        let pool = if is_owner { &engine.owner } else { &engine.requests };
-        let current = engine.current.load_full();
-        let limit = engine.options.statement_timeout.as_millis() as u64;
-        let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
-        let settings = Settings::of(&request, &current.catalog, timeout, !is_owner);
-        let wrapped = wrap::wrap(&request);
-        let terms = Terms {
-            version: current.catalog.version,
-            prepares: !engine.options.transaction_pooler,
-            max_body: engine.options.max_body,
-        };
+        let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
         let connection = pool.get().await?;
-        Lease::new(connection, engine.cancels.clone()).run(&request, &settings, &wrapped, &terms).await
+        let work = self.engine.work(&request);
+        Lease::new(connection, self.engine.cancels.clone())
+            .run(&request, &work.settings, &work.wrapped, &work.terms)
+            .await
+    }
+
+    /// Opens a transaction of several requests.
+    pub(crate) async fn begin(&self) -> Result<Open> {
+        let connection = self.engine.requests.get().await?;
+        let mut lease = Lease::new(connection, self.engine.cancels.clone());
+        lease.begin(self.engine.options.statement_timeout.as_millis() as u64).await?;
+        Ok(Open { engine: self.engine.clone(), lease })
     }
 
     /// Reads the catalog again. Requests go on with the old one meanwhile.
@@ -207,7 +206,53 @@ impl Postgres {
     }
 }
 
+/// A transaction of several requests. Dropped, it is cancelled and its connection closed.
+pub(crate) struct Open {
+    engine: Arc<Engine>,
+    lease: Lease,
+}
+
+impl Open {
+    pub async fn run(&mut self, request: Request) -> Result<Answer> {
+        let mut work = self.engine.work(&request);
+        // One answer's settings are no other's.
+        let answers = ["response.status", "response.headers"].map(|name| (name.to_owned(), String::new()));
+        work.settings.values.extend(answers);
+        self.lease.step(&request, &work.settings, &work.wrapped, &work.terms).await
+    }
+
+    pub async fn commit(self) -> Result<()> {
+        self.lease.end("commit").await
+    }
+
+    pub async fn rollback(self) -> Result<()> {
+        self.lease.end("set constraints all immediate; rollback").await
+    }
+}
+
+/// What a request means for a connection.
+struct Work {
+    settings: Settings,
+    wrapped: wrap::Wrapped,
+    terms: Terms,
+}
+
 impl Engine {
+    fn work(&self, request: &Request) -> Work {
+        let current = self.current.load();
+        let limit = self.options.statement_timeout.as_millis() as u64;
+        let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
+        Work {
+            settings: Settings::of(request, &current.catalog, timeout, !request.as_owner),
+            wrapped: wrap::wrap(request),
+            terms: Terms {
+                version: current.catalog.version,
+                prepares: !self.options.transaction_pooler,
+                max_body: self.options.max_body,
+            },
+        }
+    }
+
     async fn reload(&self) -> Result<()> {
         let _turn = self.reloading.lock().await;
         let login = self.current.load().catalog.login.clone();

@@ -39,15 +39,41 @@ impl Lease {
         terms: &Terms,
     ) -> Result<Answer> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
-        let mut answer = transaction(connection, request, settings, wrapped, terms).await;
-        if answer.as_ref().is_err_and(is_stale) {
-            // What was prepared no longer fits the tables. Nothing was written, so it can be asked again.
-            connection.forget();
-            answer = transaction(connection, request, settings, wrapped, terms).await;
-        }
+        let bounds = Bounds::transaction(request, settings);
+        let answer = run(connection, request, settings, wrapped, terms, &bounds).await;
         // Back into the pool, in a known state.
         drop(self.connection.take());
         answer
+    }
+
+    /// Begins a transaction for several requests. `limit`: how long it may be idle, in milliseconds.
+    pub async fn begin(&mut self, limit: u64) -> Result<()> {
+        let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
+        let begin = format!("begin; set local idle_in_transaction_session_timeout = {limit}");
+        connection.client.batch_execute(&begin).await.map_err(translate)
+    }
+
+    /// Runs one of them, in a savepoint.
+    pub async fn step(
+        &mut self,
+        request: &Request,
+        settings: &Settings,
+        wrapped: &Wrapped,
+        terms: &Terms,
+    ) -> Result<Answer> {
+        let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
+        run(connection, request, settings, wrapped, terms, &Bounds::savepoint(request)).await
+    }
+
+    /// Ends the transaction with a command.
+    pub async fn end(mut self, command: &str) -> Result<()> {
+        let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
+        let ended = connection.client.batch_execute(command).await.map_err(translate);
+        if ended.is_err() && !connection.client.is_closed() {
+            rollback(connection, "rollback").await?;
+        }
+        drop(self.connection.take());
+        ended
     }
 }
 
@@ -57,6 +83,40 @@ impl Drop for Lease {
             // With too many to cancel, closing has to do: the server notices at its next answer.
             let _ = self.cancels.try_send(Pooled::take(connection));
         }
+    }
+}
+
+/// How the part of a transaction that a request is begins and ends.
+struct Bounds {
+    begin: String,
+    end: &'static str,
+    undo: &'static str,
+}
+
+impl Bounds {
+    fn transaction(request: &Request, settings: &Settings) -> Bounds {
+        let end = match request.end {
+            TransactionEnd::Commit => "commit",
+            TransactionEnd::Rollback => "set constraints all immediate; rollback",
+        };
+        Bounds { begin: settings.begin.clone(), end, undo: "rollback" }
+    }
+
+    /// What a savepoint sets, its end unsets only where it is undone; a read has nothing to keep.
+    fn savepoint(request: &Request) -> Bounds {
+        let undo = "rollback to savepoint one; release savepoint one";
+        let (begin, end) = match request.read_only {
+            true => ("savepoint one; set local transaction_read_only = on", undo),
+            false => ("savepoint one", "release savepoint one"),
+        };
+        Bounds { begin: begin.into(), end, undo }
+    }
+}
+
+impl Bounds {
+    /// Whether the end ends what failed, too: a transaction's does, a savepoint's where it is undone anyway.
+    fn ends_failures(&self) -> bool {
+        self.undo == "rollback" || self.end == self.undo
     }
 }
 
@@ -87,12 +147,30 @@ struct Outcome {
 
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
 
-async fn transaction(
+async fn run(
     connection: &mut Connection,
     request: &Request,
     settings: &Settings,
     wrapped: &Wrapped,
     terms: &Terms,
+    bounds: &Bounds,
+) -> Result<Answer> {
+    let answer = attempt(connection, request, settings, wrapped, terms, bounds).await;
+    if !answer.as_ref().is_err_and(is_stale) {
+        return answer;
+    }
+    // What was prepared no longer fits the tables. Nothing was written, so it can be asked again.
+    connection.forget();
+    attempt(connection, request, settings, wrapped, terms, bounds).await
+}
+
+async fn attempt(
+    connection: &mut Connection,
+    request: &Request,
+    settings: &Settings,
+    wrapped: &Wrapped,
+    terms: &Terms,
+    bounds: &Bounds,
 ) -> Result<Answer> {
     let values: Vec<Option<String>> = settings.values.iter().map(|(_, value)| Some(value.clone())).collect();
     let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
@@ -105,11 +183,11 @@ async fn transaction(
         pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]).collect();
     let known = !terms.prepares || all.iter().all(|sql| connection.prepared(&key(sql)).is_some());
     if !known {
-        let opening = [command(&connection.client, &settings.begin), set.send(&connection.client, &values)];
-        first_error(join_all(opening).await, connection).await?;
+        let opening = [command(&connection.client, &bounds.begin), set.send(&connection.client, &values)];
+        first_error(join_all(opening).await, connection, bounds).await?;
         for sql in &all {
             if let Err(error) = ready(connection, terms, &key(sql), sql).await {
-                rollback(connection).await?;
+                rollback(connection, bounds.undo).await?;
                 return Err(error);
             }
         }
@@ -124,7 +202,7 @@ async fn transaction(
     let client = &connection.client;
     let mut begun: Vec<Sent<'_>> = Vec::new();
     if known {
-        begun.push(command(client, &settings.begin));
+        begun.push(command(client, &bounds.begin));
         begun.push(set.send(client, &values));
     }
     let counted = request.count.as_ref().map_or(0, |count| count.params).min(request.params.len());
@@ -140,18 +218,14 @@ async fn transaction(
     }
     // Whether a write stays may depend on its answer; of a read nothing does.
     let waits = !request.read_only && (request.check.is_some() || request.format != Format::None);
-    let end = match request.end {
-        TransactionEnd::Commit => "commit",
-        TransactionEnd::Rollback => "set constraints all immediate; rollback",
-    };
     if !waits {
-        begun.push(command(client, end));
+        begun.push(command(client, bounds.end));
     }
     let outcomes = join_all(begun).await;
     let mut results = match waits {
-        true => first_error(outcomes, connection).await?,
-        // The end has ended it, whatever came before.
-        false => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+        true => first_error(outcomes, connection, bounds).await?,
+        false if bounds.ends_failures() => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+        false => first_error(outcomes, connection, bounds).await?,
     };
     if !waits {
         results.pop();
@@ -162,24 +236,24 @@ async fn transaction(
         .and_then(|answer| request.check.as_ref().map_or(Ok(()), |check| check(&answer)).map(|()| answer));
     if waits {
         match &judged {
-            Ok(_) => drop(first_error(vec![command(&connection.client, end).await], connection).await?),
-            Err(_) => rollback(connection).await?,
+            Ok(_) => drop(first_error(vec![command(&connection.client, bounds.end).await], connection, bounds).await?),
+            Err(_) => rollback(connection, bounds.undo).await?,
         }
     }
     judged
 }
 
 /// The results, or the first error, after which the transaction is rolled back.
-async fn first_error(outcomes: Vec<Result<Outcome>>, connection: &Connection) -> Result<Vec<Outcome>> {
+async fn first_error(outcomes: Vec<Result<Outcome>>, connection: &Connection, bounds: &Bounds) -> Result<Vec<Outcome>> {
     let results: Result<Vec<_>> = outcomes.into_iter().collect();
     if results.is_err() && !connection.client.is_closed() {
-        rollback(connection).await?;
+        rollback(connection, bounds.undo).await?;
     }
     results
 }
 
-async fn rollback(connection: &Connection) -> Result<()> {
-    connection.client.batch_execute("rollback").await.map_err(translate)
+async fn rollback(connection: &Connection, undo: &str) -> Result<()> {
+    connection.client.batch_execute(undo).await.map_err(translate)
 }
 
 /// A statement under a key, prepared if that is allowed.

@@ -6,6 +6,7 @@ mod collations;
 mod connection;
 mod diagnose;
 mod error;
+mod exclusive;
 mod functions;
 mod job;
 pub(crate) mod migrating;
@@ -34,6 +35,7 @@ use rusqlite::backup::Backup;
 use tokio::sync::oneshot;
 
 pub(crate) use error::translate;
+pub(crate) use exclusive::Exclusive;
 pub use stats::Stats;
 pub(crate) use writer::Writer;
 
@@ -153,6 +155,11 @@ impl Sqlite {
             return Err(too_busy());
         }
         waiting.answer().await
+    }
+
+    /// Opens a transaction of several requests.
+    pub(crate) async fn begin(&self) -> Result<Exclusive> {
+        Exclusive::begin(self.queues()?).await
     }
 
     /// Copies the database, as it is at one moment, to a file that does not exist yet. Readers and the writer go on meanwhile.

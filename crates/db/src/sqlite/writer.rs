@@ -138,7 +138,7 @@ impl Writer {
                 break;
             }
         }
-        match self.commit(&schema, &done) {
+        match self.commit(&schema, done.len() == 1) {
             Ok(()) => {
                 self.shared.stats.group(done.len());
                 done.into_iter().for_each(|(job, result)| job.answer(result));
@@ -147,7 +147,7 @@ impl Writer {
         }
     }
 
-    fn prepare(&self, job: &Job, schema: &Schema) -> Result<Prepared> {
+    pub(super) fn prepare(&self, job: &Job, schema: &Schema) -> Result<Prepared> {
         match &job.prepared {
             Some(prepared) if prepared.version == schema.version() => Ok(prepared.clone()),
             _ => {
@@ -161,7 +161,7 @@ impl Writer {
     }
 
     /// Runs one job in a savepoint, which a failure rolls back.
-    fn attempt(&mut self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
+    pub(super) fn attempt(&mut self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
         self.connection.command("SAVEPOINT one")?;
         let result = catch_unwind(AssertUnwindSafe(|| self.run(job, prepared, schema)));
         session::with(|session| session.unwatch());
@@ -196,7 +196,8 @@ impl Writer {
         Ok(answer)
     }
 
-    fn commit(&mut self, schema: &Schema, done: &[(Box<Job>, Result<Answer>)]) -> Result<()> {
+    /// Commits. `alone`: whether a constraint that speaks up only now is one caller's.
+    pub(super) fn commit(&mut self, schema: &Schema, alone: bool) -> Result<()> {
         let sqlite = &self.connection.sqlite;
         let flushed = session::with(|session| match session.sequences.borrow().as_ref() {
             Some(sequences) => sequences.flush(sqlite),
@@ -207,7 +208,7 @@ impl Writer {
             session::with(|session| session.sequences.borrow_mut().as_mut().map(Sequences::flushed));
             return Ok(());
         };
-        let violated = done.len() == 1 && diagnose::Violation::of(&failure).is_some();
+        let violated = alone && diagnose::Violation::of(&failure).is_some();
         let violation = if violated { diagnose::deferred(sqlite, schema) } else { None };
         if !sqlite.is_autocommit()
             && let Err(error) = self.connection.command("ROLLBACK")
