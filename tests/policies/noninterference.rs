@@ -311,16 +311,21 @@ fn as_caller(ask: basalt_tests::Ask, caller: Option<&str>) -> basalt_tests::Ask 
     }
 }
 
-/// Status, headers that do not differ by themselves, and body. Of a plan measured while it ran, the durations differ.
+/// Status, headers that do not differ by themselves, and body. Of a plan measured while it ran, the durations differ, and with
+/// them its length.
 fn shown(answer: &Answer) -> String {
-    let differs = |name: &str| ["date", "x-request-id", "sb-request-id", "server-timing"].contains(&name);
+    let is_plan = answer.header("content-type").contains("vnd.pgrst.plan");
+    let differs = |name: &str| {
+        ["date", "x-request-id", "sb-request-id", "server-timing"].contains(&name)
+            || is_plan && name == "content-length"
+    };
     let headers: Vec<String> = answer
         .headers
         .iter()
         .filter(|(name, _)| !differs(name.as_str()))
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or_default()))
         .collect();
-    let body = match answer.header("content-type").contains("vnd.pgrst.plan") {
+    let body = match is_plan {
         true => answer.body.lines().filter(|line| !line.contains(" Time: ")).collect::<Vec<_>>().join("\n"),
         false => answer.body.clone(),
     };

@@ -144,6 +144,26 @@ async fn absurd_input_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn json_paths_may_have_a_hundred_steps() {
+    let server = server().await;
+    for steps in [1, 79, 80, 81, 99, 100] {
+        let path = format!("data{}->>a", "->a".repeat(steps - 1));
+        for request in [
+            format!("/films?select=x:{path}&id=eq.9"),
+            format!("/films?select=id&{path}=eq.b&id=eq.9"),
+            format!("/films?select=id&order={path}.desc&id=eq.9"),
+            format!("/films?select=id&or=({path}.eq.b,{path}.is.null)&not.and=({path}.eq.b,{path}.is.null)&id=eq.9"),
+            format!("/directors?select=films(x:{path})&films.{path}=eq.b&id=eq.-1"),
+        ] {
+            server.get(&request).service().expect(200, json!([])).await;
+        }
+    }
+    let path = format!("data{}", "->a".repeat(101));
+    server.get(&format!("/films?select={path}")).service().expect_error(400, "PGRST100").await;
+    unharmed(&server).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_over_the_limit_are_refused_however_they_are_sent() {
     let server = server_with(|config| config.limits.body = "1 KiB".parse().expect("a size")).await;
     let big = json!({"id": 9, "name": "x".repeat(2_000)});

@@ -69,7 +69,7 @@ pub struct Function {
     pub implementation: Implementation,
 }
 
-/// A binary operator, or a prefix one without `left`. Immutable.
+/// A binary operator, or a prefix one without `left`.
 pub struct Operator {
     /// Its spelling: `+`, `->>`, `@>`.
     pub name: &'static str,
@@ -81,6 +81,8 @@ pub struct Operator {
     pub returns: Kind,
     /// As in [`Function`].
     pub strict: bool,
+    /// As in [`Function`].
+    pub volatility: Volatility,
     /// As in [`Function`].
     pub leakproof: bool,
     /// The code.
@@ -213,12 +215,36 @@ impl Operator {
         returns: Kind,
         implementation: Implementation,
     ) -> Operator {
-        Operator { name, left: Some(left), right, returns, strict: true, leakproof: false, implementation }
+        Operator {
+            name,
+            left: Some(left),
+            right,
+            returns,
+            strict: true,
+            volatility: Volatility::Immutable,
+            leakproof: false,
+            implementation,
+        }
     }
 
     /// A prefix operator that may fail.
     pub const fn prefix(name: &'static str, right: Kind, returns: Kind, implementation: Implementation) -> Operator {
-        Operator { name, left: None, right, returns, strict: true, leakproof: false, implementation }
+        Operator {
+            name,
+            left: None,
+            right,
+            returns,
+            strict: true,
+            volatility: Volatility::Immutable,
+            leakproof: false,
+            implementation,
+        }
+    }
+
+    /// The same within a statement only.
+    pub const fn stable(mut self) -> Self {
+        self.volatility = Volatility::Stable;
+        self
     }
 
     /// Sees NULLs.

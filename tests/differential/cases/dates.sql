@@ -137,3 +137,6 @@ select '9999999-01-01'::date;
 select interval '1 day' > interval '23 hours';
 select '1 day'::interval::time;
 select '25:00'::interval::time;
+select (d, interval '1 day') overlaps (d + 1, null::date), (d, d) overlaps (d, d), (null, d) overlaps (d, d + 2), (d, d + 1) overlaps (d + 1, d + 2) from (values ('2024-01-01'::date)) v(d);
+select make_interval(1, weeks => 2), make_interval(secs => 1.5);
+select to_char('-5 years 3 days'::interval, 'IYYY-IW IDDD J'), to_date('2024-00-00', 'YYYY-MM-DD');

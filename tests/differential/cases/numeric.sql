@@ -170,3 +170,6 @@ select 0.5::numeric::int;
 select 1.5::numeric::int;
 select 2.5::numeric::int;
 select -0.5::numeric::int;
+select 0.1::float4, 16777217::float4, 1e10::float4, 123456.7::float4, 0.3::float8 + 0.6, 1e15::float8, 1e16::float8, 123456789012345678::float8;
+select -1.25e-7::float8, 5e-324::float8, 1.7976931348623157e308::float8, 9007199254740993::float8, 0.00001::float8, 0.0001::float8, -100::float8;
+select 4999999996e10::float8, 0.99900054931640625::float8, 33554434::float4, 67108868::float4, 2097152.1::float4, 1e23::float8, 8388608.5::float4;

@@ -18,12 +18,14 @@ const FEW: usize = 8;
 
 /// Registers all of them.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    // What is steady within a statement SQLite may compute once. Indexes over it are refused where they are defined.
     for function in basalt_types::functions() {
-        let steady = function.volatility == Volatility::Immutable;
+        let steady = function.volatility != Volatility::Volatile;
         builtin(connection, &function.sqlite_name(), steady, function.strict, function.implementation)?;
     }
     for operator in basalt_types::operators() {
-        builtin(connection, &operator.sqlite_name(), true, operator.strict, operator.implementation)?;
+        let steady = operator.volatility != Volatility::Volatile;
+        builtin(connection, &operator.sqlite_name(), steady, operator.strict, operator.implementation)?;
     }
     casts(connection)?;
     rows(connection)?;

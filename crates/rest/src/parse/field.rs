@@ -60,9 +60,6 @@ pub(super) fn field(cursor: &mut Cursor<'_>) -> Parsed<Field> {
 pub(super) fn json_path(cursor: &mut Cursor<'_>) -> Parsed<Vec<PathStep>> {
     let mut steps = Vec::new();
     loop {
-        if steps.len() == MAX_STEPS {
-            return Err(cursor.unexpected("a shorter JSON path"));
-        }
         let as_text = if cursor.take("->>") {
             true
         } else if cursor.take("->") {
@@ -70,6 +67,9 @@ pub(super) fn json_path(cursor: &mut Cursor<'_>) -> Parsed<Vec<PathStep>> {
         } else {
             return Ok(steps);
         };
+        if steps.len() == MAX_STEPS {
+            return Err(cursor.unexpected("a shorter JSON path"));
+        }
         let key = match cursor.attempt(index) {
             Ok(index) => PathKey::Index(index),
             Err(_) => PathKey::Key(key(cursor)?),

@@ -66,6 +66,8 @@ impl Compiler<'_> {
             typmod,
             collated: false,
             leakproof: value.leakproof && !may_fail,
+            // The session's time zone decides what a point in time is called.
+            stable: value.stable || (from == Type::TIMESTAMPTZ) != (*to == Type::TIMESTAMPTZ),
             form: Form::Other,
             ..value
         })

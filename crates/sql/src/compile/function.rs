@@ -248,6 +248,7 @@ impl Compiler<'_> {
         let mut typed = Typed::over(sql, ty, &args);
         typed.leakproof &= function.leakproof;
         typed.volatile |= function.volatility == Volatility::Volatile;
+        typed.stable |= function.volatility == Volatility::Stable;
         Ok(typed)
     }
 

@@ -118,19 +118,32 @@ pub fn expression(
     defined(catalog, relation, expr, |compiler, scope| {
         let typed = compiler.bind_expr(scope, expr, expected.map(|(ty, _)| ty))?;
         // What a table keeps must not depend on the session, whatever its type.
-        if relation.is_some() && compiler.has_binds() {
+        if relation.is_some() && (compiler.has_binds() || typed.stable || typed.volatile) {
             return Err(not_steady());
         }
-        match expected {
-            Some((ty, typmod)) => compiler.coerce(typed, ty, typmod, CastContext::Assignment),
-            None => compiler.decided(typed),
-        }
+        let typed = match expected {
+            Some((ty, typmod)) => compiler.coerce(typed, ty, typmod, CastContext::Assignment)?,
+            None => compiler.decided(typed)?,
+        };
+        if relation.is_some() && typed.stable { Err(not_steady()) } else { Ok(typed) }
     })
 }
 
-/// Compiles a condition of DDL; `clause` is what the message for another type calls it. Errors: as for [`expression`].
+/// Compiles the condition of a CHECK or of a partial index; `clause` is what the message for another type calls it.
+///
+/// Errors: as for [`expression`]; 0A000 for a volatile one.
 pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
-    defined(catalog, Some(relation), expr, |compiler, scope| compiler.bind_condition(scope, expr, clause))
+    defined(catalog, Some(relation), expr, |compiler, scope| {
+        let condition = compiler.bind_condition(scope, expr, clause)?;
+        match clause {
+            "WHERE" if condition.stable || condition.volatile => Err(not_steady()),
+            _ if condition.volatile => Err(Error::unsupported(
+                format!("a {clause} whose result differs at each call is not supported on the embedded engine"),
+                "Leave out what is random or counts.",
+            )),
+            _ => Ok(condition),
+        }
+    })
 }
 
 fn defined(

@@ -52,7 +52,7 @@ fn suggested(expr: &Expr) -> Option<(String, bool)> {
         Expr::Position { .. } => strong("position"),
         Expr::Substring { shorthand, .. } => strong(if *shorthand { "substr" } else { "substring" }),
         Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => strong("overlaps"),
-        Expr::IsNormalized { .. } => strong("is_normalized"),
+        Expr::IsNormalized { negated: false, .. } => strong("is_normalized"),
         Expr::Overlay { .. } => strong("overlay"),
         Expr::Trim { trim_where, .. } => strong(match trim_where {
             Some(TrimWhereField::Leading) => "ltrim",

@@ -1,13 +1,13 @@
 //! Operators: comparisons, logic, and those of the tables in `basalt_types`.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Implementation, Kind, Type, Value};
+use basalt_types::{Base, Implementation, Kind, Type, Value, Volatility};
 use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 
 use super::compiler::Compiler;
 use super::fold::{Nature, constant};
 use super::overload::{self, Choice, Parameter};
-use super::scope::Scope;
+use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Form, Typed};
 use crate::quote;
 
@@ -67,7 +67,7 @@ impl Compiler<'_> {
         }
         Ok(match operands.len() {
             0 => Typed::constant((!decisive).into(), Type::BOOL),
-            _ => chain(operands, word),
+            _ => in_order(chain(operands, word), scope.clause.get()),
         })
     }
 
@@ -245,13 +245,18 @@ impl Compiler<'_> {
         let operands = self.fitted(operands, &fit)?;
         let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
         let ty = overload::result_type(operator.returns, &fit, &types);
-        let nature = Nature { is_strict: operator.strict, is_immutable: true, implementation: operator.implementation };
+        let nature = Nature {
+            is_strict: operator.strict,
+            is_immutable: operator.volatility == Volatility::Immutable,
+            implementation: operator.implementation,
+        };
         if let Some(result) = self.folded(&nature, &operands, &ty)? {
             return Ok(result);
         }
         let sql = implementation(operator.implementation, &operator.sqlite_name(), &operands);
         let mut typed = Typed::over(sql, ty, &operands);
         typed.leakproof &= operator.leakproof;
+        typed.stable |= operator.volatility == Volatility::Stable;
         typed.not_null = operator.leakproof && operands.iter().all(|o| o.not_null) && name == "||";
         Ok(typed)
     }
@@ -294,6 +299,17 @@ impl Compiler<'_> {
         }
         Ok((unified, ty))
     }
+}
+
+/// A chain of a select list whose operands are to be computed in order: SQLite passes over the rest of a chain that is
+/// decided only where it branches on it.
+fn in_order(chain: Typed, clause: Clause) -> Typed {
+    /// The source is written twice, in nested chains again and again.
+    const LONGEST: usize = 2000;
+    if clause != Clause::Output || chain.leakproof || chain.volatile || chain.sql.len() > LONGEST {
+        return chain;
+    }
+    Typed { sql: format!("(CASE WHEN {0} THEN 1 WHEN NOT {0} THEN 0 END)", chain.sql), ..chain }
 }
 
 /// Conditions joined by AND or OR.

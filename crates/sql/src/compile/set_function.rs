@@ -76,19 +76,7 @@ impl Compiler<'_> {
         if builtin && call.name == "unnest" {
             return self.unnest(scope, call, args, clause);
         }
-        if builtin
-            && matches!(
-                call.name.as_str(),
-                "json_to_record"
-                    | "jsonb_to_record"
-                    | "json_to_recordset"
-                    | "jsonb_to_recordset"
-                    | "json_populate_record"
-                    | "jsonb_populate_record"
-                    | "json_populate_recordset"
-                    | "jsonb_populate_recordset"
-            )
-        {
+        if builtin && is_recordset(&call.name) {
             return self.recordset(scope, call, args, clause);
         }
         if args.iter().all(|(name, _)| name.is_none()) {
@@ -344,6 +332,12 @@ impl Compiler<'_> {
         let routines = self.routine_candidates(schema.as_deref(), &name);
         Ok(is_set && overload::functions(&name).is_empty() || routines.iter().any(|r| r.returns_set))
     }
+}
+
+/// Whether a name is one of the functions that make rows of JSON objects: `json_to_recordset` and its kin.
+fn is_recordset(name: &str) -> bool {
+    let rest = name.strip_prefix("jsonb").or_else(|| name.strip_prefix("json"));
+    matches!(rest, Some("_to_record" | "_to_recordset" | "_populate_record" | "_populate_recordset"))
 }
 
 fn column(name: &str, ty: Type, sql: String) -> SourceColumn {

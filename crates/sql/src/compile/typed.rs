@@ -17,6 +17,8 @@ pub(crate) struct Typed {
     pub leakproof: bool,
     /// Whether each evaluation may differ.
     pub volatile: bool,
+    /// Whether it depends on the session, by a function or a cast that PostgreSQL calls stable.
+    pub stable: bool,
     /// Whether it is known never to be NULL.
     pub not_null: bool,
     /// Whether SQLite compares it under [`Type::collation`] without being told: a base table's bare column.
@@ -51,6 +53,7 @@ impl Typed {
             typmod: None,
             leakproof: true,
             volatile: false,
+            stable: false,
             not_null: false,
             collated: false,
             sources: Vec::new(),
@@ -79,6 +82,7 @@ impl Typed {
     pub fn absorb(&mut self, operand: &Typed) {
         self.leakproof &= operand.leakproof;
         self.volatile |= operand.volatile;
+        self.stable |= operand.stable;
         for id in &operand.sources {
             if !self.sources.contains(id) {
                 self.sources.push(*id);

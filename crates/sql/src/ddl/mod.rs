@@ -18,6 +18,7 @@ mod function;
 mod grant;
 mod index;
 mod naming;
+mod part;
 mod physical;
 mod policy;
 mod refused;

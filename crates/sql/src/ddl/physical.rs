@@ -72,7 +72,9 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
     let mut keys = Vec::new();
     for key in &index.keys {
         let (source, direction) = split_direction(key);
-        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, None)?;
+        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, None);
+        let compiled =
+            compiled.map_err(|error| immutable(error, "functions in index expression must be marked IMMUTABLE"))?;
         if !index.unique && !is_ordered(&compiled.ty) {
             return Ok(None);
         }
@@ -82,7 +84,9 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
     }
     let predicate = match &index.predicate {
         Some(source) => {
-            let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "WHERE")?;
+            let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "WHERE");
+            let compiled =
+                compiled.map_err(|error| immutable(error, "functions in index predicate must be marked IMMUTABLE"))?;
             format!(" WHERE {}", compiled.sql)
         }
         None => String::new(),
@@ -132,6 +136,11 @@ pub(super) fn rebuild(
 /// A SELECT that fails with `sqlstate` and `message` unless `condition` holds.
 pub(super) fn require(condition: &str, sqlstate: &str, message: &str) -> String {
     format!("SELECT pg_require({condition}, {}, {})", literal(sqlstate), literal(message))
+}
+
+/// 42P17 in the words of what must not depend on the session; other errors stay.
+fn immutable(error: Error, message: &'static str) -> Error {
+    if error.code() == "42P17" { Error::new("42P17", message) } else { error }
 }
 
 /// [`require`] for a CHECK of that name.
@@ -187,10 +196,7 @@ pub(super) fn column_definition(catalog: &Catalog, relation: &Relation, column: 
     if let Some(source) = &column.generated {
         let expected = Some((&column.ty, column.typmod));
         let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, expected);
-        let compiled = compiled.map_err(|error| match error.code() {
-            "42P17" => Error::new("42P17", "generation expression is not immutable"),
-            _ => error,
-        })?;
+        let compiled = compiled.map_err(|error| immutable(error, "generation expression is not immutable"))?;
         let _ = write!(sql, " GENERATED ALWAYS AS ({}) STORED", compiled.sql);
     }
     // Defaults belong to the inserts; only SQLite itself can apply the one of ON DELETE SET DEFAULT.

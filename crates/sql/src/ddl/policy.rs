@@ -4,21 +4,17 @@ use basalt_core::{Error, Result};
 use sqlparser::ast::Expr;
 
 use super::Change;
-use super::cursor::RawName;
 use crate::catalog::{Name, PUBLIC, Policy, PolicyCommand, Relation};
 use crate::compile;
 
 impl Change<'_> {
     pub(super) fn create_policy(&mut self) -> Result<()> {
-        let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
-        if relation.policies.iter().any(|p| p.name == name) {
-            let message = format!("policy \"{name}\" for table \"{}\" already exists", raw.name);
-            return Err(Error::new("42710", message).at(at));
+        let part = self.part("policy")?;
+        let relation = self.find_table(&part.table)?;
+        if has(&relation, &part.name) {
+            return Err(part.taken(&part.name));
         }
+        let name = part.name;
         let mut policy =
             Policy { name, permissive: true, command: PolicyCommand::All, roles: Vec::new(), using: None, check: None };
         if self.cursor.accept("as") {
@@ -81,19 +77,13 @@ impl Change<'_> {
     }
 
     pub(super) fn alter_policy(&mut self) -> Result<()> {
-        let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
-        let Some(place) = relation.policies.iter().position(|p| p.name == name) else {
-            return Err(missing_policy(&name, &raw).at(at));
-        };
+        let part = self.part("policy")?;
+        let relation = self.find_table(&part.table)?;
+        let place = relation.policies.iter().position(|p| p.name == part.name).ok_or_else(|| part.missing())?;
         let mut policy = relation.policies[place].clone();
         if let Some(to) = self.rename_to()? {
-            if relation.policies.iter().any(|p| p.name == to) {
-                let message = format!("policy \"{to}\" for table \"{}\" already exists", raw.name);
-                return Err(Error::new("42710", message).at(at));
+            if has(&relation, &to) {
+                return Err(part.taken(&to));
             }
             policy.name = to;
         } else {
@@ -104,21 +94,10 @@ impl Change<'_> {
     }
 
     pub(super) fn drop_policy(&mut self) -> Result<()> {
-        let if_exists = self.cursor.accept("if exists");
-        let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let _ = self.cursor.accept_any(&["cascade", "restrict"]);
-        let relation = match self.find_relation(&raw) {
-            Ok(relation) => relation,
-            Err(_) if if_exists => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        if relation.policies.iter().any(|p| p.name == name) {
-            return self.remove_policy(&relation.name, &name);
+        match self.dropped_part("policy", has)? {
+            Some((part, relation)) => self.remove_policy(&relation.name, &part.name),
+            None => Ok(()),
         }
-        if if_exists { Ok(()) } else { Err(missing_policy(&name, &raw).at(at)) }
     }
 
     pub(super) fn remove_policy(&mut self, table: &Name, policy: &str) -> Result<()> {
@@ -127,8 +106,8 @@ impl Change<'_> {
     }
 }
 
-fn missing_policy(name: &str, table: &RawName) -> Error {
-    Error::new("42704", format!("policy \"{name}\" for table \"{}\" does not exist", table.name))
+fn has(relation: &Relation, policy: &str) -> bool {
+    relation.policies.iter().any(|p| p.name == policy)
 }
 
 /// An error about a piece of a statement, pointing at where the piece stands.

@@ -63,11 +63,8 @@ const REFUSED: &[(&str, &str, &str)] = &[
 impl Change<'_> {
     /// The error for what comes next: 0A000 for what PostgreSQL has, 42601 otherwise.
     pub(super) fn refused(&self) -> Error {
-        let at = self.cursor.offset();
         match REFUSED.iter().find(|(words, ..)| self.cursor.peek(words)) {
-            Some((_, what, instead)) => {
-                Error::unsupported(format!("the embedded engine does not support {what}"), *instead).at(at)
-            }
+            Some((_, what, instead)) => self.lacking(what, instead),
             None => self.cursor.unexpected(),
         }
     }

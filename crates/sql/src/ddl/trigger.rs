@@ -5,7 +5,7 @@ use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
-use crate::catalog::{Name, Trigger};
+use crate::catalog::{Name, Relation, Trigger};
 
 const INSTEAD: &str = "The embedded engine has two trigger functions: extensions.moddatetime(column) and \
     suppress_redundant_updates_trigger(), both `before update ... for each row`. Use a default, a generated column or a \
@@ -32,18 +32,7 @@ impl Change<'_> {
         }
         let function_at = self.cursor.offset();
         let function = self.cursor.name()?;
-        self.cursor.expect_token(&Token::LParen)?;
-        let mut args = Vec::new();
-        while !self.cursor.accept_token(&Token::RParen) {
-            if !args.is_empty() {
-                self.cursor.expect_token(&Token::Comma)?;
-            }
-            let arg = match self.cursor.accept_string() {
-                Some(text) => text,
-                None => self.cursor.ident()?,
-            };
-            args.push(arg);
-        }
+        let args = self.trigger_arguments()?;
         let built_in = match (function.name.as_str(), args.as_slice()) {
             ("moddatetime", [column]) => {
                 let ty = relation.column(column).map(|c| &c.ty);
@@ -60,8 +49,7 @@ impl Change<'_> {
                 return Err(Error::unsupported(message, INSTEAD).at(function_at));
             }
         };
-        let exists = relation.triggers.iter().any(|t| t.name == name);
-        if exists && !replace {
+        if has(&relation, &name) && !replace {
             let message = format!("trigger \"{name}\" for relation \"{}\" already exists", raw.name);
             return Err(Error::new("42710", message).at(at));
         }
@@ -73,49 +61,47 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// `(a, 'b')`: names and strings alike.
+    fn trigger_arguments(&mut self) -> Result<Vec<String>> {
+        self.cursor.expect_token(&Token::LParen)?;
+        let mut args = Vec::new();
+        while !self.cursor.accept_token(&Token::RParen) {
+            if !args.is_empty() {
+                self.cursor.expect_token(&Token::Comma)?;
+            }
+            args.push(match self.cursor.accept_string() {
+                Some(text) => text,
+                None => self.cursor.ident()?,
+            });
+        }
+        Ok(args)
+    }
+
     /// `trigger name on table rename to other`.
     pub(super) fn alter_trigger(&mut self) -> Result<()> {
-        let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
+        let part = self.part("trigger")?;
+        let relation = self.find_table(&part.table)?;
         let Some(to) = self.rename_to()? else { return Err(self.cursor.unexpected()) };
-        if relation.triggers.iter().any(|t| t.name == to) {
-            let message = format!("trigger \"{to}\" for relation \"{}\" already exists", raw.name);
-            return Err(Error::new("42710", message).at(at));
+        if has(&relation, &to) {
+            return Err(part.taken(&to));
         }
         let triggers = &mut self.relation_mut(&relation.name)?.triggers;
-        match triggers.iter_mut().find(|t| t.name == name) {
+        match triggers.iter_mut().find(|t| t.name == part.name) {
             Some(trigger) => trigger.name = to,
-            None => return Err(missing(&name, &raw.name).at(at)),
+            None => return Err(part.missing()),
         }
         triggers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
     }
 
     pub(super) fn drop_trigger(&mut self) -> Result<()> {
-        let if_exists = self.cursor.accept("if exists");
-        let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let _ = self.cursor.accept_any(&["cascade", "restrict"]);
-        let relation = match self.find_relation(&raw) {
-            Ok(relation) => relation,
-            Err(_) if if_exists => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let triggers = &mut self.relation_mut(&relation.name)?.triggers;
-        let before = triggers.len();
-        triggers.retain(|t| t.name != name);
-        if triggers.len() == before && !if_exists {
-            return Err(missing(&name, &raw.name).at(at));
+        if let Some((part, relation)) = self.dropped_part("trigger", has)? {
+            self.relation_mut(&relation.name)?.triggers.retain(|t| t.name != part.name);
         }
         Ok(())
     }
 }
 
-fn missing(name: &str, table: &str) -> Error {
-    Error::new("42704", format!("trigger \"{name}\" for table \"{table}\" does not exist"))
+fn has(relation: &Relation, trigger: &str) -> bool {
+    relation.triggers.iter().any(|t| t.name == trigger)
 }

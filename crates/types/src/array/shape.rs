@@ -111,12 +111,16 @@ pub(super) fn fill(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Val
         return Err(Error::new("22004", "dimension array or low bound array cannot be null"));
     }
     let lengths = Array::read(&Type::INT4, args[1].text());
+    if lengths.dims.len() > 1 {
+        return Err(Error::new("2202E", "wrong number of array subscripts")
+            .with_detail("Dimension array must be one dimensional."));
+    }
+    if lengths.values.iter().any(Value::is_null) {
+        return Err(Error::new("22004", "dimension values cannot be null"));
+    }
     check_dimensions(lengths.values.len())?;
     let mut dims = Vec::with_capacity(lengths.values.len());
     for length in &lengths.values {
-        if length.is_null() {
-            return Err(Error::new("22004", "dimension values cannot be null"));
-        }
         dims.push(usize::try_from(length.as_ref().int()).unwrap_or(usize::MAX));
     }
     let count = dims.iter().try_fold(usize::from(!dims.is_empty()), |count, length| count.checked_mul(*length));

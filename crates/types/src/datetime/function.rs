@@ -64,8 +64,10 @@ pub(crate) const OPERATORS: &[Operator] = &[
     plus!(Span, Date, Timestamp, |_c, a, b| date_plus(b, span(a)?)),
     plus!(Timestamp, Span, Timestamp, |_c, a, b| arithmetic::add_to_timestamp(a.int(), span(b)?)),
     plus!(Span, Timestamp, Timestamp, |_c, a, b| arithmetic::add_to_timestamp(b.int(), span(a)?)),
-    plus!(Timestamptz, Span, Timestamptz, |c, a, b| arithmetic::add_to_timestamptz(a.int(), span(b)?, &c.time_zone)),
-    plus!(Span, Timestamptz, Timestamptz, |c, a, b| arithmetic::add_to_timestamptz(b.int(), span(a)?, &c.time_zone)),
+    plus!(Timestamptz, Span, Timestamptz, |c, a, b| arithmetic::add_to_timestamptz(a.int(), span(b)?, &c.time_zone))
+        .stable(),
+    plus!(Span, Timestamptz, Timestamptz, |c, a, b| arithmetic::add_to_timestamptz(b.int(), span(a)?, &c.time_zone))
+        .stable(),
     plus!(Time, Span, Time, |_c, a, b| time_plus(a, span(b)?)),
     plus!(Span, Time, Time, |_c, a, b| time_plus(b, span(a)?)),
     minus!(Date, Int4, Date, |_c, a, b| arithmetic::add_to_date(a.int(), -b.int())),
@@ -74,7 +76,8 @@ pub(crate) const OPERATORS: &[Operator] = &[
     minus!(Timestamp, Span, Timestamp, |_c, a, b| arithmetic::add_to_timestamp(a.int(), span(b)?.negative()?)),
     minus!(Timestamptz, Span, Timestamptz, |c, a, b| {
         arithmetic::add_to_timestamptz(a.int(), span(b)?.negative()?, &c.time_zone)
-    }),
+    })
+    .stable(),
     minus!(Time, Span, Time, |_c, a, b| time_plus(a, span(b)?.negative()?)),
     minus!(Time, Time, Span, |_c, a, b| stored(Ok(Interval { micros: a.int() - b.int(), ..Interval::default() }))),
     minus!(Timestamp, Timestamp, Span, |_c, a, b| stored(arithmetic::between(a.int(), b.int()))),

@@ -20,46 +20,53 @@ mod write;
 use write::Moment;
 
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::new("to_char", &[Is(Timestamp), Is(Text)], Is(Text), Rust(timestamp_to_char)),
+    Function::new("to_char", &[Is(Timestamp), Is(Text)], Is(Text), Rust(timestamp_to_char)).stable(),
     Function::new("to_char", &[Is(Timestamptz), Is(Text)], Is(Text), Rust(timestamptz_to_char)).stable(),
-    Function::new("to_char", &[Is(Span), Is(Text)], Is(Text), Rust(interval_to_char)),
+    Function::new("to_char", &[Is(Span), Is(Text)], Is(Text), Rust(interval_to_char)).stable(),
     Function::new(
         "to_char",
         &[Is(Num), Is(Text)],
         Is(Text),
         Rust(|_, a| number::from_numeric(a[0].text(), a[1].text())),
-    ),
+    )
+    .stable(),
     Function::new(
         "to_char",
         &[Is(Int4), Is(Text)],
         Is(Text),
         Rust(|_, a| number::from_integer(a[0].int(), a[1].text())),
-    ),
+    )
+    .stable(),
     Function::new(
         "to_char",
         &[Is(Int8), Is(Text)],
         Is(Text),
         Rust(|_, a| number::from_integer(a[0].int(), a[1].text())),
-    ),
+    )
+    .stable(),
     Function::new(
         "to_char",
         &[Is(Float4), Is(Text)],
         Is(Text),
         Rust(|_, a| number::from_float(a[0].float(), 6, a[1].text())),
-    ),
+    )
+    .stable(),
     Function::new(
         "to_char",
         &[Is(Float8), Is(Text)],
         Is(Text),
         Rust(|_, a| number::from_float(a[0].float(), 15, a[1].text())),
-    ),
+    )
+    .stable(),
     Function::new(
         "to_number",
         &[Is(Text), Is(Text)],
         Is(Num),
         Rust(|_, a| number::to_number(a[0].text(), a[1].text())),
-    ),
-    Function::new("to_date", &[Is(Text), Is(Text)], Is(Date), Rust(|_, a| read::to_date(a[0].text(), a[1].text()))),
+    )
+    .stable(),
+    Function::new("to_date", &[Is(Text), Is(Text)], Is(Date), Rust(|_, a| read::to_date(a[0].text(), a[1].text())))
+        .stable(),
     Function::new(
         "to_timestamp",
         &[Is(Text), Is(Text)],

@@ -17,8 +17,8 @@ use crate::{Context, Function, Operator, Value, ValueRef};
 pub(crate) const OPERATORS: &[Operator] = &[
     Operator::binary("@@", Is(Tsvector), Is(Tsquery), Is(Bool), Rust(vector_matches)),
     Operator::binary("@@", Is(Tsquery), Is(Tsvector), Is(Bool), Rust(query_matches)),
-    Operator::binary("@@", Is(Text), Is(Tsquery), Is(Bool), Rust(text_matches)),
-    Operator::binary("@@", Is(Text), Is(Text), Is(Bool), Rust(text_matches_text)),
+    Operator::binary("@@", Is(Text), Is(Tsquery), Is(Bool), Rust(text_matches)).stable(),
+    Operator::binary("@@", Is(Text), Is(Text), Is(Bool), Rust(text_matches_text)).stable(),
     Operator::binary("||", Is(Tsvector), Is(Tsvector), Is(Tsvector), Rust(edit::concat)),
     Operator::binary("||", Is(Tsquery), Is(Tsquery), Is(Tsquery), Rust(edit::or)),
     Operator::binary("&&", Is(Tsquery), Is(Tsquery), Is(Tsquery), Rust(edit::and)),

@@ -136,8 +136,10 @@ pub(super) fn set_lax(context: &Context, args: &[ValueRef<'_>]) -> Result<Value>
     }
     let rest = &args[3.min(args.len())..args.len().min(4)];
     let with = |value| [&[args[0], args[1], value], rest].concat();
+    // With a value, all that matters of the treatment is that it is not NULL.
+    let is_treated = args.get(4).is_none_or(|treatment| !treatment.is_null());
     match treatment {
-        _ if !args[2].is_null() => set(context, &with(args[2])),
+        _ if !args[2].is_null() && is_treated => set(context, &with(args[2])),
         "use_json_null" => set(context, &with(ValueRef::Text("null"))),
         "delete_key" => delete_path(context, args),
         "return_target" => Ok(args[0].to_owned()),

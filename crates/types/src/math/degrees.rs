@@ -31,7 +31,8 @@ fn first_cosine(degrees: f64) -> f64 {
 /// An angle's place in the first quadrant, and whether its sine and its cosine are negative.
 fn folded(degrees: f64) -> (f64, bool, bool) {
     let turned = degrees % 360.0;
-    let (mut angle, mut sine) = (turned.abs(), turned < 0.0);
+    // A negative zero stays one.
+    let (mut angle, mut sine) = if turned < 0.0 { (-turned, true) } else { (turned, false) };
     if angle > 180.0 {
         (angle, sine) = (360.0 - angle, !sine);
     }

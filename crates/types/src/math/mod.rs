@@ -11,6 +11,7 @@ mod degrees;
 mod float;
 mod function;
 pub(crate) mod integer;
+mod shortest;
 #[cfg(test)]
 mod tests;
 
@@ -62,20 +63,41 @@ pub fn float_to_text(base: Base, value: f64, out: &mut String) {
     }
     // A `real` keeps to six digits before it turns to an exponent, a `double precision` to fifteen.
     let (scientific, widest) = match base {
-        Base::Float4 => (format!("{:e}", value as f32), 6),
-        _ => (format!("{value:e}"), 15),
+        Base::Float4 => (shortest::single(value as f32), 6),
+        _ => (shortest::double(value), 15),
     };
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..widest).contains(&exponent) {
+        return plain(mantissa, exponent, out);
+    }
     // Writing to a String can't fail.
-    let _ = if (-4..widest).contains(&exponent) {
-        match base {
-            Base::Float4 => write!(out, "{}", value as f32),
-            _ => write!(out, "{value}"),
+    let _ = write!(out, "{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+}
+
+/// Digits without an exponent: `-1.25` with an exponent of two is `-125`.
+fn plain(mantissa: &str, exponent: i32, out: &mut String) {
+    let magnitude = mantissa.strip_prefix('-').unwrap_or(mantissa);
+    if magnitude.len() < mantissa.len() {
+        out.push('-');
+    }
+    let digits: String = magnitude.chars().filter(|c| *c != '.').collect();
+    match usize::try_from(exponent) {
+        Ok(whole) if digits.len() <= whole + 1 => {
+            out.push_str(&digits);
+            out.extend(std::iter::repeat_n('0', whole + 1 - digits.len()));
         }
-    } else {
-        write!(out, "{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
-    };
+        Ok(whole) => {
+            out.push_str(&digits[..=whole]);
+            out.push('.');
+            out.push_str(&digits[whole + 1..]);
+        }
+        Err(_) => {
+            out.push_str("0.");
+            out.extend(std::iter::repeat_n('0', exponent.unsigned_abs() as usize - 1));
+            out.push_str(&digits);
+        }
+    }
 }
 
 /// Rounds half to even, as PostgreSQL casts floating-point numbers to integers. 22003 beyond the range.

@@ -38,7 +38,7 @@ pub(super) fn parse_ident(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
                 };
                 return Err(invalid(detail));
             }
-            parts.push(Value::Text(name.to_lowercase()));
+            parts.push(Value::Text(name.to_ascii_lowercase()));
             rest = &rest[length..];
         }
         let after = rest.trim_start();
