@@ -158,4 +158,17 @@ async fn lengths_that_contradict_each_other_are_refused() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{headers}: {answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
     }
+    // With both, chunks count and the connection ends: what follows is never taken for a second request.
+    for headers in
+        ["content-length: 5\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 5\r\n"]
+    {
+        let mut stream = connect(&server);
+        let request = format!("{}0\r\n\r\n{smuggled}", head("POST /rest/v1/actors", headers));
+        let answer = blocking(move || {
+            stream.write_all(request.as_bytes()).expect("sent");
+            String::from_utf8_lossy(&rest(&mut stream)).into_owned()
+        });
+        let answer = answer.await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
+    }
 }
