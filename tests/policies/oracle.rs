@@ -104,10 +104,15 @@ async fn compare(seed: u64, server: &Server, postgres: &Session) -> Option<Strin
     None
 }
 
-/// Whether the REST API serves what a statement reads: tables without row security are closed to the API's callers.
+/// Whether the REST API serves what a statement reads: tables without row security are closed to the API's callers, and so are
+/// views and functions that reach them with their caller's rights.
 fn is_served(world: &World, caller: Caller, ask: &Ask) -> bool {
     let tables = match ask {
-        Ask::Read(read) => vec![read.table],
+        Ask::Read(read) => {
+            let mut tables = vec![read.table];
+            read.view.iter().for_each(|view| world.views[*view].condition.tables(world, &mut tables));
+            tables
+        }
         Ask::Embed { parent, child, .. } | Ask::EmbedOne { parent, child, .. } => vec![*parent, *child],
         Ask::Insert(insert) => vec![insert.table],
         Ask::Update { table, .. } | Ask::Delete { table, .. } => vec![*table],

@@ -284,6 +284,30 @@ async fn a_body_is_read_as_its_declared_type() {
 }
 
 #[tokio::test]
+async fn a_compressed_body_is_not_inflated() {
+    let server = Server::start(
+        "create table t (id int primary key);
+         alter table t enable row level security;
+         create policy open on t using (true) with check (true);",
+    )
+    .await;
+    // {"id":1}, as gzip.
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xab\x56\xca\x4c\x51\xb2\x32\xac\x05\0\x4a\x62\x17\xae\x08\0\0\0";
+    let post = server.ask(Method::POST, "/t").header("content-type", "application/json");
+    post.header("content-encoding", "gzip").body(gzip.to_vec()).expect_error(400, "PGRST102").await;
+    server.get("/t").expect(200, json!([])).await;
+}
+
+#[tokio::test]
+async fn no_answer_is_taken_for_another_type() {
+    let server = Server::start("create table t (id int primary key);").await;
+    for path in ["/rest/v1/t", "/rest/v1/", "/rest/v1/nope", "/health/live", "/metrics", "/nothing"] {
+        let answer = server.raw(Method::GET, path).send().await;
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn names_and_values_from_outside_never_become_sql() {
     let server = Server::start(
         "create table t (id int primary key, name text);

@@ -349,6 +349,23 @@ impl Expr {
         }
     }
 
+    /// The tables that it reads besides its own, as whoever asks.
+    pub fn tables(&self, world: &World, found: &mut Vec<usize>) {
+        match self {
+            Expr::Not(inner) => inner.tables(world, found),
+            Expr::And(parts) | Expr::Or(parts) => parts.iter().for_each(|part| part.tables(world, found)),
+            Expr::Exists { table, condition, .. } | Expr::InTable { table, condition, .. } => {
+                found.push(*table);
+                condition.tables(world, found);
+            }
+            Expr::Call(function, _) if world.functions[*function].definer.is_none() => {
+                found.push(world.functions[*function].table);
+                world.functions[*function].condition.tables(world, found);
+            }
+            _ => {}
+        }
+    }
+
     /// The columns of its own table that it reads.
     pub fn columns(&self, found: &mut BTreeSet<usize>) {
         match self {

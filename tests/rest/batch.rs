@@ -75,8 +75,8 @@ async fn one_failure_undoes_everything() {
             406,
             "PGRST116",
         ),
-        (json!({"method": "POST", "path": "/lines", "body": {"order_id": {"$ref": "7.body"}}}), 400, "BST009"),
-        (json!({"method": "POST", "path": "/lines", "headers": {"Authorization": "Bearer x"}}), 400, "BST007"),
+        (json!({"method": "POST", "path": "/lines", "body": {"order_id": {"$ref": "7.body"}}}), 400, "BST012"),
+        (json!({"method": "POST", "path": "/lines", "headers": {"Authorization": "Bearer x"}}), 400, "BST010"),
     ] {
         requests[3] = last;
         let refused = batch(&server, &requests).user(ANN).expect_error(status, code).await;
@@ -111,10 +111,10 @@ async fn an_answers_settings_are_its_own() {
 async fn what_is_no_batch_is_said() {
     let server = Server::start_with(SCHEMA, |config| config.limits.batch = 2).await;
     for body in [json!({}), json!("x"), json!([{"path": "/t"}]), json!([{"method": "GET", "path": "/t", "more": 1}])] {
-        batch(&server, &body).service().expect_error(400, "BST007").await;
+        batch(&server, &body).service().expect_error(400, "BST010").await;
     }
     let read = json!({"method": "GET", "path": "/children"});
-    batch(&server, &json!([read, read, read])).service().expect_error(413, "BST008").await;
+    batch(&server, &json!([read, read, read])).service().expect_error(413, "BST011").await;
     batch(&server, &json!([])).service().expect(200, json!([])).await;
     server.raw(Method::GET, "/batch/v1").service().expect_error(405, "PGRST117").await;
     batch(&server, &json!([read])).token("x.y.z").expect_error(401, "PGRST301").await;

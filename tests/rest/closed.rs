@@ -40,6 +40,16 @@ async fn the_configuration_may_name_a_table_as_unprotected() {
     server.get("/closed?select=secret").expect(200, json!([{"secret": "s"}])).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_anonymous_role_may_have_another_name() {
+    let script = format!(
+        "{SCHEMA}\ncreate role web; grant web to authenticator; grant usage on schema public to web; grant all on closed, open to web;"
+    );
+    let server = Server::start_with(&script, |config| config.api.anonymous_role = "web".into()).await;
+    server.get("/open?select=id").expect(200, json!([{"id": 1}])).await;
+    server.get("/closed").expect_error(401, "42501").await;
+}
+
 const FUNCTIONS: &str = "
 create table open (id integer primary key, name text);
 create table closed (id integer primary key, open_id integer references open (id), secret text);

@@ -147,6 +147,20 @@ async fn the_description_may_be_whole_or_absent() {
     let named = server_with(|config| config.server.public_url = "https://api.example/".into()).await;
     let servers = named.raw(Method::GET, "/openapi.json").service().send().await.json()["servers"].clone();
     assert_eq!(servers[0]["url"], "https://api.example/rest/v1");
+    // Never what a request's Host header says.
+    let root = named.get("/").service().header("host", "evil.example").send().await.json();
+    assert_eq!(
+        (&root["host"], &root["basePath"], &root["schemes"]),
+        (&json!("api.example"), &json!("/rest/v1"), &json!(["https"]))
+    );
+    assert_eq!((&root["security"], &root["securityDefinitions"]), (&Value::Null, &Value::Null));
+    let unnamed = server_with(|config| config.api.openapi_security = true).await;
+    let root = unnamed.get("/").service().header("host", "evil.example").send().await.json();
+    assert_eq!(root["host"].as_str(), unnamed.url().strip_prefix("http://"));
+    assert_eq!(
+        (&root["security"], &root["securityDefinitions"]["JWT"]["name"]),
+        (&json!([{"JWT": []}]), &json!("Authorization"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ mod calling;
 mod closed;
 mod configured;
 mod embedding;
+mod faults;
 mod limits;
 mod reading;
 mod speaking;

@@ -293,6 +293,21 @@ fn chinook_imports_as_it_is() {
 }
 
 #[test]
+fn secrets_and_values_are_not_logged() {
+    let project = books();
+    let server =
+        project.start(&["serve", "--migrate"], &[("BASALT_AUTH__JWT_SECRET", SECRET), ("BASALT_LOG__LEVEL", "info")]);
+    let keys = project.run(&["keys", "--secret", SECRET]).stdout;
+    let key =
+        keys.lines().find(|line| line.starts_with("anon key")).and_then(|line| line.split(' ').next_back()).unwrap();
+    server.request("GET", "/rest/v1/books?title=eq.hush", &[&format!("apikey: {key}"), "x-request-id: seen"], "");
+    let line = server.says("seen");
+    for secret in [key, "hush", SECRET] {
+        assert!(!line.contains(secret) && !server.banner.iter().any(|line| line.contains(secret)), "{line}");
+    }
+}
+
+#[test]
 fn keys_are_the_secret_s() {
     let project = books();
     assert_eq!(project.run(&["keys", "--secret", "short"]).code, Some(1));

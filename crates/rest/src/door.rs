@@ -42,6 +42,10 @@ pub struct Options {
     pub end_override: bool,
     /// What the description shows.
     pub description: Description,
+    /// Whether the description at the root says that requests carry a token.
+    pub describe_security: bool,
+    /// Where clients find the API, as its descriptions say: `http://host:port/rest/v1`.
+    pub url: String,
     /// Whether errors carry details and hints.
     pub error_details: bool,
     /// Most requests of a batch.
@@ -159,10 +163,10 @@ impl Door {
         self.options.error_details
     }
 
-    /// The OpenAPI 3.1 description for the caller, of the API mounted at `base`.
-    pub fn openapi31(&self, incoming: Incoming<'_>, base: &str) -> Response<Bytes> {
+    /// The OpenAPI 3.1 description for the caller.
+    pub fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
         let method = incoming.method.clone();
-        let answer = self.exchange(incoming).and_then(|exchange| describe::openapi31(self, &exchange, base));
+        let answer = self.exchange(incoming).and_then(|exchange| describe::openapi31(self, &exchange));
         answer.unwrap_or_else(|error| self.refuse(error, &method))
     }
 

@@ -84,7 +84,9 @@ impl Exposure {
     }
 
     fn refuse<'a>(&self, exchange: &Exchange<'_>, closed: impl FnOnce() -> Option<&'a Name>) -> RestResult<()> {
-        if self.relations.is_empty() || !matches!(&*exchange.incoming.identity.role, "anon" | "authenticated") {
+        let incoming = &exchange.incoming;
+        let from_outside = incoming.anonymous || matches!(&*incoming.identity.role, "anon" | "authenticated");
+        if self.relations.is_empty() || !from_outside {
             return Ok(());
         }
         let Some(table) = closed() else { return Ok(()) };

@@ -6,7 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use basalt_rest::{Door, Incoming, RestError, Stage, Timing};
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
@@ -36,7 +37,8 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
-    pub(crate) public_url: String,
+    /// How long a body may take to arrive.
+    pub(crate) body_timeout: Duration,
     /// A request header that every answer repeats.
     pub(crate) trace_header: Option<HeaderName>,
     /// Whether answers carry `Server-Timing`.
@@ -62,6 +64,7 @@ impl App {
         if let Some((value, name)) = trace {
             response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
         }
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert("x-request-id", value);
         }
@@ -108,9 +111,9 @@ impl App {
             Err(error) => return self.refuse(error, &parts.method),
         };
         timing.mark(Stage::Jwt);
-        let body = match Limited::new(body, self.limits.body.as_u64() as usize).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) => return self.refuse(unreadable(&*error, &self.limits), &parts.method),
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(error) => return self.refuse(error, &parts.method),
         };
         timing.skip();
         let path = parts.uri.path();
@@ -129,7 +132,7 @@ impl App {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
                 Target::Batch => self.door.batch(incoming, REST).await,
-                Target::OpenApi31 => self.door.openapi31(incoming, &self.public_url),
+                Target::OpenApi31 => self.door.openapi31(incoming),
             }
         };
         match AssertUnwindSafe(answering).catch_unwind().await {
@@ -139,6 +142,21 @@ impl App {
                 metrics::counter!("basalt_panics_total").increment(1);
                 self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &parts.method)
             }
+        }
+    }
+
+    /// A request's whole body, as large and as slow as it may be.
+    async fn read(&self, body: Body) -> Result<Bytes, RestError> {
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let limited = Limited::new(body, self.limits.body.as_u64() as usize);
+        match tokio::time::timeout(self.body_timeout, limited.collect()).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) => Err(unreadable(&*error, &self.limits)),
+            Err(_) => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
+                .hint("Send less at once, or raise `server.body_timeout` in basalt.toml.")
+                .header("Connection", "close")),
         }
     }
 

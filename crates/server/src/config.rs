@@ -54,6 +54,12 @@ pub struct Server {
     /// How long a client may take to send its headers.
     #[serde(with = "humantime_serde")]
     pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    #[serde(with = "humantime_serde")]
+    pub body_timeout: Duration,
+    /// How long a client may take none of an answer that waits for it.
+    #[serde(with = "humantime_serde")]
+    pub send_timeout: Duration,
     /// Where clients find the server, if a proxy stands before it.
     pub public_url: String,
     /// A request header that every answer repeats.
@@ -148,6 +154,8 @@ pub struct Api {
     pub legacy_target_names: bool,
     /// What the API's description shows.
     pub openapi: OpenApi,
+    /// Whether the description at the root says that requests carry a token.
+    pub openapi_security: bool,
     /// Whether answers carry `Server-Timing`.
     pub server_timing: bool,
     /// Allowed origins of browsers; empty allows any.
@@ -255,6 +263,8 @@ impl Default for Server {
             port: 54321,
             shutdown_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(60),
+            send_timeout: Duration::from_secs(30),
             public_url: String::new(),
             trace_header: String::new(),
         }
@@ -298,6 +308,7 @@ impl Default for Api {
             transaction_end: TransactionEnd::Commit,
             legacy_target_names: true,
             openapi: OpenApi::FollowPrivileges,
+            openapi_security: false,
             server_timing: false,
             cors_origins: Vec::new(),
             error_details: true,

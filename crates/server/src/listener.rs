@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio_io_timeout::TimeoutStream;
 
 use crate::app::App;
 use crate::config::Server;
@@ -48,7 +49,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "nodelay could not be set");
         }
-        let stream = Explained::new(stream, app.door.shows_details());
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(config.send_timeout));
+        let stream = Explained::new(Box::pin(stream), app.door.shows_details());
         let app = app.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = app.clone();

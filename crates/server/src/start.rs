@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::app::App;
+use crate::app::{App, REST};
 use crate::config::{Config, Engine, OpenApi, Pooler, TransactionEnd};
 use crate::cors::Cors;
 use crate::listener;
@@ -105,15 +105,15 @@ impl Basalt {
         };
         let app = Arc::new(App {
             trace_header: trace_header(&config.server.trace_header)?,
+            body_timeout: config.server.body_timeout,
             timed: config.api.server_timing,
-            door: Door::new(database, door_options(config)),
+            door: Door::new(database, door_options(config, format!("{public_url}{REST}"))),
             verifier,
             limits: config.limits.clone(),
             cors: Cors::new(config.api.cors_origins.clone()),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             metrics: recorder(),
-            public_url,
         });
         let (stop, stopped) = oneshot::channel();
         let server = config.server.clone();
@@ -171,7 +171,7 @@ fn trace_header(name: &str) -> Result<Option<HeaderName>, StartError> {
     HeaderName::try_from(name).map(Some).map_err(bad)
 }
 
-fn door_options(config: &Config) -> basalt_rest::Options {
+fn door_options(config: &Config, url: String) -> basalt_rest::Options {
     let api = &config.api;
     let (end, end_override) = match api.transaction_end {
         TransactionEnd::Commit => (basalt_db::TransactionEnd::Commit, false),
@@ -204,6 +204,8 @@ fn door_options(config: &Config) -> basalt_rest::Options {
             OpenApi::IgnorePrivileges => Description::IgnorePrivileges,
             OpenApi::Disabled => Description::Disabled,
         },
+        describe_security: api.openapi_security,
+        url,
         error_details: api.error_details,
         batch: config.limits.batch,
     }

@@ -28,6 +28,10 @@ describe('filters', () => {
   test('ilikeAnyOf', async () => assert.deepEqual(await found(books().ilikeAnyOf('title', ['sol%', 'kin%'])), [3, 4]))
   test('is null', async () => assert.deepEqual(await found(books().is('price', null)), [4]))
   test('is true', async () => assert.deepEqual(await found(books().is('in_print', true)), [1, 3, 4]))
+  test('notIn', async () => assert.deepEqual(await found(books().notIn('title', ['Solaris', 'a,b)'])), [1, 2, 4]))
+  test('isDistinct', async () => assert.deepEqual(await found(books().isDistinct('price', 8)), [1, 2, 4]))
+  test('regexMatch', async () => assert.deepEqual(await found(books().regexMatch('title', '^The .*n$')), [2]))
+  test('regexIMatch', async () => assert.deepEqual(await found(books().regexIMatch('title', '^s|dred$')), [3, 4]))
   test('in', async () => assert.deepEqual(await found(books().in('title', ['Solaris', 'Kindred', 'a,b)'])), [3, 4]))
   test('contains: array', async () =>
     assert.deepEqual(await found(clients.anon.from('authors').select('id').contains('tags', ['sf']).order('id')), [1, 2]))
@@ -48,6 +52,35 @@ describe('filters', () => {
   test('not', async () => assert.deepEqual(await found(books().not('price', 'is', null)), [1, 2, 3]))
   test('or', async () => assert.deepEqual(await found(books().or('id.eq.4,and(price.gt.9,in_print.is.false)')), [2, 4]))
   test('filter', async () => assert.deepEqual(await found(books().filter('pages', 'in', '(184,204)')), [2, 3]))
+  test('or on an embedded resource', async () => {
+    const { data } = await clients.anon
+      .from('authors')
+      .select('id, books!author_id(id)')
+      .or('price.gt.10,pages.eq.204', { referencedTable: 'books' })
+      .order('id')
+      .throwOnError()
+    assert.deepEqual(data.map((author) => ids(author.books)), [[1], [3], []])
+  })
+  test('ranges are refused clearly: the embedded engine has none', async () => {
+    const range = '[1,5)'
+    const queries = {
+      rangeGt: books().rangeGt('pages', range),
+      rangeGte: books().rangeGte('pages', range),
+      rangeLt: books().rangeLt('pages', range),
+      rangeLte: books().rangeLte('pages', range),
+      rangeAdjacent: books().rangeAdjacent('pages', range),
+    }
+    for (const [name, query] of Object.entries(queries)) {
+      const { error, status } = await query
+      assert.ok(status >= 400 && status < 500 && error.code && error.message, `${name}: ${status} ${JSON.stringify(error)}`)
+    }
+  })
+  test('values that look like syntax are only values', async () => {
+    for (const value of ['a,b', '(x)', '"q"', 'a.b', 'null', '*', '%', "'", '\\', 'é', '']) {
+      assert.deepEqual(await found(books().eq('title', value)), [], value)
+      assert.deepEqual(await found(books().in('title', [value, 'Solaris'])), [3], value)
+    }
+  })
   test('enums compare in their order', async () =>
     assert.deepEqual(await found(clients.anon.from('authors').select('id').gt('mood', 'sad').order('mood')), [2, 1]))
   test('timestamps compare as moments', async () =>
@@ -97,6 +130,10 @@ describe('embedding', () => {
     const { data } = await books('full_title').eq('id', 3).throwOnError()
     assert.deepEqual(data, [{ full_title: 'Solaris (3)' }])
   })
+  test('only parents with, or without, a match', async () => {
+    assert.deepEqual(await found(books('id, genres()').not('genres', 'is', null)), [1, 3, 4])
+    assert.deepEqual(await found(books('id, genres()').is('genres', null)), [2])
+  })
   test('order by a related column', async () => {
     const { data } = await clients.anon
       .from('books')
@@ -141,6 +178,23 @@ describe('forms of answers', () => {
     assert.deepEqual((await books().eq('id', 1).maybeSingle().throwOnError()).data, { id: 1 })
     assert.equal((await books().maybeSingle()).error.code, 'PGRST116')
   })
+  test('stripNulls', async () => {
+    const { data } = await books('id, price, pages').eq('id', 4).stripNulls().throwOnError()
+    assert.deepEqual(data, [{ id: 4 }])
+    const one = await books('id, price').eq('id', 4).stripNulls().single().throwOnError()
+    assert.deepEqual(one.data, { id: 4 })
+  })
+  test('limit', async () => {
+    assert.deepEqual(await found(books().limit(2)), [1, 2])
+    const { data } = await books().range(10, 12)
+    assert.deepEqual(data, [])
+    const beyond = await clients.anon.from('books').select('id', { count: 'exact' }).range(10, 12)
+    assert.deepEqual([beyond.status, beyond.error.code], [416, 'PGRST103'])
+  })
+  test('setHeader', async () => {
+    const { data } = await books('published_at').eq('id', 1).setHeader('Prefer', 'timezone=Europe/Berlin').throwOnError()
+    assert.deepEqual(data, [{ published_at: '1974-05-01T01:00:00+01:00' }])
+  })
   test('csv', async () => {
     const { data } = await clients.anon.from('books').select('id,title').order('id').limit(2).csv().throwOnError()
     assert.equal(data, 'id,title\n1,"The Dispossessed"\n2,"The Lathe of Heaven"')
@@ -173,12 +227,22 @@ describe('forms of answers', () => {
     const { data, error } = await clients.anon.from('books').select('id').eq('id', 1).explain()
     assert.equal(error, null)
     assert.ok(data.length > 0)
+    const json = await books().eq('id', 1).explain({ format: 'json', analyze: true })
+    assert.equal(json.error, null)
+    assert.ok(Array.isArray(json.data))
   })
   test('abort', async () => {
     const controller = new AbortController()
     controller.abort()
     const { error } = await books().abortSignal(controller.signal)
     assert.match(error.message, /abort/i)
+  })
+  test('abort under way', async () => {
+    const controller = new AbortController()
+    const asked = clients.anon.rpc('endless').abortSignal(controller.signal)
+    setTimeout(() => controller.abort(), 200)
+    assert.match((await asked).error.message, /abort/i)
+    assert.deepEqual(await found(books().eq('id', 1)), [1])
   })
   test('another schema', async () => {
     const { data } = await clients.shop.from('stock').select().order('book_id').throwOnError()
@@ -202,6 +266,14 @@ describe('errors', () => {
   test('a value of the wrong type', async () => {
     const { error, status } = await books().eq('id', 'x')
     assert.deepEqual([status, error.code, error.message], [400, '22P02', 'invalid input syntax for type integer: "x"'])
+  })
+  test('an aggregate in the wrong place', async () => {
+    const { error, status } = await clients.anon.from('books').select('...genres(id.count())')
+    assert.deepEqual([status, error.code], [400, 'PGRST127'])
+  })
+  test('a relationship that is not there', async () => {
+    const { error, status } = await clients.anon.from('books').select('id, secrets(*)')
+    assert.deepEqual([status, error.code], [400, 'PGRST200'])
   })
   test('throwOnError throws a typed error', async () => {
     await assert.rejects(async () => clients.anon.from('books').select('titel').throwOnError(), { name: 'PostgrestError', code: '42703' })

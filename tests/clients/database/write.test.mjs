@@ -53,6 +53,18 @@ describe('upserts', () => {
     const { data } = await clients.admin.from('books').upsert({ title: 'Solaris!', isbn: 'c' }, { onConflict: 'isbn' }).select('id, title').throwOnError()
     assert.deepEqual(data, [{ id: 3, title: 'Solaris!' }])
   })
+  test('count and defaults', async () => {
+    const { count, status } = await clients.admin
+      .from('authors')
+      .upsert([{ id: 60, name: 'P', mood: 'sad' }, { id: 61, name: 'Q' }], { count: 'exact', defaultToNull: false })
+    assert.deepEqual([count, status], [2, 201])
+    const { data } = await clients.admin.from('authors').select('mood').in('id', [60, 61]).order('id').throwOnError()
+    assert.deepEqual(data, [{ mood: 'sad' }, { mood: 'ok' }])
+  })
+  test('on a key that is none', async () => {
+    const { error, status } = await clients.admin.from('books').upsert({ title: 'x' }, { onConflict: 'pages' })
+    assert.deepEqual([status, error.code], [400, '42P10'])
+  })
   test('ignoring duplicates', async () => {
     const { data } = await clients.admin
       .from('genres')
@@ -77,6 +89,27 @@ describe('updates and deletes', () => {
     assert.equal(error.code, 'PGRST124')
     const { data } = await clients.admin.from('books').select('price').eq('id', 1).throwOnError()
     assert.deepEqual(data, [{ price: 1 }])
+  })
+  test('rollback asks in vain where the configuration does not allow it', async () => {
+    await clients.admin.from('genres').insert({ id: 70, name: 'kept' }).rollback().throwOnError()
+    assert.deepEqual((await clients.admin.from('genres').select('id').eq('id', 70)).data, [{ id: 70 }])
+  })
+  test('delete, counted', async () => {
+    const { count, status } = await clients.admin.from('genres').delete({ count: 'exact' }).eq('id', 70)
+    assert.deepEqual([count, status], [1, 204])
+  })
+  test('single after a write of several rows undoes it', async () => {
+    const { error } = await clients.admin.from('books').update({ pages: 1 }).in('id', [1, 2]).select('id').single()
+    assert.equal(error.code, 'PGRST116')
+    const { data } = await clients.admin.from('books').select('pages').in('id', [1, 2]).order('id').throwOnError()
+    assert.deepEqual(data, [{ pages: 387 }, { pages: 184 }])
+  })
+  test('in another schema', async () => {
+    const shop = clients.admin.schema('shop')
+    await shop.from('stock').upsert({ book_id: 9, quantity: 3 }).throwOnError()
+    const { data } = await shop.from('stock').update({ quantity: 4 }).eq('book_id', 9).select().single().throwOnError()
+    assert.deepEqual(data, { book_id: 9, quantity: 4 })
+    assert.equal((await shop.from('stock').delete().eq('book_id', 9)).status, 204)
   })
   test('delete cascades', async () => {
     const { data } = await clients.admin.from('authors').delete().eq('id', 3).select('id').throwOnError()
@@ -137,6 +170,29 @@ describe('functions', () => {
     const { data } = await clients.anon.rpc('price_range').throwOnError()
     assert.equal(data.length, 1)
     assert.deepEqual(Object.keys(data[0]), ['least', 'greatest'])
+  })
+  test('arrays and objects as arguments', async () => {
+    const { data } = await clients.anon.rpc('joined', { words: ['a', 'b,c', '"d"'], options: { glue: '+' } }).throwOnError()
+    assert.equal(data, 'a+b,c+"d"')
+    const got = await clients.anon.rpc('joined', { words: ['a', 'b'], options: '{"glue": "-"}' }, { get: true }).throwOnError()
+    assert.equal(got.data, 'a-b')
+  })
+  test('defaults', async () => assert.equal((await clients.anon.rpc('joined', { words: ['a', 'b'] }).throwOnError()).data, 'a b'))
+  test('in another schema', async () => {
+    assert.equal((await clients.shop.rpc('in_stock').throwOnError()).data, 1)
+    assert.equal((await clients.anon.rpc('in_stock')).error.code, 'PGRST202')
+  })
+  test('ordered, limited, one', async () => {
+    const one = clients.anon.rpc('books_by', { author: 'Ursula' }).select('id').order('id', { ascending: false })
+    assert.deepEqual((await one.limit(1).single().throwOnError()).data, { id: 2 })
+  })
+  test('csv', async () => {
+    const { data } = await clients.anon.rpc('books_by', { author: 'Ursula' }).select('id,isbn').order('id').csv().throwOnError()
+    assert.equal(data, 'id,isbn\n1,a\n2,b')
+  })
+  test('a write is not done by GET', async () => {
+    const { error, status } = await clients.admin.rpc('forget', { book: 1 }, { get: true })
+    assert.deepEqual([status, error.code], [405, '25006'])
   })
   test('void', async () => {
     const { data, status } = await clients.admin.rpc('forget', { book: 101 })

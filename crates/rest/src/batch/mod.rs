@@ -48,7 +48,7 @@ struct Prepared {
 impl Door {
     /// Answers a batch. `incoming` is the batch's own request; `mount` precedes paths of the REST API, and may be left out.
     ///
-    /// Errors: BST007 for a body that is no list of requests; BST008 for a longer list than allowed; BST009 for a reference to nothing.
+    /// Errors: BST010 for a body that is no list of requests; BST011 for a longer list than allowed; BST012 for a reference to nothing.
     pub async fn batch(&self, incoming: Incoming<'_>, mount: &str) -> Response<Bytes> {
         let method = incoming.method.clone();
         match self.run_batch(incoming, mount).await {
@@ -63,13 +63,13 @@ impl Door {
             return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {}", incoming.method)).into());
         }
         let items: Vec<Item> = serde_json::from_slice(&incoming.body).map_err(|error| {
-            RestError::new(400, "BST007", "The body is no list of requests")
+            RestError::new(400, "BST010", "The body is no list of requests")
                 .details(error.to_string())
                 .hint("Send [{\"method\": \"POST\", \"path\": \"/table\", \"headers\": {}, \"body\": {}}, ...].")
         })?;
         if items.len() > self.options.batch {
             let message = format!("The batch has {} requests, {} are allowed", items.len(), self.options.batch);
-            return Err(RestError::new(413, "BST008", message)
+            return Err(RestError::new(413, "BST011", message)
                 .hint("Send less at once, or raise `limits.batch` in basalt.toml.")
                 .into());
         }
@@ -139,7 +139,7 @@ fn numbered(index: usize, mut body: Value) -> Value {
 }
 
 fn prepare(item: Item, answers: &[Value], mount: &str) -> RestResult<Prepared> {
-    let invalid = |what: String| RestError::new(400, "BST007", what);
+    let invalid = |what: String| RestError::new(400, "BST010", what);
     let method =
         Method::from_bytes(item.method.as_bytes()).map_err(|_| invalid(format!("\"{}\" is no method", item.method)))?;
     let path = reference::in_path(&item.path, answers)?;
@@ -176,7 +176,7 @@ fn answer(response: &Response<Bytes>) -> RestResult<Value> {
         headers.insert(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into());
     }
     let text = std::str::from_utf8(response.body()).map_err(|_| {
-        RestError::new(400, "BST007", "An answer in bytes can't be a part of a batch").hint("Ask for it by itself.")
+        RestError::new(400, "BST010", "An answer in bytes can't be a part of a batch").hint("Ask for it by itself.")
     })?;
     let is_json = headers.get("content-type").and_then(Value::as_str).is_some_and(|ty| ty.contains("json"));
     let body = match (text, is_json) {

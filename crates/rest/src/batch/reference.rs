@@ -7,7 +7,7 @@ use crate::error::{RestError, RestResult};
 
 /// A body with every reference replaced by what it names.
 ///
-/// Errors: BST009 for a reference to nothing.
+/// Errors: BST012 for a reference to nothing.
 pub(super) fn in_body(body: Value, answers: &[Value]) -> RestResult<Value> {
     Ok(match body {
         Value::Array(elements) => {
@@ -26,7 +26,7 @@ pub(super) fn in_body(body: Value, answers: &[Value]) -> RestResult<Value> {
 
 /// A path with every reference replaced by the text of the scalar that it names, percent-encoded.
 ///
-/// Errors: as [`in_body`]; BST009 for what is no scalar.
+/// Errors: as [`in_body`]; BST012 for what is no scalar.
 pub(super) fn in_path(path: &str, answers: &[Value]) -> RestResult<String> {
     let mut out = String::with_capacity(path.len());
     let mut rest = path;
@@ -80,7 +80,7 @@ fn step(path: &str) -> Option<(Step<'_>, &str)> {
 }
 
 fn nothing(reference: &str, why: &str) -> RestError {
-    RestError::new(400, "BST009", format!("The reference \"{reference}\" names nothing: {why}"))
+    RestError::new(400, "BST012", format!("The reference \"{reference}\" names nothing: {why}"))
         .hint("Ask for `Prefer: return=representation` in the earlier request to have its rows in its answer.")
 }
 
@@ -100,8 +100,8 @@ mod tests {
             "/t?id=eq.7&n=eq.a%20b%26c"
         );
         for reference in ["1.body", "x", "0.body[1]", "0..a", "0.body[0", "0.nope", ""] {
-            assert_eq!(in_body(json!({"$ref": reference}), &answers).unwrap_err().body.code, "BST009", "{reference}");
+            assert_eq!(in_body(json!({"$ref": reference}), &answers).unwrap_err().body.code, "BST012", "{reference}");
         }
-        assert_eq!(in_path("/${0.body}", &answers).unwrap_err().body.code, "BST009");
+        assert_eq!(in_path("/${0.body}", &answers).unwrap_err().body.code, "BST012");
     }
 }

@@ -7,7 +7,7 @@ mod types;
 mod visible;
 
 use bytes::Bytes;
-use http::{Response, header};
+use http::Response;
 use serde_json::Value;
 
 use crate::door::{Description, Door, Exchange};
@@ -25,18 +25,17 @@ pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<
         let message = format!("None of these media types are available: {}", names.join(", "));
         return Err(RestError::new(406, "PGRST107", message));
     }
-    let host = exchange.incoming.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    Ok(answer(exchange, &swagger::document(&visible, host)))
+    Ok(answer(exchange, &swagger::document(&visible, &door.options.url, door.options.describe_security)))
 }
 
-/// `GET /openapi.json`, of the API mounted at `base`.
-pub(crate) fn openapi31(door: &Door, exchange: &Exchange<'_>, base: &str) -> RestResult<Response<Bytes>> {
+/// `GET /openapi.json`.
+pub(crate) fn openapi31(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
     if !matches!(exchange.incoming.method.as_str(), "GET" | "HEAD") {
         let method = exchange.incoming.method;
         return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {method}")));
     }
     let visible = visible(door, exchange)?;
-    Ok(answer(exchange, &openapi::document(&visible, base)))
+    Ok(answer(exchange, &openapi::document(&visible, &door.options.url)))
 }
 
 fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a>> {

@@ -8,7 +8,7 @@ use super::types;
 use super::visible::{Visible, column_description, split_comment};
 use crate::options::writable;
 
-pub(super) fn document(visible: &Visible<'_>, base: &str) -> Value {
+pub(super) fn document(visible: &Visible<'_>, url: &str) -> Value {
     let (title, description) = visible.about();
     let mut paths = Map::new();
     let mut schemas = Map::new();
@@ -27,7 +27,7 @@ pub(super) fn document(visible: &Visible<'_>, base: &str) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION")},
-        "servers": [{"url": format!("{base}/rest/v1")}],
+        "servers": [{"url": url}],
         "security": [{"apikey": []}, {"bearer": []}],
         "paths": paths,
         "components": {

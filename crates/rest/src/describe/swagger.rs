@@ -15,7 +15,10 @@ const TYPES: [&str; 4] = [
     "text/csv",
 ];
 
-pub(super) fn document(visible: &Visible<'_>, host: &str) -> Value {
+/// The description of the API at `url`. `secured`: whether it says that requests carry a token.
+pub(super) fn document(visible: &Visible<'_>, url: &str, secured: bool) -> Value {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (title, description) = visible.about();
     let mut paths = Map::new();
     paths.insert(
@@ -48,19 +51,27 @@ pub(super) fn document(visible: &Visible<'_>, host: &str) -> Value {
     for routine in &visible.functions {
         paths.insert(format!("/rpc/{}", routine.name.name), function_path(routine));
     }
-    json!({
+    let mut document = json!({
         "swagger": "2.0",
         "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION")},
         "host": host,
-        "basePath": "/",
-        "schemes": ["http"],
+        "basePath": format!("/{path}"),
+        "schemes": [scheme],
         "consumes": TYPES,
         "produces": TYPES,
         "paths": paths,
         "parameters": parameters,
         "definitions": definitions,
         "externalDocs": {"description": "PostgREST Documentation", "url": "https://postgrest.org/en/stable/references/api.html"},
-    })
+    });
+    if secured {
+        document["securityDefinitions"] = json!({"JWT": {
+            "description": "Add the token prepending \"Bearer \" (without quotes) to it",
+            "type": "apiKey", "in": "header", "name": "Authorization",
+        }});
+        document["security"] = json!([{"JWT": []}]);
+    }
+    document
 }
 
 fn reference(name: &str) -> Value {

@@ -91,6 +91,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The same where `word` might have begun: what is found is the first character that departs from it.
+    pub(super) fn unexpected_after(&self, word: &str, expecting: &str) -> SyntaxError {
+        let mut departs = self.clone();
+        word.chars().take_while(|c| departs.peek() == Some(*c) && departs.next().is_some()).count();
+        SyntaxError { details: departs.unexpected(expecting).details, ..self.unexpected(expecting) }
+    }
+
     /// Runs `parse` on a copy and keeps its progress only if it succeeds.
     pub(super) fn attempt<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         let mut copy = self.clone();

@@ -82,7 +82,8 @@ fn test(cursor: &mut Cursor<'_>, place: Place) -> Parsed<(bool, Test)> {
         "fts" | "plfts" | "phfts" | "wfts" => search(cursor, word, place)?,
         _ => match operator(word) {
             Some(operator) => comparison(cursor, operator, place)?,
-            None => return Err(start.unexpected(if negated { "operator (eq, gt, ...)" } else { EXPECTING })),
+            None if negated => return Err(start.unexpected("operator (eq, gt, ...)")),
+            None => return Err(start.unexpected_after("not", EXPECTING)),
         },
     };
     Ok((negated, test))

@@ -90,7 +90,7 @@ fn filters_take_the_rest_as_it_stands() {
 fn a_broken_filter_says_where_and_what_was_expected() {
     let error = filter::filter("noop.0").unwrap_err();
     assert_eq!(error.column, 1);
-    assert_eq!(error.details, "unexpected \"n\" expecting \"not\" or operator (eq, gt, ...)");
+    assert_eq!(error.details, "unexpected \"o\" expecting \"not\" or operator (eq, gt, ...)");
 }
 
 #[test]

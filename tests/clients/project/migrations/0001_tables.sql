@@ -61,3 +61,9 @@ create function price_range() returns table (least numeric, greatest numeric) la
   select min(price), max(price) from books
 $$;
 create function full_title(books) returns text language sql stable as $$ select $1.title || ' (' || $1.id || ')' $$;
+create function joined(words text[], options jsonb default '{"glue": " "}') returns text language sql immutable
+  as $$ select array_to_string(words, options ->> 'glue') $$;
+create function endless() returns bigint language sql stable as $$
+  with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n
+$$;
+create function shop.in_stock() returns bigint language sql stable as $$ select count(*) from shop.stock where quantity > 0 $$;

@@ -1,0 +1,74 @@
+//! The server's process killed in the middle of writes: what was acknowledged is there, and nothing of what was not is there by half.
+
+mod support;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use support::{Project, ask};
+
+const SECRET: &str = "a-secret-of-its-own-for-the-tests-0123456789";
+
+const TABLES: &str = "
+create table orders (id integer primary key);
+create table items (order_id integer references orders (id), n integer, primary key (order_id, n));
+alter table orders enable row level security;
+alter table items enable row level security;
+create function place(id integer) returns void language sql as $$
+    insert into orders values (id);
+    insert into items select id, g from generate_series(1, 20) g;
+$$;
+";
+
+#[test]
+fn a_killed_server_loses_nothing_that_it_acknowledged() {
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_orders.sql", TABLES)]);
+    let environment = [("BASALT_AUTH__JWT_SECRET", SECRET)];
+    let keys = project.run(&["keys", "--secret", SECRET]).stdout;
+    let service =
+        keys.lines().find(|line| line.starts_with("service key")).and_then(|line| line.split(' ').next_back());
+    let authorization = format!("authorization: Bearer {}", service.expect("a key"));
+    let headers: &[&str] = &["content-type: application/json", &authorization];
+    let (next, acknowledged) = (AtomicU32::new(1), Mutex::new(Vec::new()));
+
+    for round in 0..3 {
+        let server = project.start(&["serve", "--migrate"], &environment);
+        let (url, next, acknowledged) = (server.url.as_str(), &next, &acknowledged);
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(move || {
+                        loop {
+                            let id = next.fetch_add(1, Ordering::Relaxed);
+                            let body = format!("{{\"id\":{id}}}");
+                            match ask(url, "POST", "/rest/v1/rpc/place", headers, &body) {
+                                Some((204, _)) => acknowledged.lock().unwrap().push(id),
+                                Some(other) => panic!("{other:?}"),
+                                None => return,
+                            }
+                        }
+                    })
+                })
+                .collect();
+            std::thread::sleep(Duration::from_millis(500 + 200 * round));
+            server.kill();
+            writers.into_iter().for_each(|writer| writer.join().unwrap());
+        });
+    }
+
+    let acknowledged = acknowledged.into_inner().unwrap();
+    assert!(acknowledged.len() > 20, "only {} writes were acknowledged", acknowledged.len());
+    let server = project.start(&["serve", "--migrate"], &environment);
+    for id in acknowledged {
+        let path = format!("/rest/v1/orders?select=id&id=eq.{id}");
+        assert_eq!(server.request("GET", &path, headers, ""), (200, format!("[{{\"id\":{id}}}]")));
+    }
+    // Each order came with all its items or not at all.
+    let path = "/rest/v1/orders?select=id,items(n)";
+    let (status, body) = server.request("GET", path, headers, "");
+    assert_eq!(status, 200, "{body}");
+    for order in body.split("{\"id\":").skip(1) {
+        assert_eq!(order.matches("{\"n\": ").count(), 20, "{order}");
+    }
+}
