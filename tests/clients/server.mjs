@@ -1,7 +1,7 @@
 // Starts a server over a fresh copy of the test project, and stops it.
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,6 +30,8 @@ const freePort = () =>
 
 export async function start(engine = process.env.ENGINE ?? 'sqlite') {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
+  // A private PostgreSQL runs as a user of its own, who has to pass.
+  chmodSync(folder, 0o711)
   cpSync(join(here, 'project'), folder, { recursive: true })
   const port = await freePort()
   const child = spawn(process.env.SERVER, ['dev', folder, '--port', String(port), '--engine', engine], {

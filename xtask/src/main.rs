@@ -70,8 +70,12 @@ fn postgres() -> Result<(), Failure> {
 fn clients() -> Result<(), Failure> {
     cargo(&["build", "-p", "basalt"])?;
     let folder = workspace_path("tests/clients");
-    node("npm", &["ci", "--no-audit", "--no-fund"], &folder)?;
-    node("npm", &["test"], &folder)
+    node("npm", &["ci", "--no-audit", "--no-fund"], &folder, &[])?;
+    for engine in ["sqlite", "postgres"] {
+        eprintln!("the client libraries on {engine}");
+        node("npm", &["test"], &folder, &[("ENGINE", engine)])?;
+    }
+    Ok(())
 }
 
 fn bench(args: &[String]) -> Result<(), Failure> {

@@ -23,8 +23,10 @@ pub fn cargo_output(args: &[&str]) -> Result<String, Failure> {
 }
 
 /// Runs a program of Node's in a folder.
-pub fn node(program: &str, args: &[&str], folder: &Path) -> Result<(), Failure> {
-    checked(Command::new(program).args(args).current_dir(folder).env("SERVER", target_folder()?.join("debug/basalt")))
+pub fn node(program: &str, args: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Result<(), Failure> {
+    let mut command = Command::new(program);
+    command.args(args).current_dir(folder).env("SERVER", target_folder()?.join("debug/basalt"));
+    checked(command.envs(variables.iter().copied()))
 }
 
 /// Runs a program that was built here.
