@@ -169,7 +169,7 @@ describe('functions', () => {
   test('a table', async () => {
     const { data } = await clients.anon.rpc('price_range').throwOnError()
     assert.equal(data.length, 1)
-    assert.deepEqual(Object.keys(data[0]), ['least', 'greatest'])
+    assert.deepEqual(Object.keys(data[0]), ['lowest', 'highest'])
   })
   test('arrays and objects as arguments', async () => {
     const { data } = await clients.anon.rpc('joined', { words: ['a', 'b,c', '"d"'], options: { glue: '+' } }).throwOnError()

@@ -11,3 +11,6 @@ select setval('books_id_seq', 100);
 insert into genres values (1, 'utopia'), (2, 'space'), (3, 'history');
 insert into book_genres values (1, 1), (1, 2), (3, 2), (4, 3);
 insert into shop.stock values (1, 5), (2, 0);
+
+-- So that planners know how many rows there are.
+analyze;

@@ -57,7 +57,7 @@ create function books_by(author text) returns setof books language sql stable as
 $$;
 create function whoami() returns text language sql stable as $$ select auth.role() $$;
 create function forget(book integer) returns void language sql as $$ delete from books where id = book $$;
-create function price_range() returns table (least numeric, greatest numeric) language sql stable as $$
+create function price_range() returns table (lowest numeric, highest numeric) language sql stable as $$
   select min(price), max(price) from books
 $$;
 create function full_title(books) returns text language sql stable as $$ select $1.title || ' (' || $1.id || ')' $$;
