@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod commands;
+mod copying;
 mod migrating;
 mod output;
 mod report;

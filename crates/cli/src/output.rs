@@ -78,6 +78,15 @@ pub fn byte_progress(bytes: u64, what: &str) -> ProgressBar {
     bar
 }
 
+/// A bar over rows, on stderr; invisible without a terminal.
+pub fn row_progress(what: &str) -> ProgressBar {
+    let bar = ProgressBar::new(0).with_message(what.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("  {msg} [{bar:32}] {pos}/{len} rows {eta}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
 /// The engine that a configuration names, for people.
 pub fn engine(config: &Config) -> &'static str {
     match (config.database.engine(), config.database.url.is_empty()) {

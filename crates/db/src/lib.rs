@@ -3,6 +3,7 @@
 //! A caller writes PostgreSQL's SQL with parameters in text form; the engine runs it with the rights of the caller's
 //! [`Identity`], and gives the rows back already in the form that the caller asked for.
 
+mod copy;
 mod database;
 mod lock;
 pub mod migrate;
@@ -10,6 +11,7 @@ pub mod postgres;
 pub mod sqlite;
 mod transaction;
 
+pub use copy::Copied;
 pub use postgres::PostgresOptions;
 pub use transaction::Transaction;
 

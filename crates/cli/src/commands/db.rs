@@ -7,6 +7,7 @@ use basalt_server::project::Project;
 use clap::{Args, Subcommand};
 
 use super::ProjectFlag;
+use crate::copying;
 use crate::migrating::{self, Mark};
 use crate::output;
 use crate::report::{Failure, Report};
@@ -32,12 +33,28 @@ enum Action {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Carry the project's rows over to another database: tables by the project's migrations, then every row and sequence
+    Copy {
+        /// A connection string: from the project's database to this PostgreSQL
+        #[arg(long, value_name = "URL", required_unless_present = "from", conflicts_with = "from")]
+        to: Option<String>,
+        /// A connection string: from this PostgreSQL to the project's database
+        #[arg(long, value_name = "URL")]
+        from: Option<String>,
+        /// Replace the rows of a target that has the project's tables already
+        #[arg(long)]
+        replace: bool,
+    },
 }
 
 impl Db {
     pub fn run(self) -> Result<(), Failure> {
-        let Action::Reset { yes } = self.action;
-        let (project, config) = load(&self.project.project, &[])?;
+        let root = &self.project.project;
+        let yes = match self.action {
+            Action::Reset { yes } => yes,
+            Action::Copy { to, from, replace } => return block_on(copying::run(root, to, from, replace)),
+        };
+        let (project, config) = load(root, &[])?;
         let folder = project.root.join(&config.database.data_dir);
         let question = match config.database.url.is_empty() {
             true => format!("Delete every row of the database in {}?", output::path(&folder)),

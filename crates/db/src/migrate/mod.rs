@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use sha2::{Digest, Sha256};
 
 use crate::sqlite::{Sqlite, Writer};
-use script::Script;
+pub(crate) use script::Script;
 
 /// The record of applied migrations, where Supabase's tools look for it.
 const RECORD: &str = "create schema supabase_migrations;
@@ -144,7 +144,7 @@ pub fn checksum(source: &str) -> String {
 
 impl Writer {
     /// Runs `work` in one transaction; when it ends well, its catalog becomes everyone's with the commit.
-    fn script<T>(
+    pub(crate) fn script<T>(
         &mut self,
         source: &str,
         progress: &mut dyn FnMut(Progress),

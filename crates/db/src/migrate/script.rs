@@ -5,7 +5,7 @@ use basalt_sql::compile::compile;
 use basalt_sql::ddl::{self, Action};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, split};
-use basalt_sql::{Catalog, quote};
+use basalt_sql::{Catalog, Name, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -20,7 +20,7 @@ const BATCH: usize = 100;
 const PARAMETERS: usize = 30_000;
 
 /// The state of a script.
-pub(super) struct Script<'w> {
+pub(crate) struct Script<'w> {
     connection: &'w Connection,
     /// The catalog as the statements so far leave it.
     pub catalog: Catalog,
@@ -147,7 +147,7 @@ impl<'w> Script<'w> {
     }
 
     /// Runs one of SQLite's own statements; of a SELECT, every row, for its errors.
-    fn sqlite(&self, sql: &str) -> Result<()> {
+    pub fn sqlite(&self, sql: &str) -> Result<()> {
         let run = || {
             let mut statement = self.connection.prepare(sql)?;
             let mut rows = statement.raw_query();
@@ -168,7 +168,7 @@ impl<'w> Script<'w> {
     }
 
     /// Inserts the rows of a `copy`.
-    fn copy(&mut self, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
+    pub fn copy(&mut self, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
         let copy =
             Copy::parse(sql, &self.catalog, &self.session.search_path).map_err(|error| failed(error, sql, offset))?;
         let width = copy.columns.len().max(1);
@@ -212,6 +212,12 @@ impl<'w> Script<'w> {
             self.done.rows += 1;
         }
         Ok(())
+    }
+
+    /// The rows of a table.
+    pub fn count(&self, table: &Name) -> Result<u64> {
+        let sql = format!("SELECT count(*) FROM {}", quote::ident(&table.physical()));
+        self.connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs).map_err(translate)
     }
 
     /// Records a migration.

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
-use error::translate;
+pub(crate) use error::translate;
 use pool::{Pool, Sizes};
 use run::{Lease, Terms};
 use settings::Settings;
@@ -197,6 +197,16 @@ impl Postgres {
     /// Connections for requests: all, free, and requests that wait for one.
     pub fn connections(&self) -> (usize, usize, usize) {
         self.engine.requests.state()
+    }
+
+    /// A connection as the owner.
+    pub(crate) async fn owner(&self) -> Result<pool::Pooled> {
+        self.engine.owner.get().await
+    }
+
+    /// A connection as the owner that is nobody else's later: for settings that stay.
+    pub(crate) async fn single(&self) -> Result<Connection> {
+        self.engine.owner_target.connect(1).await
     }
 
     /// Whether PostgreSQL answers.

@@ -35,7 +35,7 @@ impl Tls {
     /// A connector. `root` is a file of certificates to trust instead of the system's.
     ///
     /// Errors: 58030 for a file that can't be read.
-    pub fn new(trust: Trust, root: Option<&Path>) -> Result<Tls> {
+    pub(super) fn new(trust: Trust, root: Option<&Path>) -> Result<Tls> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()

@@ -4,19 +4,66 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::Catalog;
+use basalt_types::codec;
 use rusqlite::Connection;
 
 pub(crate) use super::diagnose::broken_key;
+use super::functions::with_context;
 pub(crate) use super::programs::Compiled;
 pub(crate) use super::run::statement;
 pub(crate) use super::schema::Schema;
 use super::sequences::Sequences;
+use super::value::stored;
 use super::writer::Writer;
 use super::{collations, diagnose, error, run, schema, session};
 
 /// Starts the session of a script.
 pub(crate) fn start() {
     run::start_owner();
+}
+
+/// Runs a SELECT as the owner and hands each row to `take` as a line of COPY's text format.
+pub(crate) fn copy_lines(
+    connection: &Connection,
+    schema: &Schema,
+    select: &str,
+    mut take: impl FnMut(&str),
+) -> Result<()> {
+    let program = basalt_sql::compile::compile(&schema.catalog, basalt_core::Identity::OWNER, &[], select)?;
+    let compiled = Compiled::new(program, schema);
+    let columns = &compiled.program.columns;
+    let (mut line, mut text) = (String::new(), String::new());
+    run::with_rows(connection, schema, &compiled, &[], |row| {
+        line.clear();
+        for (index, column) in columns.iter().enumerate() {
+            line.push_str(if index > 0 { "\t" } else { "" });
+            let value = row.get_ref(index).and_then(stored).map_err(error::translate)?;
+            if value.is_null() {
+                line.push_str("\\N");
+                continue;
+            }
+            text.clear();
+            with_context(|context| codec::to_text(&column.ty, value, context, &mut text));
+            push_escaped(&mut line, &text);
+        }
+        line.push('\n');
+        take(&line);
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// Appends a field of COPY's text format (PostgreSQL manual, `COPY`, "Text Format").
+fn push_escaped(line: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            c => line.push(c),
+        }
+    }
 }
 
 /// Registers the collations of a catalog's enumerations.

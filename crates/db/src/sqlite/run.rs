@@ -139,7 +139,7 @@ fn total(connection: &Connection, schema: &Schema, count: &Compiled, params: &[O
 }
 
 /// Runs a program's steps and hands each row of its result to `take`. Gives what the last step changed.
-fn with_rows(
+pub(super) fn with_rows(
     connection: &Connection,
     schema: &Schema,
     compiled: &Compiled,

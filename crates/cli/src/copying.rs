@@ -1,0 +1,71 @@
+//! A project's rows carried over from one database to another.
+
+use std::path::Path;
+use std::time::Instant;
+
+use basalt_db::Database;
+use basalt_server::Config;
+use basalt_server::config::Engine;
+use basalt_server::project::Project;
+
+use crate::migrating;
+use crate::output::{self, FAINT, GOOD, count, styled};
+use crate::report::{Failure, Report};
+use crate::workspace::load;
+
+/// Says, in the target, that a copy is under way: one that was stopped may begin again without being asked for.
+const MARK: &str = "comment on schema supabase_migrations is 'a copy is under way';";
+const UNMARK: &str = "comment on schema supabase_migrations is null;";
+
+/// Carries the rows of the project in `root` over: to the PostgreSQL of `to`, or from that of `from` to the project's own database.
+pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace: bool) -> Result<(), Failure> {
+    let (_, own) = load(root, &[])?;
+    let mut other = own.clone();
+    let there = to.as_deref().or(from.as_deref()).unwrap_or_default();
+    there.clone_into(&mut other.database.url);
+    if own.database.engine() == Engine::Postgres && own.database.url == there {
+        return Err(Report::error("source and target are the same database").into());
+    }
+    let (source, target) = if to.is_some() { (own, other) } else { (other, own) };
+    // The source is served as it is; what projects rely on is the target's to have.
+    let source =
+        Config { database: basalt_server::config::Database { bootstrap: false, ..source.database.clone() }, ..source };
+    let from = basalt_server::open_database(root, &source).await?;
+    let into = basalt_server::open_database(root, &target).await?;
+    let project = Project::load(root, target.database.engine())?;
+
+    let fresh = into.applied().await?.is_empty();
+    let is_marked = into.catalog().schemas.get("supabase_migrations").is_some_and(|schema| schema.comment.is_some());
+    if !fresh && !is_marked && !replace {
+        return Err(Report::error("the target has the project's tables already")
+            .help("Copy into a new database, or say with --replace that its rows may be lost.")
+            .into());
+    }
+    script(&into, MARK).await?;
+    migrating::migrate(&project, &into, output::applied).await?;
+
+    let started = Instant::now();
+    let bar = output::row_progress("copying");
+    let copied = from.copy_rows(&into, |copied| {
+        bar.set_length(copied.all_rows);
+        bar.set_position(copied.rows);
+    });
+    let copied = copied.await;
+    bar.finish_and_clear();
+    let copied = copied?;
+    script(&into, UNMARK).await?;
+    output::result(format_args!(
+        "{} {}, {} {}",
+        styled(GOOD, "copied"),
+        count(copied.tables, "table"),
+        count(copied.rows as usize, "row"),
+        styled(FAINT, output::elapsed(started.elapsed()))
+    ));
+    from.close().await;
+    into.close().await;
+    Ok(())
+}
+
+async fn script(database: &Database, sql: &str) -> Result<(), Failure> {
+    database.run_script(sql, |_| {}).await.map(drop).map_err(|failed| failed.error.into())
+}

@@ -1,0 +1,202 @@
+//! One database's rows carried over to another, whichever engines they are: every table in PostgreSQL's COPY text format, in one
+//! transaction of the target, and where the sequences stand.
+//!
+//! The target has the tables already, by the same project's migrations. Interrupted, it is as it was before.
+
+mod postgres;
+mod sqlite;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use basalt_core::{Error, Identity, Result};
+use basalt_sql::catalog::Relation;
+use basalt_sql::{Catalog, Name, quote};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::{Database, Format, Request};
+
+/// Chunks of rows on their way.
+const CHUNKS: usize = 16;
+/// Bytes of a chunk, about.
+const CHUNK: usize = 256 << 10;
+
+/// What a copy has done so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Tables done.
+    pub tables: usize,
+    /// Tables in all.
+    pub all_tables: usize,
+    /// Rows done, those of the table under way included.
+    pub rows: u64,
+    /// Rows in all.
+    pub all_rows: u64,
+}
+
+/// A table to carry over.
+#[derive(Debug, Clone)]
+struct Table {
+    name: Name,
+    /// The columns that are stored, not generated.
+    columns: Vec<String>,
+}
+
+/// Where a sequence stands.
+#[derive(Debug, Clone)]
+struct Standing {
+    name: Name,
+    last_value: i64,
+    is_called: bool,
+}
+
+/// What the target is told.
+enum Order {
+    /// Rows of a table, whole lines.
+    Rows(Table, Bytes),
+    /// Everything was sent: so many rows of each table, and the sequences.
+    Finish(BTreeMap<Name, u64>, Vec<Standing>),
+}
+
+impl Table {
+    fn columns_sql(&self) -> String {
+        self.columns.iter().map(|column| quote::ident(column)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// `copy "s"."t" ("a", "b") from stdin`.
+    fn copy_in(&self) -> String {
+        format!("copy {} ({}) from stdin", self.name.quoted(), self.columns_sql())
+    }
+
+    fn select(&self) -> String {
+        format!("select {} from {}", self.columns_sql(), self.name.quoted())
+    }
+}
+
+impl Database {
+    /// Carries the rows of every table and the standing of every sequence over to `target`, whose rows are lost. `progress` hears how
+    /// far it has come.
+    ///
+    /// Errors: 42P01 for a table, and 42703 for a column, that the target lacks; the target's own (a value that it does not take);
+    /// 21000 when it ends up with other numbers of rows.
+    pub async fn copy_rows(&self, target: &Database, mut progress: impl FnMut(&Copied) + Send) -> Result<Copied> {
+        let tables = plan(&self.catalog(), &target.catalog())?;
+        let mut copied = Copied { all_tables: tables.len(), ..Copied::default() };
+        for table in &tables {
+            copied.all_rows += self.count(table).await?;
+        }
+        let (orders, received) = mpsc::channel(CHUNKS);
+        let send = async {
+            let mut sent = BTreeMap::new();
+            for table in &tables {
+                let (chunks, mut lines) = mpsc::channel::<(Bytes, u64)>(CHUNKS);
+                let forward = async {
+                    let mut rows = 0;
+                    while let Some((chunk, more)) = lines.recv().await {
+                        rows += more;
+                        copied.rows += more;
+                        if orders.send(Order::Rows(table.clone(), chunk)).await.is_err() {
+                            break;
+                        }
+                        progress(&copied);
+                    }
+                    rows
+                };
+                let (exported, rows) = tokio::join!(self.export(table, chunks), forward);
+                exported?;
+                sent.insert(table.name.clone(), rows);
+                copied.tables += 1;
+            }
+            let standings = self.standings().await?;
+            // A target that has given up says why by itself.
+            let _ = orders.send(Order::Finish(sent, standings)).await;
+            drop(orders);
+            Ok(copied)
+        };
+        let (sent, loaded) = tokio::join!(send, target.load(&tables, received));
+        match (sent, loaded) {
+            (_, Err(error)) | (Err(error), _) => Err(error),
+            (Ok(copied), Ok(())) => Ok(copied),
+        }
+    }
+
+    async fn count(&self, table: &Table) -> Result<u64> {
+        let sql = format!("select count(*) as value from {}", table.name.quoted());
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), sql, Vec::new()) };
+        let body = self.run(request).await?.body;
+        let text = String::from_utf8_lossy(&body);
+        text.parse().map_err(|_| Error::internal(format!("a count is {text}")))
+    }
+
+    async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
+        match (self.embedded(), self.postgres()) {
+            (Some(engine), _) => engine.export(table, chunks).await,
+            (_, Some(engine)) => engine.export(table, chunks).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>> {
+        match (self.embedded(), self.postgres()) {
+            (Some(engine), _) => engine.standings().await,
+            (_, Some(engine)) => engine.standings().await,
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn load(&self, tables: &[Table], orders: mpsc::Receiver<Order>) -> Result<()> {
+        match (self.embedded(), self.postgres()) {
+            (Some(engine), _) => engine.load(tables.to_vec(), orders).await,
+            (_, Some(engine)) => engine.load(tables, orders).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The source's tables, parents before children as far as there are no circles.
+fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
+    let tables: Vec<&Relation> =
+        source.relations.values().map(|relation| &**relation).filter(|r| is_copied(r)).collect();
+    let mut done: BTreeSet<&Name> = BTreeSet::new();
+    let mut ordered = Vec::with_capacity(tables.len());
+    let mut open = tables;
+    while !open.is_empty() {
+        let is_free = |relation: &&Relation| {
+            relation.foreign_keys().all(|(_, key)| key.target == relation.name || done.contains(&key.target))
+        };
+        let (mut free, rest): (Vec<&Relation>, Vec<&Relation>) = open.iter().copied().partition(is_free);
+        if free.is_empty() {
+            // A circle: the target puts its keys off, or speaks up.
+            free.push(rest[0]);
+        }
+        done.extend(free.iter().map(|relation| &relation.name));
+        open.retain(|relation| !done.contains(&relation.name));
+        ordered.extend(free);
+    }
+    ordered.into_iter().map(|relation| table(relation, target)).collect()
+}
+
+fn is_copied(relation: &Relation) -> bool {
+    // The record of migrations is each database's own.
+    relation.view().is_none() && relation.name.schema != "supabase_migrations"
+}
+
+fn table(relation: &Relation, target: &Catalog) -> Result<Table> {
+    let name = &relation.name;
+    let there = target.relation(&name.schema, &name.name).ok_or_else(|| {
+        Error::new("42P01", format!("the target has no table {name}"))
+            .with_hint("Only what the project's migrations make is there: put its definition into a migration.")
+    })?;
+    let stored = relation.columns.iter().filter(|column| column.generated.is_none());
+    let columns: Vec<String> = stored.map(|column| column.name.clone()).collect();
+    match columns.iter().find(|column| there.column(column).is_none()) {
+        Some(missing) => Err(Error::new("42703", format!("the target's table {name} has no column \"{missing}\""))),
+        None => Ok(Table { name: name.clone(), columns }),
+    }
+}
+
+/// 21000: the target has other numbers of rows than the source sent.
+fn miscounted(name: &Name, sent: u64, there: u64) -> Error {
+    Error::new("21000", format!("{sent} rows of {name} were sent, and {there} are there"))
+        .with_hint("A trigger of the target may add or drop rows; nothing was kept.")
+}

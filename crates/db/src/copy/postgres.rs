@@ -1,0 +1,112 @@
+//! PostgreSQL's side of a copy.
+
+use std::collections::BTreeMap;
+
+use basalt_core::{Error, Result};
+use basalt_sql::Name;
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio_postgres::Client;
+
+use super::{CHUNK, Order, Standing, Table, miscounted};
+use crate::postgres::{Postgres, translate};
+
+impl Postgres {
+    /// Sends a table's rows.
+    pub(super) async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
+        let connection = self.owner().await?;
+        let sql = format!("copy ({}) to stdout", table.select());
+        let stream = connection.client.copy_out(&sql).await.map_err(translate)?;
+        let mut stream = std::pin::pin!(stream);
+        let (mut chunk, mut rows) = (BytesMut::new(), 0);
+        // Each message is a line.
+        while let Some(line) = stream.next().await {
+            chunk.extend_from_slice(&line.map_err(translate)?);
+            rows += 1;
+            if chunk.len() >= CHUNK && chunks.send((chunk.split().freeze(), std::mem::take(&mut rows))).await.is_err() {
+                return Ok(());
+            }
+        }
+        if rows > 0 {
+            let _ = chunks.send((chunk.freeze(), rows)).await;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn standings(&self) -> Result<Vec<Standing>> {
+        let connection = self.owner().await?;
+        let sql = "select schemaname::text, sequencename::text, coalesce(last_value, start_value), last_value is not null \
+            from pg_catalog.pg_sequences";
+        let rows = connection.client.query(sql, &[]).await.map_err(translate)?;
+        Ok(rows
+            .iter()
+            .map(|row| Standing {
+                name: Name::new(row.get::<_, String>(0), row.get::<_, String>(1)),
+                last_value: row.get(2),
+                is_called: row.get(3),
+            })
+            .collect())
+    }
+
+    /// Takes what is sent, in one transaction.
+    pub(super) async fn load(&self, tables: &[Table], mut orders: mpsc::Receiver<Order>) -> Result<()> {
+        let connection = self.single().await?;
+        let client = &connection.client;
+        let begin = "set statement_timeout = 0; begin";
+        client.batch_execute(begin).await.map_err(translate)?;
+        let loaded = load(client, tables, &mut orders).await;
+        let end = if loaded.is_ok() { "commit" } else { "rollback" };
+        let ended = client.batch_execute(end).await.map_err(translate);
+        loaded?;
+        ended
+    }
+}
+
+async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
+    // Keys were kept by the source, and triggers have had their say there. Only a superuser may pass them over.
+    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+    if client.query_one(sql, &[]).await.map_err(translate)?.get(0) {
+        client.batch_execute("set local session_replication_role = replica").await.map_err(translate)?;
+    } else {
+        client.batch_execute("set constraints all deferred").await.map_err(translate)?;
+    }
+    if !tables.is_empty() {
+        let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
+        client.batch_execute(&format!("truncate {} cascade", names.join(", "))).await.map_err(translate)?;
+    }
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Rows(table, lines) => {
+                let sink = client.copy_in::<_, Bytes>(&table.copy_in()).await.map_err(translate)?;
+                let mut sink = std::pin::pin!(sink);
+                sink.send(lines).await.map_err(translate)?;
+                sink.finish().await.map_err(|error| with_table(translate(error), &table.name))?;
+            }
+            Order::Finish(sent, standings) => return finish(client, sent, standings).await,
+        }
+    }
+    Err(Error::new("57014", "the source ended before everything was sent"))
+}
+
+async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Standing>) -> Result<()> {
+    for Standing { name, last_value, is_called } in standings {
+        let sql = "select pg_catalog.setval(c.oid::regclass, $3, $4) from pg_catalog.pg_class c \
+            join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'S' and n.nspname = $1 and c.relname = $2";
+        client.query(sql, &[&name.schema, &name.name, &last_value, &is_called]).await.map_err(translate)?;
+    }
+    for (name, sent) in sent {
+        let sql = format!("select count(*) from {}", name.quoted());
+        let there: i64 = client.query_one(&sql, &[]).await.map_err(translate)?.get(0);
+        if there.unsigned_abs() != sent {
+            return Err(miscounted(&name, sent, there.unsigned_abs()));
+        }
+    }
+    Ok(())
+}
+
+fn with_table(error: Error, name: &Name) -> Error {
+    let detail =
+        error.detail().map_or_else(|| format!("In table {name}."), |detail| format!("{detail} (in table {name})"));
+    error.with_detail(detail)
+}

@@ -1,0 +1,90 @@
+//! The embedded engine's side of a copy.
+
+use basalt_core::Result;
+use basalt_sql::{Name, quote};
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::{CHUNK, Order, Standing, Table, miscounted};
+use crate::migrate::{Script, ScriptError};
+use crate::sqlite::{Sqlite, Writer, migrating, translate};
+
+impl Sqlite {
+    /// Sends a table's rows.
+    pub(super) async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
+        let select = table.select();
+        self.exclusive(move |writer| {
+            let schema = writer.schema();
+            migrating::start();
+            let (mut chunk, mut rows) = (String::new(), 0);
+            let mut is_gone = false;
+            migrating::copy_lines(&writer.connection.sqlite, &schema, &select, |line| {
+                chunk.push_str(line);
+                rows += 1;
+                if chunk.len() >= CHUNK && !is_gone {
+                    let full = (std::mem::take(&mut chunk).into(), std::mem::take(&mut rows));
+                    is_gone = chunks.blocking_send(full).is_err();
+                }
+            })?;
+            if rows > 0 && !is_gone {
+                let _ = chunks.blocking_send((chunk.into(), rows));
+            }
+            Ok(())
+        })
+        .await?
+    }
+
+    pub(super) async fn standings(&self) -> Result<Vec<Standing>> {
+        let read = |writer: &mut Writer| {
+            let sql = "SELECT name, last_value, is_called FROM basalt_sequences";
+            let mut statement = writer.connection.sqlite.prepare(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        let rows = self.exclusive(move |writer| read(writer).map_err(translate)).await??;
+        let standing = |(name, last_value, is_called): (String, i64, bool)| {
+            let (schema, name) = name.split_once('.')?;
+            Some(Standing { name: Name::new(schema, name), last_value, is_called })
+        };
+        Ok(rows.into_iter().filter_map(standing).collect())
+    }
+
+    /// Takes what is sent, in one transaction.
+    pub(super) async fn load(&self, tables: Vec<Table>, mut orders: mpsc::Receiver<Order>) -> Result<()> {
+        let task =
+            move |writer: &mut Writer| writer.script("", &mut |_| {}, |script| load(script, &tables, &mut orders));
+        self.exclusive(task).await?.map_err(|failed| failed.error)
+    }
+}
+
+fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<(), ScriptError> {
+    // Keys are judged at the end, when all rows are there.
+    script.sqlite("PRAGMA defer_foreign_keys = ON")?;
+    for table in tables.iter().rev() {
+        script.sqlite(&format!("DELETE FROM {}", quote::ident(&table.name.physical())))?;
+    }
+    while let Some(order) = orders.blocking_recv() {
+        match order {
+            Order::Rows(table, lines) => {
+                let text = String::from_utf8_lossy(&lines);
+                script.copy(&table.copy_in(), &text, 0, 0)?;
+            }
+            Order::Finish(sent, standings) => {
+                for Standing { name, last_value, is_called } in standings {
+                    migrating::sequences(|sequences| match sequences.knows(&name.to_string()) {
+                        true => sequences.set(&name.to_string(), last_value, is_called).map(drop),
+                        false => Ok(()),
+                    })?;
+                }
+                for (name, sent) in sent {
+                    let there = script.count(&name)?;
+                    if there != sent {
+                        return Err(miscounted(&name, sent, there).into());
+                    }
+                }
+                return Ok(());
+            }
+        }
+    }
+    Err(basalt_core::Error::new("57014", "the source ended before everything was sent").into())
+}
