@@ -16,7 +16,7 @@ commands:
   rust         the Rust tests alone
   clients      the published client libraries against a running server
   arrows       proves that crates depend downwards only
-  bench        measures against the bare programs  [--rounds N] [--seconds N]
+  bench        measures against the bare programs  [--rounds N] [--seconds N] [--only NAME]
   shop-seed    writes examples/shop/seed.sql";
 
 fn main() -> ExitCode {

@@ -2,15 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_query::Settings;
 use basalt_rest::{Description, Door};
 use basalt_sql::Name;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -18,8 +17,8 @@ use tokio::task::JoinHandle;
 use crate::app::App;
 use crate::config::{Config, OpenApi, TransactionEnd};
 use crate::cors::Cors;
-use crate::listener;
 use crate::token::{Verifier, VerifierOptions};
+use crate::{listener, meter};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +72,7 @@ impl Basalt {
         let listen = |error| StartError::Listen { address: address.clone(), error };
         let listener = TcpListener::bind(&address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let metrics = meter::recorder();
         let app = Arc::new(App {
             door: Door::new(database, door_options(config)),
             verifier,
@@ -80,16 +80,19 @@ impl Basalt {
             cors: Cors::new(config.api.cors_origins.clone()),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
-            metrics: recorder(),
+            metrics: metrics.clone(),
             public_url: format!("http://{address}"),
         });
         let (stop, stopped) = oneshot::channel();
         let server = config.server.clone();
         let serving = tokio::spawn(async move {
-            listener::serve(listener, app, &server, async {
+            let serve = listener::serve(listener, app, &server, async {
                 let _ = stopped.await;
-            })
-            .await;
+            });
+            tokio::select! {
+                () = serve => {}
+                () = meter::tidy(metrics) => {}
+            }
         });
         Ok(Basalt { address, stop, serving })
     }
@@ -164,22 +167,4 @@ fn door_options(config: &Config) -> basalt_rest::Options {
         },
         error_details: api.error_details,
     }
-}
-
-/// The process's one metrics recorder.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    RECORDER
-        .get_or_init(|| {
-            let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
-                .unwrap_or_else(|_| PrometheusBuilder::new());
-            let recorder = builder.build_recorder();
-            let handle = recorder.handle();
-            // Another recorder (an embedding program's) may stand already; then ours only renders nothing.
-            let _ = metrics::set_global_recorder(recorder);
-            handle
-        })
-        .clone()
 }
