@@ -17,7 +17,7 @@ commands:
   postgres     the whole-server tests on PostgreSQL
   clients      the published client libraries against a running server
   arrows       proves that crates depend downwards only
-  bench        measures against the bare programs  [--rounds N] [--seconds N]
+  bench        measures against the bare programs  [--rounds N] [--seconds N] [--only NAME]
   shop-seed    writes examples/shop/seed.sql";
 
 fn main() -> ExitCode {

@@ -19,6 +19,7 @@ use serde_json::json;
 
 const SECRET: &str = "a-secret-for-measuring-that-is-long-enough-for-hs256";
 const CONNECTIONS: usize = 64;
+const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--only NAME]";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -90,23 +91,31 @@ async fn main() -> ExitCode {
 
 async fn compare() -> Result<bool, Failure> {
     let mut args = std::env::args().skip(1);
-    let (mut rounds, mut seconds) = (5, 3);
+    let (mut rounds, mut seconds, mut only) = (5, 3, String::new());
     while let Some(flag) = args.next() {
-        let value = args.next().ok_or("usage: bench [--rounds N] [--seconds N]")?;
+        let value = args.next().ok_or(USAGE)?;
         match flag.as_str() {
             "--rounds" => rounds = value.parse()?,
             "--seconds" => seconds = value.parse()?,
-            _ => return Err("usage: bench [--rounds N] [--seconds N]".into()),
+            "--only" => only = value,
+            _ => return Err(USAGE.into()),
         }
     }
     let programs = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
     let folder = std::env::temp_dir().join(format!("basalt-bench-{}", std::process::id()));
-    let result = measure(&programs, &folder, rounds, Duration::from_secs(seconds)).await;
+    let scenarios = SCENARIOS.iter().filter(|scenario| scenario.name.contains(&only)).collect();
+    let result = measure(&programs, &folder, scenarios, rounds, Duration::from_secs(seconds)).await;
     std::fs::remove_dir_all(&folder)?;
     result
 }
 
-async fn measure(programs: &Path, folder: &Path, rounds: usize, duration: Duration) -> Result<bool, Failure> {
+async fn measure(
+    programs: &Path,
+    folder: &Path,
+    scenarios: Vec<&Scenario>,
+    rounds: usize,
+    duration: Duration,
+) -> Result<bool, Failure> {
     let basalt = programs.join("basalt");
     let project = folder.join("project");
     prepare(&basalt, &project)?;
@@ -130,7 +139,7 @@ async fn measure(programs: &Path, folder: &Path, rounds: usize, duration: Durati
     println!("| --- | --- | --- | --- | --- | --- | --- |");
 
     let mut clean = true;
-    for scenario in SCENARIOS {
+    for scenario in scenarios {
         let ours = Arc::new(requests(scenario.basalt, |i| {
             sign(SECRET, &json!({"role": "authenticated", "sub": owner(i), "exp": 4_102_444_800_u64}))
         }));

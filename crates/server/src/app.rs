@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use basalt_rest::{Door, Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Body as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::Limits;
 use crate::cors::Cors;
+use crate::meter::Meter;
 use crate::token::Verifier;
 
 /// Where the REST API is mounted.
@@ -27,6 +27,17 @@ pub const REST: &str = "/rest/v1";
 
 /// Where batches go.
 pub const BATCH: &str = "/batch/v1";
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+static BATCHES: Meter = Meter::new("batch");
+static HEALTH: Meter = Meter::new("health");
+static METRICS: Meter = Meter::new("metrics");
+static OPENAPI: Meter = Meter::new("openapi");
+static OVERLOAD: Meter = Meter::new("overload");
+static PREFLIGHT: Meter = Meter::new("preflight");
+static REST_API: Meter = Meter::new("rest");
+static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
 pub struct App {
@@ -51,13 +62,14 @@ impl App {
         let started = Instant::now();
         let id = request_id(request.headers());
         let method = request.method().clone();
-        let path = request.uri().path().to_owned();
+        let logged =
+            tracing::enabled!(target: "basalt::request", tracing::Level::INFO).then(|| request.uri().path().to_owned());
         let origin = request.headers().get(header::ORIGIN).cloned();
         let trace = self.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
         let (route, mut response) = match self.under_way.try_acquire() {
             Ok(_place) => self.route(request).await,
-            Err(_) => ("overload", self.refuse(overloaded(), &method)),
+            Err(_) => (&OVERLOAD, self.refuse(overloaded(), &method)),
         };
 
         self.cors.decorate(origin.as_ref(), response.headers_mut());
@@ -65,32 +77,33 @@ impl App {
             response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
         }
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Ok(value) = HeaderValue::from_str(&id) {
-            response.headers_mut().insert("x-request-id", value);
-        }
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-        metrics::counter!("basalt_requests_total", "route" => route, "status" => status_class(status)).increment(1);
-        metrics::histogram!("basalt_request_seconds", "route" => route).record(elapsed.as_secs_f64());
-        tracing::info!(
-            target: "basalt::request",
-            %id, %method, path, status, ms = elapsed.as_micros() as f64 / 1000.0, "request"
-        );
+        route.count(status, elapsed);
+        if let Some(path) = logged {
+            tracing::info!(
+                target: "basalt::request",
+                %id, %method, path, status, ms = elapsed.as_micros() as f64 / 1000.0, "request"
+            );
+        }
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(id)) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> (&'static str, Response<Body>) {
+    async fn route(&self, request: Request<Body>) -> (&'static Meter, Response<Body>) {
         if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
-            return ("preflight", answer);
+            return (&PREFLIGHT, answer);
         }
         let path = request.uri().path();
         match path {
-            "/health/live" => ("health", plain(StatusCode::OK, "")),
-            "/health/ready" => ("health", self.readiness()),
-            "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
-            BATCH => ("batch", self.rest(request, Target::Batch).await),
-            "/openapi.json" => ("openapi", self.rest(request, Target::OpenApi31).await),
-            _ if path == REST || path.starts_with("/rest/v1/") => ("rest", self.rest(request, Target::Rest).await),
-            _ => ("unknown", self.refuse(not_found(path), request.method())),
+            "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
+            "/health/ready" => (&HEALTH, self.readiness()),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            BATCH => (&BATCHES, self.rest(request, Target::Batch).await),
+            "/openapi.json" => (&OPENAPI, self.rest(request, Target::OpenApi31).await),
+            _ if path == REST || path.starts_with("/rest/v1/") => (&REST_API, self.rest(request, Target::Rest).await),
+            _ => (&UNKNOWN, self.refuse(not_found(path), request.method())),
         }
     }
 
@@ -174,21 +187,12 @@ enum Target {
 
 /// The caller's own id if it is a plain one, else a new one (UUID version 7: ids sort by time).
 fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     let plain = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    given.filter(plain).map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
-}
-
-fn status_class(status: u16) -> &'static str {
-    match status / 100 {
-        1 => "1xx",
-        2 => "2xx",
-        3 => "3xx",
-        4 => "4xx",
-        _ => "5xx",
-    }
+    let fresh = || uuid::Uuid::now_v7().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).to_owned();
+    given.filter(plain).map_or_else(fresh, str::to_owned)
 }
 
 fn unreadable(error: &(dyn std::error::Error + 'static), limits: &Limits) -> RestError {

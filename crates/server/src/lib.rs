@@ -7,6 +7,7 @@ pub mod config;
 mod cors;
 pub mod keys;
 mod listener;
+mod meter;
 pub mod project;
 mod refusal;
 mod start;

@@ -22,12 +22,7 @@ use crate::refusal::Explained;
 pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: impl Future<Output = ()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let header_bytes = (app.limits.headers.as_u64() as usize).max(8192);
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.header_timeout)
-        .max_buf_size(header_bytes)
-        .max_headers(128);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(header_bytes as u32).max_concurrent_streams(256);
 
     let graceful = GracefulShutdown::new();

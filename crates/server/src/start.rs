@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 
 use basalt_core::Error;
 use basalt_db::Database;
@@ -11,7 +11,6 @@ use basalt_query::Settings;
 use basalt_rest::{Description, Door};
 use basalt_sql::Name;
 use http::HeaderName;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
@@ -19,8 +18,8 @@ use tokio::task::JoinHandle;
 use crate::app::{App, REST};
 use crate::config::{Config, Engine, OpenApi, Pooler, TransactionEnd};
 use crate::cors::Cors;
-use crate::listener;
 use crate::token::{Verifier, VerifierOptions};
+use crate::{listener, meter};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +102,7 @@ impl Basalt {
             "" => format!("http://{address}"),
             configured => configured.to_owned(),
         };
+        let metrics = meter::recorder();
         let app = Arc::new(App {
             trace_header: trace_header(&config.server.trace_header)?,
             body_timeout: config.server.body_timeout,
@@ -113,15 +113,18 @@ impl Basalt {
             cors: Cors::new(config.api.cors_origins.clone()),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
-            metrics: recorder(),
+            metrics: metrics.clone(),
         });
         let (stop, stopped) = oneshot::channel();
         let server = config.server.clone();
         let serving = tokio::spawn(async move {
-            listener::serve(listener, app, &server, async {
+            let serve = listener::serve(listener, app, &server, async {
                 let _ = stopped.await;
-            })
-            .await;
+            });
+            tokio::select! {
+                () = serve => {}
+                () = meter::tidy(metrics) => {}
+            }
         });
         Ok(Basalt { address, stop, serving })
     }
@@ -214,22 +217,4 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
 /// A configured text; empty means none.
 fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// The process's one metrics recorder.
-fn recorder() -> PrometheusHandle {
-    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
-    RECORDER
-        .get_or_init(|| {
-            let seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-            let builder = PrometheusBuilder::new()
-                .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
-                .unwrap_or_else(|_| PrometheusBuilder::new());
-            let recorder = builder.build_recorder();
-            let handle = recorder.handle();
-            // Another recorder (an embedding program's) may stand already; then ours only renders nothing.
-            let _ = metrics::set_global_recorder(recorder);
-            handle
-        })
-        .clone()
 }

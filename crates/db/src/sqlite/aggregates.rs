@@ -15,12 +15,15 @@ use basalt_types::{Accumulator, Type, Value, ValueRef};
 use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags, WindowAggregate};
 
-use super::functions::{arg, arguments, row_shape, with_context};
+use super::functions::{arg, arguments, gathered, row_shape, with_context};
 use super::session::raise;
 use super::value::{Stored, stored};
 
 /// Makes the state of a group.
 type Start = fn(&[Type]) -> Box<dyn Accumulator>;
+
+/// Bytes that an array of rows begins with.
+const ARRAY: usize = 256;
 
 /// Descriptions that a thread keeps read.
 const KEPT: usize = 512;
@@ -49,8 +52,7 @@ impl Aggregate<State, Stored> for Builtin {
     }
 
     fn step(&self, call: &mut Call<'_>, state: &mut State) -> rusqlite::Result<()> {
-        let args = arguments(call, 1)?;
-        with_context(|context| state.step(context, &args)).map_err(raise)
+        gathered(call, 1, |args| with_context(|context| state.step(context, args)))?.map_err(raise)
     }
 
     fn finalize(&self, _: &mut Call<'_>, state: Option<State>) -> rusqlite::Result<Stored> {
@@ -129,16 +131,18 @@ impl Aggregate<Array, Stored> for RowsAggregate {
         let shape = SHAPES.with(|kept| remember(kept, descriptor, row_shape))?;
         // The space after a comma is the style's; `json_agg` also breaks the line between rows.
         let separator = if descriptor.starts_with("[true") { ", " } else { ", \n " };
-        Ok(Array { shape, separator, text: String::from("[") })
+        let mut text = String::with_capacity(ARRAY);
+        text.push('[');
+        Ok(Array { shape, separator, text })
     }
 
     fn step(&self, call: &mut Call<'_>, array: &mut Array) -> rusqlite::Result<()> {
-        let args = arguments(call, 1)?;
         if array.text.len() > 1 {
             array.text.push_str(array.separator);
         }
-        with_context(|context| array.shape.write_object(|i| arg(&args, i), context, false, &mut array.text));
-        Ok(())
+        gathered(call, 1, |args| {
+            with_context(|context| array.shape.write_object(|i| arg(args, i), context, false, &mut array.text));
+        })
     }
 
     fn finalize(&self, _: &mut Call<'_>, array: Option<Array>) -> rusqlite::Result<Stored> {

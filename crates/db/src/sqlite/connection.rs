@@ -94,7 +94,6 @@ impl File {
         sqlite.pragma_update(None, "fullfsync", self.durable)?;
         sqlite.pragma_update(None, "foreign_keys", true)?;
         sqlite.pragma_update(None, "trusted_schema", false)?;
-        sqlite.pragma_update(None, "cell_size_check", true)?;
         sqlite.pragma_update(None, "recursive_triggers", false)?;
         sqlite.pragma_update(None, "cache_size", CACHE)?;
         sqlite.pragma_update(None, "mmap_size", MMAP)?;
@@ -108,6 +107,10 @@ impl Session {
     pub fn follow(&mut self, schema: &Schema) -> Result<()> {
         if self.version != Some(schema.version()) {
             collations::register_enums(&self.sqlite, &schema.catalog).map_err(error::translate)?;
+            // Unless told that plans don't depend on parameters, SQLite compiles a statement anew at each run for their sake.
+            self.sqlite
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, !schema.plans_depend_on_values)
+                .map_err(error::translate)?;
             self.version = Some(schema.version());
         }
         Ok(())
@@ -127,4 +130,39 @@ impl Session {
 
 fn cannot_open(path: &Path, error: &rusqlite::Error) -> Error {
     Error::new("58030", format!("could not open the database {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use basalt_sql::ddl;
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// How often SQLite compiled a cached statement anew in three runs, under a catalog with this partial index.
+    fn compiled_anew(predicate: &str) -> i32 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = File { path: folder.path().join("basalt.db"), durable: false, max_size: 0 };
+        let mut catalog = ddl::bootstrap();
+        let index = format!("create index on t (id) where {predicate}");
+        for statement in ["create table t (id int, a text)", &index] {
+            ddl::apply(&mut catalog, &mut ddl::Session::default(), statement).expect("a catalog");
+        }
+        let mut session = file.writer().expect("a connection");
+        session.sqlite.execute_batch("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT)").expect("a table");
+        session.follow(&Schema::new(catalog)).expect("a schema");
+        let mut last = 0;
+        for limit in 1..=3 {
+            let mut statement = session.sqlite.prepare_cached("SELECT a FROM t LIMIT ?1").expect("a statement");
+            let _ = statement.exists([limit]).expect("a run");
+            last = statement.get_status(StatementStatus::RePrepare);
+        }
+        last
+    }
+
+    #[test]
+    fn a_cached_statement_is_compiled_once_unless_a_value_can_decide_its_plan() {
+        assert_eq!(compiled_anew("a is not null"), 0);
+        assert_ne!(compiled_anew("a = 'open'"), 0);
+    }
 }

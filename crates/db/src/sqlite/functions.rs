@@ -181,23 +181,26 @@ pub(super) fn with_context<R>(f: impl FnOnce(&Context) -> R) -> R {
     session::with(|session| f(&session.context.borrow()))
 }
 
-/// Gathers the arguments from the one at `from` on, and hands the result or error to SQLite.
+/// Hands the arguments from the one at `from` on to `f`, and its result or error to SQLite.
 fn with_arguments(
     call: &Call<'_>,
     from: usize,
     f: impl FnOnce(&[ValueRef<'_>]) -> Result<Value>,
 ) -> rusqlite::Result<Stored> {
+    gathered(call, from, f)?.map(Stored).map_err(raise)
+}
+
+/// Calls `f` with the arguments from the one at `from` on.
+pub(super) fn gathered<R>(call: &Call<'_>, from: usize, f: impl FnOnce(&[ValueRef<'_>]) -> R) -> rusqlite::Result<R> {
     let count = call.len().saturating_sub(from);
-    let result = if count <= FEW {
-        let mut args = [ValueRef::Null; FEW];
-        for (i, arg) in args[..count].iter_mut().enumerate() {
-            *arg = stored(call.get_raw(from + i))?;
-        }
-        f(&args[..count])
-    } else {
-        f(&arguments(call, from)?)
-    };
-    result.map(Stored).map_err(raise)
+    if count > FEW {
+        return Ok(f(&arguments(call, from)?));
+    }
+    let mut args = [ValueRef::Null; FEW];
+    for (i, arg) in args[..count].iter_mut().enumerate() {
+        *arg = stored(call.get_raw(from + i))?;
+    }
+    Ok(f(&args[..count]))
 }
 
 /// The arguments from the one at `from` on.

@@ -19,6 +19,8 @@ pub(super) const TABLE: &str =
 pub(crate) struct Schema {
     /// The catalog.
     pub catalog: Arc<Catalog>,
+    /// Whether a parameter's value can decide which index serves: where a partial index is for rows that compare with a constant.
+    pub plans_depend_on_values: bool,
     /// Tables that a deferred foreign key can reach.
     deferred: HashSet<Name>,
 }
@@ -26,7 +28,13 @@ pub(crate) struct Schema {
 impl Schema {
     /// Takes a catalog.
     pub fn new(catalog: Catalog) -> Schema {
-        Schema { deferred: deferred_tables(&catalog), catalog: Arc::new(catalog) }
+        let indexes = catalog.relations.values().flat_map(|relation| &relation.indexes);
+        let mut predicates = indexes.filter_map(|index| index.predicate.as_deref());
+        Schema {
+            plans_depend_on_values: predicates.any(|predicate| predicate.contains(['=', '<', '>'])),
+            deferred: deferred_tables(&catalog),
+            catalog: Arc::new(catalog),
+        }
     }
 
     /// The catalog's version.

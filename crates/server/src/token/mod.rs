@@ -51,10 +51,26 @@ struct Key {
     key: DecodingKey,
 }
 
+/// A token whose signature holds.
 struct Verified {
     identity: Result<Identity, RestError>,
-    claims: Map<String, Value>,
+    times: [Time; TIMES.len()],
+    audience: Result<(), RestError>,
 }
+
+/// A claim that is a time, in seconds of the Unix epoch.
+enum Time {
+    Absent,
+    At(i64),
+    NoNumber,
+}
+
+/// Claims that are times, in the order in which they are judged: when one is wrong at a moment, and what is said then.
+const TIMES: [(&str, fn(i64, i64) -> bool, &str); 3] = [
+    ("exp", |exp, now| exp < now - LEEWAY, "JWT expired"),
+    ("nbf", |nbf, now| nbf > now + LEEWAY, "JWT not yet valid"),
+    ("iat", |iat, now| iat > now + LEEWAY, "JWT issued at future"),
+];
 
 impl Verifier {
     /// Reads the keys. The error says which one can't be used and why.
@@ -112,13 +128,18 @@ impl Verifier {
             Some(verified) => verified,
             None => {
                 let claims = self.claims(token)?;
-                let verified = Arc::new(Verified { identity: self.identity(&claims), claims });
+                let verified = Arc::new(Verified {
+                    identity: self.identity(&claims),
+                    times: TIMES.map(|(name, ..)| time(&claims, name)),
+                    audience: self.judge_audience(&claims),
+                });
                 self.verified.insert(token.to_owned(), verified.clone());
                 verified
             }
         };
         // Times are judged at every use: a remembered token expires like any other.
-        self.judge(&verified.claims, now)?;
+        judge_times(&verified.times, now)?;
+        verified.audience.clone()?;
         verified.identity.clone()
     }
 
@@ -189,23 +210,8 @@ impl Verifier {
         Ok(Identity { role: role.into(), claims: Arc::new(Claims::new(&shown)) })
     }
 
-    /// `exp`, `nbf`, `iat` and `aud`, in this order.
-    fn judge(&self, claims: &Map<String, Value>, now: i64) -> Result<(), RestError> {
-        let time = |name: &str| match claims.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            // Only whole numbers are understood; a fraction counts as 0.
-            Some(Value::Number(n)) => Ok(Some(n.as_i64().unwrap_or(0))),
-            Some(_) => Err(expired(&format!("The JWT '{name}' claim must be a number"))),
-        };
-        if time("exp")?.is_some_and(|exp| exp < now - LEEWAY) {
-            return Err(expired("JWT expired"));
-        }
-        if time("nbf")?.is_some_and(|nbf| nbf > now + LEEWAY) {
-            return Err(expired("JWT not yet valid"));
-        }
-        if time("iat")?.is_some_and(|iat| iat > now + LEEWAY) {
-            return Err(expired("JWT issued at future"));
-        }
+    /// `aud`.
+    fn judge_audience(&self, claims: &Map<String, Value>) -> Result<(), RestError> {
         let Some(expected) = &self.audience else { return Ok(()) };
         let wrong_kind = || expired("The JWT 'aud' claim must be a string or an array of strings");
         let named = match claims.get("aud") {
@@ -220,6 +226,26 @@ impl Verifier {
         };
         if named { Ok(()) } else { Err(expired("JWT not in audience")) }
     }
+}
+
+fn time(claims: &Map<String, Value>, name: &str) -> Time {
+    match claims.get(name) {
+        None | Some(Value::Null) => Time::Absent,
+        // Only whole numbers are understood; a fraction counts as 0.
+        Some(Value::Number(n)) => Time::At(n.as_i64().unwrap_or(0)),
+        Some(_) => Time::NoNumber,
+    }
+}
+
+fn judge_times(times: &[Time; TIMES.len()], now: i64) -> Result<(), RestError> {
+    for (time, (name, is_wrong, message)) in times.iter().zip(TIMES) {
+        match time {
+            Time::NoNumber => return Err(expired(&format!("The JWT '{name}' claim must be a number"))),
+            Time::At(at) if is_wrong(*at, now) => return Err(expired(message)),
+            Time::At(_) | Time::Absent => {}
+        }
+    }
+    Ok(())
 }
 
 fn invalid(message: &str, details: Option<String>) -> RestError {
