@@ -80,7 +80,12 @@ fn clients() -> Result<(), Failure> {
 
 fn bench(args: &[String]) -> Result<(), Failure> {
     cargo(&["build", "--release", "-p", "basalt", "-p", "basalt-bench"])?;
-    run::program(&run::target_folder()?.join("release/compare"), args)
+    let compare = run::target_folder()?.join("release/compare");
+    run::program(&compare, args)?;
+    let compare = compare.to_string_lossy();
+    let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--", compare.as_ref()];
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    cargo(&[&with_postgres[..], &args].concat())
 }
 
 fn seed() -> Result<(), Failure> {

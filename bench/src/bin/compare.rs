@@ -64,6 +64,24 @@ const SCENARIOS: &[Scenario] = &[
     },
 ];
 
+/// The same on PostgreSQL, where its own work is part of both programs' answers.
+const ON_POSTGRES: &[Scenario] = &[
+    Scenario {
+        name: "PostgreSQL: one row by key",
+        status: 200,
+        basalt: |i, token| get(&format!("/rest/v1/notes?id=eq.{}", own_note(i)), token),
+        bare: |i, token| get(&format!("/one?number={}", own_note(i)), token),
+        single: false,
+    },
+    Scenario {
+        name: "PostgreSQL: 100 rows, 500 embedded",
+        status: 200,
+        basalt: |_, token| get("/rest/v1/notes?select=id,title,comments(id,body)&order=id&limit=100", token),
+        bare: |_, token| get("/embed?number=100", token),
+        single: false,
+    },
+];
+
 /// A running server and what it has cost.
 struct Server {
     child: Child,
@@ -103,8 +121,10 @@ async fn compare() -> Result<bool, Failure> {
     }
     let programs = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
     let folder = std::env::temp_dir().join(format!("basalt-bench-{}", std::process::id()));
-    let scenarios = SCENARIOS.iter().filter(|scenario| scenario.name.contains(&only)).collect();
-    let result = measure(&programs, &folder, scenarios, rounds, Duration::from_secs(seconds)).await;
+    let postgres = std::env::var("BASALT_TEST_POSTGRES").ok().map(|server| format!("{server} dbname=postgres"));
+    let all = if postgres.is_some() { ON_POSTGRES } else { SCENARIOS };
+    let scenarios = all.iter().filter(|scenario| scenario.name.contains(&only)).collect();
+    let result = measure(&programs, &folder, postgres, scenarios, rounds, Duration::from_secs(seconds)).await;
     std::fs::remove_dir_all(&folder)?;
     result
 }
@@ -112,13 +132,14 @@ async fn compare() -> Result<bool, Failure> {
 async fn measure(
     programs: &Path,
     folder: &Path,
+    postgres: Option<String>,
     scenarios: Vec<&Scenario>,
     rounds: usize,
     duration: Duration,
 ) -> Result<bool, Failure> {
     let basalt = programs.join("basalt");
     let project = folder.join("project");
-    prepare(&basalt, &project)?;
+    prepare(&basalt, &project, postgres.as_deref())?;
     println!("{}\n", machine());
 
     let (server, started) = start_basalt(&basalt, &project).await?;
@@ -128,8 +149,11 @@ async fn measure(
         started.as_millis(),
         server.memory_mb()?
     );
-    let bare = start_bare(&programs.join("bare"), &folder.join("bare.db"), false)?;
-    let single = start_bare(&programs.join("bare"), &folder.join("single.db"), true)?;
+    let bare = match &postgres {
+        Some(target) => start_bare(Command::new(programs.join("bare_postgres")).arg(target))?,
+        None => start_bare(Command::new(programs.join("bare")).arg(folder.join("bare.db")))?,
+    };
+    let single = start_bare(Command::new(programs.join("bare")).arg(folder.join("single.db")).arg("--single"))?;
     println!("bare:   at rest {:.1} MB\n", bare.memory_mb()?);
     println!(
         "{CONNECTIONS} connections, {rounds} rounds of {} s each, in alternation; medians [least .. greatest]\n",
@@ -173,9 +197,11 @@ async fn measure(
     Ok(clean)
 }
 
-fn prepare(basalt: &Path, project: &Path) -> Result<(), Failure> {
+fn prepare(basalt: &Path, project: &Path, postgres: Option<&str>) -> Result<(), Failure> {
     std::fs::create_dir_all(project.join("migrations"))?;
-    std::fs::write(project.join("basalt.toml"), "[project]\nname = \"bench\"\n[log]\nlevel = \"warn\"\n")?;
+    let database = postgres.map(|target| format!("[database]\nurl = \"{target}\"\n")).unwrap_or_default();
+    let config = format!("[project]\nname = \"bench\"\n[log]\nlevel = \"warn\"\n{database}");
+    std::fs::write(project.join("basalt.toml"), config)?;
     std::fs::write(project.join("migrations/0001_tables.sql"), MIGRATION)?;
     let rows = project.join("rows.sql");
     std::fs::write(&rows, seed())?;
@@ -215,12 +241,8 @@ async fn start_basalt(basalt: &Path, project: &Path) -> Result<(Server, Duration
     Err("basalt did not start within 20 s".into())
 }
 
-fn start_bare(bare: &Path, database: &Path, single: bool) -> Result<Server, Failure> {
-    let mut command = Command::new(bare);
-    command.arg(database).stdout(Stdio::piped());
-    if single {
-        command.arg("--single");
-    }
+fn start_bare(command: &mut Command) -> Result<Server, Failure> {
+    command.stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
