@@ -65,8 +65,11 @@ enum Time {
     NoNumber,
 }
 
-/// Claims that are times, in the order in which they are judged: when one is wrong at a moment, and what is said then.
-const TIMES: [(&str, fn(i64, i64) -> bool, &str); 3] = [
+/// Whether a claim's time is wrong at a moment.
+type IsWrong = fn(at: i64, now: i64) -> bool;
+
+/// Claims that are times, in the order in which they are judged, and what is said of a wrong one.
+const TIMES: [(&str, IsWrong, &str); 3] = [
     ("exp", |exp, now| exp < now - LEEWAY, "JWT expired"),
     ("nbf", |nbf, now| nbf > now + LEEWAY, "JWT not yet valid"),
     ("iat", |iat, now| iat > now + LEEWAY, "JWT issued at future"),
