@@ -55,12 +55,15 @@ impl Seen {
             lone.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", ")
         };
         line("headers", &only(self, found), &only(found, self));
-        match self.body.len() == found.body.len() {
-            true => self.body.iter().zip(&found.body).for_each(|(a, b)| line("body", a, b)),
-            false => line("body", &self.body.join(" "), &found.body.join(" ")),
-        }
+        // Of many rows, those that only one of them has.
+        let split = |these: &Seen| these.body.iter().flat_map(|part| part.split(", \n ")).map(str::to_owned).collect();
+        let (these, those): (Vec<String>, Vec<String>) = (split(self), split(found));
+        let lone = |these: &[String], those: &[String]| {
+            these.iter().filter(|row| !those.contains(row)).take(3).cloned().collect::<Vec<_>>().join("\n    ")
+        };
+        line("body", &lone(&these, &those), &lone(&those, &these));
         line("frame", &self.frame, &found.frame);
-        lines.join("\n")
+        if lines.is_empty() { "  the order of rows".into() } else { lines.join("\n") }
     }
 }
 
@@ -84,7 +87,8 @@ fn without_moments(text: &str, start: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let stamp = rest.get(..start.len()).filter(|stamp| is_stamp(stamp) && stamp.replace(' ', "T").as_str() >= start);
+        let stamp =
+            rest.get(..start.len()).filter(|stamp| is_stamp(stamp) && stamp.replace(' ', "T").as_str() >= start);
         let length = match stamp {
             Some(stamp) => {
                 clean.push_str("<now>");

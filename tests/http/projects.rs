@@ -25,8 +25,17 @@ const CHINOOK_OPENED: &str = "
 
 /// Chinook's tables.
 const CHINOOK_TABLES: [&str; 11] = [
-    "album", "artist", "customer", "employee", "genre", "invoice", "invoice_line", "media_type", "playlist",
-    "playlist_track", "track",
+    "album",
+    "artist",
+    "customer",
+    "employee",
+    "genre",
+    "invoice",
+    "invoice_line",
+    "media_type",
+    "playlist",
+    "playlist_track",
+    "track",
 ];
 
 /// The shop.

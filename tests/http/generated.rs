@@ -1,4 +1,0 @@
-//! Generated schemas.
-use basalt_tests::postgres::Cluster;
-use super::pair::Tally;
-pub async fn all(_cluster: &Cluster) -> Tally { Tally::default() }
