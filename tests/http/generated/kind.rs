@@ -1,9 +1,8 @@
 //! The types of columns: their values, and the filters that suit them.
 
-use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::pick;
+use super::dice::{Dice, pick};
 
 /// A type.
 pub struct Kind {
@@ -93,13 +92,13 @@ impl Kind {
     }
 
     /// A value's text.
-    pub fn value(&self, random: &mut Rng) -> &'static str {
+    pub fn value(&self, random: &mut Dice) -> &'static str {
         *pick(random, self.values)
     }
 
     /// A value as a body holds it; sometimes a wrong one.
-    pub fn body(&self, random: &mut Rng) -> Value {
-        if random.u8(0..12) == 0 {
+    pub fn body(&self, random: &mut Dice) -> Value {
+        if random.fault(4) {
             return match random.u8(0..4) {
                 0 => json!(pick(random, &BAD)),
                 1 => json!(12345678901_i64),
@@ -115,12 +114,8 @@ impl Kind {
     }
 
     /// What follows a column's name in a filter, such as `eq.1`; not yet encoded.
-    pub fn filter(&self, random: &mut Rng) -> String {
-        let value = match random.u8(0..14) {
-            0 => pick(random, &BAD),
-            _ => self.value(random),
-        };
-        let not = if random.u8(0..5) == 0 { "not." } else { "" };
+    pub fn filter(&self, random: &mut Dice) -> String {
+        let value = if random.fault(4) { *pick(random, &BAD) } else { self.value(random) };
         let filter = match random.u8(0..16) {
             0 => "is.null".to_owned(),
             1 if self.sql == "boolean" => format!("is.{}", pick(random, &["true", "false", "unknown"])),
@@ -130,19 +125,21 @@ impl Kind {
                 format!("in.({},{})", quoted(value), quoted(other))
             }
             4 if self.number => format!("{}(any).{{{},{}}}", pick(random, &ORDER), value, self.value(random)),
-            5 => format!("{}.{value}", pick(random, &PATTERNS)),
+            5 if random.fault(2) => format!("{}.{value}", pick(random, &PATTERNS)),
             6..9 if !self.operators.is_empty() => {
                 let operator = *pick(random, self.operators);
                 match PATTERNS.contains(&operator) {
-                    true => {
-                        format!("{operator}.{}", pick(random, &["*a*", "a*", "_", "*", "^a", "[a-z]+", "%b", "A|b"]))
+                    true if operator.ends_with("like") => {
+                        format!("{operator}.{}", pick(random, &["*a*", "a*", "_", "*", "%b", "A_*"]))
                     }
+                    true => format!("{operator}.{}", pick(random, &["^a", "[a-z]+", "b$", "A|b", "^.$", "(a|b)c?"])),
                     false => format!("{operator}.{value}"),
                 }
             }
             9..12 if self.ordered => format!("{}.{value}", pick(random, &ORDER)),
+            _ if self.sql == "json" && !random.fault(2) => "not.is.null".to_owned(),
             _ => format!("{}.{value}", pick(random, &COMMON)),
         };
-        format!("{not}{filter}")
+        if random.u8(0..5) == 0 && !filter.starts_with("not.") { format!("not.{filter}") } else { filter }
     }
 }

@@ -1,14 +1,15 @@
 //! Schemas made from fixed seeds, with random reads and writes as random callers.
 
+mod dice;
 mod kind;
 mod read;
 mod schema;
 mod write;
 
 use basalt_tests::postgres::Cluster;
-use fastrand::Rng;
 
 use super::pair::{Pair, Tally, Who};
+use dice::Dice;
 use schema::Schema;
 
 /// The users; rows are theirs or nobody's.
@@ -34,7 +35,7 @@ pub async fn all(cluster: &Cluster) -> Tally {
 }
 
 async fn one(cluster: &Cluster, seed: u64) -> Tally {
-    let mut random = Rng::with_seed(seed);
+    let mut random = Dice::new(seed);
     let schema = Schema::new(&mut random);
     let mut pair = Pair::new(cluster, &schema.script()).await;
     for _ in 0..REQUESTS {
@@ -44,6 +45,7 @@ async fn one(cluster: &Cluster, seed: u64) -> Tally {
             4..6 => Who::User(USERS[1].to_owned()),
             _ => Who::Service,
         };
+        random.next_request();
         let asked = match random.u8(0..10) {
             0..6 => read::request(&mut random, &schema, who),
             _ => write::request(&mut random, &schema, who),
@@ -58,20 +60,4 @@ async fn one(cluster: &Cluster, seed: u64) -> Tally {
     tally.faults.iter_mut().for_each(|fault| fault.insert_str(0, &format!("seed {seed}: ")));
     tally.requests = tally.requests.into_iter().map(|request| format!("seed {seed}: {request}")).collect();
     tally
-}
-
-/// One of several.
-fn pick<'a, T>(random: &mut Rng, among: &'a [T]) -> &'a T {
-    &among[random.usize(0..among.len())]
-}
-
-/// Whether something that happens once in `n` times happens.
-fn one_in(random: &mut Rng, n: u32) -> bool {
-    random.u32(0..n) == 0
-}
-
-/// A text as a query string holds it.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~(){},:".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }

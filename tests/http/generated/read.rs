@@ -1,10 +1,9 @@
 //! Random reads.
 
-use fastrand::Rng;
 use reqwest::Method;
 
+use super::dice::{Dice, encoded, one_in, pick};
 use super::schema::{Column, Schema, Table};
-use super::{encoded, one_in, pick};
 use crate::pair::{Asked, Who};
 
 /// The parameters of a query string, encoded.
@@ -23,7 +22,7 @@ impl Query {
 }
 
 /// A read of a table, a view or a function's rows.
-pub fn request(random: &mut Rng, schema: &Schema, who: Who) -> Asked {
+pub fn request(random: &mut Dice, schema: &Schema, who: Who) -> Asked {
     let index = random.usize(0..schema.tables.len());
     let table = &schema.tables[index];
     let mut query = Query(Vec::new());
@@ -60,7 +59,7 @@ pub fn request(random: &mut Rng, schema: &Schema, who: Who) -> Asked {
 }
 
 /// Asks for a media type, sometimes.
-pub fn accept(random: &mut Rng, asked: &mut Asked) {
+pub fn accept(random: &mut Dice, asked: &mut Asked) {
     let types = [
         "text/csv",
         "application/vnd.pgrst.object+json",
@@ -73,7 +72,7 @@ pub fn accept(random: &mut Rng, asked: &mut Asked) {
 }
 
 /// What a read has: columns and embeds, filters, order and limits.
-fn shape(random: &mut Rng, schema: &Schema, index: usize, query: &mut Query) {
+fn shape(random: &mut Dice, schema: &Schema, index: usize, query: &mut Query) {
     let table = &schema.tables[index];
     let select = select(random, schema, index, query, "", 2);
     query.add("select", &select);
@@ -85,7 +84,7 @@ fn shape(random: &mut Rng, schema: &Schema, index: usize, query: &mut Query) {
 }
 
 /// A select list; the parameters of its embeds are added to the query under `path`.
-pub fn select(random: &mut Rng, schema: &Schema, index: usize, query: &mut Query, path: &str, depth: usize) -> String {
+pub fn select(random: &mut Dice, schema: &Schema, index: usize, query: &mut Query, path: &str, depth: usize) -> String {
     let table = &schema.tables[index];
     let mut items = Vec::new();
     if random.bool() {
@@ -136,7 +135,7 @@ pub fn select(random: &mut Rng, schema: &Schema, index: usize, query: &mut Query
 }
 
 /// One column, as it is, cast, renamed or taken apart; or the computed field.
-fn item(random: &mut Rng, table: &Table) -> String {
+fn item(random: &mut Dice, table: &Table) -> String {
     let columns: Vec<&Column> = table.all().collect();
     let column = *pick(random, &columns);
     let name = column.quoted();
@@ -153,21 +152,20 @@ fn item(random: &mut Rng, table: &Table) -> String {
     }
 }
 
-fn filters(random: &mut Rng, table: &Table, query: &mut Query, path: &str) {
+fn filters(random: &mut Dice, table: &Table, query: &mut Query, path: &str) {
     let columns: Vec<&Column> = table.all().collect();
     for _ in 0..random.usize(0..3) {
         let column = *pick(random, &columns);
         match random.u8(0..6) {
             0 => {
-                let terms: Vec<String> =
-                    (0..random.usize(1..4)).map(|_| term(random, &columns)).collect();
+                let terms: Vec<String> = (0..random.usize(1..4)).map(|_| term(random, &columns)).collect();
                 let (not, word) = (["", "not."][random.usize(0..2)], ["or", "and"][random.usize(0..2)]);
                 query.add(&format!("{path}{not}{word}"), &format!("({})", terms.join(",")));
             }
             1 if column.kind.sql.starts_with("json") => {
                 query.add(
                     &format!("{path}{}{}", column.quoted(), pick(random, &["->>a", "->a", "->0"])),
-                    *pick(random, &["eq.1", "gt.0", "is.null", "eq.x"]),
+                    *pick(random, &["eq.1", "gt.0", "is.null", "not.is.null"]),
                 );
             }
             _ => {
@@ -179,7 +177,7 @@ fn filters(random: &mut Rng, table: &Table, query: &mut Query, path: &str) {
 }
 
 /// A filter within a logic tree.
-fn term(random: &mut Rng, columns: &[&Column]) -> String {
+fn term(random: &mut Dice, columns: &[&Column]) -> String {
     let column = *pick(random, columns);
     let filter = column.kind.filter(random);
     if filter.contains("in.(") || filter.contains("(any)") {
@@ -200,7 +198,7 @@ pub fn keys(table: &Table) -> String {
 }
 
 /// An order that leaves nothing open.
-fn order(random: &mut Rng, table: &Table) -> String {
+fn order(random: &mut Dice, table: &Table) -> String {
     let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind.ordered).collect();
     let direction = pick(random, &["", ".desc", ".asc.nullsfirst", ".desc.nullslast"]);
     match columns.is_empty() || random.bool() {
@@ -209,7 +207,7 @@ fn order(random: &mut Rng, table: &Table) -> String {
     }
 }
 
-fn limits(random: &mut Rng, query: &mut Query, path: &str) {
+fn limits(random: &mut Dice, query: &mut Query, path: &str) {
     if one_in(random, 3) {
         query.add(&format!("{path}limit"), &random.u8(0..6).to_string());
     }
@@ -218,17 +216,17 @@ fn limits(random: &mut Rng, query: &mut Query, path: &str) {
     }
 }
 
-fn grouped(random: &mut Rng, table: &Table, query: &mut Query) {
+fn grouped(random: &mut Dice, table: &Table, query: &mut Query) {
     let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind.ordered).collect();
     let column = *pick(random, &columns);
     let by: &[&str] =
-        if column.kind.number { &["sum", "avg", "min", "max", "count"] } else { &["count", "max", "min", "sum"] };
+        if column.kind.number { &["sum", "avg", "min", "max", "count"] } else { &["count", "max", "min"] };
     query.add("select", &format!("level,count(),x:{}.{}()", column.quoted(), pick(random, by)));
     query.add("order", "level");
     filters(random, table, query, "");
 }
 
-fn view(random: &mut Rng, table: &Table, query: &mut Query) {
+fn view(random: &mut Dice, table: &Table, query: &mut Query) {
     if random.bool() {
         query.add("select", &format!("*,{}(level)", table.name));
     }

@@ -1,16 +1,16 @@
 //! Random writes.
 
-use fastrand::Rng;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+use super::USERS;
+use super::dice::{Dice, encoded, one_in, pick};
 use super::read::{Query, accept, keys};
 use super::schema::{Column, Schema, Table};
-use super::{USERS, encoded, one_in, pick};
 use crate::pair::{Asked, Who};
 
 /// A write to a table or a view, or a call.
-pub fn request(random: &mut Rng, schema: &Schema, who: Who) -> Asked {
+pub fn request(random: &mut Dice, schema: &Schema, who: Who) -> Asked {
     let table = pick(random, &schema.tables);
     match random.u8(0..12) {
         0..5 => insert(random, table, who),
@@ -21,7 +21,7 @@ pub fn request(random: &mut Rng, schema: &Schema, who: Who) -> Asked {
     }
 }
 
-fn preferences(random: &mut Rng, asked: &mut Asked, others: &[&str]) {
+fn preferences(random: &mut Dice, asked: &mut Asked, others: &[&str]) {
     let mut preferences: Vec<&str> = match random.u8(0..6) {
         0 => vec!["return=headers-only"],
         1 => vec![],
@@ -40,7 +40,7 @@ fn preferences(random: &mut Rng, asked: &mut Asked, others: &[&str]) {
 }
 
 /// A value for a column: the key's rarely collide, owners are users.
-fn value(random: &mut Rng, column: &Column, in_key: bool) -> Value {
+fn value(random: &mut Dice, column: &Column, in_key: bool) -> Value {
     match (column.name.as_str(), column.kind.sql) {
         ("owner", _) => json!(pick(random, &USERS)),
         ("level", _) => json!(random.u8(0..5)),
@@ -52,7 +52,7 @@ fn value(random: &mut Rng, column: &Column, in_key: bool) -> Value {
 }
 
 /// The columns that a body names: the key and some of the others.
-fn columns<'a>(random: &mut Rng, table: &'a Table, with_key: bool) -> Vec<(&'a Column, bool)> {
+fn columns<'a>(random: &mut Dice, table: &'a Table, with_key: bool) -> Vec<(&'a Column, bool)> {
     let mut columns: Vec<(&Column, bool)> = Vec::new();
     if with_key && !one_in(random, 12) {
         columns.extend(table.key.iter().map(|column| (column, true)));
@@ -65,7 +65,7 @@ fn columns<'a>(random: &mut Rng, table: &'a Table, with_key: bool) -> Vec<(&'a C
     columns
 }
 
-fn rows(random: &mut Rng, columns: &[(&Column, bool)], count: usize) -> Vec<Value> {
+fn rows(random: &mut Dice, columns: &[(&Column, bool)], count: usize) -> Vec<Value> {
     let mut row = || {
         let members = columns.iter().map(|(column, in_key)| (column.name.clone(), value(random, column, *in_key)));
         Value::Object(members.collect::<Map<_, _>>())
@@ -73,7 +73,7 @@ fn rows(random: &mut Rng, columns: &[(&Column, bool)], count: usize) -> Vec<Valu
     (0..count).map(|_| row()).collect()
 }
 
-fn insert(random: &mut Rng, table: &Table, who: Who) -> Asked {
+fn insert(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let named = columns(random, table, true);
     let count = random.usize(1..4);
     let rows = rows(random, &named, count);
@@ -106,7 +106,7 @@ fn json_body(asked: &mut Asked, body: String) {
 }
 
 /// Filters for rows to change: by key, by level, or a random one.
-fn target(random: &mut Rng, table: &Table, query: &mut Query) {
+fn target(random: &mut Dice, table: &Table, query: &mut Query) {
     match random.u8(0..4) {
         0 => query.add("level", &format!("eq.{}", random.u8(0..5))),
         1 => {
@@ -125,7 +125,7 @@ fn target(random: &mut Rng, table: &Table, query: &mut Query) {
     }
 }
 
-fn update(random: &mut Rng, table: &Table, who: Who) -> Asked {
+fn update(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let mut query = Query::default();
     target(random, table, &mut query);
     if one_in(random, 3) {
@@ -144,7 +144,7 @@ fn update(random: &mut Rng, table: &Table, who: Who) -> Asked {
     asked
 }
 
-fn delete(random: &mut Rng, table: &Table, who: Who) -> Asked {
+fn delete(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let mut query = Query::default();
     target(random, table, &mut query);
     let mut asked = Asked::new(who, Method::DELETE, query.path(&table.name));
@@ -153,7 +153,7 @@ fn delete(random: &mut Rng, table: &Table, who: Who) -> Asked {
     asked
 }
 
-fn replace(random: &mut Rng, table: &Table, who: Who) -> Asked {
+fn replace(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let named: Vec<(&Column, bool)> = table
         .all()
         .filter(|column| !column.generated)
@@ -172,7 +172,7 @@ fn replace(random: &mut Rng, table: &Table, who: Who) -> Asked {
     asked
 }
 
-fn call(random: &mut Rng, table: &Table, who: Who) -> Asked {
+fn call(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let number = random.u8(0..4);
     let (path, body) = match random.u8(0..6) {
         0 => ("/rpc/add".to_owned(), json!({"a": number})),

@@ -148,10 +148,11 @@ async fn transaction(
         begun.push(command(client, end));
     }
     let outcomes = join_all(begun).await;
-    let mut results = match waits {
-        true => first_error(outcomes, connection).await?,
-        // The end has ended it, whatever came before.
-        false => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+    // A commit has ended it, whatever came before. What stands before a rollback may have failed, and then it never ran.
+    let is_over = !waits && request.end == TransactionEnd::Commit;
+    let mut results = match is_over {
+        true => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+        false => first_error(outcomes, connection).await?,
     };
     if !waits {
         results.pop();
