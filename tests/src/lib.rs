@@ -107,6 +107,11 @@ impl Server {
         Server::open(own, schema, change).await
     }
 
+    /// A server on the embedded engine, whatever the tests run on.
+    pub async fn start_embedded(schema: &str, change: impl FnOnce(&mut Config)) -> Server {
+        Server::open(None, schema, change).await
+    }
+
     /// A server over a new database of a cluster.
     pub async fn start_on(cluster: &postgres::Cluster, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         Server::open(Some(OwnDatabase::make(cluster.url()).await), schema, change).await

@@ -114,9 +114,10 @@ impl Bounds {
 }
 
 impl Bounds {
-    /// Whether the end ends what failed, too: a transaction's does, a savepoint's where it is undone anyway.
+    /// Whether the end ends what failed, too: a commit does, and a savepoint's end that undoes it anyway. Another's first command
+    /// fails after a failure, and the others never run.
     fn ends_failures(&self) -> bool {
-        self.undo == "rollback" || self.end == self.undo
+        self.end == "commit" || self.end == self.undo
     }
 }
 

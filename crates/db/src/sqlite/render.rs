@@ -123,10 +123,12 @@ impl<'a> Renderer<'a> {
         match self.format {
             Format::None | Format::Plan(_) => {}
             Format::Json | Format::JsonStripped => {
+                // What strips nulls writes the array anew, without the space that `json_agg` leaves.
+                let strips = self.format == Format::JsonStripped;
                 if !is_first {
-                    body.push_str(", \n ");
+                    body.push_str(if strips { "," } else { ", \n " });
                 }
-                object(body, self.format == Format::JsonStripped);
+                object(body, strips);
             }
             Format::Object | Format::ObjectStripped => {
                 if is_first {

@@ -63,7 +63,9 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
             let mut row = Vec::with_capacity(columns.len());
             for (name, ty, typmod) in &columns {
                 row.push(match object.get(name.as_str()) {
-                    Some(value) => codec::from_json(ty, *typmod, value, context)?,
+                    Some(value) => {
+                        codec::from_json(ty, *typmod, value, context).map_err(|error| in_key(error, name))?
+                    }
                     None => Value::Null,
                 });
             }
@@ -71,6 +73,14 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
         }
         Ok(Rc::new(rows))
     })
+}
+
+/// Where an array was expected, PostgreSQL says in which key.
+fn in_key(error: Error, key: &str) -> Error {
+    match error.message() {
+        "expected JSON array" => error.with_hint(format!("See the value of key \"{key}\".")),
+        _ => error,
+    }
 }
 
 fn not_objects(json: &str) -> Error {

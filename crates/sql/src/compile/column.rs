@@ -8,7 +8,7 @@ use super::compiler::Compiler;
 use super::scope::{Clause, Scope, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
-use super::{privilege, row, session};
+use super::{privilege, row, session, suggest};
 
 impl Compiler<'_> {
     /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
@@ -50,7 +50,7 @@ impl Compiler<'_> {
         {
             return Ok(value);
         }
-        Err(Error::new("42703", format!("column \"{name}\" does not exist")))
+        Err(suggest::missing_column(scope, None, name))
     }
 
     /// `t.a`, `s.t.a`, `argument.field`, `function.argument`; `t.f` for a function over t's rows.
@@ -82,7 +82,7 @@ impl Compiler<'_> {
             if let Some(value) = self.computed_field(level, source, name)? {
                 return Ok(value);
             }
-            return Err(Error::new("42703", format!("column {table}.{name} does not exist")));
+            return Err(suggest::missing_column(scope, Some(table), name));
         }
         if schema.is_none() {
             let args = scope.levels().find_map(|level| level.args.clone());

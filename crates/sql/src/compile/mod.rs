@@ -38,6 +38,7 @@ mod set_operation;
 mod special;
 mod steps;
 mod subquery;
+mod suggest;
 mod typed;
 mod types;
 mod view;

@@ -9,7 +9,7 @@ use crate::{Context, Type, Value, codec};
 ///
 /// 22P02 `malformed array literal`; 0A000 for lower bounds other than 1.
 pub(crate) fn parse(text: &str, element: &mut dyn FnMut(Option<&str>) -> Result<Value>) -> Result<Array> {
-    let mut reader = Reader { text, at: 0, dims: Vec::new(), leaf_depth: None, values: Vec::new(), element };
+    let mut reader = Reader { text, at: 0, dims: Vec::new(), leaf_depth: None, leaves: Vec::new() };
     reader.skip_bounds()?;
     if reader.peek() != Some(b'{') {
         return Err(reader.malformed("Array value must start with \"{\" or dimension information."));
@@ -18,21 +18,23 @@ pub(crate) fn parse(text: &str, element: &mut dyn FnMut(Option<&str>) -> Result<
     if reader.peek().is_some() {
         return Err(reader.malformed("Junk after closing right brace."));
     }
-    Ok(Array { dims: if reader.values.is_empty() { Vec::new() } else { reader.dims }, values: reader.values })
+    // The braces are judged before what is in them.
+    let values = reader.leaves.iter().map(|leaf| element(leaf.as_deref())).collect::<Result<Vec<_>>>()?;
+    Ok(Array { dims: if values.is_empty() { Vec::new() } else { reader.dims }, values })
 }
 
-struct Reader<'a, 'f> {
+struct Reader<'a> {
     text: &'a str,
     at: usize,
     /// Length of each dimension, once its first row is complete; 0 until then.
     dims: Vec<usize>,
     /// The depth at which elements stand, once one was seen.
     leaf_depth: Option<usize>,
-    values: Vec<Value>,
-    element: &'f mut dyn FnMut(Option<&str>) -> Result<Value>,
+    /// The elements' texts.
+    leaves: Vec<Option<String>>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     fn malformed(&self, detail: &str) -> Error {
         Error::new("22P02", format!("malformed array literal: \"{}\"", self.text)).with_detail(detail.to_owned())
     }
@@ -49,7 +51,7 @@ impl Reader<'_, '_> {
             return Ok(());
         }
         let Some(equals) = self.text[self.at..].find('=') else {
-            return Err(self.malformed("Missing assignment operator."));
+            return Err(self.malformed("Missing \"=\" after array dimensions."));
         };
         let bounds = &self.text[self.at..self.at + equals];
         let lower_is_one = |bound: &str| bound.trim_start_matches('[').split(':').next().map(str::trim) == Some("1");
@@ -112,11 +114,10 @@ impl Reader<'_, '_> {
         }
         let quoted = self.text.as_bytes()[self.at] == b'"';
         let text = if quoted { self.quoted()? } else { self.bare()? };
-        let value = match text {
-            (text, false) if !quoted && text.eq_ignore_ascii_case("null") => (self.element)(None)?,
-            (text, _) => (self.element)(Some(&text))?,
-        };
-        self.values.push(value);
+        self.leaves.push(match text {
+            (text, false) if !quoted && text.eq_ignore_ascii_case("null") => None,
+            (text, _) => Some(text),
+        });
         Ok(())
     }
 

@@ -51,7 +51,8 @@ impl Attempt<'_> {
         None
     }
 
-    /// A row that goes (or changes its key) while another refers to it.
+    /// A row that goes (or changes its key) while another refers to it. What cascades is looked at afterwards, as PostgreSQL
+    /// queues it.
     fn still_referenced(
         &self,
         relation: &Relation,
@@ -60,6 +61,7 @@ impl Attempt<'_> {
         depth: usize,
     ) -> Option<Error> {
         let is_update = !kept.is_empty();
+        let mut cascades: Vec<(&Relation, Vec<Vec<Value>>)> = Vec::new();
         for (i, row) in gone.iter().enumerate() {
             for child in self.catalog().relations.values() {
                 for (name, key) in child.foreign_keys().filter(|(_, key)| key.target == relation.name) {
@@ -79,18 +81,16 @@ impl Attempt<'_> {
                         ReferentialAction::NoAction | ReferentialAction::Restrict => {
                             return Some(referenced(relation, child, name, key, self.show_values.then_some(row)));
                         }
-                        ReferentialAction::Cascade if !is_update && depth > 0 => {
-                            let next: Vec<&[Value]> = referring.iter().map(Vec::as_slice).collect();
-                            if let Some(error) = self.still_referenced(child, &next, &[], depth - 1) {
-                                return Some(error);
-                            }
-                        }
+                        ReferentialAction::Cascade if !is_update && depth > 0 => cascades.push((child, referring)),
                         _ => {}
                     }
                 }
             }
         }
-        None
+        cascades.iter().find_map(|(child, referring)| {
+            let next: Vec<&[Value]> = referring.iter().map(Vec::as_slice).collect();
+            self.still_referenced(child, &next, &[], depth - 1)
+        })
     }
 }
 

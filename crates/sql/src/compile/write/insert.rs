@@ -21,7 +21,8 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let ast::TableObject::TableName(name) = &insert.table else {
         return Err(Error::new("42601", "INSERT INTO names a table"));
     };
-    let target = Target::resolve(compiler, name, insert.table_alias.as_ref().map(|alias| &alias.alias))?;
+    let target =
+        Target::resolve(compiler, name, insert.table_alias.as_ref().map(|alias| &alias.alias), Command::Insert)?;
     let sqlite = target.sqlite.clone();
     let table = target.table_source(compiler, &sqlite);
     let rows = Rows::bind(compiler, &target, insert, wanted.outer)?;

@@ -7,6 +7,7 @@
 mod conflict;
 mod delete;
 mod insert;
+mod refused_view;
 mod returning;
 mod rows;
 mod target;

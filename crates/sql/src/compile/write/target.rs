@@ -6,6 +6,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 use sqlparser::ast;
 
+use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
 use crate::compile::parse::parse_statement;
 use crate::compile::policy::definition_path;
@@ -13,6 +14,7 @@ use crate::compile::scope::{Scope, Source, SourceColumn};
 use crate::compile::typed::Typed;
 use crate::compile::types::fold;
 use crate::compile::{Compiler, privilege};
+use crate::program::Command;
 use crate::quote;
 
 /// What a write goes to.
@@ -45,13 +47,18 @@ struct ViewLevel {
 
 impl Target {
     /// Looks up what a write names, and claims the table's name in the step: nothing else there may be called so.
-    pub fn resolve(compiler: &mut Compiler<'_>, name: &ast::ObjectName, alias: Option<&ast::Ident>) -> Result<Target> {
+    pub fn resolve(
+        compiler: &mut Compiler<'_>,
+        name: &ast::ObjectName,
+        alias: Option<&ast::Ident>,
+        command: Command,
+    ) -> Result<Target> {
         let named = compiler.relation(name)?;
         let mut views = Vec::new();
         let mut table = named.clone();
         let mut role = compiler.role.clone();
         while table.view().is_some() {
-            let level = ViewLevel::of(&table, &role)?;
+            let level = ViewLevel::of(&table, &role, command)?;
             role.clone_from(&level.role);
             let inside = definition_path(&table);
             let from = level.from(&table)?.clone();
@@ -190,11 +197,8 @@ impl Target {
 }
 
 impl ViewLevel {
-    fn of(relation: &Arc<Relation>, outer: &str) -> Result<ViewLevel> {
-        let refused = || {
-            Error::new("55000", format!("cannot write to view \"{}\"", relation.name.name))
-                .with_detail("Only views that select plain columns of one table are automatically updatable.")
-        };
+    fn of(relation: &Arc<Relation>, outer: &str, command: Command) -> Result<ViewLevel> {
+        let refused = || refused_view::refused(relation, command);
         let view = relation.view().filter(|view| view.updatable && !view.materialized).ok_or_else(refused)?;
         let ast::Statement::Query(query) = parse_statement(&view.query)? else { return Err(refused()) };
         let ast::SetExpr::Select(select) = *query.body else { return Err(refused()) };

@@ -45,7 +45,7 @@ struct Statement<'u> {
 
 impl<'u> Statement<'u> {
     fn new(compiler: &mut Compiler<'_>, update: &'u ast::Update, wanted: Wanted<'u>) -> Result<Self> {
-        let target = written_table(compiler, &update.table)?;
+        let target = written_table(compiler, &update.table, Command::Update)?;
         let assigned = values::assignments(compiler, &target, &update.assignments)?;
         let returning = Returning::new(update.returning.as_deref(), false)?;
         let reads = update.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
@@ -274,10 +274,14 @@ pub(super) fn bind_others(
 }
 
 /// What UPDATE or DELETE names.
-pub(super) fn written_table(compiler: &mut Compiler<'_>, table: &ast::TableWithJoins) -> Result<Target> {
+pub(super) fn written_table(
+    compiler: &mut Compiler<'_>,
+    table: &ast::TableWithJoins,
+    command: Command,
+) -> Result<Target> {
     match &table.relation {
         ast::TableFactor::Table { name, alias, args: None, .. } if table.joins.is_empty() => {
-            Target::resolve(compiler, name, alias.as_ref().map(|alias| &alias.name))
+            Target::resolve(compiler, name, alias.as_ref().map(|alias| &alias.name), command)
         }
         _ => Err(Error::new("42601", "the statement writes to one table")),
     }

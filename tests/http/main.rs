@@ -1,0 +1,30 @@
+//! The same requests sent to a server on the embedded engine and to one on PostgreSQL: status, headers and body have to be the
+//! same, byte for byte, and so have the tables after each write.
+//!
+//! Hand-written requests are in `cases`; others are generated from fixed seeds, over Chinook, the shop, and schemas that are
+//! generated too. What differs for a reason is in `different.txt`.
+
+mod answer;
+mod cases;
+mod generated;
+mod pair;
+mod projects;
+
+use basalt_tests::postgres::Cluster;
+
+use pair::Tally;
+
+/// Requests that have to be compared at least.
+const ENOUGH: usize = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_answer_alike() {
+    let cluster = Cluster::start();
+    let (shop, chinook, generated) =
+        tokio::join!(projects::shop(&cluster), projects::chinook(&cluster), generated::all(&cluster));
+    let mut all = Tally::default();
+    [shop, chinook, generated].into_iter().for_each(|tally| all.add(tally));
+    println!("{} distinct requests compared, {} of them known to differ", all.requests.len(), all.known);
+    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+    assert!(all.requests.len() >= ENOUGH, "only {} distinct requests were compared", all.requests.len());
+}
