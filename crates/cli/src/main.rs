@@ -4,9 +4,11 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod commands;
+mod in_place;
 mod migrating;
 mod output;
 mod report;
+mod running;
 mod serving;
 mod typescript;
 mod watching;

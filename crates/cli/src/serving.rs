@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use basalt_core::Identity;
 use basalt_db::{Database, Request};
 use basalt_server::config::{Config, LogFormat};
-use basalt_server::{REST, keys};
+use basalt_server::keys;
 use basalt_sql::catalog::{Relation, RelationKind};
 use tracing_subscriber::EnvFilter;
 
@@ -73,7 +73,8 @@ pub async fn curl_line(database: &Database, config: &Config, url: &str, keys: &k
             None => ("/".to_owned(), &keys.anon),
         },
     };
-    format!("curl '{url}{REST}{path}' -H 'apikey: {key}'")
+    let rest = config.server.rest_path.trim_end_matches('/');
+    format!("curl '{url}{rest}{path}' -H 'apikey: {key}'")
 }
 
 /// The path of a read that gives the caller rows: of a table before a view, of one that tells much before one that tells little.

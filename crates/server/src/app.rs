@@ -1,61 +1,65 @@
 //! The application: what every request passes through, and where it goes.
 //!
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
-//! judged before it is called. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
+//! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use axum::body::Body;
-use basalt_rest::{Door, Incoming, RestError, Stage, Timing};
+use basalt_db::Database;
+use basalt_rest::{Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::Limits;
-use crate::cors::Cors;
-use crate::token::Verifier;
-
-/// Where the REST API is mounted.
-pub const REST: &str = "/rest/v1";
+use crate::surface::Surface;
 
 /// What a running server consists of.
 pub struct App {
-    pub(crate) door: Door,
-    pub(crate) verifier: Verifier,
-    pub(crate) limits: Limits,
-    pub(crate) cors: Cors,
+    pub(crate) surface: ArcSwap<Surface>,
+    pub(crate) database: Database,
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
-    pub(crate) public_url: String,
-    /// A request header that every answer repeats.
-    pub(crate) trace_header: Option<HeaderName>,
-    /// Whether answers carry `Server-Timing`.
-    pub(crate) timed: bool,
+}
+
+/// The listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// For everybody.
+    Api,
+    /// For operators.
+    Admin,
 }
 
 impl App {
     /// Answers one request. Never fails: every fault is an answer.
-    pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, port: Port, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
+        let surface = self.surface.load_full();
         let id = request_id(request.headers());
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let trace = self.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
+        let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
-        let (route, mut response) = match self.under_way.try_acquire() {
-            Ok(_place) => self.route(request).await,
-            Err(_) => ("overload", self.refuse(overloaded(), &method)),
+        let (route, mut response) = match port {
+            Port::Admin => self.operators(&path),
+            Port::Api => match self.under_way.try_acquire() {
+                Ok(_place) => self.route(&surface, request).await,
+                Err(_) => ("overload", surface.refuse(overloaded(), &method)),
+            },
         };
 
-        self.cors.decorate(origin.as_ref(), response.headers_mut());
+        surface.cors.decorate(origin.as_ref(), response.headers_mut());
         if let Some((value, name)) = trace {
             response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
         }
@@ -72,29 +76,40 @@ impl App {
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> (&'static str, Response<Body>) {
-        if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
+    async fn route(&self, surface: &Surface, request: Request<Body>) -> (&'static str, Response<Body>) {
+        if let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
             return ("preflight", answer);
         }
         let path = request.uri().path();
+        if is_below(path, &surface.rest_path) {
+            return ("rest", surface.rest(request, Target::Rest).await);
+        }
         match path {
             "/health/live" => ("health", plain(StatusCode::OK, "")),
             "/health/ready" => ("health", self.readiness()),
             "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
-            "/openapi.json" => ("openapi", self.rest(request, Target::OpenApi31).await),
-            _ if path == REST || path.starts_with("/rest/v1/") => ("rest", self.rest(request, Target::Rest).await),
-            _ => ("unknown", self.refuse(not_found(path), request.method())),
+            "/openapi.json" => ("openapi", surface.rest(request, Target::OpenApi31).await),
+            _ => ("unknown", surface.refuse(not_found(path, &surface.rest_path), request.method())),
+        }
+    }
+
+    /// What the port for operators answers.
+    fn operators(&self, path: &str) -> (&'static str, Response<Body>) {
+        match path {
+            "/live" | "/health/live" => ("health", plain(StatusCode::OK, "")),
+            "/ready" | "/health/ready" => ("health", self.readiness()),
+            "/metrics" => ("metrics", plain(StatusCode::OK, self.metrics.render())),
+            _ => ("unknown", plain(StatusCode::NOT_FOUND, "")),
         }
     }
 
     fn readiness(&self) -> Response<Body> {
-        if self.ready.load(Ordering::Acquire) {
-            plain(StatusCode::OK, "")
-        } else {
-            plain(StatusCode::SERVICE_UNAVAILABLE, "")
-        }
+        let ready = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+        plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, "")
     }
+}
 
+impl Surface {
     /// The REST door. A panic in it ends only this request.
     async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
         let timing = Timing::start(self.timed);
@@ -112,7 +127,7 @@ impl App {
         let path = parts.uri.path();
         let incoming = Incoming {
             method: &parts.method,
-            path: path.strip_prefix(REST).unwrap_or(path),
+            path: path.strip_prefix(&self.rest_path).unwrap_or(path),
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
@@ -123,7 +138,7 @@ impl App {
         let answering = async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
-                Target::OpenApi31 => self.door.openapi31(incoming, &self.public_url),
+                Target::OpenApi31 => self.door.openapi31(incoming, &format!("{}{}", self.public_url, self.rest_path)),
             }
         };
         match AssertUnwindSafe(answering).catch_unwind().await {
@@ -139,6 +154,11 @@ impl App {
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
     }
+}
+
+/// Whether a path is the mount point or below it.
+fn is_below(path: &str, mount: &str) -> bool {
+    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[derive(Clone, Copy)]
@@ -182,9 +202,9 @@ fn overloaded() -> RestError {
         .header("Retry-After", "1")
 }
 
-fn not_found(path: &str) -> RestError {
+fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
-        .hint("The REST API is under /rest/v1; its description is /openapi.json.")
+        .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

@@ -7,11 +7,12 @@ pub mod config;
 mod cors;
 pub mod keys;
 mod listener;
+pub mod postgrest;
 pub mod project;
 mod refusal;
 mod start;
+mod surface;
 pub mod token;
 
-pub use app::REST;
 pub use config::{Config, ConfigError};
 pub use start::{Basalt, StartError, open_database};

@@ -14,6 +14,7 @@ use crate::door::{Description, Door, Exchange};
 use crate::error::{RestError, RestResult};
 use crate::parse::media::Media;
 use crate::respond::headers::Reply;
+use swagger::Place;
 use visible::Visible;
 
 /// `GET /`.
@@ -26,7 +27,11 @@ pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<
         return Err(RestError::new(406, "PGRST107", message));
     }
     let host = exchange.incoming.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    Ok(answer(exchange, &swagger::document(&visible, host)))
+    let mut document = swagger::document(&visible, &Place::new(door.options.public_url.as_deref(), host));
+    if door.options.description_secured {
+        swagger::secure(&mut document);
+    }
+    Ok(answer(exchange, &document))
 }
 
 /// `GET /openapi.json`, of the API mounted at `base`.

@@ -27,7 +27,7 @@ pub(super) fn document(visible: &Visible<'_>, base: &str) -> Value {
     json!({
         "openapi": "3.1.0",
         "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION")},
-        "servers": [{"url": format!("{base}/rest/v1")}],
+        "servers": [{"url": base}],
         "security": [{"apikey": []}, {"bearer": []}],
         "paths": paths,
         "components": {

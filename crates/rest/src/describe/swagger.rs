@@ -15,7 +15,36 @@ const TYPES: [&str; 4] = [
     "text/csv",
 ];
 
-pub(super) fn document(visible: &Visible<'_>, host: &str) -> Value {
+/// Where clients find the API.
+pub(super) struct Place<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    path: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// The proxy's address if one is configured, else the host that was asked.
+    pub(super) fn new(public_url: Option<&'a str>, host: &'a str) -> Place<'a> {
+        let Some((scheme, rest)) = public_url.and_then(|url| url.split_once("://")) else {
+            return Place { scheme: "http", host, path: "/" };
+        };
+        let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        Place { scheme, host, path: if path.is_empty() { "/" } else { path } }
+    }
+}
+
+/// Adds that requests carry a token.
+pub(super) fn secure(document: &mut Value) {
+    document["securityDefinitions"] = json!({"JWT": {
+        "description": "Add the token prepending \"Bearer \" (without quotes) to it",
+        "in": "header",
+        "name": "Authorization",
+        "type": "apiKey",
+    }});
+    document["security"] = json!([{"JWT": []}]);
+}
+
+pub(super) fn document(visible: &Visible<'_>, place: &Place<'_>) -> Value {
     let (title, description) = visible.about();
     let mut paths = Map::new();
     paths.insert(
@@ -51,9 +80,9 @@ pub(super) fn document(visible: &Visible<'_>, host: &str) -> Value {
     json!({
         "swagger": "2.0",
         "info": {"title": title, "description": description, "version": env!("CARGO_PKG_VERSION")},
-        "host": host,
-        "basePath": "/",
-        "schemes": ["http"],
+        "host": place.host,
+        "basePath": place.path,
+        "schemes": [place.scheme],
         "consumes": TYPES,
         "produces": TYPES,
         "paths": paths,
