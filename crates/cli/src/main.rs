@@ -5,9 +5,11 @@
 
 mod commands;
 mod copying;
+mod in_place;
 mod migrating;
 mod output;
 mod report;
+mod running;
 mod serving;
 mod typescript;
 mod watching;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use basalt_core::Identity;
 use basalt_db::{Database, Request};
 use basalt_server::config::{Config, LogFormat};
-use basalt_server::{REST, keys};
+use basalt_server::keys;
 use basalt_sql::catalog::{Relation, RelationKind};
 use tracing_subscriber::EnvFilter;
 
@@ -30,20 +30,25 @@ pub fn start_log(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Completes when the process is asked to end: by Ctrl-C, or by SIGTERM where that exists.
-pub async fn asked_to_stop() {
+/// Completes when the process is asked to end: by Ctrl-C, or by SIGTERM where that exists. It listens from the call on, not only when
+/// it is waited for.
+pub fn asked_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
-    {
+    let heard = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok())
+    };
+    async move {
+        #[cfg(unix)]
+        if let [Some(mut terminate), Some(mut interrupt)] = heard {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
             }
             return;
         }
+        let _ = tokio::signal::ctrl_c().await;
     }
-    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// The server's address as a client on this machine writes it.
@@ -73,7 +78,8 @@ pub async fn curl_line(database: &Database, config: &Config, url: &str, keys: &k
             None => ("/".to_owned(), &keys.anon),
         },
     };
-    format!("curl '{url}{REST}{path}' -H 'apikey: {key}'")
+    let rest = config.server.rest_path.trim_end_matches('/');
+    format!("curl '{url}{rest}{path}' -H 'apikey: {key}'")
 }
 
 /// The path of a read that gives the caller rows: of a table before a view, of one that tells much before one that tells little.

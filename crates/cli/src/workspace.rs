@@ -49,6 +49,12 @@ pub fn has_secret(config: &Config) -> bool {
     !(auth.jwt_secret.is_empty() && auth.jwks.is_empty() && auth.jwks_file.as_os_str().is_empty())
 }
 
+/// Whether tokens signed with the published development secret are taken.
+pub fn has_development_secret(config: &Config) -> bool {
+    let auth = &config.auth;
+    auth.jwt_secret == DEVELOPMENT_SECRET || auth.jwks.contains(DEVELOPMENT_SECRET)
+}
+
 /// A database with all migrations of the project that is gone when this is dropped.
 pub struct Throwaway {
     pub database: Database,

@@ -71,7 +71,7 @@ pub struct Request {
     pub count: Option<Count>,
     /// Transaction-local settings: `request.method`, `request.headers`, `timezone`, ...
     pub settings: Vec<(String, String)>,
-    /// Settings of the function that the statement calls (`set name = value`), in force before it is called.
+    /// Settings of the function that the statement calls (`set name = value`) that are to be in force before it is called.
     pub hoisted: Vec<(String, String)>,
     /// A function called before the statement, by `schema.name` (PostgREST's `db-pre-request`).
     pub pre_request: Option<String>,
@@ -198,6 +198,14 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => engine.catalog(),
             Engine::Postgres(engine) => engine.catalog(),
+        }
+    }
+
+    /// Whether the catalog has been read at all. Until it has, statements have nothing to run on.
+    pub fn is_loaded(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => true,
+            Engine::Postgres(engine) => engine.is_loaded(),
         }
     }
 

@@ -60,7 +60,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
 
     let format = if exchange.is_head() { Format::None } else { format };
     let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
-    request.hoisted = prepared.routine.settings.clone();
+    let settings = prepared.routine.settings.iter().filter(|(name, _)| door.options.hoisted.contains(name));
+    request.hoisted = settings.cloned().collect();
     let one = singular(&media).filter(|_| shape.is_set());
     if one.is_some() || most.is_some() {
         request.check = Some(Box::new(move |answer| {

@@ -8,14 +8,14 @@ use std::sync::{Arc, RwLock};
 use basalt_core::Identity;
 use basalt_db::{Answer, Count, CountKind, Database, Format, Request, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
-use basalt_sql::{Catalog, Name};
+use basalt_sql::Catalog;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
 
 use crate::error::{RestError, RestResult};
-use crate::exposure::Exposure;
+use crate::exposure::{Exposure, Unprotected};
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::{self, Preferences};
 use crate::timing::{Stage, Timing};
@@ -27,7 +27,7 @@ pub struct Options {
     /// What planning depends on; its schemas are the exposed ones, the first the default.
     pub planning: Settings,
     /// Tables served to `anon` and `authenticated` although row security is off on them.
-    pub unprotected: Vec<Name>,
+    pub unprotected: Unprotected,
     /// Whether plans may be asked for.
     pub plans: bool,
     /// A function called before every statement, by `schema.name`.
@@ -36,6 +36,8 @@ pub struct Options {
     pub root_function: Option<String>,
     /// Settings that functions may read as `app.settings.<key>`.
     pub app_settings: Vec<(String, String)>,
+    /// Settings of a function that hold for the whole transaction of its call.
+    pub hoisted: Vec<String>,
     /// How transactions end.
     pub end: TransactionEnd,
     /// Whether `Prefer: tx` may say otherwise.
@@ -171,6 +173,9 @@ impl Door {
     }
 
     async fn answer(&self, incoming: Incoming<'_>) -> RestResult<Response<Bytes>> {
+        if !self.database.is_loaded() {
+            return Err(RestError::not_loaded());
+        }
         let route = route(incoming.path)?;
         let exchange = self.exchange(incoming)?;
         let method = exchange.incoming.method.clone();

@@ -116,6 +116,12 @@ impl RestError {
         answer
     }
 
+    /// PGRST002: the database could not be reached yet.
+    pub(crate) fn not_loaded() -> Self {
+        RestError::new(503, "PGRST002", "Could not query the database for the schema cache. Retrying.")
+            .header("Retry-After", "1")
+    }
+
     /// PGRST301 or PGRST303: a token that is not accepted.
     pub fn token(code: &'static str, message: &str, details: Option<String>) -> Self {
         let challenge = format!("Bearer error=\"invalid_token\", error_description=\"{message}\"");

@@ -13,6 +13,34 @@ use basalt_sql::{Catalog, Name, tables_of_relation, tables_of_routine};
 use crate::door::{Exchange, Options};
 use crate::error::{RestError, RestResult};
 
+/// Tables that are open although nobody has said who may see which rows.
+#[derive(Debug, Clone, Default)]
+pub struct Unprotected {
+    all: bool,
+    schemas: Vec<String>,
+    tables: Vec<Name>,
+}
+
+impl Unprotected {
+    /// Reads `schema.name`, `name` of schema `public`, `schema.*`, and `*` for every table.
+    pub fn new(patterns: &[String]) -> Unprotected {
+        let mut read = Unprotected::default();
+        for pattern in patterns {
+            match pattern.split_once('.') {
+                None if pattern == "*" => read.all = true,
+                None => read.tables.push(Name::new("public", pattern)),
+                Some((schema, "*")) => read.schemas.push(schema.to_owned()),
+                Some((schema, name)) => read.tables.push(Name::new(schema, name)),
+            }
+        }
+        read
+    }
+
+    fn holds(&self, name: &Name) -> bool {
+        self.all || self.schemas.contains(&name.schema) || self.tables.contains(name)
+    }
+}
+
 /// What is closed in one version of the catalog, each with the table that closes it.
 #[derive(Default)]
 pub(crate) struct Exposure {
@@ -27,7 +55,7 @@ impl Exposure {
             let is_table = |relation: &Arc<Relation>| relation.view().is_none() && !relation.row_security;
             planning.schemas.contains(&name.schema)
                 && catalog.relations.get(name).is_some_and(is_table)
-                && !options.unprotected.contains(name)
+                && !options.unprotected.holds(name)
         };
         // Most schemas have nothing closed; then there is nothing to parse.
         if !catalog.relations.keys().any(is_closed) {

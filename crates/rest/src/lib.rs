@@ -1,4 +1,4 @@
-//! Front door: the PostgREST dialect, mounted at `/rest/v1`.
+//! Front door: the PostgREST dialect.
 //!
 //! - [`parse`]: the request in the dialect's own terms, and its translation into what the planner takes.
 //! - `read`, `write`, `call`, `options`: the kinds of request, each from its parts to its answer.
@@ -23,4 +23,5 @@ mod write;
 
 pub use door::{Description, Door, Incoming, Options};
 pub use error::{ErrorBody, RestError, RestResult};
+pub use exposure::Unprotected;
 pub use timing::{Stage, Timing};

@@ -1,15 +1,17 @@
 //! The application: what every request passes through, and where it goes.
 //!
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
-//! judged before it is called. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
+//! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
-use basalt_rest::{Door, Incoming, RestError, Stage, Timing};
+use basalt_db::Database;
+use basalt_rest::{Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -18,12 +20,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::Limits;
-use crate::cors::Cors;
 use crate::meter::Meter;
-use crate::token::Verifier;
-
-/// Where the REST API is mounted.
-pub const REST: &str = "/rest/v1";
+use crate::surface::Surface;
 
 /// Where batches go.
 pub const BATCH: &str = "/batch/v1";
@@ -41,38 +39,43 @@ static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
 pub struct App {
-    pub(crate) door: Door,
-    pub(crate) verifier: Verifier,
-    pub(crate) limits: Limits,
-    pub(crate) cors: Cors,
+    pub(crate) surface: ArcSwap<Surface>,
+    pub(crate) database: Database,
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
-    /// How long a body may take to arrive.
-    pub(crate) body_timeout: Duration,
-    /// A request header that every answer repeats.
-    pub(crate) trace_header: Option<HeaderName>,
-    /// Whether answers carry `Server-Timing`.
-    pub(crate) timed: bool,
+}
+
+/// The listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// For everybody.
+    Api,
+    /// For operators.
+    Admin,
 }
 
 impl App {
     /// Answers one request. Never fails: every fault is an answer.
-    pub async fn handle(self: Arc<Self>, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, port: Port, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
+        let surface = self.surface.load_full();
         let id = request_id(request.headers());
         let method = request.method().clone();
         let logged =
             tracing::enabled!(target: "basalt::request", tracing::Level::INFO).then(|| request.uri().path().to_owned());
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let trace = self.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
+        let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
-        let (route, mut response) = match self.under_way.try_acquire() {
-            Ok(_place) => self.route(request).await,
-            Err(_) => (&OVERLOAD, self.refuse(overloaded(), &method)),
+        let (route, mut response) = match port {
+            Port::Admin => self.operators(request.uri().path()),
+            Port::Api => match self.under_way.try_acquire() {
+                Ok(_place) => self.route(&surface, request).await,
+                Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
+            },
         };
 
-        self.cors.decorate(origin.as_ref(), response.headers_mut());
+        surface.cors.decorate(origin.as_ref(), response.headers_mut());
         if let Some((value, name)) = trace {
             response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
         }
@@ -91,30 +94,41 @@ impl App {
         response
     }
 
-    async fn route(&self, request: Request<Body>) -> (&'static Meter, Response<Body>) {
-        if let Some(answer) = self.cors.preflight(request.method(), request.headers()) {
+    async fn route(&self, surface: &Surface, request: Request<Body>) -> (&'static Meter, Response<Body>) {
+        if let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
             return (&PREFLIGHT, answer);
         }
         let path = request.uri().path();
+        if is_below(path, &surface.rest_path) {
+            return (&REST_API, surface.rest(request, Target::Rest).await);
+        }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/health/ready" => (&HEALTH, self.readiness()),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
-            BATCH => (&BATCHES, self.rest(request, Target::Batch).await),
-            "/openapi.json" => (&OPENAPI, self.rest(request, Target::OpenApi31).await),
-            _ if path == REST || path.starts_with("/rest/v1/") => (&REST_API, self.rest(request, Target::Rest).await),
-            _ => (&UNKNOWN, self.refuse(not_found(path), request.method())),
+            BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
+            "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
+            _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
+        }
+    }
+
+    /// What the port for operators answers.
+    fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
+        match path {
+            "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
+            "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
         }
     }
 
     fn readiness(&self) -> Response<Body> {
-        if self.ready.load(Ordering::Acquire) {
-            plain(StatusCode::OK, "")
-        } else {
-            plain(StatusCode::SERVICE_UNAVAILABLE, "")
-        }
+        let ready = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+        plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, "")
     }
+}
 
+impl Surface {
     /// The REST door. A panic in it ends only this request.
     async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
         let timing = Timing::start(self.timed);
@@ -132,7 +146,7 @@ impl App {
         let path = parts.uri.path();
         let incoming = Incoming {
             method: &parts.method,
-            path: path.strip_prefix(REST).unwrap_or(path),
+            path: path.strip_prefix(&self.rest_path).unwrap_or(path),
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
@@ -144,7 +158,7 @@ impl App {
         let answering = async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => self.door.batch(incoming, REST).await,
+                Target::Batch => self.door.batch(incoming, &self.rest_path).await,
                 Target::OpenApi31 => self.door.openapi31(incoming),
             }
         };
@@ -176,6 +190,11 @@ impl App {
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
     }
+}
+
+/// Whether a path is the mount point or below it.
+fn is_below(path: &str, mount: &str) -> bool {
+    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[derive(Clone, Copy)]
@@ -211,9 +230,9 @@ fn overloaded() -> RestError {
         .header("Retry-After", "1")
 }
 
-fn not_found(path: &str) -> RestError {
+fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
-        .hint("The REST API is under /rest/v1; its description is /openapi.json.")
+        .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

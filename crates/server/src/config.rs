@@ -64,6 +64,12 @@ pub struct Server {
     pub public_url: String,
     /// A request header that every answer repeats.
     pub trace_header: String,
+    /// Where the REST API is mounted; empty: at the root, where then nothing else answers.
+    pub rest_path: String,
+    /// Port of `/live`, `/ready` and `/metrics` for operators; 0: none of its own.
+    pub admin_port: u16,
+    /// Address of that port; empty: `host`.
+    pub admin_host: String,
 }
 
 /// `[database]`
@@ -81,8 +87,10 @@ pub struct Database {
     pub pool_timeout: Duration,
     /// What is between Basalt and PostgreSQL.
     pub pooler: Pooler,
-    /// Statements that each connection keeps prepared.
+    /// Statements that each connection keeps prepared; 0: none.
     pub prepared_statements: usize,
+    /// Whether the start fails while PostgreSQL can't be reached. If not, requests are answered with PGRST002 until it can.
+    pub required: bool,
     /// Whether the roles, schemas and functions that projects rely on are made in PostgreSQL where they are missing.
     pub bootstrap: bool,
     /// The channel on which PostgreSQL asks for reloads (`notify pgrst, 'reload schema'`); empty: nobody listens.
@@ -136,7 +144,7 @@ pub struct Api {
     pub max_embed_depth: usize,
     /// The role of callers without a key; empty refuses them.
     pub anonymous_role: String,
-    /// Tables (`schema.name`) that are served to `anon` and `authenticated` although row security is off on them.
+    /// Tables (`schema.name`, `schema.*` or `*`) that are served to `anon` and `authenticated` although row security is off on them.
     pub unprotected: Vec<String>,
     /// Whether aggregates may be asked for.
     pub aggregates: bool,
@@ -148,6 +156,8 @@ pub struct Api {
     pub root_function: String,
     /// What functions may read as `app.settings.<key>`.
     pub settings: BTreeMap<String, String>,
+    /// Settings of a function (`create function ... set`) that hold for the whole transaction of its call.
+    pub hoisted_settings: Vec<String>,
     /// How transactions end.
     pub transaction_end: TransactionEnd,
     /// Whether an aliased resource may be named by its relation in filters.
@@ -206,6 +216,8 @@ pub struct Auth {
     pub jwt_audience: String,
     /// JSON path of the role in the claims.
     pub role_claim: String,
+    /// Whether a token is also taken from the header `apikey`.
+    pub apikey_header: bool,
     /// Opaque key that stands for `anon`.
     pub publishable_key: String,
     /// Opaque key that stands for `service_role`.
@@ -267,6 +279,9 @@ impl Default for Server {
             send_timeout: Duration::from_secs(30),
             public_url: String::new(),
             trace_header: String::new(),
+            rest_path: "/rest/v1".into(),
+            admin_port: 0,
+            admin_host: String::new(),
         }
     }
 }
@@ -280,6 +295,7 @@ impl Default for Database {
             pool_timeout: Duration::from_secs(10),
             pooler: Pooler::Session,
             prepared_statements: 200,
+            required: true,
             bootstrap: true,
             channel: "pgrst".into(),
             data_dir: ".basalt".into(),
@@ -305,6 +321,13 @@ impl Default for Api {
             pre_request: String::new(),
             root_function: String::new(),
             settings: BTreeMap::new(),
+            hoisted_settings: [
+                "statement_timeout",
+                "plan_filter.statement_cost_limit",
+                "default_transaction_isolation",
+            ]
+            .map(str::to_owned)
+            .into(),
             transaction_end: TransactionEnd::Commit,
             legacy_target_names: true,
             openapi: OpenApi::FollowPrivileges,
@@ -324,6 +347,7 @@ impl Default for Auth {
             jwks_file: PathBuf::new(),
             jwt_audience: String::new(),
             role_claim: "$.role".into(),
+            apikey_header: true,
             publishable_key: String::new(),
             secret_key: String::new(),
         }
@@ -365,6 +389,15 @@ impl Config {
         } else if supabase.exists() {
             figment = figment.merge(Serialized::globals(from_supabase(&supabase)?));
         }
+        Config::finish(figment, flags)
+    }
+
+    /// `base`, under the environment and flags.
+    pub(crate) fn overlaid(base: Config, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        Config::finish(Figment::from(Serialized::defaults(base)), flags)
+    }
+
+    fn finish(mut figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
         figment = figment.merge(Env::prefixed("BASALT_").split("__"));
         for (key, value) in flags {
             figment = figment.merge(Serialized::global(key, value.clone()));

@@ -8,11 +8,12 @@ mod cors;
 pub mod keys;
 mod listener;
 mod meter;
+pub mod postgrest;
 pub mod project;
 mod refusal;
 mod start;
+mod surface;
 pub mod token;
 
-pub use app::REST;
 pub use config::{Config, ConfigError};
 pub use start::{Basalt, StartError, open_database};

@@ -11,23 +11,25 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
-use crate::app::App;
+use crate::app::{App, Port};
 use crate::config::Server;
 use crate::refusal::Explained;
 
 /// Serves until `stop` completes, then refuses new connections, finishes the requests under way and returns. What is
 /// not finished after the configured time is cut.
-pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: impl Future<Output = ()>) {
+pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Server, mut stop: watch::Receiver<()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    let header_bytes = (app.limits.headers.as_u64() as usize).max(8192);
+    let header_bytes = (app.surface.load().limits.headers.as_u64() as usize).max(8192);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(header_bytes as u32).max_concurrent_streams(256);
 
     let graceful = GracefulShutdown::new();
-    tokio::pin!(stop);
-    app.ready.store(true, Ordering::Release);
+    if port == Port::Api {
+        app.ready.store(true, Ordering::Release);
+    }
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -39,18 +41,19 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: 
                     continue;
                 }
             },
-            () = &mut stop => break,
+            // A sender that is gone means the same.
+            _ = stop.changed() => break,
         };
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "nodelay could not be set");
         }
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.send_timeout));
-        let stream = Explained::new(Box::pin(stream), app.door.shows_details());
+        let stream = Explained::new(Box::pin(stream), app.surface.load().door.shows_details());
         let app = app.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = app.clone();
-            async move { Ok::<_, std::convert::Infallible>(app.handle(request.map(Body::new)).await) }
+            async move { Ok::<_, std::convert::Infallible>(app.handle(port, request.map(Body::new)).await) }
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
@@ -59,7 +62,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, config: &Server, stop: 
             }
         });
     }
-    app.ready.store(false, Ordering::Release);
+    if port == Port::Api {
+        app.ready.store(false, Ordering::Release);
+    }
     drop(listener);
     if tokio::time::timeout(config.shutdown_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests still under way at the end of `server.shutdown_timeout` were cut");

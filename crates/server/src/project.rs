@@ -156,6 +156,11 @@ impl ProjectError {
 }
 
 impl Project {
+    /// Whether there is a project in a folder.
+    pub fn is_in(root: &Path) -> bool {
+        base(root).is_some()
+    }
+
     /// Reads the project in `root` for `engine`.
     pub fn load(root: &Path, engine: Engine) -> Result<Project, ProjectError> {
         if !root.is_dir() {

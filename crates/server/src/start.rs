@@ -5,20 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 use basalt_core::Error;
 use basalt_db::Database;
-use basalt_query::Settings;
-use basalt_rest::{Description, Door};
-use basalt_sql::Name;
-use http::HeaderName;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
-use crate::app::{App, REST};
-use crate::config::{Config, Engine, OpenApi, Pooler, TransactionEnd};
-use crate::cors::Cors;
-use crate::token::{Verifier, VerifierOptions};
+use crate::app::{App, Port};
+use crate::config::{Config, Engine, Pooler};
+use crate::surface::Surface;
 use crate::{listener, meter};
 
 /// A server that can't start: what, and what to do.
@@ -43,8 +39,10 @@ pub enum StartError {
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
+    admin_address: Option<SocketAddr>,
+    app: Arc<App>,
+    stop: watch::Sender<()>,
+    serving: JoinSet<()>,
 }
 
 /// Opens the database that a project's configuration names.
@@ -83,6 +81,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 max_body,
                 transaction_pooler: from.pooler == Pooler::Transaction,
                 bootstrap: from.bootstrap,
+                required: from.required,
                 channel: from.channel.clone(),
             };
             Database::connect(options).await
@@ -93,40 +92,28 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
 impl Basalt {
     /// Listens and serves `database` as `config` says. `project` is where relative paths begin.
     pub async fn start(project: &Path, config: &Config, database: Database) -> Result<Basalt, StartError> {
-        let verifier = Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?;
-        let address = format!("{}:{}", config.server.host, config.server.port);
-        let listen = |error| StartError::Listen { address: address.clone(), error };
-        let listener = TcpListener::bind(&address).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let public_url = match config.server.public_url.trim_end_matches('/') {
-            "" => format!("http://{address}"),
-            configured => configured.to_owned(),
-        };
+        let server = config.server.clone();
+        let (listener, address) = bind(&server.host, server.port).await?;
         let metrics = meter::recorder();
         let app = Arc::new(App {
-            trace_header: trace_header(&config.server.trace_header)?,
-            body_timeout: config.server.body_timeout,
-            timed: config.api.server_timing,
-            door: Door::new(database, door_options(config, format!("{public_url}{REST}"))),
-            verifier,
-            limits: config.limits.clone(),
-            cors: Cors::new(config.api.cors_origins.clone()),
+            surface: ArcSwap::from_pointee(Surface::new(project, config, database.clone(), address)?),
+            database,
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             metrics: metrics.clone(),
         });
-        let (stop, stopped) = oneshot::channel();
-        let server = config.server.clone();
-        let serving = tokio::spawn(async move {
-            let serve = listener::serve(listener, app, &server, async {
-                let _ = stopped.await;
-            });
-            tokio::select! {
-                () = serve => {}
-                () = meter::tidy(metrics) => {}
-            }
-        });
-        Ok(Basalt { address, stop, serving })
+        let mut admin_address = None;
+        let (stop, stopped) = watch::channel(());
+        let mut serving = JoinSet::new();
+        if server.admin_port != 0 {
+            let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
+            let (listener, address) = bind(host, server.admin_port).await?;
+            admin_address = Some(address);
+            serving.spawn(listener::serve(listener, app.clone(), Port::Admin, server.clone(), stopped.clone()));
+        }
+        serving.spawn(listener::serve(listener, app.clone(), Port::Api, server, stopped.clone()));
+        serving.spawn(until(stopped, meter::tidy(metrics)));
+        Ok(Basalt { address, admin_address, app, stop, serving })
     }
 
     /// Where it listens.
@@ -134,87 +121,40 @@ impl Basalt {
         self.address
     }
 
+    /// Where it answers operators, if that is a port of its own.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
+    }
+
+    /// Judges and answers from now on as `config` says. What belongs to the listener and the database stays as it was at the start.
+    ///
+    /// Errors: what of it can't be used; then everything stays.
+    pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
+        let surface = Surface::new(project, config, self.app.database.clone(), self.address)?;
+        self.app.surface.store(Arc::new(surface));
+        Ok(())
+    }
+
     /// Refuses new connections, finishes the requests under way, and returns.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         let _ = self.stop.send(());
-        let _ = self.serving.await;
+        while self.serving.join_next().await.is_some() {}
     }
 }
 
-fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, StartError> {
-    let auth = &config.auth;
-    let mut secrets: Vec<String> =
-        [&auth.jwt_secret, &auth.jwks].into_iter().filter(|s| !s.is_empty()).cloned().collect();
-    if !auth.jwks_file.as_os_str().is_empty() {
-        let path = project.join(&auth.jwks_file);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|e| StartError::Config(format!("`auth.jwks_file` {} can't be read: {e}", path.display())))?;
-        secrets.push(text);
-    }
-    let opaque = [(&auth.publishable_key, "anon"), (&auth.secret_key, "service_role")];
-    Ok(VerifierOptions {
-        secrets,
-        audience: some(&auth.jwt_audience),
-        role_path: auth.role_claim.clone(),
-        anonymous_role: some(&config.api.anonymous_role),
-        opaque_keys: opaque
-            .into_iter()
-            .filter(|(key, _)| !key.is_empty())
-            .map(|(key, role)| (key.clone(), role.to_owned()))
-            .collect(),
-    })
+/// Listens; port 0 takes a free one.
+async fn bind(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let listen = |error| StartError::Listen { address: address.clone(), error };
+    let listener = TcpListener::bind(&address).await.map_err(listen)?;
+    let bound = listener.local_addr().map_err(listen)?;
+    Ok((listener, bound))
 }
 
-/// The header's name, if there is one.
-fn trace_header(name: &str) -> Result<Option<HeaderName>, StartError> {
-    if name.is_empty() {
-        return Ok(None);
+/// Works until the server stops.
+async fn until(mut stop: watch::Receiver<()>, work: impl Future<Output = ()>) {
+    tokio::select! {
+        _ = stop.changed() => {}
+        () = work => {}
     }
-    let bad = |_| StartError::Config(format!("`server.trace_header` \"{name}\" is no name of a header"));
-    HeaderName::try_from(name).map(Some).map_err(bad)
-}
-
-fn door_options(config: &Config, url: String) -> basalt_rest::Options {
-    let api = &config.api;
-    let (end, end_override) = match api.transaction_end {
-        TransactionEnd::Commit => (basalt_db::TransactionEnd::Commit, false),
-        TransactionEnd::CommitAllowOverride => (basalt_db::TransactionEnd::Commit, true),
-        TransactionEnd::Rollback => (basalt_db::TransactionEnd::Rollback, false),
-        TransactionEnd::RollbackAllowOverride => (basalt_db::TransactionEnd::Rollback, true),
-    };
-    basalt_rest::Options {
-        planning: Settings {
-            schemas: api.schemas.clone(),
-            extra_search_path: api.extra_search_path.clone(),
-            max_rows: (api.max_rows > 0).then_some(api.max_rows),
-            max_depth: api.max_embed_depth,
-            aggregates: api.aggregates,
-            legacy_target_names: api.legacy_target_names,
-        },
-        unprotected: api
-            .unprotected
-            .iter()
-            .map(|name| name.split_once('.').map_or_else(|| Name::new("public", name), |(s, n)| Name::new(s, n)))
-            .collect(),
-        plans: api.plans,
-        pre_request: some(&api.pre_request),
-        root_function: some(&api.root_function),
-        app_settings: api.settings.iter().map(|(key, value)| (format!("app.settings.{key}"), value.clone())).collect(),
-        end,
-        end_override,
-        description: match api.openapi {
-            OpenApi::FollowPrivileges => Description::FollowPrivileges,
-            OpenApi::IgnorePrivileges => Description::IgnorePrivileges,
-            OpenApi::Disabled => Description::Disabled,
-        },
-        describe_security: api.openapi_security,
-        url,
-        error_details: api.error_details,
-        batch: config.limits.batch,
-    }
-}
-
-/// A configured text; empty means none.
-fn some(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.to_owned())
 }

@@ -200,7 +200,11 @@ impl Session {
         ));
         let applied = self.database.applied().await.map_or(0, |applied| applied.len());
         line("migrations", &format!("{applied} applied"));
-        line("API", &format!("{}       (rest/v1)", styled(LINK, &url)));
+        let rest = match self.config.server.rest_path.trim_matches('/') {
+            "" => "REST at the root",
+            path => path,
+        };
+        line("API", &format!("{}       ({rest})", styled(LINK, &url)));
         match api_keys(&self.config) {
             Some(keys) => {
                 line("anon key", &keys.anon);

@@ -1,27 +1,32 @@
-//! `basalt serve`: production.
+//! `basalt serve`: production, of a project or in PostgREST's place.
 
 use std::path::PathBuf;
 
 use basalt_server::Basalt;
 use basalt_server::config::Config;
-use basalt_server::keys::DEVELOPMENT_SECRET;
+use basalt_server::postgrest::Source;
+use basalt_server::project::Project;
 use clap::Args;
 
 use super::{Override, override_of};
 use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report};
-use crate::serving::{asked_to_stop, start_log, url};
-use crate::workspace::{Workspace, block_on, has_secret};
+use crate::serving::start_log;
+use crate::workspace::{Workspace, block_on, has_development_secret, has_secret};
+use crate::{in_place, running};
 
-/// Serve a project in production
+/// Serve a project in production, or a database in PostgREST's place
 #[derive(Args)]
 pub struct Serve {
-    /// The project's folder
+    /// The project's folder, or PostgREST's configuration file (*.conf)
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// Serve a database in PostgREST's place, by its configuration file
+    #[arg(long, value_name = "FILE")]
+    postgrest: Option<PathBuf>,
     /// Apply pending migrations before serving
-    #[arg(long)]
+    #[arg(long, conflicts_with = "postgrest")]
     migrate: bool,
     /// Address to listen on
     #[arg(long)]
@@ -33,20 +38,33 @@ pub struct Serve {
 
 impl Serve {
     pub fn run(self) -> Result<(), Failure> {
+        let in_place = self.in_place();
         let overrides: Vec<Override> = [override_of("server.host", self.host), override_of("server.port", self.port)]
             .into_iter()
             .flatten()
             .collect();
+        if let Some(source) = in_place {
+            return block_on(in_place::serve(source, overrides));
+        }
         require_production_secret(&Config::load(&self.dir, &overrides)?)?;
         block_on(async {
             let workspace = Workspace::open(&self.dir, &overrides).await?;
             start_log(&workspace.config)?;
-            serve(workspace, self.migrate).await
+            serve(workspace, self.migrate, &overrides).await
         })
+    }
+
+    /// PostgREST's configuration, if that is what is given: a file, or the environment where there is no project.
+    fn in_place(&self) -> Option<Source> {
+        let is_file = self.dir.extension().is_some_and(|extension| extension == "conf") && !self.dir.is_dir();
+        match self.postgrest.clone().or_else(|| is_file.then(|| self.dir.clone())) {
+            Some(file) => Some(Source { file: Some(file) }),
+            None => Source::environment().filter(|_| !Project::is_in(&self.dir)),
+        }
     }
 }
 
-async fn serve(workspace: Workspace, migrate: bool) -> Result<(), Failure> {
+async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> Result<(), Failure> {
     if migrate {
         migrating::migrate(&workspace.project, &workspace.database, |migration, time| {
             let (version, name) = (&migration.version, &migration.name);
@@ -57,22 +75,19 @@ async fn serve(workspace: Workspace, migrate: bool) -> Result<(), Failure> {
         refuse_pending(&workspace).await?;
     }
     let Workspace { project, config, database } = workspace;
-    let server = Basalt::start(&project.root, &config, database).await?;
-    tracing::info!(url = url(server.address()), "serving");
-    asked_to_stop().await;
-    tracing::info!("stopping: finishing the requests under way");
-    // A second signal does not wait for them.
-    tokio::select! {
-        () = server.stop() => tracing::info!("stopped"),
-        () = asked_to_stop() => tracing::warn!("stopped at once; requests under way were cut"),
-    }
+    let server = Basalt::start(&project.root, &config, database.clone()).await?;
+    running::run(server, &database, async |server| {
+        let config = Config::load(&project.root, overrides)?;
+        require_production_secret(&config)?;
+        Ok(server.reconfigure(&project.root, &config)?)
+    })
+    .await;
     Ok(())
 }
 
 /// The published secret, and none at all, would let anyone sign a service key.
 fn require_production_secret(config: &Config) -> Result<(), Failure> {
-    let auth = &config.auth;
-    let problem = if auth.jwt_secret == DEVELOPMENT_SECRET || auth.jwks.contains(DEVELOPMENT_SECRET) {
+    let problem = if has_development_secret(config) {
         "`auth.jwt_secret` is the published development secret: anyone could sign a service key with it"
     } else if !has_secret(config) {
         "no JWT secret is configured"

@@ -1,5 +1,6 @@
 //! Runs the `basalt` binary as a user does: in a folder of its own, over its command line and its port.
-#![allow(dead_code)] // each test file uses its part
+// Each test program uses its own part.
+#![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -135,6 +136,17 @@ impl Server {
         panic!("{path} never became {expected}, but {:?}", self.get(path));
     }
 
+    /// Sends the process a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
+    }
+
+    /// Another port of the same process.
+    pub fn beside(&self, port: u16) -> Beside {
+        Beside { url: format!("http://127.0.0.1:{port}") }
+    }
+
     /// Asks the process to end, as `kill` does, and waits for its exit code.
     #[cfg(unix)]
     pub fn terminate(mut self) -> Option<i32> {
@@ -148,6 +160,34 @@ impl Server {
         }
         panic!("the server did not end");
     }
+}
+
+/// A port of a running server.
+pub struct Beside {
+    url: String,
+}
+
+impl Beside {
+    pub fn get(&self, path: &str) -> (u16, String) {
+        request(&self.url, "GET", path, &[], "")
+    }
+}
+
+fn request(url: &str, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 impl Drop for Server {

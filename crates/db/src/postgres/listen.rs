@@ -1,5 +1,5 @@
-//! Word from the database: `notify pgrst, 'reload schema'` makes the catalog anew. The connection that listens is made again,
-//! with a growing pause, whenever it is lost.
+//! Word from the database: `notify pgrst, 'reload schema'` makes the catalog anew, `'reload config'` rings for whoever configures.
+//! The connection that listens is made again, with a growing pause, whenever it is lost.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -22,33 +22,36 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 /// Listens until the engine is gone.
 pub(super) async fn listen(engine: Weak<Engine>, channel: String) {
     let mut pause = FIRST_PAUSE;
+    let mut missed = false;
     loop {
         let Some(target) = engine.upgrade().map(|engine| engine.owner_target.clone()) else { return };
         let ended = match target.tls {
             Tls::Off => match target.config.connect(tokio_postgres::NoTls).await {
-                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause).await),
+                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause, missed).await),
                 Err(error) => Some(Err(unreachable(&error))),
             },
             Tls::On(connector) => match target.config.connect((*connector).clone()).await {
-                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause).await),
+                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause, missed).await),
                 Err(error) => Some(Err(unreachable(&error))),
             },
         };
         if let Some(Err(error)) = ended {
             tracing::warn!(%error, "not listening to PostgreSQL; trying again in {pause:?}");
         }
+        missed = true;
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-/// Listens on one connection until it ends.
+/// Listens on one connection until it ends. `missed`: whether there may have been word that nobody heard.
 async fn attend<S, T>(
     engine: &Weak<Engine>,
     client: tokio_postgres::Client,
     mut driver: Driver<S, T>,
     channel: &str,
     pause: &mut Duration,
+    missed: bool,
 ) -> Result<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
@@ -59,8 +62,16 @@ where
     let pump = async {
         loop {
             match poll_fn(|context| driver.poll_message(context)).await {
-                Some(Ok(AsyncMessage::Notification(notification))) if reloads(notification.payload()) => {
-                    let _ = word.try_send(());
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    // An empty one asks for everything.
+                    let asks_for =
+                        |what| matches!(notification.payload(), payload if payload.is_empty() || payload == what);
+                    if asks_for("reload schema") {
+                        let _ = word.try_send(());
+                    }
+                    if let Some(engine) = engine.upgrade().filter(|_| asks_for("reload config")) {
+                        engine.asked.notify_one();
+                    }
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(translate(error)),
@@ -72,6 +83,9 @@ where
         let listen = format!("listen {}", basalt_sql::quote::ident(channel));
         client.batch_execute(&listen).await.map_err(translate)?;
         *pause = FIRST_PAUSE;
+        if let Some(engine) = engine.upgrade().filter(|_| missed) {
+            engine.asked.notify_one();
+        }
         loop {
             // What changed while nobody listened counts too, so the first turn reloads without being told.
             let Some(engine) = engine.upgrade() else { return Ok(()) };
@@ -90,9 +104,4 @@ where
         ended = pump => ended,
         ended = work => ended,
     }
-}
-
-/// Whether a notification asks for the catalog to be read again; an empty one asks for everything.
-fn reloads(payload: &str) -> bool {
-    matches!(payload, "" | "reload schema")
 }

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod catalog;
 mod cluster;
+mod configuration;
 mod connection;
 mod error;
 mod listen;
@@ -16,13 +17,13 @@ mod url;
 mod wrap;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::Catalog;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::{Answer, Request};
@@ -37,6 +38,10 @@ use settings::Settings;
 const CANCELS: usize = 64;
 /// Connections for migrations, the catalog and Basalt's own services.
 const OWNER_CONNECTIONS: usize = 4;
+
+/// The pauses between attempts to read the catalog for the first time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// How to reach and use PostgreSQL.
 #[derive(Debug, Clone)]
@@ -63,6 +68,9 @@ pub struct PostgresOptions {
     pub transaction_pooler: bool,
     /// Whether what projects rely on (roles, schemas, `auth.uid()`) is made where it is missing.
     pub bootstrap: bool,
+    /// Whether opening fails while PostgreSQL can't be reached. If not, and nothing is to be bootstrapped, the catalog is read as
+    /// soon as it can be; until then there is none ([`Postgres::is_loaded`]).
+    pub required: bool,
     /// The channel on which the database asks for reloads; empty: nobody listens.
     pub channel: String,
 }
@@ -81,6 +89,7 @@ impl Default for PostgresOptions {
             max_body: 256 << 20,
             transaction_pooler: false,
             bootstrap: true,
+            required: true,
             channel: "pgrst".into(),
         }
     }
@@ -102,11 +111,14 @@ struct Engine {
     current: ArcSwap<Current>,
     /// One reload at a time.
     reloading: Mutex<()>,
+    /// Rings when the configuration kept in the database is to be read again.
+    asked: Notify,
     cancels: mpsc::Sender<Connection>,
     options: PostgresOptions,
 }
 
-/// The catalog, and what was found with it.
+/// The catalog, and what was found with it. By default nothing was read yet.
+#[derive(Default)]
 struct Current {
     catalog: Arc<Catalog>,
     /// The connecting role's own `statement_timeout` decides, if it has one.
@@ -128,18 +140,17 @@ impl Postgres {
                 (Some(cluster), target)
             }
         };
-        let first = owner_target.connect(1).await?;
-        if options.bootstrap {
-            bootstrap::bootstrap(&first.client).await?;
-        }
         let mut requests = match &cluster {
             Some(cluster) => cluster.target("authenticator"),
             None => owner_target.clone(),
         };
-        let (login, greeting) = requests_login(&first, cluster.is_some()).await?;
-        requests.greeting = greeting;
-        let current = Current::read(&first, &login).await?;
-        drop(first);
+        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), options.bootstrap).await {
+            Err(error) if !options.required && !options.bootstrap => {
+                tracing::warn!(%error, "PostgreSQL is not there yet");
+                Current::default()
+            }
+            looked => looked?,
+        };
         let sizes = |connections| Sizes {
             connections,
             queue: options.queue,
@@ -153,15 +164,24 @@ impl Postgres {
             owner_target,
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
+            asked: Notify::new(),
             cancels,
             options,
         });
         let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
+        if !engine.is_loaded() {
+            tasks.push(tokio::spawn(load_at_last(Arc::downgrade(&engine))));
+        }
         // A pooler that hands out connections by transaction loses notifications.
         if !engine.options.channel.is_empty() && !engine.options.transaction_pooler {
             tasks.push(tokio::spawn(listen::listen(Arc::downgrade(&engine), engine.options.channel.clone())));
         }
         Ok(Postgres { engine, tasks, cluster })
+    }
+
+    /// Whether the catalog has been read.
+    pub fn is_loaded(&self) -> bool {
+        self.engine.is_loaded()
     }
 
     /// The catalog as it was last read.
@@ -257,16 +277,23 @@ impl Engine {
             wrapped: wrap::wrap(request),
             terms: Terms {
                 version: current.catalog.version,
-                prepares: !self.options.transaction_pooler,
+                prepares: !self.options.transaction_pooler && self.options.statements > 0,
                 max_body: self.options.max_body,
             },
         }
     }
 
+    fn is_loaded(&self) -> bool {
+        self.current.load().catalog.version > 0
+    }
+
     async fn reload(&self) -> Result<()> {
         let _turn = self.reloading.lock().await;
-        let login = self.current.load().catalog.login.clone();
         let connection = self.owner.get().await?;
+        let login = match self.is_loaded() {
+            true => self.current.load().catalog.login.clone(),
+            false => requests_login(&connection, false, false).await?.0,
+        };
         self.current.store(Arc::new(Current::read(&connection, &login).await?));
         Ok(())
     }
@@ -282,16 +309,48 @@ impl Current {
     }
 }
 
-/// The role as which requests connect, and what makes a connection that role's. A superuser steps down: whatever happens in a
-/// request, `reset role` leads no higher than to `authenticator`.
-async fn requests_login(connection: &Connection, is_own_cluster: bool) -> Result<(String, Option<Arc<str>>)> {
+/// Makes what is missing, reads the catalog, and finds out how requests connect.
+async fn first_look(owner: &Target, requests: &mut Target, is_own_cluster: bool, bootstrap: bool) -> Result<Current> {
+    let first = owner.connect(1).await?;
+    if bootstrap {
+        bootstrap::bootstrap(&first.client).await?;
+    }
+    let (login, greeting) = requests_login(&first, is_own_cluster, bootstrap).await?;
+    requests.greeting = greeting;
+    Current::read(&first, &login).await
+}
+
+/// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
+async fn load_at_last(engine: Weak<Engine>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(engine) = engine.upgrade() else { return };
+        if engine.is_loaded() {
+            return;
+        }
+        match engine.reload().await {
+            Ok(()) => return engine.asked.notify_one(),
+            Err(error) => tracing::warn!(%error, "the catalog could not be read; trying again in {pause:?}"),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The role as which requests connect, and what makes a connection that role's. Where Basalt makes the roles, a superuser steps
+/// down: whatever happens in a request, `reset role` leads no higher than to `authenticator`.
+async fn requests_login(
+    connection: &Connection,
+    is_own_cluster: bool,
+    bootstrap: bool,
+) -> Result<(String, Option<Arc<str>>)> {
     if is_own_cluster {
         return Ok(("authenticator".into(), None));
     }
     let sql = "select current_user::text, rolsuper, exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
         from pg_catalog.pg_roles where rolname = current_user";
     let row = connection.client.query_one(sql, &[]).await.map_err(translate)?;
-    let (user, steps_down): (String, bool) = (row.get(0), row.get::<_, bool>(1) && row.get::<_, bool>(2));
+    let (user, steps_down): (String, bool) = (row.get(0), bootstrap && row.get::<_, bool>(1) && row.get::<_, bool>(2));
     Ok(match steps_down {
         true => ("authenticator".into(), Some("set session authorization authenticator".into())),
         false => (user, None),

@@ -293,7 +293,7 @@ impl Ready {
 }
 
 /// `select "s"."f"()`.
-fn call(function: &str) -> String {
+pub(super) fn call(function: &str) -> String {
     let parts: Vec<String> = function.split('.').map(basalt_sql::quote::ident).collect();
     format!("select {}()", parts.join("."))
 }

@@ -5,9 +5,6 @@ use basalt_sql::quote;
 
 use crate::Request;
 
-/// Settings of a function that become the transaction's before the function is called.
-const HOISTED: [&str; 3] = ["statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation"];
-
 /// The beginning of a transaction.
 pub(super) struct Settings {
     /// BEGIN with its modes.
@@ -40,7 +37,7 @@ impl Settings {
         }
         values.push(("request.jwt.claims".to_owned(), request.identity.claims.json().to_owned()));
         values.extend(request.settings.iter().cloned());
-        for (name, value) in request.hoisted.iter().filter(|(name, _)| HOISTED.contains(&name.as_str())) {
+        for (name, value) in &request.hoisted {
             match name.as_str() {
                 "default_transaction_isolation" => isolation = Some(value.clone()),
                 _ => values.push((name.clone(), value.clone())),

@@ -25,6 +25,8 @@ pub struct Verifier {
     audience: Option<String>,
     role_path: JsonPath,
     anonymous: Option<Identity>,
+    /// Whether the header `apikey` counts.
+    apikey_header: bool,
     /// Opaque API keys and the roles they stand for.
     opaque: Vec<(String, String)>,
     verified: Cache<String, Arc<Verified>>,
@@ -41,6 +43,8 @@ pub struct VerifierOptions {
     pub role_path: String,
     /// The role of callers without a token.
     pub anonymous_role: Option<String>,
+    /// Whether a token is also taken from the header `apikey`.
+    pub apikey_header: bool,
     /// Opaque keys (`sb_publishable_...`, `sb_secret_...`) and their roles.
     pub opaque_keys: Vec<(String, String)>,
 }
@@ -82,10 +86,7 @@ impl Verifier {
         for secret in &options.secrets {
             keys.extend(read_keys(secret)?);
         }
-        let path = match options.role_path.strip_prefix('.') {
-            Some(_) => format!("${}", options.role_path),
-            None => options.role_path.clone(),
-        };
+        let path = role_path::modern(&options.role_path);
         let role_path =
             JsonPath::parse(&path).map_err(|e| format!("`{}` is not a JSON path: {e}", options.role_path))?;
         Ok(Verifier {
@@ -93,6 +94,7 @@ impl Verifier {
             audience: options.audience,
             role_path,
             anonymous: options.anonymous_role.as_deref().map(Identity::role),
+            apikey_header: options.apikey_header,
             opaque: options.opaque_keys,
             verified: Cache::new(CACHED),
         })
@@ -114,7 +116,7 @@ impl Verifier {
             let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        let apikey = text("apikey");
+        let apikey = text("apikey").filter(|_| self.apikey_header);
         match bearer.or(apikey.as_deref()) {
             Some(token) => self.verify(token),
             None => self.anonymous.clone().ok_or_else(anonymous_disabled),
@@ -300,5 +302,6 @@ fn key_of(jwk: &Jwk) -> Result<Key, String> {
     Ok(Key { id: jwk.common.key_id.clone(), algorithms, key })
 }
 
+mod role_path;
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ fn verifier(change: impl FnOnce(&mut VerifierOptions)) -> Verifier {
         audience: None,
         role_path: "$.role".into(),
         anonymous_role: Some("anon".into()),
+        apikey_header: true,
         opaque_keys: vec![("sb_secret_x".into(), "service_role".into())],
     };
     change(&mut options);

@@ -1,0 +1,56 @@
+//! A database that others look after, served at the root as PostgREST's configuration says: nothing is made in it, no migration runs.
+
+use basalt_server::config::Config;
+use basalt_server::postgrest::{Source, StoredError};
+use basalt_server::{Basalt, open_database};
+use figment::value::Value;
+
+use crate::report::{Failure, Report};
+use crate::running;
+use crate::serving::{start_log, url};
+use crate::workspace::has_development_secret;
+
+/// Serves until asked to stop. `overrides` are flags for Basalt's own keys.
+pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<(), Failure> {
+    let config = source.load(&overrides)?;
+    start_log(&config)?;
+    let folder = source.folder();
+    let database = open_database(&folder, &config).await?;
+    let config = match database.is_loaded() {
+        true => source.load_stored(&database, &overrides).await?,
+        // What the database keeps is read as soon as it can be reached.
+        false => config,
+    };
+    refuse_development_secret(&config)?;
+    let server = Basalt::start(&folder, &config, database.clone()).await?;
+    tracing::info!(url = url(server.address()), "serving in PostgREST's place");
+    if let Some(admin) = server.admin_address() {
+        tracing::info!(url = url(admin), "answering operators");
+    }
+    running::run(server, &database, async |server| {
+        let config = source.load_stored(&database, &overrides).await?;
+        refuse_development_secret(&config)?;
+        Ok(server.reconfigure(&folder, &config)?)
+    })
+    .await;
+    Ok(())
+}
+
+/// Without any secret no token is taken, which is safe; the published one is known to everybody.
+fn refuse_development_secret(config: &Config) -> Result<(), Failure> {
+    if !has_development_secret(config) {
+        return Ok(());
+    }
+    Err(Report::error("`jwt-secret` is the published development secret: anyone could sign a key with it")
+        .help("Run `basalt keys --new`, set `jwt-secret` to the secret that it prints, and give clients its keys.")
+        .into())
+}
+
+impl From<StoredError> for Failure {
+    fn from(error: StoredError) -> Failure {
+        match error {
+            StoredError::Config(error) => error.into(),
+            StoredError::Database(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A server in production until it is asked to stop: signals, and what the database asks for.
+
+use basalt_db::Database;
+use basalt_server::Basalt;
+
+use crate::report::Failure;
+use crate::serving::{asked_to_stop, url};
+
+/// What may be read again while the server runs.
+#[derive(Debug, Clone, Copy)]
+enum Asked {
+    /// The catalog: SIGUSR1.
+    Schema,
+    /// The configuration: SIGUSR2, or the database's word.
+    Configuration,
+}
+
+/// Runs a server until SIGTERM or Ctrl-C, then drains it. `reconfigure` reads the configuration again.
+pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(&Basalt) -> Result<(), Failure>) {
+    let mut signals = Signals::new();
+    let stop = asked_to_stop();
+    tokio::pin!(stop);
+    // Whoever reads this may ask for anything now.
+    tracing::info!(url = url(server.address()), "serving");
+    loop {
+        let asked = tokio::select! {
+            asked = signals.next() => asked,
+            () = configuration_asked(database) => Asked::Configuration,
+            () = &mut stop => break,
+        };
+        let done = match asked {
+            Asked::Schema => reload(database).await,
+            Asked::Configuration => reconfigure(&server).await,
+        };
+        match done {
+            Ok(()) => tracing::info!(what = ?asked, "read again"),
+            Err(Failure(reports)) => {
+                let reasons: Vec<String> = reports.into_iter().map(|report| report.message).collect();
+                tracing::error!(what = ?asked, error = reasons.join("; "), "could not be read again; the old one stays");
+            }
+        }
+    }
+    tracing::info!("stopping: finishing the requests under way");
+    // A second signal does not wait for them.
+    tokio::select! {
+        () = server.stop() => tracing::info!("stopped"),
+        () = asked_to_stop() => tracing::warn!("stopped at once; requests under way were cut"),
+    }
+}
+
+async fn configuration_asked(database: &Database) {
+    match database.postgres() {
+        Some(postgres) => postgres.configuration_asked().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The embedded engine's catalog is never out of date.
+async fn reload(database: &Database) -> Result<(), Failure> {
+    match database.postgres() {
+        Some(postgres) => Ok(postgres.reload().await?),
+        None => Ok(()),
+    }
+}
+
+/// SIGUSR1 and SIGUSR2, where they exist.
+struct Signals {
+    #[cfg(unix)]
+    schema: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    configuration: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Signals {
+        use tokio::signal::unix::{SignalKind, signal};
+        Signals {
+            schema: signal(SignalKind::user_defined1()).ok(),
+            configuration: signal(SignalKind::user_defined2()).ok(),
+        }
+    }
+
+    async fn next(&mut self) -> Asked {
+        async fn of(signal: &mut Option<tokio::signal::unix::Signal>) {
+            let heard = match signal {
+                Some(signal) => signal.recv().await,
+                None => None,
+            };
+            if heard.is_none() {
+                std::future::pending().await
+            }
+        }
+        tokio::select! {
+            () = of(&mut self.schema) => Asked::Schema,
+            () = of(&mut self.configuration) => Asked::Configuration,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> Signals {
+        Signals {}
+    }
+
+    async fn next(&mut self) -> Asked {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,35 @@
+//! Configuration that the database keeps: settings `pgrst.*` of the connecting role (`alter role ... set`), and those that a
+//! function of the database sets.
+
+use std::collections::BTreeMap;
+
+use basalt_core::Result;
+
+use super::Postgres;
+use super::error::translate;
+use super::run::call;
+
+impl Postgres {
+    /// The values of the settings `pgrst.<name>` that the connecting role has, after `pre_config` (`schema.function`) has run.
+    ///
+    /// Errors: 08001 when PostgreSQL can't be reached; the function's.
+    pub async fn stored_settings(&self, names: &[&str], pre_config: Option<&str>) -> Result<BTreeMap<String, String>> {
+        // A role's settings are those of its new sessions.
+        let connection = self.engine.owner_target.connect(1).await?;
+        let client = &connection.client;
+        client.batch_execute("begin read only").await.map_err(translate)?;
+        if let Some(function) = pre_config {
+            client.batch_execute(&call(function)).await.map_err(translate)?;
+        }
+        let sql = "select name, pg_catalog.current_setting('pgrst.' || name, true) from unnest($1::text[]) name";
+        let rows = client.query(sql, &[&names]).await.map_err(translate)?;
+        let set = rows.iter().filter_map(|row| Some((row.get(0), row.get::<_, Option<String>>(1)?)));
+        Ok(set.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// Completes when somebody asks for the configuration to be read again: `notify pgrst, 'reload config'`, and whenever
+    /// PostgreSQL could not be reached for a while.
+    pub async fn configuration_asked(&self) {
+        self.engine.asked.notified().await;
+    }
+}

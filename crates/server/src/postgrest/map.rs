@@ -1,0 +1,189 @@
+//! Each of PostgREST's settings as what it is in `basalt.toml` (`docs/postgrest.md` has the table).
+
+use std::env::VarError;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+
+use super::{APP, Settings};
+use crate::config::{Config, ConfigError, OpenApi, TransactionEnd};
+
+/// Reads a variable of the environment.
+type Variable<'a> = &'a dyn Fn(&'static str) -> Result<String, VarError>;
+
+/// The configuration. What PostgREST does not do is off: nothing is made in the database, and its tables are open to whomever
+/// its own grants and policies let in.
+pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Config, ConfigError> {
+    let text = |name: &str| settings.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let owned = |name: &str| text(name).unwrap_or_default().to_owned();
+    let flag = |name: &str, default: bool| flag_of(settings, name, default);
+    let mut config = Config::default();
+
+    let server = &mut config.server;
+    server.host = host(text("server-host").unwrap_or("!4"));
+    server.port = number(settings, "server-port", 3000)?;
+    server.admin_host = text("admin-server-host").map(host).unwrap_or_default();
+    server.admin_port = number(settings, "admin-server-port", 0)?;
+    server.rest_path = String::new();
+    server.public_url = owned("openapi-server-proxy-uri");
+    server.trace_header = owned("server-trace-header");
+    if text("server-unix-socket").is_some() {
+        let advice = "Basalt listens on TCP; remove it and let the proxy connect to `server-host` and `server-port`";
+        return Err(wrong("server-unix-socket", advice));
+    }
+
+    let database = &mut config.database;
+    database.url = uri(&contents(text("db-uri").unwrap_or("postgresql://"), "db-uri")?, variable);
+    database.bootstrap = false;
+    database.required = false;
+    database.pool = number(settings, "db-pool", 10)?;
+    database.pool_timeout = Duration::from_secs(number(settings, "db-pool-acquisition-timeout", 10)?);
+    database.statement_timeout = Duration::ZERO;
+    if !flag("db-prepared-statements", true)? {
+        database.prepared_statements = 0;
+    }
+    database.channel = match flag("db-channel-enabled", true)? {
+        true => text("db-channel").unwrap_or("pgrst").to_owned(),
+        false => String::new(),
+    };
+
+    let api = &mut config.api;
+    api.schemas = list(text("db-schemas").unwrap_or("public"));
+    api.extra_search_path = list(settings.get("db-extra-search-path").map_or("public", String::as_str));
+    api.max_rows = number(settings, "db-max-rows", 0)?;
+    api.anonymous_role = owned("db-anon-role");
+    api.unprotected = vec!["*".into()];
+    api.aggregates = flag("db-aggregates-enabled", false)?;
+    api.plans = flag("db-plan-enabled", false)?;
+    api.pre_request = owned("db-pre-request");
+    api.root_function = owned("db-root-spec");
+    if let Some(hoisted) = settings.get("db-hoisted-tx-settings") {
+        api.hoisted_settings = list(hoisted);
+    }
+    let of_application = settings.iter().filter_map(|(name, value)| Some((name.strip_prefix(APP)?, value)));
+    api.settings = of_application.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    api.transaction_end = match text("db-tx-end").unwrap_or("commit") {
+        "commit" => TransactionEnd::Commit,
+        "commit-allow-override" => TransactionEnd::CommitAllowOverride,
+        "rollback" => TransactionEnd::Rollback,
+        "rollback-allow-override" => TransactionEnd::RollbackAllowOverride,
+        _ => return Err(wrong("db-tx-end", "commit, commit-allow-override, rollback or rollback-allow-override")),
+    };
+    api.legacy_target_names = flag("url-use-legacy-target-names", true)?;
+    api.openapi = match text("openapi-mode").unwrap_or("follow-privileges") {
+        "follow-privileges" => OpenApi::FollowPrivileges,
+        "ignore-privileges" => OpenApi::IgnorePrivileges,
+        "disabled" => OpenApi::Disabled,
+        _ => return Err(wrong("openapi-mode", "follow-privileges, ignore-privileges or disabled")),
+    };
+    api.openapi_security = flag("openapi-security-active", false)?;
+    api.server_timing = flag("server-timing-enabled", false)?;
+    api.cors_origins = list(text("server-cors-allowed-origins").unwrap_or_default());
+    api.error_details = match text("client-error-verbosity").unwrap_or("verbose") {
+        "verbose" => true,
+        "minimal" => false,
+        _ => return Err(wrong("client-error-verbosity", "verbose or minimal")),
+    };
+
+    let auth = &mut config.auth;
+    if let Some(secret) = text("jwt-secret") {
+        let secret = contents(secret, "jwt-secret")?;
+        match flag("jwt-secret-is-base64", false)? {
+            true => auth.jwks = decoded(&secret)?,
+            false if secret.trim_start().starts_with('{') => auth.jwks = secret,
+            false => auth.jwt_secret = secret,
+        }
+    }
+    auth.jwt_audience = owned("jwt-aud");
+    auth.role_claim = text("jwt-role-claim-key").unwrap_or("$.role").to_owned();
+    auth.apikey_header = false;
+
+    config.log.level = match text("log-level").unwrap_or("error") {
+        "crit" => "error".into(),
+        level @ ("error" | "warn" | "info" | "debug") => level.to_owned(),
+        _ => return Err(wrong("log-level", "crit, error, warn, info or debug")),
+    };
+    Ok(config)
+}
+
+/// A setting that is on or off.
+pub(super) fn flag_of(settings: &Settings, name: &str, default: bool) -> Result<bool, ConfigError> {
+    match settings.get(name).map(|text| text.to_ascii_lowercase()).as_deref() {
+        None | Some("") => Ok(default),
+        Some("true" | "t" | "on" | "yes" | "y" | "1") => Ok(true),
+        Some("false" | "f" | "off" | "no" | "n" | "0") => Ok(false),
+        Some(_) => Err(wrong(name, "true or false")),
+    }
+}
+
+fn number<T: std::str::FromStr>(settings: &Settings, name: &str, default: T) -> Result<T, ConfigError> {
+    match settings.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| wrong(name, "a number in its range")),
+    }
+}
+
+fn wrong(name: &str, expected: &str) -> ConfigError {
+    ConfigError(format!("the PostgREST setting `{name}` can't be used as it is; expected: {expected}"))
+}
+
+/// `a, b`.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().trim_matches('"').to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+/// The names that stand for every address.
+fn host(given: &str) -> String {
+    match given {
+        "*" | "*4" | "!4" => "0.0.0.0".into(),
+        "*6" | "!6" => "::".into(),
+        host => host.to_owned(),
+    }
+}
+
+/// A value, or that of the file which `@path` names.
+fn contents(value: &str, name: &str) -> Result<String, ConfigError> {
+    let Some(path) = value.strip_prefix('@') else { return Ok(value.to_owned()) };
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError(format!("the file of the PostgREST setting `{name}`, {path}, can't be read: {error}"))
+    })?;
+    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+}
+
+/// A connection string. One that says nothing is completed from libpq's environment.
+fn uri(given: &str, variable: Variable<'_>) -> String {
+    if !matches!(given, "postgresql://" | "postgres://") {
+        return given.to_owned();
+    }
+    let mut parts = vec!["host=localhost".to_owned()];
+    let names = [
+        ("PGHOST", "host"),
+        ("PGPORT", "port"),
+        ("PGUSER", "user"),
+        ("PGPASSWORD", "password"),
+        ("PGDATABASE", "dbname"),
+        ("PGSSLMODE", "sslmode"),
+    ];
+    for (name, key) in names {
+        if let Ok(value) = variable(name) {
+            parts.retain(|part| !part.starts_with(&format!("{key}=")));
+            parts.push(format!("{key}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'")));
+        }
+    }
+    parts.join(" ")
+}
+
+/// A secret in base64: the JSON of keys, or the bytes of one, as a key of that kind.
+fn decoded(secret: &str) -> Result<String, ConfigError> {
+    let standard = secret.trim().replace('_', "/").replace('-', "+").replace('.', "=");
+    let bytes =
+        BASE64_STANDARD.decode(standard).map_err(|_| wrong("jwt-secret", "base64, as `jwt-secret-is-base64` says"))?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return String::from_utf8(bytes).map_err(|_| wrong("jwt-secret", "a JWK in UTF-8"));
+    }
+    if bytes.len() < 32 {
+        return Err(wrong("jwt-secret", "at least 32 bytes"));
+    }
+    Ok(serde_json::json!({"kty": "oct", "k": BASE64_URL_SAFE_NO_PAD.encode(bytes)}).to_string())
+}

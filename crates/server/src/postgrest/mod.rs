@@ -1,0 +1,211 @@
+//! PostgREST's own configuration: read from its file, the environment and the database, and turned into Basalt's, so that a
+//! running deployment can be swapped by changing the command.
+
+mod file;
+mod map;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use basalt_core::{Error, nearest};
+use basalt_db::Database;
+
+use crate::config::{Config, ConfigError};
+
+/// Settings by name, as text.
+pub(crate) type Settings = BTreeMap<String, String>;
+
+/// What is configured so, and where.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The configuration file, if there is one.
+    pub file: Option<PathBuf>,
+}
+
+/// Settings that answer to one name.
+struct Known {
+    name: &'static str,
+    /// Its name in older versions.
+    formerly: Option<&'static str>,
+    /// Whether the database may keep it.
+    stored: bool,
+}
+
+const fn known(name: &'static str) -> Known {
+    Known { name, formerly: None, stored: false }
+}
+
+const fn stored(name: &'static str) -> Known {
+    Known { name, formerly: None, stored: true }
+}
+
+const fn renamed(name: &'static str, formerly: &'static str) -> Known {
+    Known { name, formerly: Some(formerly), stored: true }
+}
+
+/// Every setting but `app.settings.*`.
+const KNOWN: [Known; 46] = [
+    known("admin-server-host"),
+    known("admin-server-port"),
+    stored("client-error-verbosity"),
+    stored("db-aggregates-enabled"),
+    stored("db-anon-role"),
+    known("db-channel"),
+    known("db-channel-enabled"),
+    known("db-config"),
+    stored("db-extra-search-path"),
+    stored("db-hoisted-tx-settings"),
+    renamed("db-max-rows", "max-rows"),
+    stored("db-plan-enabled"),
+    known("db-pool"),
+    known("db-pool-acquisition-timeout"),
+    known("db-pool-automatic-recovery"),
+    known("db-pool-max-idletime"),
+    known("db-pool-max-lifetime"),
+    known("db-pool-timeout"),
+    stored("db-pre-config"),
+    renamed("db-pre-request", "pre-request"),
+    stored("db-prepared-statements"),
+    renamed("db-root-spec", "root-spec"),
+    renamed("db-schemas", "db-schema"),
+    stored("db-timezone-enabled"),
+    stored("db-tx-end"),
+    known("db-uri"),
+    stored("jwt-aud"),
+    stored("jwt-cache-max-entries"),
+    stored("jwt-cache-max-lifetime"),
+    renamed("jwt-role-claim-key", "role-claim-key"),
+    stored("jwt-secret"),
+    renamed("jwt-secret-is-base64", "secret-is-base64"),
+    known("log-level"),
+    known("log-query"),
+    stored("openapi-mode"),
+    stored("openapi-security-active"),
+    renamed("openapi-server-proxy-uri", "server-proxy-uri"),
+    stored("server-cors-allowed-origins"),
+    known("server-host"),
+    known("server-port"),
+    known("server-reuseport"),
+    stored("server-timing-enabled"),
+    stored("server-trace-header"),
+    known("server-unix-socket"),
+    known("server-unix-socket-mode"),
+    stored("url-use-legacy-target-names"),
+];
+
+/// What begins the name of a setting of the application.
+const APP: &str = "app.settings.";
+
+impl Source {
+    /// The environment alone, if it says where the database is.
+    pub fn environment() -> Option<Source> {
+        std::env::var_os("PGRST_DB_URI").map(|_| Source { file: None })
+    }
+
+    /// Basalt's configuration for what the file and the environment say; the environment wins. `flags` are keys of Basalt's own.
+    ///
+    /// Errors: a line that can't be read, an unknown setting with the nearest known one, a value that is none.
+    pub fn load(&self, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        self.config(&self.settings()?, flags)
+    }
+
+    /// The same under what the database keeps (`alter role ... set pgrst.*`, `db-pre-config`), unless `db-config` says otherwise.
+    ///
+    /// Errors: as [`Source::load`], and the database's.
+    pub async fn load_stored(
+        &self,
+        database: &Database,
+        flags: &[(String, figment::value::Value)],
+    ) -> Result<Config, StoredError> {
+        let mut settings = self.settings()?;
+        if let Some(postgres) =
+            database.postgres().filter(|_| map::flag_of(&settings, "db-config", true).unwrap_or(true))
+        {
+            let of_database: Vec<(&str, String)> = KNOWN
+                .iter()
+                .filter(|known| known.stored)
+                .map(|known| (known.name, known.name.replace('-', "_")))
+                .collect();
+            let names: Vec<&str> = of_database.iter().map(|(_, name)| name.as_str()).collect();
+            let mut found = postgres.stored_settings(&names, None).await?;
+            let pre_config = found.get("db_pre_config").or(settings.get("db-pre-config")).cloned();
+            if let Some(function) = pre_config.filter(|function| !function.is_empty()) {
+                found = postgres.stored_settings(&names, Some(&function)).await?;
+            }
+            for (name, of_database) in &of_database {
+                settings.extend(found.remove(of_database).map(|value| ((*name).to_owned(), value)));
+            }
+        }
+        Ok(self.config(&settings, flags)?)
+    }
+
+    /// Where relative paths begin.
+    pub fn folder(&self) -> PathBuf {
+        let parent = self.file.as_deref().and_then(Path::parent);
+        parent.filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = Settings::new();
+        if let Some(path) = &self.file {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| ConfigError(format!("{} can't be read: {error}", path.display())))?;
+            for (line, name, value) in
+                file::read(&text).map_err(|error| ConfigError(format!("{}:{error}", path.display())))?
+            {
+                let place = || format!("{}:{line}", path.display());
+                settings.insert(known_name(&name, &place)?, value);
+            }
+        }
+        settings.extend(from_environment(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )?);
+        Ok(settings)
+    }
+
+    fn config(&self, settings: &Settings, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        Config::overlaid(map::config(settings, &std::env::var)?, flags)
+    }
+}
+
+/// Why what the database keeps can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoredError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] Error),
+}
+
+/// The settings among variables `PGRST_*`: `PGRST_DB_URI` is `db-uri`, `PGRST_APP_SETTINGS_X` is `app.settings.x`.
+fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Settings, ConfigError> {
+    let mut settings = Settings::new();
+    for (variable, value) in variables {
+        let Some(rest) = variable.strip_prefix("PGRST_") else { continue };
+        let rest = rest.to_ascii_lowercase();
+        let name = match rest.strip_prefix("app_settings_") {
+            Some(name) => format!("{APP}{name}"),
+            None => known_name(&rest.replace('_', "-"), &|| format!("environment variable {variable}"))?,
+        };
+        settings.insert(name, value);
+    }
+    Ok(settings)
+}
+
+/// A setting's name of today.
+fn known_name(given: &str, place: &dyn Fn() -> String) -> Result<String, ConfigError> {
+    if given.starts_with(APP) {
+        return Ok(given.to_owned());
+    }
+    let found = KNOWN.iter().find(|known| known.name == given || known.formerly == Some(given));
+    found.map(|known| known.name.to_owned()).ok_or_else(|| {
+        let near = nearest(given, KNOWN.iter().map(|known| known.name), 0.3);
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+        ConfigError(format!("unknown PostgREST setting `{given}` ({}){hint}", place()))
+    })
+}
+
+#[cfg(test)]
+mod tests;
