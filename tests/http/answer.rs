@@ -2,6 +2,7 @@
 //! put in an order as a set.
 
 use basalt_tests::Answer;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Headers that belong to the moment or to the connection.
@@ -39,6 +40,23 @@ impl Seen {
     /// Status.
     pub fn status(&self) -> u16 {
         self.status
+    }
+
+    /// The body of an error; null of anything else.
+    pub fn error(&self) -> Value {
+        let body = self.body.first().filter(|_| self.status >= 300);
+        body.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default()
+    }
+
+    /// The code of an error; of a HEAD request's, from its header. Empty if there is none.
+    pub fn code(&self) -> String {
+        let proxy = self.headers.iter().find(|(name, _)| name == "proxy-status");
+        proxy.and_then(|(_, value)| value.split_once("error=")).map(|(_, code)| code.to_owned()).unwrap_or_default()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.body.iter().all(|row| row.is_empty() || row == "[]")
     }
 
     /// What differs between two, PostgreSQL's first.

@@ -2,10 +2,11 @@
 //! same, byte for byte, and so have the tables after each write.
 //!
 //! Hand-written requests are in `cases`; others are generated from fixed seeds, over Chinook, the shop, and schemas that are
-//! generated too. What differs for a reason is in `different.txt`.
+//! generated too. What differs for a reason is in `different.rs` and `different.txt`.
 
 mod answer;
 mod cases;
+mod different;
 mod generated;
 mod pair;
 mod projects;

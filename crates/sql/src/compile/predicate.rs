@@ -1,7 +1,7 @@
 //! Predicates with their own syntax: null and truth tests, BETWEEN, IN, LIKE, ANY and ALL.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Value};
+use basalt_types::{Base, Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
 use super::compiler::Compiler;
@@ -282,7 +282,7 @@ impl Compiler<'_> {
         let Some(element) = array.ty.element().cloned() else {
             return Err(Error::new("42809", "op ANY/ALL (array) requires array on right side"));
         };
-        let item = Typed::new("_a.value", element.clone());
+        let item = Typed::new(item_value(&element, "_a.value"), element.clone());
         if let (Some("="), true) | (Some("<>"), false) = (comparison(&name), any) {
             let (left, right) = self.comparable(&name, value, item)?;
             let not = if any { "" } else { "NOT " };
@@ -327,6 +327,17 @@ impl Compiler<'_> {
 fn each(test: &Typed, array: &Typed, any: bool) -> Typed {
     let results = format!("SELECT {} AS r FROM json_each({}) AS _a", test.sql, items(array));
     Typed::over(quantified(&results, any), Type::BOOL, [test, array])
+}
+
+/// The stored value of an array's item, which `json_each` gives as JSON has it.
+pub(super) fn item_value(element: &Type, item: &str) -> String {
+    match element.base() {
+        Some(Base::Bytea) => format!("unhex({item})"),
+        Some(Base::Float4 | Base::Float8) => {
+            format!("(CASE {item} WHEN 'Infinity' THEN 9e999 WHEN '-Infinity' THEN -9e999 ELSE {item} END)")
+        }
+        _ => item.to_owned(),
+    }
 }
 
 /// An array to be unrolled for a comparison: a NULL one compares as one unknown item does.

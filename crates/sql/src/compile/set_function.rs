@@ -9,6 +9,7 @@ use super::compiler::Compiler;
 use super::from::{FromClause, rename};
 use super::function::{Argument, Callee, argument_list};
 use super::overload::{self, Fit};
+use super::predicate::item_value;
 use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
 use super::session;
@@ -191,7 +192,7 @@ impl Compiler<'_> {
             };
             // Several arrays are unrolled side by side: the items of each by the number of the row.
             let item = if single { format!("{sqlite}.value") } else { format!("({} ->> {sqlite}.key)", array.sql) };
-            let value = if element == Type::BYTEA { format!("unhex({item})") } else { item };
+            let value = item_value(&element, &item);
             columns.push(column(if single { &shown } else { "unnest" }, element, value));
             arrays.push(array);
         }

@@ -214,7 +214,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
     while let Some(&byte) = bytes.get(at) {
         let start = at;
         match byte {
-            b if b.is_ascii_whitespace() || b == b',' || b == b'@' => at += 1,
+            b if b.is_ascii_whitespace() => at += 1,
             b if b.is_ascii_alphabetic() => {
                 at = run(at, |b| b.is_ascii_alphabetic());
                 tokens.push(Token::Word(&text[start..at]));
@@ -234,6 +234,7 @@ fn tokens(text: &str) -> Result<Vec<Token<'_>>, Fault> {
                     _ => tokens.push(Token::Number(&text[start..at])),
                 }
             }
+            b if b.is_ascii_punctuation() => at += 1,
             _ => return Err(Fault::Syntax),
         }
     }

@@ -24,6 +24,9 @@ pub(super) fn delete(compiler: &mut Compiler<'_>, delete: &ast::Delete, wanted: 
     let returning = Returning::new(delete.returning.as_deref(), false)?;
     let reads = delete.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
+    if reads {
+        target.require_reads(compiler)?;
+    }
     let statement = Statement { delete, wanted, target, returning, reads };
     let plain = delete.using.is_none() && !statement.returning.as_ref().is_some_and(Returning::needs_a_step);
     if plain { statement.plain(compiler) } else { statement.found_first(compiler) }

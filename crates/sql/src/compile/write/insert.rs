@@ -37,6 +37,9 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let returning = Returning::new(insert.returning.as_deref(), updates)?;
     let reads = conflict.as_ref().is_some_and(|conflict| !conflict.key.is_empty())
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
+    if reads {
+        target.require_reads(compiler)?;
+    }
 
     let row = NewRow::of(compiler, &target, rows)?;
     let (demands, computed) = row.demands(compiler, &target, conflict.as_ref(), reads)?;

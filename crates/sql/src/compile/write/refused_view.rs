@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use basalt_core::Error;
-use sqlparser::ast;
+use sqlparser::ast::{self, Visit, Visitor};
 
 use crate::catalog::Relation;
 use crate::compile::parse::parse_statement;
@@ -37,13 +37,7 @@ fn reason(query: &ast::Query) -> &'static str {
         ast::GroupByExpr::All(_) => true,
         ast::GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
     };
-    let holds = |test: fn(&ast::Function) -> bool| {
-        let found = ast::visit_expressions(&select.projection, |expr| match expr {
-            ast::Expr::Function(function) if test(function) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        });
-        found.is_break()
-    };
+    let holds = |test| select.projection.visit(&mut Functions { test, depth: 0 }).is_break();
     if select.distinct.is_some() {
         "Views containing DISTINCT are not automatically updatable."
     } else if grouped {
@@ -62,6 +56,33 @@ fn reason(query: &ast::Query) -> &'static str {
         "Views that return set-returning functions are not automatically updatable."
     } else {
         "Views that do not select from a single table or view are not automatically updatable."
+    }
+}
+
+/// Finds a call that stands in the query itself: subqueries have calls of their own.
+struct Functions {
+    test: fn(&ast::Function) -> bool,
+    depth: usize,
+}
+
+impl Visitor for Functions {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
+        match expr {
+            ast::Expr::Function(function) if self.depth == 0 && (self.test)(function) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -153,6 +153,16 @@ impl Target {
         privilege::require_columns(compiler.catalog, &self.role, &self.table, base, privilege)
     }
 
+    /// Demands SELECT of all that the views between name, where the statement reads its target: each query of theirs is run.
+    pub fn require_reads(&self, compiler: &Compiler<'_>) -> Result<()> {
+        for (index, level) in self.views.iter().enumerate() {
+            let base = self.views.get(index + 1).map_or(&self.table, |next| &next.view);
+            let named = base.columns.iter().map(|column| column.name.as_str()).filter(|name| level.names(name));
+            privilege::require_columns(compiler.catalog, &level.role, base, named, Privilege::Select)?;
+        }
+        Ok(())
+    }
+
     /// Demands DELETE.
     pub fn require_delete(&self, compiler: &Compiler<'_>) -> Result<()> {
         privilege::require(compiler.catalog, &compiler.role, &self.named, Privilege::Delete)?;
@@ -215,6 +225,21 @@ impl ViewLevel {
             Some(ast::TableFactor::Table { name, .. }) => Ok(name),
             _ => Err(Error::internal(format!("view {} has no table", relation.name))),
         }
+    }
+
+    /// Whether the view's query names a column.
+    fn names(&self, column: &str) -> bool {
+        let all = self.select.projection.iter().any(|item| matches!(item, ast::SelectItem::Wildcard(_)));
+        let named = |expr: &ast::Expr| match expr {
+            ast::Expr::Identifier(ident) => fold(ident) == column,
+            ast::Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|part| fold(part) == column),
+            _ => false,
+        };
+        let found = ast::visit_expressions(&self.select, |expr| match named(expr) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        });
+        all || found.is_break()
     }
 
     /// The names that the view's query sees.

@@ -51,6 +51,9 @@ impl<'u> Statement<'u> {
         let reads = update.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
             || assigned.iter().any(|(_, value)| target.is_read_in(value))
             || returning.as_ref().is_some_and(|returning| returning.reads(&target));
+        if reads {
+            target.require_reads(compiler)?;
+        }
         Ok(Statement { update, wanted, target, assigned, returning, reads })
     }
 
