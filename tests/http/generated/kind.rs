@@ -93,7 +93,7 @@ impl Kind {
 
     /// A value's text.
     pub fn value(&self, random: &mut Dice) -> &'static str {
-        pick(random, self.values)
+        *pick(random, self.values)
     }
 
     /// A value as a body holds it; sometimes a wrong one.

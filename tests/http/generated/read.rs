@@ -100,7 +100,7 @@ pub fn select(random: &mut Dice, schema: &Schema, index: usize, query: &mut Quer
             let alias = format!("e{depth}{n}");
             let inner = format!("{path}{alias}.");
             let target = &schema.tables[embed.table];
-            let join = pick(random, &["", "", "!inner", "!left"]);
+            let join = *pick(random, &["", "", "!inner", "!left"]);
             // A spread has no alias: its parameters go by the table's name.
             if one_in(random, 4) {
                 let name = embed.text.split('!').next().unwrap_or_default();
@@ -126,7 +126,7 @@ pub fn select(random: &mut Dice, schema: &Schema, index: usize, query: &mut Quer
             };
             filters(random, target, query, &inner);
             if one_in(random, 6) && path.is_empty() {
-                query.add(&alias, pick(random, &["is.null", "not.is.null"]));
+                query.add(&alias, *pick(random, &["is.null", "not.is.null"]));
             }
             items.push(format!("{alias}:{}{join}({list})", embed.text));
         }
@@ -165,7 +165,7 @@ fn filters(random: &mut Dice, table: &Table, query: &mut Query, path: &str) {
             1 if column.kind.sql.starts_with("json") => {
                 query.add(
                     &format!("{path}{}{}", column.quoted(), pick(random, &["->>a", "->a", "->0"])),
-                    pick(random, &["eq.1", "gt.0", "is.null", "not.is.null"]),
+                    *pick(random, &["eq.1", "gt.0", "is.null", "not.is.null"]),
                 );
             }
             _ => {
