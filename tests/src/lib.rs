@@ -30,7 +30,7 @@ pub struct Server {
 }
 
 /// Whether the tests run on PostgreSQL: then this names a server's superuser, and every test has a database of its own there.
-pub const POSTGRES: &str = "BASALT_TEST_POSTGRES";
+pub const POSTGRES: &str = "TEST_POSTGRES";
 
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {

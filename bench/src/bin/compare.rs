@@ -121,7 +121,7 @@ async fn compare() -> Result<bool, Failure> {
     }
     let programs = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
     let folder = std::env::temp_dir().join(format!("basalt-bench-{}", std::process::id()));
-    let postgres = std::env::var("BASALT_TEST_POSTGRES").ok().map(|server| format!("{server} dbname=postgres"));
+    let postgres = std::env::var("TEST_POSTGRES").ok().map(|server| format!("{server} dbname=postgres"));
     let all = if postgres.is_some() { ON_POSTGRES } else { SCENARIOS };
     let scenarios = all.iter().filter(|scenario| scenario.name.contains(&only)).collect();
     let result = measure(&programs, &folder, postgres, scenarios, rounds, Duration::from_secs(seconds)).await;

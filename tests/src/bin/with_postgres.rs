@@ -1,4 +1,4 @@
-//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `BASALT_TEST_POSTGRES`.
+//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`.
 
 use std::process::{Command, ExitCode};
 
