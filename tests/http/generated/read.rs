@@ -146,7 +146,9 @@ fn item(random: &mut Dice, table: &Table) -> String {
             format!("{name}{}", pick(random, &["->a", "->>a", "->0", "->>1", "->a->b", "->a->>b", "->-1"]))
         }
         2 if column.kind.sql.ends_with(']') => format!("{name}{}", pick(random, &["->0", "->>1", "->-1"])),
-        3 if column.kind.number => format!("{name}::{}", pick(random, &["int", "numeric", "double precision"])),
+        3 if column.kind.number && !column.kind.sql.starts_with("numeric") => {
+            format!("{name}::{}", pick(random, &["int", "numeric", "double precision"]))
+        }
         4 => "label".to_owned(),
         _ => name,
     }

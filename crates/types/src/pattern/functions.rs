@@ -42,6 +42,21 @@ pub(super) fn like(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     super::like::like(args[0].text(), args[1].text()).map(Value::from)
 }
 
+pub(super) fn like_bytes(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    super::like::like_bytes(bytes(args[0]), bytes(args[1]), |_| 1).map(Value::from)
+}
+
+pub(super) fn not_like_bytes(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    super::like::like_bytes(bytes(args[0]), bytes(args[1]), |_| 1).map(|found| (!found).into())
+}
+
+fn bytes(value: ValueRef<'_>) -> &[u8] {
+    match value {
+        ValueRef::Blob(bytes) => bytes,
+        _ => &[],
+    }
+}
+
 pub(super) fn not_like(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     super::like::like(args[0].text(), args[1].text()).map(|found| (!found).into())
 }

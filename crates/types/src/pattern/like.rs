@@ -6,12 +6,17 @@ use basalt_core::{Error, Result};
 ///
 /// 22025 where the match reaches a backslash at the pattern's end.
 pub fn like(text: &str, pattern: &str) -> Result<bool> {
-    matches(text.as_bytes(), pattern.as_bytes(), |text, pattern| (text[0] == pattern[0]).then_some((1, 1)))
+    like_bytes(text.as_bytes(), pattern.as_bytes(), char_len)
+}
+
+/// [`like`] over bytes; `width` tells how many `_` takes, by the first.
+pub(super) fn like_bytes(text: &[u8], pattern: &[u8], width: fn(u8) -> usize) -> Result<bool> {
+    matches(text, pattern, width, |text, pattern| (text[0] == pattern[0]).then_some((1, 1)))
 }
 
 /// [`like`] without regard to case.
 pub fn ilike(text: &str, pattern: &str) -> Result<bool> {
-    matches(text.as_bytes(), pattern.as_bytes(), |text, pattern| {
+    matches(text.as_bytes(), pattern.as_bytes(), char_len, |text, pattern| {
         if text[0].is_ascii() && pattern[0].is_ascii() {
             return text[0].eq_ignore_ascii_case(&pattern[0]).then_some((1, 1));
         }
@@ -24,7 +29,12 @@ pub fn ilike(text: &str, pattern: &str) -> Result<bool> {
 ///
 /// `literal` compares the characters at the start of both and tells how many bytes each takes; for whole characters that
 /// agree byte by byte, one byte at a time will do.
-fn matches(text: &[u8], pattern: &[u8], literal: impl Fn(&[u8], &[u8]) -> Option<(usize, usize)>) -> Result<bool> {
+fn matches(
+    text: &[u8],
+    pattern: &[u8],
+    width: fn(u8) -> usize,
+    literal: impl Fn(&[u8], &[u8]) -> Option<(usize, usize)>,
+) -> Result<bool> {
     let (mut t, mut p) = (0, 0);
     let mut last_percent: Option<(usize, usize)> = None;
     loop {
@@ -40,7 +50,7 @@ fn matches(text: &[u8], pattern: &[u8], literal: impl Fn(&[u8], &[u8]) -> Option
                 }
                 continue;
             }
-            Some(b'_') => (t < text.len()).then(|| (char_len(text[t]), 1)),
+            Some(b'_') => (t < text.len()).then(|| (width(text[t]), 1)),
             Some(b'\\') => match t < text.len() {
                 true if p + 1 == pattern.len() => return Err(ends_with_escape()),
                 true => literal(&text[t..], &pattern[p + 1..]).map(|(taken, read)| (taken, read + 1)),

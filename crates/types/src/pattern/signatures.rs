@@ -1,7 +1,7 @@
 //! Signatures.
 
 use super::functions;
-use crate::Base::{Bool, Int4, Text};
+use crate::Base::{Bool, Bytea, Int4, Text};
 use crate::Implementation::Rust;
 use crate::Kind::{ArrayOf, Is};
 use crate::{Function, Kind, Operator, SetFunction};
@@ -18,6 +18,8 @@ macro_rules! operator {
 pub(crate) const OPERATORS: &[Operator] = &[
     operator!("~~", functions::like),
     operator!("!~~", functions::not_like),
+    Operator::binary("~~", Is(Bytea), Is(Bytea), Is(Bool), Rust(functions::like_bytes)),
+    Operator::binary("!~~", Is(Bytea), Is(Bytea), Is(Bool), Rust(functions::not_like_bytes)),
     operator!("~~*", functions::ilike),
     operator!("!~~*", functions::not_ilike),
     operator!("~", functions::matches),

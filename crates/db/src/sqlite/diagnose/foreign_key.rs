@@ -25,7 +25,7 @@ impl Attempt<'_> {
                 Command::Update => (&self.old, &self.new),
                 Command::Insert => return None,
             };
-            self.still_referenced(self.relation, gone, kept, DEPTH)
+            self.still_referenced(self.relation, gone, kept)
         })
     }
 
@@ -51,47 +51,52 @@ impl Attempt<'_> {
         None
     }
 
-    /// A row that goes (or changes its key) while another refers to it. What cascades is looked at afterwards, as PostgreSQL
-    /// queues it.
-    fn still_referenced(
-        &self,
-        relation: &Relation,
-        gone: &[&[Value]],
-        kept: &[&[Value]],
-        depth: usize,
-    ) -> Option<Error> {
+    /// A row that goes (or changes its key) while another refers to it. What cascades goes first, as PostgreSQL queues it, and
+    /// is looked at afterwards.
+    fn still_referenced(&self, relation: &Relation, gone: &[&[Value]], kept: &[&[Value]]) -> Option<Error> {
         let is_update = !kept.is_empty();
-        let mut cascades: Vec<(&Relation, Vec<Vec<Value>>)> = Vec::new();
-        for (i, row) in gone.iter().enumerate() {
-            for child in self.catalog().relations.values() {
-                for (name, key) in child.foreign_keys().filter(|(_, key)| key.target == relation.name) {
-                    let wanted = values(relation, &key.target_columns, row)?;
-                    let stays = kept
-                        .get(i)
-                        .is_some_and(|new| values(relation, &key.target_columns, new).as_ref() == Some(&wanted));
-                    if stays || wanted.iter().any(Value::is_null) {
-                        continue;
-                    }
-                    let mut referring = find(self.connection, &child.name, &key.columns, &wanted)?;
-                    if child.name == relation.name && !is_update {
-                        referring.retain(|row| !gone.contains(&row.as_slice()));
-                    }
-                    match if is_update { key.on_update } else { key.on_delete } {
-                        _ if referring.is_empty() => {}
-                        ReferentialAction::NoAction | ReferentialAction::Restrict => {
-                            return Some(referenced(relation, child, name, key, self.show_values.then_some(row)));
+        let mut level: Vec<Gone<'_>> = vec![(relation, gone.iter().map(|row| row.to_vec()).collect())];
+        let mut all: Vec<Gone<'_>> = level.clone();
+        for _ in 0..DEPTH {
+            let mut next: Vec<Gone<'_>> = Vec::new();
+            for (relation, rows) in &level {
+                for (i, row) in rows.iter().enumerate() {
+                    for child in self.catalog().relations.values() {
+                        for (name, key) in child.foreign_keys().filter(|(_, key)| key.target == relation.name) {
+                            let wanted = values(relation, &key.target_columns, row)?;
+                            let stays = kept.get(i).is_some_and(|new| {
+                                values(relation, &key.target_columns, new).as_ref() == Some(&wanted)
+                            });
+                            if stays || wanted.iter().any(Value::is_null) {
+                                continue;
+                            }
+                            let mut referring = find(self.connection, &child.name, &key.columns, &wanted)?;
+                            referring.retain(|row| is_update || !has_gone(&all, child, row));
+                            match if is_update { key.on_update } else { key.on_delete } {
+                                _ if referring.is_empty() => {}
+                                ReferentialAction::NoAction | ReferentialAction::Restrict => {
+                                    let shown = self.show_values.then_some(row.as_slice());
+                                    return Some(referenced(relation, child, name, key, shown));
+                                }
+                                ReferentialAction::Cascade if !is_update => next.push((child, referring)),
+                                _ => {}
+                            }
                         }
-                        ReferentialAction::Cascade if !is_update && depth > 0 => cascades.push((child, referring)),
-                        _ => {}
                     }
                 }
             }
+            all.extend(next.iter().cloned());
+            level = next;
         }
-        cascades.iter().find_map(|(child, referring)| {
-            let next: Vec<&[Value]> = referring.iter().map(Vec::as_slice).collect();
-            self.still_referenced(child, &next, &[], depth - 1)
-        })
+        None
     }
+}
+
+/// Rows of a table that a delete takes.
+type Gone<'a> = (&'a Relation, Vec<Vec<Value>>);
+
+fn has_gone(all: &[Gone<'_>], relation: &Relation, row: &[Value]) -> bool {
+    all.iter().any(|(table, rows)| table.name == relation.name && rows.iter().any(|gone| gone == row))
 }
 
 fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {

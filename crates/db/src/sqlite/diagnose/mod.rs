@@ -124,19 +124,17 @@ impl Attempt<'_> {
         if let Some(index) = index {
             return Some(duplicate(index.rsplit_once('.').map_or(index, |(_, name)| name)));
         }
-        let (relation, _) = table_of(self.catalog(), what)?;
-        let prefix = format!("{}.", relation.name.physical());
-        let columns: Vec<&str> = what.split(", ").map(|part| part.strip_prefix(&prefix).unwrap_or(part)).collect();
-        let error = duplicate(unique_name(relation, &columns)?);
+        let (relation, name, columns) = unique_over(self.catalog(), what)?;
+        let error = duplicate(name);
         if !self.show_values || relation.name != self.relation.name {
             return Some(error);
         }
-        let Some(row) = self.duplicate_row(&columns) else { return Some(error) };
-        Some(error.with_detail(format!("Key {} already exists.", key_text(relation, &columns, row)?)))
+        let Some(row) = self.duplicate_row(columns) else { return Some(error) };
+        Some(error.with_detail(format!("Key {} already exists.", key_text(relation, columns, row)?)))
     }
 
     /// The first row whose key another row has.
-    fn duplicate_row(&self, columns: &[&str]) -> Option<&[Value]> {
+    fn duplicate_row(&self, columns: &[String]) -> Option<&[Value]> {
         let key = |row: &[Value]| values(self.relation, columns, row);
         for (i, row) in self.new.iter().enumerate() {
             let wanted = key(row)?;
@@ -239,24 +237,28 @@ fn duplicate(constraint: &str) -> Error {
 /// The table that SQLite's `table.column` means, and the column.
 fn table_of<'a, 'm>(catalog: &'a Catalog, what: &'m str) -> Option<(&'a Relation, &'m str)> {
     catalog.relations.values().find_map(|relation| {
-        let rest = what.strip_prefix(&relation.name.physical())?.strip_prefix('.')?;
-        let column = rest.split(", ").next()?;
+        let column = what.strip_prefix(&relation.name.physical())?.strip_prefix('.')?;
         relation.column(column).map(|_| (&**relation, column))
     })
 }
 
-/// The unique constraint or index over these columns.
-fn unique_name<'a>(relation: &'a Relation, columns: &[&str]) -> Option<&'a str> {
-    let fits = |key: &[String]| key.len() == columns.len() && key.iter().zip(columns).all(|(a, b)| a == b);
-    let constraint = relation.constraints.iter().find(|constraint| match &constraint.kind {
-        ConstraintKind::PrimaryKey(key) | ConstraintKind::Unique(key) => fits(key),
-        _ => false,
-    });
-    let index = || {
-        let mut indexes = relation.indexes.iter();
-        indexes.find(|index| index.unique && index.columns.as_deref().is_some_and(fits)).map(|index| &index.name)
-    };
-    constraint.map(|constraint| &constraint.name).or_else(index).map(String::as_str)
+/// The unique constraint or index that SQLite calls `table.a, table.b`, with its table before and its columns after. (Names may
+/// hold commas too.)
+fn unique_over<'a>(catalog: &'a Catalog, what: &str) -> Option<(&'a Relation, &'a str, &'a [String])> {
+    catalog.relations.values().find_map(|relation| {
+        let table = relation.name.physical();
+        let constraints = relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => Some((&constraint.name, columns)),
+            _ => None,
+        });
+        let indexes = relation.indexes.iter().filter(|index| index.unique);
+        let indexes = indexes.filter_map(|index| Some((&index.name, index.columns.as_ref()?)));
+        let (name, columns) = constraints.chain(indexes).find(|(_, columns)| {
+            let listed: Vec<String> = columns.iter().map(|column| format!("{table}.{column}")).collect();
+            listed.join(", ") == what
+        })?;
+        Some((&**relation, name.as_str(), columns.as_slice()))
+    })
 }
 
 /// What rows that are there already violate, while a definition runs: PostgreSQL's words for a new constraint.
@@ -265,14 +267,7 @@ pub(super) fn existing(catalog: &Catalog, violation: &Violation) -> Option<Error
         Violation::Unique(what) => {
             let index = what.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
             let name = index.map(|index| index.rsplit_once('.').map_or(index, |(_, name)| name));
-            let named = || {
-                let (relation, _) = table_of(catalog, what)?;
-                let prefix = format!("{}.", relation.name.physical());
-                let columns: Vec<&str> =
-                    what.split(", ").map(|part| part.strip_prefix(&prefix).unwrap_or(part)).collect();
-                unique_name(relation, &columns)
-            };
-            let name = name.or_else(named)?;
+            let name = name.or_else(|| unique_over(catalog, what).map(|(_, name, _)| name))?;
             Error::new("23505", format!("could not create unique index \"{name}\"")).with_constraint(name)
         }
         Violation::NotNull(what) => {
