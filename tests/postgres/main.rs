@@ -2,7 +2,9 @@
 
 mod faults;
 mod functions;
+mod handlers;
 mod identity;
 mod private;
+mod representations;
 mod schema;
 mod types;

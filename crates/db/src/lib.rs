@@ -11,4 +11,6 @@ pub mod sqlite;
 
 pub use postgres::PostgresOptions;
 
-pub use database::{Answer, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd};
+pub use database::{
+    Answer, BodyBy, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd,
+};

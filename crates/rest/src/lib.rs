@@ -12,6 +12,7 @@ mod describe;
 mod door;
 mod error;
 mod exposure;
+mod handler;
 mod options;
 pub mod parse;
 mod read;
