@@ -3,7 +3,9 @@
 mod copying;
 mod faults;
 mod functions;
+mod handlers;
 mod identity;
 mod private;
+mod representations;
 mod schema;
 mod types;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
-use basalt_sql::Catalog;
+use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 
 use crate::migrate::{Applied, Progress, ScriptError};
@@ -67,6 +67,8 @@ pub struct Request {
     pub read_only: bool,
     /// The form of the rows.
     pub format: Format,
+    /// What the database itself makes the body by, in place of `format`. The embedded engine has no such functions.
+    pub body_by: Option<BodyBy>,
     /// The total number of rows, if it is asked for.
     pub count: Option<Count>,
     /// Transaction-local settings: `request.method`, `request.headers`, `timezone`, ...
@@ -79,6 +81,22 @@ pub struct Request {
     pub check: Option<RowCheck>,
     /// How the transaction ends when all went well.
     pub end: TransactionEnd,
+}
+
+/// A function of the database that makes a body of rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodyBy {
+    /// An aggregate over them.
+    Aggregate {
+        /// The aggregate.
+        function: Name,
+        /// The relation whose rows it takes; `None` takes any.
+        relation: Option<Name>,
+        /// Whether it gives bytes rather than text.
+        bytes: bool,
+    },
+    /// A GeoJSON FeatureCollection, each row a feature by this function (PostGIS's `st_asgeojson`).
+    GeoJson(Name),
 }
 
 /// How many rows there are without limits.
@@ -319,6 +337,7 @@ impl Request {
             params,
             read_only: false,
             format: Format::Json,
+            body_by: None,
             count: None,
             settings: Vec::new(),
             hoisted: Vec::new(),

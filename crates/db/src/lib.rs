@@ -15,4 +15,6 @@ pub use copy::Copied;
 pub use postgres::PostgresOptions;
 pub use transaction::Transaction;
 
-pub use database::{Answer, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd};
+pub use database::{
+    Answer, BodyBy, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd,
+};

@@ -46,6 +46,15 @@ pub(crate) fn push_type(sql: &mut String, catalog: &Catalog, ty: &Type) {
     }
 }
 
+/// Whether [`push_type`] names exactly this type: of composite types only the fields are known.
+pub(crate) fn has_name(catalog: &Catalog, ty: &Type) -> bool {
+    match ty {
+        Type::Array(element) => has_name(catalog, element),
+        Type::Record(fields) => catalog.composites.values().filter(|known| *known == fields.as_ref()).count() == 1,
+        _ => true,
+    }
+}
+
 fn push_qualified(sql: &mut String, schema: &str, name: &str) {
     quote::push_ident(sql, schema);
     sql.push('.');

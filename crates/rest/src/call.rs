@@ -10,6 +10,7 @@ use http::{Method, Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
+use crate::handler::{Form, made};
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
@@ -40,14 +41,17 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
 
     let shape = prepared.shape;
     let handler = MediaHandler::of(&prepared.routine);
-    let (media, format) = exchange.negotiate(|media| match &handler {
-        Some(handler) if handler.takes(media) => Some(Format::Raw),
-        _ => format(door, shape, media),
+    let rows_of = prepared.statement.relation.as_ref();
+    let (accepted, form) = exchange.negotiate(|media| match &handler {
+        Some(handler) if handler.takes(media) => {
+            Some(Form { media: Some(handler.gives()), ..Form::plain(Format::Raw) })
+        }
+        _ => {
+            let made = made(&exchange, rows_of, &call.level, media).filter(|_| shape.has_columns());
+            made.or_else(|| format(door, shape, media).map(Form::plain))
+        }
     })?;
-    let media = match handler {
-        Some(handler) if handler.takes(&media) => handler.gives(),
-        _ => media,
-    };
+    let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
     let most = exchange.preferences.limit_affected();
     if most.is_some() && !shape.is_set() {
@@ -58,8 +62,9 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         ));
     }
 
-    let format = if exchange.is_head() { Format::None } else { format };
+    let format = if exchange.is_head() { Format::None } else { form.format };
     let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
+    request.body_by = form.body_by;
     let settings = prepared.routine.settings.iter().filter(|(name, _)| door.options.hoisted.contains(name));
     request.hoisted = settings.cloned().collect();
     let one = singular(&media).filter(|_| shape.is_set());

@@ -346,7 +346,7 @@ impl Exchange<'_> {
     }
 
     /// The first accepted media type that `handler` has a form for; PGRST107 if none.
-    pub(crate) fn negotiate(&self, handler: impl Fn(&Media) -> Option<Format>) -> RestResult<(Media, Format)> {
+    pub(crate) fn negotiate<T>(&self, handler: impl Fn(&Media) -> Option<T>) -> RestResult<(Media, T)> {
         for media in &self.accepted {
             if let Some(format) = handler(media) {
                 return Ok((media.clone(), format));

@@ -14,6 +14,7 @@ mod describe;
 mod door;
 mod error;
 mod exposure;
+mod handler;
 mod options;
 pub mod parse;
 mod read;

@@ -1,7 +1,7 @@
 //! OPTIONS: what a resource allows (contract: section 17).
 
 use basalt_sql::Name;
-use basalt_sql::catalog::{ParamMode, Relation, RelationKind};
+use basalt_sql::catalog::ParamMode;
 use basalt_types::Volatility;
 use bytes::Bytes;
 use http::{Response, header};
@@ -17,22 +17,17 @@ pub(crate) fn root() -> Response<Bytes> {
 pub(crate) fn relation(exchange: &Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
     let relation = exchange.current.planner.relation(&Name::new(exchange.schema, name))?;
     let mut methods = String::from("OPTIONS,GET,HEAD");
-    if writable(relation) {
-        methods.push_str(",POST");
-        if relation.primary_key().is_some() {
-            methods.push_str(",PUT");
-        }
-        methods.push_str(",PATCH,DELETE");
+    let takes = relation.takes();
+    let has_key = relation.primary_key().is_some();
+    for (method, allowed) in [
+        (",POST", takes.insert),
+        (",PUT", takes.insert && takes.update && has_key),
+        (",PATCH", takes.update),
+        (",DELETE", takes.delete),
+    ] {
+        methods.push_str(if allowed { method } else { "" });
     }
     Ok(allow(&methods))
-}
-
-/// Whether rows can be inserted, updated and deleted.
-pub(crate) fn writable(relation: &Relation) -> bool {
-    match &relation.kind {
-        RelationKind::Table => true,
-        RelationKind::View(view) => view.updatable,
-    }
 }
 
 /// A function is looked up without arguments: one with required parameters is not found.

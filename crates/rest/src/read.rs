@@ -8,6 +8,7 @@ use http::{Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
+use crate::handler::form;
 use crate::parse::media::Media;
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
@@ -29,11 +30,14 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let statement = planner.prepare_read(&name, &level, exchange.preferences.count.is_some())?;
     exchange.current.exposure.judge_statement(&exchange, &statement)?;
 
-    let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), &level, media))?;
+    let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
 
-    let format = if exchange.is_head() && !matches!(format, Format::Plan(_)) { Format::None } else { format };
+    let withheld = exchange.is_head() && !matches!(form.format, Format::Plan(_));
+    let format = if withheld { Format::None } else { form.format };
     let mut request = door.request(&exchange, &statement, true, format);
+    request.body_by = form.body_by;
     request.check = singular(&media);
     incoming.timing.mark(Stage::Plan);
     let answer = door.run(&exchange, request).await?;

@@ -9,11 +9,12 @@ use http::{Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
+use crate::handler::form;
 use crate::parse::body;
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::{Count, Return, Used};
 use crate::parse::query_string::{QueryString, encode};
-use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, row_format, singular};
+use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, singular};
 use crate::respond::headers::Reply;
 use crate::timing::Stage;
 
@@ -73,7 +74,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let nothing = verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty());
     let statement = planner.prepare_write(&write);
     exchange.preferences.judge()?;
-    let (media, format) = exchange.negotiate(|media| row_format(door, media))?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), &write.level, media))?;
+    let media = form.media.unwrap_or(accepted);
     // A view can't tell new rows from old ones: an upsert through it answers 201.
     let tells_new = statement.as_ref().is_ok_and(|s| s.hidden.inserted);
     let answer = if nothing {
@@ -81,8 +83,9 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     } else {
         let statement = statement?;
         exchange.current.exposure.judge_statement(&exchange, &statement)?;
-        let format = if returning || matches!(format, Format::Plan(_)) { format } else { Format::None };
-        let mut request = door.request(&exchange, &statement, false, format);
+        let shown = returning || matches!(form.format, Format::Plan(_));
+        let mut request = door.request(&exchange, &statement, false, if shown { form.format } else { Format::None });
+        request.body_by = form.body_by;
         request.check = check(&exchange, verb, &media);
         incoming.timing.mark(Stage::Plan);
         door.run(&exchange, request).await?

@@ -34,6 +34,12 @@ pub struct Catalog {
     pub composites: BTreeMap<Name, Vec<(String, Type)>>,
     /// Functions; overloads stand side by side.
     pub functions: BTreeMap<Name, Vec<Arc<Routine>>>,
+    /// How values of domains are shown and read (casts of domains by functions).
+    #[serde(default)]
+    pub representations: BTreeMap<Name, Representation>,
+    /// Aggregates whose result is a body.
+    #[serde(default)]
+    pub media_handlers: Vec<MediaHandler>,
     /// Sequences, those of serial and identity columns included.
     pub sequences: BTreeMap<Name, Sequence>,
     /// Roles by name.
@@ -59,6 +65,8 @@ impl Default for Catalog {
             domains: BTreeMap::new(),
             composites: BTreeMap::new(),
             functions: BTreeMap::new(),
+            representations: BTreeMap::new(),
+            media_handlers: Vec::new(),
             sequences: BTreeMap::new(),
             roles: BTreeMap::new(),
             default_privileges: Vec::new(),
@@ -134,6 +142,9 @@ pub struct View {
     pub materialized: bool,
     /// Whether PostgreSQL would let simple writes through it (manual, `create view`, "Updatable Views").
     pub updatable: bool,
+    /// What it takes of INSERT, UPDATE and DELETE, where that is told one by one (triggers may be there for some).
+    #[serde(default)]
+    pub takes: Option<Takes>,
     /// The relations that it reads, where the engine tells; else `query` does.
     #[serde(default)]
     pub reads: Option<Vec<Name>>,
@@ -368,6 +379,39 @@ pub struct Domain {
     pub checks: Vec<(String, String)>,
 }
 
+/// The functions behind a domain's implicit casts: PostgREST's domain representations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Representation {
+    /// Domain to `json`: what is shown.
+    pub to_json: Option<Name>,
+    /// `text` to domain: what filters' values are read by.
+    pub from_text: Option<Name>,
+    /// `json` to domain: what bodies are read by.
+    pub from_json: Option<Name>,
+}
+
+/// An aggregate over rows whose result is a domain named like a media type: the body of an answer of that type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaHandler {
+    /// The domain's name in lower case; `*/*` for any type.
+    pub media: String,
+    /// The aggregate.
+    pub aggregate: Name,
+    /// The relation whose rows it takes; `None` takes any.
+    pub relation: Option<Name>,
+    /// Whether its result is bytes rather than text.
+    pub bytes: bool,
+}
+
+/// The commands that a view takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // SQL's own words
+pub struct Takes {
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
 /// A sequence's definition. Its state is the engine's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sequence {
@@ -539,6 +583,17 @@ impl Catalog {
     }
 }
 
+impl Takes {
+    fn all(all: bool) -> Takes {
+        Takes { insert: all, update: all, delete: all }
+    }
+
+    /// Whether it takes any command.
+    pub fn any(self) -> bool {
+        self.insert || self.update || self.delete
+    }
+}
+
 impl Relation {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
@@ -567,6 +622,14 @@ impl Relation {
             ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => Some(columns.as_slice()),
             _ => None,
         })
+    }
+
+    /// The commands that it takes.
+    pub fn takes(&self) -> Takes {
+        match &self.kind {
+            RelationKind::Table => Takes::all(true),
+            RelationKind::View(view) => view.takes.unwrap_or(Takes::all(view.updatable)),
+        }
     }
 
     /// The view's definition, if it is one.

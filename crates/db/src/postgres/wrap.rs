@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use basalt_sql::quote;
 
-use crate::{Count, CountKind, Explain, Format, Request};
+use crate::{BodyBy, Count, CountKind, Explain, Format, Request};
 
 /// The statement to send.
 pub(super) struct Wrapped {
@@ -61,7 +61,10 @@ pub(super) fn wrap(request: &Request) -> Wrapped {
         let _ = write!(sql, " FROM {ROWS})");
     }
     sql.push_str(" SELECT ");
-    push_body(&mut sql, request.format, row);
+    match &request.body_by {
+        Some(made) if request.format != Format::None => push_body_by(&mut sql, made, row),
+        _ => push_body(&mut sql, request.format, row),
+    }
     sql.push_str(", pg_catalog.count(*), ");
     match request.columns.iter().position(|name| name == "$inserted") {
         Some(index) => _ = write!(sql, "(SELECT pg_catalog.count(*) FROM {ROWS} WHERE c{index})"),
@@ -114,6 +117,24 @@ fn push_body(sql: &mut String, format: Format, row: &str) {
         }
     };
     let _ = write!(sql, "({text})::text, false");
+}
+
+/// The body by a function of the database, and whether it is bytes.
+fn push_body_by(sql: &mut String, made: &BodyBy, row: &str) {
+    match made {
+        BodyBy::Aggregate { function, relation, bytes } => {
+            let of = relation.as_ref().map_or_else(String::new, |relation| format!("::{}", relation.quoted()));
+            let _ = write!(sql, "{}({row}{of})::text, {bytes}", function.quoted());
+        }
+        BodyBy::GeoJson(function) => {
+            let _ = write!(
+                sql,
+                "pg_catalog.json_build_object('type', 'FeatureCollection', 'features', \
+                 coalesce(pg_catalog.json_agg({}({row})::json), '[]'))::text, false",
+                function.quoted()
+            );
+        }
+    }
 }
 
 /// The total, as far as the statement itself counts it.

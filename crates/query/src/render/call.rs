@@ -8,7 +8,7 @@ use super::select::{self, Frame};
 use super::writer::Writer;
 use crate::ask::{Arguments, Call, Field, Item, Level};
 use crate::body::{self, Object};
-use crate::literal::{array_literal, push_type};
+use crate::literal::{array_literal, has_name, push_type};
 use crate::plan::{Aliases, Builder, Source};
 use crate::planner::Planner;
 use crate::routine::{choose, shape, unnamed};
@@ -35,7 +35,7 @@ pub(crate) fn call(planner: &Planner, call: &Call, count: bool) -> Result<CallSt
 
 /// A call that gives one value, or none.
 fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement, PlanError> {
-    let mut w = Writer::new(planner.relationships(), Aliases::new(VALUE));
+    let mut w = Writer::new(planner, Aliases::new(VALUE));
     w.push("SELECT ");
     invocation(&mut w, planner.catalog(), routine, &call.arguments)?;
     w.push(" AS ");
@@ -87,7 +87,7 @@ fn rows(
         Builder { planner, schema: &routine.name.schema, aliases: Aliases::new(alias), capped: shape.is_set() };
     let root = builder.root(source, alias, level)?;
 
-    let mut w = Writer::new(planner.relationships(), builder.aliases);
+    let mut w = Writer::new(planner, builder.aliases);
     w.push(" FROM ");
     invocation(&mut w, planner.catalog(), routine, &call.arguments)?;
     w.push(" AS ");
@@ -135,6 +135,9 @@ fn invocation(
         let value = match arguments {
             Arguments::Named(named) => named_value(param, named),
             Arguments::Json { json, .. } if param.name.is_empty() => Some(Some(json.clone())),
+            Arguments::Json { .. } if param.relation.is_some() => {
+                object.get(&param.name).map(|value| body::text(value, &Type::TEXT)).transpose()?
+            }
             Arguments::Json { .. } => object.get(&param.name).map(|value| body::text(value, &param.ty)).transpose()?,
             Arguments::Raw { body, .. } => param.name.is_empty().then(|| Some(body.clone())),
         };
@@ -147,11 +150,28 @@ fn invocation(
             w.ident(&param.name);
             w.push(" => ");
         }
-        w.bind_value(value);
-        w.push("::");
         match &param.relation {
-            Some(relation) => w.name(relation),
-            None => push_type(&mut w.sql, catalog, &param.ty),
+            // A row of a table is told by its columns.
+            Some(relation) if value.as_ref().is_some_and(|value| value.starts_with('{')) => {
+                w.push("json_populate_record(NULL::");
+                w.name(relation);
+                w.push(", ");
+                w.bind_value(value);
+                w.push(")");
+            }
+            Some(relation) => {
+                w.bind_value(value);
+                w.push("::");
+                w.name(relation);
+            }
+            None => {
+                w.bind_value(value);
+                // Without a name that is only its own, the type is that of the parameter.
+                if has_name(catalog, &param.ty) {
+                    w.push("::");
+                    push_type(&mut w.sql, catalog, &param.ty);
+                }
+            }
         }
     }
     w.push(")");

@@ -1,5 +1,6 @@
 //! Conditions on rows: filters, logic, and whether embedded resources are there.
 
+use basalt_sql::Name;
 use basalt_types::Type;
 
 use super::embed;
@@ -72,7 +73,12 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
                 Some(Quantifier::All) => w.push("ALL ("),
                 None => {}
             }
-            w.bind(value.as_str());
+            let reader = reader(w, field, node).filter(|_| !matches!(operator, Operator::Like | Operator::ILike));
+            match (reader, quantifier.is_some()) {
+                (None, _) => w.bind(value.as_str()),
+                (Some(reader), false) => read(w, reader, value),
+                (Some(reader), true) => read_all(w, reader, value.clone()),
+            }
             w.push(if quantifier.is_some() { ")" } else { "" });
         }
         Test::In(values) => {
@@ -80,7 +86,11 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
             w.push(" = ANY (");
             // `in.()` reaches here as one empty element, and matches nothing.
             let none = values.as_slice() == [""];
-            w.bind(array_literal(if none { &[] } else { values.as_slice() }));
+            let literal = array_literal(if none { &[] } else { values.as_slice() });
+            match reader(w, field, node) {
+                None => w.bind(literal),
+                Some(reader) => read_all(w, reader, literal),
+            }
             w.push(")");
         }
         Test::Is(is) => {
@@ -112,6 +122,32 @@ fn filter<'a>(w: &mut Writer<'a>, filter: &Filter, node: &Node<'a>, alias: Alias
         }
     }
     w.push(if *negated { ")" } else { "" });
+}
+
+/// The function by which a column's domain reads values that filters give.
+fn reader<'w>(w: &Writer<'w>, field: &Field, node: &Node<'_>) -> Option<&'w Name> {
+    if w.representations.is_empty() || !field.path.is_empty() {
+        return None;
+    }
+    let column = node.source.relation()?.column(&field.name)?;
+    w.representation(column)?.from_text.as_ref()
+}
+
+/// A value as its domain reads it.
+pub(super) fn read(w: &mut Writer<'_>, reader: &Name, value: &str) {
+    w.name(reader);
+    w.push("(");
+    w.bind(value);
+    w.push("::text)");
+}
+
+/// The elements of an array literal, likewise.
+fn read_all(w: &mut Writer<'_>, reader: &Name, literal: String) {
+    w.push("SELECT ");
+    w.name(reader);
+    w.push("(_v) FROM unnest(");
+    w.bind(literal);
+    w.push("::text[]) AS _v");
 }
 
 /// An operator between its operands. `ANY` and `ALL` take LIKE by its other name.

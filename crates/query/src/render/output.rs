@@ -1,5 +1,7 @@
 //! The output columns of a level, those that rise from its spreads included.
 
+use basalt_sql::Name;
+
 use super::writer::Writer;
 use super::{condition, embed};
 use crate::ask::{Aggregate, Field, Item, PathKey};
@@ -120,7 +122,10 @@ impl<'p> Output<'p> {
     }
 
     /// Whether SQL names the value so by itself: a column under its own name.
-    pub fn is_named(&self) -> bool {
+    pub fn is_named(&self, w: &Writer<'_>) -> bool {
+        if self.shown_by(w).is_some() {
+            return false;
+        }
         match self.value {
             Value::Column => true,
             Value::Field { field, cast: None, aggregate: None } => {
@@ -135,12 +140,40 @@ impl<'p> Output<'p> {
     pub fn render_key(&self, w: &mut Writer<'p>, position: usize) {
         match self.value {
             Value::Embed(_) | Value::Spread { .. } => w.push(&position.to_string()),
+            // What is shown of a domain is JSON, which makes no groups.
+            _ if self.shown_by(w).is_some() => self.value(w),
             _ => self.render(w),
         }
     }
 
-    /// Its value.
+    /// Its value, as its domain shows it.
     pub fn render(&self, w: &mut Writer<'p>) {
+        match self.shown_by(w) {
+            None => self.value(w),
+            Some(function) => {
+                w.name(function);
+                w.push("(");
+                self.value(w);
+                w.push(")");
+            }
+        }
+    }
+
+    /// The function of its domain that makes it JSON: of a column as it is, not of what is computed from it.
+    fn shown_by<'w>(&self, w: &Writer<'w>) -> Option<&'w Name> {
+        if w.representations.is_empty() {
+            return None;
+        }
+        let name = match self.value {
+            Value::Column => self.name,
+            Value::Field { field, cast: None, aggregate: None } if field.path.is_empty() => &field.name,
+            _ => return None,
+        };
+        let column = self.node.source.relation()?.column(name)?;
+        w.representation(column)?.to_json.as_ref()
+    }
+
+    fn value(&self, w: &mut Writer<'p>) {
         match &self.value {
             Value::Column => w.column(self.alias, self.name),
             Value::Field { field, cast, aggregate } => {

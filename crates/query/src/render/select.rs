@@ -27,7 +27,7 @@ pub(super) struct Frame {
 
 /// A read of a relation.
 pub(crate) fn read<'a>(planner: &'a Planner, root: &'a Node<'a>, aliases: Aliases<'a>, count: bool) -> Statement {
-    let mut w = Writer::new(planner.relationships(), aliases);
+    let mut w = Writer::new(planner, aliases);
     from_relation(&mut w, root);
     finish(w, root, Frame { filtered: true, count, ..Frame::default() })
 }
@@ -105,7 +105,7 @@ pub(super) fn list<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>]) {
     for (index, output) in outputs.iter().enumerate() {
         w.comma(index);
         output.render(w);
-        if !output.is_named() {
+        if !output.is_named(w) {
             w.push(" AS ");
             w.ident(output.name);
         }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use basalt_sql::Catalog;
 use basalt_sql::catalog::{Column, Relation};
 use basalt_sql::quote;
+use basalt_sql::{Catalog, Name};
 
 use super::write;
 use super::writer::Writer;
@@ -116,14 +116,14 @@ impl<'a> Values<'a> {
     /// A column of the record set, or its default where the row lacks it.
     fn select(&self, w: &mut Writer<'_>, column: &Column) {
         match self.defaults.iter().find(|(of, _)| of.name == column.name) {
-            None => w.ident(&column.name),
+            None => recorded(w, column),
             Some((_, default)) => {
                 w.push("CASE WHEN ");
                 w.ident(&flag(column));
                 w.push(" THEN ");
                 w.push(default);
                 w.push(" ELSE ");
-                w.ident(&column.name);
+                recorded(w, column);
                 w.push(" END");
             }
         }
@@ -185,7 +185,10 @@ pub(super) fn recordset(w: &mut Writer<'_>, catalog: &Catalog, json: String, col
         w.comma(index);
         w.ident(&column.name);
         w.push(" ");
-        push_type(&mut w.sql, catalog, &column.ty);
+        match reader(w, column) {
+            None => push_type(&mut w.sql, catalog, &column.ty),
+            Some(_) => w.push("json"),
+        }
     }
     for flag in flags {
         w.push(", ");
@@ -195,10 +198,37 @@ pub(super) fn recordset(w: &mut Writer<'_>, catalog: &Catalog, json: String, col
     w.push(")");
 }
 
+/// A column of the record set, as its domain reads it.
+pub(super) fn recorded(w: &mut Writer<'_>, column: &Column) {
+    let reader = reader(w, column);
+    if let Some(reader) = reader {
+        w.name(reader);
+        w.push("(");
+    }
+    w.ident(&column.name);
+    w.push(if reader.is_some() { ")" } else { "" });
+}
+
 fn value(w: &mut Writer<'_>, row: &Object<'_>, column: &Column) -> Result<(), PlanError> {
-    let text = row.get(&column.name).map(|value| body::text(value, &column.ty)).transpose()?;
-    w.bind_value(text.flatten());
+    let given = row.get(&column.name);
+    match reader(w, column) {
+        None => {
+            let text = given.map(|value| body::text(value, &column.ty)).transpose()?;
+            w.bind_value(text.flatten());
+        }
+        Some(reader) => {
+            w.name(reader);
+            w.push("(");
+            w.bind_value(given.map(|value| value.get()).filter(|json| *json != "null").map(str::to_owned));
+            w.push("::json)");
+        }
+    }
     Ok(())
+}
+
+/// The function by which a column's domain reads values of bodies.
+fn reader<'w>(w: &Writer<'w>, column: &Column) -> Option<&'w Name> {
+    w.representation(column)?.from_json.as_ref()
 }
 
 /// A column's default: its own, its sequence's next value, or its domain's default.

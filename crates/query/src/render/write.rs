@@ -23,7 +23,7 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
     let root = builder.root(Source::Relation(relation), alias, &write.level)?;
     let mut root = Node { limit: None, offset: None, ..root };
 
-    let mut w = Writer::new(planner.relationships(), builder.aliases);
+    let mut w = Writer::new(planner, builder.aliases);
     let written = command(&mut w, planner, relation, &root, &write.kind)?;
     if written == Written::Nothing {
         return Ok(nothing(w, &root, write.returning));
@@ -178,14 +178,20 @@ fn put(
 
     values::insert_into(w, relation, &columns);
     w.push(" SELECT ");
-    w.idents(columns.iter().map(|column| column.name.as_str()));
+    for (index, column) in columns.iter().enumerate() {
+        w.comma(index);
+        values::recorded(w, column);
+    }
     values::recordset(w, planner.catalog(), json, &known, &[]);
     let mut clause = Clause::filter();
     for (column, value) in key {
         clause.next(w);
-        w.ident(&column.name);
+        values::recorded(w, column);
         w.push(" = ");
-        w.bind(*value);
+        match w.representation(column).and_then(|representation| representation.from_text.as_ref()) {
+            None => w.bind(*value),
+            Some(reader) => condition::read(w, reader, value),
+        }
     }
     Ok(on_conflict(w, relation, &Conflict { columns: None, merge: true }, &columns))
 }

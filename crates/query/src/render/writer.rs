@@ -1,9 +1,13 @@
 //! The statement under construction.
 
+use std::collections::BTreeMap;
+
 use basalt_sql::Name;
+use basalt_sql::catalog::{Column, Representation};
 use basalt_sql::quote;
 
 use crate::plan::{Alias, Aliases};
+use crate::planner::Planner;
 use crate::relationship::Relationships;
 
 /// SQL text and its parameters.
@@ -12,13 +16,27 @@ pub(crate) struct Writer<'a> {
     pub params: Vec<Option<String>>,
     pub aliases: Aliases<'a>,
     pub relationships: &'a Relationships,
+    /// How values of domains are shown and read.
+    pub representations: &'a BTreeMap<Name, Representation>,
     /// Functions of rows that the statement calls: the rows' relation, and the function's name.
     pub computed: Vec<(Name, String)>,
 }
 
 impl<'a> Writer<'a> {
-    pub fn new(relationships: &'a Relationships, aliases: Aliases<'a>) -> Self {
-        Writer { sql: String::with_capacity(512), params: Vec::new(), aliases, relationships, computed: Vec::new() }
+    pub fn new(planner: &'a Planner, aliases: Aliases<'a>) -> Self {
+        Writer {
+            sql: String::with_capacity(512),
+            params: Vec::new(),
+            aliases,
+            relationships: planner.relationships(),
+            representations: &planner.catalog().representations,
+            computed: Vec::new(),
+        }
+    }
+
+    /// How a column's values are shown and read, if its domain says so.
+    pub fn representation(&self, column: &Column) -> Option<&'a Representation> {
+        self.representations.get(column.domain.as_ref()?)
     }
 
     pub fn push(&mut self, sql: &str) {

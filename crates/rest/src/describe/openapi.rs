@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::types;
 use super::visible::{Visible, column_description, split_comment};
-use crate::options::writable;
 
 pub(super) fn document(visible: &Visible<'_>, url: &str) -> Value {
     let (title, description) = visible.about();
@@ -16,7 +15,7 @@ pub(super) fn document(visible: &Visible<'_>, url: &str) -> Value {
     for relation in &visible.relations {
         let name = &relation.name.name;
         schemas.insert(name.clone(), row_schema(relation, false));
-        if writable(relation) {
+        if relation.takes().any() {
             schemas.insert(format!("{name}.write"), row_schema(relation, true));
         }
         paths.insert(format!("/{name}"), relation_path(relation));
@@ -130,7 +129,7 @@ fn relation_path(relation: &Relation) -> Value {
         "200": {"description": "The rows", "content": content(&rows)},
         "206": {"description": "A part of the rows, when they were counted", "content": content(&rows)},
     }))});
-    if writable(relation) {
+    if relation.takes().any() {
         path["post"] = operation("insert", shared(&["select", "columns", "on_conflict", "prefer"]), written("201"));
         path["post"]["requestBody"] = body.clone();
         path["patch"] = operation("update", writing.clone(), written("200"));

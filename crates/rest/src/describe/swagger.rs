@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 
 use super::types;
 use super::visible::{Visible, column_description, split_comment};
-use crate::options::writable;
 
 const TYPES: [&str; 4] = [
     "application/json",
@@ -100,7 +99,7 @@ fn relation_path(relation: &Relation) -> Value {
     });
     let reading = ["select", "order", "range", "rangeUnit", "offset", "limit", "preferCount"];
     let mut path = json!({"get": operation(with(&reading), rows)});
-    if writable(relation) {
+    if relation.takes().any() {
         let insert = [&body, "select", "preferPost"].map(reference).to_vec();
         let none = json!({"204": {"description": "No Content"}});
         path["post"] = operation(insert, json!({"201": {"description": "Created"}}));

@@ -25,6 +25,8 @@ pub enum Media {
     Form,
     /// `application/openapi+json`.
     OpenApi,
+    /// `application/geo+json`.
+    GeoJson,
     /// `application/octet-stream`.
     OctetStream,
     /// `text/plain`.
@@ -67,6 +69,7 @@ impl Media {
             "text/csv" => Media::Csv,
             "application/x-www-form-urlencoded" => Media::Form,
             "application/openapi+json" => Media::OpenApi,
+            "application/geo+json" => Media::GeoJson,
             "application/octet-stream" => Media::OctetStream,
             "text/plain" => Media::Text,
             "text/xml" => Media::Xml,
@@ -93,6 +96,7 @@ impl Media {
             Media::Csv => "text/csv".into(),
             Media::Form => "application/x-www-form-urlencoded".into(),
             Media::OpenApi => "application/openapi+json".into(),
+            Media::GeoJson => "application/geo+json".into(),
             Media::OctetStream => "application/octet-stream".into(),
             Media::Text => "text/plain".into(),
             Media::Xml => "text/xml".into(),

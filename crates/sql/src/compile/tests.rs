@@ -54,6 +54,7 @@ fn view(name: &str, query: &str, columns: Vec<Column>) -> Relation {
         sources: vec![None; columns.len()],
         materialized: false,
         updatable: false,
+        takes: None,
         reads: None,
         calls: Vec::new(),
     };

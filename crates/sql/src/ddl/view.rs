@@ -69,6 +69,7 @@ impl Change<'_> {
             sources,
             materialized: false,
             updatable,
+            takes: None,
             reads: None,
             calls: Vec::new(),
         });

@@ -1,5 +1,6 @@
 //! The catalog, read from `pg_catalog` in a handful of queries, in one snapshot.
 
+mod conversions;
 mod functions;
 mod relations;
 mod rows;
@@ -44,6 +45,8 @@ async fn read(client: &Client) -> Result<Catalog> {
     let constraints = query(client, include_str!("constraints.sql")).await?;
     let views = query(client, include_str!("views.sql")).await?;
     let functions = query(client, include_str!("functions.sql")).await?;
+    let casts = query(client, include_str!("casts.sql")).await?;
+    let handlers = query(client, include_str!("handlers.sql")).await?;
     let schemas: Vec<SchemaRow> = query(client, include_str!("schemas.sql")).await?;
     let roles: Vec<RoleRow> = query(client, &roles_query(server_version)).await?;
 
@@ -53,6 +56,7 @@ async fn read(client: &Client) -> Result<Catalog> {
     types.describe(&mut catalog);
     let names = relations::build(&mut catalog, &types, relations, constraints, views);
     functions::build(&mut catalog, &types, &names, functions);
+    conversions::build(&mut catalog, &types, &names, casts, handlers);
     Ok(catalog)
 }
 

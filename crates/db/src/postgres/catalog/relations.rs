@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use basalt_sql::catalog::{
-    Column, Constraint, ConstraintKind, ForeignKey, Identity, ReferentialAction, Relation, RelationKind, View,
+    Column, Constraint, ConstraintKind, ForeignKey, Identity, ReferentialAction, Relation, RelationKind, Takes, View,
 };
 use basalt_sql::{Catalog, Name};
 
@@ -13,8 +13,10 @@ use super::rows::{ColumnRow, ConstraintRow, RelationRow, ViewRow};
 use super::types::{Types, modifier};
 use super::view_origin::{Origin, origins};
 
-/// INSERT, UPDATE and DELETE among the bits of `pg_relation_is_updatable`.
-const WRITABLE: i32 = 4 | 8 | 16;
+/// The bits of `pg_relation_is_updatable`.
+const UPDATE: i32 = 4;
+const INSERT: i32 = 8;
+const DELETE: i32 = 16;
 
 /// Views over views over views, but not this many.
 const DEEPEST: usize = 64;
@@ -59,7 +61,12 @@ pub fn build(
                     security_invoker: row.security_invoker,
                     sources: numbers.iter().map(source).collect(),
                     materialized: row.kind == 'm',
-                    updatable: row.updatable & WRITABLE == WRITABLE,
+                    updatable: row.updatable & (INSERT | UPDATE | DELETE) == INSERT | UPDATE | DELETE,
+                    takes: Some(Takes {
+                        insert: row.updatable & INSERT != 0,
+                        update: row.updatable & UPDATE != 0,
+                        delete: row.updatable & DELETE != 0,
+                    }),
                     reads: Some(reads.filter_map(|oid| names.get(oid).cloned()).collect()),
                     calls: calls.filter_map(pair).map(|(schema, name)| Name::new(schema, name)).collect(),
                 })

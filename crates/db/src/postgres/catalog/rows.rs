@@ -111,6 +111,25 @@ pub struct FunctionRow {
     pub grants: Option<Vec<Grant>>,
 }
 
+/// `casts.sql`.
+#[derive(Deserialize)]
+pub struct CastRow {
+    pub source: u32,
+    pub target: u32,
+    pub schema: String,
+    pub name: String,
+}
+
+/// `handlers.sql`.
+#[derive(Deserialize)]
+pub struct HandlerRow {
+    pub media: String,
+    pub schema: String,
+    pub name: String,
+    pub relation: Option<u32>,
+    pub bytes: bool,
+}
+
 /// `schemas.sql`.
 #[derive(Deserialize)]
 pub struct SchemaRow {

@@ -528,6 +528,7 @@ fn a_view_passes_writes_on() {
         sources: vec![Some((people.clone(), "id".to_owned())), Some((people, "name".to_owned()))],
         materialized: false,
         updatable: true,
+        takes: None,
         reads: None,
         calls: Vec::new(),
     });
