@@ -2,12 +2,17 @@
 
 mod answering;
 mod bad_input;
+mod bodies;
 mod calling;
+mod checks;
 mod closed;
 mod configured;
 mod embedding;
+mod headers;
 mod limits;
 mod reading;
+mod relating;
 mod speaking;
+mod syntax;
 mod world;
 mod writing;
