@@ -2,7 +2,7 @@
 
 use basalt_core::Error;
 use basalt_db::{Answer, Format, RowCheck};
-use basalt_query::ask::{Body, Conflict, Level, Write, WriteKind};
+use basalt_query::ask::{Body, Conflict, Item, Level, Write, WriteKind};
 use basalt_sql::Name;
 use bytes::Bytes;
 use http::{Response, header};
@@ -64,6 +64,10 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         max_affected: matches!(verb, Verb::Update | Verb::Delete),
     };
 
+    if !returning && needs_planning(&level) {
+        // What is asked of the rows must make sense though they are not given back.
+        planner.prepare_read(&name, &level, false)?;
+    }
     let write = Write {
         relation: name.clone(),
         level: if returning { level } else { Level { items: Vec::new(), order: Vec::new(), ..level } },
@@ -111,6 +115,12 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         reply = reply.body(&media, answer.body.clone()).maybe(CONTENT_PROFILE, exchange.profile());
     }
     Ok(reply.settings(&answer)?.finish())
+}
+
+/// Whether a level has something that can't be planned in every case.
+fn needs_planning(level: &Level) -> bool {
+    let related = level.order.iter().any(|term| term.embed.is_some());
+    related || !level.items.iter().all(|item| matches!(item, Item::All | Item::Field { aggregate: None, .. }))
 }
 
 fn kind(verb: Verb, exchange: &Exchange<'_>, query: &QueryString) -> RestResult<WriteKind> {

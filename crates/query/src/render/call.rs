@@ -127,7 +127,12 @@ fn invocation(
     w.name(&routine.name);
     w.push("(");
     let object = match arguments {
-        Arguments::Json { json, .. } if unnamed(routine).is_none() => first_object(json)?,
+        Arguments::Json { json, keys } if unnamed(routine).is_none() => {
+            let mut object = first_object(json)?;
+            // With `columns` other members are ignored.
+            object.retain(|name, _| keys.contains(name));
+            object
+        }
         _ => Object::new(),
     };
     let mut count = 0;

@@ -59,6 +59,15 @@ impl<'a> Cursor<'a> {
         found
     }
 
+    /// Takes an ASCII word in letters of any case if it stands here.
+    pub(super) fn take_any_case(&mut self, word: &str) -> bool {
+        let found = self.rest().get(..word.len()).is_some_and(|text| text.eq_ignore_ascii_case(word));
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
+
     pub(super) fn take_while(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
         let start = self.at;
         let length = self.rest().find(|c| !accept(c)).unwrap_or(self.rest().len());
@@ -81,7 +90,13 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn unexpected(&self, expecting: &str) -> SyntaxError {
-        let found = match self.peek() {
+        self.unexpected_beyond("", expecting)
+    }
+
+    /// The error of a text that may begin like `word` but is none: placed at its beginning, it names the first character that differs.
+    pub(super) fn unexpected_beyond(&self, word: &str, expecting: &str) -> SyntaxError {
+        let common = self.rest().bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let found = match self.rest().get(common..).and_then(|rest| rest.chars().next()) {
             Some(c) => format!("\"{}\"", c.escape_debug()),
             None => "end of input".to_owned(),
         };
@@ -89,13 +104,6 @@ impl<'a> Cursor<'a> {
             column: self.text[..self.at].chars().count() + 1,
             details: format!("unexpected {found} expecting {expecting}"),
         }
-    }
-
-    /// The same where `word` might have begun: what is found is the first character that departs from it.
-    pub(super) fn unexpected_after(&self, word: &str, expecting: &str) -> SyntaxError {
-        let mut departs = self.clone();
-        word.chars().take_while(|c| departs.peek() == Some(*c) && departs.next().is_some()).count();
-        SyntaxError { details: departs.unexpected(expecting).details, ..self.unexpected(expecting) }
     }
 
     /// Runs `parse` on a copy and keeps its progress only if it succeeds.

@@ -83,7 +83,7 @@ fn test(cursor: &mut Cursor<'_>, place: Place) -> Parsed<(bool, Test)> {
         _ => match operator(word) {
             Some(operator) => comparison(cursor, operator, place)?,
             None if negated => return Err(start.unexpected("operator (eq, gt, ...)")),
-            None => return Err(start.unexpected_after("not", EXPECTING)),
+            None => return Err(start.unexpected_beyond("not", EXPECTING)),
         },
     };
     Ok((negated, test))
@@ -157,9 +157,8 @@ fn search(cursor: &mut Cursor<'_>, word: &str, place: Place) -> Parsed<Test> {
     Ok(Test::Search { parser, language, value: value(cursor, place)? })
 }
 
+/// The words of `is`, in letters of any case. What follows one in a parameter is nobody's.
 fn is(cursor: &mut Cursor<'_>) -> Parsed<Is> {
-    let start = cursor.clone();
-    let word = cursor.take_while(|c| c.is_ascii_alphabetic() || c == '_').to_ascii_lowercase();
     let known = [
         ("not_null", Is::NotNull),
         ("null", Is::Null),
@@ -167,11 +166,8 @@ fn is(cursor: &mut Cursor<'_>) -> Parsed<Is> {
         ("false", Is::False),
         ("unknown", Is::Unknown),
     ];
-    known
-        .into_iter()
-        .find(|(name, _)| word == *name)
-        .map(|(_, is)| is)
-        .ok_or_else(|| start.unexpected("isVal: (null, not_null, true, false, unknown)"))
+    let found = known.into_iter().find(|(word, _)| cursor.take_any_case(word));
+    found.map(|(_, is)| is).ok_or_else(|| cursor.unexpected("isVal: (null, not_null, true, false, unknown)"))
 }
 
 /// `"(" elem ("," elem)* ")"`. Quotes count only around a whole element.

@@ -32,6 +32,8 @@ fn term(cursor: &mut Cursor<'_>) -> Parsed<Order> {
     if cursor.at_end() || cursor.peek() == Some(',') {
         return Ok(order);
     }
+    // After a dot it is the word that is wrong.
+    cursor.take(".");
     Err(cursor.unexpected(match (order.descending, order.nulls_first) {
         (_, Some(_)) => "\",\" or end of input",
         (Some(_), None) => "\",\", nulls (nullsfirst, nullslast) or end of input",

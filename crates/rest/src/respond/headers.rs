@@ -24,7 +24,8 @@ impl Reply {
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
+        // Names in `Content-Location` may be beyond ASCII.
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             self.response.headers_mut().insert(name, value);
         }
         self
