@@ -7,4 +7,5 @@ mod identity;
 mod private;
 mod representations;
 mod schema;
+mod transactions;
 mod types;

@@ -7,6 +7,7 @@ mod calling;
 mod checks;
 mod closed;
 mod configured;
+mod described;
 mod embedding;
 mod headers;
 mod limits;
