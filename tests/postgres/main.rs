@@ -8,4 +8,5 @@ mod identity;
 mod private;
 mod representations;
 mod schema;
+mod transactions;
 mod types;
