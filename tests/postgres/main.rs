@@ -1,5 +1,6 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod connecting;
 mod copying;
 mod faults;
 mod functions;

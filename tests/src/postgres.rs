@@ -41,11 +41,36 @@ impl Cluster {
         cluster
     }
 
+    /// Has the server speak TLS on a free port of the loopback address, with this certificate and key (PEM). Gives the port.
+    pub fn listen_with_tls(&self, certificate: &str, key: &str) -> u16 {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
+        let data = self.folder.path().join("data");
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = data.join(name);
+            std::fs::write(&path, text).expect("a file");
+            checked(Command::new("chmod").arg("600").arg(&path));
+            if is_root(Path::new("/proc/self")) {
+                checked(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        let settings = format!("listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n");
+        std::fs::write(data.join("postgresql.auto.conf"), settings).expect("a file");
+        std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+            .expect("a file");
+        self.stop();
+        self.start_with("");
+        port
+    }
+
     /// Starts the server again after [`Cluster::stop`].
     pub fn run_server(&self) {
+        self.start_with("-c listen_addresses=");
+    }
+
+    fn start_with(&self, listening: &str) {
         let path = self.folder.path();
         let options = format!(
-            "-k {} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -c timezone=UTC \
+            "-k {} {listening} -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -c timezone=UTC \
              -c default_text_search_config=pg_catalog.english",
             path.display()
         );

@@ -20,6 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Packages that only these crates name.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("rusqlite", &["basalt-db"]),
+    ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
     ("jsonwebtoken", &["basalt-server"]),

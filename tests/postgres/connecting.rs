@@ -1,0 +1,88 @@
+//! Ways to connect: TLS as `sslmode` has it, and roles that may not make everything.
+
+use basalt_core::Identity;
+use basalt_db::{Database, PostgresOptions, Request};
+use basalt_tests::postgres::Cluster;
+
+async fn connect(url: String) -> Result<Database, basalt_core::Error> {
+    Database::connect(PostgresOptions { url: Some(url), ..PostgresOptions::default() }).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_judged_as_the_mode_says() {
+    let cluster = Cluster::start();
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let port = cluster.listen_with_tls(&own.cert.pem(), &own.signing_key.serialize_pem());
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = |name: &str, pem: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, pem).expect("a file");
+        format!("&sslrootcert={}", path.display())
+    };
+    let (trusted, stranger) = (root("own.pem", own.cert.pem()), root("other.pem", other.cert.pem()));
+    for (host, mode, root, works) in [
+        ("localhost", "prefer", "", true),
+        ("localhost", "require", "", true),
+        ("localhost", "verify-full", trusted.as_str(), true),
+        ("localhost", "verify-ca", trusted.as_str(), true),
+        // The certificate names no address.
+        ("127.0.0.1", "verify-ca", trusted.as_str(), true),
+        ("127.0.0.1", "verify-full", trusted.as_str(), false),
+        ("localhost", "verify-full", stranger.as_str(), false),
+        ("localhost", "verify-ca", stranger.as_str(), false),
+        ("localhost", "require", stranger.as_str(), false),
+        ("localhost", "verify-full", "", false),
+        ("localhost", "disable", "", false),
+    ] {
+        let case = format!("{host} {mode} {root}");
+        let database = connect(format!("postgres://postgres@{host}:{port}/postgres?sslmode={mode}{root}")).await;
+        assert_eq!(database.is_ok(), works, "{case}: {:?}", database.err());
+        match database {
+            Err(error) => assert_eq!(error.code(), "08001", "{case}"),
+            Ok(database) => {
+                let sql = "select ssl from pg_stat_ssl where pid = pg_backend_pid()";
+                let answer = database.run(Request::new(Identity::owner(), sql, Vec::new())).await.expect(sql);
+                assert_eq!(answer.body, "[{\"ssl\":true}]", "{case}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_grant_is_named() {
+    let cluster = Cluster::start();
+    let superuser = cluster.connect().await;
+    superuser.script("create role plain login; create role deployer login").await;
+    drop(cluster.create("app").await);
+    let url = |user: &str| cluster.url().replace("user=postgres", &format!("user={user} dbname=app"));
+    let refused = connect(url("plain")).await.err().expect("plain may make nothing");
+    assert_eq!(refused.code(), "42501");
+    assert!(refused.message().contains("lacks role anon"), "{refused}");
+    assert!(refused.hint().is_some_and(|hint| hint.contains("create role anon nologin noinherit")), "{refused}");
+
+    // Somebody who may makes the roles; the rest the database's owner can make.
+    superuser
+        .script(
+            "create role anon nologin noinherit; create role authenticated nologin noinherit;
+             create role service_role nologin noinherit bypassrls; create role authenticator login noinherit;
+             grant anon, authenticated, service_role to authenticator; grant anon, authenticated, service_role to deployer;
+             alter database app owner to deployer",
+        )
+        .await;
+    let database = connect(url("deployer")).await.expect("a role that is no superuser serves");
+    database
+        .run_script(
+            "create table t (id integer); alter table t enable row level security; insert into t values (1);",
+            |_| (),
+        )
+        .await
+        .expect("its own tables");
+    let as_service = Request::new(Identity::role("service_role"), "select id from t", Vec::new());
+    assert_eq!(database.run(as_service).await.expect("reads").body, "[{\"id\":1}]");
+    let as_anon = Request::new(Identity::role("anon"), "select id from t", Vec::new());
+    assert_eq!(database.run(as_anon).await.expect("reads").body, "[]");
+    // What is there stays as it is.
+    drop(database);
+    connect(url("deployer")).await.expect("again");
+}
