@@ -25,7 +25,7 @@ async fn both_engines_answer_alike() {
         tokio::join!(projects::shop(&cluster), projects::chinook(&cluster), generated::all(&cluster));
     let mut all = Tally::default();
     [shop, chinook, generated].into_iter().for_each(|tally| all.add(tally));
-    println!("{} distinct requests compared, {} of them known to differ", all.requests.len(), all.known);
+    eprintln!("{} distinct requests compared, {} of them known to differ", all.requests.len(), all.known);
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
     assert!(all.requests.len() >= ENOUGH, "only {} distinct requests were compared", all.requests.len());
 }

@@ -451,10 +451,10 @@ fn set_operations_have_one_type_and_order_by_output_columns() {
         ("select 1, 2 union select 1", "42601 each UNION query must have the same number of columns"),
     ]);
     assert_eq!(
-        lower("select b from t except all select y from child"),
+        lower("select a from t except all select x from child"),
         concat!(
-            r#"SELECT "b" FROM (SELECT "b" AS "b", row_number() OVER (PARTITION BY "b" ORDER BY "b") FROM (SELECT "t"."b" FROM "t") "#,
-            r#"EXCEPT SELECT "y" AS "y", row_number() OVER (PARTITION BY "y" ORDER BY "y") FROM (SELECT "child"."y" FROM "child"))"#
+            r#"SELECT "a" FROM (SELECT "a" AS "a", row_number() OVER (PARTITION BY "a" ORDER BY "a") FROM (SELECT "t"."a" FROM "t") "#,
+            r#"EXCEPT SELECT "x" AS "x", row_number() OVER (PARTITION BY "x" ORDER BY "x") FROM (SELECT "child"."x" FROM "child"))"#
         )
     );
 }
