@@ -4,9 +4,6 @@
 //! Hand-written requests are in `cases`; others are generated from fixed seeds, over Chinook, the shop, and schemas that are
 //! generated too. What differs for a reason is in `different.rs` and `different.txt`.
 
-// `pick` is asked for an element by what it is used as: without the star it would be asked for another.
-#![allow(clippy::explicit_auto_deref)]
-
 mod answer;
 mod cases;
 mod different;

@@ -21,7 +21,7 @@ use super::different::is_known;
 pub struct Pair {
     embedded: Server,
     postgres: Server,
-    /// The time before anything was asked.
+    /// The time before there was anything.
     start: String,
     /// Where sequences were set last.
     aligned: u32,
@@ -125,10 +125,10 @@ impl Pair {
             config.api.aggregates = true;
             config.api.transaction_end = TransactionEnd::CommitAllowOverride;
         };
+        let clock = "select to_char(now() at time zone 'UTC' - interval '1 second', 'YYYY-MM-DD\"T\"HH24:MI:SS')";
+        let start = cluster.connect().await.ask(clock).await.expect("the time").0.expect("the time");
         let (embedded, postgres) =
             tokio::join!(Server::start_embedded(schema, change), Server::start_on(cluster, schema, change));
-        let clock = "select to_char(now() at time zone 'UTC' - interval '5 seconds', 'YYYY-MM-DD\"T\"HH24:MI:SS')";
-        let start = cluster.connect().await.ask(clock).await.expect("the time").0.expect("the time");
         Pair { embedded, postgres, start, aligned: 10_000, tally: Tally::default() }
     }
 

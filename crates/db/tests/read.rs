@@ -28,7 +28,7 @@ async fn rows_come_in_every_form() {
         body(Format::Json).await,
         "[{\"id\":1,\"name\":\"a \\\"b\\\"\",\"price\":1.50}, \n {\"id\":2,\"name\":null,\"price\":null}]"
     );
-    assert_eq!(body(Format::JsonStripped).await, "[{\"id\":1,\"name\":\"a \\\"b\\\"\",\"price\":1.50}, \n {\"id\":2}]");
+    assert_eq!(body(Format::JsonStripped).await, "[{\"id\":1,\"name\":\"a \\\"b\\\"\",\"price\":1.50},{\"id\":2}]");
     assert_eq!(body(Format::Object).await, "{\"id\":1,\"name\":\"a \\\"b\\\"\",\"price\":1.50}");
     assert_eq!(body(Format::Scalar).await, "1");
     assert_eq!(body(Format::Scalars).await, "[1, 2]");

@@ -48,6 +48,11 @@ pub fn pick<'a, T>(random: &mut Dice, among: &'a [T]) -> &'a T {
     &among[random.usize(0..among.len())]
 }
 
+/// One of several words.
+pub fn word(random: &mut Dice, among: &[&'static str]) -> &'static str {
+    among[random.usize(0..among.len())]
+}
+
 /// Whether something that happens once in `n` times happens.
 pub fn one_in(random: &mut Dice, n: u32) -> bool {
     random.u32(0..n) == 0

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::dice::{Dice, pick};
+use super::dice::{Dice, pick, word};
 
 /// A type.
 pub struct Kind {
@@ -93,7 +93,7 @@ impl Kind {
 
     /// A value's text.
     pub fn value(&self, random: &mut Dice) -> &'static str {
-        *pick(random, self.values)
+        word(random, self.values)
     }
 
     /// A value as a body holds it; sometimes a wrong one.
@@ -125,7 +125,7 @@ impl Kind {
                 format!("in.({},{})", quoted(value), quoted(other))
             }
             4 if self.number => format!("{}(any).{{{},{}}}", pick(random, &ORDER), value, self.value(random)),
-            5 if random.fault(2) => format!("{}.{value}", pick(random, &PATTERNS)),
+            5 if self.sql != "positive" && random.fault(2) => format!("{}.{value}", pick(random, &PATTERNS)),
             6..9 if !self.operators.is_empty() => {
                 let operator = *pick(random, self.operators);
                 match PATTERNS.contains(&operator) {

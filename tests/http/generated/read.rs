@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use super::dice::{Dice, encoded, one_in, pick};
+use super::dice::{Dice, encoded, one_in, pick, word};
 use super::schema::{Column, Schema, Table};
 use crate::pair::{Asked, Who};
 
@@ -126,7 +126,7 @@ pub fn select(random: &mut Dice, schema: &Schema, index: usize, query: &mut Quer
             };
             filters(random, target, query, &inner);
             if one_in(random, 6) && path.is_empty() {
-                query.add(&alias, *pick(random, &["is.null", "not.is.null"]));
+                query.add(&alias, word(random, &["is.null", "not.is.null"]));
             }
             items.push(format!("{alias}:{}{join}({list})", embed.text));
         }
@@ -167,7 +167,7 @@ fn filters(random: &mut Dice, table: &Table, query: &mut Query, path: &str) {
             1 if column.kind.sql.starts_with("json") => {
                 query.add(
                     &format!("{path}{}{}", column.quoted(), pick(random, &["->>a", "->a", "->0"])),
-                    *pick(random, &["eq.1", "gt.0", "is.null", "not.is.null"]),
+                    word(random, &["eq.1", "gt.0", "is.null", "not.is.null"]),
                 );
             }
             _ => {

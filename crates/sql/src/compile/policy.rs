@@ -64,7 +64,10 @@ pub(super) fn implies(
     };
     match (Policies::of(compiler, source, command), Policies::of(compiler, source, other)) {
         (Some(given), Some(asked)) => {
-            texts(&given.permissive, part).is_subset(&texts(&asked.permissive, other_part))
+            let permissive = texts(&given.permissive, part);
+            // Nothing passes without one; but the rights that the others ask for still count.
+            !permissive.is_empty()
+                && permissive.is_subset(&texts(&asked.permissive, other_part))
                 && texts(&asked.restrictive, other_part).is_subset(&texts(&given.restrictive, part))
         }
         _ => true,

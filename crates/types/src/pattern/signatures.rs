@@ -1,7 +1,7 @@
 //! Signatures.
 
 use super::functions;
-use crate::Base::{Bool, Bytea, Int4, Text};
+use crate::Base::{Bool, Bpchar, Bytea, Int4, Text};
 use crate::Implementation::Rust;
 use crate::Kind::{ArrayOf, Is};
 use crate::{Function, Kind, Operator, SetFunction};
@@ -13,9 +13,21 @@ macro_rules! operator {
     ($name:literal, $code:expr) => {
         Operator::binary($name, TEXT, TEXT, Is(Bool), Rust($code))
     };
+    // A `character` is matched with its padding.
+    (padded $name:literal, $code:expr) => {
+        Operator::binary($name, Is(Bpchar), TEXT, Is(Bool), Rust($code))
+    };
 }
 
 pub(crate) const OPERATORS: &[Operator] = &[
+    operator!(padded "~~", functions::like),
+    operator!(padded "!~~", functions::not_like),
+    operator!(padded "~~*", functions::ilike),
+    operator!(padded "!~~*", functions::not_ilike),
+    operator!(padded "~", functions::matches),
+    operator!(padded "!~", functions::matches_not),
+    operator!(padded "~*", functions::imatches),
+    operator!(padded "!~*", functions::imatches_not),
     operator!("~~", functions::like),
     operator!("!~~", functions::not_like),
     Operator::binary("~~", Is(Bytea), Is(Bytea), Is(Bool), Rust(functions::like_bytes)),
