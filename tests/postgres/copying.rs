@@ -112,3 +112,31 @@ async fn what_does_not_fit_changes_nothing() {
     let error = source.copy_rows(&fewer.database, |_| ()).await.expect_err("no such column");
     assert_eq!((error.code(), error.message()), ("42703", "the target's table public.authors has no column \"name\""));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_is_stopped_leaves_nothing_and_can_begin_again() {
+    let cluster = Cluster::start();
+    let folder = TempDir::new().expect("a folder");
+    let source = embedded(&folder).await;
+    source.run_script(SCHEMA, |_| {}).await.expect("the schema");
+    source.run_script(ROWS, |_| {}).await.expect("the rows");
+    let server = Server::start_on(&cluster, SCHEMA, |_| ()).await;
+    let before = everything(&server.database).await;
+    let (begun, mut under_way) = tokio::sync::mpsc::unbounded_channel();
+    let copy = source.copy_rows(&server.database, |copied| begun.send(copied.rows).expect("somebody listens"));
+    tokio::select! {
+        biased;
+        rows = under_way.recv() => assert!(rows.is_some_and(|rows| rows > 0)),
+        done = copy => panic!("nothing stopped it: {done:?}"),
+    }
+    // The target's transaction ends with its connection.
+    for _ in 0..100 {
+        if everything(&server.database).await == before {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(everything(&server.database).await, before);
+    source.copy_rows(&server.database, |_| ()).await.expect("copies");
+    assert_eq!(everything(&server.database).await, everything(&source).await);
+}
