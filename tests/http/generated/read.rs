@@ -221,8 +221,12 @@ fn limits(random: &mut Dice, query: &mut Query, path: &str) {
 fn grouped(random: &mut Dice, table: &Table, query: &mut Query) {
     let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind.ordered).collect();
     let column = *pick(random, &columns);
-    let by: &[&str] =
-        if column.kind.number { &["sum", "avg", "min", "max", "count"] } else { &["count", "max", "min"] };
+    let by: &[&str] = match column.kind.sql {
+        _ if column.kind.number => &["sum", "avg", "min", "max", "count"],
+        // These have no largest.
+        "boolean" | "uuid" | "bytea" => &["count"],
+        _ => &["count", "max", "min"],
+    };
     query.add("select", &format!("level,count(),x:{}.{}()", column.quoted(), pick(random, by)));
     query.add("order", "level");
     filters(random, table, query, "");
