@@ -41,7 +41,7 @@ async fn the_root_document() {
     let root = server.get("/").service().send().await.json();
     assert_eq!(root["info"]["title"], "The shop");
     assert_eq!(root["info"]["description"], "All of it.");
-    assert_eq!((&root["basePath"], &root["schemes"]), (&json!("/"), &json!(["http"])));
+    assert_eq!((&root["basePath"], &root["schemes"]), (&json!("/rest/v1"), &json!(["http"])));
     assert_eq!(root["externalDocs"]["description"], "PostgREST Documentation");
     assert!(root["securityDefinitions"].is_null() && root["security"].is_null());
     let types = json!([
