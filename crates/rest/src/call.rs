@@ -35,7 +35,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let planner = &exchange.current.planner;
     let offset = level.offset.unwrap_or(0);
     let call = Call { function: Name::new(exchange.schema, name), arguments, level };
-    let prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
+    let mut prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
     exchange.current.exposure.judge_call(&exchange, &prepared)?;
 
     let shape = prepared.shape;
@@ -59,7 +59,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     }
 
     let format = if exchange.is_head() { Format::None } else { format };
-    let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
+    let params = std::mem::take(&mut prepared.statement.params);
+    let mut request = door.request(&exchange, &prepared.statement, params, reading || prepared.read_only, format);
     request.hoisted = prepared.routine.settings.clone();
     let one = singular(&media).filter(|_| shape.is_set());
     if one.is_some() || most.is_some() {

@@ -79,10 +79,11 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let answer = if nothing {
         nothing_updated(&media, returning)?
     } else {
-        let statement = statement?;
+        let mut statement = statement?;
         exchange.current.exposure.judge_statement(&exchange, &statement)?;
         let format = if returning || matches!(format, Format::Plan(_)) { format } else { Format::None };
-        let mut request = door.request(&exchange, &statement, false, format);
+        let params = std::mem::take(&mut statement.params);
+        let mut request = door.request(&exchange, &statement, params, false, format);
         request.check = check(&exchange, verb, &media);
         incoming.timing.mark(Stage::Plan);
         door.run(&exchange, request).await?
