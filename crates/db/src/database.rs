@@ -60,7 +60,7 @@ pub struct Request {
     /// outermost.)
     pub with: usize,
     /// The names of its columns, where some are hidden: those whose name begins with `$`, which stand last. Empty if all show.
-    pub columns: Vec<String>,
+    pub columns: Arc<[String]>,
     /// Its parameters in PostgreSQL's text form; `None` is NULL.
     pub params: Vec<Option<String>>,
     /// Whether writing is refused (25006).
@@ -333,7 +333,7 @@ impl Request {
             search_path: Arc::new(["public".to_owned()]),
             sql: sql.into(),
             with: 0,
-            columns: Vec::new(),
+            columns: Arc::default(),
             params,
             read_only: false,
             format: Format::Json,

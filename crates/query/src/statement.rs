@@ -29,13 +29,13 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// PostgreSQL's SQL.
-    pub sql: String,
+    pub sql: Arc<str>,
     /// Bytes of the WITH clause, with the space after it, that `sql` begins with. One that writes may stand nowhere deeper.
     pub with: usize,
     /// Parameters `$1`, `$2`, ... in text form; `None` is NULL.
     pub params: Vec<Option<String>>,
     /// A statement whose only value is the number of rows without limits, if it was asked for.
-    pub count_sql: Option<String>,
+    pub count_sql: Option<Arc<str>>,
     /// How many of the parameters, from the first, [`Statement::count_sql`] has.
     pub count_params: usize,
     /// The relation that is read or written, or whose rows a function returns.
@@ -47,7 +47,7 @@ pub struct Statement {
     /// The hidden columns.
     pub hidden: Hidden,
     /// The names of all columns, where some are hidden; the hidden ones stand last.
-    pub columns: Vec<String>,
+    pub columns: Arc<[String]>,
 }
 
 /// Hidden columns of a result.

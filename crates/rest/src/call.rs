@@ -10,7 +10,7 @@ use http::{Method, Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
-use crate::handler::{Form, made};
+use crate::handler::{Form, is_whole, made};
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
@@ -36,7 +36,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let planner = &exchange.current.planner;
     let offset = level.offset.unwrap_or(0);
     let call = Call { function: Name::new(exchange.schema, name), arguments, level };
-    let prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
+    let mut prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
     exchange.current.exposure.judge_call(&exchange, &prepared)?;
 
     let shape = prepared.shape;
@@ -47,7 +47,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
             Some(Form { media: Some(handler.gives()), ..Form::plain(Format::Raw) })
         }
         _ => {
-            let made = made(&exchange, rows_of, &call.level, media).filter(|_| shape.has_columns());
+            let made = made(&exchange, rows_of, is_whole(&call.level), media).filter(|_| shape.has_columns());
             made.or_else(|| format(door, shape, media).map(Form::plain))
         }
     })?;
@@ -63,7 +63,8 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     }
 
     let format = if exchange.is_head() { Format::None } else { form.format };
-    let mut request = door.request(&exchange, &prepared.statement, reading || prepared.read_only, format);
+    let params = std::mem::take(&mut prepared.statement.params);
+    let mut request = door.request(&exchange, &prepared.statement, params, reading || prepared.read_only, format);
     request.body_by = form.body_by;
     let settings = prepared.routine.settings.iter().filter(|(name, _)| door.options.hoisted.contains(name));
     request.hoisted = settings.cloned().collect();

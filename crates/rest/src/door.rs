@@ -18,6 +18,7 @@ use crate::error::{RestError, RestResult};
 use crate::exposure::{Exposure, Unprotected};
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::{self, Preferences};
+use crate::shape::Shapes;
 use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
 
@@ -104,6 +105,8 @@ pub(crate) struct Current {
     search_paths: Vec<Arc<[String]>>,
     /// What is closed because nobody has said who may see which rows.
     pub(crate) exposure: Exposure,
+    /// The reads that were planned.
+    pub(crate) shapes: Shapes,
     /// Roles that a token may name: those that `authenticator` may become.
     roles: BTreeSet<String>,
 }
@@ -258,25 +261,25 @@ impl Door {
         answer.map_err(|error| exchange.database_error(&error))
     }
 
-    /// A statement as the caller of the exchange, with the settings that its functions may read.
+    /// A statement, its parameters apart, as the caller of the exchange, with the settings that its functions may read.
     pub(crate) fn request(
         &self,
         exchange: &Exchange<'_>,
         statement: &basalt_query::Statement,
+        params: Vec<Option<String>>,
         read_only: bool,
         format: Format,
     ) -> Request {
         let preferences = &exchange.preferences;
-        let mut request =
-            Request::new(exchange.incoming.identity.clone(), statement.sql.as_str(), statement.params.clone());
+        let mut request = Request::new(exchange.incoming.identity.clone(), statement.sql.clone(), params);
         request.as_owner = false;
         request.search_path = exchange.current.search_path(exchange.schema);
         request.read_only = read_only;
         request.format = format;
         request.with = statement.with;
         request.columns = statement.columns.clone();
-        request.count = statement.count_sql.as_deref().map(|sql| Count {
-            sql: sql.into(),
+        request.count = statement.count_sql.clone().map(|sql| Count {
+            sql,
             params: statement.count_params,
             kind: match preferences.count {
                 Some(prefer::Count::Planned) => CountKind::Planned,
@@ -326,6 +329,7 @@ impl Current {
             reads_settings,
             search_paths,
             exposure,
+            shapes: Shapes::new(),
             roles,
         }
     }

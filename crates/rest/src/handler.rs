@@ -39,14 +39,19 @@ pub(crate) fn form(
     door: &Door,
     exchange: &Exchange<'_>,
     relation: Option<&Name>,
-    level: &Level,
+    whole: bool,
     media: &Media,
 ) -> Option<Form> {
-    made(exchange, relation, level, media).or_else(|| row_format(door, media).map(Form::plain))
+    made(exchange, relation, whole, media).or_else(|| row_format(door, media).map(Form::plain))
+}
+
+/// Whether whole rows are asked for, and nothing else.
+pub(crate) fn is_whole(level: &Level) -> bool {
+    matches!(level.items.as_slice(), [Item::All])
 }
 
 /// The same by what the database has for it: handlers of the relation, handlers of any row, PostGIS.
-pub(crate) fn made(exchange: &Exchange<'_>, relation: Option<&Name>, level: &Level, media: &Media) -> Option<Form> {
+pub(crate) fn made(exchange: &Exchange<'_>, relation: Option<&Name>, whole: bool, media: &Media) -> Option<Form> {
     let catalog = exchange.current.planner.catalog();
     let fixed = matches!(media, Media::Array { .. } | Media::Object { .. } | Media::Plan(_));
     if !fixed && !catalog.media_handlers.is_empty() {
@@ -59,7 +64,6 @@ pub(crate) fn made(exchange: &Exchange<'_>, relation: Option<&Name>, level: &Lev
         };
         let name = media.name();
         // A relation's own handlers take whole rows.
-        let whole = matches!(level.items.as_slice(), [Item::All]);
         let own = relation.filter(|_| whole).and_then(|of| known(Some(of), "*/*").or_else(|| known(Some(of), &name)));
         if let Some(handler) = own.or_else(|| known(None, &name)) {
             return Some(Form::made(handler));

@@ -3,6 +3,7 @@
 //! - [`parse`]: the request in the dialect's own terms, and its translation into what the planner takes.
 //! - `read`, `write`, `call`, `options`: the kinds of request, each from its parts to its answer.
 //! - `batch`: several of them in one transaction.
+//! - `shape`: plans of reads, kept by what they have in common.
 //! - `respond`: statuses, headers, errors.
 //! - `describe`: the API's description, following the caller's rights.
 //!
@@ -19,6 +20,7 @@ mod options;
 pub mod parse;
 mod read;
 mod respond;
+mod shape;
 mod timing;
 mod write;
 

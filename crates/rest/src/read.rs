@@ -8,51 +8,73 @@ use http::{Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
-use crate::handler::form;
+use crate::handler::{form, is_whole};
 use crate::parse::media::Media;
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
 use crate::parse::range;
 use crate::respond::headers::{Reply, content_range, range_status};
+use crate::shape::{Plan, Read};
 use crate::timing::Stage;
 
 pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
-    let query = QueryString::parse(incoming.query, false)?;
-    let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
-    range::apply(&mut level, incoming.method, incoming.headers)?;
-    incoming.timing.mark(Stage::Parse);
-
-    let planner = &exchange.current.planner;
     let name = Name::new(exchange.schema, name);
-    let relation = planner.relation(&name)?;
-    exchange.current.exposure.judge_relation(&exchange, &relation.name)?;
-    let statement = planner.prepare_read(&name, &level, exchange.preferences.count.is_some())?;
-    exchange.current.exposure.judge_statement(&exchange, &statement)?;
+    let plan = |query: &str| plan(door, &exchange, &name, query);
+    let count = exchange.preferences.count.is_some();
+    // A Range header would decide the plan, too.
+    let Read { plan: shape, params, location } = match incoming.headers.contains_key(header::RANGE) {
+        true => Read::whole(plan(incoming.query)?),
+        false => exchange.current.shapes.read(&name, count, incoming.query, plan)?,
+    };
+    let Plan { statement, offset, warning, whole, .. } = &shape.plan;
+    exchange.current.exposure.judge_relation(&exchange, &name)?;
+    exchange.current.exposure.judge_statement(&exchange, statement)?;
 
-    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), &level, media))?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), *whole, media))?;
     let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
 
     let withheld = exchange.is_head() && !matches!(form.format, Format::Plan(_));
     let format = if withheld { Format::None } else { form.format };
-    let mut request = door.request(&exchange, &statement, true, format);
+    let mut request = door.request(&exchange, statement, params, true, format);
     request.body_by = form.body_by;
     request.check = singular(&media);
     incoming.timing.mark(Stage::Plan);
     let answer = door.run(&exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
+    let reply = page(&exchange, &media, &answer, *offset)?;
+    Ok(reply
+        .header(header::CONTENT_LOCATION, &location)
+        .maybe(header::WARNING, warning.as_deref())
+        .settings(&answer)?
+        .finish())
+}
+
+/// Plans the read of a relation that a query string asks for.
+fn plan(door: &Door, exchange: &Exchange<'_>, name: &Name, query: &str) -> RestResult<Plan> {
+    let incoming = &exchange.incoming;
+    let query = QueryString::parse(query, false)?;
+    let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
+    range::apply(&mut level, incoming.method, incoming.headers)?;
+    incoming.timing.mark(Stage::Parse);
+
+    let planner = &exchange.current.planner;
+    let relation = planner.relation(name)?;
+    exchange.current.exposure.judge_relation(exchange, &relation.name)?;
+    let statement = planner.prepare_read(name, &level, exchange.preferences.count.is_some())?;
     let location = match query.canonical() {
         canonical if canonical.is_empty() => format!("/{}", name.name),
         canonical => format!("/{}?{canonical}", name.name),
     };
-    let reply = page(&exchange, &media, &answer, level.offset.unwrap_or(0))?;
-    Ok(reply
-        .header(header::CONTENT_LOCATION, &location)
-        .maybe(header::WARNING, legacy_warning(&outdated).as_deref())
-        .settings(&answer)?
-        .finish())
+    Ok(Plan {
+        statement,
+        location,
+        offset: level.offset.unwrap_or(0),
+        warning: legacy_warning(&outdated),
+        whole: is_whole(&level),
+    })
 }
 
 /// The answer to anything that gives a page of rows.

@@ -9,7 +9,7 @@ use http::{Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
-use crate::handler::form;
+use crate::handler::{form, is_whole};
 use crate::parse::body;
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::{Count, Return, Used};
@@ -78,17 +78,20 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let nothing = verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty());
     let statement = planner.prepare_write(&write);
     exchange.preferences.judge()?;
-    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), &write.level, media))?;
+    let (accepted, form) =
+        exchange.negotiate(|media| form(door, &exchange, Some(&name), is_whole(&write.level), media))?;
     let media = form.media.unwrap_or(accepted);
     // A view can't tell new rows from old ones: an upsert through it answers 201.
     let tells_new = statement.as_ref().is_ok_and(|s| s.hidden.inserted);
     let answer = if nothing {
         nothing_updated(&media, returning)?
     } else {
-        let statement = statement?;
+        let mut statement = statement?;
         exchange.current.exposure.judge_statement(&exchange, &statement)?;
         let shown = returning || matches!(form.format, Format::Plan(_));
-        let mut request = door.request(&exchange, &statement, false, if shown { form.format } else { Format::None });
+        let params = std::mem::take(&mut statement.params);
+        let format = if shown { form.format } else { Format::None };
+        let mut request = door.request(&exchange, &statement, params, false, format);
         request.body_by = form.body_by;
         request.check = check(&exchange, verb, &media);
         incoming.timing.mark(Stage::Plan);

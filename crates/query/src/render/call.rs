@@ -1,5 +1,7 @@
 //! Calls of functions.
 
+use std::sync::Arc;
+
 use basalt_sql::Catalog;
 use basalt_sql::catalog::{Param, ParamMode, Routine};
 use basalt_types::{Type, Volatility};
@@ -42,9 +44,9 @@ fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement,
     w.ident(VALUE);
     let hidden = Hidden::default();
     Ok(Statement {
-        sql: w.sql,
+        sql: w.sql.into(),
         with: 0,
-        columns: Vec::new(),
+        columns: Arc::default(),
         params: w.params,
         count_sql: None,
         count_params: 0,

@@ -57,7 +57,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     inners(&mut w, &mut clause, root, root.alias);
     let rows = std::mem::take(&mut w.sql);
     let count_params = w.params.len();
-    let count_sql = frame.count.then(|| ["SELECT count(*)", &rows].concat());
+    let count_sql = frame.count.then(|| ["SELECT count(*)", &rows].concat().into());
 
     let with = frame.before.len();
     w.sql = frame.before;
@@ -74,9 +74,9 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     let mut computed = w.computed;
     computed.extend(root.computed_relationships());
     Statement {
-        sql: w.sql,
+        sql: w.sql.into(),
         with,
-        columns,
+        columns: columns.into(),
         params: w.params,
         count_sql,
         count_params,

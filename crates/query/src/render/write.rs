@@ -1,5 +1,7 @@
 //! Writes: INSERT, UPDATE, DELETE and PUT, and what they give back.
 
+use std::sync::Arc;
+
 use basalt_core::Error;
 use basalt_sql::Name;
 use basalt_sql::catalog::{Column, Relation};
@@ -45,9 +47,9 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
         names => select::names(&outputs, &names),
     };
     Ok(Statement {
-        sql: w.sql,
+        sql: w.sql.into(),
         with: 0,
-        columns,
+        columns: columns.into(),
         params: w.params,
         count_sql: None,
         count_params: 0,
@@ -301,12 +303,12 @@ fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relatio
 fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statement {
     if !returning {
         let relation = root.source.relation().map(|relation| relation.name.clone());
-        let sql = "SELECT 1 AS \"$one\" WHERE false".to_owned();
+        let sql = "SELECT 1 AS \"$one\" WHERE false".into();
         let hidden = Hidden::default();
         return Statement {
             sql,
             with: 0,
-            columns: vec!["$one".to_owned()],
+            columns: Arc::new(["$one".to_owned()]),
             params: Vec::new(),
             count_sql: None,
             count_params: 0,

@@ -33,7 +33,7 @@ fn is_refused(statement: Statement, sql: &str, params: &[&str], code: &str) {
 #[track_caller]
 fn reads(statement: &Statement, sql: &str, params: &[&str]) {
     let one_line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(statement.sql, one_line);
+    assert_eq!(*statement.sql, *one_line);
     assert_eq!(fixture::params(statement), params);
 }
 

@@ -153,19 +153,39 @@ impl QueryString {
     pub(crate) fn canonical(&self) -> String {
         let mut pairs: Vec<&(String, String)> = self.pairs.iter().collect();
         pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let pairs: Vec<String> = pairs.into_iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
-        pairs.join("&")
+        let mut text = String::new();
+        for (key, value) in pairs {
+            text.push_str(if text.is_empty() { "" } else { "&" });
+            push_encoded(&mut text, key);
+            text.push('=');
+            push_encoded(&mut text, value);
+        }
+        text
     }
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
 pub(crate) fn encode(text: &str) -> String {
-    const RESERVED: percent_encoding::AsciiSet =
-        percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    percent_encoding::utf8_percent_encode(text, &RESERVED).to_string()
+    let mut encoded = String::with_capacity(text.len());
+    push_encoded(&mut encoded, text);
+    encoded
 }
 
-fn decode(text: &str) -> RestResult<String> {
+/// Appends what [`encode`] gives.
+pub(crate) fn push_encoded(to: &mut String, text: &str) {
+    const RESERVED: percent_encoding::AsciiSet =
+        percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    to.extend(percent_encoding::utf8_percent_encode(text, &RESERVED));
+}
+
+/// Reads a percent-encoded key or value.
+///
+/// Errors: PGRST100 for bytes that are no UTF-8, 22021 for a NUL.
+pub(crate) fn decode(text: &str) -> RestResult<String> {
+    // Most texts stand as they are.
+    if !text.bytes().any(|b| matches!(b, b'+' | b'%' | b'\0')) {
+        return Ok(text.to_owned());
+    }
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
     let decoded = decoded.map_err(|_| {
