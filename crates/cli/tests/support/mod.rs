@@ -169,25 +169,8 @@ pub struct Beside {
 
 impl Beside {
     pub fn get(&self, path: &str) -> (u16, String) {
-        request(&self.url, "GET", path, &[], "")
+        ask(&self.url, "GET", path, &[], "").expect("an answer")
     }
-}
-
-fn request(url: &str, method: &str, path: &str, headers: &[&str], body: &str) -> (u16, String) {
-    let host = url.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(host).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    write!(
-        stream,
-        "{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
 impl Drop for Server {

@@ -88,8 +88,8 @@ impl Postgres {
     /// See [`crate::Database::reset`].
     pub async fn reset(&self) -> Result<()> {
         let connection = self.engine.owner_target.connect(1).await?;
-        let sql = if self.cluster.is_some() { RESET_OWN } else { RESET };
-        connection.client.batch_execute(sql).await.map_err(translate)?;
+        let roles = if self.cluster.is_some() { RESET_ROLES } else { "" };
+        connection.client.batch_execute(&format!("{RESET}; {roles}")).await.map_err(translate)?;
         super::bootstrap::bootstrap(&connection.client).await?;
         self.engine.reload().await
     }
@@ -287,20 +287,12 @@ begin
   grant usage on schema public to public;
 end $$";
 
-/// The same for a cluster of our own, in which roles are the project's too.
-const RESET_OWN: &str = "do $$
+/// What else goes in a cluster of our own, in which roles are the project's too.
+const RESET_ROLES: &str = "do $$
 declare one text;
 begin
-  for one in select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema' loop
-    execute format('drop schema %I cascade', one);
-  end loop;
-  for one in select pubname from pg_publication loop
-    execute format('drop publication %I', one);
-  end loop;
   for one in select rolname from pg_roles where rolname !~ '^pg_' and oid <> 10 loop
     execute format('drop owned by %I cascade', one);
     execute format('drop role %I', one);
   end loop;
-  create schema public;
-  grant usage on schema public to public;
 end $$";

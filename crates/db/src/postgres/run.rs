@@ -111,9 +111,7 @@ impl Bounds {
         };
         Bounds { begin: begin.into(), end, undo }
     }
-}
 
-impl Bounds {
     /// Whether the end ends what failed, too: a commit does, and a savepoint's end that undoes it anyway. Another's first command
     /// fails after a failure, and the others never run.
     fn ends_failures(&self) -> bool {
