@@ -96,14 +96,11 @@ fn judge_v6(address: Ipv6Addr) -> Result<(), &'static str> {
 
 /// The IPv4 address that a mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`) or ISATAP address leads to.
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let segments = address.segments();
     let [.., a, b, c, d] = address.octets();
-    let carries = match segments {
-        [0, 0, 0, 0, 0, 0xffff, ..] => true,
-        [0x64, 0xff9b, 0, 0, 0, 0, ..] => true,
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => true,
-        _ => false,
-    };
+    let carries = matches!(
+        address.segments(),
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, ..]
+    );
     carries.then_some(Ipv4Addr::new(a, b, c, d))
 }
 
