@@ -11,9 +11,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
     ("basalt-outbound", &[]),
+    ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
     (
         "basalt-server",
-        &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-outbound"],
+        &[
+            "basalt-core",
+            "basalt-types",
+            "basalt-sql",
+            "basalt-db",
+            "basalt-query",
+            "basalt-rest",
+            "basalt-outbound",
+            "basalt-auth",
+        ],
     ),
     (
         "basalt",
@@ -28,7 +38,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
     ("hyper-rustls", &["basalt-outbound"]),
-    ("jsonwebtoken", &["basalt-server"]),
+    ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];
 
 /// A larger lock file says that a dependency brought a crowd.
