@@ -14,6 +14,7 @@ mod limit;
 mod mail;
 mod one_time;
 mod password;
+pub mod provider;
 mod redirect;
 mod route;
 mod scrypt;

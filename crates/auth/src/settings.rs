@@ -6,6 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::provider::External;
+
+/// The longest life of an access token, in seconds.
+const WEEK: u64 = 604_800;
+
 /// `[auth]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -266,26 +271,6 @@ pub struct Hook {
     pub secrets: String,
 }
 
-/// `[auth.external.<provider>]`
-#[derive(Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct External {
-    /// Whether users may sign in by it.
-    pub enabled: bool,
-    /// The client's id at the provider; several, separated by commas, are accepted in id tokens.
-    pub client_id: String,
-    /// The client's secret.
-    pub secret: String,
-    /// Where the provider sends users back; empty: `/auth/v1/callback` of this server.
-    pub redirect_uri: String,
-    /// The provider's address, where it has several (GitLab, Keycloak, Azure, any OIDC issuer).
-    pub url: String,
-    /// Whether id tokens without a nonce are accepted.
-    pub skip_nonce_check: bool,
-    /// Whether users without an e-mail address are accepted.
-    pub email_optional: bool,
-}
-
 impl std::fmt::Debug for Smtp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
@@ -304,9 +289,20 @@ impl std::fmt::Debug for Hook {
     }
 }
 
-impl std::fmt::Debug for External {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("External").field("client_id", &self.client_id).finish_non_exhaustive()
+impl Settings {
+    /// Judges what the types can't.
+    ///
+    /// Errors: which key can't be used, and why.
+    pub(crate) fn judge(&self) -> Result<(), String> {
+        if self.jwt_expiry == 0 || self.jwt_expiry > WEEK {
+            return Err(format!("`auth.jwt_expiry` is {}: it must be 1 to {WEEK} seconds", self.jwt_expiry));
+        }
+        if !(6..=10).contains(&self.email.otp_length) || !(6..=10).contains(&self.sms.otp_length) {
+            return Err("`otp_length` of `auth.email` and `auth.sms` must be 6 to 10".into());
+        }
+        url::Url::parse(&self.site_url)
+            .map(drop)
+            .map_err(|error| format!("`auth.site_url` \"{}\" is no URL: {error}", self.site_url))
     }
 }
 
