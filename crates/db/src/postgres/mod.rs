@@ -2,10 +2,12 @@
 
 mod bootstrap;
 mod catalog;
+mod changes;
 mod cluster;
 mod configuration;
 mod connection;
 mod error;
+mod installing;
 mod listen;
 mod migrating;
 mod pool;
@@ -26,6 +28,8 @@ use basalt_sql::Catalog;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::changes::Hub;
+use crate::migrate::Service;
 use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
@@ -73,6 +77,8 @@ pub struct PostgresOptions {
     pub required: bool,
     /// The channel on which the database asks for reloads; empty: nobody listens.
     pub channel: String,
+    /// The services whose schemas are kept beside the project's, where `bootstrap` is set.
+    pub services: Vec<Service>,
 }
 
 impl Default for PostgresOptions {
@@ -91,6 +97,7 @@ impl Default for PostgresOptions {
             bootstrap: true,
             required: true,
             channel: "pgrst".into(),
+            services: Vec::new(),
         }
     }
 }
@@ -114,6 +121,8 @@ struct Engine {
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
     cancels: mpsc::Sender<Connection>,
+    hub: Arc<Hub>,
+    fence: Mutex<changes::Fence>,
     options: PostgresOptions,
 }
 
@@ -144,7 +153,8 @@ impl Postgres {
             Some(cluster) => cluster.target("authenticator"),
             None => owner_target.clone(),
         };
-        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), options.bootstrap).await {
+        let made = options.bootstrap.then_some(&*options.services);
+        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), made).await {
             Err(error) if !options.required && !options.bootstrap => {
                 tracing::warn!(%error, "PostgreSQL is not there yet");
                 Current::default()
@@ -166,6 +176,8 @@ impl Postgres {
             reloading: Mutex::new(()),
             asked: Notify::new(),
             cancels,
+            hub: Arc::default(),
+            fence: Mutex::default(),
             options,
         });
         let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
@@ -196,14 +208,26 @@ impl Postgres {
         let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
         let connection = pool.get().await?;
         let work = self.engine.work(&request);
-        Lease::new(connection, self.engine.cancels.clone())
-            .run(&request, &work.settings, &work.wrapped, &work.terms)
-            .await
+        let lease = Lease::new(connection, self.engine.cancels.clone());
+        let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
+        if answer.is_ok() && !request.read_only {
+            self.engine.hub.ring();
+        }
+        answer
     }
 
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Open> {
-        let connection = self.engine.requests.get().await?;
+        self.begin_on(&self.engine.requests).await
+    }
+
+    /// Opens a transaction of several requests of the owner's.
+    pub(crate) async fn begin_as_owner(&self) -> Result<Open> {
+        self.begin_on(&self.engine.owner).await
+    }
+
+    async fn begin_on(&self, pool: &Pool) -> Result<Open> {
+        let connection = pool.get().await?;
         let mut lease = Lease::new(connection, self.engine.cancels.clone());
         lease.begin(self.engine.options.statement_timeout.as_millis() as u64).await?;
         Ok(Open { engine: self.engine.clone(), lease })
@@ -252,7 +276,9 @@ impl Open {
     }
 
     pub async fn commit(self) -> Result<()> {
-        self.lease.end("commit").await
+        self.lease.end("commit").await?;
+        self.engine.hub.ring();
+        Ok(())
     }
 
     pub async fn rollback(self) -> Result<()> {
@@ -294,8 +320,11 @@ impl Engine {
             true => self.current.load().catalog.login.clone(),
             false => requests_login(&connection, false, false).await?.0,
         };
-        self.current.store(Arc::new(Current::read(&connection, &login).await?));
-        Ok(())
+        let current = Arc::new(Current::read(&connection, &login).await?);
+        drop(connection);
+        self.current.store(current.clone());
+        self.hub.ring();
+        self.watch(&current.catalog).await
     }
 }
 
@@ -309,15 +338,25 @@ impl Current {
     }
 }
 
-/// Makes what is missing, reads the catalog, and finds out how requests connect.
-async fn first_look(owner: &Target, requests: &mut Target, is_own_cluster: bool, bootstrap: bool) -> Result<Current> {
+/// Makes what is missing if there are services to make it for, reads the catalog, and finds out how requests connect.
+async fn first_look(
+    owner: &Target,
+    requests: &mut Target,
+    is_own_cluster: bool,
+    services: Option<&[Service]>,
+) -> Result<Current> {
     let first = owner.connect(1).await?;
-    if bootstrap {
+    if let Some(services) = services {
         bootstrap::bootstrap(&first.client).await?;
+        installing::install(&first.client, services).await?;
     }
-    let (login, greeting) = requests_login(&first, is_own_cluster, bootstrap).await?;
+    let (login, greeting) = requests_login(&first, is_own_cluster, services.is_some()).await?;
     requests.greeting = greeting;
-    Current::read(&first, &login).await
+    let current = Current::read(&first, &login).await?;
+    if current.catalog.relation("basalt", "changes").is_some() {
+        changes::watch(&first.client, &current.catalog).await?;
+    }
+    Ok(current)
 }
 
 /// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
