@@ -10,7 +10,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
-    ("basalt-server", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest"]),
+    ("basalt-auth", &["basalt-core", "basalt-db"]),
+    (
+        "basalt-server",
+        &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-auth"],
+    ),
     (
         "basalt",
         &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-server"],
@@ -23,7 +27,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
-    ("jsonwebtoken", &["basalt-server"]),
+    ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];
 
 /// A larger lock file says that a dependency brought a crowd.
