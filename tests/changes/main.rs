@@ -1,4 +1,6 @@
 //! The change log: what is written is told once, in order, to whoever may know.
 
+mod judged;
 mod logged;
+mod reading;
 mod world;

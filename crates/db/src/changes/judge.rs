@@ -210,7 +210,7 @@ fn is_true(condition: &str) -> bool {
 fn statement(relation: &Relation, condition: &str) -> String {
     let columns: Vec<String> = relation.columns.iter().map(|column| quote::ident(&column.name)).collect();
     format!(
-        "select \"$n\" from json_populate_recordset(null::{}, $1::json) with ordinality as {}({}, \"$n\") where {condition}",
+        "select \"$n\" as n from json_populate_recordset(null::{}, $1::json) with ordinality as {}({}, \"$n\") where {condition}",
         relation.name.quoted(),
         quote::ident(&relation.name.name),
         columns.join(", "),
