@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// `[auth.external.NAME]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct External {
     /// Whether users may sign in through it.
