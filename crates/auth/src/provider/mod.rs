@@ -16,7 +16,6 @@ mod error;
 mod exchange;
 mod id_token;
 mod registry;
-mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -26,5 +25,5 @@ pub use definition::known_providers;
 pub use error::{IdTokenError, ProviderError};
 pub use exchange::{Answered, Asked, Provider};
 pub use registry::Providers;
-pub use settings::External;
+pub use crate::settings::External;
 pub use user::{ExternalEmail, ExternalUser};
