@@ -20,12 +20,13 @@ use super::user::Origin;
 use super::{External, ExternalUser};
 
 /// What the server decides in a request to a provider; callers' own parameters don't replace these.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "apikey",
     "client_id",
     "client_secret",
     "code_challenge",
     "code_challenge_method",
+    "invite_token",
     "nonce",
     "provider",
     "redirect_to",
@@ -35,6 +36,7 @@ const OURS: [&str; 15] = [
     "response_mode",
     "response_type",
     "scopes",
+    "skip_http_redirect",
     "state",
 ];
 
@@ -215,7 +217,7 @@ impl Provider {
         nonce: Option<&str>,
         access_token: Option<&str>,
     ) -> Result<ExternalUser, ProviderError> {
-        if self.row.issuer.is_empty() {
+        if !self.has_id_tokens() {
             return Err(ProviderError::Configuration(format!("{} gives no ID tokens", self.name)));
         }
         let nonce = if self.settings.skip_nonce_check { Nonce::Unchecked } else { Nonce::Brought(nonce) };
@@ -224,6 +226,11 @@ impl Provider {
         let mut user = self.user(Origin::Token, &claims, None)?;
         user.access_token = access_token.map(str::to_owned);
         Ok(user)
+    }
+
+    /// Whether it gives ID tokens.
+    pub fn has_id_tokens(&self) -> bool {
+        !self.row.issuer.is_empty()
     }
 
     /// Whether ID tokens of this issuer may be this provider's.
