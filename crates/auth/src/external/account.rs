@@ -33,7 +33,10 @@ impl Call<'_> {
     ) -> Result<(Work, User)> {
         // Two first sign-ins at once: the second finds what the first made.
         match self.account_once(provider, external, way, home).await {
-            Err(error) if way == Way::SignIn && ["identity_already_exists", "email_exists", "conflict"].contains(&error.code()) => {
+            Err(error)
+                if way == Way::SignIn
+                    && ["identity_already_exists", "email_exists", "conflict"].contains(&error.code()) =>
+            {
                 self.account_once(provider, external, way, home).await
             }
             other => other,
@@ -55,7 +58,7 @@ impl Call<'_> {
                 let message = format!("Identity is already linked{whose}");
                 return Err(AuthError::new(422, "identity_already_exists", message));
             }
-            (None, Way::Link(target)) => self.link(&mut work, external, target).await?,
+            (None, Way::Link(target)) => self.link_identity(&mut work, external, target).await?,
             (Some(identity), Way::SignIn) => self.recognise(&mut work, external, &identity).await?,
             (None, Way::SignIn) => match work.user_by_verified_email(external).await? {
                 Some(user) => self.adopt(&mut work, external, user).await?,
@@ -99,7 +102,7 @@ impl Call<'_> {
     }
 
     /// A user adds the identity by hand. One without an address gains a verified one with it, and is anonymous no longer.
-    async fn link(&self, work: &mut Work, external: &ExternalUser, target: Uuid) -> Result<User> {
+    async fn link_identity(&self, work: &mut Work, external: &ExternalUser, target: Uuid) -> Result<User> {
         let gone = || AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist");
         let mut user = work.lock_user(target).await?.ok_or_else(gone)?;
         let verified = external.emails.iter().find(|email| email.verified);

@@ -6,11 +6,11 @@ use serde_json::json;
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::home;
 use super::state::{Flow, unguessable};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::flow::Challenge;
+use crate::landing::redirect;
 use crate::limit::Kind;
 use crate::provider::{Asked, Provider, ProviderError};
 
@@ -21,7 +21,7 @@ impl Call<'_> {
     /// `GET /authorize`
     pub async fn authorize(&self) -> Result<Response<Bytes>> {
         self.limit(Kind::Authorize)?;
-        Ok(home::go(&self.leave_for_provider(None).await?))
+        Ok(redirect(302, &self.leave_for_provider(None).await?))
     }
 
     /// `GET /user/identities/authorize`: the same for a user who is signed in.
@@ -33,7 +33,7 @@ impl Call<'_> {
         let url = self.leave_for_provider(Some(user.id)).await?;
         match self.query("skip_http_redirect").as_deref() {
             Some("true") => Ok(answer(200, &json!({ "url": url }))),
-            _ => Ok(home::go(&url)),
+            _ => Ok(redirect(302, &url)),
         }
     }
 

@@ -6,10 +6,10 @@ use url::form_urlencoded;
 
 use super::account::Way;
 use super::authorize::unavailable;
-use super::home::{self, Failure};
 use super::state::Flow;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
+use crate::landing::{Landing, redirect};
 use crate::limit::Kind;
 use crate::provider::{Answered, Provider, ProviderError};
 
@@ -39,17 +39,24 @@ impl Call<'_> {
     /// `GET|POST /callback`. Whatever happens, the browser is sent home.
     pub async fn callback(&self) -> Response<Bytes> {
         let returned = Returned::read(self);
+        // What went wrong stands in the query as well, whatever the flow.
+        let landing = |url: &str| Landing { url: url.to_owned(), is_pkce: true };
         let flow = match self.returned_flow(&returned).await {
             Ok(flow) => flow,
-            Err(error) => return home::with_failure(self.auth.redirects.site(), &error.into()),
+            Err(error) => return redirect(302, &landing(self.auth.redirects.site()).with_error(&error)),
         };
-        let home = self.auth.redirects.choose(flow.referrer.as_deref(), None);
+        let home = landing(&self.auth.redirects.choose(flow.referrer.as_deref(), None));
+        if let Some(error) = returned.get("error") {
+            let description = returned.get("error_description").unwrap_or_default();
+            return redirect(302, &home.with_fault(&clip(error, 64), "", &clip(description, 512)));
+        }
         match self.finish(&flow, &returned, &home).await {
-            Ok(response) => response,
-            Err(failure) => home::with_failure(&home, &failure),
+            Ok(to) => redirect(302, &to),
+            Err(error) => redirect(302, &home.with_error(&error)),
         }
     }
 
+    /// Uses up the flow that the browser's state names.
     async fn returned_flow(&self, returned: &Returned) -> Result<Flow> {
         self.limit(Kind::Authorize)?;
         let missing = || AuthError::new(400, "bad_oauth_callback", "OAuth state parameter missing");
@@ -60,10 +67,8 @@ impl Call<'_> {
         Ok(flow)
     }
 
-    async fn finish(&self, flow: &Flow, returned: &Returned, home: &str) -> Result<Response<Bytes>, Failure> {
-        if let Some(error) = returned.get("error") {
-            return Err(Failure::of_provider(error, returned.get("error_description").unwrap_or_default()));
-        }
+    /// Exchanges the provider's code; gives the address that carries a code or a session home.
+    async fn finish(&self, flow: &Flow, returned: &Returned, home: &Landing) -> Result<String> {
         let missing = || AuthError::new(400, "bad_oauth_callback", "OAuth callback without an authorization code");
         let answered = Answered {
             code: returned.get("code").ok_or_else(missing)?,
@@ -78,17 +83,24 @@ impl Call<'_> {
             Some(target) => Way::Link(target),
             None => Way::SignIn,
         };
-        let (mut work, mut user) = self.account(provider, &external, way, home).await?;
+        let (mut work, mut user) = self.account(provider, &external, way, &home.url).await?;
         if flow.is_pkce() {
             let code = work.issue_external_code(flow, user.id, &external, self.now).await?;
             work.commit().await?;
-            return Ok(home::with_code(home, &code));
+            return Ok(home.with_code(code));
         }
         let session = self.sign_in(&mut work, &mut user, "oauth").await?;
         self.audit(&mut work, "login", Some(&user), provider.name()).await?;
         work.commit().await?;
-        Ok(home::with_session(home, &session, &external))
+        let tokens = [("provider_refresh_token", &external.refresh_token), ("provider_token", &external.access_token)];
+        let tokens: Vec<(&str, &str)> =
+            tokens.iter().filter_map(|(name, token)| Some((*name, token.as_deref()?))).collect();
+        Ok(home.with_session(&session, None, &tokens))
     }
+}
+
+fn clip(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }
 
 /// A code that led to nobody. What exactly went wrong is for the log.

@@ -49,7 +49,8 @@ impl Call<'_> {
     /// The provider by name, or by the issuer and the client that the body names.
     fn token_provider(&self, body: &Body) -> Result<&Provider> {
         let off = |name: &str| {
-            let message = format!("Provider (issuer \"{}\") is not enabled", name.chars().take(128).collect::<String>());
+            let message =
+                format!("Provider (issuer \"{}\") is not enabled", name.chars().take(128).collect::<String>());
             AuthError::new(400, "provider_disabled", message)
         };
         if !body.provider.is_empty() {

@@ -22,8 +22,8 @@ impl Call<'_> {
     /// `DELETE /user/identities/{identity_id}`
     pub async fn unlink(&self, id: &str) -> Result<Response<Bytes>> {
         self.require_manual_linking()?;
-        let id = Uuid::parse_str(id)
-            .map_err(|_| AuthError::new(404, "validation_failed", "identity_id must be an UUID"))?;
+        let id =
+            Uuid::parse_str(id).map_err(|_| AuthError::new(404, "validation_failed", "identity_id must be an UUID"))?;
         let mut work = self.begin().await?;
         let mut user = self.bearer(&mut work, true).await?.user;
         let identities = work.identities(user.id).await?;

@@ -12,7 +12,6 @@
 mod account;
 mod authorize;
 mod callback;
-mod home;
 mod id_token;
 mod linking;
 mod state;

@@ -87,9 +87,7 @@ impl Work {
         struct Known {}
         let sql = "select id from auth.flow_state where id = $1 and authentication_method = 'oauth'";
         match self.one::<Known>(sql, params![id]).await? {
-            Some(Known {}) => {
-                Err(AuthError::new(400, "flow_state_already_used", "OAuth state has already been used"))
-            }
+            Some(Known {}) => Err(AuthError::new(400, "flow_state_already_used", "OAuth state has already been used")),
             None => Err(bad()),
         }
     }
@@ -101,8 +99,8 @@ impl Work {
         user: Uuid,
         external: &ExternalUser,
         now: Timestamp,
-    ) -> Result<String> {
-        let code = Uuid::new_v4().to_string();
+    ) -> Result<Uuid> {
+        let code = Uuid::new_v4();
         let sql = "update auth.flow_state set user_id = $2, auth_code = $3, auth_code_issued_at = $4, updated_at = $4, \
             provider_access_token = $5, provider_refresh_token = $6, nonce = null, provider_code_verifier = null where id = $1";
         self.execute(sql, params![flow.id, user, code, now, external.access_token, external.refresh_token]).await?;

@@ -16,6 +16,7 @@ mod error;
 mod exchange;
 mod id_token;
 mod registry;
+mod settings;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -25,5 +26,5 @@ pub use definition::known_providers;
 pub use error::{IdTokenError, ProviderError};
 pub use exchange::{Answered, Asked, Provider};
 pub use registry::Providers;
-pub use crate::settings::External;
+pub use settings::External;
 pub use user::{ExternalEmail, ExternalUser};
