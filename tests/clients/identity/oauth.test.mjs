@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { APP, browse, client, fragment, fresh, leave, query, serve, signIn, world } from './harness.mjs'
+import { idToken } from './tokens.mjs'
 
 serve()
 
@@ -112,17 +113,6 @@ describe('an OpenID provider', () => {
     assert.equal(again.user.id, data.user.id)
   })
 })
-
-// An ID token as an app would get it by itself.
-export async function idToken(sub, { nonce, clientId = 'basalt', ...more } = {}) {
-  const { provider } = world.openid
-  const found = await provider.Client.find(clientId)
-  const token = new provider.IdToken({ sub, ...world.openid.accounts.get(sub) }, { ctx: undefined, client: found })
-  token.scope = 'openid email profile'
-  if (nonce) token.set('nonce', nonce)
-  for (const [name, value] of Object.entries(more)) token.set(name, value)
-  return token.issue({ use: 'idtoken', expiresAt: Math.floor(Date.now() / 1000) + 600 })
-}
 
 describe('GitHub', () => {
   test('the primary verified address counts, not the public one', async () => {
