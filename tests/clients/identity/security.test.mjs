@@ -144,6 +144,21 @@ describe('a state', () => {
   })
 })
 
+describe('an answer', () => {
+  test('of another issuer than the one that was asked is not taken', async () => {
+    let url = await leave(client(), 'acme', acmeUser(fresh()).options)
+    const { searchParams } = new URL((await fetch(url, { redirect: 'manual' })).headers.get('location'))
+    const home = await callback({ state: searchParams.get('state'), code: 'x', iss: 'https://evil.example' })
+    assert.equal(query(home).error_code, 'bad_oauth_callback')
+  })
+  test('may be posted, and is clipped', async () => {
+    const { searchParams } = new URL((await fetch(await leave(client(), 'acme'), { redirect: 'manual' })).headers.get('location'))
+    const form = new URLSearchParams({ state: searchParams.get('state'), error: 'x'.repeat(9999), error_description: 'y'.repeat(9999) })
+    const home = await callback({}, { method: 'POST', body: form })
+    assert.deepEqual(query(home), { error: 'x'.repeat(64), error_description: 'y'.repeat(512) })
+  })
+})
+
 describe('a code', () => {
   test('needs its verifier, and is good once', async () => {
     discordUser(fresh(), true)

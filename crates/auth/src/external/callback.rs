@@ -78,6 +78,10 @@ impl Call<'_> {
         };
         // The provider that was asked, whatever came back names.
         let provider = self.provider(&flow.provider_type)?;
+        if !provider.may_have_answered(returned.get("iss")) {
+            let message = "OAuth callback from another provider than the one that was asked";
+            return Err(AuthError::new(400, "bad_oauth_callback", message));
+        }
         let external = provider.exchange(answered).await.map_err(|error| not_exchanged(provider, error))?;
         let way = match flow.linking_target_id {
             Some(target) => Way::Link(target),

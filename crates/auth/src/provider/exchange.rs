@@ -235,12 +235,17 @@ impl Provider {
 
     /// Whether ID tokens of this issuer may be this provider's.
     pub fn is_issuer(&self, issuer: &str) -> bool {
-        let own = |accepted: &String| match accepted.split_once("{/").map(|(start, rest)| (start, rest.split_once('}')))
-        {
+        let issuer = issuer.trim_end_matches('/');
+        let own = |accepted: &String| match accepted.split_once("{/").map(|(start, rest)| (start, rest.split_once('}'))) {
             Some((start, Some((_, end)))) => issuer.starts_with(start) && issuer.ends_with(end),
-            _ => !accepted.is_empty() && accepted == issuer,
+            _ => !accepted.is_empty() && accepted.trim_end_matches('/') == issuer,
         };
         own(&self.row.issuer) || self.row.issuers.iter().any(own)
+    }
+
+    /// Whether a browser that says it comes from this issuer (RFC 9207) may come from this provider.
+    pub fn may_have_answered(&self, issuer: Option<&str>) -> bool {
+        !self.is_openid() || issuer.is_none_or(|issuer| self.is_issuer(issuer))
     }
 
     /// Whether a client id is this provider's.
