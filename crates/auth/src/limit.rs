@@ -19,6 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Token,
+    /// Leaving for a provider, and coming back.
+    Authorize,
     Verify,
     SignUp,
     Otp,
