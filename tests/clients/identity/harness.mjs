@@ -23,15 +23,21 @@ export function serve(settings = '') {
 site_url = "${APP}"
 additional_redirect_urls = ["https://*.preview.example/**", "myapp://callback"]
 enable_manual_linking = true
+enable_anonymous_sign_ins = true
 ${settings}
+[auth.rate_limit]
+token_refresh = 30000
+anonymous_users = 1000
 [outbound]
 allow = ["127.0.0.1"]
 ${external('acme', world.openid)}${external('github', world.github)}${external('discord', world.discord)}
 [auth.external.gitlab]
 enabled = false
 `
-    const server = await start(undefined, { port, config })
-    Object.assign(world, { url: server.url, auth: `${server.url}/auth/v1`, server, admin: client(serviceKey) })
+    world.server = await start(undefined, { port, config })
+    world.url = world.server.url
+    world.auth = `${world.url}/auth/v1`
+    world.admin = client(serviceKey)
   })
   after(async () => {
     for (const part of ['server', 'openid', 'github', 'discord']) await world[part]?.stop()

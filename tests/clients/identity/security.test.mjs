@@ -1,10 +1,10 @@
 // What must not work: other people's codes, states, tokens and addresses, and redirects to anywhere else.
 import assert from 'node:assert/strict'
-import { createHmac, generateKeyPairSync, randomUUID } from 'node:crypto'
+import { createHmac, createSign, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
-import { createClient } from '@supabase/supabase-js'
 import { anonKey, serviceKey } from '../server.mjs'
 import { APP, browse, client, fragment, fresh, leave, query, serve, signIn, world } from './harness.mjs'
+import { openid } from './providers.mjs'
 import { idToken } from './tokens.mjs'
 
 serve('[auth.email]\nenable_confirmations = true\n')
@@ -146,7 +146,7 @@ describe('a state', () => {
 
 describe('an answer', () => {
   test('of another issuer than the one that was asked is not taken', async () => {
-    let url = await leave(client(), 'acme', acmeUser(fresh()).options)
+    const url = await leave(client(), 'acme', acmeUser(fresh()).options)
     const { searchParams } = new URL((await fetch(url, { redirect: 'manual' })).headers.get('location'))
     const home = await callback({ state: searchParams.get('state'), code: 'x', iss: 'https://evil.example' })
     assert.equal(query(home).error_code, 'bad_oauth_callback')
@@ -209,7 +209,12 @@ describe('an id_token', () => {
     await refused(await idToken(sub, { nonce: 'n' }), /should either both exist or not/)
     await refused(await idToken(sub), /should either both exist or not/, { nonce: 'n' })
     await refused(await idToken(sub, { nonce: 'n' }), /^Nonces mismatch$/, { nonce: 'm' })
-    await refused(await idToken(sub, { iss: 'https://evil.example' }), /^Bad ID token$/)
+    // Another issuer with the very same keys, client and subject.
+    const other = await openid(world.callback)
+    other.accounts.set(sub, world.openid.accounts.get(sub))
+    const token = await idToken(sub, { from: other })
+    await other.stop()
+    await refused(token, /^Bad ID token$/)
     await refused(await idToken(sub, { expiresIn: -3600 }), /^Bad ID token$/)
     await refused('', /^id_token required$/)
     await refused(await idToken(sub), /^provider or client_id and issuer required$/, { provider: '' })
@@ -223,7 +228,6 @@ describe('an id_token', () => {
       return `${message}.${createHmac('sha256', secret).update(message).digest('base64url')}`
     }
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-    const { createSign } = await import('node:crypto')
     const message = `${encode({ alg: 'RS256', kid })}.${body}`
     for (const token of [
       `${encode({ alg: 'none' })}.${body}.`,
@@ -360,7 +364,7 @@ describe('the rest', () => {
     assert.equal(settings.external.github, true)
     assert.equal(settings.external.gitlab, false)
     assert.ok(!JSON.stringify(settings).includes('secret'))
-    const { data } = await createClient(world.url, anonKey, { auth: { persistSession: false } }).schema('auth').from('flow_state').select()
+    const { data } = await client().schema('auth').from('flow_state').select()
     assert.equal(data, null)
   })
 })

@@ -10,7 +10,6 @@ use super::state::Flow;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::landing::{Landing, redirect};
-use crate::limit::Kind;
 use crate::provider::{Answered, Provider, ProviderError};
 
 /// Largest form that a provider posts.
@@ -58,7 +57,6 @@ impl Call<'_> {
 
     /// Uses up the flow that the browser's state names.
     async fn returned_flow(&self, returned: &Returned) -> Result<Flow> {
-        self.limit(Kind::Authorize)?;
         let missing = || AuthError::new(400, "bad_oauth_callback", "OAuth state parameter missing");
         let state = returned.get("state").ok_or_else(missing)?;
         let mut work = self.begin().await?;

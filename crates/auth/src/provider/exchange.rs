@@ -236,7 +236,8 @@ impl Provider {
     /// Whether ID tokens of this issuer may be this provider's.
     pub fn is_issuer(&self, issuer: &str) -> bool {
         let issuer = issuer.trim_end_matches('/');
-        let own = |accepted: &String| match accepted.split_once("{/").map(|(start, rest)| (start, rest.split_once('}'))) {
+        let own = |accepted: &String| match accepted.split_once("{/").map(|(start, rest)| (start, rest.split_once('}')))
+        {
             Some((start, Some((_, end)))) => issuer.starts_with(start) && issuer.ends_with(end),
             _ => !accepted.is_empty() && accepted.trim_end_matches('/') == issuer,
         };
