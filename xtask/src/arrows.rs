@@ -10,7 +10,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
-    ("basalt-server", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest"]),
+    ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
+    (
+        "basalt-server",
+        &[
+            "basalt-core",
+            "basalt-types",
+            "basalt-sql",
+            "basalt-db",
+            "basalt-query",
+            "basalt-rest",
+            "basalt-realtime",
+        ],
+    ),
     (
         "basalt",
         &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-server"],
@@ -23,6 +35,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
+    ("tokio-tungstenite", &["basalt-server"]),
     ("jsonwebtoken", &["basalt-server"]),
 ];
 
