@@ -11,6 +11,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
     ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
+    ("basalt-auth", &["basalt-core", "basalt-db"]),
     (
         "basalt-server",
         &[
@@ -20,6 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-db",
             "basalt-query",
             "basalt-rest",
+            "basalt-auth",
             "basalt-realtime",
         ],
     ),
@@ -36,7 +38,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
     ("tokio-tungstenite", &["basalt-server"]),
-    ("jsonwebtoken", &["basalt-server"]),
+    ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];
 
 /// A larger lock file says that a dependency brought a crowd.

@@ -219,14 +219,23 @@ fn what_the_engine_lacks_is_refused_with_its_place_and_advice() {
             assert!(refused.stderr.contains(part), "{statement}: no {part} in {}", refused.stderr);
         }
     }
-    let users = "create table t (id uuid references auth.users (id));";
-    project.write("script.sql", users);
+    project.write("script.sql", "create table t (id uuid references storage.objects (id));");
     let refused = project.run(&["import", "script.sql"]);
-    assert!(
-        refused.stderr.contains("error[42P01]") && refused.stderr.contains("plain uuid column"),
-        "{}",
-        refused.stderr
-    );
+    assert!(refused.stderr.contains("error[42P01]") && refused.stderr.contains("plain uuid"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_table_may_refer_to_the_users() {
+    let project = Project::new(&[("migrations/0001_tables.sql", TABLES)]);
+    let sql = "create table profiles (id uuid primary key references auth.users (id) on delete cascade, name text);\n\
+        insert into profiles values ('7d0c6f4e-4a53-4a5b-8f3f-0b8e4f3f7a01', 'nobody');\n";
+    project.write("script.sql", sql);
+    let refused = project.run(&["import", "script.sql"]);
+    assert!(refused.stderr.contains("error[23503]") && refused.stderr.contains("users"), "{}", refused.stderr);
+    let user = "insert into auth.users (id, email) values ('7d0c6f4e-4a53-4a5b-8f3f-0b8e4f3f7a01', 'a@example.com');\n";
+    project.write("script.sql", &format!("{user}{sql}"));
+    let imported = project.run(&["import", "script.sql"]);
+    assert_eq!(imported.code, Some(0), "{}", imported.stderr);
 }
 
 #[test]

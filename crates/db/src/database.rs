@@ -8,7 +8,7 @@ use basalt_core::{Error, Identity, Result};
 use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 
-use crate::migrate::{Applied, Progress, ScriptError};
+use crate::migrate::{Applied, Progress, ScriptError, Service};
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
 use crate::transaction::Transaction;
@@ -44,6 +44,8 @@ pub struct Options {
     pub max_size: u64,
     /// Writes that one commit may group.
     pub group: usize,
+    /// The services whose schemas are kept beside the project's.
+    pub services: Vec<Service>,
 }
 
 /// A statement to run, and everything that decides how.
@@ -245,6 +247,16 @@ impl Database {
         }
     }
 
+    /// Opens a transaction for several statements of the owner's ([`Request::as_owner`]).
+    ///
+    /// Errors: as [`Database::begin`].
+    pub async fn begin_as_owner(&self) -> Result<Transaction> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
+            Engine::Postgres(engine) => engine.begin_as_owner().await.map(Transaction::postgres),
+        }
+    }
+
     /// Applies a migration and records it.
     ///
     /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
@@ -320,6 +332,7 @@ impl Default for Options {
             max_body: 256 << 20,
             max_size: 0,
             group: 256,
+            services: Vec::new(),
         }
     }
 }

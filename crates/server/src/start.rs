@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use arc_swap::ArcSwap;
 use basalt_core::Error;
 use basalt_db::Database;
+use basalt_db::migrate::Service;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -36,6 +37,9 @@ pub enum StartError {
     },
 }
 
+/// The services whose schemas stand beside the project's.
+const SERVICES: [Service; 1] = [basalt_auth::SERVICE];
+
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
     address: SocketAddr,
@@ -60,6 +64,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 group: from.group,
                 statement_timeout: from.statement_timeout,
                 max_body,
+                services: SERVICES.into(),
                 ..basalt_db::Options::default()
             };
             if from.readers > 0 {
@@ -83,6 +88,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 bootstrap: from.bootstrap,
                 required: from.required,
                 channel: from.channel.clone(),
+                services: SERVICES.into(),
             };
             Database::connect(options).await
         }

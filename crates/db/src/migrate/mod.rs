@@ -1,6 +1,7 @@
 //! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
 
 mod script;
+mod service;
 
 use basalt_core::{Error, Result};
 use basalt_sql::ddl;
@@ -9,6 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::sqlite::{Sqlite, Writer};
 pub(crate) use script::Script;
+pub(crate) use service::SERVICES;
+pub use service::{Service, ServiceMigration};
 
 /// The record of applied migrations, where Supabase's tools look for it.
 const RECORD: &str = "create schema supabase_migrations;
@@ -126,15 +129,22 @@ impl Sqlite {
             });
             let sqlite = &writer.connection.sqlite;
             sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).map_err(crate::sqlite::translate)?;
-            result.map_err(|failed| failed.error)
+            result.map_err(|failed| failed.error)?;
+            let services = writer.services();
+            service::install(writer, &services)
         })
         .await?
     }
 }
 
-/// Makes a new database's record of migrations.
-pub(crate) fn bootstrap(writer: &mut Writer) -> Result<()> {
-    writer.script(RECORD, &mut |_| {}, |script| script.run(RECORD).map(drop)).map_err(|failed| failed.error)
+/// Makes a new database's record of migrations, and what services lack in any.
+pub(crate) fn bootstrap(writer: &mut Writer, is_new: bool) -> Result<()> {
+    if is_new {
+        let record = writer.script(RECORD, &mut |_| {}, |script| script.run(RECORD).map(drop));
+        record.map_err(|failed| failed.error)?;
+    }
+    let services = writer.services();
+    service::install(writer, &services)
 }
 
 /// SHA-256 of a migration's text, in hex.

@@ -228,6 +228,12 @@ impl<'w> Script<'w> {
         self.query(sql, &params).map(drop)
     }
 
+    /// Records a service's migration.
+    pub fn record_service(&mut self, service: &str, version: &str, checksum: &str) -> Result<()> {
+        let sql = "insert into basalt.service_migrations (service, version, checksum) values ($1, $2, $3)";
+        self.query(sql, &[service, version, checksum].map(|text| Some(text.to_owned()))).map(drop)
+    }
+
     /// Drops every table but Basalt's own.
     pub fn drop_everything(&mut self) -> Result<()> {
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' \

@@ -91,6 +91,7 @@ impl Postgres {
         let roles = if self.cluster.is_some() { RESET_ROLES } else { "" };
         connection.client.batch_execute(&format!("{RESET}; {roles}")).await.map_err(translate)?;
         super::bootstrap::bootstrap(&connection.client).await?;
+        super::installing::install(&connection.client, &self.engine.options.services).await?;
         self.engine.reload().await
     }
 
@@ -118,7 +119,7 @@ impl Postgres {
 }
 
 /// A script while it runs.
-struct Script<'c, P> {
+pub(super) struct Script<'c, P> {
     client: &'c Client,
     source: &'c str,
     done: Progress,
@@ -126,7 +127,7 @@ struct Script<'c, P> {
 }
 
 impl<'c, P: FnMut(Progress)> Script<'c, P> {
-    fn new(client: &'c Client, source: &'c str, progress: P) -> Self {
+    pub(super) fn new(client: &'c Client, source: &'c str, progress: P) -> Self {
         let done = Progress { total_bytes: source.len(), ..Progress::default() };
         Script { client, source, done, progress }
     }
@@ -144,7 +145,7 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
         Ok(ended?)
     }
 
-    async fn run(&mut self, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
+    pub(super) async fn run(&mut self, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
         for piece in pieces {
             match *piece {
                 Piece::Meta { .. } => continue,

@@ -6,6 +6,7 @@ mod cluster;
 mod configuration;
 mod connection;
 mod error;
+mod installing;
 mod listen;
 mod migrating;
 mod pool;
@@ -26,6 +27,7 @@ use basalt_sql::Catalog;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::migrate::Service;
 use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
@@ -73,6 +75,8 @@ pub struct PostgresOptions {
     pub required: bool,
     /// The channel on which the database asks for reloads; empty: nobody listens.
     pub channel: String,
+    /// The services whose schemas are kept beside the project's, where `bootstrap` is set.
+    pub services: Vec<Service>,
 }
 
 impl Default for PostgresOptions {
@@ -91,6 +95,7 @@ impl Default for PostgresOptions {
             bootstrap: true,
             required: true,
             channel: "pgrst".into(),
+            services: Vec::new(),
         }
     }
 }
@@ -144,7 +149,8 @@ impl Postgres {
             Some(cluster) => cluster.target("authenticator"),
             None => owner_target.clone(),
         };
-        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), options.bootstrap).await {
+        let made = options.bootstrap.then_some(&*options.services);
+        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), made).await {
             Err(error) if !options.required && !options.bootstrap => {
                 tracing::warn!(%error, "PostgreSQL is not there yet");
                 Current::default()
@@ -203,7 +209,16 @@ impl Postgres {
 
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Open> {
-        let connection = self.engine.requests.get().await?;
+        self.begin_on(&self.engine.requests).await
+    }
+
+    /// Opens a transaction of several requests of the owner's.
+    pub(crate) async fn begin_as_owner(&self) -> Result<Open> {
+        self.begin_on(&self.engine.owner).await
+    }
+
+    async fn begin_on(&self, pool: &Pool) -> Result<Open> {
+        let connection = pool.get().await?;
         let mut lease = Lease::new(connection, self.engine.cancels.clone());
         lease.begin(self.engine.options.statement_timeout.as_millis() as u64).await?;
         Ok(Open { engine: self.engine.clone(), lease })
@@ -309,13 +324,19 @@ impl Current {
     }
 }
 
-/// Makes what is missing, reads the catalog, and finds out how requests connect.
-async fn first_look(owner: &Target, requests: &mut Target, is_own_cluster: bool, bootstrap: bool) -> Result<Current> {
+/// Makes what is missing if there are services to make it for, reads the catalog, and finds out how requests connect.
+async fn first_look(
+    owner: &Target,
+    requests: &mut Target,
+    is_own_cluster: bool,
+    services: Option<&[Service]>,
+) -> Result<Current> {
     let first = owner.connect(1).await?;
-    if bootstrap {
+    if let Some(services) = services {
         bootstrap::bootstrap(&first.client).await?;
+        installing::install(&first.client, services).await?;
     }
-    let (login, greeting) = requests_login(&first, is_own_cluster, bootstrap).await?;
+    let (login, greeting) = requests_login(&first, is_own_cluster, services.is_some()).await?;
     requests.greeting = greeting;
     Current::read(&first, &login).await
 }

@@ -16,6 +16,7 @@ use super::sequences::Sequences;
 use super::value::stored;
 use super::writer::Writer;
 use super::{collations, diagnose, error, run, schema, session};
+use crate::migrate::Service;
 
 /// Starts the session of a script.
 pub(crate) fn start() {
@@ -88,6 +89,11 @@ impl Writer {
     /// The schema as it is now.
     pub(crate) fn schema(&self) -> Arc<Schema> {
         self.shared.schema.load()
+    }
+
+    /// The services whose schemas the database holds.
+    pub(crate) fn services(&self) -> Vec<Service> {
+        self.shared.options.services.clone()
     }
 
     /// Commits a script's transaction and shows its catalog to everyone.

@@ -110,9 +110,7 @@ impl Sqlite {
             shared,
         };
         let queues = engine.queues()?;
-        if is_new {
-            queues.bootstrap()?;
-        }
+        queues.bootstrap(is_new)?;
         engine.readers = readers::start(&engine.shared, &read_queue, &queues.writes)?;
         Ok(engine)
     }
@@ -195,10 +193,10 @@ impl Sqlite {
 }
 
 impl Queues {
-    /// Makes what every new database has, and waits for it.
-    fn bootstrap(&self) -> Result<()> {
+    /// Makes what the database lacks, and waits for it.
+    fn bootstrap(&self, is_new: bool) -> Result<()> {
         let (done, made) = flume::bounded(1);
-        let make = Box::new(move |writer: &mut Writer| _ = done.send(crate::migrate::bootstrap(writer)));
+        let make = Box::new(move |writer: &mut Writer| _ = done.send(crate::migrate::bootstrap(writer, is_new)));
         self.writes.send(Work::Exclusive(make)).map_err(|_| job::closing())?;
         made.recv().map_err(|_| job::fault())?
     }

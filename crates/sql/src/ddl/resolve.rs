@@ -103,9 +103,9 @@ impl Change<'_> {
     pub(super) fn missing_relation(&self, raw: &RawName) -> Error {
         let error = Error::new("42P01", format!("relation \"{}\" does not exist", raw.text())).at(raw.at);
         match raw.schema.as_deref() {
-            Some(schema @ ("auth" | "storage")) => error.with_hint(format!(
-                "Basalt has no tables in schema {schema} yet. Keep the id of a user in a plain uuid column; auth.uid() gives the caller's."
-            )),
+            Some("storage") => error.with_hint(
+                "Basalt has no tables in schema storage yet. Keep the id of an object in a plain uuid column.",
+            ),
             _ => error,
         }
     }

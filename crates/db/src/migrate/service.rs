@@ -1,0 +1,80 @@
+//! The services' own schemas (`auth`, `realtime`, ...): ordinary migrations in PostgreSQL's SQL, recorded apart from the project's.
+
+use basalt_core::{Error, Result};
+use basalt_sql::Name;
+
+use super::{Script, ScriptError, checksum};
+use crate::sqlite::Writer;
+use crate::sqlite::translate;
+
+/// The record of the services' migrations.
+pub(crate) const SERVICES: &str = "create schema if not exists basalt;
+create table if not exists basalt.service_migrations
+  (service text not null, version text not null, checksum text not null, primary key (service, version));";
+
+/// What a service keeps in the database.
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// Its name in the record.
+    pub name: &'static str,
+    /// Its migrations, in order. Each runs once, on either engine; none is changed after it was released.
+    pub migrations: &'static [ServiceMigration],
+}
+
+/// One migration of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceMigration {
+    /// Its place in the order: `0001`.
+    pub version: &'static str,
+    /// Its statements.
+    pub source: &'static str,
+}
+
+impl Service {
+    /// Places a failure of one of its migrations.
+    pub(crate) fn failed(&self, migration: &ServiceMigration, failure: &ScriptError) -> Error {
+        let error = &failure.error;
+        let message = format!("migration {} of service {}: {}", migration.version, self.name, error.message());
+        let detail = error.detail().map_or_else(|| failure.statement.clone(), str::to_owned);
+        Error::new(error.code().to_owned(), message).with_detail(detail)
+    }
+}
+
+/// Runs the services' migrations that the embedded database lacks, each service's in one transaction.
+pub(crate) fn install(writer: &mut Writer, services: &[Service]) -> Result<()> {
+    let record = Name::new("basalt", "service_migrations");
+    if !services.is_empty() && !writer.schema().catalog.relations.contains_key(&record) {
+        writer.script(SERVICES, &mut |_| {}, |script| script.run(SERVICES).map(drop)).map_err(|failed| failed.error)?;
+    }
+    services.iter().try_for_each(|service| install_one(writer, service))
+}
+
+fn install_one(writer: &mut Writer, service: &Service) -> Result<()> {
+    let done = installed(writer, service)?;
+    let missing: Vec<_> = service.migrations.iter().filter(|one| !done.iter().any(|v| v == one.version)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut failed = None;
+    let run = |script: &mut Script<'_>| {
+        missing.iter().try_for_each(|migration| {
+            script.run(migration.source).inspect_err(|_| failed = Some(**migration))?;
+            Ok(script.record_service(service.name, migration.version, &checksum(migration.source))?)
+        })
+    };
+    let result = writer.script("", &mut |_| {}, run);
+    result.map_err(|failure| match &failed {
+        Some(migration) => service.failed(migration, &failure),
+        None => failure.error,
+    })
+}
+
+/// The versions that are recorded.
+fn installed(writer: &Writer, service: &Service) -> Result<Vec<String>> {
+    let read = || {
+        let sql = "SELECT version FROM \"basalt.service_migrations\" WHERE service = ?1";
+        let mut statement = writer.connection.sqlite.prepare(sql)?;
+        statement.query_map([service.name], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    read().map_err(translate)
+}
