@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use bytesize::ByteSize;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// The limits of the service.
-#[derive(Debug, Clone)]
+/// `[realtime]` in `basalt.toml`. Rates are averaged over ten seconds, so that a burst passes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Connections at once.
     pub connections: usize,
@@ -13,26 +16,58 @@ pub struct Limits {
     pub channels: usize,
     /// Joins a second of one connection.
     pub joins: u32,
-    /// Messages a second of one connection, averaged over ten seconds.
+    /// Messages a second of one connection.
     pub events: u32,
-    /// Bytes a second of one connection, averaged over ten seconds.
-    pub bytes: u64,
-    /// Presence messages a second of one channel, averaged over ten seconds.
+    /// Bytes a second of one connection.
+    pub bytes: ByteSize,
+    /// Presence messages a second of one client in one channel.
     pub presence_events: u32,
     /// Presence calls of one client in one channel within `presence_window`.
     pub presence_calls: u32,
     /// The time over which presence calls are counted.
+    #[serde(with = "humantime_serde")]
     pub presence_window: Duration,
-    /// Largest payload of a broadcast or presence, in bytes.
-    pub payload: usize,
-    /// Messages that may wait for a connection that does not read.
+    /// Broadcasts a second through the HTTP endpoints, all callers together.
+    pub api_events: u32,
+    /// Largest payload of a broadcast or presence.
+    pub payload: ByteSize,
+    /// Messages that may wait for a client that does not read; one more ends its connection.
     pub queue: usize,
-    /// Bytes that may wait for a connection that does not read.
-    pub queue_bytes: usize,
+    /// Bytes that may wait for a client that does not read.
+    pub queue_bytes: ByteSize,
     /// How long a connection may be silent; clients send a heartbeat every 25 seconds.
-    pub idle: Duration,
+    #[serde(with = "humantime_serde")]
+    pub idle_timeout: Duration,
     /// Whether only private channels may be joined.
     pub private_only: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections: 10_000,
+            channels: 100,
+            joins: 100,
+            events: 100,
+            bytes: ByteSize::kb(100),
+            presence_events: 1000,
+            presence_calls: 5,
+            presence_window: Duration::from_secs(30),
+            api_events: 1000,
+            payload: ByteSize::kb(3000),
+            queue: 1024,
+            queue_bytes: ByteSize::mib(8),
+            idle_timeout: Duration::from_secs(60),
+            private_only: false,
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a payload of so many bytes is too large.
+    pub(crate) fn is_too_large(&self, size: usize) -> bool {
+        size as u64 > self.payload.as_u64()
+    }
 }
 
 /// Burst that a rate allows, in seconds' worth.

@@ -28,6 +28,8 @@ pub struct Config {
     pub auth: Auth,
     /// Limits on what a request may cost.
     pub limits: Limits,
+    /// Channels over WebSocket.
+    pub realtime: basalt_realtime::Limits,
     /// Logs.
     pub log: Log,
 }
