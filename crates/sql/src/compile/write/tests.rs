@@ -95,6 +95,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         indexes: Vec::new(),
         row_security: false,
         force_row_security: false,
+        replica_identity: Default::default(),
         policies: Vec::new(),
         triggers: Vec::new(),
         grants: [("authenticated".to_owned(), BTreeSet::from([Select, Insert, Update, Delete]))].into(),
