@@ -11,6 +11,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
 use basalt_db::Database;
+use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,9 +19,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::meter::Meter;
+use crate::realtime;
 use crate::surface::Surface;
 
 /// Where batches go.
@@ -34,6 +37,7 @@ static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
 static PREFLIGHT: Meter = Meter::new("preflight");
+static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
 static UNKNOWN: Meter = Meter::new("unknown");
 
@@ -44,6 +48,9 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
+    pub(crate) realtime: Realtime,
+    /// The WebSockets.
+    pub(crate) sockets: TaskTracker,
 }
 
 /// The listeners.
@@ -101,6 +108,9 @@ impl App {
         let path = request.uri().path();
         if is_below(path, &surface.rest_path) {
             return (&REST_API, surface.rest(request, Target::Rest).await);
+        }
+        if is_below(path, realtime::MOUNT) {
+            return (&REALTIME, self.realtime(surface, request).await);
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
@@ -173,7 +183,7 @@ impl Surface {
     }
 
     /// A request's whole body, as large and as slow as it may be.
-    async fn read(&self, body: Body) -> Result<Bytes, RestError> {
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, RestError> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }

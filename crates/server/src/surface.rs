@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_db::Database;
@@ -17,7 +18,7 @@ use crate::token::{Verifier, VerifierOptions};
 /// The face of a server.
 pub(crate) struct Surface {
     pub door: Door,
-    pub verifier: Verifier,
+    pub verifier: Arc<Verifier>,
     pub limits: Limits,
     pub cors: Cors,
     /// How long a body may take to arrive.
@@ -53,7 +54,7 @@ impl Surface {
         };
         let rest_path = rest_path(&config.server.rest_path)?;
         Ok(Surface {
-            verifier: Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?,
+            verifier: Arc::new(Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?),
             door: Door::new(database, door_options(config, format!("{public_url}{rest_path}"))),
             body_timeout: config.server.body_timeout,
             limits: config.limits.clone(),
@@ -62,6 +63,13 @@ impl Surface {
             trace_header: trace_header(&config.server.trace_header)?,
             timed: config.api.server_timing,
         })
+    }
+}
+
+impl Surface {
+    /// How realtime judges.
+    pub fn realtime(&self, config: &Config) -> basalt_realtime::Settings {
+        basalt_realtime::Settings { limits: config.realtime.clone(), tokens: self.verifier.clone() }
     }
 }
 
