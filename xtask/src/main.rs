@@ -62,7 +62,7 @@ fn rust() -> Result<(), Failure> {
 
 /// The whole-server tests once more, on PostgreSQL.
 fn postgres() -> Result<(), Failure> {
-    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast", "--test", "rest", "--test", "changes"];
+    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast", "--test", "rest", "--test", "changes", "--test", "realtime"];
     cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..]].concat())
 }
 
