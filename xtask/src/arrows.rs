@@ -10,10 +10,20 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
-    ("basalt-auth", &["basalt-core", "basalt-db"]),
+    ("basalt-outbound", &[]),
+    ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
     (
         "basalt-server",
-        &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-auth"],
+        &[
+            "basalt-core",
+            "basalt-types",
+            "basalt-sql",
+            "basalt-db",
+            "basalt-query",
+            "basalt-rest",
+            "basalt-outbound",
+            "basalt-auth",
+        ],
     ),
     (
         "basalt",
@@ -27,6 +37,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
+    ("hyper-rustls", &["basalt-outbound"]),
     ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];
 

@@ -28,6 +28,8 @@ pub struct Config {
     pub auth: Auth,
     /// Limits on what a request may cost.
     pub limits: Limits,
+    /// Requests that the server makes for users.
+    pub outbound: basalt_outbound::Settings,
     /// Logs.
     pub log: Log,
 }
