@@ -11,7 +11,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
     ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
-    ("basalt-auth", &["basalt-core", "basalt-db"]),
+    ("basalt-outbound", &[]),
+    ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
     (
         "basalt-server",
         &[
@@ -21,6 +22,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-db",
             "basalt-query",
             "basalt-rest",
+            "basalt-outbound",
             "basalt-auth",
             "basalt-realtime",
         ],
@@ -38,6 +40,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
     ("tokio-tungstenite", &["basalt-server"]),
+    ("hyper-rustls", &["basalt-outbound"]),
     ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];
 

@@ -30,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// Channels over WebSocket.
     pub realtime: basalt_realtime::Limits,
+    /// Requests that the server makes for users.
+    pub outbound: basalt_outbound::Settings,
     /// Logs.
     pub log: Log,
 }

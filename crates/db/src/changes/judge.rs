@@ -126,7 +126,13 @@ impl Changes {
         match self.ask_at_once(sql, table, rows, identity).await {
             Err(error) if is_of_the_database(&error) => Err(error),
             Err(error) if rows.len() <= 1 => {
-                tracing::debug!(%error, %table, "a policy failed over a changed row");
+                // A row that a policy can't be computed over is its writer's matter; a policy that can't run at all is the operator's.
+                match error.code().starts_with("22") {
+                    true => tracing::debug!(%error, %table, "a policy failed over a changed row"),
+                    false => {
+                        tracing::warn!(%error, %table, "the policies of a table can't be asked: its changes are hidden")
+                    }
+                }
                 Ok(Vec::new())
             }
             Err(_) => {
@@ -210,7 +216,7 @@ fn is_true(condition: &str) -> bool {
 fn statement(relation: &Relation, condition: &str) -> String {
     let columns: Vec<String> = relation.columns.iter().map(|column| quote::ident(&column.name)).collect();
     format!(
-        "select \"$n\" from json_populate_recordset(null::{}, $1::json) with ordinality as {}({}, \"$n\") where {condition}",
+        "select \"$n\" as value from json_populate_recordset(null::{}, $1::json) with ordinality as {}({}, \"$n\") where {condition}",
         relation.name.quoted(),
         quote::ident(&relation.name.name),
         columns.join(", "),

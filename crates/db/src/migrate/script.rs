@@ -148,9 +148,10 @@ impl<'w> Script<'w> {
                 self.rebuild(&statements)
             }
             Action::Statement(sql) => self.unwatched(&sql),
-            Action::Truncate(table) => {
-                self.unwatched(&format!("delete from {}", table.quoted()))?;
-                changes::truncated(self.connection, &self.catalog, &table)
+            Action::Truncate(tables) => {
+                let mut empty = tables.iter().rev();
+                empty.try_for_each(|table| self.unwatched(&format!("delete from {}", table.quoted())))?;
+                tables.iter().try_for_each(|table| changes::truncated(self.connection, &self.catalog, table))
             }
             Action::CheckForeignKey { table, constraint } => {
                 let mut relations = self.catalog.relations.values();

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use basalt_core::{Operation, Result};
 use basalt_sql::catalog::Relation;
-use basalt_sql::quote::{ident, literal};
+use basalt_sql::quote::literal;
 use basalt_sql::{Catalog, Name};
 use tokio::try_join;
 use tokio_postgres::Client;
@@ -100,7 +100,10 @@ struct Triggers {
     truncate: bool,
 }
 
-const TRIGGERS: &str = "select n.nspname::text, c.relname::text, t.tgtype from pg_catalog.pg_trigger t
+const TRIGGERS: &str = "select n.nspname::text, c.relname::text, t.tgtype,
+  t.tgargs = case when c.relkind = 'p' then convert_to(n.nspname, 'UTF8') || '\\x00' || convert_to(c.relname, 'UTF8') || '\\x00'
+    else '' end
+  from pg_catalog.pg_trigger t
   join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where t.tgfoid = to_regprocedure('basalt.log_change()') and t.tgparentid = 0";
 
@@ -125,7 +128,8 @@ pub(super) async fn watch(client: &Client, catalog: &Catalog) -> Result<()> {
     let mut there: BTreeMap<Name, Triggers> = BTreeMap::new();
     for row in client.query(TRIGGERS, &[]).await.map_err(translate)? {
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
-        let bits: i16 = row.get(2);
+        // A partitioned table that was renamed: its triggers tell the old name.
+        let bits: i16 = if row.get(3) { row.get(2) } else { continue };
         let triggers = there.entry(name).or_insert(Triggers { rows: 0, truncate: false });
         match bits & ROW {
             0 => triggers.truncate = true,
@@ -170,22 +174,38 @@ fn script(table: &Name, wanted: &Triggers) -> String {
     let quoted = table.quoted();
     let mut script = format!(
         "begin; set local lock_timeout = '2s'; drop trigger if exists _basalt_log on {quoted}; \
-         drop trigger if exists _basalt_log_truncate on {quoted};"
+         drop trigger if exists _basalt_log_truncate on {quoted}; "
     );
-    // A partitioned table's triggers run for its partitions, under its own name.
-    let call = format!("execute function basalt.log_change({}, {})", literal(&table.schema), literal(&table.name));
     let events = [(INSERT, "insert"), (UPDATE, "update"), (DELETE, "delete")];
     let events: Vec<&str> = events.iter().filter(|(bit, _)| wanted.rows & bit != 0).map(|(_, word)| *word).collect();
     if !events.is_empty() {
-        script += &format!("create trigger _basalt_log after {} on {quoted} for each row {call};", events.join(" or "));
+        let create = format!("create trigger _basalt_log after {} on {quoted} for each row", events.join(" or "));
+        script += &on_either(table, &create);
     }
     if wanted.truncate {
-        script += &format!(
-            "create trigger {} after truncate on {quoted} for each statement {call};",
-            ident("_basalt_log_truncate")
+        script += &on_either(
+            table,
+            &format!("create trigger _basalt_log_truncate after truncate on {quoted} for each statement"),
         );
     }
     script + "commit"
+}
+
+/// A trigger's creation. A partitioned table's triggers run for its partitions, so they are told whose name counts.
+fn on_either(table: &Name, create: &str) -> String {
+    let call = "execute function basalt.log_change";
+    let (plain, partitioned) = (
+        format!("{create} {call}()"),
+        format!("{create} {call}({}, {})", literal(&table.schema), literal(&table.name)),
+    );
+    let body = format!(
+        "begin if (select relkind from pg_catalog.pg_class where oid = {}::pg_catalog.regclass) = 'p' then execute {}; \
+         else execute {}; end if; end",
+        literal(&table.quoted()),
+        literal(&partitioned),
+        literal(&plain),
+    );
+    format!("do {}; ", literal(&body))
 }
 
 #[cfg(test)]

@@ -44,14 +44,19 @@ impl Log {
     fn next(&mut self) -> i64 {
         self.last += 1;
         self.transaction.get_or_insert(self.last);
-        (self.bytes, self.wrote) = (0, true);
+        self.wrote = true;
         self.last
+    }
+
+    /// The transaction's number. SQLite may ask for it before it asks for the id.
+    fn transaction(&mut self) -> i64 {
+        *self.transaction.get_or_insert(self.last + 1)
     }
 }
 
 /// The next entry begins another transaction.
 pub(super) fn begin() {
-    change(|log| log.transaction = None);
+    change(|log| (log.transaction, log.bytes) = (None, 0));
 }
 
 /// Whether anything was logged since this was last asked.
@@ -68,7 +73,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8;
     connection.create_scalar_function("basalt_change_id", 0, flags, |_| Ok(Stored(change(Log::next).into())))?;
     connection.create_scalar_function("basalt_change_transaction", 0, flags, |_| {
-        Ok(Stored(change(|log| log.transaction.unwrap_or(log.last)).into()))
+        Ok(Stored(change(Log::transaction).into()))
     })?;
     connection
         .create_scalar_function("basalt_change_time", 0, flags, |_| Ok(Stored((session::now() + EPOCH).into())))?;
@@ -80,8 +85,9 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let sub = session::with(|session| session.identity.borrow().as_ref()?.claims.sub().map(str::to_owned));
         Ok(Stored(sub.into()))
     })?;
-    connection
-        .create_scalar_function("basalt_change_bytes", 0, flags, |_| Ok(Stored(change(|log| log.bytes).into())))?;
+    connection.create_scalar_function("basalt_change_bytes", 0, flags, |_| {
+        Ok(Stored(change(|log| std::mem::take(&mut log.bytes)).into()))
+    })?;
     connection.create_scalar_function("basalt_change_row", -1, flags, |call| {
         let shape = super::functions::aux(call, 0, row_shape)?;
         gathered(call, 1, |args| {
@@ -147,7 +153,7 @@ fn trigger(relation: &Relation, operation: Operation) -> Option<String> {
     ))
 }
 
-/// The INSERT of one entry. SQLite evaluates a row's values from left to right: the id first, the bytes after the rows.
+/// The INSERT of one entry. SQLite evaluates the values from left to right (but the id at any time): the bytes after the rows.
 fn entry(table: &Name, operation: Operation, old: &str, new: &str) -> String {
     format!(
         "INSERT INTO \"basalt.changes\" (id, \"transaction\", committed_at, \"schema\", name, operation, old, new, role, sub, bytes) \

@@ -16,7 +16,7 @@ pub(crate) use encode::{push, reply};
 pub(crate) const MAX_LENGTH: usize = u8::MAX as usize;
 
 /// Which serializer a connection speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
     /// `vsn=1.0.0`: JSON objects.
     V1,

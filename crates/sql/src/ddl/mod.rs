@@ -62,8 +62,8 @@ pub enum Action {
     /// Run this PostgreSQL statement as the owner, through the compiler (a default filled in for old rows). No change of rows that
     /// anybody watches.
     Statement(String),
-    /// Delete every row of the table.
-    Truncate(Name),
+    /// Delete every row of these tables, the last one's first: those that refer to others come last.
+    Truncate(Vec<Name>),
     /// Check that no row of this SQLite table violates the named foreign key (23503 otherwise).
     CheckForeignKey {
         /// SQLite table.

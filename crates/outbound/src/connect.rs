@@ -1,0 +1,164 @@
+//! Connecting: a host is resolved once, its addresses are judged, and the connection goes to one of those that passed.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::Uri;
+use hyper_rustls::HttpsConnector;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+use crate::address::judge;
+use crate::{AllowList, Error};
+
+/// A lookup under way.
+pub type Resolved<'a> = BoxFuture<'a, io::Result<Vec<IpAddr>>>;
+
+/// Finds a host's addresses.
+pub trait Resolve: Send + Sync + 'static {
+    /// The addresses of a host name; never asked for what already is an address.
+    fn resolve<'a>(&'a self, host: &'a str) -> Resolved<'a>;
+}
+
+/// The system's resolver.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve<'a>(&'a self, host: &'a str) -> Resolved<'a> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|found| found.ip()).collect()) })
+    }
+}
+
+/// Connects to judged addresses only.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    allow: Arc<AllowList>,
+    resolver: Arc<dyn Resolve>,
+    timeout: Duration,
+}
+
+impl Guard {
+    pub(crate) fn new(allow: AllowList, resolver: Arc<dyn Resolve>, timeout: Duration) -> Guard {
+        Guard { allow: Arc::new(allow), resolver, timeout }
+    }
+
+    async fn connect(self, uri: Uri) -> Result<TcpStream, Error> {
+        let host = uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let addresses = self.judged(host, port).await?;
+        let mut reason = String::new();
+        // Each address has its share of the time, so that one that swallows packets leaves some for the next.
+        let share = self.timeout / addresses.len().min(4) as u32;
+        for address in addresses {
+            match tokio::time::timeout(share, TcpStream::connect(SocketAddr::new(address, port))).await {
+                Ok(Ok(stream)) => {
+                    let _ = stream.set_nodelay(true);
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => reason = error.kind().to_string(),
+                Err(_) => reason = "timed out".into(),
+            }
+        }
+        Err(Error::Unreachable { host: host.into(), reason })
+    }
+
+    /// The addresses of a host that may be connected to: one at least.
+    async fn judged(&self, host: &str, port: u16) -> Result<Vec<IpAddr>, Error> {
+        let found = match host.parse() {
+            Ok(address) => vec![address],
+            Err(_) => self.resolver.resolve(host).await.map_err(|error| {
+                tracing::debug!(host, %error, "a host can't be resolved");
+                Error::Unresolved { host: host.into() }
+            })?,
+        };
+        if found.is_empty() {
+            return Err(Error::Unresolved { host: host.into() });
+        }
+        let open = |address: &IpAddr| match judge(*address) {
+            Ok(()) => true,
+            Err(_) if self.allow.opens(host, *address, port) => true,
+            Err(kind) => {
+                tracing::debug!(host, %address, kind, "an address is closed to requests of users");
+                false
+            }
+        };
+        let open: Vec<IpAddr> = found.into_iter().filter(open).collect();
+        if open.is_empty() { Err(Error::Closed { host: host.into() }) } else { Ok(open) }
+    }
+}
+
+impl Service<Uri> for Guard {
+    type Response = TokioIo<TcpStream>;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let guard = self.clone();
+        Box::pin(async move { guard.connect(uri).await.map(TokioIo::new) })
+    }
+}
+
+/// [`Guard`] under TLS, all of it within the time to connect.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    https: HttpsConnector<Guard>,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(crate) fn new(guard: Guard) -> Result<Connector, Error> {
+        let timeout = guard.timeout;
+        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
+        Ok(Connector { https: builder.enable_http1().enable_http2().wrap_connector(guard), timeout })
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = <HttpsConnector<Guard> as Service<Uri>>::Response;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.https.poll_ready(context).map_err(|error| Error::Broken(error.to_string()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let host = uri.host().unwrap_or_default().to_owned();
+        let (connecting, timeout) = (self.https.call(uri), self.timeout);
+        Box::pin(async move {
+            match tokio::time::timeout(timeout, connecting).await {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(match error.downcast::<Error>() {
+                    Ok(ours) => *ours,
+                    Err(other) => Error::Unreachable { host, reason: other.to_string() },
+                }),
+                Err(_) => Err(Error::Timeout(timeout)),
+            }
+        })
+    }
+}
+
+/// The authorities that the system trusts; on a system that has none, those that browsers trust.
+fn tls() -> Result<ClientConfig, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Broken(format!("TLS can't be set up: {error}")))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
