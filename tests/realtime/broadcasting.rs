@@ -15,7 +15,10 @@ async fn a_broadcast_reaches_the_others() {
     let server = Server::start("").await;
     let (mut first, mut second) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
     let mut old = Socket::open(&url(&server, &anon(), "1.0.0")).await.unwrap();
-    old.raw(json!({"topic": "realtime:a", "event": "phx_join", "payload": {}, "ref": "1", "join_ref": "1"}).to_string()).await;
+    old.raw(
+        json!({"topic": "realtime:a", "event": "phx_join", "payload": {}, "ref": "1", "join_ref": "1"}).to_string(),
+    )
+    .await;
     old.until(|frame| frame["ref"] == "1").await;
     first.join("a", json!({})).await;
     second.join("a", json!({"broadcast": {"self": true, "ack": true}})).await;

@@ -22,7 +22,10 @@ async fn a_join_is_refused_by_its_own_token() {
     let old = token(json!({"role": "anon", "exp": from_now(-100)}));
     let reply = socket.ask("realtime:a", "phx_join", json!({"config": {}, "access_token": old})).await;
     let reason = reply["response"]["reason"].as_str().unwrap().to_owned();
-    assert!(reason.starts_with("InvalidJWTToken: Token has expired 10") && reason.ends_with(" seconds ago"), "{reason}");
+    assert!(
+        reason.starts_with("InvalidJWTToken: Token has expired 10") && reason.ends_with(" seconds ago"),
+        "{reason}"
+    );
     // An opaque key stands for no user: the connection's key counts.
     let opaque = json!({"config": {}, "access_token": "sb_publishable_x"});
     assert_eq!(socket.ask("realtime:a", "phx_join", opaque).await["status"], "ok");

@@ -143,7 +143,8 @@ impl Realtime {
             let message = "Unsupported Media Type: send application/json or application/octet-stream";
             return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, json!({"message": message})));
         };
-        let private = query::parameter(incoming.query, "private").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let private =
+            query::parameter(incoming.query, "private").is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let key = Key { topic: format!("{PREFIX}{topic}").into(), private };
         self.send(&settings, &session, vec![(key, broadcast)]).await
     }

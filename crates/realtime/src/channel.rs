@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::outbox::Outbox;
 use crate::presence::{Diff, Presence};
@@ -49,6 +49,14 @@ impl Member {
     /// Tells this member alone.
     pub fn tell(&self, event: &str, payload: &str) {
         self.outbox.push(push(self.version, self.join_ref.as_deref(), None, &self.key.topic, event, payload));
+    }
+
+    /// Tells this member how something stands.
+    pub fn tell_system(&self, extension: &str, ok: bool, message: &str) {
+        let status = if ok { "ok" } else { "error" };
+        let name = self.key.name();
+        let said = json!({"extension": extension, "status": status, "message": message, "channel": name});
+        self.tell("system", &said.to_string());
     }
 }
 

@@ -4,6 +4,7 @@
 //! socket -> protocol    frames to messages, in the client's serializer
 //!        -> connection  one client: rates, joins, rights, expiry; answers in order
 //!        -> hub         the channels and who is in them: broadcast, presence
+//!        <- changes     what was written to watched tables, to whoever may see it; broadcasts from SQL
 //!        -> outbox      what waits for each client, bounded
 //! ```
 //!
@@ -11,11 +12,14 @@
 //! private channel is asked of the row policies of `realtime.messages` (`rights`).
 
 pub mod api;
+mod changes;
 mod channel;
 mod connection;
+mod follow;
 mod hub;
 mod join;
 mod limits;
+mod messages;
 mod outbox;
 mod presence;
 mod protocol;

@@ -64,7 +64,8 @@ impl Presence {
 
     /// `presence_state`, a JSON text.
     pub fn state(&self) -> String {
-        let metas = self.keys.iter().map(|(key, metas)| (key.as_str(), metas.values().map(|tracked| tracked.meta.as_str())));
+        let metas =
+            self.keys.iter().map(|(key, metas)| (key.as_str(), metas.values().map(|tracked| tracked.meta.as_str())));
         let mut text = String::from("{");
         for (key, metas) in metas {
             entry(&mut text, key, metas);

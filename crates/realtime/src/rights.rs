@@ -28,7 +28,8 @@ impl Rights {
     pub async fn to_read(database: &Database, identity: &Identity, topic: &str) -> Result<Rights> {
         let ids = EXTENSIONS.map(|_| Uuid::new_v4().to_string());
         let mut transaction = database.begin_as_owner().await?;
-        let insert = "insert into realtime.messages (topic, extension, id) values ($1, 'broadcast', $2), ($1, 'presence', $3)";
+        let insert =
+            "insert into realtime.messages (topic, extension, id) values ($1, 'broadcast', $2), ($1, 'presence', $3)";
         let params = [topic, &ids[0], &ids[1]].map(|text| Some(text.to_owned())).to_vec();
         transaction.run(Request { format: Format::None, ..Request::new(Identity::owner(), insert, params) }).await?;
         let select = "select extension as value from realtime.messages where id in ($1, $2)";

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use basalt_db::Database;
 use http::{HeaderMap, StatusCode};
 
+use crate::changes::Subscriptions;
 use crate::connection::Connection;
 use crate::connection::channels::Joined;
 use crate::hub::Hub;
@@ -32,6 +33,7 @@ pub struct Settings {
 pub(crate) struct Shared {
     pub hub: Arc<Hub>,
     pub database: Database,
+    pub subscriptions: Subscriptions,
     settings: RwLock<Arc<Settings>>,
     api_events: Mutex<Bucket>,
 }
@@ -50,7 +52,15 @@ impl Realtime {
     pub fn new(database: Database, settings: Settings) -> Realtime {
         let api_events = Mutex::new(Bucket::new(Rate::per_second(settings.limits.api_events.into())));
         let settings = RwLock::new(Arc::new(settings));
-        Realtime { shared: Arc::new(Shared { hub: Arc::default(), database, settings, api_events }) }
+        Realtime {
+            shared: Arc::new(Shared {
+                hub: Arc::default(),
+                database,
+                subscriptions: Subscriptions::default(),
+                settings,
+                api_events,
+            }),
+        }
     }
 
     /// Judges by other settings from now on. Connections keep the bounds of their queues.
@@ -63,8 +73,8 @@ impl Realtime {
         let settings = self.shared.settings();
         let header = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let key = query::parameter(query_string, "apikey").filter(|key| !key.is_empty()).or_else(header);
-        let session = verify(&settings, key.as_deref())
-            .map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
+        let session =
+            verify(&settings, key.as_deref()).map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
         let version = match query::parameter(query_string, "vsn").as_deref() {
             Some("2.0.0") => Version::V2,
             _ => Version::V1,
@@ -102,6 +112,7 @@ impl Shared {
 
     /// Lets a member go.
     pub fn forget(&self, joined: &Joined) {
+        self.subscriptions.forget(joined.member.id);
         self.hub.leave(&joined.channel, &joined.member);
     }
 }

@@ -124,7 +124,9 @@ impl Basalt {
             serving.spawn(listener::serve(listener, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
         serving.spawn(listener::serve(listener, app.clone(), Port::Api, server, stopped.clone()));
-        serving.spawn(until(stopped, meter::tidy(metrics)));
+        serving.spawn(until(stopped.clone(), meter::tidy(metrics)));
+        let realtime = app.realtime.clone();
+        serving.spawn(until(stopped, async move { realtime.follow().await }));
         Ok(Basalt { address, admin_address, app, stop, serving })
     }
 

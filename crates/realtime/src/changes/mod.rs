@@ -135,7 +135,8 @@ impl Subscriptions {
             .map(|change| (change.clone(), matching(&catalog, change, &wishes)))
             .filter(|(_, ids)| !ids.is_empty())
             .unzip();
-        let is_told = |channel: &Subscribed| channel.entries.iter().any(|one| matched.iter().any(|ids| ids.contains(&one.id)));
+        let is_told =
+            |channel: &Subscribed| channel.entries.iter().any(|one| matched.iter().any(|ids| ids.contains(&one.id)));
         let channels: Vec<Arc<Subscribed>> = channels.into_iter().filter(|channel| is_told(channel)).collect();
         // Who comes twice is asked for once.
         let mut identities: IndexMap<(&str, &str), &Identity> = IndexMap::new();
@@ -218,7 +219,12 @@ async fn judge(database: &Database, changes: &[Arc<Change>], identities: &[Ident
 }
 
 /// Tells one change to the channels that may know it.
-fn tell<'a>(catalog: &Catalog, change: &Change, matched: &HashSet<i64>, channels: impl Iterator<Item = &'a Subscribed>) {
+fn tell<'a>(
+    catalog: &Catalog,
+    change: &Change,
+    matched: &HashSet<i64>,
+    channels: impl Iterator<Item = &'a Subscribed>,
+) {
     type Select<'a> = Option<BTreeSet<String>>;
     let mut data: HashMap<(&str, Select<'_>), Arc<str>> = HashMap::new();
     let mut frames: HashMap<(&str, Select<'_>, Vec<i64>, &str, Version), Frame> = HashMap::new();

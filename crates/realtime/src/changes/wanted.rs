@@ -33,7 +33,12 @@ impl Wanted {
             ),
         };
         let conditions = text("filter").map_or(Ok(Vec::new()), filter::parse)?;
-        Ok(Wanted { operation, schema: named(text("schema").or(Some("public"))), table: named(text("table")), conditions })
+        Ok(Wanted {
+            operation,
+            schema: named(text("schema").or(Some("public"))),
+            table: named(text("table")),
+            conditions,
+        })
     }
 
     /// Whether such changes can come. The error is what the client is told.
@@ -43,11 +48,15 @@ impl Wanted {
             .relations
             .values()
             .map(|relation| &**relation)
-            .filter(|relation| self.is_of(&relation.name.schema, &relation.name.name) && published(publication, relation))
+            .filter(|relation| {
+                self.is_of(&relation.name.schema, &relation.name.name) && published(publication, relation)
+            })
             .collect();
         if tables.is_empty() {
             let asked = asked(entry);
-            return Err(format!("{UNABLE}. Please check Realtime is enabled for the given connect parameters: {asked}"));
+            return Err(format!(
+                "{UNABLE}. Please check Realtime is enabled for the given connect parameters: {asked}"
+            ));
         }
         let fits = |table: &Relation| self.conditions.iter().try_for_each(|condition| condition.check(table));
         // Of several tables, it has to fit one.

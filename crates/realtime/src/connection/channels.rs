@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::Connection;
@@ -135,6 +135,7 @@ impl Connection {
         let Some(joined) = self.joined.get_mut(topic) else { return };
         joined.write = (!joined.member.key.private).then_some(Rights::ALL);
         joined.look_again = session.look_again();
+        self.shared.subscriptions.renew(joined.member.id, &session.identity);
         joined.session = session;
         joined.token = Some(token);
     }
@@ -161,9 +162,8 @@ impl Connection {
         self.answer(message, true, "{}");
         let joined = self.joined.get(&*message.topic);
         // A leave that was under way while the channel was joined anew is of the old join.
-        let current = joined.is_some_and(|joined| {
-            message.join_ref.is_none() || message.join_ref == joined.member.join_ref
-        });
+        let current =
+            joined.is_some_and(|joined| message.join_ref.is_none() || message.join_ref == joined.member.join_ref);
         if current {
             self.close(&message.topic);
         }
@@ -172,9 +172,7 @@ impl Connection {
     /// Ends a channel because of a fault, which it is told.
     pub(super) fn end(&mut self, topic: &str, text: &str) {
         if let Some(joined) = self.joined.get(topic) {
-            let name = joined.channel.key().name();
-            let said = json!({"extension": "system", "status": "error", "message": text, "channel": name});
-            joined.member.tell("system", &said.to_string());
+            joined.member.tell_system("system", false, text);
         }
         self.close(topic);
     }

@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::Connection;
 use super::channels::Joined;
 use crate::channel::{Key, Member, PREFIX};
-use crate::join::Join;
+use crate::join::{Join, Replay};
 use crate::limits::{Bucket, Rate};
-use crate::protocol::Message;
+use crate::messages;
+use crate::protocol::{Encoded, Message};
 use crate::rights::Rights;
 use crate::service::Settings;
 use crate::session::{Session, TokenFault};
@@ -28,7 +29,12 @@ impl Connection {
     }
 
     /// Judges a join. The error is the reason of its refusal.
-    async fn admit(&mut self, settings: &Settings, message: &Message, join: &Join) -> Result<(Member, Session), String> {
+    async fn admit(
+        &mut self,
+        settings: &Settings,
+        message: &Message,
+        join: &Join,
+    ) -> Result<(Member, Session), String> {
         let limits = &settings.limits;
         let topic = &*message.topic;
         let name = topic.strip_prefix(PREFIX).ok_or("unmatched topic")?;
@@ -91,7 +97,11 @@ impl Connection {
         join: Join,
     ) {
         let limits = &settings.limits;
-        self.answer(message, true, &json!({"postgres_changes": []}).to_string());
+        let mut asked = self.shared.subscriptions.ask(&self.shared.database.catalog(), join.changes);
+        let shown = std::mem::take(&mut asked.shown);
+        let faults = std::mem::take(&mut asked.faults);
+        self.answer(message, true, &json!({ "postgres_changes": shown }).to_string());
+        self.shared.subscriptions.subscribe(&member, &session.identity, asked);
         let joined = Joined {
             channel: self.shared.hub.join(member.clone()),
             member: member.clone(),
@@ -104,11 +114,28 @@ impl Connection {
             presence_calls: Bucket::new(Rate::within(limits.presence_calls, limits.presence_window)),
         };
         self.joined.insert(member.key.topic.clone(), joined);
+        if let Some(replay) = join.replay {
+            self.replay(&member, replay).await;
+        }
+        if !shown.is_empty() && faults.is_empty() {
+            member.tell_system("postgres_changes", true, "Subscribed to PostgreSQL");
+        }
+        faults.iter().for_each(|fault| member.tell_system("postgres_changes", false, fault));
         if join.replication_ready {
-            let name = member.key.name();
-            let said = "Replication connection established";
-            let said = json!({"extension": "system", "status": "ok", "message": said, "channel": name});
-            member.tell("system", &said.to_string());
+            member.tell_system("system", true, "Replication connection established");
+        }
+    }
+
+    /// Tells what was broadcast before.
+    async fn replay(&self, member: &Member, replay: Replay) {
+        match messages::replay(&self.shared.database, member.key.name(), replay).await {
+            Ok(broadcasts) => {
+                let frames = broadcasts.iter().map(|broadcast| Encoded::new(&member.key.topic, broadcast));
+                frames
+                    .filter_map(|encoded| encoded.frame(self.version).cloned())
+                    .for_each(|frame| self.outbox.push(frame));
+            }
+            Err(error) => tracing::warn!(%error, "broadcasts of the past could not be read"),
         }
     }
 }

@@ -58,7 +58,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(shared: Arc<Shared>, settings: &Settings, version: Version, session: Session, place: Place) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        settings: &Settings,
+        version: Version,
+        session: Session,
+        place: Place,
+    ) -> Self {
         let limits = &settings.limits;
         let outbox = Arc::new(Outbox::new(limits.queue, limits.queue_bytes.as_u64() as usize));
         place.register(&outbox);
@@ -123,7 +129,9 @@ impl Connection {
         let calm = self.events.take(Rate::per_second(limits.events.into()), 1)
             & self.bytes.take(Rate::per_second(limits.bytes.as_u64()), frame.len() as u64);
         let Some(message) = decode(self.version, &frame) else {
-            return if !calm { self.outbox.close(Close::FLOOD) };
+            return if !calm {
+                self.outbox.close(Close::FLOOD)
+            };
         };
         if !calm {
             return match self.joined.contains_key(&*message.topic) {

@@ -47,9 +47,7 @@ impl Broadcast {
                 let body = pushed.payload.map_or(Bytes::from_static(b"{}"), |raw| text.slice_ref(raw.get().as_bytes()));
                 Some(Broadcast::of_json(pushed.event, body, None))
             }
-            Payload::Binary(body) => {
-                Some(Broadcast { event: "broadcast".into(), json: false, body, meta: None })
-            }
+            Payload::Binary(body) => Some(Broadcast { event: "broadcast".into(), json: false, body, meta: None }),
         }
     }
 
@@ -78,7 +76,8 @@ impl Broadcast {
         if parts.iter().any(|part| part.len() > MAX_LENGTH) {
             return None;
         }
-        let mut bytes = BytesMut::with_capacity(5 + parts.iter().map(|part| part.len()).sum::<usize>() + self.body.len());
+        let mut bytes =
+            BytesMut::with_capacity(5 + parts.iter().map(|part| part.len()).sum::<usize>() + self.body.len());
         bytes.put_u8(4);
         parts.iter().for_each(|part| bytes.put_u8(part.len() as u8));
         bytes.put_u8(0);

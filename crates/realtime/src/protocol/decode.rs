@@ -61,13 +61,7 @@ fn object(text: &Bytes) -> Option<Message> {
 
 fn array(text: &Bytes) -> Option<Message> {
     #[derive(Deserialize)]
-    struct Array<'a>(
-        Option<Reference>,
-        Option<Reference>,
-        String,
-        String,
-        #[serde(borrow)] &'a RawValue,
-    );
+    struct Array<'a>(Option<Reference>, Option<Reference>, String, String, #[serde(borrow)] &'a RawValue);
     let Array(join_ref, reference, topic, event, payload) = serde_json::from_slice(text).ok()?;
     Some(Message {
         join_ref: join_ref.map(Reference::text),

@@ -76,7 +76,8 @@ fn a_broadcast_reaches_both_serializers() {
     let broadcast = Broadcast::read(pushed).unwrap();
     let encoded = Encoded::new("realtime:a", &broadcast);
     let payload = json!({"type": "broadcast", "event": "e", "payload": {"x": 1}});
-    let object = json!({"topic": "realtime:a", "event": "broadcast", "payload": payload, "ref": null, "join_ref": null});
+    let object =
+        json!({"topic": "realtime:a", "event": "broadcast", "payload": payload, "ref": null, "join_ref": null});
     assert_eq!(shown(encoded.frame(Version::V1).unwrap()), object);
     let array = json!([null, null, "realtime:a", "broadcast", payload]);
     assert_eq!(shown(encoded.frame(Version::V2).unwrap()), array);
@@ -84,7 +85,8 @@ fn a_broadcast_reaches_both_serializers() {
 
 #[test]
 fn binary_broadcasts_reach_the_second_serializer_alone() {
-    let broadcast = Broadcast::read(Payload::User { event: "e".into(), json: false, body: Bytes::from_static(b"\xff") });
+    let broadcast =
+        Broadcast::read(Payload::User { event: "e".into(), json: false, body: Bytes::from_static(b"\xff") });
     let broadcast = Broadcast { meta: Some("{}".into()), ..broadcast.unwrap() };
     let encoded = Encoded::new("t", &broadcast);
     assert_eq!(encoded.frame(Version::V1), None);
