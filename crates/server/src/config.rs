@@ -31,6 +31,8 @@ pub struct Config {
     pub limits: Limits,
     /// The change log.
     pub changes: Changes,
+    /// Channels over WebSocket.
+    pub realtime: basalt_realtime::Limits,
     /// Requests that the server makes for users.
     pub outbound: basalt_outbound::Settings,
     /// Logs.
