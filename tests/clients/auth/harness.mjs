@@ -12,8 +12,9 @@ export const PASSWORD = 'Correct-horse-7'
 export const world = {}
 const services = []
 
-// Serves the project with `[auth]` as `settings` say: `auth` are keys of that table, `more` are tables of their own.
-export function serve({ auth = '', email = '', more = '', files, prepare } = {}) {
+// Serves the project. `auth` and `email` are keys of those tables of the configuration, `more` are tables of their own, `files` further
+// files; `prepare` may give more of both once its services run. `keys` are the project's API keys.
+export function serve({ auth = '', email = '', more = '', files, prepare, keys = { anon: anonKey, service: serviceKey } } = {}) {
   before(async () => {
     const prepared = prepare ? await prepare() : {}
     const config = `
@@ -38,7 +39,8 @@ ${prepared.config ?? ''}`
     world.server = await start(undefined, { config, files: { ...files, ...prepared.files } })
     world.url = world.server.url
     world.auth = `${world.url}/auth/v1`
-    world.admin = client({ key: serviceKey }).client
+    world.keys = keys
+    world.admin = client({ key: keys.service }).client
   })
   after(async () => {
     await world.server?.stop()
@@ -47,7 +49,7 @@ ${prepared.config ?? ''}`
 }
 
 // An application with a storage of its own, and the events that it was told.
-export function client({ key = anonKey, ...auth } = {}) {
+export function client({ key = world.keys.anon, ...auth } = {}) {
   const stored = new Map()
   const storage = {
     getItem: (name) => stored.get(name) ?? null,

@@ -1,4 +1,4 @@
-// Tokens signed with keys of the project's own, which others verify by the published set.
+// Tokens signed with keys of the project's own, which others verify by the published set, beside API keys that are no tokens.
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
@@ -9,8 +9,11 @@ const jwk = (kid) => {
   return { ...privateKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' }
 }
 
+const keys = { anon: 'sb_publishable_tests', service: 'sb_secret_tests' }
+
 serve({
-  auth: 'signing_keys_path = "keys.json"',
+  keys,
+  auth: `signing_keys_path = "keys.json"\npublishable_key = "${keys.anon}"\nsecret_key = "${keys.service}"`,
   files: { 'keys.json': JSON.stringify([jwk('today'), jwk('yesterday')]) },
 })
 
@@ -36,6 +39,8 @@ describe('ES256', () => {
     await ok(auth.refreshSession())
     assert.equal((await ok(app.from('notes').select())).length, 1)
     assert.equal((await ok(auth.getUser())).user.id, user.id)
+    assert.deepEqual(await ok(client().client.from('notes').select()), [])
     assert.ok((await ok(world.admin.auth.admin.listUsers())).total >= 2)
+    assert.equal((await ok(world.admin.from('notes').select().eq('owner', user.id))).length, 1)
   })
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PASSWORD, client, ok, refused, serve, signedUp } from './harness.mjs'
 
-serve({ more: '[auth.sessions]\ntimebox = "3s"\nsingle_per_user = true' })
+serve({ more: '[auth.sessions]\ntimebox = "6s"\nsingle_per_user = true' })
 
 describe('sessions', () => {
   test('a newer one supersedes the older at its next refresh', async () => {
@@ -11,13 +11,12 @@ describe('sessions', () => {
     const app = client()
     await ok(app.auth.signInWithPassword({ email: old.email, password: PASSWORD }))
     await refused(old.auth.refreshSession(), 400, 'session_expired', /Revoked by Newer Login/)
-    assert.ok(old.events.includes('SIGNED_OUT'))
     await ok(app.auth.refreshSession())
   })
   test('end with their time box', async () => {
     const { auth, session } = await signedUp()
     await ok(auth.refreshSession())
-    await new Promise((resolve) => setTimeout(resolve, 4000))
+    await new Promise((resolve) => setTimeout(resolve, 7000))
     await refused(auth.refreshSession(), 400, 'session_expired', /Session Expired/)
     await refused(client().auth.refreshSession(session), 400, 'session_expired')
   })
