@@ -118,12 +118,13 @@ impl Auth {
         state: State,
     ) -> Result<Auth, String> {
         settings.judge()?;
+        let hooks = hook::Hooks::new(&settings.hook, &outbound)?;
         Ok(Auth {
             redirects: redirect::Redirects::new(&settings),
-            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
+            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone(), hooks.mail())?,
             passwords: password::Passwords::new(),
             providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
-            hooks: hook::Hooks::new(&settings.hook, &outbound)?,
+            hooks,
             database,
             settings,
             keys,
