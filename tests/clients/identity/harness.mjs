@@ -9,8 +9,8 @@ import { CLIENT, SECRET, discord, github, openid } from './providers.mjs'
 export const APP = 'http://127.0.0.1:3000'
 export const world = {}
 
-// `settings` continue `[auth]`; `more` has what differs from the usual: keys of `[auth]`, and further lines for Discord.
-export function serve(settings = '', { enable_manual_linking = true, discord: discords = '' } = {}) {
+// `settings` continue `[auth]`; `more` has what differs from the usual: keys of `[auth]`, further lines for Discord, further tables.
+export function serve(settings = '', { enable_manual_linking = true, discord: discords = '', external: others = '' } = {}) {
   before(async () => {
     const port = await freePort()
     world.callback = `http://127.0.0.1:${port}/auth/v1/callback`
@@ -34,7 +34,7 @@ allow = ["127.0.0.1"]
 ${external('acme', world.openid)}${external('github', world.github)}${external('discord', world.discord, discords)}
 [auth.external.gitlab]
 enabled = false
-`
+${others}`
     world.server = await start(undefined, { port, config })
     world.url = world.server.url
     world.auth = `${world.url}/auth/v1`
