@@ -9,7 +9,8 @@ import { CLIENT, SECRET, discord, github, openid } from './providers.mjs'
 export const APP = 'http://127.0.0.1:3000'
 export const world = {}
 
-export function serve(settings = '') {
+// `settings` continue `[auth]`; `more` has what differs from the usual: keys of `[auth]`, further lines for Discord, further tables.
+export function serve(settings = '', { enable_manual_linking = true, discord: discords = '', external: others = '' } = {}) {
   before(async () => {
     const port = await freePort()
     world.callback = `http://127.0.0.1:${port}/auth/v1/callback`
@@ -22,7 +23,7 @@ export function serve(settings = '') {
 [auth]
 site_url = "${APP}"
 additional_redirect_urls = ["https://*.preview.example/**", "myapp://callback"]
-enable_manual_linking = true
+enable_manual_linking = ${enable_manual_linking}
 enable_anonymous_sign_ins = true
 ${settings}
 [auth.rate_limit]
@@ -30,10 +31,10 @@ token_refresh = 30000
 anonymous_users = 1000
 [outbound]
 allow = ["127.0.0.1"]
-${external('acme', world.openid)}${external('github', world.github)}${external('discord', world.discord)}
+${external('acme', world.openid)}${external('github', world.github)}${external('discord', world.discord, discords)}
 [auth.external.gitlab]
 enabled = false
-`
+${others}`
     world.server = await start(undefined, { port, config })
     world.url = world.server.url
     world.auth = `${world.url}/auth/v1`
