@@ -1,9 +1,145 @@
 //! Users, sessions, one-time codes, OAuth2 and keys: the auth API of wire.md section 1.
+//!
+//! [`Auth::handle`] answers a [`Request`]. `route` says which file answers what: `flow` has what users do, `admin` what the service
+//! key may do, `mfa` second factors. They read and write the model (`user`, `session`, `one_time`) in a transaction
+//! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
 
+mod address;
+mod admin;
+mod audit;
+mod bearer;
+mod call;
+pub mod error;
+mod external;
+mod flow;
+mod hook;
+mod judge;
+pub mod keys;
+mod landing;
+mod limit;
+mod mail;
+mod one_time;
+mod password;
+pub mod provider;
+mod redirect;
+mod route;
+mod scrypt;
+mod secret;
+mod session;
+pub mod settings;
+mod store;
+mod user;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use basalt_core::Identity;
+use basalt_db::Database;
 use basalt_db::migrate::{Service, ServiceMigration};
+use basalt_outbound::Outbound;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+
+pub use error::AuthError;
+pub use keys::Keys;
+pub use limit::Limits;
+pub use mail::{Mail, Mailbox};
+pub use settings::Settings;
 
 /// What auth keeps in the database.
 pub const SERVICE: Service = Service {
     name: "auth",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") }],
 };
+
+/// Verifies access tokens with the project's keys.
+pub trait Verify: Send + Sync {
+    /// Who the bearer of a token is.
+    ///
+    /// Errors: why the token doesn't count.
+    fn verify(&self, token: &str) -> Result<Identity, String>;
+}
+
+/// What outlives a change of the configuration.
+#[derive(Clone, Default)]
+pub struct State {
+    /// Mails of development.
+    pub mailbox: Arc<Mailbox>,
+    /// What was counted of each client.
+    pub limits: Arc<Limits>,
+}
+
+/// The auth API.
+pub struct Auth {
+    database: Database,
+    settings: Settings,
+    keys: Arc<Keys>,
+    verify: Arc<dyn Verify>,
+    /// Where the API is: `<origin>/auth/v1`.
+    url: String,
+    redirects: redirect::Redirects,
+    mailer: mail::Mailer,
+    passwords: password::Passwords,
+    hooks: hook::Hooks,
+    providers: provider::Providers,
+    outbound: Outbound,
+    state: State,
+}
+
+/// A request below `/auth/v1`.
+pub struct Request<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its path below the mount point, with the slash: `/token`.
+    pub path: &'a str,
+    /// Its query without the question mark.
+    pub query: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its whole body.
+    pub body: Bytes,
+    /// The client's address, as far as it is known.
+    pub client: Option<IpAddr>,
+}
+
+impl Auth {
+    /// The API at `url` (`<origin>/auth/v1`). `project` is where files of the configuration are found.
+    ///
+    /// Errors: what of the configuration can't be used.
+    pub fn new(
+        database: Database,
+        settings: Settings,
+        project: &Path,
+        url: String,
+        keys: Arc<Keys>,
+        verify: Arc<dyn Verify>,
+        outbound: Outbound,
+        state: State,
+    ) -> Result<Auth, String> {
+        settings.judge()?;
+        Ok(Auth {
+            redirects: redirect::Redirects::new(&settings),
+            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
+            passwords: password::Passwords::new(),
+            providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
+            hooks: hook::Hooks::new(&settings.hook, &outbound)?,
+            database,
+            settings,
+            keys,
+            verify,
+            url,
+            outbound,
+            state,
+        })
+    }
+
+    /// Answers a request. Every refusal is an answer.
+    pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
+        let headers = request.headers;
+        match call::Call::new(self, request).answer().await {
+            Ok(response) => response,
+            Err(error) => error.response(headers),
+        }
+    }
+}

@@ -3,13 +3,17 @@
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
 //! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
+use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
 use bytes::Bytes;
@@ -20,6 +24,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
 use crate::config::Limits;
+use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
 use crate::surface::Surface;
 
@@ -28,8 +33,10 @@ pub const BATCH: &str = "/batch/v1";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+static AUTH_API: Meter = Meter::new("auth");
 static BATCHES: Meter = Meter::new("batch");
 static HEALTH: Meter = Meter::new("health");
+static MAILBOX: Meter = Meter::new("mail");
 static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
@@ -44,6 +51,8 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
+    /// What outlives a change of the configuration.
+    pub(crate) state: State,
 }
 
 /// The listeners.
@@ -102,6 +111,12 @@ impl App {
         if is_below(path, &surface.rest_path) {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
+        if surface.auth.is_some() && is_below(path, AUTH) {
+            return (&AUTH_API, surface.auth(request).await);
+        }
+        if surface.has_mailbox && is_below(path, MAIL) {
+            return (&MAILBOX, identity::mail(&self.state, &request));
+        }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/health/ready" => (&HEALTH, self.readiness()),
@@ -155,13 +170,14 @@ impl Surface {
             timing: &timing,
             within: None,
         };
-        let answering = async {
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => self.door.batch(incoming, &self.rest_path).await,
+                Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
                 Target::OpenApi31 => self.door.openapi31(incoming),
             }
-        };
+        });
         match AssertUnwindSafe(answering).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
@@ -172,16 +188,44 @@ impl Surface {
         }
     }
 
+    /// The auth API. A panic in it ends only this request.
+    async fn auth(&self, request: Request<Body>) -> Response<Body> {
+        let client = identity::client(&self.trusted_proxies, &request);
+        let (parts, body) = request.into_parts();
+        let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(error) => return identity::unreadable(error.status, &error.body.message, &parts.headers),
+        };
+        let path = parts.uri.path();
+        let incoming = basalt_auth::Request {
+            method: &parts.method,
+            path: path.strip_prefix(AUTH).unwrap_or(path),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body,
+            client,
+        };
+        match AssertUnwindSafe(auth.handle(incoming)).catch_unwind().await {
+            Ok(response) => response.map(Body::from),
+            Err(_) => {
+                tracing::error!(path, "a request panicked");
+                metrics::counter!("basalt_panics_total").increment(1);
+                AuthError::unexpected("a panic").response(&parts.headers).map(Body::from)
+            }
+        }
+    }
+
     /// A request's whole body, as large and as slow as it may be.
     async fn read(&self, body: Body) -> Result<Bytes, RestError> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }
         let limited = Limited::new(body, self.limits.body.as_u64() as usize);
-        match tokio::time::timeout(self.body_timeout, limited.collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) => Err(unreadable(&*error, &self.limits)),
-            Err(_) => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
+        match within(self.body_timeout, limited.collect()).await {
+            Some(Ok(collected)) => Ok(collected.to_bytes()),
+            Some(Err(error)) => Err(unreadable(&*error, &self.limits)),
+            None => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
                 .hint("Send less at once, or raise `server.body_timeout` in basalt.toml.")
                 .header("Connection", "close")),
         }
@@ -189,6 +233,26 @@ impl Surface {
 
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
+    }
+}
+
+/// A future's result, if it comes in time. One that is there when it is asked a second time costs no timer: so are most bodies, which
+/// came with their heads.
+async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut was_asked = false;
+    let early = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if was_asked => Poll::Ready(None),
+        Poll::Pending => {
+            was_asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match early.await {
+        Some(result) => Some(result),
+        None => tokio::time::timeout(time, future).await.ok(),
     }
 }
 

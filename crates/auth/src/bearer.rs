@@ -1,0 +1,95 @@
+//! Who calls: the bearer of an access token, or of the service key (contract: wire.md section 1.1).
+
+use basalt_core::Identity;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::call::Call;
+use crate::error::{AuthError, Result};
+use crate::store::Work;
+use crate::user::{AUTHENTICATED, User};
+
+/// Roles that may do what administrators do.
+const ADMINISTRATORS: [&str; 2] = ["service_role", "supabase_admin"];
+
+/// The verified claims of an access token, with the user and the session they name.
+pub(crate) struct Bearer {
+    pub user: User,
+    pub session: Option<Uuid>,
+    pub claims: Map<String, Value>,
+}
+
+impl Bearer {
+    /// `aal1` or `aal2`, as the token says.
+    pub fn aal(&self) -> &str {
+        self.claims.get("aal").and_then(Value::as_str).unwrap_or("aal1")
+    }
+
+    /// The session; a token without one can't do what concerns sessions.
+    pub fn session(&self) -> Result<Uuid> {
+        self.session.ok_or_else(|| {
+            AuthError::new(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+        })
+    }
+}
+
+impl Call<'_> {
+    /// The bearer's identity.
+    ///
+    /// Errors: `no_authorization`, `bad_jwt`.
+    fn identity(&self) -> Result<Identity> {
+        let bearer = self.header("authorization").and_then(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+        });
+        let missing = || AuthError::new(401, "no_authorization", "This endpoint requires a valid Bearer token");
+        self.auth.verify.verify(bearer.ok_or_else(missing)?).map_err(|why| {
+            let message = format!("invalid JWT: unable to parse or verify signature, {why}");
+            AuthError::new(403, "bad_jwt", message)
+        })
+    }
+
+    /// Whether the caller is an administrator.
+    pub fn is_administrator(&self) -> bool {
+        self.identity().is_ok_and(|identity| ADMINISTRATORS.contains(&&*identity.role))
+    }
+
+    /// Errors: as [`Call::identity`]; `not_admin`.
+    pub fn require_administrator(&self) -> Result<()> {
+        match ADMINISTRATORS.contains(&&*self.identity()?.role) {
+            true => Ok(()),
+            false => Err(AuthError::new(403, "not_admin", "User not allowed")),
+        }
+    }
+
+    /// The user who calls, locked until the transaction ends if `lock` is set.
+    ///
+    /// Errors: as [`Call::identity`]; `bad_jwt` without a subject; `user_not_found`, `session_not_found`, `user_banned`.
+    pub async fn bearer(&self, work: &mut Work, lock: bool) -> Result<Bearer> {
+        let identity = self.identity()?;
+        let claims: Map<String, Value> = serde_json::from_str(identity.claims.json()).unwrap_or_default();
+        let subject = identity.claims.sub().filter(|subject| !subject.is_empty());
+        let subject = subject.ok_or_else(|| AuthError::new(403, "bad_jwt", "invalid claim: missing sub claim"))?;
+        let id = Uuid::parse_str(subject)
+            .map_err(|_| AuthError::new(403, "bad_jwt", "invalid claim: sub claim must be a UUID"))?;
+        let user = if lock { work.lock_user(id).await? } else { work.user(id).await? };
+        let user =
+            user.ok_or_else(|| AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist"))?;
+        let session = claims.get("session_id").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
+        if let Some(session) = session
+            && work.session(session).await?.is_none_or(|session| session.user_id != user.id)
+        {
+            let message = "Session from session_id claim in JWT does not exist";
+            return Err(AuthError::new(403, "session_not_found", message));
+        }
+        if user.is_banned(self.now) {
+            return Err(AuthError::new(403, "user_banned", "User is banned"));
+        }
+        Ok(Bearer { user, session, claims })
+    }
+
+    /// The audience of the request: the header's, else the usual one.
+    pub fn audience(&self) -> &str {
+        self.header("x-jwt-aud").unwrap_or(AUTHENTICATED)
+    }
+}

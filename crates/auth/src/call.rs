@@ -1,0 +1,141 @@
+//! One request while it is answered: its parameters, and what is asked of it everywhere.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use crate::error::{AuthError, Result};
+use crate::limit::Kind;
+use crate::store::Work;
+use crate::{Auth, Request};
+
+/// Largest body (wire.md section 1.1).
+const MAX_BODY: usize = 1 << 20;
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+const HOUR: Duration = Duration::from_secs(3600);
+/// Longest user agent that is kept with a session.
+const MAX_USER_AGENT: usize = 512;
+
+/// A request, and the API that answers it.
+pub(crate) struct Call<'a> {
+    pub auth: &'a Auth,
+    pub request: Request<'a>,
+    /// The moment at which the request counts as made.
+    pub now: Timestamp,
+}
+
+impl<'a> Call<'a> {
+    pub fn new(auth: &'a Auth, request: Request<'a>) -> Self {
+        // The database keeps microseconds.
+        let now = Timestamp::now();
+        let now = now.round(jiff::Unit::Microsecond).unwrap_or(now);
+        Call { auth, request, now }
+    }
+
+    /// The body as JSON; an empty one is an empty object.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
+        let body = &self.request.body;
+        if body.len() > MAX_BODY {
+            let message = "Request body is too large: the limit is 1 MiB";
+            return Err(AuthError::new(413, "request_entity_too_large", message));
+        }
+        let text: &[u8] = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
+        serde_json::from_slice(text)
+            .map_err(|error| AuthError::new(400, "bad_json", format!("Could not parse request body as JSON: {error}")))
+    }
+
+    /// A parameter of the query string.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let pairs = form_urlencoded::parse(self.request.query.as_bytes());
+        pairs.into_iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.into_owned())
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(self.request.headers, name)
+    }
+
+    /// The client, for sessions and the audit log.
+    pub fn user_agent(&self) -> Option<String> {
+        self.header("user-agent").map(|text| text.chars().take(MAX_USER_AGENT).collect())
+    }
+
+    /// The client's address, for sessions and the audit log.
+    pub fn ip(&self) -> Option<String> {
+        self.request.client.map(|address| address.to_canonical().to_string())
+    }
+
+    /// Where the user is to be sent in the end.
+    pub fn redirect_to(&self) -> String {
+        let asked = self.query("redirect_to").or_else(|| self.header("redirect_to").map(str::to_owned));
+        self.auth.redirects.choose(asked.as_deref(), self.header("referer"))
+    }
+
+    pub async fn begin(&self) -> Result<Work> {
+        Work::begin(&self.auth.database).await
+    }
+
+    /// Takes one of what the client may still ask for.
+    ///
+    /// Errors: `over_request_rate_limit`.
+    pub fn limit(&self, kind: Kind) -> Result<()> {
+        let most = &self.auth.settings.rate_limit;
+        let (most, window) = match kind {
+            Kind::Token | Kind::Authorize => (most.token_refresh, FIVE_MINUTES),
+            Kind::Verify => (most.token_verifications, FIVE_MINUTES),
+            Kind::Anonymous => (most.anonymous_users, HOUR),
+            Kind::Mfa => (most.mfa, Duration::from_secs(60)),
+            _ => (most.sign_in_sign_ups, FIVE_MINUTES),
+        };
+        match self.auth.state.limits.allows(kind, self.request.client, most, window) {
+            true => Ok(()),
+            false => Err(AuthError::rate_limit()),
+        }
+    }
+
+    /// Takes one of the mails that all users together may be sent.
+    pub fn limit_mails(&self) -> Result<()> {
+        let most = self.auth.settings.rate_limit.email_sent;
+        match self.auth.state.limits.allows(Kind::Email, None, most, HOUR) {
+            true => Ok(()),
+            false => Err(AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded")),
+        }
+    }
+
+    /// Judges that an account is not being guessed at.
+    pub fn may_try(&self, account: &str) -> Result<()> {
+        self.auth.state.limits.may_try(account)
+    }
+
+    /// Counts a wrong password or code of an account.
+    pub fn failed(&self, account: &str) {
+        self.auth.state.limits.failed(account, self.auth.settings.rate_limit.failures);
+    }
+
+    /// An account proved itself.
+    pub fn succeeded(&self, account: &str) {
+        self.auth.state.limits.succeeded(account);
+    }
+
+    /// Judges that a user was not sent something a moment ago.
+    ///
+    /// Errors: 429 with the seconds to wait.
+    pub fn judge_frequency(&self, last: Option<Timestamp>, pause: Duration, code: &'static str) -> Result<()> {
+        let waited = last.map(|last| self.now.duration_since(last).as_secs());
+        let pause = i64::try_from(pause.as_secs()).unwrap_or(i64::MAX);
+        match waited {
+            Some(waited) if waited < pause => {
+                let left = pause - waited.max(0);
+                let message = format!("For security purposes, you can only request this after {left} seconds.");
+                Err(AuthError::new(429, code, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty())
+}

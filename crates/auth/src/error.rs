@@ -1,0 +1,146 @@
+//! What a request to auth answers when it fails (contract: wire.md section 1.2).
+
+use basalt_core::Error;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+/// The version of the API from which on errors carry their code as text.
+const VERSION: &str = "2024-01-01";
+const VERSION_HEADER: &str = "x-supabase-api-version";
+
+/// A refusal: its status, its code of wire.md section 1.2, and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthError {
+    status: u16,
+    code: &'static str,
+    message: String,
+    shape: Shape,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shape {
+    /// `code` and `message`.
+    Plain,
+    /// The same with the reasons why a password is weak.
+    WeakPassword(Vec<&'static str>),
+    /// `error` and `error_description` (RFC 6749 section 5.2).
+    OAuth,
+}
+
+/// A `Result` whose error is [`AuthError`].
+pub type Result<T, E = AuthError> = std::result::Result<T, E>;
+
+impl AuthError {
+    /// A refusal with a code of the contract.
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        AuthError { status, code, message: message.into(), shape: Shape::Plain }
+    }
+
+    /// `400 validation_failed`.
+    pub fn validation(message: impl Into<String>) -> Self {
+        AuthError::new(400, "validation_failed", message)
+    }
+
+    /// A refusal in OAuth's own shape, always 400.
+    pub fn oauth(error: &'static str, description: impl Into<String>) -> Self {
+        AuthError { status: 400, code: error, message: description.into(), shape: Shape::OAuth }
+    }
+
+    /// `422 weak_password` with its reasons: `length`, `characters`, `pwned`.
+    pub fn weak_password(message: impl Into<String>, reasons: Vec<&'static str>) -> Self {
+        let shape = Shape::WeakPassword(reasons);
+        AuthError { status: 422, code: "weak_password", message: message.into(), shape }
+    }
+
+    /// `429 over_request_rate_limit`.
+    pub fn rate_limit() -> Self {
+        AuthError::new(429, "over_request_rate_limit", "Request rate limit reached")
+    }
+
+    /// A fault of the server's own. The cause goes to the log only.
+    pub fn unexpected(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(%cause, "a request to auth failed");
+        AuthError::new(500, "unexpected_failure", "Unexpected failure, please check server logs for more information")
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The code of the contract.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// As an answer to a request with these headers.
+    pub fn response(&self, request: &HeaderMap) -> Response<Bytes> {
+        let versioned = request.get(VERSION_HEADER).is_some_and(|version| version.as_bytes() >= VERSION.as_bytes());
+        let mut response = Response::new(Bytes::from(self.body(versioned).to_string()));
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert("x-sb-error-code", HeaderValue::from_static(self.code));
+        if versioned {
+            headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
+        }
+        if self.status == 429 {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        response
+    }
+
+    fn body(&self, versioned: bool) -> Value {
+        let mut body = match (&self.shape, versioned) {
+            (Shape::OAuth, _) => return json!({"error": self.code, "error_description": self.message}),
+            (_, true) => json!({"code": self.code, "message": self.message}),
+            (_, false) => json!({"code": self.status, "error_code": self.code, "msg": self.message}),
+        };
+        if let Shape::WeakPassword(reasons) = &self.shape {
+            body["weak_password"] = json!({ "reasons": reasons });
+        }
+        if self.status >= 500 {
+            body["error_id"] = uuid::Uuid::new_v4().to_string().into();
+        }
+        body
+    }
+}
+
+impl From<Error> for AuthError {
+    /// A failed statement. What the database lacks for the moment may be tried again; everything else is a fault of ours.
+    fn from(error: Error) -> Self {
+        match error.code() {
+            "53300" | "PGRST003" | "08001" | "08006" | "57P03" => {
+                AuthError::new(503, "request_timeout", "The database is busy or away; try again in a moment")
+            }
+            "57014" | "25P03" => AuthError::new(504, "request_timeout", "The database took too long; try again"),
+            "40001" | "40P01" | "55P03" => {
+                AuthError::new(409, "conflict", "Too many concurrent requests touched the same thing; try again")
+            }
+            // A text that no column takes, such as one with a NUL.
+            code if code.starts_with("22") => AuthError::validation(format!("invalid value: {}", error.message())),
+            _ => AuthError::unexpected(error),
+        }
+    }
+}
+
+/// An answer with a JSON body.
+pub fn answer(status: u16, body: &impl serde::Serialize) -> Response<Bytes> {
+    let text = serde_json::to_vec(body).unwrap_or_default();
+    let mut response = Response::new(Bytes::from(text));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// `200 {}`.
+pub fn done() -> Response<Bytes> {
+    answer(200, &Map::new())
+}

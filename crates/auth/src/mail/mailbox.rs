@@ -1,0 +1,73 @@
+//! The development mailbox: mails land here instead of at a server.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// Mails that are kept; older ones go.
+const KEPT: usize = 500;
+
+/// A mail as it was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct Mail {
+    /// Its id in the mailbox.
+    pub id: Uuid,
+    /// When it was written.
+    pub sent_at: Timestamp,
+    /// What it is about: `confirmation`, `recovery`, ...
+    pub kind: &'static str,
+    /// The recipient.
+    pub to: String,
+    /// The subject.
+    pub subject: String,
+    /// The body.
+    pub html: String,
+    /// The code in it.
+    pub token: String,
+    /// The link in it.
+    pub link: String,
+}
+
+/// The last mails, newest first.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    mails: Mutex<VecDeque<Mail>>,
+}
+
+impl Mail {
+    pub(super) fn new(kind: &'static str, to: &str, subject: String, html: String, token: &str, link: &str) -> Mail {
+        let (id, sent_at) = (Uuid::new_v4(), Timestamp::now());
+        Mail { id, sent_at, kind, to: to.into(), subject, html, token: token.into(), link: link.into() }
+    }
+}
+
+impl Mailbox {
+    /// All mails, newest first; only those to `to`, if it is given.
+    pub fn mails(&self, to: Option<&str>) -> Vec<Mail> {
+        let mails = self.lock();
+        mails.iter().filter(|mail| to.is_none_or(|to| mail.to.eq_ignore_ascii_case(to))).cloned().collect()
+    }
+
+    /// One mail.
+    pub fn mail(&self, id: Uuid) -> Option<Mail> {
+        self.lock().iter().find(|mail| mail.id == id).cloned()
+    }
+
+    /// Throws all mails away.
+    pub fn empty(&self) {
+        self.lock().clear();
+    }
+
+    pub(super) fn put(&self, mail: Mail) {
+        let mut mails = self.lock();
+        mails.push_front(mail);
+        mails.truncate(KEPT);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Mail>> {
+        self.mails.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,413 @@
+//! `[auth]` of the configuration. Names and meanings are those of the Supabase CLI's `config.toml`, where it has them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::provider::External;
+
+/// The longest life of an access token, in seconds.
+const WEEK: u64 = 604_800;
+
+/// `[auth]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Whether `/auth/v1` is served.
+    pub enabled: bool,
+    /// The HS256 secret, at least 32 bytes. `dev` falls back to the published development secret.
+    pub jwt_secret: String,
+    /// A JWK set (JSON text) of further keys: RS256, ES256, EdDSA, HS256.
+    pub jwks: String,
+    /// A file with a JWK set, relative to the project.
+    pub jwks_file: PathBuf,
+    /// The audience that tokens must name, if they name any.
+    pub jwt_audience: String,
+    /// JSON path of the role in the claims.
+    pub role_claim: String,
+    /// Whether a token is also taken from the header `apikey`.
+    pub apikey_header: bool,
+    /// Opaque key that stands for `anon`.
+    pub publishable_key: String,
+    /// Opaque key that stands for `service_role`.
+    pub secret_key: String,
+
+    /// A file with private JWKs (ES256, RS256), relative to the project. The first signs; all verify.
+    pub signing_keys_path: PathBuf,
+    /// `iss` of access tokens; empty: the API's own URL.
+    pub jwt_issuer: String,
+    /// Seconds for which an access token is valid, at most a week.
+    pub jwt_expiry: u64,
+    /// The application's address: where links lead, and the first address that `redirect_to` may name.
+    pub site_url: String,
+    /// Further addresses that `redirect_to` may name; `*` stands for what is between `.` and `/`, `**` for anything.
+    pub additional_redirect_urls: Vec<String>,
+    /// Whether new users may sign up.
+    pub enable_signup: bool,
+    /// Whether users may sign in without an address.
+    pub enable_anonymous_sign_ins: bool,
+    /// Whether a user may link further identities by hand.
+    pub enable_manual_linking: bool,
+    /// Whether a refresh token is good for one use.
+    pub enable_refresh_token_rotation: bool,
+    /// Seconds for which a used refresh token may be used again.
+    pub refresh_token_reuse_interval: u64,
+    /// Fewest characters of a password.
+    pub minimum_password_length: usize,
+    /// Classes of characters that a password must have.
+    pub password_requirements: PasswordRequirements,
+    /// Whether the commonest leaked passwords (a bundled list) are refused.
+    pub refuse_common_passwords: bool,
+    /// A range API of leaked passwords, such as `https://api.pwnedpasswords.com/range/`; empty: none is asked.
+    pub leaked_passwords_url: String,
+    /// `[auth.rate_limit]`
+    pub rate_limit: RateLimit,
+    /// `[auth.email]`
+    pub email: Email,
+    /// `[auth.sms]`
+    pub sms: Sms,
+    /// `[auth.sessions]`
+    pub sessions: Sessions,
+    /// `[auth.mfa]`
+    pub mfa: Mfa,
+    /// `[auth.captcha]`
+    pub captcha: Captcha,
+    /// `[auth.hook]`
+    pub hook: Hooks,
+    /// `[auth.external.<provider>]`
+    pub external: BTreeMap<String, External>,
+}
+
+/// Classes of characters that a password must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // each says its classes
+pub enum PasswordRequirements {
+    #[default]
+    #[serde(rename = "")]
+    None,
+    LettersDigits,
+    LowerUpperLettersDigits,
+    LowerUpperLettersDigitsSymbols,
+}
+
+/// `[auth.rate_limit]`: counts by client address in five minutes, unless said otherwise.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// Mails an hour, of all users together.
+    pub email_sent: u32,
+    /// Text messages an hour, of all users together.
+    pub sms_sent: u32,
+    /// Anonymous sign-ins an hour.
+    pub anonymous_users: u32,
+    /// Uses of `/token`.
+    pub token_refresh: u32,
+    /// Sign-ups, and requests for a link or code.
+    pub sign_in_sign_ups: u32,
+    /// Uses of `/verify`.
+    pub token_verifications: u32,
+    /// Challenges and verifications of second factors, in a minute.
+    pub mfa: u32,
+    /// Wrong passwords or codes of one account in a row, after which each further attempt waits twice as long as the one before.
+    pub failures: u32,
+}
+
+/// `[auth.email]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Email {
+    /// Whether users may sign up and in by e-mail.
+    pub enable_signup: bool,
+    /// Whether a change of address is confirmed at both addresses.
+    pub double_confirm_changes: bool,
+    /// Whether an address must be confirmed before its user may sign in.
+    pub enable_confirmations: bool,
+    /// Whether a new password needs a recent sign-in or a nonce.
+    pub secure_password_change: bool,
+    /// Shortest time between two mails to one user.
+    #[serde(with = "humantime_serde")]
+    pub max_frequency: Duration,
+    /// Digits of a code, 6 to 10.
+    pub otp_length: usize,
+    /// Seconds for which a code or link is valid.
+    pub otp_expiry: u64,
+    /// Whether mails land in the mailbox at `/studio/mail` where no server is configured. `dev` turns it on; anybody may read it.
+    pub mailbox: bool,
+    /// `[auth.email.smtp]`
+    pub smtp: Smtp,
+    /// `[auth.email.template.<name>]`: confirmation, invite, magic_link, recovery, email_change, reauthentication.
+    pub template: BTreeMap<String, Template>,
+}
+
+/// `[auth.email.smtp]`
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Smtp {
+    /// Whether mail goes out by this server.
+    pub enabled: bool,
+    /// Its name.
+    pub host: String,
+    /// Its port: 465 speaks TLS at once, others by STARTTLS.
+    pub port: u16,
+    /// The account; empty: none.
+    pub user: String,
+    /// Its password.
+    pub pass: String,
+    /// The sender's address.
+    pub admin_email: String,
+    /// The sender's name.
+    pub sender_name: String,
+    /// Whether an unencrypted connection will do (a relay on the same machine).
+    pub plain: bool,
+}
+
+/// A mail's subject and body.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Template {
+    /// The subject; a template too.
+    pub subject: String,
+    /// A file with the body (HTML), relative to the project.
+    pub content_path: PathBuf,
+}
+
+/// `[auth.sms]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sms {
+    /// Whether users may sign up and in by phone.
+    pub enable_signup: bool,
+    /// Whether a number must be confirmed before its user may sign in.
+    pub enable_confirmations: bool,
+    /// The message; `{{ .Code }}` stands for the code.
+    pub template: String,
+    /// Shortest time between two messages to one user.
+    #[serde(with = "humantime_serde")]
+    pub max_frequency: Duration,
+    /// Digits of a code, 6 to 10.
+    pub otp_length: usize,
+    /// Seconds for which a code is valid.
+    pub otp_expiry: u64,
+    /// Numbers and the codes that always hold for them: for reviewers and tests.
+    pub test_otp: BTreeMap<String, String>,
+}
+
+/// `[auth.sessions]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sessions {
+    /// Longest life of a session; zero: no limit.
+    #[serde(with = "humantime_serde")]
+    pub timebox: Duration,
+    /// Longest time without a refresh; zero: no limit.
+    #[serde(with = "humantime_serde")]
+    pub inactivity_timeout: Duration,
+    /// Whether a sign-in ends the user's other sessions at their next refresh.
+    pub single_per_user: bool,
+}
+
+/// `[auth.mfa]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mfa {
+    /// Most factors of a user.
+    pub max_enrolled_factors: usize,
+    /// `[auth.mfa.totp]`
+    pub totp: Factor,
+    /// `[auth.mfa.phone]`
+    pub phone: Factor,
+    /// `[auth.mfa.web_authn]`
+    pub web_authn: Factor,
+}
+
+/// What may be done with a kind of factor.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Factor {
+    /// Whether new ones may be enrolled.
+    pub enroll_enabled: bool,
+    /// Whether enrolled ones may be used.
+    pub verify_enabled: bool,
+}
+
+/// `[auth.captcha]`
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Captcha {
+    /// Whether sign-ups and sign-ins need a solved captcha.
+    pub enabled: bool,
+    /// `hcaptcha` or `turnstile`.
+    pub provider: String,
+    /// The service's secret.
+    pub secret: String,
+    /// Where answers are verified; empty: the service's own address.
+    pub url: String,
+}
+
+/// `[auth.hook]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hooks {
+    /// Changes the claims of access tokens.
+    pub custom_access_token: Hook,
+    /// Sends mails in place of SMTP.
+    pub send_email: Hook,
+    /// Sends text messages.
+    pub send_sms: Hook,
+}
+
+/// One hook.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hook {
+    /// Whether it is called.
+    pub enabled: bool,
+    /// `pg-functions://postgres/<schema>/<function>`, or an HTTP address.
+    pub uri: String,
+    /// Secrets of the Standard Webhooks scheme (`v1,whsec_...`), separated by `|`: the first signs.
+    pub secrets: String,
+}
+
+impl std::fmt::Debug for Smtp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Captcha {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Captcha").field("provider", &self.provider).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hook").field("uri", &self.uri).finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Judges what the types can't.
+    ///
+    /// Errors: which key can't be used, and why.
+    pub(crate) fn judge(&self) -> Result<(), String> {
+        if self.jwt_expiry == 0 || self.jwt_expiry > WEEK {
+            return Err(format!("`auth.jwt_expiry` is {}: it must be 1 to {WEEK} seconds", self.jwt_expiry));
+        }
+        if !(6..=10).contains(&self.email.otp_length) || !(6..=10).contains(&self.sms.otp_length) {
+            return Err("`otp_length` of `auth.email` and `auth.sms` must be 6 to 10".into());
+        }
+        url::Url::parse(&self.site_url)
+            .map(drop)
+            .map_err(|error| format!("`auth.site_url` \"{}\" is no URL: {error}", self.site_url))
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            enabled: true,
+            jwt_secret: String::new(),
+            jwks: String::new(),
+            jwks_file: PathBuf::new(),
+            jwt_audience: String::new(),
+            role_claim: "$.role".into(),
+            apikey_header: true,
+            publishable_key: String::new(),
+            secret_key: String::new(),
+            signing_keys_path: PathBuf::new(),
+            jwt_issuer: String::new(),
+            jwt_expiry: 3600,
+            site_url: "http://127.0.0.1:3000".into(),
+            additional_redirect_urls: Vec::new(),
+            enable_signup: true,
+            enable_anonymous_sign_ins: false,
+            enable_manual_linking: false,
+            enable_refresh_token_rotation: true,
+            refresh_token_reuse_interval: 10,
+            minimum_password_length: 6,
+            password_requirements: PasswordRequirements::None,
+            refuse_common_passwords: false,
+            leaked_passwords_url: String::new(),
+            rate_limit: RateLimit::default(),
+            email: Email::default(),
+            sms: Sms::default(),
+            sessions: Sessions::default(),
+            mfa: Mfa::default(),
+            captcha: Captcha::default(),
+            hook: Hooks::default(),
+            external: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for RateLimit {
+    fn default() -> Self {
+        RateLimit {
+            email_sent: 30,
+            sms_sent: 30,
+            anonymous_users: 30,
+            token_refresh: 150,
+            sign_in_sign_ups: 30,
+            token_verifications: 30,
+            mfa: 15,
+            failures: 10,
+        }
+    }
+}
+
+impl Default for Email {
+    fn default() -> Self {
+        Email {
+            enable_signup: true,
+            double_confirm_changes: true,
+            enable_confirmations: false,
+            secure_password_change: false,
+            max_frequency: Duration::from_secs(60),
+            otp_length: 6,
+            otp_expiry: 3600,
+            mailbox: false,
+            smtp: Smtp::default(),
+            template: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Smtp {
+    fn default() -> Self {
+        Smtp {
+            enabled: false,
+            host: String::new(),
+            port: 587,
+            user: String::new(),
+            pass: String::new(),
+            admin_email: String::new(),
+            sender_name: String::new(),
+            plain: false,
+        }
+    }
+}
+
+impl Default for Sms {
+    fn default() -> Self {
+        Sms {
+            enable_signup: false,
+            enable_confirmations: true,
+            template: "Your code is {{ .Code }}".into(),
+            max_frequency: Duration::from_secs(60),
+            otp_length: 6,
+            otp_expiry: 60,
+            test_otp: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Mfa {
+    fn default() -> Self {
+        let on = Factor { enroll_enabled: true, verify_enabled: true };
+        Mfa { max_enrolled_factors: 10, totp: on, phone: Factor::default(), web_authn: on }
+    }
+}
