@@ -90,7 +90,10 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
     let (new, paid) = (json!({"id": 1, "note": "new"}), json!({"id": 1, "note": "paid"}));
     let body = |kind: &str, record: &Value, old: &Value| json!({"type": kind, "table": "orders", "schema": "public", "record": record, "old_record": old});
     let bodies: Vec<Value> = came.iter().map(receiver::Received::json).collect();
-    assert_eq!(bodies, [body("INSERT", &new, &json!(null)), body("UPDATE", &paid, &new), body("DELETE", &json!(null), &paid)]);
+    assert_eq!(
+        bodies,
+        [body("INSERT", &new, &json!(null)), body("UPDATE", &paid, &new), body("DELETE", &json!(null), &paid)]
+    );
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     for one in &came {
         let headers = one.headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
@@ -121,7 +124,10 @@ async fn what_is_not_taken_is_tried_again_and_then_dead() {
     assert_eq!((came[0].id(), &came[0].body), (came[1].id(), &came[1].body), "the same message");
     let admin = |method: Method, path: &str| server.raw(method, &format!("/admin/v1/webhooks{path}")).service();
     let dead = admin(Method::GET, "/one/deliveries?status=dead").send().await.json();
-    assert_eq!((&dead[0]["answer"], &dead[0]["attempts"], &dead[0]["id"]), (&json!(500), &json!(2), &json!(came[0].id())));
+    assert_eq!(
+        (&dead[0]["answer"], &dead[0]["attempts"], &dead[0]["id"]),
+        (&json!(500), &json!(2), &json!(came[0].id()))
+    );
     assert_eq!(dead[0]["body"].as_str(), Some(&*came[0].body));
     admin(Method::GET, "/one/deliveries?status=pending").expect(200, json!([])).await;
 
@@ -194,7 +200,11 @@ async fn only_the_service_key_opens_the_admin_api() {
     ready(&server, 1).await;
     let path = "/admin/v1/webhooks";
     server.raw(Method::GET, path).expect_error(403, "webhook_not_allowed").await;
-    server.raw(Method::GET, path).user("00000000-0000-0000-0000-00000000000a").expect_error(403, "webhook_not_allowed").await;
+    server
+        .raw(Method::GET, path)
+        .user("00000000-0000-0000-0000-00000000000a")
+        .expect_error(403, "webhook_not_allowed")
+        .await;
     server.raw(Method::GET, path).token("nonsense").expect_error(401, "PGRST301").await;
     server.raw(Method::POST, path).service().expect_error(405, "webhook_method_not_allowed").await;
     for (path, status, code) in [

@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
     ("basalt-outbound", &[]),
     ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
+    ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql"]),
     (
         "basalt-server",
         &[
@@ -23,6 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-rest",
             "basalt-outbound",
             "basalt-auth",
+            "basalt-webhooks",
         ],
     ),
     (

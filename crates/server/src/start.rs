@@ -10,6 +10,8 @@ use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
+use basalt_outbound::Outbound;
+use basalt_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -39,7 +41,7 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-const SERVICES: [Service; 1] = [basalt_auth::SERVICE];
+const SERVICES: [Service; 2] = [basalt_auth::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
@@ -103,9 +105,13 @@ impl Basalt {
         let (listener, address) = bind(&server.host, server.port).await?;
         let metrics = meter::recorder();
         let state = State::default();
+        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
+        let webhooks = Webhooks::new(database.clone(), outbound, &config.webhooks);
+        let webhooks = webhooks.map_err(|error| StartError::Config(error.to_string()))?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(Surface::new(project, config, database.clone(), address, state.clone())?),
             state,
+            webhooks: webhooks.clone(),
             database,
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
@@ -115,6 +121,7 @@ impl Basalt {
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
+        serving.spawn(until(stopped.clone(), webhooks.run()));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (listener, address) = bind(host, server.admin_port).await?;

@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Webhooks {
     database: Database,
     outbound: Outbound,
-    hooks: Vec<Hook>,
+    hooks: Vec<Arc<Hook>>,
     /// This server's name among those that share the database.
     node: String,
 }
@@ -50,7 +50,7 @@ impl Webhooks {
     ///
     /// Errors: what of them can't be used.
     pub fn new(database: Database, outbound: Outbound, settings: &[Settings]) -> Result<Arc<Webhooks>, BadHook> {
-        let hooks = settings.iter().map(Hook::new).collect::<Result<Vec<_>, _>>()?;
+        let hooks = settings.iter().map(|one| Hook::new(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
         let names: BTreeSet<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
         if names.len() < hooks.len() {
             return Err(BadHook("two webhooks have the same name".into()));
@@ -62,8 +62,8 @@ impl Webhooks {
     /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
     pub async fn run(self: Arc<Self>) {
         self.watch().await;
-        let readers = self.hooks.iter().map(|hook| supervised(&hook.name, || reader::follow(&self, hook)));
-        tokio::join!(join_all(readers), supervised("retries", || retry::run(&self)));
+        let readers: Vec<_> = self.hooks.iter().map(|hook| read(self.clone(), hook.clone())).collect();
+        tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone())));
     }
 
     /// Has the tables of the hooks watched, as soon as they are there, and forgets the readers of hooks that are gone.
@@ -101,8 +101,12 @@ impl Webhooks {
     }
 
     fn hook(&self, name: &str) -> Option<&Hook> {
-        self.hooks.iter().find(|hook| hook.name == name)
+        self.hooks.iter().find(|hook| hook.name == name).map(|hook| &**hook)
     }
+}
+
+async fn read(webhooks: Arc<Webhooks>, hook: Arc<Hook>) {
+    supervised(&hook.name, || reader::follow(webhooks.clone(), hook.clone())).await;
 }
 
 /// Begins the work again whenever it fails or panics.

@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use basalt_core::Result;
 use basalt_db::changes::{Batch, Cursor, Subscription};
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::future::join_all;
 
 use crate::message::Message;
 use crate::settings::Hook;
@@ -28,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const MOST_PENDING: u64 = 10_000;
 
 /// Reads and sends while this server is the one that reads for the hook.
-pub(crate) async fn follow(webhooks: &Arc<Webhooks>, hook: &Hook) -> Result<()> {
+pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<()> {
     let changes = webhooks.database.changes();
     let mut live = changes.subscribe().await?;
     let cursor = changes.cursor(&format!("{CURSOR}{}", hook.name)).await?;
@@ -50,7 +49,7 @@ pub(crate) async fn follow(webhooks: &Arc<Webhooks>, hook: &Hook) -> Result<()> 
                 "changes went out of the log before a webhook had sent them"
             );
         }
-        if deliver(webhooks, hook, &batch, &mut lease).await? {
+        if deliver(&webhooks, &hook, &batch, &mut lease).await? {
             cursor.advance(batch.last()).await?;
         }
     }
@@ -64,28 +63,17 @@ async fn wait(live: &mut Subscription) {
 }
 
 /// Sends a batch's messages. Whether all of them were taken or kept; if not, the reader stays where it is.
-async fn deliver(webhooks: &Arc<Webhooks>, hook: &Hook, batch: &Batch, lease: &mut Lease<'_>) -> Result<bool> {
+async fn deliver(webhooks: &Arc<Webhooks>, hook: &Arc<Hook>, batch: &Batch, lease: &mut Lease<'_>) -> Result<bool> {
     let messages: Vec<Message> = batch.changes.iter().filter_map(|change| Message::of(hook, change)).collect();
-    for some in messages.chunks(AT_ONCE) {
+    let mut messages = messages.into_iter().peekable();
+    while messages.peek().is_some() {
         if !lease.renew().await? {
             return Ok(false);
         }
-        let mut sent =
-            stream::iter(some)
-                .map(|message| async move {
-                    (message, send::send(&webhooks.outbound, hook, &message.id, &message.body).await)
-                })
-                .buffer_unordered(AT_ONCE);
-        while let Some((message, result)) = sent.next().await {
-            if let Err(refused) = result {
-                tracing::warn!(
-                    hook = hook.name,
-                    message = message.id,
-                    reason = refused.reason,
-                    "a webhook was not taken"
-                );
-                store::keep(&webhooks.database, &hook.name, hook.attempts, message, &refused).await?;
-            }
+        let some: Vec<_> =
+            messages.by_ref().take(AT_ONCE).map(|message| attempt(webhooks.clone(), hook.clone(), message)).collect();
+        for kept in join_all(some).await {
+            kept?;
         }
     }
     let pending = store::count(&webhooks.database, &hook.name).await?;
@@ -97,6 +85,13 @@ async fn deliver(webhooks: &Arc<Webhooks>, hook: &Hook, batch: &Batch, lease: &m
         tokio::time::sleep(RENEW).await;
     }
     Ok(true)
+}
+
+/// Sends a message, and keeps it if it is not taken.
+async fn attempt(webhooks: Arc<Webhooks>, hook: Arc<Hook>, message: Message) -> Result<()> {
+    let Err(refused) = send::send(&webhooks.outbound, &hook, &message.id, &message.body).await else { return Ok(()) };
+    tracing::warn!(hook = hook.name, message = message.id, reason = refused.reason, "a webhook was not taken");
+    store::keep(&webhooks.database, &hook.name, hook.attempts, &message, &refused).await
 }
 
 /// The right to read for a hook.

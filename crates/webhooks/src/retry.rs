@@ -4,32 +4,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::Result;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::future::join_all;
 
 use crate::store::Delivery;
 use crate::{Webhooks, send, store};
 
 /// How often the database is asked what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Messages that are tried in one turn, and how many of them at once.
-const TURN: usize = 64;
-const AT_ONCE: usize = 16;
+/// Messages that are tried at once.
+const TURN: usize = 16;
 
 /// Tries again what is due, turn by turn.
-pub(crate) async fn run(webhooks: &Arc<Webhooks>) -> Result<()> {
+pub(crate) async fn run(webhooks: Arc<Webhooks>) -> Result<()> {
     let hooks: Vec<&str> = webhooks.hooks.iter().map(|hook| hook.name.as_str()).collect();
     if hooks.is_empty() {
         return std::future::pending().await;
     }
     // Nobody else takes what this turn may still be busy with.
     let longest = webhooks.hooks.iter().map(|hook| hook.timeout).max().unwrap_or_default();
-    let lease = longest * (TURN / AT_ONCE) as u32 + Duration::from_secs(60);
+    let lease = longest + Duration::from_secs(60);
     loop {
         let due = store::due(&webhooks.database, &hooks, TURN, lease).await?;
         let is_full = due.len() == TURN;
-        let mut tried = stream::iter(due).map(|delivery| attempt(webhooks, delivery)).buffer_unordered(AT_ONCE);
-        while let Some(done) = tried.next().await {
+        let tried: Vec<_> = due.into_iter().map(|delivery| attempt(webhooks.clone(), delivery)).collect();
+        for done in join_all(tried).await {
             done?;
         }
         if !is_full {
@@ -38,7 +36,7 @@ pub(crate) async fn run(webhooks: &Arc<Webhooks>) -> Result<()> {
     }
 }
 
-async fn attempt(webhooks: &Arc<Webhooks>, delivery: Delivery) -> Result<()> {
+async fn attempt(webhooks: Arc<Webhooks>, delivery: Delivery) -> Result<()> {
     let Some(hook) = webhooks.hook(&delivery.hook) else { return Ok(()) };
     match send::send(&webhooks.outbound, hook, &delivery.id, &delivery.body).await {
         Ok(()) => store::taken(&webhooks.database, &delivery.id).await,
