@@ -1,7 +1,7 @@
 //! Users, sessions, one-time codes, OAuth2 and keys: the auth API of wire.md section 1.
 //!
 //! [`Auth::handle`] answers a [`Request`]. `route` says which file answers what: `flow` has what users do, `admin` what the service
-//! key may do, `mfa` second factors. They read and write the model (`user`, `session`, `one_time`) in a transaction
+//! key may do, `mfa` second factors, `passkey` sign-in without a password. They read and write the model (`user`, `session`, `one_time`) in a transaction
 //! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
 
 mod address;
@@ -17,7 +17,9 @@ pub mod keys;
 mod landing;
 mod limit;
 mod mail;
+mod mfa;
 mod one_time;
+mod passkey;
 mod password;
 pub mod provider;
 mod redirect;
@@ -28,6 +30,7 @@ mod session;
 pub mod settings;
 mod store;
 mod user;
+mod webauthn;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -49,7 +52,10 @@ pub use settings::Settings;
 /// What auth keeps in the database.
 pub const SERVICE: Service = Service {
     name: "auth",
-    migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") }],
+    migrations: &[
+        ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") },
+        ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
+    ],
 };
 
 /// Verifies access tokens with the project's keys.
@@ -82,6 +88,7 @@ pub struct Auth {
     passwords: password::Passwords,
     hooks: hook::Hooks,
     outbound: Outbound,
+    relying_party: Option<webauthn::RelyingParty>,
     state: State,
 }
 
@@ -121,6 +128,7 @@ impl Auth {
             mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
             passwords: password::Passwords::new(),
             hooks: hook::Hooks::new(&settings.hook, &outbound)?,
+            relying_party: webauthn::RelyingParty::new(&settings)?,
             database,
             settings,
             keys,

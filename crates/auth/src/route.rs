@@ -29,6 +29,8 @@ impl Call<'_> {
             ["reauthenticate"] if get => self.reauthenticate().await,
             ["logout"] if post => self.logout().await,
             ["invite"] if post => self.invite().await,
+            ["factors", rest @ ..] => self.factors(rest).await,
+            ["passkeys", rest @ ..] => self.passkeys(rest).await,
             ["admin", rest @ ..] => self.admin(rest).await,
             _ => Err(self.not_found()),
         }
