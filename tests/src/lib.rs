@@ -130,12 +130,19 @@ impl Server {
         let handle = database.clone();
         let basalt = Basalt::start(path, &config, database).await.expect("a server");
         let url = format!("http://{}", basalt.address());
-        Server { basalt: Some(basalt), folder, client: reqwest::Client::new(), url, database: handle, own }
+        // Where an answer leads is the tests' affair.
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        Server { basalt: Some(basalt), folder, client, url, database: handle, own }
     }
 
     /// The name of its database in a cluster.
     pub fn database_name(&self) -> &str {
         self.own.as_ref().map_or("", |own| &own.name)
+    }
+
+    /// The running server itself.
+    pub fn basalt(&self) -> &Basalt {
+        self.basalt.as_ref().expect("it was not stopped")
     }
 
     /// Where it listens.

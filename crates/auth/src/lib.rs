@@ -10,6 +10,7 @@ mod audit;
 mod bearer;
 mod call;
 pub mod error;
+mod external;
 mod flow;
 mod hook;
 mod judge;
@@ -87,6 +88,7 @@ pub struct Auth {
     mailer: mail::Mailer,
     passwords: password::Passwords,
     hooks: hook::Hooks,
+    providers: provider::Providers,
     outbound: Outbound,
     relying_party: Option<webauthn::RelyingParty>,
     state: State,
@@ -127,6 +129,7 @@ impl Auth {
             redirects: redirect::Redirects::new(&settings),
             mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
             passwords: password::Passwords::new(),
+            providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
             hooks: hook::Hooks::new(&settings.hook, &outbound)?,
             relying_party: webauthn::RelyingParty::new(&settings)?,
             database,

@@ -2,14 +2,17 @@
 //!
 //! - [`Error`]: what a database statement answers when it fails, in PostgreSQL's terms.
 //! - [`Identity`]: who a statement runs as.
+//! - [`Change`]: what a write did to a row.
 //! - [`nearest`]: the closest known name, for hints.
 //!
 //! Nothing here does I/O or knows a wire format; the front doors convert.
 
+mod change;
 mod error;
 mod identity;
 mod nearest;
 
+pub use change::{Change, ChangedColumn, ChangedTable, Operation, ReplicaIdentity};
 pub use error::{Error, Result};
 pub use identity::{Claims, Identity};
 pub use nearest::{nearest, similarity};

@@ -1,13 +1,14 @@
 //! What every engine does: [`Database`], the [`Request`] it takes and the [`Answer`] it gives.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 
+use crate::changes::{Changes, Hub};
 use crate::migrate::{Applied, Progress, ScriptError, Service};
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
@@ -23,6 +24,13 @@ pub struct Database {
 enum Engine {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<Postgres>),
+}
+
+/// A database that somebody else keeps open.
+#[derive(Clone)]
+pub(crate) enum WeakDatabase {
+    Sqlite(Weak<Sqlite>),
+    Postgres(Weak<Postgres>),
 }
 
 /// How to open a database.
@@ -233,7 +241,8 @@ impl Database {
     pub async fn run(&self, request: Request) -> Result<Answer> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.run(request).await,
-            Engine::Postgres(engine) => engine.run(request).await,
+            // Its future is large; apart, it does not burden those of the embedded engine's callers.
+            Engine::Postgres(engine) => Box::pin(engine.run(request)).await,
         }
     }
 
@@ -243,7 +252,7 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
-            Engine::Postgres(engine) => engine.begin().await.map(Transaction::postgres),
+            Engine::Postgres(engine) => Box::pin(engine.begin()).await.map(Transaction::postgres),
         }
     }
 
@@ -254,6 +263,34 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
             Engine::Postgres(engine) => engine.begin_as_owner().await.map(Transaction::postgres),
+        }
+    }
+
+    /// What is written to watched tables.
+    pub fn changes(&self) -> Changes {
+        Changes::of(self)
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.hub(),
+            Engine::Postgres(engine) => engine.hub(),
+        }
+    }
+
+    /// How often the change log is to be looked at though no bell rang.
+    pub(crate) fn polls_changes(&self) -> Duration {
+        match &self.engine {
+            // Every write is this process's own, and rings.
+            Engine::Sqlite(_) => Duration::from_secs(1),
+            Engine::Postgres(engine) => engine.polls_changes(),
+        }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakDatabase {
+        match &self.engine {
+            Engine::Sqlite(engine) => WeakDatabase::Sqlite(Arc::downgrade(engine)),
+            Engine::Postgres(engine) => WeakDatabase::Postgres(Arc::downgrade(engine)),
         }
     }
 
@@ -318,6 +355,17 @@ impl Database {
     pub async fn close(self) {
         // The task can only end by itself: dropping does not panic.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+}
+
+impl WeakDatabase {
+    /// The database, if it is still open.
+    pub fn upgrade(&self) -> Option<Database> {
+        let engine = match self {
+            WeakDatabase::Sqlite(engine) => Engine::Sqlite(engine.upgrade()?),
+            WeakDatabase::Postgres(engine) => Engine::Postgres(engine.upgrade()?),
+        };
+        Some(Database { engine })
     }
 }
 

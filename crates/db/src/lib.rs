@@ -3,6 +3,7 @@
 //! A caller writes PostgreSQL's SQL with parameters in text form; the engine runs it with the rights of the caller's
 //! [`Identity`], and gives the rows back already in the form that the caller asked for.
 
+pub mod changes;
 mod copy;
 mod database;
 mod lock;
@@ -11,6 +12,7 @@ pub mod postgres;
 pub mod sqlite;
 mod transaction;
 
+pub use changes::Changes;
 pub use copy::Copied;
 pub use postgres::PostgresOptions;
 pub use transaction::Transaction;

@@ -3,10 +3,13 @@
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
 //! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
@@ -167,13 +170,14 @@ impl Surface {
             timing: &timing,
             within: None,
         };
-        let answering = async {
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => self.door.batch(incoming, &self.rest_path).await,
+                Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
                 Target::OpenApi31 => self.door.openapi31(incoming),
             }
-        };
+        });
         match AssertUnwindSafe(answering).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
@@ -218,10 +222,10 @@ impl Surface {
             return Ok(Bytes::new());
         }
         let limited = Limited::new(body, self.limits.body.as_u64() as usize);
-        match tokio::time::timeout(self.body_timeout, limited.collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) => Err(unreadable(&*error, &self.limits)),
-            Err(_) => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
+        match within(self.body_timeout, limited.collect()).await {
+            Some(Ok(collected)) => Ok(collected.to_bytes()),
+            Some(Err(error)) => Err(unreadable(&*error, &self.limits)),
+            None => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
                 .hint("Send less at once, or raise `server.body_timeout` in basalt.toml.")
                 .header("Connection", "close")),
         }
@@ -229,6 +233,26 @@ impl Surface {
 
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
+    }
+}
+
+/// A future's result, if it comes in time. One that is there when it is asked a second time costs no timer: so are most bodies, which
+/// came with their heads.
+async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut was_asked = false;
+    let early = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if was_asked => Poll::Ready(None),
+        Poll::Pending => {
+            was_asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match early.await {
+        Some(result) => Some(result),
+        None => tokio::time::timeout(time, future).await.ok(),
     }
 }
 

@@ -114,6 +114,7 @@ impl Basalt {
         let mut admin_address = None;
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
+        serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (listener, address) = bind(host, server.admin_port).await?;

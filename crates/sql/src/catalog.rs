@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use basalt_core::{Operation, ReplicaIdentity};
 use basalt_types::{EnumType, Type, Typmod, Volatility};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Catalog {
     pub roles: BTreeMap<String, Role>,
     /// `alter default privileges`: what new objects of a schema grant.
     pub default_privileges: Vec<DefaultPrivilege>,
+    /// Publications by name: they say which tables are watched.
+    #[serde(default = "publications")]
+    pub publications: BTreeMap<String, Publication>,
     /// The role as which requests connect: those that it is a member of may be asked for.
     #[serde(default = "authenticator")]
     pub login: String,
@@ -70,11 +74,17 @@ impl Default for Catalog {
             sequences: BTreeMap::new(),
             roles: BTreeMap::new(),
             default_privileges: Vec::new(),
+            publications: BTreeMap::new(),
             login: authenticator(),
             extensions: BTreeSet::new(),
             version: 0,
         }
     }
+}
+
+/// What every database has: one that a project adds its tables to.
+pub(crate) fn publications() -> BTreeMap<String, Publication> {
+    BTreeMap::from([(REALTIME.to_owned(), Publication::default())])
 }
 
 fn authenticator() -> String {
@@ -109,6 +119,9 @@ pub struct Relation {
     pub row_security: bool,
     /// `force row level security`.
     pub force_row_security: bool,
+    /// `replica identity`: what of an old row its readers are given.
+    #[serde(default)]
+    pub replica_identity: ReplicaIdentity,
     /// Row policies.
     pub policies: Vec<Policy>,
     /// Triggers.
@@ -464,6 +477,24 @@ pub enum DefaultObject {
     Functions,
 }
 
+/// A set of tables whose changes are published (PostgreSQL manual, `create publication`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// `for all tables`.
+    pub all_tables: bool,
+    /// `for tables in schema`.
+    pub schemas: BTreeSet<String>,
+    /// `for table`.
+    pub tables: BTreeSet<Name>,
+    /// What is published of them.
+    pub operations: BTreeSet<Operation>,
+}
+
+/// The publication that realtime clients subscribe to.
+pub const REALTIME: &str = "supabase_realtime";
+/// What the names of the publications begin with by which Basalt's own services watch tables.
+pub const SERVICE_PUBLICATION: &str = "basalt_";
+
 /// Who may do what: role (`public` for everyone) to privileges.
 pub type Grants = BTreeMap<String, BTreeSet<Privilege>>;
 
@@ -538,6 +569,14 @@ impl Catalog {
         self.functions.get(&Name::new(schema, name)).map_or(&[], Vec::as_slice)
     }
 
+    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it.
+    pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
+        let counts = |name: &str| name == REALTIME || name.starts_with(SERVICE_PUBLICATION);
+        let publications =
+            self.publications.iter().filter(|(name, publication)| counts(name) && publication.has(table));
+        publications.flat_map(|(_, publication)| publication.operations.iter().copied()).collect()
+    }
+
     /// `role` and every role it is a member of, directly or not.
     pub fn memberships<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::from([role]);
@@ -583,6 +622,26 @@ impl Catalog {
     }
 }
 
+impl Default for Publication {
+    /// Of no table, everything.
+    fn default() -> Self {
+        Publication {
+            all_tables: false,
+            schemas: BTreeSet::new(),
+            tables: BTreeSet::new(),
+            operations: Operation::ALL.into(),
+        }
+    }
+}
+
+impl Publication {
+    /// Whether a table belongs to it. Tables of Basalt's own schema never do.
+    pub fn has(&self, table: &Name) -> bool {
+        let named = self.all_tables || self.schemas.contains(&table.schema) || self.tables.contains(table);
+        named && !matches!(table.schema.as_str(), "basalt" | "supabase_migrations")
+    }
+}
+
 impl Takes {
     fn all(all: bool) -> Takes {
         Takes { insert: all, update: all, delete: all }
@@ -622,6 +681,27 @@ impl Relation {
             ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => Some(columns.as_slice()),
             _ => None,
         })
+    }
+
+    /// The columns of its unique index of that name, a constraint's included.
+    pub fn unique_index(&self, name: &str) -> Option<&[String]> {
+        let constraint = self.constraints.iter().find(|c| c.name == name).and_then(|c| match &c.kind {
+            ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => Some(columns.as_slice()),
+            _ => None,
+        });
+        let index =
+            || self.indexes.iter().find(|index| index.name == name && index.unique && index.predicate.is_none());
+        constraint.or_else(|| index()?.columns.as_deref())
+    }
+
+    /// The columns of old rows that its replica identity gives.
+    pub fn identity_columns(&self) -> Vec<String> {
+        match &self.replica_identity {
+            ReplicaIdentity::Default => self.primary_key().map(<[String]>::to_vec).unwrap_or_default(),
+            ReplicaIdentity::Full => self.columns.iter().map(|column| column.name.clone()).collect(),
+            ReplicaIdentity::Nothing => Vec::new(),
+            ReplicaIdentity::Index(name) => self.unique_index(name).map(<[String]>::to_vec).unwrap_or_default(),
+        }
     }
 
     /// The commands that it takes.

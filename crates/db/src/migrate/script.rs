@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 
 use super::{Progress, ScriptError};
 use crate::Format;
+use crate::sqlite::changes;
 use crate::sqlite::migrating::{self, Compiled, Schema};
 use crate::sqlite::translate;
 
@@ -27,6 +28,8 @@ pub(crate) struct Script<'w> {
     session: ddl::Session,
     /// The catalog as the engine takes it; made again when a definition changed it.
     schema: Option<Schema>,
+    /// Whether the connection logs what the catalog as it is has watched.
+    is_watched: bool,
     /// How far it has come.
     pub done: Progress,
     progress: &'w mut dyn FnMut(Progress),
@@ -46,6 +49,7 @@ impl<'w> Script<'w> {
             catalog: (*schema.catalog).clone(),
             session: ddl::Session::default(),
             schema: None,
+            is_watched: true,
             done: Progress { total_bytes, ..Progress::default() },
             progress,
         }
@@ -83,6 +87,7 @@ impl<'w> Script<'w> {
         let enums = self.catalog.enums.clone();
         let actions = ddl::apply(&mut self.catalog, &mut self.session, sql)?;
         self.schema = None;
+        self.is_watched = false;
         if self.catalog.enums != enums {
             migrating::register_enums(self.connection, &self.catalog)?;
         }
@@ -95,8 +100,26 @@ impl<'w> Script<'w> {
 
     /// Compiles and runs one statement as the owner. Gives the rows that it wrote.
     fn query(&mut self, sql: &str, params: &[Option<String>]) -> Result<u64> {
+        self.watch()?;
         let compiled = self.compile(sql)?;
         self.run_compiled(&compiled, params)
+    }
+
+    /// Has the rows that are written logged where their table is watched.
+    fn watch(&mut self) -> Result<()> {
+        if !self.is_watched {
+            changes::install(self.connection, &self.catalog)?;
+            self.is_watched = true;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement that belongs to a definition: nobody is told of its rows.
+    fn unwatched(&mut self, sql: &str) -> Result<()> {
+        changes::uninstall(self.connection)?;
+        self.is_watched = false;
+        let compiled = self.compile(sql)?;
+        self.run_compiled(&compiled, &[]).map(drop)
     }
 
     fn schema(&mut self) -> &Schema {
@@ -116,9 +139,20 @@ impl<'w> Script<'w> {
 
     fn act(&mut self, action: Action) -> Result<()> {
         match action {
-            Action::Sql(sql) => self.sqlite(&sql),
-            Action::Rebuild(statements) => self.rebuild(&statements),
-            Action::Statement(sql) => self.query(&sql, &[]).map(drop),
+            Action::Sql(sql) => {
+                changes::uninstall(self.connection)?;
+                self.sqlite(&sql)
+            }
+            Action::Rebuild(statements) => {
+                changes::uninstall(self.connection)?;
+                self.rebuild(&statements)
+            }
+            Action::Statement(sql) => self.unwatched(&sql),
+            Action::Truncate(tables) => {
+                let mut empty = tables.iter().rev();
+                empty.try_for_each(|table| self.unwatched(&format!("delete from {}", table.quoted())))?;
+                tables.iter().try_for_each(|table| changes::truncated(self.connection, &self.catalog, table))
+            }
             Action::CheckForeignKey { table, constraint } => {
                 let mut relations = self.catalog.relations.values();
                 let Some(relation) = relations.find(|relation| relation.name.physical() == table) else {
@@ -169,6 +203,7 @@ impl<'w> Script<'w> {
 
     /// Inserts the rows of a `copy`.
     pub fn copy(&mut self, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
+        self.watch()?;
         let copy =
             Copy::parse(sql, &self.catalog, &self.session.search_path).map_err(|error| failed(error, sql, offset))?;
         let width = copy.columns.len().max(1);

@@ -43,10 +43,10 @@ impl Service {
 /// Runs the services' migrations that the embedded database lacks, each service's in one transaction.
 pub(crate) fn install(writer: &mut Writer, services: &[Service]) -> Result<()> {
     let record = Name::new("basalt", "service_migrations");
-    if !services.is_empty() && !writer.schema().catalog.relations.contains_key(&record) {
+    if !writer.schema().catalog.relations.contains_key(&record) {
         writer.script(SERVICES, &mut |_| {}, |script| script.run(SERVICES).map(drop)).map_err(|failed| failed.error)?;
     }
-    services.iter().try_for_each(|service| install_one(writer, service))
+    std::iter::once(&crate::changes::SERVICE).chain(services).try_for_each(|service| install_one(writer, service))
 }
 
 fn install_one(writer: &mut Writer, service: &Service) -> Result<()> {

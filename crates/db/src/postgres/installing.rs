@@ -12,19 +12,19 @@ use crate::migrate::{SERVICES, ScriptError, Service, ServiceMigration, checksum}
 ///
 /// Errors: a statement's, with the service and the migration in its message.
 pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()> {
-    if services.is_empty() {
-        return Ok(());
-    }
     // Several servers may start at once on one database.
     let lock = "begin; set local client_min_messages = warning; set local search_path = public, extensions; \
         set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)";
     client.batch_execute(lock).await.map_err(translate)?;
     let mut done = Ok(());
-    for service in services {
+    for service in std::iter::once(&crate::changes::SERVICE).chain(services) {
         done = install_one(client, service).await;
         if done.is_err() {
             break;
         }
+    }
+    if done.is_ok() {
+        done = super::changes::install(client).await;
     }
     let end = if done.is_ok() { "commit" } else { "rollback" };
     client.batch_execute(end).await.map_err(translate)?;

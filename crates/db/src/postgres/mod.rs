@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod catalog;
+mod changes;
 mod cluster;
 mod configuration;
 mod connection;
@@ -27,6 +28,7 @@ use basalt_sql::Catalog;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::changes::Hub;
 use crate::migrate::Service;
 use crate::{Answer, Request};
 use cluster::Cluster;
@@ -119,6 +121,8 @@ struct Engine {
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
     cancels: mpsc::Sender<Connection>,
+    hub: Arc<Hub>,
+    fence: Mutex<changes::Fence>,
     options: PostgresOptions,
 }
 
@@ -172,6 +176,8 @@ impl Postgres {
             reloading: Mutex::new(()),
             asked: Notify::new(),
             cancels,
+            hub: Arc::default(),
+            fence: Mutex::default(),
             options,
         });
         let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
@@ -202,9 +208,12 @@ impl Postgres {
         let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
         let connection = pool.get().await?;
         let work = self.engine.work(&request);
-        Lease::new(connection, self.engine.cancels.clone())
-            .run(&request, &work.settings, &work.wrapped, &work.terms)
-            .await
+        let lease = Lease::new(connection, self.engine.cancels.clone());
+        let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
+        if answer.is_ok() && !request.read_only {
+            self.engine.hub.ring();
+        }
+        answer
     }
 
     /// Opens a transaction of several requests.
@@ -267,7 +276,9 @@ impl Open {
     }
 
     pub async fn commit(self) -> Result<()> {
-        self.lease.end("commit").await
+        self.lease.end("commit").await?;
+        self.engine.hub.ring();
+        Ok(())
     }
 
     pub async fn rollback(self) -> Result<()> {
@@ -309,8 +320,11 @@ impl Engine {
             true => self.current.load().catalog.login.clone(),
             false => requests_login(&connection, false, false).await?.0,
         };
-        self.current.store(Arc::new(Current::read(&connection, &login).await?));
-        Ok(())
+        let current = Arc::new(Current::read(&connection, &login).await?);
+        drop(connection);
+        self.current.store(current.clone());
+        self.hub.ring();
+        self.watch(&current.catalog).await
     }
 }
 
@@ -338,7 +352,11 @@ async fn first_look(
     }
     let (login, greeting) = requests_login(&first, is_own_cluster, services.is_some()).await?;
     requests.greeting = greeting;
-    Current::read(&first, &login).await
+    let current = Current::read(&first, &login).await?;
+    if current.catalog.relation("basalt", "changes").is_some() {
+        changes::watch(&first.client, &current.catalog).await?;
+    }
+    Ok(current)
 }
 
 /// Reads the catalog for the first time, as soon as PostgreSQL can be reached.

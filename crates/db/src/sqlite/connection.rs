@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::Schema;
-use super::{aggregates, collations, error, functions, session, tables};
+use super::{aggregates, changes, collations, error, functions, session, tables};
 
 /// Virtual machine instructions between two looks at the clock.
 const INSTRUCTIONS: i32 = 2000;
@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub sqlite: Connection,
     /// The catalog's version whose enumerations are registered.
     version: Option<u64>,
+    /// Whether it writes, and so logs what is watched.
+    writes: bool,
 }
 
 impl File {
@@ -51,14 +53,14 @@ impl File {
         }
         // Checkpoints have a thread of their own.
         sqlite.pragma_update(None, "wal_autocheckpoint", 0).map_err(error::translate)?;
-        Ok(Session { sqlite, version: None })
+        Ok(Session { sqlite, version: None, writes: true })
     }
 
     /// A reader's connection, which refuses to write.
     pub fn reader(&self) -> Result<Session> {
         let sqlite = self.open().map_err(|e| cannot_open(&self.path, &e))?;
         sqlite.pragma_update(None, "query_only", true).map_err(error::translate)?;
-        Ok(Session { sqlite, version: None })
+        Ok(Session { sqlite, version: None, writes: false })
     }
 
     /// A bare connection for checkpoints.
@@ -82,6 +84,7 @@ impl File {
         functions::register(&sqlite)?;
         aggregates::register(&sqlite)?;
         tables::register(&sqlite)?;
+        changes::register(&sqlite)?;
         collations::register_builtin(&sqlite)?;
         Ok(sqlite)
     }
@@ -111,6 +114,9 @@ impl Session {
             self.sqlite
                 .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, !schema.plans_depend_on_values)
                 .map_err(error::translate)?;
+            if self.writes {
+                changes::install(&self.sqlite, &schema.catalog)?;
+            }
             self.version = Some(schema.version());
         }
         Ok(())

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::job::{self, Job};
 use super::schema::Schema;
 use super::writer::{Work, Writer};
-use super::{Queues, diagnose};
+use super::{Queues, changes, diagnose};
 use crate::{Answer, Request};
 
 /// The caller's side. Dropping it undoes the transaction.
@@ -31,6 +31,7 @@ impl Exclusive {
         let serve = move |writer: &mut Writer| {
             let schema = writer.schema();
             let begin = writer.connection.follow(&schema).and_then(|()| writer.connection.command("BEGIN IMMEDIATE"));
+            changes::begin();
             let is_open = begin.is_ok();
             // A caller that has gone leaves the orders without a sender.
             let _ = begun.send(begin);

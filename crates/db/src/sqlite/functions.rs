@@ -213,7 +213,7 @@ fn described<T: DeserializeOwned + Send + Sync + 'static>(call: &Call<'_>, index
     aux(call, index, |text| serde_json::from_str(text))
 }
 
-fn aux<T: Send + Sync + 'static, E: Display>(
+pub(super) fn aux<T: Send + Sync + 'static, E: Display>(
     call: &Call<'_>,
     index: i32,
     read: impl FnOnce(&str) -> Result<T, E>,

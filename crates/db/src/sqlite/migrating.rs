@@ -15,12 +15,13 @@ pub(crate) use super::schema::Schema;
 use super::sequences::Sequences;
 use super::value::stored;
 use super::writer::Writer;
-use super::{collations, diagnose, error, run, schema, session};
+use super::{changes, collations, diagnose, error, run, schema, session};
 use crate::migrate::Service;
 
 /// Starts the session of a script.
 pub(crate) fn start() {
     run::start_owner();
+    changes::begin();
 }
 
 /// Runs a SELECT as the owner and hands each row to `take` as a line of COPY's text format.
@@ -111,6 +112,7 @@ impl Writer {
         }
         self.shared.schema.change(new, || self.connection.command("COMMIT"))?;
         session::with(|session| session.sequences.borrow_mut().as_mut().map(Sequences::flushed));
+        self.tell();
         self.shared.stats.group(1);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! The embedded engine: one SQLite file, reader threads, one writer thread that commits in groups.
 
 mod aggregates;
+pub(crate) mod changes;
 mod checkpoint;
 mod collations;
 mod connection;
@@ -46,6 +47,7 @@ use schema::{Current, Schema};
 use sequences::Sequences;
 use writer::Work;
 
+use crate::changes::Hub;
 use crate::{Answer, Options, Request, lock};
 
 /// An open SQLite database with its reader threads and its writer.
@@ -72,6 +74,7 @@ pub(crate) struct Shared {
     programs: Programs,
     stats: Arc<Stats>,
     log: checkpoint::Log,
+    hub: Arc<Hub>,
 }
 
 impl Sqlite {
@@ -89,6 +92,7 @@ impl Sqlite {
             None => ddl::bootstrap(),
         };
         let sequences = Sequences::load(&connection.sqlite, &catalog).map_err(translate)?;
+        let entries = changes::Log::load(&connection.sqlite)?;
         let (log, woken) = checkpoint::Log::new();
         let (reads, read_queue) = flume::bounded(options.queue.max(1));
         let (writes, write_queue) = flume::bounded(options.queue.max(1));
@@ -98,12 +102,13 @@ impl Sqlite {
             stats: Arc::default(),
             options,
             log,
+            hub: Arc::default(),
             file: file.clone(),
         });
         checkpoint::watch(&mut connection.sqlite, &shared)?;
         let mut engine = Sqlite {
             checkpoints: Some(checkpoint::start(file, woken, shared.stats.clone())?),
-            writer: Some(writer::start(&shared, connection, sequences, write_queue)?),
+            writer: Some(writer::start(&shared, connection, (sequences, entries), write_queue)?),
             readers: Vec::new(),
             queues: Some(Queues { reads, writes }),
             _lock: lock,
@@ -132,6 +137,10 @@ impl Sqlite {
     /// Requests that wait: for the readers, and for the writer.
     pub fn queued(&self) -> (usize, usize) {
         self.queues.as_ref().map_or((0, 0), |queues| (queues.reads.len(), queues.writes.len()))
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.shared.hub
     }
 
     /// Runs a statement.

@@ -12,13 +12,14 @@ use basalt_core::{Error, Identity, Result};
 use basalt_types::{Context, Value};
 use jiff::tz::TimeZone;
 
+use super::changes::Log;
 use super::sequences::Sequences;
 
 /// Rows that a step captured, or that a table function gives.
 pub(super) type Rows = Rc<Vec<Vec<Value>>>;
 
 /// 2000-01-01 UTC in microseconds of the Unix epoch: where stored timestamps count from.
-const EPOCH: i64 = 946_684_800_000_000;
+pub(super) const EPOCH: i64 = 946_684_800_000_000;
 
 thread_local! {
     static SESSION: Session = Session::default();
@@ -35,6 +36,8 @@ pub(super) struct Session {
     pub slots: RefCell<Vec<Rows>>,
     /// The writer's sequences; `None` on a reader.
     pub sequences: RefCell<Option<Sequences>>,
+    /// Where the change log ends. The writer's.
+    pub log: RefCell<Log>,
     /// Whether the statement may not write.
     pub read_only: Cell<bool>,
     /// What a function raised, in full: SQLite passes only its text on.

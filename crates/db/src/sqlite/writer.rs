@@ -15,7 +15,7 @@ use super::job::{Job, panicked};
 use super::programs::Prepared;
 use super::schema::Schema;
 use super::sequences::Sequences;
-use super::{Shared, checkpoint, diagnose, error, run, session};
+use super::{Shared, changes, checkpoint, diagnose, error, run, session};
 use crate::{Answer, TransactionEnd};
 
 /// Time after which a group commits, so that quick writes don't wait long for slow ones.
@@ -43,7 +43,7 @@ pub(crate) struct Writer {
 pub(super) fn start(
     shared: &Arc<Shared>,
     connection: Session,
-    sequences: Sequences,
+    (sequences, log): (Sequences, changes::Log),
     queue: Receiver<Work>,
 ) -> Result<JoinHandle<()>> {
     let writer = Writer { shared: shared.clone(), connection };
@@ -51,7 +51,10 @@ pub(super) fn start(
         .stack_size(super::readers::STACK)
         .name("basalt-write".to_owned())
         .spawn(move || {
-            session::with(|session| *session.sequences.borrow_mut() = Some(sequences));
+            session::with(|session| {
+                *session.sequences.borrow_mut() = Some(sequences);
+                *session.log.borrow_mut() = log;
+            });
             writer.serve(&queue);
         })
         .map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))
@@ -128,6 +131,7 @@ impl Writer {
                 jobs.push_front(job);
                 break;
             }
+            changes::begin();
             let result = self.attempt(&job, &prepared, &schema);
             if self.connection.sqlite.is_autocommit() {
                 lost(job, result, done, jobs);
@@ -160,16 +164,23 @@ impl Writer {
         }
     }
 
-    /// Runs one job in a savepoint, which a failure rolls back.
+    /// Runs one job in a savepoint, which a failure rolls back. What SQLite undoes by itself needs none.
     pub(super) fn attempt(&mut self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
-        self.connection.command("SAVEPOINT one")?;
+        let is_guarded = !prepared.undoes_itself(&job.request);
+        if is_guarded {
+            self.connection.command("SAVEPOINT one")?;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| self.run(job, prepared, schema)));
         session::with(|session| session.unwatch());
         let result = result.unwrap_or_else(|payload| {
             self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
-            Err(panicked(&*payload))
+            let error = panicked(&*payload);
+            if !is_guarded {
+                self.abandon(schema);
+            }
+            Err(error)
         });
-        if self.connection.sqlite.is_autocommit() {
+        if !is_guarded || self.connection.sqlite.is_autocommit() {
             return result;
         }
         let keeps = result.is_ok() && job.request.end == TransactionEnd::Commit;
@@ -206,6 +217,7 @@ impl Writer {
         let committed = flushed.and_then(|()| sqlite.prepare_cached("COMMIT")?.raw_execute());
         let Err(failure) = committed else {
             session::with(|session| session.sequences.borrow_mut().as_mut().map(Sequences::flushed));
+            self.tell();
             return Ok(());
         };
         let violated = alone && diagnose::Violation::of(&failure).is_some();
@@ -217,6 +229,13 @@ impl Writer {
             self.reopen();
         }
         Err(violation.unwrap_or_else(|| error::translate(failure)))
+    }
+
+    /// Tells the readers of the change log what a commit added to it.
+    pub(super) fn tell(&self) {
+        if changes::committed() {
+            self.shared.hub.ring();
+        }
     }
 
     /// Replaces the connection, whose state is unknown.

@@ -40,6 +40,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         indexes: vec![],
         row_security: false,
         force_row_security: false,
+        replica_identity: Default::default(),
         policies: vec![],
         triggers: vec![],
         grants: Grants::from([("anon".to_owned(), [Privilege::Select].into())]),

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use basalt_core::Identity;
 
-use crate::catalog::{Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema};
+use crate::catalog::{Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema, publications};
 
 /// The roles of API requests.
 const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
 
 /// A catalog with what every database of Basalt has: schemas `public`, `auth`, `storage`, `extensions`, `graphql_public`; roles
 /// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator`; default privileges that
-/// grant all on tables, sequences and functions of `public` to the three API roles.
+/// grant all on tables, sequences and functions of `public` to the three API roles; the publication `supabase_realtime`, of no table.
 pub fn bootstrap() -> Catalog {
-    let mut catalog = Catalog { version: 1, ..Catalog::default() };
+    let mut catalog = Catalog { version: 1, publications: publications(), ..Catalog::default() };
 
     catalog
         .roles

@@ -48,6 +48,7 @@ impl Change<'_> {
             "user",
             "group",
             "extension",
+            "publication",
         ];
         let kind = self.cursor.accept_any(&kinds);
         match kind {
@@ -55,6 +56,7 @@ impl Change<'_> {
             Some("trigger") => self.drop_trigger(),
             Some("role" | "user" | "group") => self.drop_role(),
             Some("extension") => self.drop_extension(),
+            Some("publication") => self.drop_publication(),
             Some(kind) => {
                 let if_exists = self.cursor.accept("if exists");
                 let mut objects = Vec::new();
@@ -251,6 +253,7 @@ impl Change<'_> {
             }
             Object::Schema(name) => {
                 self.catalog.schemas.remove(name);
+                self.catalog.publications.values_mut().for_each(|publication| _ = publication.schemas.remove(name));
                 self.catalog.default_privileges.retain(|entry| entry.schema.as_ref() != Some(name));
                 Ok(())
             }
@@ -259,6 +262,7 @@ impl Change<'_> {
 
     fn remove_relation(&mut self, name: &Name) -> Result<()> {
         let Some(relation) = self.catalog.relations.shift_remove(name) else { return Ok(()) };
+        self.catalog.publications.values_mut().for_each(|publication| _ = publication.tables.remove(name));
         if relation.view().is_none() {
             // Dropped with foreign keys unenforced: SQLite would delete the rows first, and refuse for those that refer to them.
             self.actions.push(super::Action::Rebuild(vec![format!("DROP TABLE {}", physical::table(name))]));

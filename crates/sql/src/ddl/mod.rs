@@ -21,6 +21,7 @@ mod naming;
 mod part;
 mod physical;
 mod policy;
+mod publication;
 mod refused;
 mod rename;
 mod rename_column;
@@ -58,8 +59,11 @@ pub enum Action {
     Sql(String),
     /// Run these with foreign keys unenforced and `legacy_alter_table` set: a table is rebuilt (its rows keep their keys).
     Rebuild(Vec<String>),
-    /// Run this PostgreSQL statement as the owner, through the compiler (a default filled in for old rows).
+    /// Run this PostgreSQL statement as the owner, through the compiler (a default filled in for old rows). No change of rows that
+    /// anybody watches.
     Statement(String),
+    /// Delete every row of these tables, the last one's first: those that refer to others come last.
+    Truncate(Vec<Name>),
     /// Check that no row of this SQLite table violates the named foreign key (23503 otherwise).
     CheckForeignKey {
         /// SQLite table.
@@ -162,7 +166,8 @@ impl Change<'_> {
             Some("extension") => self.create_extension(),
             Some("unique index") => self.create_index(true),
             Some("index") => self.create_index(false),
-            // One file is one database, and every change is published to whoever may see it.
+            Some("publication") => self.create_publication(),
+            // One file is one database.
             Some(_) => {
                 self.cursor.skip_all();
                 Ok(())
@@ -206,6 +211,7 @@ impl Change<'_> {
             Some("trigger") => self.alter_trigger(),
             Some("default privileges") => self.alter_default_privileges(),
             Some("extension") => self.alter_extension(),
+            Some("publication") => self.alter_publication(),
             // As in `create`.
             Some(_) => {
                 self.cursor.skip_all();

@@ -55,6 +55,11 @@ impl Change<'_> {
         if let Some(schema) = self.catalog.schemas.remove(&name) {
             self.catalog.schemas.insert(to.clone(), schema);
         }
+        for publication in self.catalog.publications.values_mut() {
+            if publication.schemas.remove(&name) {
+                publication.schemas.insert(to.clone());
+            }
+        }
         for entry in self.catalog.default_privileges.iter_mut().filter(|e| e.schema.as_ref() == Some(&name)) {
             entry.schema = Some(to.clone());
         }

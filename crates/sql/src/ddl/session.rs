@@ -84,9 +84,8 @@ impl Change<'_> {
             "cluster",
             // PostgREST's order to read the schema again, which happens by itself.
             "notify pgrst",
-            // One file is one database, and every change is published to whoever may see it.
+            // One file is one database.
             "drop database",
-            "drop publication",
         ];
         if self.cursor.accept_any(&idle).is_some() {
             self.cursor.skip_all();

@@ -247,6 +247,7 @@ impl Change<'_> {
             indexes: Vec::new(),
             row_security: false,
             force_row_security: false,
+            replica_identity: Default::default(),
             policies: Vec::new(),
             triggers: Vec::new(),
             grants: self.default_grants(&name.schema, DefaultObject::Tables),

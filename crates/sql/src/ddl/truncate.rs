@@ -44,9 +44,8 @@ impl Change<'_> {
             }
             at += 1;
         }
-        // Those that refer to others go first.
-        for table in tables.iter().rev() {
-            self.actions.push(Action::Statement(format!("delete from {}", table.name.quoted())));
+        self.actions.push(Action::Truncate(tables.iter().map(|table| table.name.clone()).collect()));
+        for table in &tables {
             let owned: Vec<_> = self.owned_sequences(&table.name, None).filter(|_| restart).cloned().collect();
             for sequence in owned {
                 let start = self.catalog.sequences.get(&sequence).map_or(1, |s| s.start);

@@ -9,14 +9,14 @@ mod view_origin;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use basalt_core::{Error, Result};
-use basalt_sql::Catalog;
-use basalt_sql::catalog::{Grants, Privilege, Role, Schema};
+use basalt_core::{Error, Operation, Result};
+use basalt_sql::catalog::{Grants, Privilege, Publication, Role, Schema};
+use basalt_sql::{Catalog, Name};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Client;
 
 use super::error::translate;
-use rows::{Grant, RoleRow, SchemaRow};
+use rows::{Grant, PublicationRow, RoleRow, SchemaRow};
 use types::Types;
 
 /// Names are qualified in all texts, and every query sees the same moment.
@@ -50,9 +50,12 @@ async fn read(client: &Client) -> Result<Catalog> {
     let schemas: Vec<SchemaRow> = query(client, include_str!("schemas.sql")).await?;
     let roles: Vec<RoleRow> = query(client, &roles_query(server_version)).await?;
 
+    let publications: Vec<PublicationRow> = query(client, &publications_query(server_version)).await?;
+
     let mut catalog = Catalog { version: VERSION.fetch_add(1, Ordering::Relaxed), ..Catalog::default() };
     catalog.schemas = schemas.into_iter().map(|row| (row.name.clone(), schema(row))).collect();
     catalog.roles = roles.into_iter().map(|row| (row.name.clone(), role(row))).collect();
+    catalog.publications = publications.into_iter().map(publication).collect();
     types.describe(&mut catalog);
     let names = relations::build(&mut catalog, &types, relations, constraints, views);
     functions::build(&mut catalog, &types, &names, functions);
@@ -83,6 +86,27 @@ fn roles_query(server_version: u32) -> String {
     let by_grant =
         "(k.context = 'user' or pg_catalog.has_parameter_privilege(k.name, 'SET') and k.context <> 'postmaster')";
     sql.replace("k.context = 'user'", by_grant)
+}
+
+/// Schemas are published from version 15 on.
+fn publications_query(server_version: u32) -> String {
+    let sql = include_str!("publications.sql");
+    if server_version >= 150_000 {
+        return sql.to_owned();
+    }
+    let schemas = sql.find("(select json_agg(n.nspname)").zip(sql.find(" as schemas"));
+    schemas.map_or_else(|| sql.to_owned(), |(from, to)| format!("{}null::json{}", &sql[..from], &sql[to..]))
+}
+
+fn publication(row: PublicationRow) -> (String, Publication) {
+    let operations = [row.insert, row.update, row.delete, row.truncate].into_iter().zip(Operation::ALL);
+    let publication = Publication {
+        all_tables: row.all_tables,
+        schemas: row.schemas.unwrap_or_default(),
+        tables: row.tables.into_iter().flatten().map(|(schema, name)| Name::new(schema, name)).collect(),
+        operations: operations.filter(|(is_published, _)| *is_published).map(|(_, operation)| operation).collect(),
+    };
+    (row.name, publication)
 }
 
 fn schema(row: SchemaRow) -> Schema {

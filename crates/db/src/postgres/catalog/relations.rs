@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use basalt_core::ReplicaIdentity;
 use basalt_sql::catalog::{
-    Column, Constraint, ConstraintKind, ForeignKey, Identity, ReferentialAction, Relation, RelationKind, Takes, View,
+    Column, Constraint, ConstraintKind, ForeignKey, Identity, Policy, PolicyCommand, ReferentialAction, Relation,
+    RelationKind, Takes, View,
 };
 use basalt_sql::{Catalog, Name};
 
 use super::grants;
-use super::rows::{ColumnRow, ConstraintRow, RelationRow, ViewRow};
+use super::rows::{ColumnRow, ConstraintRow, PolicyRow, RelationRow, ViewRow};
 use super::types::{Types, modifier};
 use super::view_origin::{Origin, origins};
 
@@ -83,7 +85,13 @@ pub fn build(
             indexes: Vec::new(),
             row_security: row.row_security,
             force_row_security: row.force_row_security,
-            policies: Vec::new(),
+            replica_identity: match (row.replica_identity, row.replica_index) {
+                ('f', _) => ReplicaIdentity::Full,
+                ('n', _) => ReplicaIdentity::Nothing,
+                ('i', Some(index)) => ReplicaIdentity::Index(index),
+                _ => ReplicaIdentity::Default,
+            },
+            policies: row.policies.into_iter().flatten().map(policy).collect(),
             triggers: Vec::new(),
             grants: grants(row.grants),
             comment: row.comment,
@@ -92,6 +100,23 @@ pub fn build(
     }
     view_keys(catalog);
     names
+}
+
+fn policy(row: PolicyRow) -> Policy {
+    Policy {
+        name: row.name,
+        permissive: row.permissive,
+        command: match row.command {
+            'r' => PolicyCommand::Select,
+            'a' => PolicyCommand::Insert,
+            'w' => PolicyCommand::Update,
+            'd' => PolicyCommand::Delete,
+            _ => PolicyCommand::All,
+        },
+        roles: row.roles.unwrap_or_default(),
+        using: row.using,
+        check: row.check,
+    }
 }
 
 fn column(row: ColumnRow, types: &Types) -> Column {

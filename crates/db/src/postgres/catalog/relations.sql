@@ -7,6 +7,17 @@ select
   pg_catalog.pg_get_userbyid(c.relowner) as owner,
   c.relrowsecurity as row_security,
   c.relforcerowsecurity as force_row_security,
+  c.relreplident as replica_identity,
+  (select r.relname from pg_catalog.pg_index i join pg_catalog.pg_class r on r.oid = i.indexrelid
+     where i.indrelid = c.oid and i.indisreplident) as replica_index,
+  (select json_agg(json_build_object(
+        'name', p.polname,
+        'permissive', p.polpermissive,
+        'command', p.polcmd,
+        'roles', (select json_agg(case when r = 0 then 'public' else pg_catalog.pg_get_userbyid(r) end) from unnest(p.polroles) r),
+        'using', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+        'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) order by p.polname)
+     from pg_catalog.pg_policy p where p.polrelid = c.oid) as policies,
   pg_catalog.obj_description(c.oid, 'pg_class') as comment,
   case when c.relkind in ('v', 'm') then pg_catalog.pg_relation_is_updatable(c.oid, true) else 28 end as updatable,
   coalesce('security_invoker=true' = any (c.reloptions) or 'security_invoker=on' = any (c.reloptions), false) as security_invoker,

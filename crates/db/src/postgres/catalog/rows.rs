@@ -1,6 +1,6 @@
 //! The rows of the catalog's queries, as their JSON has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -32,6 +32,10 @@ pub struct RelationRow {
     pub owner: String,
     pub row_security: bool,
     pub force_row_security: bool,
+    /// `d`, `f`, `n` or `i`.
+    pub replica_identity: char,
+    pub replica_index: Option<String>,
+    pub policies: Option<Vec<PolicyRow>>,
     pub comment: Option<String>,
     /// The bits of `pg_relation_is_updatable`: 4 UPDATE, 8 INSERT, 16 DELETE.
     pub updatable: i32,
@@ -39,6 +43,31 @@ pub struct RelationRow {
     pub grants: Option<Vec<Grant>>,
     /// None of a table without columns.
     pub columns: Option<Vec<ColumnRow>>,
+}
+
+/// A row policy of [`RelationRow`].
+#[derive(Deserialize)]
+pub struct PolicyRow {
+    pub name: String,
+    pub permissive: bool,
+    /// `*`, `r`, `a`, `w` or `d`.
+    pub command: char,
+    pub roles: Option<Vec<String>>,
+    pub using: Option<String>,
+    pub check: Option<String>,
+}
+
+/// `publications.sql`.
+#[derive(Deserialize)]
+pub struct PublicationRow {
+    pub name: String,
+    pub all_tables: bool,
+    pub schemas: Option<BTreeSet<String>>,
+    pub tables: Option<Vec<(String, String)>>,
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+    pub truncate: bool,
 }
 
 /// A column of [`RelationRow`].

@@ -95,6 +95,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         indexes: Vec::new(),
         row_security: false,
         force_row_security: false,
+        replica_identity: Default::default(),
         policies: Vec::new(),
         triggers: Vec::new(),
         grants: [("authenticated".to_owned(), BTreeSet::from([Select, Insert, Update, Delete]))].into(),
@@ -441,6 +442,18 @@ fn an_update_with_subqueries_computes_its_rows_first() {
     holds(&sql, "WITH \"new\" AS MATERIALIZED (SELECT \"people_2\".rowid AS c0, ");
     holds(&sql, r#"UPDATE "people" SET "name" = "new".c1"#);
     holds(&sql, r#"WHERE "people".rowid = "new".c0"#);
+}
+
+#[test]
+fn what_only_counts_rows_is_not_returned() {
+    let written = program(&catalog(), "update people set name = 'a' returning 1 as \"$one\"");
+    lacks(&written.steps[0].sql, "RETURNING");
+    assert_eq!((&written.steps[0].output, written.columns.len()), (&Output::Result, 0));
+    holds(
+        &statement(&catalog(), "update people set name = 'a' returning 1 as \"$one\", id as \"$key\""),
+        "RETURNING 1, ",
+    );
+    holds(&statement(&catalog(), "update people set name = 'a' returning 1 as one"), "RETURNING 1");
 }
 
 #[test]

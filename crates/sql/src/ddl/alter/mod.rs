@@ -5,7 +5,7 @@ mod relation;
 
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
+use basalt_core::{Error, ReplicaIdentity, Result};
 use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
@@ -95,17 +95,8 @@ impl Change<'_> {
             Some("disable row level security") => self.row_security(table, |r| r.row_security = false),
             Some("force row level security") => self.row_security(table, |r| r.force_row_security = true),
             Some("no force row level security") => self.row_security(table, |r| r.force_row_security = false),
-            // How PostgreSQL replicates and lays out a table changes no results; triggers are always enabled.
-            Some("replica identity") => {
-                match self.cursor.accept_any(&["full", "default", "nothing"]) {
-                    Some(_) => {}
-                    None => {
-                        self.cursor.expect("using index")?;
-                        self.cursor.ident()?;
-                    }
-                }
-                Ok(())
-            }
+            Some("replica identity") => self.replica_identity(table),
+            // How PostgreSQL lays out a table changes no results; triggers are always enabled.
             Some("enable trigger" | "cluster on" | "set tablespace" | "set access method") => {
                 self.cursor.ident()?;
                 Ok(())
@@ -132,6 +123,35 @@ impl Change<'_> {
     fn row_security(&mut self, table: &Name, change: impl FnOnce(&mut Relation)) -> Result<()> {
         change(self.relation_mut(table)?);
         Ok(())
+    }
+
+    fn replica_identity(&mut self, table: &Name) -> Result<()> {
+        let identity = match self.cursor.accept_any(&["full", "default", "nothing"]) {
+            Some("full") => ReplicaIdentity::Full,
+            Some("default") => ReplicaIdentity::Default,
+            Some(_) => ReplicaIdentity::Nothing,
+            None => {
+                self.cursor.expect("using index")?;
+                ReplicaIdentity::Index(self.unique_index(table)?)
+            }
+        };
+        self.relation_mut(table)?.replica_identity = identity;
+        Ok(())
+    }
+
+    /// The name of a unique index of the table.
+    fn unique_index(&mut self, table: &Name) -> Result<String> {
+        let at = self.cursor.offset();
+        let name = self.cursor.ident()?;
+        let relation = self.relation(table)?;
+        if relation.unique_index(&name).is_some() {
+            return Ok(name);
+        }
+        Err(match relation.indexes.iter().any(|index| index.name == name) {
+            true => Error::new("42809", format!("cannot use non-unique index \"{name}\" as replica identity")),
+            false => Error::new("42704", format!("index \"{name}\" for table \"{}\" does not exist", table.name)),
+        }
+        .at(at))
     }
 
     fn alter_add_constraint(&mut self, table: &Name) -> Result<()> {

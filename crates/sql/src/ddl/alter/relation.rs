@@ -99,6 +99,11 @@ impl Change<'_> {
                 *table = to.clone();
             }
         }
+        for publication in self.catalog.publications.values_mut() {
+            if publication.tables.remove(from) {
+                publication.tables.insert(to.clone());
+            }
+        }
         self.rename_in_sources(&Object::Relation(from.clone()), to)?;
         if old.view().is_some() {
             return Ok(());

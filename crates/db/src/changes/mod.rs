@@ -1,0 +1,116 @@
+//! The change log: what was written to watched tables, in the order of the writes, for everything that reacts to data.
+//!
+//! ```text
+//! let changes = database.changes();
+//! let mut live = changes.subscribe().await?;                  // from now on, in this process
+//! while let Some(batch) = live.next().await { ... }           // Batch { changes, lost }
+//!
+//! let cursor = changes.cursor("mailer").await?;               // durable: from where it stood, across restarts
+//! let batch = cursor.read(100).await?;                        // at least once
+//! cursor.advance(batch.last()).await?;
+//!
+//! let verdicts = changes.judge(&batch.changes, &identities).await?;   // verdicts[change].allows(identity)
+//! ```
+//!
+//! **Watched** are the tables of the publication `supabase_realtime` (`alter publication supabase_realtime add table t`) and of
+//! those that services keep for themselves ([`Changes::watch`]). An entry is written in the transaction of the write, by triggers;
+//! a table that nobody watches has none. It holds the whole row before and after, whatever the replica identity.
+//!
+//! **Order.** [`basalt_core::Change::id`] grows from entry to entry. Changes to one row, and changes of one transaction, have their order; a
+//! transaction's entries are seen when it has committed, never before. On PostgreSQL entries are held back while an older
+//! transaction that has written to a watched table is open, so that a reader who has passed an id has missed nothing before it.
+//!
+//! **The log is bounded** ([`Limits`]): entries go when every durable cursor has passed them, and at a maximum even before; who had
+//! not read them is told how many ([`Batch::lost`]).
+
+mod cursor;
+mod entry;
+mod judge;
+mod live;
+mod log;
+mod trim;
+
+use basalt_core::{Change, Error, Operation, Result};
+use basalt_sql::Name;
+use basalt_sql::catalog::SERVICE_PUBLICATION;
+use basalt_sql::quote;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use cursor::Cursor;
+pub use judge::{Verdict, readable};
+pub(crate) use live::Hub;
+pub use live::Subscription;
+pub(crate) use log::{SERVICE, absent};
+pub use trim::Limits;
+
+use crate::Database;
+
+/// The changes of a database.
+#[derive(Clone)]
+pub struct Changes {
+    database: Database,
+}
+
+/// Changes in the order of their ids.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The changes.
+    pub changes: Vec<Arc<Change>>,
+    /// How many the reader missed before these, because the log went over its [`Limits`]. (For readers without a durable cursor: at
+    /// most so many.)
+    pub lost: u64,
+}
+
+impl Batch {
+    /// The id of its last change; 0 without one.
+    pub fn last(&self) -> u64 {
+        self.changes.last().map_or(0, |change| change.id)
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.lost == 0
+    }
+}
+
+impl Changes {
+    pub(crate) fn of(database: &Database) -> Changes {
+        Changes { database: database.clone() }
+    }
+
+    /// The tables that are watched, and for what.
+    pub fn watched(&self) -> BTreeMap<Name, Vec<Operation>> {
+        let catalog = self.database.catalog();
+        let tables = catalog.relations.values().filter(|relation| relation.view().is_none());
+        let watched = tables.map(|table| (table.name.clone(), catalog.watched(&table.name).into_iter().collect()));
+        watched.filter(|(_, operations): &(_, Vec<_>)| !operations.is_empty()).collect()
+    }
+
+    /// Has exactly these tables watched for a service; without any, none. The service's publication is `basalt_<service>`.
+    ///
+    /// Errors: 42P01 for a table that is not there; 42501 where the connecting role does not own it.
+    pub async fn watch(&self, service: &str, tables: &[Name]) -> Result<()> {
+        let name = format!("{SERVICE_PUBLICATION}{service}");
+        let catalog = self.database.catalog();
+        let there = catalog.publications.get(&name);
+        let is_so = match there {
+            Some(publication) => publication.tables.iter().eq(tables.iter().collect::<std::collections::BTreeSet<_>>()),
+            None => tables.is_empty(),
+        };
+        if is_so {
+            return Ok(());
+        }
+        if let Some(missing) = tables.iter().find(|table| !catalog.relations.contains_key(*table)) {
+            return Err(Error::new("42P01", format!("relation \"{missing}\" does not exist")));
+        }
+        let publication = quote::ident(&name);
+        let list: Vec<String> = tables.iter().map(Name::quoted).collect();
+        let sql = match (there.is_some(), list.is_empty()) {
+            (_, true) => format!("drop publication {publication}"),
+            (true, _) => format!("alter publication {publication} set table {}", list.join(", ")),
+            (false, _) => format!("create publication {publication} for table {}", list.join(", ")),
+        };
+        self.database.run_script(&sql, |_| {}).await.map(drop).map_err(|failed| failed.error)
+    }
+}

@@ -1,0 +1,174 @@
+//! The change log of the embedded engine: triggers of the writer's connection write it, in the transaction of the write.
+//!
+//! They are temporary, so that the file holds nothing that could be out of step with the catalog: whenever the catalog
+//! changed they are made anew. SQLite runs them for the rows of foreign keys' actions too.
+
+use basalt_core::{Operation, Result};
+use basalt_sql::catalog::Relation;
+use basalt_sql::quote::{ident, literal};
+use basalt_sql::{Catalog, Name};
+use basalt_types::{Type, Value};
+use rusqlite::functions::FunctionFlags;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::error::translate;
+use super::functions::{arg, gathered, row_shape, with_context};
+use super::session::{self, EPOCH};
+use super::value::Stored;
+
+/// What the triggers know of the transaction that runs.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Log {
+    /// The id of the last entry that was written, kept or not.
+    last: i64,
+    /// The id of the transaction's first entry: the transaction's number.
+    transaction: Option<i64>,
+    /// Bytes of the rows of the entry that is being written.
+    bytes: i64,
+    /// Whether anything was logged since the last commit.
+    wrote: bool,
+}
+
+impl Log {
+    /// Where the log of a file ends.
+    pub fn load(connection: &Connection) -> Result<Log> {
+        let sql = "SELECT max(coalesce((SELECT max(id) FROM \"basalt.changes\"), 0), coalesce((SELECT trimmed FROM \"basalt.log\"), 0))";
+        let is_there = "SELECT 1 FROM sqlite_schema WHERE name = 'basalt.log'";
+        let load = || match connection.query_row(is_there, [], |_| Ok(())).optional()? {
+            Some(()) => connection.query_row(sql, [], |row| row.get(0)),
+            None => Ok(0),
+        };
+        Ok(Log { last: load().map_err(translate)?, ..Log::default() })
+    }
+
+    fn next(&mut self) -> i64 {
+        self.last += 1;
+        self.transaction.get_or_insert(self.last);
+        self.wrote = true;
+        self.last
+    }
+
+    /// The transaction's number. SQLite may ask for it before it asks for the id.
+    fn transaction(&mut self) -> i64 {
+        *self.transaction.get_or_insert(self.last + 1)
+    }
+}
+
+/// The next entry begins another transaction.
+pub(super) fn begin() {
+    change(|log| (log.transaction, log.bytes) = (None, 0));
+}
+
+/// Whether anything was logged since this was last asked.
+pub(super) fn committed() -> bool {
+    change(|log| std::mem::take(&mut log.wrote))
+}
+
+fn change<R>(f: impl FnOnce(&mut Log) -> R) -> R {
+    session::with(|session| f(&mut session.log.borrow_mut()))
+}
+
+/// Registers what the triggers call.
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8;
+    connection.create_scalar_function("basalt_change_id", 0, flags, |_| Ok(Stored(change(Log::next).into())))?;
+    connection.create_scalar_function("basalt_change_transaction", 0, flags, |_| {
+        Ok(Stored(change(Log::transaction).into()))
+    })?;
+    connection
+        .create_scalar_function("basalt_change_time", 0, flags, |_| Ok(Stored((session::now() + EPOCH).into())))?;
+    connection.create_scalar_function("basalt_change_role", 0, flags, |_| {
+        let identity = session::with(|session| session.identity.borrow().clone());
+        Ok(Stored(identity.map_or(Value::Null, |identity| (&*identity.role).into())))
+    })?;
+    connection.create_scalar_function("basalt_change_sub", 0, flags, |_| {
+        let sub = session::with(|session| session.identity.borrow().as_ref()?.claims.sub().map(str::to_owned));
+        Ok(Stored(sub.into()))
+    })?;
+    connection.create_scalar_function("basalt_change_bytes", 0, flags, |_| {
+        Ok(Stored(change(|log| std::mem::take(&mut log.bytes)).into()))
+    })?;
+    connection.create_scalar_function("basalt_change_row", -1, flags, |call| {
+        let shape = super::functions::aux(call, 0, row_shape)?;
+        gathered(call, 1, |args| {
+            let mut out = String::new();
+            with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
+            change(|log| log.bytes += out.len() as i64);
+            Stored(out.into())
+        })
+    })
+}
+
+/// Makes the triggers those that the catalog asks for.
+pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> {
+    uninstall(connection)?;
+    if catalog.relation("basalt", "changes").is_none() {
+        return Ok(());
+    }
+    for relation in catalog.relations.values().filter(|relation| relation.view().is_none()) {
+        for operation in catalog.watched(&relation.name) {
+            if let Some(sql) = trigger(relation, operation) {
+                connection.execute_batch(&sql).map_err(translate)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes all of them away: what changes a table's form is no change of its rows.
+pub(crate) fn uninstall(connection: &Connection) -> Result<()> {
+    let names = || {
+        let mut statement = connection.prepare_cached("SELECT name FROM temp.sqlite_schema WHERE type = 'trigger'")?;
+        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()
+    };
+    for name in names().map_err(translate)? {
+        connection.execute_batch(&format!("DROP TRIGGER temp.{}", ident(&name))).map_err(translate)?;
+    }
+    Ok(())
+}
+
+/// Logs that a table was emptied, if that is watched.
+pub(crate) fn truncated(connection: &Connection, catalog: &Catalog, table: &Name) -> Result<()> {
+    let has_log = catalog.relation("basalt", "changes").is_some();
+    if !has_log || !catalog.watched(table).contains(&Operation::Truncate) {
+        return Ok(());
+    }
+    connection.execute_batch(&entry(table, Operation::Truncate, "NULL", "NULL")).map_err(translate)
+}
+
+/// SQLite has no trigger on emptying a table: [`truncated`] is called.
+fn trigger(relation: &Relation, operation: Operation) -> Option<String> {
+    let (old, new) = match operation {
+        Operation::Insert => ("NULL".to_owned(), row(relation, "new")),
+        Operation::Update => (row(relation, "old"), row(relation, "new")),
+        Operation::Delete => (row(relation, "old"), "NULL".to_owned()),
+        Operation::Truncate => return None,
+    };
+    let table = relation.name.physical();
+    Some(format!(
+        "CREATE TEMP TRIGGER {} AFTER {operation} ON main.{} BEGIN {}; END",
+        ident(&format!("{operation} {table}")),
+        ident(&table),
+        entry(&relation.name, operation, &old, &new),
+    ))
+}
+
+/// The INSERT of one entry. SQLite evaluates the values from left to right (but the id at any time): the bytes after the rows.
+fn entry(table: &Name, operation: Operation, old: &str, new: &str) -> String {
+    format!(
+        "INSERT INTO \"basalt.changes\" (id, \"transaction\", committed_at, \"schema\", name, operation, old, new, role, sub, bytes) \
+         VALUES (basalt_change_id(), basalt_change_transaction(), basalt_change_time(), {}, {}, '{operation}', {old}, {new}, \
+         basalt_change_role(), basalt_change_sub(), basalt_change_bytes())",
+        literal(&table.schema),
+        literal(&table.name),
+    )
+}
+
+/// A row as JSON.
+fn row(relation: &Relation, which: &str) -> String {
+    let columns: Vec<(&str, &Type)> =
+        relation.columns.iter().map(|column| (column.name.as_str(), &column.ty)).collect();
+    let shape = serde_json::to_string(&(false, columns)).unwrap_or_default();
+    let values = relation.columns.iter().map(|column| format!(", {which}.{}", ident(&column.name)));
+    format!("basalt_change_row({}{})", literal(&shape), values.collect::<String>())
+}
