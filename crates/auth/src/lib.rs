@@ -145,7 +145,8 @@ impl Auth {
     /// Answers a request. Every refusal is an answer.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
         let headers = request.headers;
-        match call::Call::new(self, request).answer().await {
+        // Boxed: the futures of all flows nest deeper than a compiler cares to lay out in one piece.
+        match Box::pin(call::Call::new(self, request).answer()).await {
             Ok(response) => response,
             Err(error) => error.response(headers),
         }
