@@ -43,6 +43,8 @@ impl Call<'_> {
             ["oauth", "authorizations", id] if get => self.show_authorization(id).await,
             ["oauth", "authorizations", id, "consent"] if post => self.decide_authorization(id).await,
             [".well-known", "oauth-authorization-server"] if get => Ok(self.discovery()),
+            ["factors", rest @ ..] => self.factors(rest).await,
+            ["passkeys", rest @ ..] => self.passkeys(rest).await,
             ["admin", rest @ ..] => self.admin(rest).await,
             _ => Err(self.not_found()),
         }

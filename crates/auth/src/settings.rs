@@ -74,6 +74,10 @@ pub struct Settings {
     pub mfa: Mfa,
     /// `[auth.oauth_server]`
     pub oauth_server: OAuthServer,
+    /// `[auth.passkey]`
+    pub passkey: Passkey,
+    /// `[auth.webauthn]`
+    pub webauthn: WebAuthn,
     /// `[auth.captcha]`
     pub captcha: Captcha,
     /// `[auth.hook]`
@@ -257,6 +261,28 @@ impl Default for OAuthServer {
     }
 }
 
+/// `[auth.passkey]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passkey {
+    /// Whether users may register passkeys and sign in with them.
+    pub enabled: bool,
+    /// Most passkeys of a user.
+    pub max_passkeys: usize,
+}
+
+/// `[auth.webauthn]`: the application as browsers know it, for passkeys and WebAuthn factors.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebAuthn {
+    /// The domain that credentials belong to; empty: the host of `site_url`.
+    pub rp_id: String,
+    /// Origins of the pages that may ask; empty: that of `site_url`.
+    pub rp_origins: Vec<String>,
+    /// The name that browsers show; empty: `rp_id`.
+    pub rp_display_name: String,
+}
+
 /// `[auth.captcha]`
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -362,6 +388,8 @@ impl Default for Settings {
             sessions: Sessions::default(),
             mfa: Mfa::default(),
             oauth_server: OAuthServer::default(),
+            passkey: Passkey::default(),
+            webauthn: WebAuthn::default(),
             captcha: Captcha::default(),
             hook: Hooks::default(),
             external: BTreeMap::new(),
@@ -434,5 +462,11 @@ impl Default for Mfa {
     fn default() -> Self {
         let on = Factor { enroll_enabled: true, verify_enabled: true };
         Mfa { max_enrolled_factors: 10, totp: on, phone: Factor::default(), web_authn: on }
+    }
+}
+
+impl Default for Passkey {
+    fn default() -> Self {
+        Passkey { enabled: false, max_passkeys: 10 }
     }
 }
