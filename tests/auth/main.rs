@@ -3,6 +3,7 @@
 mod administrators;
 mod codes;
 mod guessing;
+mod issuer;
 mod keys;
 mod limits;
 mod mailing;

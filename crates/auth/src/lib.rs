@@ -13,6 +13,7 @@ pub mod error;
 mod external;
 mod flow;
 mod hook;
+mod issuer;
 mod judge;
 pub mod keys;
 mod landing;
@@ -50,7 +51,10 @@ pub use settings::Settings;
 /// What auth keeps in the database.
 pub const SERVICE: Service = Service {
     name: "auth",
-    migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") }],
+    migrations: &[
+        ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") },
+        ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
+    ],
 };
 
 /// Verifies access tokens with the project's keys.

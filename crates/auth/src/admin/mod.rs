@@ -32,6 +32,7 @@ impl Call<'_> {
             (["users", id, "factors", factor], "PUT") => self.change_factor(user_id(id)?, factor).await,
             (["users", id, "factors", factor], "DELETE") => self.delete_factor(user_id(id)?, factor).await,
             (["generate_link"], "POST") => self.generate_link().await,
+            (["oauth", "clients", rest @ ..], _) => self.administer_clients(rest).await,
             (["audit"], "GET") => self.list_audit().await,
             _ => Err(self.not_found()),
         }
