@@ -354,6 +354,15 @@ describe('the rest', () => {
       assert.match((await response.json()).msg, /^Unsupported provider: /)
     }
   })
+  test('a nonce of the caller\'s own is the one that is checked, and has a limit', async () => {
+    const { options } = acmeUser(fresh())
+    options.queryParams.nonce = 'mine'
+    const { home, trail } = await browse(await leave(client(), 'acme', options))
+    assert.equal(new URL(trail[1]).searchParams.get('nonce'), 'mine')
+    assert.ok(query(home).code)
+    const long = new URLSearchParams({ provider: 'acme', nonce: 'x'.repeat(256) })
+    assert.equal((await fetch(`${world.auth}/authorize?${long}`, { redirect: 'manual' })).status, 400)
+  })
   test('half a PKCE pair is refused', async () => {
     const half = new URLSearchParams({ provider: 'acme', code_challenge: 'x'.repeat(43) })
     const response = await fetch(`${world.auth}/authorize?${half}`, { redirect: 'manual' })

@@ -76,7 +76,14 @@ impl Call<'_> {
         let gone = || AuthError::unexpected("an identity has no user");
         let mut user = work.lock_user(identity.user_id).await?.ok_or_else(gone)?;
         let sql = "update auth.identities set identity_data = $2, last_sign_in_at = $3, updated_at = $3 where id = $1";
-        let data = Value::Object(external.identity_data.clone());
+        let mut data = external.identity_data.clone();
+        // A name that was told once stays.
+        for name in ["name", "full_name"] {
+            if let Some(told) = identity.identity_data.get(name) {
+                data.entry(name).or_insert_with(|| told.clone());
+            }
+        }
+        let data = Value::Object(data);
         work.execute(sql, params![identity.id, data, self.now]).await?;
         user.patch_user_metadata(&external.identity_data);
         self.confirm_if_verified(&mut user, external);
