@@ -10,6 +10,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
+    ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
     ("basalt-outbound", &[]),
     ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
     ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql"]),
@@ -25,6 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-outbound",
             "basalt-auth",
             "basalt-webhooks",
+            "basalt-realtime",
         ],
     ),
     (
@@ -39,6 +41,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
+    ("tokio-tungstenite", &["basalt-server"]),
     ("hyper-rustls", &["basalt-outbound"]),
     ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
 use basalt_auth::{AuthError, State};
 use basalt_db::Database;
+use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
 use basalt_webhooks::Webhooks;
 use bytes::Bytes;
@@ -23,10 +24,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
+use crate::realtime;
 use crate::surface::Surface;
 
 /// Where batches go.
@@ -42,6 +45,7 @@ static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
 static PREFLIGHT: Meter = Meter::new("preflight");
+static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
 static WEBHOOKS: Meter = Meter::new("webhooks");
 static UNKNOWN: Meter = Meter::new("unknown");
@@ -57,6 +61,9 @@ pub struct App {
     pub(crate) webhooks: Arc<Webhooks>,
     /// What outlives a change of the configuration.
     pub(crate) state: State,
+    pub(crate) realtime: Realtime,
+    /// The WebSockets.
+    pub(crate) sockets: TaskTracker,
 }
 
 /// The listeners.
@@ -123,6 +130,9 @@ impl App {
         }
         if is_below(path, basalt_webhooks::MOUNT) {
             return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
+        }
+        if is_below(path, realtime::MOUNT) {
+            return (&REALTIME, self.realtime(surface, request).boxed().await);
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
@@ -225,7 +235,8 @@ impl Surface {
             body,
             client,
         };
-        match AssertUnwindSafe(auth.handle(incoming)).catch_unwind().await {
+        // Boxed: the flows are many and deep, and a request to another door should not carry them.
+        match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
@@ -236,7 +247,7 @@ impl Surface {
     }
 
     /// A request's whole body, as large and as slow as it may be.
-    async fn read(&self, body: Body) -> Result<Bytes, RestError> {
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, RestError> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }

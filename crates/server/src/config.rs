@@ -34,6 +34,8 @@ pub struct Config {
     pub changes: Changes,
     /// Changes that are sent to URLs.
     pub webhooks: Vec<Webhook>,
+    /// Channels over WebSocket.
+    pub realtime: basalt_realtime::Limits,
     /// Requests that the server makes for users.
     pub outbound: basalt_outbound::Settings,
     /// Logs.
