@@ -27,7 +27,9 @@ impl Bearer {
 
     /// The session; a token without one can't do what concerns sessions.
     pub fn session(&self) -> Result<Uuid> {
-        self.session.ok_or_else(|| AuthError::new(403, "session_not_found", "Session from session_id claim in JWT does not exist"))
+        self.session.ok_or_else(|| {
+            AuthError::new(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+        })
     }
 }
 
@@ -71,8 +73,8 @@ impl Call<'_> {
         let id = Uuid::parse_str(subject)
             .map_err(|_| AuthError::new(403, "bad_jwt", "invalid claim: sub claim must be a UUID"))?;
         let user = if lock { work.lock_user(id).await? } else { work.user(id).await? };
-        let user = user
-            .ok_or_else(|| AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist"))?;
+        let user =
+            user.ok_or_else(|| AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist"))?;
         let session = claims.get("session_id").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
         if let Some(session) = session
             && work.session(session).await?.is_none_or(|session| session.user_id != user.id)

@@ -29,7 +29,10 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub fn new(auth: &'a Auth, request: Request<'a>) -> Self {
-        Call { auth, request, now: Timestamp::now() }
+        // The database keeps microseconds.
+        let now = Timestamp::now();
+        let now = now.round(jiff::Unit::Microsecond).unwrap_or(now);
+        Call { auth, request, now }
     }
 
     /// The body as JSON; an empty one is an empty object.
@@ -40,9 +43,8 @@ impl<'a> Call<'a> {
             return Err(AuthError::new(413, "request_entity_too_large", message));
         }
         let text: &[u8] = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
-        serde_json::from_slice(text).map_err(|error| {
-            AuthError::new(400, "bad_json", format!("Could not parse request body as JSON: {error}"))
-        })
+        serde_json::from_slice(text)
+            .map_err(|error| AuthError::new(400, "bad_json", format!("Could not parse request body as JSON: {error}")))
     }
 
     /// A parameter of the query string.

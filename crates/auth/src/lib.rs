@@ -4,12 +4,17 @@
 //! key may do, `mfa` second factors. They read and write the model (`user`, `session`, `one_time`) in a transaction
 //! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
 
+mod address;
 mod admin;
+mod audit;
 mod bearer;
 mod call;
 pub mod error;
 mod flow;
+mod hook;
+mod judge;
 pub mod keys;
+mod landing;
 mod limit;
 mod mail;
 mod one_time;
@@ -31,6 +36,7 @@ use std::sync::Arc;
 use basalt_core::Identity;
 use basalt_db::Database;
 use basalt_db::migrate::{Service, ServiceMigration};
+use basalt_outbound::Outbound;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 
@@ -74,6 +80,8 @@ pub struct Auth {
     redirects: redirect::Redirects,
     mailer: mail::Mailer,
     passwords: password::Passwords,
+    hooks: hook::Hooks,
+    outbound: Outbound,
     state: State,
 }
 
@@ -104,6 +112,7 @@ impl Auth {
         url: String,
         keys: Arc<Keys>,
         verify: Arc<dyn Verify>,
+        outbound: Outbound,
         state: State,
     ) -> Result<Auth, String> {
         settings.judge()?;
@@ -111,11 +120,13 @@ impl Auth {
             redirects: redirect::Redirects::new(&settings),
             mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
             passwords: password::Passwords::new(),
+            hooks: hook::Hooks::new(&settings.hook, &outbound)?,
             database,
             settings,
             keys,
             verify,
             url,
+            outbound,
             state,
         })
     }

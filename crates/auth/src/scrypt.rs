@@ -34,7 +34,8 @@ pub(crate) fn is_hash(text: &str) -> bool {
 /// Whether the password is the one that was hashed.
 pub(crate) fn verify(password: &str, text: &str) -> bool {
     let Some(hash) = read(text) else { return false };
-    let setting = |name: &str| hash.settings.iter().find(|(key, _)| *key == name).and_then(|(_, v)| BASE64.decode(v).ok());
+    let setting =
+        |name: &str| hash.settings.iter().find(|(key, _)| *key == name).and_then(|(_, v)| BASE64.decode(v).ok());
     if !hash.firebase {
         let mut derived = vec![0; hash.hash.len()];
         return scrypt::scrypt(password.as_bytes(), &hash.salt, &hash.params, &mut derived).is_ok()

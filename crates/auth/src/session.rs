@@ -115,7 +115,8 @@ impl Work {
 
     /// Revokes every token of a session.
     pub async fn revoke_tokens(&mut self, session: Uuid, now: Timestamp) -> Result<()> {
-        let sql = "update auth.refresh_tokens set revoked = true, updated_at = $2 where session_id = $1 and revoked = false";
+        let sql =
+            "update auth.refresh_tokens set revoked = true, updated_at = $2 where session_id = $1 and revoked = false";
         self.execute(sql, params![session, now]).await.map(drop)
     }
 
@@ -176,7 +177,7 @@ impl Call<'_> {
             refreshed_at: None,
         };
         let token = work.add_token(&session, None, self.now).await?;
-        self.signed_in(work, user, &session, token).await
+        self.signed_in(work, user, &session, method, token).await
     }
 
     /// The answer of a sign-in or refresh: tokens and the user.
@@ -185,11 +186,13 @@ impl Call<'_> {
         work: &mut Work,
         user: &User,
         session: &Session,
+        method: &str,
         refresh_token: String,
     ) -> Result<SignedIn> {
         let expires_in = i64::try_from(self.auth.settings.jwt_expiry).unwrap_or(i64::MAX);
         let expires_at = self.now.as_second().saturating_add(expires_in);
         let claims = self.claims(work, user, session, expires_at).await?;
+        let claims = self.auth.hooks.claims(work, user.id, method, claims).await?;
         let access_token = self.auth.keys.sign(&claims).map_err(AuthError::unexpected)?;
         let Value::Object(body) = json!({
             "access_token": access_token,

@@ -261,9 +261,8 @@ impl Work {
 
     /// The user who has this address (lower case) and signs in with it.
     pub async fn user_by_email(&mut self, email: &str) -> Result<Option<User>> {
-        let sql = format!(
-            "select {COLUMNS} from auth.users where email = $1 and is_sso_user = false and deleted_at is null"
-        );
+        let sql =
+            format!("select {COLUMNS} from auth.users where email = $1 and is_sso_user = false and deleted_at is null");
         self.one(&sql, params![email]).await
     }
 
@@ -392,7 +391,9 @@ fn taken(error: basalt_core::Error, is_email: bool) -> AuthError {
         ("23505", true) if error.constraint() != Some("users_phone_key") => {
             AuthError::new(422, "email_exists", "A user with this email address has already been registered")
         }
-        ("23505", _) => AuthError::new(422, "phone_exists", "A user with this phone number has already been registered"),
+        ("23505", _) => {
+            AuthError::new(422, "phone_exists", "A user with this phone number has already been registered")
+        }
         _ => error.into(),
     }
 }

@@ -35,8 +35,10 @@ pub fn load(root: &Path, overrides: &[(String, Value)]) -> Result<(Project, Conf
     Ok((Project::load(root, config.database.engine())?, config))
 }
 
-/// The configuration as `basalt dev` runs it: without a secret of its own, a project has the published development one.
-pub fn with_development_secret(mut config: Config) -> Config {
+/// The configuration as `basalt dev` runs it: without a secret of its own, a project has the published development one; without a mail
+/// server, mails land in the mailbox.
+pub fn for_development(mut config: Config) -> Config {
+    config.auth.email.mailbox |= !config.auth.email.smtp.enabled;
     if !has_secret(&config) {
         config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
     }
@@ -46,7 +48,10 @@ pub fn with_development_secret(mut config: Config) -> Config {
 /// Whether the configuration says by what tokens are verified.
 pub fn has_secret(config: &Config) -> bool {
     let auth = &config.auth;
-    !(auth.jwt_secret.is_empty() && auth.jwks.is_empty() && auth.jwks_file.as_os_str().is_empty())
+    !(auth.jwt_secret.is_empty()
+        && auth.jwks.is_empty()
+        && auth.jwks_file.as_os_str().is_empty()
+        && auth.signing_keys_path.as_os_str().is_empty())
 }
 
 /// Whether tokens signed with the published development secret are taken.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
+use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
+use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
 use crate::realtime;
 use crate::surface::Surface;
@@ -31,8 +33,10 @@ pub const BATCH: &str = "/batch/v1";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+static AUTH_API: Meter = Meter::new("auth");
 static BATCHES: Meter = Meter::new("batch");
 static HEALTH: Meter = Meter::new("health");
+static MAILBOX: Meter = Meter::new("mail");
 static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
@@ -51,6 +55,8 @@ pub struct App {
     pub(crate) realtime: Realtime,
     /// The WebSockets.
     pub(crate) sockets: TaskTracker,
+    /// What outlives a change of the configuration.
+    pub(crate) state: State,
 }
 
 /// The listeners.
@@ -111,6 +117,12 @@ impl App {
         }
         if is_below(path, realtime::MOUNT) {
             return (&REALTIME, self.realtime(surface, request).await);
+        }
+        if surface.auth.is_some() && is_below(path, AUTH) {
+            return (&AUTH_API, surface.auth(request).await);
+        }
+        if surface.has_mailbox && is_below(path, MAIL) {
+            return (&MAILBOX, identity::mail(&self.state, &request));
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
@@ -178,6 +190,34 @@ impl Surface {
                 tracing::error!(path, "a request panicked");
                 metrics::counter!("basalt_panics_total").increment(1);
                 self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &parts.method)
+            }
+        }
+    }
+
+    /// The auth API. A panic in it ends only this request.
+    async fn auth(&self, request: Request<Body>) -> Response<Body> {
+        let client = identity::client(&self.trusted_proxies, &request);
+        let (parts, body) = request.into_parts();
+        let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
+        let body = match self.read(body).await {
+            Ok(body) => body,
+            Err(error) => return identity::unreadable(error.status, &error.body.message, &parts.headers),
+        };
+        let path = parts.uri.path();
+        let incoming = basalt_auth::Request {
+            method: &parts.method,
+            path: path.strip_prefix(AUTH).unwrap_or(path),
+            query: parts.uri.query().unwrap_or_default(),
+            headers: &parts.headers,
+            body,
+            client,
+        };
+        match AssertUnwindSafe(auth.handle(incoming)).catch_unwind().await {
+            Ok(response) => response.map(Body::from),
+            Err(_) => {
+                tracing::error!(path, "a request panicked");
+                metrics::counter!("basalt_panics_total").increment(1);
+                AuthError::unexpected("a panic").response(&parts.headers).map(Body::from)
             }
         }
     }

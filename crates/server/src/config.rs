@@ -10,6 +10,7 @@ use basalt_core::nearest;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be configured, with its defaults.
@@ -24,8 +25,8 @@ pub struct Config {
     pub database: Database,
     /// The APIs over tables.
     pub api: Api,
-    /// Tokens.
-    pub auth: Auth,
+    /// Tokens, users and sessions.
+    pub auth: basalt_auth::Settings,
     /// Limits on what a request may cost.
     pub limits: Limits,
     /// Channels over WebSocket.
@@ -66,6 +67,8 @@ pub struct Server {
     pub send_timeout: Duration,
     /// Where clients find the server, if a proxy stands before it.
     pub public_url: String,
+    /// Networks of proxies whose `X-Forwarded-For` tells the client's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// A request header that every answer repeats.
     pub trace_header: String,
     /// Where the REST API is mounted; empty: at the root, where then nothing else answers.
@@ -206,28 +209,6 @@ pub enum OpenApi {
     Disabled,
 }
 
-/// `[auth]`
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Auth {
-    /// The HS256 secret, at least 32 bytes. `dev` falls back to the published development secret.
-    pub jwt_secret: String,
-    /// A JWK set (JSON text) of further keys: RS256, ES256, EdDSA, HS256.
-    pub jwks: String,
-    /// A file with a JWK set, relative to the project.
-    pub jwks_file: PathBuf,
-    /// The audience that tokens must name, if they name any.
-    pub jwt_audience: String,
-    /// JSON path of the role in the claims.
-    pub role_claim: String,
-    /// Whether a token is also taken from the header `apikey`.
-    pub apikey_header: bool,
-    /// Opaque key that stands for `anon`.
-    pub publishable_key: String,
-    /// Opaque key that stands for `service_role`.
-    pub secret_key: String,
-}
-
 /// `[limits]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -282,6 +263,7 @@ impl Default for Server {
             body_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(30),
             public_url: String::new(),
+            trusted_proxies: Vec::new(),
             trace_header: String::new(),
             rest_path: "/rest/v1".into(),
             admin_port: 0,
@@ -339,21 +321,6 @@ impl Default for Api {
             server_timing: false,
             cors_origins: Vec::new(),
             error_details: true,
-        }
-    }
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Auth {
-            jwt_secret: String::new(),
-            jwks: String::new(),
-            jwks_file: PathBuf::new(),
-            jwt_audience: String::new(),
-            role_claim: "$.role".into(),
-            apikey_header: true,
-            publishable_key: String::new(),
-            secret_key: String::new(),
         }
     }
 }
@@ -417,6 +384,7 @@ fn from_supabase(path: &Path) -> Result<serde_json::Value, ConfigError> {
     struct File {
         project_id: String,
         api: SupabaseApi,
+        auth: serde_json::Value,
     }
     #[derive(Deserialize)]
     #[serde(default)]
@@ -438,6 +406,7 @@ fn from_supabase(path: &Path) -> Result<serde_json::Value, ConfigError> {
         }
     }
     let file: File = Figment::from(Toml::file_exact(path)).extract().map_err(|e| ConfigError(explain(e)))?;
+    let defaults = serde_json::to_value(basalt_auth::Settings::default()).unwrap_or_default();
     Ok(serde_json::json!({
         "project": {"name": file.project_id},
         "server": {"port": file.api.port},
@@ -446,7 +415,43 @@ fn from_supabase(path: &Path) -> Result<serde_json::Value, ConfigError> {
             "extra_search_path": file.api.extra_search_path,
             "max_rows": file.api.max_rows,
         },
+        "auth": known(file.auth, &defaults),
     }))
+}
+
+/// What of a table Basalt knows too; providers and templates are maps, whose tables are looked at one by one.
+fn known(given: serde_json::Value, defaults: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match (given, defaults) {
+        (Value::Object(given), Value::Object(defaults)) if !defaults.is_empty() => {
+            let kept = given.into_iter().filter_map(|(key, value)| {
+                let default = defaults.get(&key)?;
+                // The CLI's file writes `env(NAME)` for what the environment holds.
+                let value = known(from_environment(value), default);
+                (value.is_object() == default.is_object()).then_some((key, value))
+            });
+            kept.collect::<serde_json::Map<_, _>>().into()
+        }
+        (Value::Object(given), _) => {
+            let tables = given.into_iter().map(|(key, value)| (key, from_environment(value)));
+            tables.collect::<serde_json::Map<_, _>>().into()
+        }
+        (Value::Null, Value::Object(_)) => serde_json::Map::new().into(),
+        (given, _) => given,
+    }
+}
+
+/// The environment's value for `env(NAME)`, in tables too.
+fn from_environment(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => {
+            let name = text.strip_prefix("env(").and_then(|rest| rest.strip_suffix(')'));
+            Value::String(name.map_or(text.clone(), |name| std::env::var(name).unwrap_or_default()))
+        }
+        Value::Object(table) => table.into_iter().map(|(key, value)| (key, from_environment(value))).collect(),
+        other => other,
+    }
 }
 
 /// One line an error: the key, where it stands, what is wrong with it, and the nearest known key.

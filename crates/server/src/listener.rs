@@ -16,6 +16,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::app::{App, Port};
 use crate::config::Server;
+use crate::identity::Peer;
 use crate::refusal::Explained;
 
 /// Serves until `stop` completes, then refuses new connections, finishes the requests under way and returns. What is
@@ -31,9 +32,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
         app.ready.store(true, Ordering::Release);
     }
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, usually: wait for connections to close rather than spin.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -53,7 +54,9 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
         let app = app.clone();
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = app.clone();
-            async move { Ok::<_, std::convert::Infallible>(app.handle(port, request.map(Body::new)).await) }
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer.ip()));
+            async move { Ok::<_, std::convert::Infallible>(app.handle(port, request).await) }
         });
         let connection = graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {

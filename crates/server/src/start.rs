@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
+use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
@@ -103,10 +104,12 @@ impl Basalt {
         let server = config.server.clone();
         let (listener, address) = bind(&server.host, server.port).await?;
         let metrics = meter::recorder();
-        let surface = Surface::new(project, config, database.clone(), address)?;
+        let state = State::default();
+        let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
         let realtime = Realtime::new(database.clone(), surface.realtime(config));
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
+            state,
             database,
             realtime,
             sockets: TaskTracker::new(),
@@ -144,7 +147,7 @@ impl Basalt {
     ///
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
-        let surface = Surface::new(project, config, self.app.database.clone(), self.address)?;
+        let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
         self.app.realtime.reconfigure(surface.realtime(config));
         self.app.surface.store(Arc::new(surface));
         Ok(())

@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use basalt_auth::{Auth, State};
 use basalt_db::Database;
 use basalt_query::Settings;
 use basalt_rest::{Description, Door, Unprotected};
 use http::HeaderName;
+use ipnet::IpNet;
 
 use crate::config::{Config, Limits, OpenApi, TransactionEnd};
 use crate::cors::Cors;
+use crate::identity;
 use crate::start::StartError;
 use crate::token::{Verifier, VerifierOptions};
 
@@ -19,6 +22,12 @@ use crate::token::{Verifier, VerifierOptions};
 pub(crate) struct Surface {
     pub door: Door,
     pub verifier: Arc<Verifier>,
+    /// The auth API, if there is one.
+    pub auth: Option<Auth>,
+    /// Whether mails land in the development mailbox.
+    pub has_mailbox: bool,
+    /// Proxies that tell a client's address.
+    pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
     pub cors: Cors,
     /// How long a body may take to arrive.
@@ -40,6 +49,7 @@ impl Surface {
         config: &Config,
         database: Database,
         address: SocketAddr,
+        state: State,
     ) -> Result<Surface, StartError> {
         for schema in &config.api.schemas {
             if schema == "pg_catalog" || schema == "information_schema" {
@@ -53,8 +63,15 @@ impl Surface {
             configured => configured.to_owned(),
         };
         let rest_path = rest_path(&config.server.rest_path)?;
+        let keys = identity::keys(project, config)?;
+        let mut options = verifier_options(project, config)?;
+        options.secrets.extend(keys.iter().filter(|keys| keys.is_asymmetric()).map(|keys| keys.jwks().to_string()));
+        let verifier = Arc::new(Verifier::new(options).map_err(StartError::Config)?);
         Ok(Surface {
-            verifier: Arc::new(Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?),
+            auth: identity::service(project, config, database.clone(), &public_url, keys, verifier.clone(), state)?,
+            verifier,
+            has_mailbox: config.auth.email.mailbox,
+            trusted_proxies: config.server.trusted_proxies.clone(),
             door: Door::new(database, door_options(config, format!("{public_url}{rest_path}"))),
             body_timeout: config.server.body_timeout,
             limits: config.limits.clone(),

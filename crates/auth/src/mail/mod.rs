@@ -86,9 +86,9 @@ impl Mailer {
         let mail = Mail::new(content.kind.name(), content.to, subject, html, content.token, content.link);
         match &self.way {
             Way::Mailbox(mailbox) => mailbox.put(mail),
-            Way::Smtp { queue, .. } => queue.try_send(mail).map_err(|_| {
-                AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded")
-            })?,
+            Way::Smtp { queue, .. } => queue
+                .try_send(mail)
+                .map_err(|_| AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded"))?,
             Way::Nowhere => {
                 tracing::error!("a mail could not be sent: configure [auth.email.smtp], or turn confirmations off");
                 let message = format!("Error sending {} email", content.kind.name());

@@ -21,14 +21,8 @@ pub(crate) enum Kind {
     Reauthentication,
 }
 
-const KINDS: [Kind; 6] = [
-    Kind::Confirmation,
-    Kind::Invite,
-    Kind::MagicLink,
-    Kind::Recovery,
-    Kind::EmailChange,
-    Kind::Reauthentication,
-];
+const KINDS: [Kind; 6] =
+    [Kind::Confirmation, Kind::Invite, Kind::MagicLink, Kind::Recovery, Kind::EmailChange, Kind::Reauthentication];
 
 impl Kind {
     /// Its name in the configuration.
@@ -96,9 +90,11 @@ impl Templates {
         }
         let mut environment = Environment::new();
         environment.set_fuel(Some(FUEL));
-        environment.set_auto_escape_callback(|name| {
-            if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
-        });
+        environment.set_auto_escape_callback(
+            |name| {
+                if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None }
+            },
+        );
         for kind in KINDS {
             let (subject, body) = kind.text();
             let own = configured.get(kind.name());
@@ -123,7 +119,7 @@ impl Templates {
     pub fn render(&self, kind: Kind, variables: &Value) -> Result<(String, String), String> {
         let part = |part: &str| {
             let template = self.environment.get_template(&format!("{}.{part}", kind.name()))?;
-            template.render(variables)
+            template.render(minijinja::value::Serde(variables))
         };
         let subject = part("subject").map_err(|error| error.to_string())?;
         // A subject is one line, whatever a user's data says.
@@ -178,7 +174,8 @@ mod tests {
         let mut environment = Environment::new();
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
         environment.add_template_owned("t", translate(text)).unwrap();
-        let render = |data: Value| environment.get_template("t").unwrap().render(data).unwrap();
+        let render =
+            |data: Value| environment.get_template("t").unwrap().render(minijinja::value::Serde(&data)).unwrap();
         let shown = render(serde_json::json!({"Email": "a@b.c", "Data": {"name": "<i>"}}));
         assert_eq!(shown, "a@b.c <b>&lt;i&gt;</b>");
         assert_eq!(render(serde_json::json!({"Email": "a@b.c", "Data": {}})), "a@b.cnobody");
@@ -199,7 +196,10 @@ mod tests {
     fn ours_use_no_other_variables() {
         for kind in KINDS {
             let (subject, body) = kind.text();
-            for (_, after) in [subject, body].iter().flat_map(|text| text.match_indices("{{ .").map(move |(at, _)| (at, &text[at + 4..]))) {
+            for (_, after) in [subject, body]
+                .iter()
+                .flat_map(|text| text.match_indices("{{ .").map(move |(at, _)| (at, &text[at + 4..])))
+            {
                 let name = after.split(' ').next().unwrap_or_default();
                 assert!(VARIABLES.contains(&name), "{name}");
             }

@@ -15,7 +15,7 @@ use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
 use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
 use crate::watching::Watch;
-use crate::workspace::{block_on, load, with_development_secret};
+use crate::workspace::{block_on, for_development, load};
 
 /// How often the running server looks for a request of `basalt db reset`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -70,7 +70,7 @@ struct Session {
 impl Session {
     async fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
         let (project, config) = load(&root, &overrides)?;
-        let config = with_development_secret(config);
+        let config = for_development(config);
         start_log(&config)?;
         let database = open_database(&root, &config).await?;
         Ok(Session { root, overrides, project, config, database, server: None })
@@ -140,7 +140,7 @@ impl Session {
     /// Takes up what changed in the folder.
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
-        let config = with_development_secret(config);
+        let config = for_development(config);
         let reconfigured = shown(&config) != shown(&self.config);
         if !reconfigured && project == self.project && self.server.is_some() {
             return Ok(());

@@ -97,6 +97,7 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     }
     auth.jwt_audience = owned("jwt-aud");
     auth.role_claim = text("jwt-role-claim-key").unwrap_or("$.role").to_owned();
+    auth.enabled = false;
     auth.apikey_header = false;
 
     config.log.level = match text("log-level").unwrap_or("error") {

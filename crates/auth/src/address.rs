@@ -1,0 +1,52 @@
+//! Addresses as they are stored: e-mail in lower case, phone numbers as digits.
+
+use crate::error::{AuthError, Result};
+
+/// Longest e-mail address, in bytes.
+const MAX_EMAIL: usize = 255;
+
+/// An e-mail address, checked and in lower case.
+///
+/// Errors: `validation_failed`.
+pub(crate) fn email(given: &str) -> Result<String> {
+    let email = given.trim().to_lowercase();
+    if email.len() > MAX_EMAIL {
+        return Err(AuthError::validation("An email address is too long"));
+    }
+    match email.parse::<lettre::Address>() {
+        Ok(_) => Ok(email),
+        Err(_) => Err(AuthError::validation("Unable to validate email address: invalid format")),
+    }
+}
+
+/// A phone number (E.164) without the plus sign.
+///
+/// Errors: `validation_failed`.
+pub(crate) fn phone(given: &str) -> Result<String> {
+    let phone: String = given.chars().filter(|c| !matches!(c, ' ' | '+')).collect();
+    let is_number = phone.bytes().all(|b| b.is_ascii_digit()) && !phone.starts_with('0');
+    if is_number && (2..=15).contains(&phone.len()) {
+        return Ok(phone);
+    }
+    Err(AuthError::validation("Invalid phone number format (E.164 required)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        assert_eq!(email(" Ada@Example.COM ").unwrap(), "ada@example.com");
+        for bad in
+            ["", "ada", "ada@", "@example.com", "a@b@c", "ada@example.com\r\nBcc: x@example.com", "a b@example.com"]
+        {
+            assert!(email(bad).is_err(), "{bad:?}");
+        }
+        assert!(email(&format!("{}@example.com", "a".repeat(300))).is_err());
+        assert_eq!(phone("+49 151 23456789").unwrap(), "4915123456789");
+        for bad in ["", "1", "0151", "12a", "1234567890123456"] {
+            assert!(phone(bad).is_err(), "{bad:?}");
+        }
+    }
+}

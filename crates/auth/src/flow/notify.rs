@@ -1,0 +1,126 @@
+//! What a user is sent: mails with a link and a code, and text messages with a code.
+
+use url::form_urlencoded;
+
+use super::pkce::Pkce;
+use crate::call::Call;
+use crate::error::{AuthError, Result};
+use crate::mail::{Content, Kind};
+use crate::one_time::{Purpose, Sent};
+use crate::store::Work;
+use crate::user::User;
+
+/// A mail that is written, to be sent once everything is stored.
+pub(crate) struct Letter {
+    pub kind: Kind,
+    /// `type` of the link.
+    pub verification: &'static str,
+    pub to: String,
+    pub new_email: String,
+    pub sent: Sent,
+    pub redirect_to: String,
+}
+
+impl Call<'_> {
+    /// A link that proves what the mail proves.
+    pub fn link(&self, verification: &str, hash: &str, redirect_to: &str) -> String {
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", hash)
+            .append_pair("type", verification)
+            .append_pair("redirect_to", redirect_to)
+            .finish();
+        format!("{}/verify?{query}", self.auth.url)
+    }
+
+    /// Sends a mail to a user. To be called after the commit: what is sent is stored.
+    pub fn post(&self, user: &User, letter: &Letter) -> Result<()> {
+        let link = self.link(letter.verification, &letter.sent.hash, &letter.redirect_to);
+        self.auth.mailer.send(&Content {
+            kind: letter.kind,
+            to: &letter.to,
+            token: &letter.sent.code,
+            token_hash: &letter.sent.hash,
+            link: &link,
+            redirect_to: &letter.redirect_to,
+            email: user.email.as_deref().unwrap_or_default(),
+            new_email: &letter.new_email,
+            data: user.user_metadata().into(),
+        })
+    }
+
+    /// Makes the token of a mail to the user's own address, and begins its PKCE flow if there is one.
+    pub async fn letter(
+        &self,
+        work: &mut Work,
+        user: &User,
+        (kind, verification, purpose): (Kind, &'static str, Purpose),
+        pkce: Option<&Pkce>,
+        method: &str,
+    ) -> Result<Letter> {
+        let to = user.email.clone().unwrap_or_default();
+        let length = self.auth.settings.email.otp_length;
+        let sent = work.make_token(user.id, purpose, &to, length, pkce.is_some(), self.now).await?;
+        if let Some(pkce) = pkce {
+            work.begin_flow(user.id, method, pkce, self.now).await?;
+        }
+        Ok(Letter { kind, verification, to, new_email: String::new(), sent, redirect_to: self.redirect_to() })
+    }
+
+    /// Writes the mail that asks a new user to confirm their address.
+    ///
+    /// Errors: `over_email_send_rate_limit`.
+    pub async fn confirmation(&self, work: &mut Work, user: &mut User, pkce: Option<&Pkce>) -> Result<Letter> {
+        let pause = self.auth.settings.email.max_frequency;
+        self.judge_frequency(user.confirmation_sent_at, pause, "over_email_send_rate_limit")?;
+        self.limit_mails()?;
+        user.confirmation_sent_at = Some(self.now);
+        work.update_user(user, self.now).await?;
+        let what = (Kind::Confirmation, "signup", Purpose::Confirmation);
+        self.letter(work, user, what, pkce, "email/signup").await
+    }
+
+    /// Sends a code to a phone number. To be called after the commit.
+    ///
+    /// Errors: `sms_send_failed`; `phone_provider_disabled` where nobody sends messages.
+    pub async fn text(&self, user: &User, phone: &str, code: &str) -> Result<()> {
+        let settings = &self.auth.settings;
+        if settings.sms.test_otp.contains_key(phone) {
+            return Ok(());
+        }
+        if !settings.hook.send_sms.enabled {
+            return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
+        }
+        let payload = serde_json::json!({
+            "user": user.json(&[], &[]),
+            "sms": {"otp": code, "phone": phone, "message": settings.sms.template.replace("{{ .Code }}", code)},
+        });
+        match self.auth.hooks.send_sms(&payload).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "the hook send_sms failed");
+                Err(AuthError::new(422, "sms_send_failed", "Error sending sms: the hook failed"))
+            }
+        }
+    }
+
+    /// Makes the code of a message to a number: the configured one, for a number of reviewers and tests.
+    pub async fn phone_code(&self, work: &mut Work, user: &User, purpose: Purpose, phone: &str) -> Result<String> {
+        let sms = &self.auth.settings.sms;
+        if let Some(code) = sms.test_otp.get(phone) {
+            let hash = crate::secret::token_hash(phone, code);
+            work.store_token(user.id, purpose, phone, &hash, self.now).await?;
+            return Ok(code.clone());
+        }
+        let allowed = self.auth.state.limits.allows(
+            crate::limit::Kind::Sms,
+            None,
+            self.auth.settings.rate_limit.sms_sent,
+            std::time::Duration::from_secs(3600),
+        );
+        if !allowed {
+            return Err(AuthError::new(429, "over_sms_send_rate_limit", "SMS rate limit exceeded"));
+        }
+        let sent = work.make_token(user.id, purpose, phone, sms.otp_length, false, self.now).await?;
+        Ok(sent.code)
+    }
+}

@@ -1,0 +1,128 @@
+//! Codes and links to sign in with: `POST /otp`, `POST /magiclink` (contract: wire.md section 1.8).
+
+use bytes::Bytes;
+use http::Response;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::signup::signup_disabled;
+use super::{Challenge, Metadata, Security};
+use crate::address;
+use crate::call::Call;
+use crate::error::{AuthError, Result, answer, done};
+use crate::limit;
+use crate::mail::Kind;
+use crate::one_time::Purpose;
+use crate::user::present;
+
+#[derive(Deserialize)]
+struct Otp {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default = "yes")]
+    create_user: bool,
+    #[serde(default)]
+    data: Option<Metadata>,
+    #[serde(default)]
+    channel: Option<String>,
+    #[serde(flatten)]
+    challenge: Challenge,
+    #[serde(default)]
+    gotrue_meta_security: Security,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Call<'_> {
+    pub async fn otp(&self) -> Result<Response<Bytes>> {
+        self.limit(limit::Kind::Otp)?;
+        let asked: Otp = self.body()?;
+        self.judge_captcha(&asked.gotrue_meta_security).await?;
+        match (present(&asked.email), present(&asked.phone)) {
+            (Some(_), Some(_)) => {
+                Err(AuthError::validation("Only an email address or phone number should be provided"))
+            }
+            (Some(_), None) if present(&asked.channel).is_some() => {
+                Err(AuthError::validation("Channel should only be specified with Phone OTP"))
+            }
+            (Some(_), None) => self.otp_by_email(asked).await,
+            (None, Some(_)) => self.otp_by_phone(asked).await,
+            (None, None) => Err(AuthError::validation("One of email or phone must be set")),
+        }
+    }
+
+    pub async fn magic_link(&self) -> Result<Response<Bytes>> {
+        self.limit(limit::Kind::MagicLink)?;
+        let asked: Otp = self.body()?;
+        self.judge_captcha(&asked.gotrue_meta_security).await?;
+        if present(&asked.email).is_none() {
+            return Err(AuthError::validation("Password recovery requires an email"));
+        }
+        self.otp_by_email(asked).await
+    }
+
+    async fn otp_by_email(&self, asked: Otp) -> Result<Response<Bytes>> {
+        let settings = &self.auth.settings;
+        if !settings.email.enable_signup {
+            return Err(AuthError::new(422, "email_provider_disabled", "Email logins are disabled"));
+        }
+        let email = address::email(asked.email.as_deref().unwrap_or_default())?;
+        let pkce = asked.challenge.read()?;
+        let mut work = self.begin().await?;
+        let mut user = match work.user_by_email(&email).await? {
+            Some(user) => user,
+            None if !asked.create_user => return Err(no_signups_by_otp()),
+            None if !settings.enable_signup => return Err(signup_disabled()),
+            None => {
+                let data = asked.data.unwrap_or_default();
+                let user = self.new_email_user(&mut work, &email, None, data).await?;
+                self.audit(&mut work, "user_signedup", Some(&user), "email").await?;
+                user
+            }
+        };
+        let letter = if user.email_confirmed_at.is_some() || !settings.email.enable_confirmations {
+            self.judge_frequency(user.recovery_sent_at, settings.email.max_frequency, "over_email_send_rate_limit")?;
+            self.limit_mails()?;
+            user.recovery_sent_at = Some(self.now);
+            work.update_user(&mut user, self.now).await?;
+            let what = (Kind::MagicLink, "magiclink", Purpose::Recovery);
+            self.letter(&mut work, &user, what, pkce.as_ref(), "magiclink").await?
+        } else {
+            self.confirmation(&mut work, &mut user, pkce.as_ref()).await?
+        };
+        self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
+        work.commit().await?;
+        self.post(&user, &letter)?;
+        Ok(done())
+    }
+
+    async fn otp_by_phone(&self, asked: Otp) -> Result<Response<Bytes>> {
+        let settings = &self.auth.settings;
+        if !settings.sms.enable_signup {
+            return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
+        }
+        let phone = address::phone(asked.phone.as_deref().unwrap_or_default())?;
+        let mut work = self.begin().await?;
+        let mut user = match work.user_by_phone(&phone).await? {
+            Some(user) => user,
+            None if !asked.create_user => return Err(no_signups_by_otp()),
+            None if !settings.enable_signup => return Err(signup_disabled()),
+            None => self.new_phone_user(&mut work, &phone, None, asked.data.unwrap_or_default()).await?,
+        };
+        self.judge_frequency(user.confirmation_sent_at, settings.sms.max_frequency, "over_sms_send_rate_limit")?;
+        user.confirmation_sent_at = Some(self.now);
+        work.update_user(&mut user, self.now).await?;
+        let code = self.phone_code(&mut work, &user, Purpose::Confirmation, &phone).await?;
+        work.commit().await?;
+        self.text(&user, &phone, &code).await?;
+        Ok(answer(200, &json!({"message_id": ""})))
+    }
+}
+
+fn no_signups_by_otp() -> AuthError {
+    AuthError::new(422, "otp_disabled", "Signups not allowed for otp")
+}

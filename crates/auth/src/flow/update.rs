@@ -1,0 +1,269 @@
+//! `/user`: what a user sees and changes of themselves (contract: wire.md section 1.8).
+
+use bytes::Bytes;
+use http::Response;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::notify::Letter;
+use super::pkce::Pkce;
+use super::{Challenge, Metadata};
+use crate::address;
+use crate::bearer::Bearer;
+use crate::call::Call;
+use crate::error::{AuthError, Result, answer};
+use crate::limit;
+use crate::mail::Kind;
+use crate::one_time::{Purpose, mark};
+use crate::password::{self, Verdict};
+use crate::secret::{digits, token_hash};
+use crate::store::Work;
+use crate::user::{User, present};
+
+/// How old a session may be whose user changes their password without a nonce.
+const RECENT: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(Deserialize)]
+struct Update {
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    password: Option<String>,
+    #[serde(default)]
+    current_password: Option<String>,
+    #[serde(default)]
+    nonce: Option<String>,
+    #[serde(default)]
+    data: Option<Metadata>,
+    #[serde(default)]
+    app_metadata: Option<Value>,
+    #[serde(flatten)]
+    challenge: Challenge,
+}
+
+/// What is sent when everything is stored.
+#[derive(Default)]
+struct Outgoing {
+    letters: Vec<Letter>,
+    text: Option<(String, String)>,
+}
+
+impl Call<'_> {
+    pub async fn get_user(&self) -> Result<Response<Bytes>> {
+        let mut work = self.begin().await?;
+        let bearer = self.bearer(&mut work, false).await?;
+        self.judge_audience(&bearer)?;
+        Ok(answer(200, &work.user_json(&bearer.user).await?))
+    }
+
+    pub async fn update_user(&self) -> Result<Response<Bytes>> {
+        self.limit(limit::Kind::UserUpdate)?;
+        let asked: Update = self.body()?;
+        let pkce = asked.challenge.read()?;
+        let email = present(&asked.email).map(address::email).transpose()?;
+        let phone = present(&asked.phone).map(address::phone).transpose()?;
+        let password = present(&asked.password);
+        if let Some(password) = password {
+            password::judge(&self.auth.settings, password)?;
+            self.judge_leaked(password).await?;
+        }
+        // Hashed and compared before the transaction: nobody waits for another's hash.
+        let before = self.read_bearer().await?;
+        self.judge_audience(&before)?;
+        if asked.app_metadata.is_some() {
+            return Err(AuthError::new(403, "not_admin", "Updating app_metadata requires admin privileges"));
+        }
+        let hash = match password {
+            Some(password) => Some(self.new_hash(&before.user, password, asked.current_password.as_deref()).await?),
+            None => None,
+        };
+
+        let mut work = self.begin().await?;
+        let bearer = self.bearer(&mut work, true).await?;
+        let sensitive = hash.is_some() || email.is_some() || phone.is_some();
+        if sensitive && bearer.aal() != "aal2" && work.factors(bearer.user.id).await?.iter().any(|f| f.is_verified()) {
+            let message = "AAL2 session is required to update email or password when MFA is enabled.";
+            return Err(AuthError::new(401, "insufficient_aal", message));
+        }
+        if bearer.user.encrypted_password != before.user.encrypted_password {
+            return Err(AuthError::new(409, "conflict", "The user was changed at the same time; try again"));
+        }
+        let mut user = bearer.user.clone();
+        if let Some(data) = &asked.data {
+            user.patch_user_metadata(data);
+        }
+        if let Some(hash) = hash {
+            self.judge_recent(&mut work, &bearer, asked.nonce.as_deref()).await?;
+            if user.is_anonymous && email.is_none() && phone.is_none() {
+                let message = "Updating password of an anonymous user without an email or phone is not allowed";
+                return Err(AuthError::new(422, "validation_failed", message));
+            }
+            user.encrypted_password = Some(hash);
+            work.end_sessions(user.id, bearer.session).await?;
+            self.audit(&mut work, "user_updated_password", Some(&user), "").await?;
+        }
+        let mut outgoing = Outgoing::default();
+        if let Some(email) = email.filter(|email| Some(email) != user.email.as_ref()) {
+            self.change_email(&mut work, &mut user, email, pkce.as_ref(), &mut outgoing).await?;
+        }
+        if let Some(phone) = phone.filter(|phone| Some(phone) != user.phone.as_ref()) {
+            self.change_phone(&mut work, &mut user, phone, &mut outgoing).await?;
+        }
+        work.update_user(&mut user, self.now).await?;
+        self.audit(&mut work, "user_modified", Some(&user), "").await?;
+        let body = work.user_json(&user).await?;
+        work.commit().await?;
+        outgoing.letters.iter().try_for_each(|letter| self.post(&user, letter))?;
+        if let Some((phone, code)) = outgoing.text {
+            self.text(&user, &phone, &code).await?;
+        }
+        Ok(answer(200, &body))
+    }
+
+    async fn read_bearer(&self) -> Result<Bearer> {
+        let mut work = self.begin().await?;
+        let bearer = self.bearer(&mut work, false).await?;
+        work.commit().await?;
+        Ok(bearer)
+    }
+
+    /// The hash of a new password.
+    ///
+    /// Errors: `same_password`; `current_password_invalid` where the current one was given and is not.
+    async fn new_hash(&self, user: &User, password: &str, current: Option<&str>) -> Result<String> {
+        if let Some(hash) = present(&user.encrypted_password) {
+            if let Some(current) = current.filter(|current| !current.is_empty())
+                && self.auth.passwords.verify(current, Some(hash)).await? == Verdict::Wrong
+            {
+                let message = "Current password is not valid.";
+                return Err(AuthError::new(400, "current_password_invalid", message));
+            }
+            if self.auth.passwords.verify(password, Some(hash)).await? != Verdict::Wrong {
+                let message = "New password should be different from the old password.";
+                return Err(AuthError::new(422, "same_password", message));
+            }
+        }
+        self.auth.passwords.hash(password).await
+    }
+
+    /// A password is changed by somebody who signed in of late, or has read the mail with the nonce.
+    async fn judge_recent(&self, work: &mut Work, bearer: &Bearer, nonce: Option<&str>) -> Result<()> {
+        if !self.auth.settings.email.secure_password_change || present(&bearer.user.encrypted_password).is_none() {
+            return Ok(());
+        }
+        let session = match bearer.session {
+            Some(id) => work.session(id).await?,
+            None => None,
+        };
+        let created = session.and_then(|session| session.created_at);
+        if created.is_some_and(|created| self.now.duration_since(created) < RECENT) {
+            return Ok(());
+        }
+        match nonce.filter(|nonce| !nonce.is_empty()) {
+            Some(nonce) => self.judge_nonce(work, &bearer.user, nonce).await,
+            None => {
+                let message = "Password update requires reauthentication.";
+                Err(AuthError::new(400, "reauthentication_needed", message))
+            }
+        }
+    }
+
+    async fn change_email(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        email: String,
+        pkce: Option<&Pkce>,
+        outgoing: &mut Outgoing,
+    ) -> Result<()> {
+        if work.user_by_email(&email).await?.is_some() {
+            let message = "A user with this email address has already been registered";
+            return Err(AuthError::new(422, "email_exists", message));
+        }
+        if !self.auth.settings.email.enable_confirmations {
+            user.email = Some(email.clone());
+            user.email_change = None;
+            user.email_confirmed_at = Some(self.now);
+            user.patch_user_metadata(&[("email".to_owned(), Value::from(email))].into_iter().collect());
+            return self.confirm_email(work, user).await;
+        }
+        outgoing.letters = self.change_letters(work, user, &email, pkce).await?;
+        Ok(())
+    }
+
+    /// The mails that ask the new address, and the old one too, to confirm a change.
+    pub async fn change_letters(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        email: &str,
+        pkce: Option<&Pkce>,
+    ) -> Result<Vec<Letter>> {
+        let settings = &self.auth.settings.email;
+        self.judge_frequency(user.email_change_sent_at, settings.max_frequency, "over_email_send_rate_limit")?;
+        self.limit_mails()?;
+        user.email_change = Some(email.to_owned());
+        user.email_change_sent_at = Some(self.now);
+        user.email_change_confirm_status = Some(0);
+        work.update_user(user, self.now).await?;
+        let old = present(&user.email).filter(|_| settings.double_confirm_changes).map(str::to_owned);
+        let mut letters = Vec::new();
+        let to = [(Some(email.to_owned()), Purpose::EmailChangeNew), (old, Purpose::EmailChangeCurrent)];
+        for (to, purpose) in to.into_iter().filter_map(|(to, purpose)| Some((to?, purpose))) {
+            let code = digits(settings.otp_length);
+            let hash = mark(token_hash(&to, &code), pkce.is_some());
+            work.store_token(user.id, purpose, &to, &hash, self.now).await?;
+            letters.push(Letter {
+                kind: Kind::EmailChange,
+                verification: "email_change",
+                to,
+                new_email: email.to_owned(),
+                sent: crate::one_time::Sent { code, hash },
+                redirect_to: self.redirect_to(),
+            });
+        }
+        if let Some(pkce) = pkce {
+            work.begin_flow(user.id, "email_change", pkce, self.now).await?;
+        }
+        Ok(letters)
+    }
+
+    async fn change_phone(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        phone: String,
+        outgoing: &mut Outgoing,
+    ) -> Result<()> {
+        if work.user_by_phone(&phone).await?.is_some() {
+            let message = "A user with this phone number has already been registered";
+            return Err(AuthError::new(422, "phone_exists", message));
+        }
+        let settings = &self.auth.settings.sms;
+        if !settings.enable_confirmations {
+            user.phone = Some(phone);
+            user.phone_confirmed_at = Some(self.now);
+            return self.confirm_phone(work, user).await;
+        }
+        self.judge_frequency(user.phone_change_sent_at, settings.max_frequency, "over_sms_send_rate_limit")?;
+        user.phone_change = Some(phone.clone());
+        user.phone_change_sent_at = Some(self.now);
+        work.update_user(user, self.now).await?;
+        let code = self.phone_code(work, user, Purpose::PhoneChange, &phone).await?;
+        outgoing.text = Some((phone, code));
+        Ok(())
+    }
+
+    fn judge_audience(&self, bearer: &Bearer) -> Result<()> {
+        let token = bearer.claims.get("aud").and_then(Value::as_str);
+        match token {
+            Some(audience) if audience != self.audience() => {
+                Err(AuthError::validation("Token audience doesn't match request audience"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

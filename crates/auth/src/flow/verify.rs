@@ -1,0 +1,236 @@
+//! `/verify`: what a link or a code proves (contract: wire.md section 1.8). A token is used up by the statement that finds it.
+
+use bytes::Bytes;
+use http::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::address;
+use crate::call::Call;
+use crate::error::{AuthError, Result, answer};
+use crate::landing::{Landing, redirect};
+use crate::limit::Kind;
+use crate::one_time::{Found, PKCE, Purpose};
+use crate::secret::token_hash;
+use crate::session::SignedIn;
+use crate::store::Work;
+use crate::user::{User, present};
+
+/// What a confirmation that waits for another says.
+const HALF: &str = "Confirmation link accepted. Please proceed to confirm link sent to the other email";
+
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    #[serde(default)]
+    r#type: String,
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    token_hash: String,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    phone: Option<String>,
+    #[serde(default)]
+    redirect_to: String,
+}
+
+/// What became of a token.
+enum Verified {
+    SignedIn(Box<SignedIn>),
+    /// The user goes on with this code.
+    Code(Uuid),
+    /// The other address has to confirm too.
+    Half,
+}
+
+impl Call<'_> {
+    pub async fn verify_by_post(&self) -> Result<Response<Bytes>> {
+        self.limit(Kind::Verify)?;
+        let asked: Asked = self.body()?;
+        if asked.r#type.is_empty() {
+            return Err(AuthError::validation("Verify requires a verification type"));
+        }
+        let (email, phone) = (present(&asked.email), present(&asked.phone));
+        let (hash, account) = match (asked.token.is_empty(), asked.token_hash.is_empty()) {
+            (true, true) | (false, false) => {
+                return Err(AuthError::validation("Verify requires either a token or a token hash"));
+            }
+            (true, false) if email.is_some() || phone.is_some() || !asked.redirect_to.is_empty() => {
+                return Err(AuthError::validation("Only the token_hash and type should be provided"));
+            }
+            (true, false) => (asked.token_hash.clone(), None),
+            (false, true) => {
+                let account = match (email, phone) {
+                    (Some(email), None) => address::email(email)?,
+                    (None, Some(phone)) => address::phone(phone)?,
+                    _ => {
+                        let message = "Only an email address or phone number should be provided on verify";
+                        return Err(AuthError::validation(message));
+                    }
+                };
+                (token_hash(&account, &asked.token), Some(account))
+            }
+        };
+        let purposes = purposes(&asked.r#type, phone.is_some())?;
+        if let Some(account) = &account {
+            self.may_try(account)?;
+        }
+        let by_code = account.is_some();
+        // The code of a mail whose link would go on with PKCE proves the same.
+        let hashes = [hash.clone(), format!("{PKCE}{hash}")];
+        let hashes = if by_code { &hashes[..] } else { &hashes[..1] };
+        let verified = self.verify(&asked.r#type, hashes, purposes, by_code).await;
+        if let (Some(account), Err(error)) = (&account, &verified)
+            && error.code() == "otp_expired"
+        {
+            self.failed(account);
+        }
+        match verified? {
+            Verified::SignedIn(signed_in) => {
+                account.iter().for_each(|account| self.succeeded(account));
+                Ok(signed_in.response())
+            }
+            Verified::Code(code) => Ok(answer(200, &json!({ "code": code }))),
+            Verified::Half => Ok(answer(200, &json!({"code": "200", "msg": HALF}))),
+        }
+    }
+
+    pub async fn verify_by_get(&self) -> Result<Response<Bytes>> {
+        self.limit(Kind::Verify)?;
+        let (token, kind) = (self.query("token").unwrap_or_default(), self.query("type").unwrap_or_default());
+        if token.is_empty() {
+            return Err(AuthError::validation("Verify requires a token or a token hash"));
+        }
+        if kind.is_empty() {
+            return Err(AuthError::validation("Verify requires a verification type"));
+        }
+        let landing = Landing { url: self.redirect_to(), is_pkce: token.starts_with(PKCE) };
+        let verified = match purposes(&kind, false) {
+            Ok(purposes) => self.verify(&kind, &[token], purposes, false).await,
+            Err(error) => Err(error),
+        };
+        Ok(match verified {
+            Ok(Verified::SignedIn(signed_in)) => redirect(303, &landing.with_session(&signed_in, Some(&kind), &[])),
+            Ok(Verified::Code(code)) => redirect(303, &landing.with_code(code)),
+            Ok(Verified::Half) => redirect(303, &landing.with_fragment(&[("message", HALF), ("sb", "")])),
+            Err(error) => redirect(303, &landing.with_error(&error)),
+        })
+    }
+
+    async fn verify(&self, kind: &str, hashes: &[String], purposes: &[Purpose], by_code: bool) -> Result<Verified> {
+        let expired = || {
+            let message =
+                if by_code { "Token has expired or is invalid" } else { "Email link is invalid or has expired" };
+            AuthError::new(403, "otp_expired", message)
+        };
+        let mut work = self.begin().await?;
+        let mut found = None;
+        let mut is_pkce = false;
+        for hash in hashes {
+            if let Some(token) = work.take_token(hash, purposes).await? {
+                (found, is_pkce) = (Some(token), hash.starts_with(PKCE));
+                break;
+            }
+        }
+        let found = found.ok_or_else(expired)?;
+        let seconds = match kind {
+            "sms" | "phone_change" => self.auth.settings.sms.otp_expiry,
+            _ => self.auth.settings.email.otp_expiry,
+        };
+        if !found.is_fresh(self.now, seconds) {
+            return Err(expired());
+        }
+        let mut user = work.lock_user(found.user_id).await?.ok_or_else(expired)?;
+        if user.is_banned(self.now) {
+            return Err(AuthError::new(403, "user_banned", "User is banned"));
+        }
+        let Some(method) = self.prove(&mut work, &mut user, kind, &found).await? else {
+            work.commit().await?;
+            return Ok(Verified::Half);
+        };
+        self.audit(&mut work, "user_confirmed", Some(&user), method).await?;
+        // A link whose flow began with PKCE goes on with a code; a code that was typed in signs in where it was typed.
+        if is_pkce
+            && !by_code
+            && let Some(code) = work.issue_code(user.id, method, self.now).await?
+        {
+            work.commit().await?;
+            return Ok(Verified::Code(code));
+        }
+        let method = if matches!(kind, "email" | "sms") || (by_code && kind == "magiclink") { "otp" } else { method };
+        let signed_in = self.sign_in(&mut work, &mut user, method).await?;
+        work.commit().await?;
+        Ok(Verified::SignedIn(Box::new(signed_in)))
+    }
+
+    /// What the token proves of its user; the method by which it was proved. `None` while another proof is awaited.
+    async fn prove(&self, work: &mut Work, user: &mut User, kind: &str, found: &Found) -> Result<Option<&'static str>> {
+        match found.token_type {
+            Purpose::Confirmation if matches!(kind, "sms") => {
+                self.confirm_phone(work, user).await?;
+                Ok(Some("otp"))
+            }
+            Purpose::Confirmation => {
+                let method = if user.invited_at.is_some() && kind == "invite" { "invite" } else { "email/signup" };
+                self.confirm_email(work, user).await?;
+                Ok(Some(method))
+            }
+            Purpose::Recovery => {
+                // Whoever reads the mail has the address.
+                self.confirm_email(work, user).await?;
+                Ok(Some(if kind == "recovery" { "recovery" } else { "magiclink" }))
+            }
+            Purpose::PhoneChange => {
+                let new = present(&user.phone_change).map(str::to_owned);
+                user.phone = new.or(user.phone.take());
+                user.phone_change = None;
+                user.phone_confirmed_at = None;
+                self.confirm_phone(work, user).await?;
+                Ok(Some("otp"))
+            }
+            Purpose::EmailChangeNew | Purpose::EmailChangeCurrent => self.prove_change(work, user).await,
+            Purpose::Reauthentication => Err(AuthError::validation("Invalid email verification type")),
+        }
+    }
+
+    /// One of the addresses of a change confirms it.
+    async fn prove_change(&self, work: &mut Work, user: &mut User) -> Result<Option<&'static str>> {
+        let secure = self.auth.settings.email.double_confirm_changes && present(&user.email).is_some();
+        if secure && user.email_change_confirm_status.unwrap_or(0) == 0 {
+            user.email_change_confirm_status = Some(1);
+            work.update_user(user, self.now).await?;
+            return Ok(None);
+        }
+        let Some(new) = present(&user.email_change).map(str::to_owned) else {
+            return Err(AuthError::new(403, "otp_expired", "Email link is invalid or has expired"));
+        };
+        user.email = Some(new);
+        user.email_change = None;
+        user.email_change_confirm_status = Some(0);
+        user.email_confirmed_at = Some(self.now);
+        let own = Value::from(user.email.clone());
+        user.patch_user_metadata(&[("email".to_owned(), own)].into_iter().collect());
+        self.confirm_email(work, user).await?;
+        Ok(Some("email_change"))
+    }
+}
+
+/// The tokens that a type of verification takes.
+fn purposes(kind: &str, by_phone: bool) -> Result<&'static [Purpose]> {
+    Ok(match (kind, by_phone) {
+        ("signup" | "invite", false) => &[Purpose::Confirmation],
+        ("magiclink", false) => &[Purpose::Recovery, Purpose::Confirmation],
+        ("recovery", false) => &[Purpose::Recovery],
+        ("email", false) => &[Purpose::Confirmation, Purpose::Recovery],
+        ("email_change", false) => &[Purpose::EmailChangeNew, Purpose::EmailChangeCurrent],
+        ("sms", true) => &[Purpose::Confirmation],
+        ("phone_change", true) => &[Purpose::PhoneChange],
+        ("signup" | "invite" | "magiclink" | "recovery" | "email" | "email_change", true) => {
+            return Err(AuthError::validation("Invalid sms verification type"));
+        }
+        ("sms" | "phone_change", false) => return Err(AuthError::validation("Invalid email verification type")),
+        _ => return Err(AuthError::validation("Unsupported verification type")),
+    })
+}

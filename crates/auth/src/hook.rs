@@ -1,0 +1,170 @@
+//! Hooks: the project's own code, as a SQL function or behind an HTTP address (signed by the Standard Webhooks scheme).
+
+use std::time::Duration;
+
+use basalt_outbound::webhook::Secrets;
+use basalt_outbound::{Limits, Outbound};
+use bytes::Bytes;
+use http::{Method, Request, header};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::error::AuthError;
+use crate::settings::{Hook, Hooks as Settings};
+use crate::store::{Work, params};
+
+/// Longest time that a hook may take, and largest answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_ANSWER: u64 = 200 << 10;
+
+/// The hooks of a project.
+pub(crate) struct Hooks {
+    outbound: Outbound,
+    custom_access_token: Option<Way>,
+    send_sms: Option<Way>,
+    pub send_email: Option<HttpHook>,
+}
+
+enum Way {
+    Function(String),
+    Http(HttpHook),
+}
+
+/// A hook behind an address.
+#[derive(Clone)]
+pub(crate) struct HttpHook {
+    uri: String,
+    secrets: Option<Secrets>,
+}
+
+impl Hooks {
+    /// Reads the configuration.
+    ///
+    /// Errors: which hook can't be used, and why.
+    pub fn new(settings: &Settings, outbound: &Outbound) -> Result<Hooks, String> {
+        let limits = Limits { timeout: TIMEOUT, response: MAX_ANSWER, redirects: 0 };
+        let send_email = match way("send_email", &settings.send_email)? {
+            Some(Way::Function(_)) => return Err("`auth.hook.send_email.uri` must be an HTTP address".into()),
+            Some(Way::Http(hook)) => Some(hook),
+            None => None,
+        };
+        Ok(Hooks {
+            outbound: outbound.limited(limits),
+            custom_access_token: way("custom_access_token", &settings.custom_access_token)?,
+            send_sms: way("send_sms", &settings.send_sms)?,
+            send_email,
+        })
+    }
+
+    /// The claims of an access token as the project wants them.
+    ///
+    /// Errors: the hook's own refusal, or that it failed.
+    pub async fn claims(
+        &self,
+        work: &mut Work,
+        user: uuid::Uuid,
+        method: &str,
+        claims: Map<String, Value>,
+    ) -> Result<Map<String, Value>, AuthError> {
+        let Some(way) = &self.custom_access_token else { return Ok(claims) };
+        let event = serde_json::json!({"user_id": user, "claims": claims, "authentication_method": method});
+        let answer = match way {
+            Way::Function(call) => {
+                let rows: Vec<Map<String, Value>> = work.all(call, params![event]).await?;
+                rows.into_iter().next().and_then(|mut row| row.remove("answer")).unwrap_or_default()
+            }
+            Way::Http(hook) => hook.call(&self.outbound, &event).await.map_err(|error| {
+                tracing::error!(%error, "the hook custom_access_token failed");
+                AuthError::new(500, "unexpected_failure", "Error running hook URI: custom_access_token")
+            })?,
+        };
+        refusal(&answer)?;
+        match answer.get("claims") {
+            Some(Value::Object(claims)) if required(claims) => Ok(claims.clone()),
+            _ => {
+                let message = "output claims do not conform to the expected schema: the hook must keep sub, aud, exp, iat, role, \
+                    aal, session_id and is_anonymous";
+                Err(AuthError::new(500, "unexpected_failure", message))
+            }
+        }
+    }
+
+    /// Has a text message sent.
+    pub async fn send_sms(&self, payload: &Value) -> Result<(), String> {
+        match &self.send_sms {
+            Some(Way::Http(hook)) => {
+                let answer = hook.call(&self.outbound, payload).await?;
+                refusal(&answer).map_err(|error| error.message().to_owned())
+            }
+            Some(Way::Function(_)) | None => Err("`auth.hook.send_sms.uri` is no HTTP address".into()),
+        }
+    }
+
+    /// Has a mail sent.
+    pub async fn send_email(&self, hook: &HttpHook, payload: &Value) -> Result<(), String> {
+        let answer = hook.call(&self.outbound, payload).await?;
+        refusal(&answer).map_err(|error| error.message().to_owned())
+    }
+}
+
+impl HttpHook {
+    async fn call(&self, outbound: &Outbound, payload: &Value) -> Result<Value, String> {
+        let body = payload.to_string();
+        let mut request =
+            Request::builder().method(Method::POST).uri(&self.uri).header(header::CONTENT_TYPE, "application/json");
+        if let Some(secrets) = &self.secrets {
+            let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+            for (name, value) in secrets.headers(&uuid::Uuid::new_v4().to_string(), now, body.as_bytes()) {
+                request = request.header(name, value);
+            }
+        }
+        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
+        let response = outbound.send(request).await.map_err(|error| error.to_string())?;
+        if !response.status().is_success() {
+            return Err(format!("it answered {}", response.status()));
+        }
+        if response.body().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(response.body()).map_err(|error| format!("it answered no JSON: {error}"))
+    }
+}
+
+fn way(name: &str, hook: &Hook) -> Result<Option<Way>, String> {
+    if !hook.enabled {
+        return Ok(None);
+    }
+    if let Some(path) = hook.uri.strip_prefix("pg-functions://") {
+        let parts: Vec<&str> = path.split('/').collect();
+        let [_, schema, function] = parts.as_slice() else {
+            return Err(format!("`auth.hook.{name}.uri` must read pg-functions://postgres/<schema>/<function>"));
+        };
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let call = format!("select {}.{}($1::jsonb) as answer", quoted(schema), quoted(function));
+        return Ok(Some(Way::Function(call)));
+    }
+    if !hook.uri.starts_with("https://") && !hook.uri.starts_with("http://") {
+        return Err(format!("`auth.hook.{name}.uri` \"{}\" is neither pg-functions:// nor an HTTP address", hook.uri));
+    }
+    let secrets = match hook.secrets.as_str() {
+        "" => None,
+        text => Some(Secrets::parse(text).map_err(|error| format!("`auth.hook.{name}.secrets`: {error}"))?),
+    };
+    Ok(Some(Way::Http(HttpHook { uri: hook.uri.clone(), secrets })))
+}
+
+/// A hook says no: `{"error": {"http_code": 403, "message": "..."}}`.
+fn refusal(answer: &Value) -> Result<(), AuthError> {
+    let Some(error) = answer.get("error").filter(|error| !error.is_null()) else { return Ok(()) };
+    let status = error.get("http_code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = status.filter(|status| (400..600).contains(status)).unwrap_or(500);
+    let message = error.get("message").and_then(Value::as_str).unwrap_or("the hook refused");
+    Err(AuthError::new(status, if status >= 500 { "unexpected_failure" } else { "validation_failed" }, message))
+}
+
+/// Whether what verification relies on is still there.
+fn required(claims: &Map<String, Value>) -> bool {
+    ["sub", "aud", "exp", "iat", "role", "aal", "session_id", "is_anonymous"]
+        .iter()
+        .all(|name| claims.contains_key(*name))
+}

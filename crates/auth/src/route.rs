@@ -1,0 +1,42 @@
+//! Which method and path is answered by which flow (contract: wire.md section 1.4).
+
+use bytes::Bytes;
+use http::{Method, Response};
+
+use crate::call::Call;
+use crate::error::{AuthError, Result};
+
+impl Call<'_> {
+    /// Answers the request.
+    pub async fn answer(&self) -> Result<Response<Bytes>> {
+        let path: Vec<&str> = self.request.path.split('/').filter(|part| !part.is_empty()).collect();
+        let (get, post) = (self.request.method == Method::GET, self.request.method == Method::POST);
+        match path.as_slice() {
+            ["health"] if get => Ok(self.health()),
+            ["settings"] if get => Ok(self.show_settings()),
+            [".well-known", "jwks.json"] if get => Ok(self.jwks()),
+            [".well-known", "openid-configuration"] if get => Ok(self.discovery()),
+            ["signup"] if post => self.signup().await,
+            ["token"] if post => self.token().await,
+            ["otp"] if post => self.otp().await,
+            ["magiclink"] if post => self.magic_link().await,
+            ["recover"] if post => self.recover().await,
+            ["resend"] if post => self.resend().await,
+            ["verify"] if get => self.verify_by_get().await,
+            ["verify"] if post => self.verify_by_post().await,
+            ["user"] if get => self.get_user().await,
+            ["user"] if self.request.method == Method::PUT => self.update_user().await,
+            ["reauthenticate"] if get => self.reauthenticate().await,
+            ["logout"] if post => self.logout().await,
+            ["invite"] if post => self.invite().await,
+            ["admin", rest @ ..] => self.admin(rest).await,
+            _ => Err(self.not_found()),
+        }
+    }
+
+    /// 404.
+    pub fn not_found(&self) -> AuthError {
+        let message = format!("There is nothing at {} {}", self.request.method, self.request.path);
+        AuthError::new(404, "validation_failed", message)
+    }
+}
