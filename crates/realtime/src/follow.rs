@@ -35,6 +35,7 @@ impl Realtime {
                 }
                 Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
             }
+            self.shared.following.send_replace(false);
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -53,6 +54,7 @@ impl Shared {
 
     /// Tells what comes, until the database is closed.
     async fn read(&self, subscription: &mut Subscription) {
+        self.following.send_replace(true);
         let mut trimming = interval_at(Instant::now() + TRIMMING, TRIMMING);
         trimming.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
