@@ -26,6 +26,8 @@ async fn open(folder: &std::path::Path, url: &str) -> (Config, Database) {
     config.server.port = 0;
     config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
     config.database.url = url.to_owned();
+    // The log is compared with the table in the end.
+    config.changes.keep = Duration::from_secs(3600);
     let database = open_database(folder, &config).await.expect("a database");
     (config, database)
 }

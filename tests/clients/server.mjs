@@ -1,7 +1,7 @@
 // Starts a server over a fresh copy of the test project, and stops it.
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ export const anonKey = token({ role: 'anon' })
 export const serviceKey = token({ role: 'service_role' })
 export const userToken = (sub) => token({ role: 'authenticated', sub, aud: 'authenticated' })
 
-const freePort = () =>
+export const freePort = () =>
   new Promise((resolve) => {
     const probe = createServer()
     probe.listen(0, '127.0.0.1', () => {
@@ -28,12 +28,14 @@ const freePort = () =>
     })
   })
 
-export async function start(engine = process.env.ENGINE ?? 'sqlite') {
+// `options.port` is the port to take, `options.config` what to add to basalt.toml.
+export async function start(engine = process.env.ENGINE ?? 'sqlite', options = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
   // A private PostgreSQL runs as a user of its own, who has to pass.
   chmodSync(folder, 0o711)
   cpSync(join(here, 'project'), folder, { recursive: true })
-  const port = await freePort()
+  if (options.config) appendFileSync(join(folder, 'basalt.toml'), options.config)
+  const port = options.port ?? (await freePort())
   const child = spawn(process.env.SERVER, ['dev', folder, '--port', String(port), '--engine', engine], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

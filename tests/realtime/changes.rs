@@ -21,7 +21,7 @@ create table public.unkeyed (x int);
 alter table public.unkeyed enable row level security;
 create policy everyone on public.unkeyed for select using (true);
 create table public.unwatched (id int primary key);
-create publication supabase_realtime for table public.notes, public.prices, public.unkeyed;
+alter publication supabase_realtime add table public.notes, public.prices, public.unkeyed;
 ";
 
 async fn subscribed(server: &Server, key: &str, entry: Value) -> (Socket, i64) {

@@ -62,8 +62,10 @@ fn rust() -> Result<(), Failure> {
 
 /// The whole-server tests once more, on PostgreSQL.
 fn postgres() -> Result<(), Failure> {
-    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast", "--test", "rest", "--test", "changes", "--test", "realtime"];
-    cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..]].concat())
+    let binaries =
+        ["--test", "rest", "--test", "auth", "--test", "changes", "--test", "realtime", "--test", "webhooks"];
+    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
+    cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
 }
 
 /// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.

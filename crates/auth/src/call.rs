@@ -83,7 +83,7 @@ impl<'a> Call<'a> {
     pub fn limit(&self, kind: Kind) -> Result<()> {
         let most = &self.auth.settings.rate_limit;
         let (most, window) = match kind {
-            Kind::Token => (most.token_refresh, FIVE_MINUTES),
+            Kind::Token | Kind::Authorize => (most.token_refresh, FIVE_MINUTES),
             Kind::Verify => (most.token_verifications, FIVE_MINUTES),
             Kind::Anonymous => (most.anonymous_users, HOUR),
             Kind::Mfa => (most.mfa, Duration::from_secs(60)),

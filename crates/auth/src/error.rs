@@ -123,6 +123,8 @@ impl From<Error> for AuthError {
             "40001" | "40P01" | "55P03" => {
                 AuthError::new(409, "conflict", "Too many concurrent requests touched the same thing; try again")
             }
+            // A text that no column takes, such as one with a NUL.
+            code if code.starts_with("22") => AuthError::validation(format!("invalid value: {}", error.message())),
             _ => AuthError::unexpected(error),
         }
     }

@@ -46,9 +46,10 @@ impl Landing {
         self.with_fault(name, error.code(), error.message())
     }
 
-    /// With an error in OAuth's terms.
+    /// With an error in OAuth's terms. A provider's own has no code of ours.
     pub fn with_fault(&self, error: &str, code: &str, description: &str) -> String {
-        let pairs = [("error", error), ("error_code", code), ("error_description", description)];
+        let mut pairs = vec![("error", error), ("error_code", code), ("error_description", description)];
+        pairs.retain(|(name, value)| *name != "error_code" || !value.is_empty());
         let fragment = [&pairs[..], &[("sb", "")]].concat();
         match self.is_pkce {
             true => Landing { url: self.with_query(&pairs), is_pkce: true }.with_fragment(&fragment),

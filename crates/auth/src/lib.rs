@@ -10,6 +10,7 @@ mod audit;
 mod bearer;
 mod call;
 pub mod error;
+mod external;
 mod flow;
 mod hook;
 mod judge;
@@ -81,6 +82,7 @@ pub struct Auth {
     mailer: mail::Mailer,
     passwords: password::Passwords,
     hooks: hook::Hooks,
+    providers: provider::Providers,
     outbound: Outbound,
     state: State,
 }
@@ -120,6 +122,7 @@ impl Auth {
             redirects: redirect::Redirects::new(&settings),
             mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
             passwords: password::Passwords::new(),
+            providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
             hooks: hook::Hooks::new(&settings.hook, &outbound)?,
             database,
             settings,

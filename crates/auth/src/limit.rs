@@ -19,6 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Token,
+    /// Leaving for a provider.
+    Authorize,
     Verify,
     SignUp,
     Otp,
@@ -61,7 +63,8 @@ impl Limits {
 
     /// Takes one of `most` in `window` for a client, or for all together where `client` is none.
     pub(crate) fn allows(&self, kind: Kind, client: Option<IpAddr>, most: u32, window: Duration) -> bool {
-        let size = f64::from(most.min(BURST));
+        // A provider is left for by whole offices at nine o'clock, and costs one row.
+        let size = f64::from(if kind == Kind::Authorize { most } else { most.min(BURST) });
         let fresh = || Ok::<_, std::convert::Infallible>(Bucket { tokens: size, at: Instant::now() });
         let made = self.buckets.get_or_insert_with(&(kind, client.map(network)), || {
             fresh().map(|bucket| std::sync::Arc::new(Mutex::new(bucket)))

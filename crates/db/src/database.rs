@@ -241,7 +241,8 @@ impl Database {
     pub async fn run(&self, request: Request) -> Result<Answer> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.run(request).await,
-            Engine::Postgres(engine) => engine.run(request).await,
+            // Its future is large; apart, it does not burden those of the embedded engine's callers.
+            Engine::Postgres(engine) => Box::pin(engine.run(request)).await,
         }
     }
 
@@ -251,7 +252,7 @@ impl Database {
     pub async fn begin(&self) -> Result<Transaction> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
-            Engine::Postgres(engine) => engine.begin().await.map(Transaction::postgres),
+            Engine::Postgres(engine) => Box::pin(engine.begin()).await.map(Transaction::postgres),
         }
     }
 

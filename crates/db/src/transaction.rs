@@ -29,7 +29,7 @@ impl Transaction {
     pub async fn run(&mut self, request: Request) -> Result<Answer> {
         match &mut self.0 {
             Engine::Sqlite(exclusive) => exclusive.run(request).await,
-            Engine::Postgres(open) => open.run(request).await,
+            Engine::Postgres(open) => Box::pin(open.run(request)).await,
         }
     }
 

@@ -32,6 +32,55 @@ async fn a_failed_write_fails_alone() {
 }
 
 #[tokio::test]
+async fn a_write_that_fails_midway_leaves_nothing() {
+    let schema = "create table u (id int primary key); insert into u values (1);
+        create table t (id int primary key, of_u int references u, n int unique check (n < 100));
+        insert into t values (50, 1, 50);";
+    let db = with_schema(schema).await;
+    // Each writes rows, then meets one that it can't write.
+    let failing = [
+        ("23505", "insert into t select x, 1, x from generate_series(41, 60) x"),
+        ("23514", "insert into t select x, 1, x from generate_series(90, 110) x"),
+        ("23503", "insert into t select x, x, x from generate_series(1, 9) x"),
+        ("22012", "insert into t select x, 1, 10 / (3 - x) from generate_series(1, 9) x"),
+        ("22012", "update t set of_u = 1, n = n / (id - 50)"),
+        ("23503", "delete from u"),
+        ("23505", "with w as (insert into t values (3, 1, 3)) insert into t values (4, 1, 50)"),
+    ];
+    let writes = failing.iter().cycle().take(70).map(|&(code, sql)| {
+        let database = db.database.clone();
+        tokio::spawn(async move {
+            let mut request = request(sql, &[]);
+            request.format = Format::None;
+            let error = database.run(request).await.expect_err(sql);
+            assert_eq!(error.code(), code, "{sql}");
+        })
+    });
+    for write in writes.collect::<Vec<_>>() {
+        write.await.expect("the expected error");
+    }
+    assert_eq!(db.json("select * from t", &[]).await, "[{\"id\":50,\"of_u\":1,\"n\":50}]");
+    assert_eq!(db.json("select * from u", &[]).await, "[{\"id\":1}]");
+}
+
+#[tokio::test]
+async fn a_write_without_a_body_counts_its_rows() {
+    let db = with_schema("create table t (id int primary key, n int); insert into t values (1, 1);").await;
+    let statements = [
+        (2, "insert into t values (2, 2), (3, 3) returning 1 as \"$one\""),
+        (1, "insert into t values (3, 4), (4, 4) on conflict do nothing returning 1 as \"$one\""),
+        (3, "update t set n = 0 where id > 1 returning 1 as \"$one\""),
+        (0, "update t set n = 0 where id > 9 returning 1 as \"$one\""),
+        (4, "delete from t returning 1 as \"$one\""),
+    ];
+    for (rows, sql) in statements {
+        let mut request = request(sql, &[]);
+        request.format = Format::None;
+        assert_eq!(db.database.run(request).await.expect(sql).rows, rows, "{sql}");
+    }
+}
+
+#[tokio::test]
 async fn everyone_reads_what_was_acknowledged() {
     let db = with_schema("create table t (id int primary key);").await;
     for i in 0..100 {

@@ -1,6 +1,7 @@
 //! JSON bodies: their rows, and each value in PostgreSQL's text form, as `json_to_recordset` converts it.
 
 use basalt_core::Error;
+use basalt_sql::catalog::Column;
 use basalt_types::{Base, Type};
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
@@ -9,6 +10,35 @@ use crate::literal::push_element;
 
 /// An object's members in order.
 pub(crate) type Object<'a> = IndexMap<String, &'a RawValue>;
+
+/// A parameter that is a member of a body of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Which one: 0 for `$1`.
+    pub param: usize,
+    /// The member's name.
+    pub member: String,
+    /// The type whose text the parameter has; `None` is the member's JSON, which a domain's function reads.
+    ty: Option<Type>,
+}
+
+impl Place {
+    /// The place of a column's value.
+    pub(crate) fn new(param: usize, column: &Column, is_json: bool) -> Place {
+        Place { param, member: column.name.clone(), ty: (!is_json).then(|| column.ty.clone()) }
+    }
+
+    /// The parameter for this value of the member, NULL without one.
+    ///
+    /// Errors: 22P02 for a string with half a surrogate pair.
+    pub fn text(&self, value: Option<&RawValue>) -> Result<Option<String>, Error> {
+        match (value, &self.ty) {
+            (None, _) => Ok(None),
+            (Some(value), Some(ty)) => text(value, ty),
+            (Some(value), None) => Ok(Some(value.get()).filter(|json| *json != "null").map(str::to_owned)),
+        }
+    }
+}
 
 /// The rows of a body: an array of objects, or one object. A scalar has none.
 ///

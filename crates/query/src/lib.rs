@@ -20,6 +20,7 @@ mod resolve;
 mod routine;
 mod statement;
 
+pub use body::Place;
 pub use error::{FunctionSuggestion, PlanError, RelationshipCandidate, Suggestion, UnnamedParameter};
 pub use planner::Planner;
 pub use statement::{CallStatement, Hidden, ResultShape, Settings, Statement};

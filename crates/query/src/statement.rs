@@ -5,6 +5,8 @@ use std::sync::Arc;
 use basalt_sql::Name;
 use basalt_sql::catalog::Routine;
 
+use crate::body::Place;
+
 /// Choices of an API that bear on planning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -48,6 +50,9 @@ pub struct Statement {
     pub hidden: Hidden,
     /// The names of all columns, where some are hidden; the hidden ones stand last.
     pub columns: Arc<[String]>,
+    /// Where the members of a body of one row went. With other values of the same members the statement would be the same but for
+    /// these parameters.
+    pub places: Vec<Place>,
 }
 
 /// Hidden columns of a result.

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::error::{RestError, RestResult};
 use crate::exposure::{Exposure, Unprotected};
+use crate::inserts::Inserts;
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::{self, Preferences};
 use crate::shape::Shapes;
@@ -107,6 +108,8 @@ pub(crate) struct Current {
     pub(crate) exposure: Exposure,
     /// The reads that were planned.
     pub(crate) shapes: Shapes,
+    /// The inserts that were planned.
+    pub(crate) inserts: Inserts,
     /// Roles that a token may name: those that `authenticator` may become.
     roles: BTreeSet<String>,
 }
@@ -330,6 +333,7 @@ impl Current {
             search_paths,
             exposure,
             shapes: Shapes::new(),
+            inserts: Inserts::new(),
             roles,
         }
     }

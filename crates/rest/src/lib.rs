@@ -3,7 +3,7 @@
 //! - [`parse`]: the request in the dialect's own terms, and its translation into what the planner takes.
 //! - `read`, `write`, `call`, `options`: the kinds of request, each from its parts to its answer.
 //! - `batch`: several of them in one transaction.
-//! - `shape`: plans of reads, kept by what they have in common.
+//! - `shape`, `inserts`: plans of reads and of inserts, kept by what they have in common.
 //! - `respond`: statuses, headers, errors.
 //! - `describe`: the API's description, following the caller's rights.
 //!
@@ -16,6 +16,7 @@ mod door;
 mod error;
 mod exposure;
 mod handler;
+mod inserts;
 mod options;
 pub mod parse;
 mod read;

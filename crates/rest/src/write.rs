@@ -3,6 +3,7 @@
 use basalt_core::Error;
 use basalt_db::{Answer, Format, RowCheck};
 use basalt_query::ask::{Body, Conflict, Item, Level, Write, WriteKind};
+use basalt_query::{PlanError, Statement};
 use basalt_sql::Name;
 use bytes::Bytes;
 use http::{Response, header};
@@ -10,6 +11,7 @@ use http::{Response, header};
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
 use crate::handler::{form, is_whole};
+use crate::inserts::Inserts;
 use crate::parse::body;
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::{Count, Return, Used};
@@ -26,6 +28,22 @@ enum Verb {
     Put,
 }
 
+/// What planning a write gives.
+pub(crate) struct Plan {
+    /// The statement, or why there is none: told only to those whose preferences and media types are understood.
+    pub(crate) statement: Result<Statement, PlanError>,
+    /// Whether whole rows are given back, and nothing else.
+    pub(crate) whole: bool,
+    /// Which preferences mean something.
+    pub(crate) used: Used,
+    /// Whether rows may meet others of their key and change these.
+    pub(crate) merging: bool,
+    /// Whether there is nothing to write.
+    pub(crate) nothing: bool,
+    /// `Warning`.
+    pub(crate) warning: Option<String>,
+}
+
 pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
     let verb = match incoming.method.as_str() {
@@ -34,7 +52,62 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         "PUT" => Verb::Put,
         _ => Verb::Delete,
     };
-    let query = QueryString::parse(incoming.query, false)?;
+    let name = Name::new(exchange.schema, name);
+    let plan = || plan(door, &exchange, verb, &name);
+    let (plan, params) = match (verb, content_type(incoming.headers)) {
+        (Verb::Insert, Media::Json) => {
+            let inserts = &exchange.current.inserts;
+            inserts.plan(&name, incoming.query, &exchange.preferences, &incoming.body, plan)?
+        }
+        _ => Inserts::whole(plan()?),
+    };
+    exchange.current.exposure.judge_relation(&exchange, &name)?;
+    let preferences = &exchange.preferences;
+    preferences.judge()?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), plan.whole, media))?;
+    let media = form.media.unwrap_or(accepted);
+    let returning = preferences.returning == Some(Return::Representation);
+    // A view can't tell new rows from old ones: an upsert through it answers 201.
+    let tells_new = plan.statement.as_ref().is_ok_and(|s| s.hidden.inserted);
+    let answer = if plan.nothing {
+        nothing_updated(&media, returning)?
+    } else {
+        let statement = plan.statement.as_ref().map_err(PlanError::clone)?;
+        exchange.current.exposure.judge_statement(&exchange, statement)?;
+        let shown = returning || matches!(form.format, Format::Plan(_));
+        let format = if shown { form.format } else { Format::None };
+        let mut request = door.request(&exchange, statement, params, false, format);
+        request.body_by = form.body_by;
+        request.check = check(&exchange, verb, &media);
+        incoming.timing.mark(Stage::Plan);
+        door.run(&exchange, request).await?
+    };
+    incoming.timing.mark(Stage::Transaction);
+    if let Media::Plan(_) = media {
+        return Ok(Reply::new(200).body(&media, answer.body).finish());
+    }
+
+    let status = match (verb, returning) {
+        (Verb::Insert, _) if plan.merging && tells_new && answer.inserted == 0 => 200,
+        (Verb::Insert, _) => 201,
+        (Verb::Put, true) if answer.inserted > 0 => 201,
+        (_, true) => 200,
+        (_, false) => 204,
+    };
+    let mut reply = Reply::new(status)
+        .maybe(header::CONTENT_RANGE, content_range(verb, &answer, preferences.count).as_deref())
+        .maybe(header::LOCATION, location(&name.name, &answer).as_deref())
+        .maybe(PREFERENCE_APPLIED, preferences.applied(plan.used).as_deref())
+        .maybe(header::WARNING, plan.warning.as_deref());
+    if returning {
+        reply = reply.body(&media, answer.body.clone()).maybe(CONTENT_PROFILE, exchange.profile());
+    }
+    Ok(reply.settings(&answer)?.finish())
+}
+
+/// Plans the write that a request asks for.
+fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestResult<Plan> {
+    let query = QueryString::parse(exchange.incoming.query, false)?;
     if verb == Verb::Put && query.limits_root() {
         let message = "limit/offset querystring parameters are not allowed for PUT";
         return Err(RestError::new(400, "PGRST114", message));
@@ -45,13 +118,12 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     if verb == Verb::Insert {
         level.conditions.clear();
     }
-    let kind = kind(verb, &exchange, &query)?;
-    incoming.timing.mark(Stage::Parse);
+    let kind = kind(verb, exchange, &query)?;
+    exchange.incoming.timing.mark(Stage::Parse);
 
     let planner = &exchange.current.planner;
-    let name = Name::new(exchange.schema, name);
-    let relation = planner.relation(&name)?;
-    exchange.current.exposure.judge_relation(&exchange, &relation.name)?;
+    let relation = planner.relation(name)?;
+    exchange.current.exposure.judge_relation(exchange, &relation.name)?;
     let keyed = relation.primary_key().is_some() || query.on_conflict.is_some();
     let preferences = &exchange.preferences;
     let returning = preferences.returning == Some(Return::Representation);
@@ -66,7 +138,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
 
     if !returning && needs_planning(&level) {
         // What is asked of the rows must make sense though they are not given back.
-        planner.prepare_read(&name, &level, false)?;
+        planner.prepare_read(name, &level, false)?;
     }
     let write = Write {
         relation: name.clone(),
@@ -75,49 +147,14 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         returning_key: verb == Verb::Insert && preferences.returning == Some(Return::HeadersOnly),
         kind,
     };
-    let nothing = verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty());
-    let statement = planner.prepare_write(&write);
-    exchange.preferences.judge()?;
-    let (accepted, form) =
-        exchange.negotiate(|media| form(door, &exchange, Some(&name), is_whole(&write.level), media))?;
-    let media = form.media.unwrap_or(accepted);
-    // A view can't tell new rows from old ones: an upsert through it answers 201.
-    let tells_new = statement.as_ref().is_ok_and(|s| s.hidden.inserted);
-    let answer = if nothing {
-        nothing_updated(&media, returning)?
-    } else {
-        let mut statement = statement?;
-        exchange.current.exposure.judge_statement(&exchange, &statement)?;
-        let shown = returning || matches!(form.format, Format::Plan(_));
-        let params = std::mem::take(&mut statement.params);
-        let format = if shown { form.format } else { Format::None };
-        let mut request = door.request(&exchange, &statement, params, false, format);
-        request.body_by = form.body_by;
-        request.check = check(&exchange, verb, &media);
-        incoming.timing.mark(Stage::Plan);
-        door.run(&exchange, request).await?
-    };
-    incoming.timing.mark(Stage::Transaction);
-    if let Media::Plan(_) = media {
-        return Ok(Reply::new(200).body(&media, answer.body).finish());
-    }
-
-    let status = match (verb, returning) {
-        (Verb::Insert, _) if merging && tells_new && answer.inserted == 0 => 200,
-        (Verb::Insert, _) => 201,
-        (Verb::Put, true) if answer.inserted > 0 => 201,
-        (_, true) => 200,
-        (_, false) => 204,
-    };
-    let mut reply = Reply::new(status)
-        .maybe(header::CONTENT_RANGE, content_range(verb, &answer, preferences.count).as_deref())
-        .maybe(header::LOCATION, location(&name.name, &answer).as_deref())
-        .maybe(PREFERENCE_APPLIED, preferences.applied(used).as_deref())
-        .maybe(header::WARNING, legacy_warning(&outdated).as_deref());
-    if returning {
-        reply = reply.body(&media, answer.body.clone()).maybe(CONTENT_PROFILE, exchange.profile());
-    }
-    Ok(reply.settings(&answer)?.finish())
+    Ok(Plan {
+        statement: planner.prepare_write(&write),
+        whole: is_whole(&write.level),
+        used,
+        merging,
+        nothing: verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty()),
+        warning: legacy_warning(&outdated),
+    })
 }
 
 /// Whether a level has something that can't be planned in every case.

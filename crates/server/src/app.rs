@@ -3,10 +3,13 @@
 //! In order: a request id, a place among the requests under way, CORS, the route. The REST door needs an identity and a body; both are
 //! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
@@ -14,6 +17,7 @@ use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
+use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -43,6 +47,7 @@ static OVERLOAD: Meter = Meter::new("overload");
 static PREFLIGHT: Meter = Meter::new("preflight");
 static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
+static WEBHOOKS: Meter = Meter::new("webhooks");
 static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
@@ -52,11 +57,13 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
+    /// The hooks of basalt.toml.
+    pub(crate) webhooks: Arc<Webhooks>,
+    /// What outlives a change of the configuration.
+    pub(crate) state: State,
     pub(crate) realtime: Realtime,
     /// The WebSockets.
     pub(crate) sockets: TaskTracker,
-    /// What outlives a change of the configuration.
-    pub(crate) state: State,
 }
 
 /// The listeners.
@@ -115,14 +122,17 @@ impl App {
         if is_below(path, &surface.rest_path) {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
-        if is_below(path, realtime::MOUNT) {
-            return (&REALTIME, self.realtime(surface, request).await);
-        }
         if surface.auth.is_some() && is_below(path, AUTH) {
-            return (&AUTH_API, surface.auth(request).await);
+            return (&AUTH_API, surface.auth(request).boxed().await);
         }
         if surface.has_mailbox && is_below(path, MAIL) {
             return (&MAILBOX, identity::mail(&self.state, &request));
+        }
+        if is_below(path, realtime::MOUNT) {
+            return (&REALTIME, self.realtime(surface, request).boxed().await);
+        }
+        if is_below(path, basalt_webhooks::MOUNT) {
+            return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
@@ -132,6 +142,18 @@ impl App {
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
             _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
         }
+    }
+
+    /// What operators ask of webhooks.
+    async fn webhooks(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
+        let (parts, _) = request.into_parts();
+        let identity = match surface.verifier.identify(&parts.headers) {
+            Ok(identity) => identity,
+            Err(error) => return surface.refuse(error, &parts.method),
+        };
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity };
+        self.webhooks.handle(asked).await.map(Body::from)
     }
 
     /// What the port for operators answers.
@@ -177,13 +199,14 @@ impl Surface {
             timing: &timing,
             within: None,
         };
-        let answering = async {
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(async {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => self.door.batch(incoming, &self.rest_path).await,
+                Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
                 Target::OpenApi31 => self.door.openapi31(incoming),
             }
-        };
+        });
         match AssertUnwindSafe(answering).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
@@ -212,7 +235,8 @@ impl Surface {
             body,
             client,
         };
-        match AssertUnwindSafe(auth.handle(incoming)).catch_unwind().await {
+        // Boxed: the flows are many and deep, and a request to another door should not carry them.
+        match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
@@ -228,10 +252,10 @@ impl Surface {
             return Ok(Bytes::new());
         }
         let limited = Limited::new(body, self.limits.body.as_u64() as usize);
-        match tokio::time::timeout(self.body_timeout, limited.collect()).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) => Err(unreadable(&*error, &self.limits)),
-            Err(_) => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
+        match within(self.body_timeout, limited.collect()).await {
+            Some(Ok(collected)) => Ok(collected.to_bytes()),
+            Some(Err(error)) => Err(unreadable(&*error, &self.limits)),
+            None => Err(RestError::new(408, "BST007", "The request's body did not arrive in time")
                 .hint("Send less at once, or raise `server.body_timeout` in basalt.toml.")
                 .header("Connection", "close")),
         }
@@ -239,6 +263,26 @@ impl Surface {
 
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
+    }
+}
+
+/// A future's result, if it comes in time. One that is there when it is asked a second time costs no timer: so are most bodies, which
+/// came with their heads.
+async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut was_asked = false;
+    let early = poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(result) => Poll::Ready(Some(result)),
+        Poll::Pending if was_asked => Poll::Ready(None),
+        Poll::Pending => {
+            was_asked = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match early.await {
+        Some(result) => Some(result),
+        None => tokio::time::timeout(time, future).await.ok(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use basalt_core::nearest;
+pub use basalt_webhooks::Settings as Webhook;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -29,8 +30,12 @@ pub struct Config {
     pub auth: basalt_auth::Settings,
     /// Limits on what a request may cost.
     pub limits: Limits,
+    /// The change log.
+    pub changes: Changes,
     /// Channels over WebSocket.
     pub realtime: basalt_realtime::Limits,
+    /// Changes that are sent to URLs.
+    pub webhooks: Vec<Webhook>,
     /// Requests that the server makes for users.
     pub outbound: basalt_outbound::Settings,
     /// Logs.
@@ -225,6 +230,22 @@ pub struct Limits {
     pub batch: usize,
 }
 
+/// `[changes]`: how large the change log may grow.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Changes {
+    /// How long entries stay that every durable reader has passed.
+    #[serde(with = "humantime_serde")]
+    pub keep: Duration,
+    /// Most entries, about.
+    pub entries: u64,
+    /// Most bytes of rows, about.
+    pub bytes: ByteSize,
+    /// The oldest entry.
+    #[serde(with = "humantime_serde")]
+    pub age: Duration,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -334,6 +355,21 @@ impl Default for Limits {
             requests: 4096,
             batch: 100,
         }
+    }
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        let basalt_db::changes::Limits { keep, entries, bytes, age } = basalt_db::changes::Limits::default();
+        Changes { keep, entries, bytes: ByteSize::b(bytes), age }
+    }
+}
+
+impl Changes {
+    /// The same, as the database takes it.
+    pub fn limits(&self) -> basalt_db::changes::Limits {
+        let Changes { keep, entries, bytes, age } = self.clone();
+        basalt_db::changes::Limits { keep, entries, bytes: bytes.as_u64(), age }
     }
 }
 

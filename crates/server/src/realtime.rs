@@ -38,7 +38,12 @@ impl App {
         let (parts, body) = request.into_parts();
         let body = match surface.read(body).await {
             Ok(body) => body,
-            Err(error) => return refuse(StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST), &error.body.message),
+            Err(error) => {
+                return refuse(
+                    StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+                    &error.body.message,
+                );
+            }
         };
         let below = parts.uri.path().strip_prefix(MOUNT).unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();

@@ -31,6 +31,7 @@ impl Call<'_> {
         match self.query("grant_type").as_deref() {
             Some("password") => self.sign_in_with_password().await,
             Some("refresh_token") => self.refresh().await,
+            Some("id_token") => self.id_token_grant().await,
             Some("pkce") => self.exchange_code().await,
             _ => Err(AuthError::new(400, "invalid_credentials", "unsupported_grant_type")),
         }

@@ -37,7 +37,9 @@ pub(super) struct Metadata {
 }
 
 /// What was fetched, or why it was not, and when.
-pub(super) struct Kept<T>(Mutex<Option<(Instant, Result<Arc<T>, ProviderError>)>>);
+pub(super) struct Kept<T>(Mutex<Option<Fetched<T>>>);
+
+type Fetched<T> = (Instant, Result<Arc<T>, ProviderError>);
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
@@ -46,7 +48,7 @@ impl<T> Default for Kept<T> {
 }
 
 impl<T> Kept<T> {
-    /// What is kept, if it is younger than `age`; else what `fetch` brings. A failure leaves what was there for those who need it less fresh.
+    /// What is kept, if it is younger than `age`; else what `fetch` brings.
     async fn get<F>(&self, age: Duration, fetch: impl FnOnce() -> F) -> Result<Arc<T>, ProviderError>
     where
         F: Future<Output = Result<T, ProviderError>>,

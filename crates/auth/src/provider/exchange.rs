@@ -1,19 +1,15 @@
-//! A provider in use: the URL that asks, the exchange of the code, the profile.
+//! A provider in use: the URL that asks, who the user is once a code or an ID token came back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_outbound::{Limits, Outbound};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
-use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::definition::{Client, Definition, Source};
 use super::discovery::{self, Kept, Metadata};
@@ -24,12 +20,13 @@ use super::user::Origin;
 use super::{External, ExternalUser};
 
 /// What the server decides in a request to a provider; callers' own parameters don't replace these.
-const OURS: [&str; 15] = [
+const OURS: [&str; 17] = [
     "apikey",
     "client_id",
     "client_secret",
     "code_challenge",
     "code_challenge_method",
+    "invite_token",
     "nonce",
     "provider",
     "redirect_to",
@@ -39,6 +36,7 @@ const OURS: [&str; 15] = [
     "response_mode",
     "response_type",
     "scopes",
+    "skip_http_redirect",
     "state",
 ];
 
@@ -48,10 +46,10 @@ const LARGEST: u64 = 1024 * 1024;
 /// A provider, ready to be asked.
 pub struct Provider {
     name: String,
-    row: Definition,
-    settings: External,
-    redirect_uri: String,
-    outbound: Outbound,
+    pub(super) row: Definition,
+    pub(super) settings: External,
+    pub(super) redirect_uri: String,
+    pub(super) outbound: Outbound,
     metadata: Kept<Metadata>,
     keys: Kept<Vec<Jwk>>,
 }
@@ -85,14 +83,14 @@ pub struct Answered<'a> {
 }
 
 /// Where a provider's endpoints are.
-struct Endpoints {
+pub(super) struct Endpoints {
     authorize: String,
-    token: String,
+    pub token: String,
     profile: String,
     keys: String,
     issuers: Vec<String>,
-    client: Client,
-    pkce: bool,
+    pub client: Client,
+    pub pkce: bool,
 }
 
 impl Provider {
@@ -219,7 +217,7 @@ impl Provider {
         nonce: Option<&str>,
         access_token: Option<&str>,
     ) -> Result<ExternalUser, ProviderError> {
-        if self.row.issuer.is_empty() {
+        if !self.has_id_tokens() {
             return Err(ProviderError::Configuration(format!("{} gives no ID tokens", self.name)));
         }
         let nonce = if self.settings.skip_nonce_check { Nonce::Unchecked } else { Nonce::Brought(nonce) };
@@ -230,10 +228,25 @@ impl Provider {
         Ok(user)
     }
 
-    /// Whether ID tokens of this issuer are this provider's.
+    /// Whether it gives ID tokens.
+    pub fn has_id_tokens(&self) -> bool {
+        !self.row.issuer.is_empty()
+    }
+
+    /// Whether ID tokens of this issuer may be this provider's.
     pub fn is_issuer(&self, issuer: &str) -> bool {
-        let own = |accepted: &String| !accepted.is_empty() && !accepted.contains('{') && accepted == issuer;
+        let issuer = issuer.trim_end_matches('/');
+        let own = |accepted: &String| match accepted.split_once("{/").map(|(start, rest)| (start, rest.split_once('}')))
+        {
+            Some((start, Some((_, end)))) => issuer.starts_with(start) && issuer.ends_with(end),
+            _ => !accepted.is_empty() && accepted.trim_end_matches('/') == issuer,
+        };
         own(&self.row.issuer) || self.row.issuers.iter().any(own)
+    }
+
+    /// Whether a browser that says it comes from this issuer (RFC 9207) may come from this provider.
+    pub fn may_have_answered(&self, issuer: Option<&str>) -> bool {
+        !self.is_openid() || issuer.is_none_or(|issuer| self.is_issuer(issuer))
     }
 
     /// Whether a client id is this provider's.
@@ -245,7 +258,7 @@ impl Provider {
         ExternalUser::read(&self.name, &self.row, origin, profile, listed).map_err(ProviderError::Answer)
     }
 
-    fn client_id(&self) -> &str {
+    pub(super) fn client_id(&self) -> &str {
         self.settings.client_ids().next().unwrap_or_default()
     }
 
@@ -304,103 +317,6 @@ impl Provider {
         }
         Ok(claims)
     }
-
-    /// The token endpoint's answer.
-    async fn tokens(&self, endpoints: &Endpoints, answered: &Answered<'_>) -> Result<Value, ProviderError> {
-        let mut fields =
-            vec![("grant_type", "authorization_code"), ("code", answered.code), ("redirect_uri", &self.redirect_uri)];
-        if endpoints.pkce {
-            fields.push(("code_verifier", answered.verifier));
-        }
-        if endpoints.client == Client::Post {
-            fields.extend([("client_id", self.client_id()), ("client_secret", &self.settings.secret)]);
-        }
-        let (kind, body) = if endpoints.client == Client::BasicJson {
-            let fields: serde_json::Map<String, Value> =
-                fields.iter().map(|(name, value)| ((*name).into(), json!(value))).collect();
-            ("application/json", Value::from(fields).to_string())
-        } else {
-            ("application/x-www-form-urlencoded", Serializer::new(String::new()).extend_pairs(fields).finish())
-        };
-        let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(kind))];
-        if endpoints.client != Client::Post {
-            headers.push((header::AUTHORIZATION, basic(self.client_id(), &self.settings.secret)?));
-        }
-        self.ask(Method::POST, &endpoints.token, headers, body.into()).await
-    }
-
-    /// A profile, or what else the provider tells the holder of an access token.
-    async fn get(&self, url: &str, access_token: &str) -> Result<Value, ProviderError> {
-        let mut url = Url::parse(url).map_err(|error| ProviderError::Configuration(format!("{url}: {error}")))?;
-        if self.row.signed_profile {
-            url.query_pairs_mut().append_pair("appsecret_proof", &proof(access_token, &self.settings.secret)?);
-        }
-        let headers = vec![(header::AUTHORIZATION, secret(&format!("Bearer {access_token}"))?)];
-        if self.row.body.is_empty() {
-            self.ask(Method::GET, url.as_str(), headers, Bytes::new()).await
-        } else {
-            self.ask(Method::POST, url.as_str(), headers, self.row.body.clone().into()).await
-        }
-    }
-
-    async fn ask(
-        &self,
-        method: Method,
-        url: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-        body: Bytes,
-    ) -> Result<Value, ProviderError> {
-        let mut request = Request::builder().method(method).uri(url).header(header::ACCEPT, "application/json");
-        if !body.is_empty() && headers.iter().all(|(name, _)| name != header::CONTENT_TYPE) {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        for (name, value) in &self.row.headers {
-            request = request.header(name, value);
-        }
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        let request = request.body(body).map_err(|error| ProviderError::Configuration(format!("{url}: {error}")))?;
-        let response = self.outbound.send(request).await?;
-        let status = response.status();
-        let answer: Option<Value> = serde_json::from_slice(response.body()).ok();
-        // Some say what was wrong with status 200.
-        let field = |name: &str| answer.as_ref().and_then(|answer| answer.get(name)).and_then(text);
-        if let Some(error) = field("error") {
-            let clip = |text: String| text.chars().take(200).collect();
-            let description = field("error_description").unwrap_or_default();
-            return Err(ProviderError::Refused { error: clip(error), description: clip(description) });
-        }
-        match answer {
-            Some(answer) if status.is_success() => Ok(answer),
-            _ => Err(ProviderError::Answer(format!(
-                "{} answered {status}",
-                Url::parse(url).map_or_else(|_| String::new(), |url| url.path().to_owned())
-            ))),
-        }
-    }
-}
-
-/// HTTP Basic for a client: both parts are encoded as in forms first (RFC 6749, section 2.3.1).
-fn basic(id: &str, password: &str) -> Result<HeaderValue, ProviderError> {
-    let encode = |part: &str| byte_serialize(part.as_bytes()).collect::<String>();
-    secret(&format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(id), encode(password)))))
-}
-
-/// A header that stays with its origin and out of logs.
-fn secret(value: &str) -> Result<HeaderValue, ProviderError> {
-    let mut value = HeaderValue::from_str(value)
-        .map_err(|_| ProviderError::Answer("a token has characters that no header takes".into()))?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-/// Proof that whoever has the access token also has the app's secret.
-fn proof(access_token: &str, app_secret: &str) -> Result<String, ProviderError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(app_secret.as_bytes())
-        .map_err(|error| ProviderError::Configuration(error.to_string()))?;
-    mac.update(access_token.as_bytes());
-    Ok(mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Adds what an ID token did not tell; what it told is not replaced. An address comes with its own word on whether it is verified.

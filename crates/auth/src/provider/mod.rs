@@ -9,11 +9,13 @@
 //! verify(id token)                 -> the same for a token that an app got by itself
 //! ```
 
+mod asking;
 mod definition;
 mod discovery;
 mod error;
 mod exchange;
 mod id_token;
+mod registry;
 mod settings;
 mod template;
 #[cfg(test)]
@@ -23,5 +25,6 @@ mod user;
 pub use definition::known_providers;
 pub use error::{IdTokenError, ProviderError};
 pub use exchange::{Answered, Asked, Provider};
+pub use registry::Providers;
 pub use settings::External;
 pub use user::{ExternalEmail, ExternalUser};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// `[auth.external.NAME]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct External {
     /// Whether users may sign in through it.
@@ -20,4 +20,10 @@ pub struct External {
     pub skip_nonce_check: bool,
     /// Whether users without an address may sign in.
     pub email_optional: bool,
+}
+
+impl std::fmt::Debug for External {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("External").field("enabled", &self.enabled).field("url", &self.url).finish_non_exhaustive()
+    }
 }

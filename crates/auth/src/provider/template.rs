@@ -43,7 +43,6 @@ pub(super) fn is_true(value: Option<&Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
     #[test]

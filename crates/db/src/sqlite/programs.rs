@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use super::render::Layout;
 use super::schema::Schema;
 use super::stats::Stats;
-use crate::Request;
+use crate::{Format, Request, TransactionEnd};
 
 /// Statements kept.
 const CAPACITY: usize = 4096;
@@ -192,9 +192,17 @@ impl Prepared {
         self.parts().any(|part| part.commits_alone)
     }
 
-    /// Whether one SQLite statement is all there is to run, so that it is a transaction by itself.
-    pub fn is_single_read(&self) -> bool {
+    /// Whether one SQLite statement is all there is to run, so that a read is a transaction by itself.
+    pub fn is_single_step(&self) -> bool {
         self.count.is_none() && self.pre_request.is_none() && self.main.program.steps.len() == 1
+    }
+
+    /// Whether one SQLite statement is all there is to run, and nothing is judged or made of its rows after it: a failure is the
+    /// statement's, and leaves nothing of it behind.
+    pub fn undoes_itself(&self, request: &Request) -> bool {
+        let ends_with_it =
+            request.check.is_none() && request.end == TransactionEnd::Commit && request.format == Format::None;
+        ends_with_it && self.is_single_step() && self.main.program.columns.is_empty()
     }
 
     /// 25006 if any part writes.

@@ -145,7 +145,7 @@ impl Reader {
             // The connection was made anew under the batch.
             return Outcome::Stale;
         }
-        let own = !begun && !prepared.is_single_read();
+        let own = !begun && !prepared.is_single_step();
         let answer = (|| {
             let timeout = run::start(schema, request, self.shared.options.statement_timeout)?;
             session::with(|session| session.watch(timeout, Some(job.abandoned())));

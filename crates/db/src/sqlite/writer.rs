@@ -164,16 +164,23 @@ impl Writer {
         }
     }
 
-    /// Runs one job in a savepoint, which a failure rolls back.
+    /// Runs one job in a savepoint, which a failure rolls back. What SQLite undoes by itself needs none.
     pub(super) fn attempt(&mut self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
-        self.connection.command("SAVEPOINT one")?;
+        let is_guarded = !prepared.undoes_itself(&job.request);
+        if is_guarded {
+            self.connection.command("SAVEPOINT one")?;
+        }
         let result = catch_unwind(AssertUnwindSafe(|| self.run(job, prepared, schema)));
         session::with(|session| session.unwatch());
         let result = result.unwrap_or_else(|payload| {
             self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
-            Err(panicked(&*payload))
+            let error = panicked(&*payload);
+            if !is_guarded {
+                self.abandon(schema);
+            }
+            Err(error)
         });
-        if self.connection.sqlite.is_autocommit() {
+        if !is_guarded || self.connection.sqlite.is_autocommit() {
             return result;
         }
         let keeps = result.is_ok() && job.request.end == TransactionEnd::Commit;

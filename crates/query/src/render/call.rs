@@ -54,6 +54,7 @@ fn value(planner: &Planner, routine: &Routine, call: &Call) -> Result<Statement,
         embedded: Vec::new(),
         computed: Vec::new(),
         hidden,
+        places: Vec::new(),
     })
 }
 

@@ -84,6 +84,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
         embedded: root.embedded_relations(),
         computed,
         hidden: Hidden::default(),
+        places: w.places,
     }
 }
 

@@ -10,7 +10,7 @@ use super::write;
 use super::writer::Writer;
 use crate::PlanError;
 use crate::ask::Body;
-use crate::body::{self, Object};
+use crate::body::{self, Object, Place};
 use crate::literal::push_type;
 
 /// The rows of a body, and the columns that they write.
@@ -209,17 +209,18 @@ pub(super) fn recorded(w: &mut Writer<'_>, column: &Column) {
     w.push(if reader.is_some() { ")" } else { "" });
 }
 
+/// A column's value, as a parameter of its own.
 fn value(w: &mut Writer<'_>, row: &Object<'_>, column: &Column) -> Result<(), PlanError> {
-    let given = row.get(&column.name);
-    match reader(w, column) {
-        None => {
-            let text = given.map(|value| body::text(value, &column.ty)).transpose()?;
-            w.bind_value(text.flatten());
-        }
+    let reader = reader(w, column);
+    let place = Place::new(w.params.len(), column, reader.is_some());
+    let text = place.text(row.get(&column.name).copied())?;
+    w.places.push(place);
+    match reader {
+        None => w.bind_value(text),
         Some(reader) => {
             w.name(reader);
             w.push("(");
-            w.bind_value(given.map(|value| value.get()).filter(|json| *json != "null").map(str::to_owned));
+            w.bind_value(text);
             w.push("::json)");
         }
     }

@@ -57,6 +57,7 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
         embedded: Vec::new(),
         computed: w.computed,
         hidden,
+        places: w.places,
     })
 }
 
@@ -316,6 +317,7 @@ fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statem
             embedded: Vec::new(),
             computed: Vec::new(),
             hidden,
+            places: Vec::new(),
         };
     }
     select::from_relation(&mut w, root);

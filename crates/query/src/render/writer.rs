@@ -6,6 +6,7 @@ use basalt_sql::Name;
 use basalt_sql::catalog::{Column, Representation};
 use basalt_sql::quote;
 
+use crate::body::Place;
 use crate::plan::{Alias, Aliases};
 use crate::planner::Planner;
 use crate::relationship::Relationships;
@@ -20,6 +21,8 @@ pub(crate) struct Writer<'a> {
     pub representations: &'a BTreeMap<Name, Representation>,
     /// Functions of rows that the statement calls: the rows' relation, and the function's name.
     pub computed: Vec<(Name, String)>,
+    /// Parameters that are members of a body of one row.
+    pub places: Vec<Place>,
 }
 
 impl<'a> Writer<'a> {
@@ -31,6 +34,7 @@ impl<'a> Writer<'a> {
             relationships: planner.relationships(),
             representations: &planner.catalog().representations,
             computed: Vec::new(),
+            places: Vec::new(),
         }
     }
 

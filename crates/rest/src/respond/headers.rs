@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::error::{RestError, RestResult};
 use crate::parse::media::Media;
 
+/// Headers that an answer may well have: room that need not be made bit by bit.
+const HEADERS: usize = 12;
+
 /// An answer being put together.
 pub(crate) struct Reply {
     response: Response<Bytes>,
@@ -18,6 +21,7 @@ impl Reply {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
         headers.insert(header::SERVER, HeaderValue::from_static(concat!("basalt/", env!("CARGO_PKG_VERSION"))));
         headers.insert(header::VARY, HeaderValue::from_static("Accept, Prefer, Range"));
         Reply { response }

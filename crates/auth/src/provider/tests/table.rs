@@ -1,9 +1,11 @@
 //! Each provider's flow: what is asked of it, and what is made of its answer (`profiles.json`).
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::stand_in::{StandIn, claims, key_set, outbound, signed};
-use crate::provider::{Answered, Asked, External, Provider, ProviderError, known_providers};
+use crate::provider::{Answered, Asked, External, Provider, ProviderError, Providers, known_providers};
 
 fn external(url: &str) -> External {
     External {
@@ -41,6 +43,14 @@ fn every_row_has_a_case() {
     assert!(rows.len() >= 22, "{rows:?}");
     for name in rows.iter().filter(|name| !["linkedin", "slack", "twitter"].contains(name)) {
         assert!(cases.contains_key(*name), "{name}");
+    }
+}
+
+#[test]
+fn every_row_is_documented() {
+    let page = include_str!("../../../../../docs/auth-providers.md");
+    for name in known_providers() {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
 }
 
@@ -191,4 +201,29 @@ async fn a_profile_without_an_id_and_one_of_another_user_are_no_users() {
         json!({"sub": "you", "email": "you@example.com", "email_verified": true}),
     );
     assert!(matches!(provider("keycloak", &server.origin).exchange(ANSWERED).await, Err(ProviderError::Answer(_))));
+}
+
+#[test]
+fn providers_are_found_by_name_and_by_issuer() {
+    let settings = |names: &[&str]| {
+        let one =
+            |name: &&str| ((*name).to_owned(), external(if *name == "acme" { "https://id.acme.example" } else { "" }));
+        names.iter().map(one).collect()
+    };
+    let providers =
+        Providers::new(&settings(&["acme", "google", "azure", "github"]), "https://x/callback", &outbound()).unwrap();
+    let by_issuer = |issuer, client| providers.by_issuer(issuer, client).map(Provider::name);
+    assert_eq!(by_issuer("https://id.acme.example", "another"), Some("acme"));
+    assert_eq!(by_issuer("https://id.acme.example", "a stranger's"), None);
+    assert_eq!(by_issuer("https://accounts.google.com", "the-client"), Some("google"));
+    assert_eq!(by_issuer("https://login.microsoftonline.com/x/v2.0", "the-client"), Some("azure"));
+    assert_eq!(by_issuer("https://evil.example/x/v2.0", "the-client"), None);
+    assert_eq!(by_issuer("", "the-client"), None);
+    assert_eq!(providers.get("github").map(Provider::name), Some("github"));
+    assert!(providers.get("gitlab").is_none());
+    for name in ["email", "phone", "anonymous", "a b", "A", "a.b"] {
+        assert!(Providers::new(&settings(&[name]), "https://x/callback", &outbound()).is_err(), "{name}");
+    }
+    let off = BTreeMap::from([("email".to_owned(), External::default())]);
+    assert!(Providers::new(&off, "https://x/callback", &outbound()).is_ok());
 }

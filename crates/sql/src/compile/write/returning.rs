@@ -13,7 +13,7 @@ use super::target::Target;
 use crate::compile::parse::parse_expr;
 use crate::compile::policy::has_query;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
-use crate::compile::typed::{CastContext, Typed};
+use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::{Compiler, row, session, steps};
 use crate::program::{Output, Probe};
 
@@ -113,10 +113,20 @@ pub(super) fn end_write(
     let mut scope = Scope::new(wanted.outer);
     scope.sources.push(source);
     let bound = returning.bind(compiler, &scope, wanted)?;
+    if *wanted.output == Output::Result && bound.iter().all(tells_nothing) {
+        compiler.end_step(sql, Output::Result, Some(probe));
+        return Ok(Vec::new());
+    }
     let list: Vec<&str> = bound.iter().map(|(_, value)| value.sql.as_str()).collect();
     let sql = format!("{sql} RETURNING {}", list.join(", "));
     compiler.end_step(sql, wanted.output.clone(), Some(probe));
     Ok(steps::described(bound))
+}
+
+/// Whether a column tells only that there is a row: SQLite counts what a write changes, and would first gather the rows of
+/// RETURNING in a table of its own.
+fn tells_nothing((name, value): &(String, Typed)) -> bool {
+    name.starts_with('$') && matches!(value.form, Form::Constant(_))
 }
 
 /// Ends the step of a write with all columns of its table captured: the slot.

@@ -445,6 +445,18 @@ fn an_update_with_subqueries_computes_its_rows_first() {
 }
 
 #[test]
+fn what_only_counts_rows_is_not_returned() {
+    let written = program(&catalog(), "update people set name = 'a' returning 1 as \"$one\"");
+    lacks(&written.steps[0].sql, "RETURNING");
+    assert_eq!((&written.steps[0].output, written.columns.len()), (&Output::Result, 0));
+    holds(
+        &statement(&catalog(), "update people set name = 'a' returning 1 as \"$one\", id as \"$key\""),
+        "RETURNING 1, ",
+    );
+    holds(&statement(&catalog(), "update people set name = 'a' returning 1 as one"), "RETURNING 1");
+}
+
+#[test]
 fn an_update_from_other_tables_updates_each_row_once() {
     let sql =
         statement(&catalog(), "update people p set name = n.title from notes n where n.rank = p.id returning p.name");

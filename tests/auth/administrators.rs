@@ -1,0 +1,93 @@
+//! What the service key may do.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, ask, follow, get, mail, refresh, session, sign_in, sign_up, start, start_confirming};
+
+#[tokio::test]
+async fn users_are_listed_in_pages_newest_first() {
+    let server = start().await;
+    for name in ["a", "b", "c"] {
+        sign_up(&server, &format!("{name}@example.com")).await;
+    }
+    let page = ask(&server, Method::GET, "/admin/users?page=1&per_page=2").service().send().await;
+    let emails: Vec<String> = page.json()["users"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["email"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(emails, ["c@example.com", "b@example.com"]);
+    assert_eq!(page.json()["aud"], "authenticated");
+    assert_eq!(page.header("x-total-count"), "3");
+    let links = page.header("link");
+    assert!(links.contains("page=2&per_page=2>; rel=\"next\"") && links.contains("rel=\"last\""), "{links}");
+    let found = ask(&server, Method::GET, "/admin/users?filter=B@exam").service().send().await.json();
+    assert_eq!(found["users"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_is_made_changed_banned_and_deleted() {
+    let server = start_confirming().await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD, "email_confirm": true,
+        "user_metadata": {"name": "Ada"}, "app_metadata": {"plan": "pro"}});
+    let created = ask(&server, Method::POST, "/admin/users").service().json(&body).send().await.json();
+    assert_eq!(created["app_metadata"], json!({"plan": "pro", "provider": "email", "providers": ["email"]}));
+    assert_eq!(created["identities"][0]["identity_data"]["email_verified"], true);
+    let path = format!("/admin/users/{}", created["id"].as_str().unwrap());
+    let ada = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    let change = |body: Value| ask(&server, Method::PUT, &path).service().json(&body).send();
+    let changed = change(json!({"email": "countess@example.com", "role": "staff"})).await.json();
+    assert_eq!((&changed["email"], &changed["role"]), (&json!("countess@example.com"), &json!("staff")));
+    let banned = change(json!({"ban_duration": "24h"})).await.json();
+    assert!(banned["banned_until"].is_string());
+    assert_eq!(sign_in(&server, "countess@example.com", PASSWORD).await.json()["code"], "user_banned");
+    assert_ne!(refresh(&server, &ada.refresh).await.status, 200);
+    let free = change(json!({"ban_duration": "none"})).await.json();
+    assert!(free.get("banned_until").is_none());
+    assert_eq!(change(json!({"ban_duration": "soon"})).await.json()["code"], "validation_failed");
+    sign_in(&server, "countess@example.com", PASSWORD).await;
+    let soft = ask(&server, Method::DELETE, &path).service().json(&json!({"should_soft_delete": true}));
+    soft.expect(200, json!({})).await;
+    assert_eq!(sign_in(&server, "countess@example.com", PASSWORD).await.json()["code"], "invalid_credentials");
+    ask(&server, Method::GET, &path).service().expect_error(404, "user_not_found").await;
+    ask(&server, Method::GET, "/admin/users/x").service().expect_error(404, "validation_failed").await;
+    let audit = ask(&server, Method::GET, "/admin/audit").service().send().await.json();
+    let actions: Vec<&str> = audit.as_array().unwrap().iter().filter_map(|e| e["payload"]["action"].as_str()).collect();
+    assert!(actions.contains(&"user_deleted") && actions.contains(&"login"), "{actions:?}");
+}
+
+#[tokio::test]
+async fn links_are_made_without_a_mail() {
+    let server = start_confirming().await;
+    let link = |body: Value| ask(&server, Method::POST, "/admin/generate_link").service().json(&body).send();
+    let made = link(json!({"type": "signup", "email": "ada@example.com", "password": PASSWORD})).await.json();
+    assert_eq!((&made["email"], &made["verification_type"]), (&json!("ada@example.com"), &json!("signup")));
+    let to = follow(&server, &json!({"link": made["action_link"]})).await;
+    assert!(to.contains("access_token="), "{to}");
+    let again = link(json!({"type": "invite", "email": "ada@example.com"})).await.json();
+    assert_eq!(again["code"], "email_exists");
+    let unknown = link(json!({"type": "recovery", "email": "nobody@example.com"})).await;
+    assert_eq!((unknown.status, &unknown.json()["code"]), (404, &json!("user_not_found")));
+    let new = link(json!({"type": "magiclink", "email": "new@example.com"})).await.json();
+    assert_eq!(new["verification_type"], "signup");
+    let recovery = link(json!({"type": "recovery", "email": "ada@example.com"})).await.json();
+    let verify = json!({"type": "recovery", "token_hash": recovery["hashed_token"]});
+    assert_eq!(crate::world::post(&server, "/verify", verify).send().await.status, 200);
+    assert!(crate::world::mails(&server, "ada@example.com").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_invited_user_is_confirmed_by_the_invitation() {
+    let server = start_confirming().await;
+    let invite = json!({"email": "ada@example.com", "data": {"team": 1}});
+    let user = ask(&server, Method::POST, "/invite").service().json(&invite).send().await.json();
+    assert!(user["invited_at"].is_string());
+    let to = follow(&server, &mail(&server, "ada@example.com").await).await;
+    let token = crate::world::parameter(&to, "access_token").unwrap();
+    let user = get(&server, "/user").token(&token).send().await.json();
+    assert_eq!((&user["user_metadata"]["team"], user["email_confirmed_at"].is_string()), (&json!(1), true));
+    ask(&server, Method::POST, "/invite").service().json(&invite).expect_error(422, "email_exists").await;
+    ask(&server, Method::POST, "/invite").json(&invite).expect_error(401, "no_authorization").await;
+}

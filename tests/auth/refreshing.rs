@@ -1,0 +1,113 @@
+//! Refresh tokens: one use each, replays end the session, races do not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::world::PASSWORD;
+use crate::world::{claims, get, post, refresh, session, sign_in, sign_up, start, start_with};
+
+#[tokio::test]
+async fn a_refresh_keeps_the_session_and_rotates_its_token() {
+    let server = start().await;
+    let ada = sign_up(&server, "ada@example.com").await;
+    let next = session(&refresh(&server, &ada.refresh).await);
+    assert_ne!(next.refresh, ada.refresh);
+    let (before, after) = (claims(&ada.access), claims(&next.access));
+    assert_eq!((&before["session_id"], &before["amr"]), (&after["session_id"], &after["amr"]));
+    // The client whose answer was lost asks again.
+    assert_eq!(session(&refresh(&server, &ada.refresh).await).refresh, next.refresh);
+}
+
+#[tokio::test]
+async fn a_replayed_token_ends_its_family() {
+    let server = start_with(|config| config.auth.refresh_token_reuse_interval = 0).await;
+    let ada = sign_up(&server, "ada@example.com").await;
+    let second = session(&refresh(&server, &ada.refresh).await);
+    let third = session(&refresh(&server, &second.refresh).await);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let replayed = refresh(&server, &ada.refresh).await;
+    assert_eq!((replayed.status, &replayed.json()["code"]), (400, &json!("refresh_token_already_used")));
+    assert_eq!(refresh(&server, &third.refresh).await.json()["code"], "refresh_token_already_used");
+    assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_hundred_refreshes_at_once_make_one_family() {
+    let server = Arc::new(start().await);
+    let ada = sign_up(&server, "ada@example.com").await;
+    let tasks: Vec<_> = (0..100)
+        .map(|_| {
+            let (server, token) = (server.clone(), ada.refresh.clone());
+            tokio::spawn(async move { refresh(&server, &token).await })
+        })
+        .collect();
+    let mut given = HashSet::new();
+    for task in tasks {
+        let answer = task.await.unwrap();
+        // Whoever waited too long for the others may be sent away, and comes back.
+        match answer.status {
+            200 => drop(given.insert(session(&answer).refresh)),
+            status => assert!(matches!(status, 409 | 429 | 503 | 504), "{status} {}", answer.body),
+        }
+    }
+    assert_eq!(given.len(), 1, "one token took the old one's place");
+    let sql = "select count(*)::int as n from auth.refresh_tokens where revoked = false";
+    let request = basalt_db::Request::new(basalt_core::Identity::owner(), sql, Vec::new());
+    let rows: Value = serde_json::from_slice(&server.database.run(request).await.unwrap().body).unwrap();
+    assert_eq!(rows, json!([{"n": 1}]));
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_is_refused() {
+    let server = start().await;
+    let unknown = refresh(&server, "0123456789ab").await;
+    assert_eq!((unknown.status, &unknown.json()["code"]), (400, &json!("refresh_token_not_found")));
+    let empty = refresh(&server, "").await;
+    let oauth = json!({"error": "invalid_request", "error_description": "refresh_token required"});
+    assert_eq!((empty.status, empty.json()), (400, oauth));
+    let grant = post(&server, "/token?grant_type=magic", json!({})).send().await;
+    assert_eq!((grant.status, &grant.json()["message"]), (400, &json!("unsupported_grant_type")));
+}
+
+#[tokio::test]
+async fn sessions_end_as_configured() {
+    let server = start_with(|config| {
+        config.auth.sessions.timebox = Duration::from_secs(1);
+        config.auth.sessions.single_per_user = true;
+    })
+    .await;
+    let first = sign_up(&server, "ada@example.com").await;
+    let second = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    let superseded = refresh(&server, &first.refresh).await.json();
+    assert_eq!(superseded["message"], "Invalid Refresh Token: Session Expired (Revoked by Newer Login)");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let expired = refresh(&server, &second.refresh).await;
+    assert_eq!((expired.status, &expired.json()["code"]), (400, &json!("session_expired")));
+}
+
+#[tokio::test]
+async fn signing_out_ends_what_it_says() {
+    let server = start().await;
+    let one = sign_up(&server, "ada@example.com").await;
+    let two = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    let three = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    let out = async |session: &crate::world::Session, scope: &str| {
+        let answer = post(&server, &format!("/logout?scope={scope}"), json!({})).token(&session.access).send().await;
+        assert_eq!((answer.status, answer.body.as_str()), (204, ""), "{scope}");
+    };
+    let alive =
+        async |session: &crate::world::Session| get(&server, "/user").token(&session.access).send().await.status;
+    out(&one, "local").await;
+    assert_eq!((alive(&one).await, alive(&two).await, alive(&three).await), (403, 200, 200));
+    out(&two, "others").await;
+    assert_eq!((alive(&two).await, alive(&three).await), (200, 403));
+    out(&two, "global").await;
+    assert_eq!(refresh(&server, &two.refresh).await.json()["code"], "refresh_token_not_found");
+    let gone = get(&server, "/user").token(&two.access).expect_error(403, "session_not_found").await;
+    assert_eq!(gone.header("content-type"), "application/json");
+    let four = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    post(&server, "/logout?scope=all", json!({})).token(&four.access).expect_error(400, "validation_failed").await;
+}
