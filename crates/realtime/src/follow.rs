@@ -33,7 +33,7 @@ impl Realtime {
                         Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
                     }
                 }
-                Err(error) => {eprintln!("FOLLOW {error}");tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}")}
+                Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
             }
             self.shared.following.send_replace(false);
             sleep(pause).await;

@@ -19,7 +19,7 @@ use crate::query;
 use crate::session::{Session, TokenFault, Tokens};
 
 /// How long a join waits for the database's changes to be followed.
-const A_LITTLE: Duration = Duration::from_secs(2);
+const A_LITTLE: Duration = Duration::from_secs(5);
 
 /// Realtime over one database. Cloning is a reference count.
 #[derive(Clone)]

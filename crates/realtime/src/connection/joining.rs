@@ -97,6 +97,7 @@ impl Connection {
         join: Join,
     ) {
         let limits = &settings.limits;
+        let follows = self.shared.follows().await;
         let mut asked = self.shared.subscriptions.ask(&self.shared.database.catalog(), join.changes);
         let shown = std::mem::take(&mut asked.shown);
         let mut faults = std::mem::take(&mut asked.faults);
@@ -114,7 +115,6 @@ impl Connection {
             presence_calls: Bucket::new(Rate::within(limits.presence_calls, limits.presence_window)),
         };
         self.joined.insert(member.key.topic.clone(), joined);
-        let follows = self.shared.follows().await;
         if !follows && !shown.is_empty() {
             faults.push("Unable to subscribe to changes now: the database can't be followed".to_owned());
         }
