@@ -12,7 +12,7 @@ pub mod sqlite;
 mod transaction;
 
 pub use copy::Copied;
-pub use postgres::PostgresOptions;
+pub use postgres::{PoolState, PostgresOptions};
 pub use transaction::Transaction;
 
 pub use database::{

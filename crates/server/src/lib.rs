@@ -5,6 +5,7 @@
 mod app;
 pub mod config;
 mod cors;
+mod gauges;
 pub mod keys;
 mod listener;
 mod meter;
