@@ -1,15 +1,22 @@
 //! The auth API over HTTP, a module a capability. `world` is the server that they start and what they ask of it.
 
 mod administrators;
+mod authenticator;
 mod codes;
+mod factors;
 mod guessing;
+mod issuer;
 mod keys;
 mod limits;
 mod mailing;
+mod passkeys;
 mod passwords;
+mod recovering;
 mod redirects;
 mod refreshing;
 mod signing_up;
 mod tokens;
+mod unenrolling;
 mod users;
+mod webauthn;
 mod world;

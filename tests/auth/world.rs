@@ -38,6 +38,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Server {
         auth.rate_limit.token_refresh = many;
         auth.rate_limit.sign_in_sign_ups = many;
         auth.rate_limit.token_verifications = many;
+        auth.rate_limit.mfa = many;
         change(config);
     };
     Server::start_with(SCHEMA, prepare).await

@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
     ("basalt-outbound", &[]),
     ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
+    ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql"]),
     (
         "basalt-server",
         &[
@@ -25,6 +26,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-outbound",
             "basalt-auth",
             "basalt-realtime",
+            "basalt-webhooks",
         ],
     ),
     (

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod arrows;
 mod needs;
+mod python;
 mod run;
 mod shop_seed;
 
@@ -62,7 +63,8 @@ fn rust() -> Result<(), Failure> {
 
 /// The whole-server tests once more, on PostgreSQL.
 fn postgres() -> Result<(), Failure> {
-    let binaries = ["--test", "rest", "--test", "auth", "--test", "changes", "--test", "realtime"];
+    let names = ["rest", "auth", "changes", "realtime", "webhooks"];
+    let binaries: Vec<&str> = names.iter().flat_map(|name| ["--test", name]).collect();
     let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
     cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
 }
@@ -72,11 +74,12 @@ fn clients() -> Result<(), Failure> {
     cargo(&["build", "-p", "basalt"])?;
     let folder = workspace_path("tests/clients");
     node("npm", &["ci", "--no-audit", "--no-fund"], &folder, &[])?;
-    for engine in ["sqlite", "postgres"] {
+    let engines = ["sqlite", "postgres"];
+    for engine in engines {
         eprintln!("the client libraries on {engine}");
         node("npm", &["test"], &folder, &[("ENGINE", engine)])?;
     }
-    Ok(())
+    python::clients(&engines)
 }
 
 fn bench(args: &[String]) -> Result<(), Failure> {

@@ -104,6 +104,15 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Takes one of the text messages that all users together may be sent.
+    pub fn limit_messages(&self) -> Result<()> {
+        let most = self.auth.settings.rate_limit.sms_sent;
+        match self.auth.state.limits.allows(Kind::Sms, None, most, HOUR) {
+            true => Ok(()),
+            false => Err(AuthError::new(429, "over_sms_send_rate_limit", "SMS rate limit exceeded")),
+        }
+    }
+
     /// Judges that an account is not being guessed at.
     pub fn may_try(&self, account: &str) -> Result<()> {
         self.auth.state.limits.may_try(account)

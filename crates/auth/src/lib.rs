@@ -1,7 +1,7 @@
 //! Users, sessions, one-time codes, OAuth2 and keys: the auth API of wire.md section 1.
 //!
 //! [`Auth::handle`] answers a [`Request`]. `route` says which file answers what: `flow` has what users do, `admin` what the service
-//! key may do, `mfa` second factors. They read and write the model (`user`, `session`, `one_time`) in a transaction
+//! key may do, `mfa` second factors, `passkey` sign-in without a password. They read and write the model (`user`, `session`, `one_time`) in a transaction
 //! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
 
 mod address;
@@ -13,12 +13,15 @@ pub mod error;
 mod external;
 mod flow;
 mod hook;
+mod issuer;
 mod judge;
 pub mod keys;
 mod landing;
 mod limit;
 mod mail;
+mod mfa;
 mod one_time;
+mod passkey;
 mod password;
 pub mod provider;
 mod redirect;
@@ -29,6 +32,7 @@ mod session;
 pub mod settings;
 mod store;
 mod user;
+mod webauthn;
 
 use std::net::IpAddr;
 use std::path::Path;
@@ -50,7 +54,11 @@ pub use settings::Settings;
 /// What auth keeps in the database.
 pub const SERVICE: Service = Service {
     name: "auth",
-    migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") }],
+    migrations: &[
+        ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") },
+        ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
+        ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
+    ],
 };
 
 /// Verifies access tokens with the project's keys.
@@ -84,6 +92,7 @@ pub struct Auth {
     hooks: hook::Hooks,
     providers: provider::Providers,
     outbound: Outbound,
+    relying_party: Option<webauthn::RelyingParty>,
     state: State,
 }
 
@@ -125,6 +134,7 @@ impl Auth {
             passwords: password::Passwords::new(),
             providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
             hooks,
+            relying_party: webauthn::RelyingParty::new(&settings)?,
             database,
             settings,
             keys,
@@ -138,7 +148,8 @@ impl Auth {
     /// Answers a request. Every refusal is an answer.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
         let headers = request.headers;
-        match call::Call::new(self, request).answer().await {
+        // Boxed: the futures of all flows nest deeper than a compiler cares to lay out in one piece.
+        match Box::pin(call::Call::new(self, request).answer()).await {
             Ok(response) => response,
             Err(error) => error.response(headers),
         }

@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     UserUpdate,
     Anonymous,
     Mfa,
+    Passkey,
     Sso,
     /// Mails of all users together.
     Email,

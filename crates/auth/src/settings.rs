@@ -72,6 +72,12 @@ pub struct Settings {
     pub sessions: Sessions,
     /// `[auth.mfa]`
     pub mfa: Mfa,
+    /// `[auth.oauth_server]`
+    pub oauth_server: OAuthServer,
+    /// `[auth.passkey]`
+    pub passkey: Passkey,
+    /// `[auth.webauthn]`
+    pub webauthn: WebAuthn,
     /// `[auth.captcha]`
     pub captcha: Captcha,
     /// `[auth.hook]`
@@ -233,6 +239,50 @@ pub struct Factor {
     pub verify_enabled: bool,
 }
 
+/// `[auth.oauth_server]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OAuthServer {
+    /// Whether other services may sign users in by this one.
+    pub enabled: bool,
+    /// Whether services may register themselves (RFC 7591).
+    pub allow_dynamic_registration: bool,
+    /// The page of `site_url` on which users agree; it is given `authorization_id`.
+    pub authorization_url_path: String,
+}
+
+impl Default for OAuthServer {
+    fn default() -> Self {
+        OAuthServer {
+            enabled: false,
+            allow_dynamic_registration: false,
+            authorization_url_path: "/oauth/consent".into(),
+        }
+    }
+}
+
+/// `[auth.passkey]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Passkey {
+    /// Whether users may register passkeys and sign in with them.
+    pub enabled: bool,
+    /// Most passkeys of a user.
+    pub max_passkeys: usize,
+}
+
+/// `[auth.webauthn]`: the application as browsers know it, for passkeys and WebAuthn factors.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebAuthn {
+    /// The domain that credentials belong to; empty: the host of `site_url`.
+    pub rp_id: String,
+    /// Origins of the pages that may ask; empty: that of `site_url`.
+    pub rp_origins: Vec<String>,
+    /// The name that browsers show; empty: `rp_id`.
+    pub rp_display_name: String,
+}
+
 /// `[auth.captcha]`
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -337,6 +387,9 @@ impl Default for Settings {
             sms: Sms::default(),
             sessions: Sessions::default(),
             mfa: Mfa::default(),
+            oauth_server: OAuthServer::default(),
+            passkey: Passkey::default(),
+            webauthn: WebAuthn::default(),
             captcha: Captcha::default(),
             hook: Hooks::default(),
             external: BTreeMap::new(),
@@ -409,5 +462,11 @@ impl Default for Mfa {
     fn default() -> Self {
         let on = Factor { enroll_enabled: true, verify_enabled: true };
         Mfa { max_enrolled_factors: 10, totp: on, phone: Factor::default(), web_authn: on }
+    }
+}
+
+impl Default for Passkey {
+    fn default() -> Self {
+        Passkey { enabled: false, max_passkeys: 10 }
     }
 }

@@ -17,6 +17,7 @@ use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
+use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
@@ -26,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
+use crate::gauges;
 use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
 use crate::realtime;
@@ -46,6 +48,7 @@ static OVERLOAD: Meter = Meter::new("overload");
 static PREFLIGHT: Meter = Meter::new("preflight");
 static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
+static WEBHOOKS: Meter = Meter::new("webhooks");
 static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
@@ -55,6 +58,8 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
+    /// The hooks of basalt.toml.
+    pub(crate) webhooks: Arc<Webhooks>,
     /// What outlives a change of the configuration.
     pub(crate) state: State,
     pub(crate) realtime: Realtime,
@@ -127,14 +132,29 @@ impl App {
         if is_below(path, realtime::MOUNT) {
             return (&REALTIME, self.realtime(surface, request).boxed().await);
         }
+        if is_below(path, basalt_webhooks::MOUNT) {
+            return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
+        }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/health/ready" => (&HEALTH, self.readiness()),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
             _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
         }
+    }
+
+    /// What operators ask of webhooks.
+    async fn webhooks(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
+        let (parts, _) = request.into_parts();
+        let identity = match surface.verifier.identify(&parts.headers) {
+            Ok(identity) => identity,
+            Err(error) => return surface.refuse(error, &parts.method),
+        };
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity };
+        self.webhooks.handle(asked).await.map(Body::from)
     }
 
     /// What the port for operators answers.
@@ -142,9 +162,16 @@ impl App {
         match path {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
         }
+    }
+
+    /// What was counted, and how the database stands, as Prometheus reads it.
+    fn counted(&self) -> String {
+        let mut text = self.metrics.render();
+        gauges::write(&self.database, &mut text);
+        text
     }
 
     fn readiness(&self) -> Response<Body> {

@@ -10,7 +10,9 @@ use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
+use basalt_outbound::Outbound;
 use basalt_realtime::Realtime;
+use basalt_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -41,7 +43,7 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-const SERVICES: [Service; 2] = [basalt_auth::SERVICE, basalt_realtime::SERVICE];
+const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
@@ -107,9 +109,13 @@ impl Basalt {
         let state = State::default();
         let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
         let realtime = Realtime::new(database.clone(), surface.realtime(config));
+        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
+        let webhooks = Webhooks::new(database.clone(), outbound, &config.webhooks);
+        let webhooks = webhooks.map_err(|error| StartError::Config(error.to_string()))?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
             state,
+            webhooks: webhooks.clone(),
             database,
             realtime,
             sockets: TaskTracker::new(),
@@ -121,6 +127,7 @@ impl Basalt {
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
+        serving.spawn(until(stopped.clone(), webhooks.run()));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (listener, address) = bind(host, server.admin_port).await?;
@@ -162,6 +169,7 @@ impl Basalt {
         // Each ends by itself within seconds, whether its client listens or not.
         self.app.sockets.wait().await;
         while self.serving.join_next().await.is_some() {}
+        self.app.webhooks.leave().await;
     }
 }
 

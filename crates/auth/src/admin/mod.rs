@@ -31,7 +31,9 @@ impl Call<'_> {
             (["users", id, "factors"], "GET") => self.list_factors(user_id(id)?).await,
             (["users", id, "factors", factor], "PUT") => self.change_factor(user_id(id)?, factor).await,
             (["users", id, "factors", factor], "DELETE") => self.delete_factor(user_id(id)?, factor).await,
+            (["users", id, "passkeys", rest @ ..], _) => self.user_passkeys(user_id(id)?, rest).await,
             (["generate_link"], "POST") => self.generate_link().await,
+            (["oauth", "clients", rest @ ..], _) => self.administer_clients(rest).await,
             (["audit"], "GET") => self.list_audit().await,
             _ => Err(self.not_found()),
         }

@@ -242,7 +242,9 @@ impl Call<'_> {
         user.deleted_at = Some(self.now);
         work.end_sessions(user.id, None).await?;
         work.forget_tokens(user.id).await?;
-        work.execute("delete from auth.mfa_factors where user_id = $1", params![user.id]).await?;
+        for table in ["mfa_factors", "mfa_recovery_codes", "webauthn_credentials"] {
+            work.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
+        }
         work.update_user(user, self.now).await
     }
 
@@ -269,7 +271,7 @@ impl Call<'_> {
     pub async fn delete_factor(&self, id: Uuid, factor: &str) -> Result<Response<Bytes>> {
         let mut work = self.begin().await?;
         let factor = find_factor(&mut work, id, factor).await?;
-        work.execute("delete from auth.mfa_factors where id = $1", params![factor.id]).await?;
+        work.remove_factor(id, factor.id, self.now).await?;
         work.commit().await?;
         Ok(answer(200, &factor.json()))
     }

@@ -93,7 +93,9 @@ impl Work {
     /// Drops what was never proven to be the user's: identities, password, sessions, factors and tokens of whoever signed up with an
     /// address that now turns out to be somebody's.
     pub(super) async fn drop_unproven(&mut self, user: &mut User) -> Result<()> {
-        for table in ["identities", "sessions", "mfa_factors", "one_time_tokens"] {
+        const LEFT: [&str; 6] =
+            ["identities", "sessions", "mfa_factors", "one_time_tokens", "oauth_authorizations", "oauth_consents"];
+        for table in LEFT {
             self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
         }
         user.encrypted_password = None;

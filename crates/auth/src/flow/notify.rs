@@ -141,15 +141,7 @@ impl Call<'_> {
             work.store_token(user.id, purpose, phone, &hash, self.now).await?;
             return Ok(code.clone());
         }
-        let allowed = self.auth.state.limits.allows(
-            crate::limit::Kind::Sms,
-            None,
-            self.auth.settings.rate_limit.sms_sent,
-            std::time::Duration::from_secs(3600),
-        );
-        if !allowed {
-            return Err(AuthError::new(429, "over_sms_send_rate_limit", "SMS rate limit exceeded"));
-        }
+        self.limit_messages()?;
         let sent = work.make_token(user.id, purpose, phone, sms.otp_length, false, self.now).await?;
         Ok(sent.code)
     }
