@@ -7,6 +7,7 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod postgis;
 mod private;
 mod representations;
 mod schema;
