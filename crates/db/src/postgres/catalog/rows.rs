@@ -106,6 +106,30 @@ pub struct ConstraintRow {
     pub on_update: char,
 }
 
+/// `policies.sql`.
+#[derive(Deserialize)]
+pub struct PolicyRow {
+    pub relation: u32,
+    pub name: String,
+    pub permissive: bool,
+    pub command: char,
+    /// None for PUBLIC.
+    pub roles: Option<Vec<String>>,
+    pub using: Option<String>,
+    pub check: Option<String>,
+}
+
+/// `indexes.sql`.
+#[derive(Deserialize)]
+pub struct IndexRow {
+    pub relation: u32,
+    pub name: String,
+    pub unique: bool,
+    pub keys: Vec<String>,
+    pub columns: Option<Vec<String>>,
+    pub predicate: Option<String>,
+}
+
 /// `views.sql`.
 #[derive(Deserialize)]
 pub struct ViewRow {
