@@ -5,6 +5,7 @@ mod authenticator;
 mod codes;
 mod factors;
 mod guessing;
+mod issuer;
 mod keys;
 mod limits;
 mod mailing;

@@ -119,11 +119,7 @@ impl Server {
 
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut config = Config::default();
-        config.server.port = 0;
-        config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
-        config.database.url = own.as_ref().map(OwnDatabase::url).unwrap_or_default();
-        change(&mut config);
+        let config = configured(own.as_ref(), change);
         let path: &Path = folder.path();
         let database = open_database(path, &config).await.expect("a database");
         database.run_script(schema, |_| ()).await.unwrap_or_else(|error| panic!("the schema: {error}"));
@@ -155,6 +151,14 @@ impl Server {
         if let Some(basalt) = self.basalt.take() {
             basalt.stop().await;
         }
+    }
+
+    /// Starts again on the same database, after [`Server::stop`], with a configuration like a new server's.
+    pub async fn restart(&mut self, change: impl FnOnce(&mut Config)) {
+        let config = configured(self.own.as_ref(), change);
+        let basalt = Basalt::start(self.folder.path(), &config, self.database.clone()).await.expect("a server");
+        self.url = format!("http://{}", basalt.address());
+        self.basalt = Some(basalt);
     }
 
     /// A request to a path of the REST API, without a key: anonymous.
@@ -296,6 +300,16 @@ impl Answer {
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
+}
+
+/// The configuration of a server over its own database.
+fn configured(own: Option<&OwnDatabase>, change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::default();
+    config.server.port = 0;
+    config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
+    config.database.url = own.map(OwnDatabase::url).unwrap_or_default();
+    change(&mut config);
+    config
 }
 
 /// A token signed with the development secret, good until 2100.

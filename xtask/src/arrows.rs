@@ -10,8 +10,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
+    ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db"]),
     ("basalt-outbound", &[]),
     ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
+    ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql"]),
     (
         "basalt-server",
         &[
@@ -23,6 +25,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-rest",
             "basalt-outbound",
             "basalt-auth",
+            "basalt-realtime",
+            "basalt-webhooks",
         ],
     ),
     (
@@ -37,6 +41,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("tokio-postgres", &["basalt-db"]),
     ("sqlparser", &["basalt-sql"]),
     ("axum", &["basalt-server"]),
+    ("tokio-tungstenite", &["basalt-server"]),
     ("hyper-rustls", &["basalt-outbound"]),
     ("jsonwebtoken", &["basalt-auth", "basalt-server"]),
 ];

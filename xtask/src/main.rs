@@ -62,7 +62,8 @@ fn rust() -> Result<(), Failure> {
 
 /// The whole-server tests once more, on PostgreSQL.
 fn postgres() -> Result<(), Failure> {
-    let binaries = ["--test", "rest", "--test", "auth", "--test", "changes"];
+    let binaries =
+        ["--test", "rest", "--test", "auth", "--test", "changes", "--test", "realtime", "--test", "webhooks"];
     let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
     cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
 }

@@ -31,6 +31,8 @@ struct Scenario {
     bare: fn(i64, &str) -> Vec<u8>,
     /// Compared with the writer that commits each insert by itself, too.
     single: bool,
+    /// Basalt is compared with itself: the second request goes to it, too.
+    itself: bool,
 }
 
 const SCENARIOS: &[Scenario] = &[
@@ -40,6 +42,7 @@ const SCENARIOS: &[Scenario] = &[
         basalt: |i, token| get(&format!("/rest/v1/notes?id=eq.{}", own_note(i)), token),
         bare: |i, token| get(&format!("/one?id={}", own_note(i)), token),
         single: false,
+        itself: false,
     },
     Scenario {
         name: "100 rows",
@@ -47,6 +50,7 @@ const SCENARIOS: &[Scenario] = &[
         basalt: |_, token| get("/rest/v1/notes?order=id&limit=100", token),
         bare: |_, token| get("/list?limit=100", token),
         single: false,
+        itself: false,
     },
     Scenario {
         name: "20 rows, 100 embedded",
@@ -54,6 +58,7 @@ const SCENARIOS: &[Scenario] = &[
         basalt: |_, token| get("/rest/v1/notes?select=id,title,comments(id,body)&order=id&limit=20", token),
         bare: |_, token| get("/embed?limit=20", token),
         single: false,
+        itself: false,
     },
     Scenario {
         name: "durable insert",
@@ -61,6 +66,15 @@ const SCENARIOS: &[Scenario] = &[
         basalt: |i, token| post("/rest/v1/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
         bare: |i, token| post("/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
         single: true,
+        itself: false,
+    },
+    Scenario {
+        name: "durable insert, watched",
+        status: 201,
+        basalt: |i, token| post("/rest/v1/watched_events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        bare: |i, token| post("/rest/v1/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        single: false,
+        itself: true,
     },
 ];
 
@@ -72,6 +86,7 @@ const ON_POSTGRES: &[Scenario] = &[
         basalt: |i, token| get(&format!("/rest/v1/notes?id=eq.{}", own_note(i)), token),
         bare: |i, token| get(&format!("/one?number={}", own_note(i)), token),
         single: false,
+        itself: false,
     },
     Scenario {
         name: "PostgreSQL: 100 rows, 500 embedded",
@@ -79,6 +94,15 @@ const ON_POSTGRES: &[Scenario] = &[
         basalt: |_, token| get("/rest/v1/notes?select=id,title,comments(id,body)&order=id&limit=100", token),
         bare: |_, token| get("/embed?number=100", token),
         single: false,
+        itself: false,
+    },
+    Scenario {
+        name: "PostgreSQL: durable insert, watched",
+        status: 201,
+        basalt: |i, token| post("/rest/v1/watched_events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        bare: |i, token| post("/rest/v1/events", &format!("{{\"kind\":\"click\",\"amount\":{i}}}"), token),
+        single: false,
+        itself: true,
     },
 ];
 
@@ -164,13 +188,15 @@ async fn measure(
 
     let mut clean = true;
     for scenario in scenarios {
-        let ours = Arc::new(requests(scenario.basalt, |i| {
-            sign(SECRET, &json!({"role": "authenticated", "sub": owner(i), "exp": 4_102_444_800_u64}))
-        }));
-        let theirs = Arc::new(requests(scenario.bare, |i| format!("token-{i}")));
+        let signed = |i| sign(SECRET, &json!({"role": "authenticated", "sub": owner(i), "exp": 4_102_444_800_u64}));
+        let ours = Arc::new(requests(scenario.basalt, signed));
+        let (other, theirs) = match scenario.itself {
+            true => (&server, Arc::new(requests(scenario.bare, signed))),
+            false => (&bare, Arc::new(requests(scenario.bare, |i| format!("token-{i}")))),
+        };
         let (mut a, mut b, mut c) = (Series::default(), Series::default(), Series::default());
         for round in 0..=rounds {
-            let mut runs = vec![(&server, &ours, &mut a), (&bare, &theirs, &mut b)];
+            let mut runs = vec![(&server, &ours, &mut a), (other, &theirs, &mut b)];
             if scenario.single {
                 runs.push((&single, &theirs, &mut c));
             }
@@ -187,7 +213,7 @@ async fn measure(
             }
         }
         a.print(scenario.name, "basalt", Some(&b));
-        b.print(scenario.name, "bare", None);
+        b.print(scenario.name, if scenario.itself { "basalt, not watched" } else { "bare" }, None);
         if scenario.single {
             c.print(scenario.name, "bare, one commit a request", None);
             println!("| | basalt to one commit a request | | | | {:.2} | |", median(&a.rates) / median(&c.rates));

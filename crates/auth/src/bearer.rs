@@ -1,6 +1,7 @@
 //! Who calls: the bearer of an access token, or of the service key (contract: wire.md section 1.1).
 
 use basalt_core::Identity;
+use http::Method;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -76,16 +77,26 @@ impl Call<'_> {
         let user =
             user.ok_or_else(|| AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist"))?;
         let session = claims.get("session_id").and_then(Value::as_str).and_then(|id| Uuid::parse_str(id).ok());
-        if let Some(session) = session
-            && work.session(session).await?.is_none_or(|session| session.user_id != user.id)
-        {
+        if let Some(id) = session {
+            let session = work.session(id).await?.filter(|session| session.user_id == user.id);
             let message = "Session from session_id claim in JWT does not exist";
-            return Err(AuthError::new(403, "session_not_found", message));
+            let session = session.ok_or_else(|| AuthError::new(403, "session_not_found", message))?;
+            // Who lets a service in does not give it the account.
+            if session.oauth_client_id.is_some() && !self.is_reading() {
+                let message = "A service's token can't be used to manage its user's account";
+                return Err(AuthError::new(403, "no_authorization", message));
+            }
         }
         if user.is_banned(self.now) {
             return Err(AuthError::new(403, "user_banned", "User is banned"));
         }
         Ok(Bearer { user, session, claims })
+    }
+
+    /// Whether the request only asks who the user is.
+    fn is_reading(&self) -> bool {
+        let path = self.request.path.trim_matches('/');
+        path == "oauth/userinfo" || (path == "user" && self.request.method == Method::GET)
     }
 
     /// The audience of the request: the header's, else the usual one.

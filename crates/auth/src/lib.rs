@@ -13,6 +13,7 @@ pub mod error;
 mod external;
 mod flow;
 mod hook;
+mod issuer;
 mod judge;
 pub mod keys;
 mod landing;
@@ -56,6 +57,7 @@ pub const SERVICE: Service = Service {
     migrations: &[
         ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") },
         ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
+        ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
     ],
 };
 

@@ -22,8 +22,15 @@ pub(crate) struct Session {
     pub created_at: Option<Timestamp>,
     pub aal: Option<String>,
     pub not_after: Option<Timestamp>,
+    /// The service that the session is for; none if it is the user's own.
+    pub oauth_client_id: Option<Uuid>,
+    /// What that service may see of the user.
+    pub scopes: Option<String>,
     refreshed_at: Option<civil::DateTime>,
 }
+
+/// The columns that a [`Session`] has.
+const COLUMNS: &str = "id, user_id, created_at, aal, not_after, refreshed_at, oauth_client_id, scopes";
 
 /// A row of `auth.refresh_tokens`.
 #[derive(Debug, Clone, Deserialize)]
@@ -83,22 +90,26 @@ impl SignedIn {
 
 impl Work {
     pub async fn session(&mut self, id: Uuid) -> Result<Option<Session>> {
-        let sql = "select id, user_id, created_at, aal, not_after, refreshed_at from auth.sessions where id = $1";
-        self.one(sql, params![id]).await
+        let sql = format!("select {COLUMNS} from auth.sessions where id = $1");
+        self.one(&sql, params![id]).await
     }
 
     /// Reads a session and keeps others from refreshing it until the transaction ends.
     pub async fn lock_session(&mut self, id: Uuid) -> Result<Option<Session>> {
-        let sql = "update auth.sessions set updated_at = updated_at where id = $1 \
-            returning id, user_id, created_at, aal, not_after, refreshed_at";
-        self.one(sql, params![id]).await
+        let sql = format!(
+            "update auth.sessions set updated_at = updated_at where id = $1 \
+            returning {COLUMNS}"
+        );
+        self.one(&sql, params![id]).await
     }
 
     /// The user's latest session.
     pub async fn latest_session(&mut self, user: Uuid) -> Result<Option<Session>> {
-        let sql = "select id, user_id, created_at, aal, not_after, refreshed_at from auth.sessions \
-            where user_id = $1 order by created_at desc, id limit 1";
-        self.one(sql, params![user]).await
+        let sql = format!(
+            "select {COLUMNS} from auth.sessions \
+            where user_id = $1 order by created_at desc, id limit 1"
+        );
+        self.one(&sql, params![user]).await
     }
 
     pub async fn refresh_token(&mut self, token: &str) -> Result<Option<RefreshToken>> {
@@ -157,16 +168,49 @@ impl Work {
 impl Call<'_> {
     /// Begins a session of a user who proved themselves by `method`.
     pub async fn sign_in(&self, work: &mut Work, user: &mut User, method: &str) -> Result<SignedIn> {
+        self.begin_session(work, user, method, None).await
+    }
+
+    /// Begins a session in which a service acts for a user, within `scopes`.
+    pub async fn sign_in_service(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        client: Uuid,
+        scopes: &str,
+    ) -> Result<SignedIn> {
+        self.begin_session(work, user, "oauth_provider/authorization_code", Some((client, scopes))).await
+    }
+
+    async fn begin_session(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        method: &str,
+        service: Option<(Uuid, &str)>,
+    ) -> Result<SignedIn> {
         if user.is_banned(self.now) {
             return Err(AuthError::new(400, "user_banned", "User is banned"));
         }
         user.last_sign_in_at = Some(self.now);
         let sql = "update auth.users set last_sign_in_at = $2, updated_at = $2 where id = $1";
         work.execute(sql, params![user.id, self.now]).await?;
-        let sql = "insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip) \
-            values ($1, $2, $3, $3, 'aal1', $4, $5)";
+        let sql = "insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip, oauth_client_id, scopes) \
+            values ($1, $2, $3, $3, 'aal1', $4, $5, $6, $7)";
         let id = Uuid::new_v4();
-        work.execute(sql, params![id, user.id, self.now, self.user_agent(), self.ip()]).await?;
+        work.execute(
+            sql,
+            params![
+                id,
+                user.id,
+                self.now,
+                self.user_agent(),
+                self.ip(),
+                service.map(|(client, _)| client),
+                service.map(|(_, scopes)| scopes),
+            ],
+        )
+        .await?;
         work.add_method(id, method, self.now).await?;
         let session = Session {
             id,
@@ -175,6 +219,8 @@ impl Call<'_> {
             aal: Some("aal1".into()),
             not_after: None,
             refreshed_at: None,
+            oauth_client_id: service.map(|(client, _)| client),
+            scopes: service.map(|(_, scopes)| scopes.to_owned()),
         };
         let token = work.add_token(&session, None, self.now).await?;
         self.signed_in(work, user, &session, method, token).await
@@ -233,6 +279,11 @@ impl Call<'_> {
         }) else {
             return Err(AuthError::unexpected("claims are no object"));
         };
+        let mut claims = claims;
+        if let Some(client) = session.oauth_client_id {
+            claims.insert("client_id".into(), client.to_string().into());
+            claims.insert("scope".into(), session.scopes.clone().unwrap_or_default().into());
+        }
         Ok(claims)
     }
 

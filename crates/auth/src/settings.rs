@@ -72,6 +72,8 @@ pub struct Settings {
     pub sessions: Sessions,
     /// `[auth.mfa]`
     pub mfa: Mfa,
+    /// `[auth.oauth_server]`
+    pub oauth_server: OAuthServer,
     /// `[auth.passkey]`
     pub passkey: Passkey,
     /// `[auth.webauthn]`
@@ -237,6 +239,28 @@ pub struct Factor {
     pub verify_enabled: bool,
 }
 
+/// `[auth.oauth_server]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OAuthServer {
+    /// Whether other services may sign users in by this one.
+    pub enabled: bool,
+    /// Whether services may register themselves (RFC 7591).
+    pub allow_dynamic_registration: bool,
+    /// The page of `site_url` on which users agree; it is given `authorization_id`.
+    pub authorization_url_path: String,
+}
+
+impl Default for OAuthServer {
+    fn default() -> Self {
+        OAuthServer {
+            enabled: false,
+            allow_dynamic_registration: false,
+            authorization_url_path: "/oauth/consent".into(),
+        }
+    }
+}
+
 /// `[auth.passkey]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -363,6 +387,7 @@ impl Default for Settings {
             sms: Sms::default(),
             sessions: Sessions::default(),
             mfa: Mfa::default(),
+            oauth_server: OAuthServer::default(),
             passkey: Passkey::default(),
             webauthn: WebAuthn::default(),
             captcha: Captcha::default(),

@@ -65,7 +65,7 @@ impl Outbound {
             .http1_max_buf_size(headers as usize)
             .http1_max_headers(MOST_HEADERS)
             .http2_max_header_list_size(headers.min(u64::from(u32::MAX)) as u32)
-            .build(Connector::new(Guard::new(allow, resolver, settings.connect_timeout))?);
+            .build(Connector::new(Guard::new(allow, resolver, settings.connect_timeout)));
         Ok(Outbound {
             client,
             places: Arc::new(Places::new(settings.requests, settings.requests_per_host)),

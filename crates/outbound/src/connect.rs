@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::Uri;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tower_service::Service;
 
 use crate::address::judge;
@@ -113,52 +114,60 @@ impl Service<Uri> for Guard {
 /// [`Guard`] under TLS, all of it within the time to connect.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    https: HttpsConnector<Guard>,
-    timeout: Duration,
+    guard: Guard,
+    /// Made by the first request: reading the system's authorities takes memory and time that a server without requests need not spend.
+    https: Arc<OnceCell<HttpsConnector<Guard>>>,
 }
 
 impl Connector {
-    pub(crate) fn new(guard: Guard) -> Result<Connector, Error> {
-        let timeout = guard.timeout;
-        let builder = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls()?).https_or_http();
-        Ok(Connector { https: builder.enable_http1().enable_http2().wrap_connector(guard), timeout })
+    pub(crate) fn new(guard: Guard) -> Connector {
+        Connector { guard, https: Arc::default() }
+    }
+
+    async fn connect(self, uri: Uri) -> Result<Connection, Error> {
+        let host = uri.host().unwrap_or_default().to_owned();
+        let unusable = |error: &dyn std::fmt::Display| Error::Broken(format!("TLS can't be set up: {error}"));
+        let make = || async {
+            let tls = tokio::task::spawn_blocking(tls).await.map_err(|error| unusable(&error))?;
+            let builder = HttpsConnectorBuilder::new().with_tls_config(tls.map_err(|error| unusable(&error))?);
+            Ok(builder.https_or_http().enable_http1().enable_http2().wrap_connector(self.guard.clone()))
+        };
+        let mut https = self.https.get_or_try_init(make).await?.clone();
+        https.call(uri).await.map_err(|error| match error.downcast::<Error>() {
+            Ok(ours) => *ours,
+            Err(other) => Error::Unreachable { host, reason: other.to_string() },
+        })
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = <HttpsConnector<Guard> as Service<Uri>>::Response;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+type Connection = <HttpsConnector<Guard> as Service<Uri>>::Response;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.https.poll_ready(context).map_err(|error| Error::Broken(error.to_string()))
+impl Service<Uri> for Connector {
+    type Response = Connection;
+    type Error = Error;
+    type Future = BoxFuture<'static, Result<Connection, Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let host = uri.host().unwrap_or_default().to_owned();
-        let (connecting, timeout) = (self.https.call(uri), self.timeout);
+        let (connector, timeout) = (self.clone(), self.guard.timeout);
         Box::pin(async move {
-            match tokio::time::timeout(timeout, connecting).await {
-                Ok(Ok(stream)) => Ok(stream),
-                Ok(Err(error)) => Err(match error.downcast::<Error>() {
-                    Ok(ours) => *ours,
-                    Err(other) => Error::Unreachable { host, reason: other.to_string() },
-                }),
-                Err(_) => Err(Error::Timeout(timeout)),
-            }
+            let connecting = tokio::time::timeout(timeout, connector.connect(uri));
+            connecting.await.unwrap_or(Err(Error::Timeout(timeout)))
         })
     }
 }
 
 /// The authorities that the system trusts; on a system that has none, those that browsers trust.
-fn tls() -> Result<ClientConfig, Error> {
+fn tls() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Broken(format!("TLS can't be set up: {error}")))?;
+        .with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

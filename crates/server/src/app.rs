@@ -15,17 +15,21 @@ use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
 use basalt_auth::{AuthError, State};
 use basalt_db::Database;
+use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
+use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
 use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
+use crate::realtime;
 use crate::surface::Surface;
 
 /// Where batches go.
@@ -41,7 +45,9 @@ static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
 static PREFLIGHT: Meter = Meter::new("preflight");
+static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
+static WEBHOOKS: Meter = Meter::new("webhooks");
 static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
@@ -51,8 +57,13 @@ pub struct App {
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
     pub(crate) metrics: PrometheusHandle,
+    /// The hooks of basalt.toml.
+    pub(crate) webhooks: Arc<Webhooks>,
     /// What outlives a change of the configuration.
     pub(crate) state: State,
+    pub(crate) realtime: Realtime,
+    /// The WebSockets.
+    pub(crate) sockets: TaskTracker,
 }
 
 /// The listeners.
@@ -112,10 +123,16 @@ impl App {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
         if surface.auth.is_some() && is_below(path, AUTH) {
-            return (&AUTH_API, surface.auth(request).await);
+            return (&AUTH_API, surface.auth(request).boxed().await);
         }
         if surface.has_mailbox && is_below(path, MAIL) {
             return (&MAILBOX, identity::mail(&self.state, &request));
+        }
+        if is_below(path, realtime::MOUNT) {
+            return (&REALTIME, self.realtime(surface, request).boxed().await);
+        }
+        if is_below(path, basalt_webhooks::MOUNT) {
+            return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
@@ -125,6 +142,18 @@ impl App {
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
             _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
         }
+    }
+
+    /// What operators ask of webhooks.
+    async fn webhooks(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
+        let (parts, _) = request.into_parts();
+        let identity = match surface.verifier.identify(&parts.headers) {
+            Ok(identity) => identity,
+            Err(error) => return surface.refuse(error, &parts.method),
+        };
+        let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity };
+        self.webhooks.handle(asked).await.map(Body::from)
     }
 
     /// What the port for operators answers.
@@ -206,7 +235,8 @@ impl Surface {
             body,
             client,
         };
-        match AssertUnwindSafe(auth.handle(incoming)).catch_unwind().await {
+        // Boxed: the flows are many and deep, and a request to another door should not carry them.
+        match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {
             Ok(response) => response.map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
@@ -217,7 +247,7 @@ impl Surface {
     }
 
     /// A request's whole body, as large and as slow as it may be.
-    async fn read(&self, body: Body) -> Result<Bytes, RestError> {
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, RestError> {
         if body.is_end_stream() {
             return Ok(Bytes::new());
         }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use basalt_core::nearest;
+pub use basalt_webhooks::Settings as Webhook;
 use bytesize::ByteSize;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -31,6 +32,10 @@ pub struct Config {
     pub limits: Limits,
     /// The change log.
     pub changes: Changes,
+    /// Channels over WebSocket.
+    pub realtime: basalt_realtime::Limits,
+    /// Changes that are sent to URLs.
+    pub webhooks: Vec<Webhook>,
     /// Requests that the server makes for users.
     pub outbound: basalt_outbound::Settings,
     /// Logs.

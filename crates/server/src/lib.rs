@@ -11,6 +11,7 @@ mod listener;
 mod meter;
 pub mod postgrest;
 pub mod project;
+mod realtime;
 mod refusal;
 mod start;
 mod surface;

@@ -58,7 +58,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
             request.extensions_mut().insert(Peer(peer.ip()));
             async move { Ok::<_, std::convert::Infallible>(app.handle(port, request).await) }
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+        let connection =
+            graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended early");

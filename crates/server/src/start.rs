@@ -10,9 +10,13 @@ use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
+use basalt_outbound::Outbound;
+use basalt_realtime::Realtime;
+use basalt_webhooks::Webhooks;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Port};
 use crate::config::{Config, Engine, Pooler};
@@ -39,7 +43,7 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-const SERVICES: [Service; 1] = [basalt_auth::SERVICE];
+const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
@@ -103,10 +107,18 @@ impl Basalt {
         let (listener, address) = bind(&server.host, server.port).await?;
         let metrics = meter::recorder();
         let state = State::default();
+        let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
+        let realtime = Realtime::new(database.clone(), surface.realtime(config));
+        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
+        let webhooks = Webhooks::new(database.clone(), outbound, &config.webhooks);
+        let webhooks = webhooks.map_err(|error| StartError::Config(error.to_string()))?;
         let app = Arc::new(App {
-            surface: ArcSwap::from_pointee(Surface::new(project, config, database.clone(), address, state.clone())?),
+            surface: ArcSwap::from_pointee(surface),
             state,
+            webhooks: webhooks.clone(),
             database,
+            realtime,
+            sockets: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             metrics: metrics.clone(),
@@ -115,6 +127,7 @@ impl Basalt {
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
+        serving.spawn(until(stopped.clone(), webhooks.run()));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (listener, address) = bind(host, server.admin_port).await?;
@@ -122,7 +135,9 @@ impl Basalt {
             serving.spawn(listener::serve(listener, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
         serving.spawn(listener::serve(listener, app.clone(), Port::Api, server, stopped.clone()));
-        serving.spawn(until(stopped, meter::tidy(metrics)));
+        serving.spawn(until(stopped.clone(), meter::tidy(metrics)));
+        let realtime = app.realtime.clone();
+        serving.spawn(until(stopped, async move { realtime.follow().await }));
         Ok(Basalt { address, admin_address, app, stop, serving })
     }
 
@@ -141,13 +156,18 @@ impl Basalt {
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
         let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
+        self.app.realtime.reconfigure(surface.realtime(config));
         self.app.surface.store(Arc::new(surface));
         Ok(())
     }
 
-    /// Refuses new connections, finishes the requests under way, and returns.
+    /// Refuses new connections, finishes the requests under way, says goodbye to WebSockets, and returns.
     pub async fn stop(mut self) {
         let _ = self.stop.send(());
+        self.app.realtime.close();
+        self.app.sockets.close();
+        // Each ends by itself within seconds, whether its client listens or not.
+        self.app.sockets.wait().await;
         while self.serving.join_next().await.is_some() {}
     }
 }

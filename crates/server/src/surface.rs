@@ -83,6 +83,13 @@ impl Surface {
     }
 }
 
+impl Surface {
+    /// How realtime judges.
+    pub fn realtime(&self, config: &Config) -> basalt_realtime::Settings {
+        basalt_realtime::Settings { limits: config.realtime.clone(), tokens: self.verifier.clone() }
+    }
+}
+
 /// A mount point that paths can be cut off.
 fn rest_path(configured: &str) -> Result<String, StartError> {
     let path = configured.trim_end_matches('/');

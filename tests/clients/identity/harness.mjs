@@ -9,11 +9,13 @@ import { CLIENT, SECRET, discord, github, openid } from './providers.mjs'
 export const APP = 'http://127.0.0.1:3000'
 export const world = {}
 
-export function serve(settings = '') {
+// `settings` continue `[auth]`; `more` has what differs from the usual: keys of `[auth]`, further lines for Discord, further tables.
+export function serve(settings = '', { enable_manual_linking = true, discord: discords = '', external: others = '' } = {}) {
   before(async () => {
     const port = await freePort()
     world.callback = `http://127.0.0.1:${port}/auth/v1/callback`
     world.openid = await openid(world.callback)
+    world.apple = await openid(world.callback, { apples: true })
     world.github = await github()
     world.discord = await discord()
     const external = (name, { url }, more = '') =>
@@ -22,7 +24,7 @@ export function serve(settings = '') {
 [auth]
 site_url = "${APP}"
 additional_redirect_urls = ["https://*.preview.example/**", "myapp://callback"]
-enable_manual_linking = true
+enable_manual_linking = ${enable_manual_linking}
 enable_anonymous_sign_ins = true
 ${settings}
 [auth.rate_limit]
@@ -30,17 +32,17 @@ token_refresh = 30000
 anonymous_users = 1000
 [outbound]
 allow = ["127.0.0.1"]
-${external('acme', world.openid)}${external('github', world.github)}${external('discord', world.discord)}
+${external('acme', world.openid)}${external('apple', world.apple)}${external('github', world.github)}${external('discord', world.discord, discords)}
 [auth.external.gitlab]
 enabled = false
-`
+${others}`
     world.server = await start(undefined, { port, config })
     world.url = world.server.url
     world.auth = `${world.url}/auth/v1`
     world.admin = client(serviceKey)
   })
   after(async () => {
-    for (const part of ['server', 'openid', 'github', 'discord']) await world[part]?.stop()
+    for (const part of ['server', 'openid', 'apple', 'github', 'discord']) await world[part]?.stop()
   })
 }
 
@@ -58,10 +60,11 @@ export function client(key = anonKey, flowType = 'pkce') {
   })
 }
 
-// Follows redirects with cookies, until one leads neither to the server nor to a provider: there the application would be.
-export async function browse(start) {
+// Follows redirects with cookies, and submits forms that submit themselves with `fields` added, until one leads neither to the server nor to a
+// provider: there the application would be.
+export async function browse(start, fields = {}) {
   const jar = new Map()
-  const ours = [world.url, world.openid.url, world.github.url, world.discord.url]
+  const ours = [world.url, world.openid.url, world.apple.url, world.github.url, world.discord.url]
   const trail = []
   for (let url = start; ; ) {
     if (!ours.some((origin) => url.startsWith(`${origin}/`))) return { home: new URL(url), trail }
@@ -69,13 +72,19 @@ export async function browse(start) {
     assert.ok(trail.length < 20, `going round: ${trail.join('\n')}`)
     const { origin } = new URL(url)
     const cookies = [...(jar.get(origin) ?? new Map())].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie: cookies } })
+    let response = await fetch(url, { redirect: 'manual', headers: { cookie: cookies } })
     const kept = jar.get(origin) ?? new Map()
     for (const cookie of response.headers.getSetCookie()) {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie)
       kept.set(name, value)
     }
     jar.set(origin, kept)
+    const [, action] = (response.ok && /<form method="post" action="([^"]+)"/.exec(await response.clone().text())) || []
+    if (action) {
+      const inputs = (await response.text()).matchAll(/name="([^"]+)" value="([^"]*)"/g)
+      const form = new URLSearchParams([...[...inputs].map(([, name, value]) => [name, value]), ...Object.entries(fields)])
+      response = await fetch(action, { method: 'POST', redirect: 'manual', body: form })
+    }
     const location = response.headers.get('location')
     assert.ok(location, `${url} answered ${response.status}: ${await response.text()}`)
     url = new URL(location, url).href

@@ -151,6 +151,30 @@ describe('Discord', () => {
   })
 })
 
+describe('Apple', () => {
+  test('posts its answer, and tells the name once', async () => {
+    const email = fresh()
+    world.apple.accounts.set('001.ada', { email, email_verified: true, is_private_email: true })
+    const options = { queryParams: { login_hint: '001.ada' }, scopes: 'openid' }
+    const name = JSON.stringify({ name: { firstName: 'Ada', lastName: 'Lovelace' }, email: 'not@hers.example' })
+    const app = client()
+    const { home, trail } = await browse(await leave(app, 'apple', options), { user: name })
+    const asked = new URL(trail[1]).searchParams
+    assert.deepEqual([asked.get('response_mode'), asked.get('scope')], ['form_post', 'name email openid'])
+    const { data, error } = await app.auth.exchangeCodeForSession(query(home).code)
+    assert.equal(error, null)
+    assert.equal(data.user.email, email)
+    assert.equal(data.user.user_metadata.full_name, 'Ada Lovelace')
+    assert.deepEqual({ ...data.user.user_metadata.custom_claims }, { is_private_email: true })
+    const again = client()
+    const { home: later } = await browse(await leave(again, 'apple', options))
+    const { data: second } = await again.auth.exchangeCodeForSession(query(later).code)
+    assert.equal(second.user.id, data.user.id)
+    assert.equal(second.user.user_metadata.full_name, 'Ada Lovelace')
+    assert.equal(second.user.identities[0].identity_data.full_name, 'Ada Lovelace')
+  })
+})
+
 describe('linking', () => {
   test('a verified address joins the accounts', async () => {
     const email = fresh()

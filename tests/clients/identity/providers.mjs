@@ -15,21 +15,30 @@ async function listen(handler) {
 const stop = (server) => () => new Promise((resolve) => (server.closeAllConnections(), server.close(resolve)))
 
 // Whoever `login_hint` names signs in and consents. `accounts` may be changed at any time: subject -> claims.
-export async function openid(redirectUri) {
+// `apples`: at Apple's paths and in Apple's way: no PKCE, secrets in the form, all claims in the ID token.
+export async function openid(redirectUri, { apples = false } = {}) {
   const accounts = new Map()
   let handle
   const { server, origin } = await listen((request, response) => handle(request, response))
   const provider = new Provider(origin, {
     clients: [
-      { client_id: CLIENT, client_secret: SECRET, redirect_uris: [redirectUri] },
+      {
+        client_id: CLIENT,
+        client_secret: SECRET,
+        redirect_uris: [redirectUri],
+        token_endpoint_auth_method: apples ? 'client_secret_post' : 'client_secret_basic',
+      },
       { client_id: 'stranger', client_secret: SECRET, redirect_uris: ['http://127.0.0.1/other'] },
     ],
-    claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'picture', 'preferred_username'] },
+    claims: { openid: ['sub'], email: ['email', 'email_verified', 'is_private_email'], profile: ['name', 'picture', 'preferred_username'] },
     features: { devInteractions: { enabled: false } },
     interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
     findAccount: (_, accountId) =>
       accounts.has(accountId) ? { accountId, claims: () => ({ sub: accountId, ...accounts.get(accountId) }) } : undefined,
-    pkce: { required: () => true },
+    pkce: { required: () => !apples },
+    conformIdTokenClaims: !apples,
+    scopes: ['openid', 'offline_access', 'name', 'email'],
+    ...(apples && { routes: { authorization: '/auth/authorize', token: '/auth/token', jwks: '/auth/keys' } }),
     cookies: { keys: ['only for tests'] },
     ttl: { AccessToken: 600, IdToken: 600, Grant: 600, Interaction: 600, Session: 600 },
   })

@@ -322,13 +322,46 @@ describe('an address that nobody verified', () => {
   })
 })
 
+describe('linking by hand', () => {
+  test('is done in the browser in which it ends, or not at all', async () => {
+    // The attacker begins, and has the victim go through it at the provider.
+    const attacker = client()
+    await signIn(attacker, 'acme', acmeUser(fresh()).options)
+    const { data } = await attacker.auth.linkIdentity({ provider: 'discord', options: { skipBrowserRedirect: true } })
+    const email = fresh()
+    discordUser(email, true)
+    const { home } = await browse(data.url)
+    assert.ok(query(home).code)
+    const victim = await signIn(client(), 'discord')
+    assert.equal(victim.user.email, email)
+    // Even with the code there is nothing left to take.
+    const { error } = await attacker.auth.exchangeCodeForSession(query(home).code)
+    assert.equal(error.code, 'identity_already_exists')
+  })
+})
+
 describe('the rest', () => {
+  test('of many first sign-ins at once all are the same user', async () => {
+    discordUser(fresh(), true)
+    const users = await Promise.all(Array.from({ length: 8 }, () => signIn(client(), 'discord')))
+    assert.equal(new Set(users.map(({ user }) => user.id)).size, 1)
+    assert.equal(users.at(-1).user.identities.length, 1)
+  })
   test('providers that are off or unknown are named in a 400', async () => {
     for (const provider of ['gitlab', 'nonsense', '', '../x', 'email']) {
       const response = await fetch(`${world.auth}/authorize?${new URLSearchParams({ provider })}`, { redirect: 'manual' })
       assert.equal(response.status, 400, provider)
       assert.match((await response.json()).msg, /^Unsupported provider: /)
     }
+  })
+  test('a nonce of the caller\'s own is the one that is checked, and has a limit', async () => {
+    const { options } = acmeUser(fresh())
+    options.queryParams.nonce = 'mine'
+    const { home, trail } = await browse(await leave(client(), 'acme', options))
+    assert.equal(new URL(trail[1]).searchParams.get('nonce'), 'mine')
+    assert.ok(query(home).code)
+    const long = new URLSearchParams({ provider: 'acme', nonce: 'x'.repeat(256) })
+    assert.equal((await fetch(`${world.auth}/authorize?${long}`, { redirect: 'manual' })).status, 400)
   })
   test('half a PKCE pair is refused', async () => {
     const half = new URLSearchParams({ provider: 'acme', code_challenge: 'x'.repeat(43) })

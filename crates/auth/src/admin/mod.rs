@@ -33,6 +33,7 @@ impl Call<'_> {
             (["users", id, "factors", factor], "DELETE") => self.delete_factor(user_id(id)?, factor).await,
             (["users", id, "passkeys", rest @ ..], _) => self.user_passkeys(user_id(id)?, rest).await,
             (["generate_link"], "POST") => self.generate_link().await,
+            (["oauth", "clients", rest @ ..], _) => self.administer_clients(rest).await,
             (["audit"], "GET") => self.list_audit().await,
             _ => Err(self.not_found()),
         }

@@ -51,18 +51,14 @@ impl Call<'_> {
         home: &str,
     ) -> Result<(Work, User)> {
         let mut work = self.begin().await?;
-        let known = work.external_identity(external).await?;
-        let mut user = match (known, way) {
-            (Some(identity), Way::Link(target)) => {
-                let whose = if identity.user_id == target { "" } else { " to another user" };
-                let message = format!("Identity is already linked{whose}");
-                return Err(AuthError::new(422, "identity_already_exists", message));
-            }
-            (None, Way::Link(target)) => self.link_identity(&mut work, external, target).await?,
-            (Some(identity), Way::SignIn) => self.recognise(&mut work, external, &identity).await?,
-            (None, Way::SignIn) => match work.user_by_verified_email(external).await? {
-                Some(user) => self.adopt(&mut work, external, user).await?,
-                None => self.sign_up(&mut work, provider, external).await?,
+        let mut user = match way {
+            Way::Link(target) => self.link_identity(&mut work, external, target).await?,
+            Way::SignIn => match work.external_identity(external).await? {
+                Some(identity) => self.recognise(&mut work, external, &identity).await?,
+                None => match work.user_by_verified_email(external).await? {
+                    Some(user) => self.adopt(&mut work, external, user).await?,
+                    None => self.sign_up(&mut work, provider, external).await?,
+                },
             },
         };
         if user.is_banned(self.now) {
@@ -80,7 +76,14 @@ impl Call<'_> {
         let gone = || AuthError::unexpected("an identity has no user");
         let mut user = work.lock_user(identity.user_id).await?.ok_or_else(gone)?;
         let sql = "update auth.identities set identity_data = $2, last_sign_in_at = $3, updated_at = $3 where id = $1";
-        let data = Value::Object(external.identity_data.clone());
+        let mut data = external.identity_data.clone();
+        // A name that was told once stays.
+        for name in ["name", "full_name"] {
+            if let Some(told) = identity.identity_data.get(name) {
+                data.entry(name).or_insert_with(|| told.clone());
+            }
+        }
+        let data = Value::Object(data);
         work.execute(sql, params![identity.id, data, self.now]).await?;
         user.patch_user_metadata(&external.identity_data);
         self.confirm_if_verified(&mut user, external);
@@ -102,7 +105,11 @@ impl Call<'_> {
     }
 
     /// A user adds the identity by hand. One without an address gains a verified one with it, and is anonymous no longer.
-    async fn link_identity(&self, work: &mut Work, external: &ExternalUser, target: Uuid) -> Result<User> {
+    ///
+    /// With PKCE the exchange of the code does it, not the callback: whoever began the flow, and could have somebody else go through it at the
+    /// provider, must be the one in whose browser it ended.
+    pub async fn link_identity(&self, work: &mut Work, external: &ExternalUser, target: Uuid) -> Result<User> {
+        work.judge_linkable(external, target).await?;
         let gone = || AuthError::new(403, "user_not_found", "User from sub claim in JWT does not exist");
         let mut user = work.lock_user(target).await?.ok_or_else(gone)?;
         let verified = external.emails.iter().find(|email| email.verified);
@@ -177,6 +184,15 @@ impl Call<'_> {
 }
 
 impl Work {
+    /// Judges that an identity is nobody's yet.
+    ///
+    /// Errors: `identity_already_exists`.
+    pub(super) async fn judge_linkable(&mut self, external: &ExternalUser, target: Uuid) -> Result<()> {
+        let Some(identity) = self.external_identity(external).await? else { return Ok(()) };
+        let whose = if identity.user_id == target { "" } else { " to another user" };
+        Err(AuthError::new(422, "identity_already_exists", format!("Identity is already linked{whose}")))
+    }
+
     async fn external_identity(&mut self, external: &ExternalUser) -> Result<Option<Identity>> {
         let sql = "select id, provider_id, user_id, identity_data, provider, last_sign_in_at, created_at, updated_at, email \
             from auth.identities where provider = $1 and provider_id = $2";

@@ -17,6 +17,9 @@ use crate::provider::{Asked, Provider, ProviderError};
 /// Most parameters of a caller that are passed on.
 const MOST_EXTRA: usize = 32;
 
+/// Longest nonce of a caller that is kept with the flow.
+const LONGEST_NONCE: usize = 255;
+
 impl Call<'_> {
     /// `GET /authorize`
     pub async fn authorize(&self) -> Result<Response<Bytes>> {
@@ -57,6 +60,9 @@ impl Call<'_> {
         };
         let pkce = challenge.read()?;
         let (scopes, given) = (self.query("scopes").unwrap_or_default(), self.query("nonce"));
+        if given.as_ref().is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
+            return Err(AuthError::validation(format!("nonce has to be at most {LONGEST_NONCE} characters")));
+        }
         let (nonce, verifier) = (given.unwrap_or_else(unguessable), unguessable());
         let pairs = form_urlencoded::parse(self.request.query.as_bytes()).into_owned();
         let extra: Vec<(String, String)> = pairs.take(MOST_EXTRA).collect();

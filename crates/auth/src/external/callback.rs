@@ -81,13 +81,19 @@ impl Call<'_> {
             return Err(AuthError::new(400, "bad_oauth_callback", message));
         }
         let external = provider.exchange(answered).await.map_err(|error| not_exchanged(provider, error))?;
-        let way = match flow.linking_target_id {
-            Some(target) => Way::Link(target),
-            None => Way::SignIn,
+        let (mut work, mut user) = match flow.linking_target_id {
+            Some(target) if flow.is_pkce() => {
+                let mut work = self.begin().await?;
+                work.judge_linkable(&external, target).await?;
+                let code = work.issue_external_code(flow, target, &external, true, self.now).await?;
+                work.commit().await?;
+                return Ok(home.with_code(code));
+            }
+            Some(target) => self.account(provider, &external, Way::Link(target), &home.url).await?,
+            None => self.account(provider, &external, Way::SignIn, &home.url).await?,
         };
-        let (mut work, mut user) = self.account(provider, &external, way, &home.url).await?;
         if flow.is_pkce() {
-            let code = work.issue_external_code(flow, user.id, &external, self.now).await?;
+            let code = work.issue_external_code(flow, user.id, &external, false, self.now).await?;
             work.commit().await?;
             return Ok(home.with_code(code));
         }

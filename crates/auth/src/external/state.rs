@@ -92,18 +92,21 @@ impl Work {
         }
     }
 
-    /// Makes the code that the application exchanges for a session of the user.
+    /// Makes the code that the application exchanges for a session of the user. `linking` is an identity that is linked by the exchange.
     pub(super) async fn issue_external_code(
         &mut self,
         flow: &Flow,
         user: Uuid,
         external: &ExternalUser,
+        linking: bool,
         now: Timestamp,
     ) -> Result<Uuid> {
         let code = Uuid::new_v4();
         let sql = "update auth.flow_state set user_id = $2, auth_code = $3, auth_code_issued_at = $4, updated_at = $4, \
-            provider_access_token = $5, provider_refresh_token = $6, nonce = null, provider_code_verifier = null where id = $1";
-        self.execute(sql, params![flow.id, user, code, now, external.access_token, external.refresh_token]).await?;
+            provider_access_token = $5, provider_refresh_token = $6, external_identity = $7, nonce = null, provider_code_verifier = null where id = $1";
+        let (access, refresh) = (&external.access_token, &external.refresh_token);
+        let identity = linking.then(|| serde_json::to_value(external)).transpose().map_err(AuthError::unexpected)?;
+        self.execute(sql, params![flow.id, user, code, now, access, refresh, identity]).await?;
         Ok(code)
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Challenge;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
+use crate::provider::ExternalUser;
 use crate::secret::equal;
 use crate::store::{Work, params};
 
@@ -35,6 +36,8 @@ pub(crate) struct FlowState {
     pub provider_refresh_token: Option<String>,
     pub authentication_method: String,
     pub auth_code_issued_at: Option<Timestamp>,
+    /// What a user who is signed in wants to sign in by too.
+    pub external_identity: Option<ExternalUser>,
 }
 
 impl Challenge {
@@ -120,7 +123,7 @@ impl Call<'_> {
         let not_found = || AuthError::new(404, "flow_state_not_found", "invalid flow state, no valid flow state found");
         let mut work = self.begin().await?;
         let sql = "delete from auth.flow_state where auth_code = $1 returning user_id, code_challenge, code_challenge_method, \
-            provider_access_token, provider_refresh_token, authentication_method, auth_code_issued_at";
+            provider_access_token, provider_refresh_token, authentication_method, auth_code_issued_at, external_identity";
         let state: FlowState = work.one(sql, params![auth_code]).await?.ok_or_else(not_found)?;
         let age = state.auth_code_issued_at.map_or(i64::MAX, |at| self.now.duration_since(at).as_secs());
         if age > CODE_SECONDS {
@@ -134,9 +137,10 @@ impl Call<'_> {
             let message = "code challenge does not match previously saved code verifier";
             return Err(AuthError::new(400, "bad_code_verifier", message));
         }
-        let user = match state.user_id {
-            Some(id) => work.lock_user(id).await?,
-            None => None,
+        let user = match (state.user_id, &state.external_identity) {
+            (Some(id), Some(external)) => Some(self.link_identity(&mut work, external, id).await?),
+            (Some(id), None) => work.lock_user(id).await?,
+            (None, _) => None,
         };
         let mut user = user.ok_or_else(not_found)?;
         let mut signed_in = self.sign_in(&mut work, &mut user, &state.authentication_method).await?;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::call::Call;
 use crate::error::{AuthError, Result};
-use crate::session::{RefreshToken, Session};
+use crate::session::{RefreshToken, Session, SignedIn};
 use crate::store::{Work, params};
 
 #[derive(Deserialize)]
@@ -31,13 +31,20 @@ impl Call<'_> {
         if presented.is_empty() {
             return Err(AuthError::oauth("invalid_request", "refresh_token required"));
         }
-        let not_found = || {
-            let message = "Invalid Refresh Token: Refresh Token Not Found";
-            AuthError::new(400, "refresh_token_not_found", message)
-        };
-        let no_session = || AuthError::new(400, "session_not_found", "Invalid Refresh Token: No Valid Session Found");
         let mut work = self.begin().await?;
-        let known = work.refresh_token(&presented).await?.ok_or_else(not_found)?;
+        // A service refreshes at its own endpoint, where it has to prove who it is.
+        if let Some(session) = work.refresh_token(&presented).await?.and_then(|token| token.session_id)
+            && work.session(session).await?.is_some_and(|session| session.oauth_client_id.is_some())
+        {
+            return Err(not_found());
+        }
+        Ok(self.renew(work, &presented).await?.response())
+    }
+
+    /// Uses a refresh token.
+    pub async fn renew(&self, mut work: Work, presented: &str) -> Result<SignedIn> {
+        let no_session = || AuthError::new(400, "session_not_found", "Invalid Refresh Token: No Valid Session Found");
+        let known = work.refresh_token(presented).await?.ok_or_else(not_found)?;
         let session = known.session_id.ok_or_else(no_session)?;
         // From here on, refreshes of one session come one after the other.
         let session = work.lock_session(session).await?.ok_or_else(no_session)?;
@@ -46,7 +53,7 @@ impl Call<'_> {
             return Err(AuthError::new(400, "user_banned", "Invalid Refresh Token: User Banned"));
         }
         self.judge_session(&mut work, &session).await?;
-        let known = work.refresh_token(&presented).await?.ok_or_else(not_found)?;
+        let known = work.refresh_token(presented).await?.ok_or_else(not_found)?;
         let token = match self.judge_use(&mut work, &known, &session).await? {
             Use::Repeat(active) => active.token,
             Use::Rotate => self.rotate(&mut work, &known, &session).await?,
@@ -64,7 +71,7 @@ impl Call<'_> {
         work.execute(refreshed, params![session.id, self.now, self.user_agent(), self.ip()]).await?;
         let signed_in = self.signed_in(&mut work, &user, &session, "token_refresh", token).await?;
         work.commit().await?;
-        Ok(signed_in.response())
+        Ok(signed_in)
     }
 
     async fn judge_use(&self, work: &mut Work, known: &RefreshToken, session: &Session) -> Result<Use> {
@@ -89,4 +96,8 @@ impl Call<'_> {
         work.execute(revoke, params![known.id, self.now]).await?;
         work.add_token(session, Some(&known.token), self.now).await
     }
+}
+
+fn not_found() -> AuthError {
+    AuthError::new(400, "refresh_token_not_found", "Invalid Refresh Token: Refresh Token Not Found")
 }

@@ -80,13 +80,19 @@ impl Call<'_> {
             "issuer": if issuer.is_empty() { url } else { issuer },
             "authorization_endpoint": format!("{url}/oauth/authorize"),
             "token_endpoint": format!("{url}/oauth/token"),
-            "jwks_uri": format!("{url}/.well-known/jwks.json"),
             "userinfo_endpoint": format!("{url}/oauth/userinfo"),
+            "introspection_endpoint": format!("{url}/oauth/introspect"),
+            "registration_endpoint": format!("{url}/oauth/clients/register"),
+            "jwks_uri": format!("{url}/.well-known/jwks.json"),
+            "scopes_supported": ["openid", "email", "profile", "phone"],
             "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
             "grant_types_supported": ["authorization_code", "refresh_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [self.auth.keys.algorithm()],
-            "code_challenge_methods_supported": ["S256", "plain"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
         });
         cached(answer(200, &document))
     }

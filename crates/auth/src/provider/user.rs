@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::definition::{Definition, Emails, Verified};
@@ -35,7 +36,7 @@ const MOST_EMAILS: usize = 32;
 const LONGEST: usize = 4096;
 
 /// Who a provider says somebody is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExternalUser {
     /// The provider's name in the configuration.
     pub provider: String,
@@ -46,13 +47,15 @@ pub struct ExternalUser {
     /// The identity's data: `iss`, `sub`, `name`, `full_name`, `avatar_url`, `email`, `email_verified`, `phone_verified`, `provider_id`, ...
     pub identity_data: Map<String, Value>,
     /// The provider's access token.
+    #[serde(skip)]
     pub access_token: Option<String>,
     /// The provider's refresh token.
+    #[serde(skip)]
     pub refresh_token: Option<String>,
 }
 
 /// An address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalEmail {
     /// In lower case.
     pub address: String,

@@ -160,7 +160,8 @@ create table auth.flow_state (
   referrer text,
   linking_target_id uuid,
   nonce text,
-  provider_code_verifier text
+  provider_code_verifier text,
+  external_identity jsonb
 );
 create index flow_state_created_at_idx on auth.flow_state (created_at);
 

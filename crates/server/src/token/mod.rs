@@ -303,5 +303,6 @@ fn key_of(jwk: &Jwk) -> Result<Key, String> {
 }
 
 mod role_path;
+mod session;
 #[cfg(test)]
 mod tests;

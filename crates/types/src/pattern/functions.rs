@@ -82,6 +82,11 @@ const IGNORE_CASE: Options = Options {
     global: false,
 };
 
+/// `text ~ pattern`, or `~*` (2201B for a bad pattern).
+pub fn regex_matches(text: &str, pattern: &str, ignore_case: bool) -> Result<bool> {
+    is_match(text, pattern, if ignore_case { IGNORE_CASE } else { Options::default() })
+}
+
 pub(super) fn matches(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     is_match(args[0].text(), args[1].text(), Options::default()).map(Value::from)
 }

@@ -11,5 +11,6 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
+pub use functions::regex_matches;
 pub use like::{ilike, like};
 pub(crate) use signatures::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};

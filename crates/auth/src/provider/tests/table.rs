@@ -46,6 +46,14 @@ fn every_row_has_a_case() {
     }
 }
 
+#[test]
+fn every_row_is_documented() {
+    let page = include_str!("../../../../../docs/auth-providers.md");
+    for name in known_providers() {
+        assert!(page.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn every_provider_says_who_the_user_is() {
     for (name, case) in cases() {

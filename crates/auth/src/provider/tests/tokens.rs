@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::stand_in::{STRANGERS, StandIn, claims, key_set, outbound, signed};
-use crate::provider::{External, IdTokenError, Provider, ProviderError};
+use crate::provider::{Answered, External, IdTokenError, Provider, ProviderError};
 
 async fn stand_in() -> (StandIn, Provider) {
     stand_in_with(External::default()).await
@@ -180,4 +181,44 @@ async fn a_document_of_another_issuer_is_not_believed() {
         let error = provider.verify(&token, Some("the-nonce"), None).await.unwrap_err();
         assert!(matches!(error, ProviderError::Configuration(_)), "{name}: {error}");
     }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_code_is_bound_to_its_flow() {
+    let (server, provider) = stand_in().await;
+    let exchange = async |nonce: Value, at_hash: Value| {
+        let id_token = signed(&claims(&server.origin, &json!({ "nonce": nonce, "at_hash": at_hash })));
+        server.answer("/token", json!({"access_token": "the-access-token", "id_token": id_token}));
+        let answered = Answered { code: "c", nonce: "the-nonce", verifier: "v", user: None };
+        provider.exchange(answered).await.map(|user| user.subject)
+    };
+    // The left half of SHA-256, as OpenID Connect Core, section 3.1.3.6, has it.
+    let digest = Sha256::digest("the-access-token");
+    let hash = URL_SAFE_NO_PAD.encode(&digest[..16]);
+    assert_eq!(exchange("the-nonce".into(), hash.clone().into()).await, Ok("s-1".into()));
+    for nonce in [json!("another"), json!(null), json!("")] {
+        assert_eq!(exchange(nonce.clone(), hash.clone().into()).await, Err(IdTokenError::Nonce.into()), "{nonce}");
+    }
+    assert_eq!(exchange("the-nonce".into(), "x".into()).await, Err(IdTokenError::AccessToken.into()));
+}
+
+#[tokio::test]
+async fn a_named_tenant_is_the_only_one() {
+    let (ours, theirs) = ("72f988bf-86f1-41af-91ab-2d7cd011db47", "9188040d-6c67-4c5b-b112-36a304b66dad");
+    let server = StandIn::start().await;
+    for url in ["common", ours, "consumers"] {
+        server.answer(&format!("/{url}/discovery/v2.0/keys"), key_set());
+    }
+    let verify = async |url: &str, issuer: &str, tenant: &str| {
+        let url = format!("{}/{url}", server.origin);
+        let external = External { client_id: "the-client".into(), url, ..External::default() };
+        let provider = Provider::new("azure", &external, "https://x/callback", &outbound()).unwrap();
+        let issuer = format!("{}/{issuer}/v2.0", server.origin);
+        let token = signed(&claims(&issuer, &json!({ "tid": tenant })));
+        provider.verify(&token, Some("the-nonce"), None).await.is_ok()
+    };
+    assert!(verify("common", ours, ours).await && verify("common", theirs, theirs).await);
+    assert!(!verify("common", ours, theirs).await);
+    assert!(verify(ours, ours, ours).await && !verify(ours, theirs, theirs).await && !verify(ours, theirs, ours).await);
+    assert!(verify("consumers", theirs, theirs).await && !verify("consumers", ours, ours).await);
 }

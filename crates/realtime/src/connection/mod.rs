@@ -1,0 +1,212 @@
+//! One WebSocket: what it says is read and answered in order, while what waits for it is written.
+
+pub(crate) mod channels;
+mod joining;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::hub::Place;
+use crate::join::token;
+use crate::limits::{Bucket, Rate};
+use crate::outbox::{Close, Outbox};
+use crate::protocol::{Frame, Message, Version, decode, reply};
+use crate::service::{Settings, Shared};
+use crate::session::Session;
+
+use channels::Joined;
+
+/// What comes from a socket.
+#[derive(Debug)]
+pub enum Incoming {
+    /// A message.
+    Frame(Frame),
+    /// A sign of life.
+    Alive,
+}
+
+/// What goes to a socket.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// A message.
+    Frame(Frame),
+    /// The end.
+    Close(Close),
+}
+
+/// How long the end may take to be written.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A connection that was let in.
+pub struct Connection {
+    shared: Arc<Shared>,
+    version: Version,
+    /// Who the connection's own key speaks for.
+    session: Session,
+    outbox: Arc<Outbox>,
+    joined: HashMap<Arc<str>, Joined>,
+    joins: Bucket,
+    events: Bucket,
+    bytes: Bucket,
+    /// Gives the place back at the end.
+    _place: Place,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        settings: &Settings,
+        version: Version,
+        session: Session,
+        place: Place,
+    ) -> Self {
+        let limits = &settings.limits;
+        let outbox = Arc::new(Outbox::new(limits.queue, limits.queue_bytes.as_u64() as usize));
+        place.register(&outbox);
+        Connection {
+            shared,
+            version,
+            session,
+            outbox,
+            joined: HashMap::new(),
+            joins: Bucket::new(Rate::per_second(limits.joins.into())),
+            events: Bucket::new(Rate::per_second(limits.events.into())),
+            bytes: Bucket::new(Rate::per_second(limits.bytes.as_u64())),
+            _place: place,
+        }
+    }
+
+    /// Serves the connection until either side ends it.
+    pub async fn run<R, W>(mut self, reader: R, writer: W)
+    where
+        R: Stream<Item = Incoming> + Unpin,
+        W: Sink<Outgoing> + Unpin,
+    {
+        let outbox = self.outbox.clone();
+        tokio::select! {
+            () = self.listen(reader) => {}
+            () = write(&outbox, writer) => {}
+        }
+        for joined in std::mem::take(&mut self.joined).into_values() {
+            self.shared.forget(&joined);
+        }
+    }
+
+    /// Answers what comes. Ends when the client is gone; a connection that is too silent or too loud is closed, and goes on until that is written.
+    async fn listen(&mut self, mut reader: impl Stream<Item = Incoming> + Unpin) {
+        let mut idle = Instant::now();
+        loop {
+            let settings = self.shared.settings();
+            let silent = idle + settings.limits.idle_timeout;
+            let look = self.joined.values().filter_map(|joined| joined.look_again).min();
+            tokio::select! {
+                incoming = reader.next() => match incoming {
+                    Some(Incoming::Frame(frame)) => {
+                        idle = Instant::now();
+                        self.handle(&settings, frame).await;
+                    }
+                    Some(Incoming::Alive) => idle = Instant::now(),
+                    None => return,
+                },
+                () = sleep_until(look.map_or(silent, |look| look.min(silent))) => {
+                    if Instant::now() >= silent {
+                        self.outbox.close(Close::IDLE);
+                        return std::future::pending().await;
+                    }
+                    self.close_expired();
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, settings: &Settings, frame: Frame) {
+        let limits = &settings.limits;
+        let calm = self.events.take(Rate::per_second(limits.events.into()), 1)
+            & self.bytes.take(Rate::per_second(limits.bytes.as_u64()), frame.len() as u64);
+        let Some(message) = decode(self.version, &frame) else {
+            return if !calm {
+                self.outbox.close(Close::FLOOD)
+            };
+        };
+        if !calm {
+            return match self.joined.contains_key(&*message.topic) {
+                true => self.end(&message.topic, Close::FLOOD.reason),
+                false => self.outbox.close(Close::FLOOD),
+            };
+        }
+        match (&*message.topic, &*message.event) {
+            ("phoenix", "heartbeat") => self.answer(&message, true, "{}"),
+            // The futures of the rarer ones are large, and every idle connection would hold their space.
+            (_, "phx_join") => Box::pin(self.join(settings, message)).await,
+            (_, "phx_leave") => self.leave(&message),
+            (topic, _) if !self.joined.contains_key(topic) => {
+                self.answer(&message, false, "{\"reason\":\"unmatched topic\"}");
+            }
+            (_, "access_token") => {
+                let token = message.payload.read::<Value>().as_ref().and_then(token);
+                if let Some(token) = token {
+                    Box::pin(self.renew(settings, &message.topic, token)).await;
+                }
+            }
+            (_, "broadcast") => Box::pin(self.broadcast(settings, message)).await,
+            (_, "presence") => Box::pin(self.presence(settings, message)).await,
+            _ => {}
+        }
+    }
+
+    /// Replies to a message.
+    fn answer(&self, message: &Message, ok: bool, response: &str) {
+        let (join_ref, reference) = (message.join_ref.as_deref(), message.reference.as_deref());
+        let join_ref = join_ref.filter(|_| message.topic != "phoenix");
+        self.outbox.push(reply(self.version, join_ref, reference, &message.topic, ok, response));
+    }
+
+    /// Refuses with a reason.
+    fn refuse(&self, message: &Message, reason: &str) {
+        self.answer(message, false, &format!("{{\"reason\":{}}}", Value::from(reason)));
+    }
+}
+
+/// Writes what waits, all that there is at once, until the connection is closed.
+async fn write<W: Sink<Outgoing> + Unpin>(outbox: &Outbox, mut writer: W) {
+    let writing = async {
+        loop {
+            let frames = match outbox.take().await {
+                Ok(frames) => frames,
+                Err(close) => return Some(close),
+            };
+            for frame in frames {
+                if writer.feed(Outgoing::Frame(frame)).await.is_err() {
+                    return None;
+                }
+            }
+            if writer.flush().await.is_err() {
+                return None;
+            }
+        }
+    };
+    let close = tokio::select! {
+        ended = writing => match ended {
+            Some(close) => close,
+            None => return,
+        },
+        // One who does not read would never let the writing end.
+        close = until_slow(outbox) => close,
+    };
+    // A client that is gone is not told.
+    let _ = timeout(FAREWELL, writer.send(Outgoing::Close(close))).await;
+}
+
+/// Completes when the client is too slow; another end waits for what is being written, but not for long.
+async fn until_slow(outbox: &Outbox) -> Close {
+    let close = outbox.until_closed().await;
+    if close != Close::SLOW {
+        tokio::time::sleep(FAREWELL).await;
+    }
+    close
+}

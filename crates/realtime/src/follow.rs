@@ -1,0 +1,82 @@
+//! The service's one task: it reads the change log as it grows, and tells what is for channels.
+
+use std::time::Duration;
+
+use basalt_core::Result;
+use basalt_db::changes::{Batch, Subscription};
+use basalt_sql::Name;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+
+use crate::messages;
+use crate::service::{Realtime, Shared};
+
+/// The pauses after a failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How often old messages are forgotten.
+const TRIMMING: Duration = Duration::from_secs(3600);
+
+/// `realtime.broadcast_changes`, which triggers call with their rows: only PostgreSQL has functions over any row.
+const OF_ROWS: &str = include_str!("schema/broadcast_changes.postgres.sql");
+
+impl Realtime {
+    /// Follows the database's changes until it is closed. Whoever starts the service runs this beside it.
+    pub async fn follow(&self) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.shared.begin().await {
+                Ok(mut subscription) => {
+                    pause = FIRST_PAUSE;
+                    self.shared.read(&mut subscription).await;
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+impl Shared {
+    async fn begin(&self) -> Result<Subscription> {
+        let database = &self.database;
+        if database.postgres().is_some() && database.catalog().routines("realtime", "broadcast_changes").is_empty() {
+            database.run_script(OF_ROWS, |_| {}).await.map_err(|failed| failed.error)?;
+        }
+        database.changes().watch("realtime", &[Name::new("realtime", "messages")]).await?;
+        database.changes().subscribe().await
+    }
+
+    /// Tells what comes, until the database is closed.
+    async fn read(&self, subscription: &mut Subscription) {
+        let mut trimming = interval_at(Instant::now() + TRIMMING, TRIMMING);
+        trimming.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                batch = subscription.next() => match batch {
+                    Some(batch) => self.tell(&batch).await,
+                    None => return,
+                },
+                _ = trimming.tick() => {
+                    if let Err(error) = messages::trim(&self.database).await {
+                        tracing::warn!(%error, "old messages could not be forgotten");
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, batch: &Batch) {
+        if batch.lost > 0 {
+            tracing::error!(
+                lost = batch.lost,
+                "realtime was too slow: the change log had forgotten entries before they were told"
+            );
+        }
+        for (key, broadcast) in batch.changes.iter().filter_map(|change| messages::broadcast(change)) {
+            self.hub.broadcast(&key, &broadcast);
+        }
+        self.subscriptions.deliver(&self.database, batch).await;
+    }
+}

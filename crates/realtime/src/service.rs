@@ -1,0 +1,118 @@
+//! The service: who may connect, and what all connections share.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use basalt_db::Database;
+use http::{HeaderMap, StatusCode};
+
+use crate::changes::Subscriptions;
+use crate::connection::Connection;
+use crate::connection::channels::Joined;
+use crate::hub::Hub;
+use crate::limits::{Bucket, Limits, Rate};
+use crate::outbox::Close;
+use crate::protocol::Version;
+use crate::query;
+use crate::session::{Session, TokenFault, Tokens};
+
+/// Realtime over one database. Cloning is a reference count.
+#[derive(Clone)]
+pub struct Realtime {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What can change while the service runs.
+pub struct Settings {
+    /// The limits.
+    pub limits: Limits,
+    /// Who verifies tokens.
+    pub tokens: Arc<dyn Tokens>,
+}
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub hub: Arc<Hub>,
+    pub database: Database,
+    pub subscriptions: Subscriptions,
+    settings: RwLock<Arc<Settings>>,
+    api_events: Mutex<Bucket>,
+}
+
+/// A connection that is not let in: the status and the text of `{"error": ...}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// 401 or 429.
+    pub status: StatusCode,
+    /// What to say.
+    pub error: &'static str,
+}
+
+impl Realtime {
+    /// The service over a database in which [`crate::SERVICE`] is installed.
+    pub fn new(database: Database, settings: Settings) -> Realtime {
+        let api_events = Mutex::new(Bucket::new(Rate::per_second(settings.limits.api_events.into())));
+        let settings = RwLock::new(Arc::new(settings));
+        Realtime {
+            shared: Arc::new(Shared {
+                hub: Arc::default(),
+                database,
+                subscriptions: Subscriptions::default(),
+                settings,
+                api_events,
+            }),
+        }
+    }
+
+    /// Judges by other settings from now on. Connections keep the bounds of their queues.
+    pub fn reconfigure(&self, settings: Settings) {
+        *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// Lets a client in by its query string (`apikey`, `vsn`) and its headers, before the upgrade.
+    pub fn connect(&self, query_string: &str, headers: &HeaderMap) -> Result<Connection, Refused> {
+        let settings = self.shared.settings();
+        let header = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let key = query::parameter(query_string, "apikey").filter(|key| !key.is_empty()).or_else(header);
+        let session =
+            verify(&settings, key.as_deref()).map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
+        let version = match query::parameter(query_string, "vsn").as_deref() {
+            Some("2.0.0") => Version::V2,
+            _ => Version::V1,
+        };
+        let full = Refused { status: StatusCode::TOO_MANY_REQUESTS, error: "Too many connected users" };
+        let place = self.shared.hub.place(settings.limits.connections).ok_or(full)?;
+        Ok(Connection::new(self.shared.clone(), &settings, version, session, place))
+    }
+
+    /// Ends all connections, with what waits for them written first.
+    pub fn close(&self) {
+        self.shared.hub.close(Close::STOPPING);
+    }
+}
+
+/// Who a key speaks for.
+pub(crate) fn verify(settings: &Settings, key: Option<&str>) -> Result<Session, &'static str> {
+    let session = settings.tokens.verify(key.ok_or("API key is missing")?).map_err(TokenFault::short)?;
+    match session.overdue() {
+        Some(seconds) => Err(TokenFault::Expired(seconds).short()),
+        None => Ok(session),
+    }
+}
+
+impl Shared {
+    /// The settings as they are now.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the HTTP endpoints may take so many broadcasts now.
+    pub fn take_event(&self, rate: Rate, count: u64) -> bool {
+        self.api_events.lock().unwrap_or_else(PoisonError::into_inner).take(rate, count)
+    }
+
+    /// Lets a member go.
+    pub fn forget(&self, joined: &Joined) {
+        self.subscriptions.forget(joined.member.id);
+        self.hub.leave(&joined.channel, &joined.member);
+    }
+}

@@ -1,0 +1,116 @@
+//! Where realtime is mounted: WebSockets (RFC 6455), with frames to and from the service, and its HTTP endpoints.
+
+use std::future::ready;
+
+use axum::body::Body;
+use basalt_realtime::{Close, Connection, Frame, Incoming, Outgoing, Realtime};
+use futures_util::{SinkExt, StreamExt};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_util::task::TaskTracker;
+
+use crate::app::App;
+use crate::surface::Surface;
+
+/// Where realtime is mounted.
+pub(crate) const MOUNT: &str = "/realtime/v1";
+
+/// Largest message of a client (contract: wire.md section 3.1).
+const LARGEST: usize = 5 << 20;
+/// An idle connection keeps a buffer of this size for what it reads; larger messages are given more while they come in.
+const READ_BUFFER: usize = 2 << 10;
+/// What is to be written is handed to the system in pieces of about this size.
+const WRITE_BUFFER: usize = 16 << 10;
+
+impl App {
+    /// Answers a request below [`MOUNT`].
+    pub(crate) async fn realtime(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
+        let below = request.uri().path().strip_prefix(MOUNT).unwrap_or_default();
+        if below == "/websocket" {
+            return upgrade(&self.realtime, &self.sockets, request);
+        }
+        let (parts, body) = request.into_parts();
+        let body = match surface.read(body).await {
+            Ok(body) => body,
+            Err(error) => {
+                return refuse(
+                    StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
+                    &error.body.message,
+                );
+            }
+        };
+        let below = parts.uri.path().strip_prefix(MOUNT).unwrap_or_default();
+        let query = parts.uri.query().unwrap_or_default();
+        let incoming =
+            basalt_realtime::api::Incoming { method: &parts.method, path: below, query, headers: &parts.headers, body };
+        self.realtime.handle(incoming).await.map(Body::from)
+    }
+}
+
+/// Answers a request for a WebSocket, and serves it as one of `tasks` once the client has taken the answer.
+fn upgrade(realtime: &Realtime, tasks: &TaskTracker, mut request: Request<Body>) -> Response<Body> {
+    let Ok(response) = create_response_with_body(&request, Body::empty) else {
+        let mut response = refuse(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: ask for an upgrade");
+        response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        return response;
+    };
+    let connection = match realtime.connect(request.uri().query().unwrap_or_default(), request.headers()) {
+        Ok(connection) => connection,
+        Err(refused) => return refuse(refused.status, refused.error),
+    };
+    let upgrading = hyper::upgrade::on(&mut request);
+    tasks.spawn(async move {
+        match upgrading.await {
+            Ok(upgraded) => serve(connection, upgraded).await,
+            Err(error) => tracing::debug!(%error, "a WebSocket could not be made"),
+        }
+    });
+    response
+}
+
+async fn serve(connection: Connection, upgraded: Upgraded) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(LARGEST))
+        .max_frame_size(Some(LARGEST));
+    let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+    let (writer, reader) = socket.split();
+    let reader = reader.take_while(|message| ready(message.is_ok())).filter_map(|message| ready(incoming(message)));
+    let writer = writer.with(|said| ready(Ok::<_, Error>(outgoing(said))));
+    connection.run(reader, writer).await;
+}
+
+fn incoming(message: Result<Message, Error>) -> Option<Incoming> {
+    match message.ok()? {
+        Message::Text(text) => Some(Incoming::Frame(Frame::Text(text.into()))),
+        Message::Binary(bytes) => Some(Incoming::Frame(Frame::Binary(bytes))),
+        Message::Ping(_) | Message::Pong(_) => Some(Incoming::Alive),
+        // The stream ends by itself after a close.
+        Message::Close(_) | Message::Frame(_) => None,
+    }
+}
+
+fn outgoing(said: Outgoing) -> Message {
+    match said {
+        // Texts are made of strings.
+        Outgoing::Frame(Frame::Text(text)) => Message::Text(Utf8Bytes::try_from(text).unwrap_or_default()),
+        Outgoing::Frame(Frame::Binary(bytes)) => Message::Binary(bytes),
+        Outgoing::Close(Close { code, reason }) => {
+            Message::Close(Some(CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(reason) }))
+        }
+    }
+}
+
+fn refuse(status: StatusCode, error: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(serde_json::json!({ "error": error }).to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    response
+}

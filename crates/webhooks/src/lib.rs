@@ -1,0 +1,122 @@
+//! Webhooks: changes of tables, sent to URLs.
+//!
+//! Each hook ([`settings::Hook`]) is a durable reader of the change log ([`reader`]): what it watches is sent at once, at least once,
+//! with an id that is the same for every attempt. What nobody takes is kept in the database ([`store`]) and tried again ([`retry`]), later
+//! and later; what was tried often enough is dead, and waits for somebody who looks at it or replays it ([`admin`]). A hook that is slow or
+//! down delays no other. With several servers on one database, one of them reads for a hook at a time.
+//!
+//! A message is what Supabase's database webhooks send ([`message`]), signed by Standard Webhooks where the hook has a secret, and leaves
+//! through the guarded client alone ([`send`]).
+
+mod admin;
+mod message;
+mod reader;
+mod retry;
+mod send;
+mod settings;
+mod store;
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use basalt_db::Database;
+use basalt_outbound::Outbound;
+use basalt_sql::Name;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+
+pub use admin::{MOUNT, Request};
+pub use settings::{BadHook, Event, Settings};
+pub use store::SERVICE;
+
+use settings::Hook;
+
+/// The pause before what failed is begun again.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// All hooks of a server.
+pub struct Webhooks {
+    database: Database,
+    outbound: Outbound,
+    hooks: Vec<Arc<Hook>>,
+    /// This server's name among those that share the database.
+    node: String,
+}
+
+impl Webhooks {
+    /// Takes the configured hooks.
+    ///
+    /// Errors: what of them can't be used.
+    pub fn new(database: Database, outbound: Outbound, settings: &[Settings]) -> Result<Arc<Webhooks>, BadHook> {
+        let hooks = settings.iter().map(|one| Hook::new(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let names: BTreeSet<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
+        if names.len() < hooks.len() {
+            return Err(BadHook("two webhooks have the same name".into()));
+        }
+        let node = format!("{:016x}", fastrand::u64(..));
+        Ok(Arc::new(Webhooks { database, outbound, hooks, node }))
+    }
+
+    /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
+    pub async fn run(self: Arc<Self>) {
+        self.watch().await;
+        let readers: Vec<_> = self.hooks.iter().map(|hook| read(self.clone(), hook.clone())).collect();
+        tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone())));
+    }
+
+    /// Has the tables of the hooks watched, as soon as they are there, and forgets the readers of hooks that are gone.
+    async fn watch(&self) {
+        let tables: BTreeSet<Name> = self.hooks.iter().map(|hook| hook.table.clone()).collect();
+        let tables: Vec<Name> = tables.into_iter().collect();
+        loop {
+            let there = self.database.catalog();
+            if there.relation("basalt", "changes").is_none() && tables.is_empty() {
+                return;
+            }
+            let mut done = self.database.changes().watch("webhooks", &tables).await;
+            if done.is_ok() {
+                done = self.forget_others().await;
+            }
+            match done {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the tables of webhooks can't be watched; trying again in {PAUSE:?}")
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn forget_others(&self) -> basalt_core::Result<()> {
+        let changes = self.database.changes();
+        for (cursor, _) in changes.cursors().await? {
+            let of = cursor.strip_prefix(reader::CURSOR);
+            if of.is_some_and(|name| !self.hooks.iter().any(|hook| hook.name == name)) {
+                changes.drop_cursor(&cursor).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hook(&self, name: &str) -> Option<&Hook> {
+        self.hooks.iter().find(|hook| hook.name == name).map(|hook| &**hook)
+    }
+}
+
+async fn read(webhooks: Arc<Webhooks>, hook: Arc<Hook>) {
+    supervised(&hook.name, || reader::follow(webhooks.clone(), hook.clone())).await;
+}
+
+/// Begins the work again whenever it fails or panics.
+async fn supervised<F: Future<Output = basalt_core::Result<()>>>(what: &str, work: impl Fn() -> F) {
+    loop {
+        match AssertUnwindSafe(work()).catch_unwind().await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(what, %error, "a webhook's task failed; it begins again in {PAUSE:?}"),
+            Err(_) => tracing::error!(what, "a webhook's task panicked; it begins again in {PAUSE:?}"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,104 @@
+//! Bad and slow clients.
+
+use std::time::Duration;
+
+use basalt_tests::Server;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::anon;
+use crate::socket::Socket;
+
+#[tokio::test]
+async fn malformed_frames_are_dropped() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for text in ["", "{", "[]", "null", "[1,2]", r#"["1","2","realtime:a","phx_join"]"#] {
+        socket.raw(text.to_owned()).await;
+    }
+    for bytes in [&b""[..], b"\x00", b"\x03\xff\xff", b"\x09abc", b"\x04\x01\x01\x00\x01te{}"] {
+        socket.stream.send(Message::Binary(bytes.to_vec().into())).await.unwrap();
+    }
+    assert_eq!(socket.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+    for payload in [json!(null), json!(7), json!("x"), json!([]), json!({"config": {"postgres_changes": 7}})] {
+        assert_eq!(socket.ask("realtime:a", "phx_join", payload).await["status"], "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_ends_the_connection() {
+    let server = Server::start_with("", |config| config.realtime.events = 2).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for _ in 0..30 {
+        socket.raw("{".to_owned()).await;
+    }
+    let close = socket.closed().await;
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages per second"));
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_the_connection() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    // The server may be gone before all of it is sent.
+    let _ = socket.stream.send(Message::Text("x".repeat(6 << 20).into())).await;
+    while let Some(Ok(message)) = socket.stream.next().await {
+        assert!(matches!(message, Message::Close(_)), "{message:?}");
+    }
+    let mut other = Socket::connect(&server, &anon()).await;
+    assert_eq!(other.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_subscriber_that_does_not_read_is_disconnected() {
+    let change = |config: &mut basalt_server::Config| {
+        config.realtime.queue = 16;
+        config.realtime.events = 10_000;
+        config.realtime.bytes = "1GB".parse().unwrap();
+    };
+    let server = Server::start_with("", change).await;
+    let (mut slow, mut sender) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
+    slow.join("a", json!({})).await;
+    sender.join("a", json!({"broadcast": {"ack": true}})).await;
+    // More than the system's buffers hold.
+    let payload = json!({"event": "e", "payload": "x".repeat(500_000)});
+    for _ in 0..100 {
+        sender.ask("realtime:a", "broadcast", payload.clone()).await;
+    }
+    // What was on its way comes, and then the end.
+    let mut received = 0;
+    let end = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            match slow.stream.next().await {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.reason.to_string()),
+                Some(Ok(_)) => received += 1,
+                Some(Err(_)) | None => return None,
+            }
+        }
+    });
+    let reason = end.await.expect("an end");
+    assert!(received < 100, "{received}");
+    // A client whose connection is full may find only its end.
+    assert!(reason.is_none_or(|reason| reason == "Too many messages wait to be read"));
+    assert_eq!(sender.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn a_half_open_connection_is_found() {
+    let server = Server::start_with("", |config| config.realtime.idle_timeout = Duration::from_millis(500)).await;
+    let mut gone = Socket::connect(&server, &anon()).await;
+    gone.join("a", json!({"presence": {"enabled": true, "key": "gone"}})).await;
+    gone.ask("realtime:a", "presence", json!({"event": "track", "payload": {}})).await;
+    let mut other = Socket::connect(&server, &anon()).await;
+    other.join("a", json!({"presence": {"enabled": true}})).await;
+    loop {
+        // The other one lives on; the silent one, whose socket is still open, is given up.
+        other.ask("phoenix", "heartbeat", json!({})).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let diff = other.waiting("presence_diff");
+        if diff.is_some_and(|diff| diff["leaves"]["gone"].is_object()) {
+            return;
+        }
+    }
+}

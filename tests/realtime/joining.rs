@@ -1,0 +1,77 @@
+//! Joining and leaving channels.
+
+use basalt_tests::Server;
+use serde_json::json;
+
+use crate::anon;
+use crate::socket::Socket;
+
+#[tokio::test]
+async fn a_channel_is_joined_and_left() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    assert_eq!(socket.join("a", json!({})).await, json!({"postgres_changes": []}));
+    assert_eq!(socket.ask("realtime:a", "phx_leave", json!({})).await, json!({"status": "ok", "response": {}}));
+    let close = socket.until(|frame| frame[3] == "phx_close").await;
+    assert_eq!((&close[0], &close[2]), (&json!("1"), &json!("realtime:a")));
+    let unmatched = json!({"status": "error", "response": {"reason": "unmatched topic"}});
+    assert_eq!(socket.ask("realtime:a", "broadcast", json!({"event": "e"})).await, unmatched);
+}
+
+#[tokio::test]
+async fn a_topic_needs_a_name() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let reply = socket.ask("realtime:", "phx_join", json!({})).await;
+    assert_eq!(reply["response"]["reason"], "TopicNameRequired: You must provide a topic name");
+    assert_eq!(socket.ask("other", "phx_join", json!({})).await["response"]["reason"], "unmatched topic");
+}
+
+#[tokio::test]
+async fn a_second_join_closes_the_first() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("a", json!({})).await;
+    socket.join("a", json!({"broadcast": {"self": true}})).await;
+    let close = socket.until(|frame| frame[3] == "phx_close").await;
+    assert_eq!(close[0], "1");
+    // A leave of the old join changes nothing.
+    socket.raw(json!(["1", "9", "realtime:a", "phx_leave", {}]).to_string()).await;
+    socket.until(|frame| frame[1] == "9").await;
+    socket.send("realtime:a", "broadcast", json!({"event": "e", "payload": {}})).await;
+    assert_eq!(socket.event("broadcast").await["event"], "e");
+}
+
+#[tokio::test]
+async fn channels_and_joins_are_limited() {
+    let change = |config: &mut basalt_server::Config| (config.realtime.channels, config.realtime.joins) = (2, 1);
+    let server = Server::start_with("", change).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("a", json!({})).await;
+    socket.join("b", json!({})).await;
+    let reply = socket.ask("realtime:c", "phx_join", json!({})).await;
+    assert_eq!(reply["response"]["reason"], "ChannelRateLimitReached: Too many channels");
+    let mut reason = json!("");
+    for _ in 0..10 {
+        reason = socket.ask("realtime:a", "phx_join", json!({})).await["response"]["reason"].clone();
+    }
+    assert_eq!(reason, "ClientJoinRateLimitReached: Too many joins per second");
+}
+
+#[tokio::test]
+async fn public_channels_can_be_closed() {
+    let server = Server::start_with("", |config| config.realtime.private_only = true).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let reply = socket.ask("realtime:a", "phx_join", json!({})).await;
+    assert_eq!(reply["response"]["reason"], "PrivateOnly: This project only allows private channels");
+}
+
+#[tokio::test]
+async fn public_channels_have_no_replay() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let config = json!({"config": {"broadcast": {"replay": {"since": 0}}}});
+    let reply = socket.ask("realtime:a", "phx_join", config).await;
+    let reason = "UnableToReplayMessages: Replay is not allowed for public channels";
+    assert_eq!(reply["response"]["reason"], reason);
+}

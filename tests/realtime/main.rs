@@ -1,0 +1,42 @@
+//! Realtime over WebSockets, as clients see it.
+
+mod broadcasting;
+mod connecting;
+mod faults;
+mod joining;
+mod presence;
+mod private;
+mod socket;
+mod tokens;
+
+use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
+use serde_json::{Value, json};
+
+/// The key of anonymous callers.
+pub fn anon() -> String {
+    token(json!({"role": "anon"}))
+}
+
+/// A user's token.
+pub fn user(id: &str) -> String {
+    token(json!({"role": "authenticated", "sub": id}))
+}
+
+/// A token with these claims, good for a long time.
+pub fn token(mut claims: Value) -> String {
+    if claims.get("exp").is_none() {
+        claims["exp"] = json!(4_102_444_800_u64);
+    }
+    unending(claims)
+}
+
+/// A token with these claims and no other.
+pub fn unending(claims: Value) -> String {
+    sign(DEVELOPMENT_SECRET, &claims)
+}
+
+/// A time this many seconds from now.
+pub fn from_now(seconds: i64) -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    since.as_secs() as i64 + seconds
+}
