@@ -90,12 +90,13 @@ impl User {
 }
 
 impl Work {
-    /// Drops what was never proven to be the user's: identities, password, sessions, factors and tokens of whoever signed up with an
+    /// Drops what was never proven to be the user's: identities, password, sessions, factors, passkeys and tokens of whoever signed up with an
     /// address that now turns out to be somebody's.
     pub(super) async fn drop_unproven(&mut self, user: &mut User) -> Result<()> {
-        for table in ["identities", "sessions", "mfa_factors", "one_time_tokens"] {
+        for table in ["identities", "sessions", "one_time_tokens"] {
             self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
         }
+        self.drop_credentials(user.id).await?;
         user.encrypted_password = None;
         user.phone = user.phone.take().filter(|_| user.phone_confirmed_at.is_some());
         user.email_change = None;
