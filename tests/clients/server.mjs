@@ -1,7 +1,7 @@
 // Starts a server over a fresh copy of the test project, and stops it.
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { appendFileSync, chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,13 +28,14 @@ export const freePort = () =>
     })
   })
 
-// `options.port` is the port to take, `options.config` what to add to basalt.toml.
+// `options.port` is the port to take, `options.config` what to add to basalt.toml, `options.files` further files by their names.
 export async function start(engine = process.env.ENGINE ?? 'sqlite', options = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
   // A private PostgreSQL runs as a user of its own, who has to pass.
   chmodSync(folder, 0o711)
   cpSync(join(here, 'project'), folder, { recursive: true })
   if (options.config) appendFileSync(join(folder, 'basalt.toml'), options.config)
+  for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)
   const port = options.port ?? (await freePort())
   const child = spawn(process.env.SERVER, ['dev', folder, '--port', String(port), '--engine', engine], {
     stdio: ['ignore', 'pipe', 'pipe'],

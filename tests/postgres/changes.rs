@@ -23,7 +23,8 @@ fn ids(batch: &Batch) -> Vec<i64> {
 /// Waits until the tables are watched.
 async fn until_watched(server: &Server, tables: &[&str]) {
     for _ in 0..200 {
-        let watched: Vec<String> = server.database.changes().watched().into_keys().map(|name| name.name).collect();
+        let all = server.database.changes().watched().into_keys();
+        let watched: Vec<String> = all.filter(|name| name.schema == "public").map(|name| name.name).collect();
         if watched == tables {
             return;
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
+use reqwest::Method;
 use serde_json::json;
 
 const SCHEMA: &str = "
@@ -77,10 +78,43 @@ async fn a_request_waits_for_a_connection_only_so_long() {
         codes.sort();
         codes
     };
-    let (nap, codes) = tokio::join!(nap, late);
+    let look = async {
+        loop {
+            let text = server.raw(Method::GET, "/metrics").send().await.body;
+            if text.contains("pgrst_db_pool_waiting 1\n") {
+                break text;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (nap, codes, meanwhile) = tokio::join!(nap, late, look);
     assert_eq!(nap.status, 200, "{}", nap.body);
-    let refused = |code: &str| codes.iter().filter(|(_, found)| found == code).count();
-    assert_eq!((refused("PGRST003"), refused("53300")), (1, 2), "{codes:?}");
+    let refused = |status: u16, code: &str| codes.iter().filter(|found| **found == (status, code.to_owned())).count();
+    assert_eq!((refused(504, "PGRST003"), refused(503, "53300")), (1, 2), "{codes:?}");
+    let holds = |text: &str, lines: &[&str]| {
+        for line in lines {
+            assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}");
+        }
+    };
+    let during = [
+        "basalt_pool_connections{state=\"open\"} 1",
+        "basalt_pool_connections{state=\"idle\"} 0",
+        "basalt_waiting{for=\"connection\"} 1",
+        "pgrst_db_pool_available 0",
+        "pgrst_db_pool_max 1",
+    ];
+    holds(&meanwhile, &during);
+    let after = server.raw(Method::GET, "/metrics").send().await.body;
+    let after_all = [
+        "basalt_pool_connections{state=\"idle\"} 1",
+        "basalt_waiting{for=\"connection\"} 0",
+        "basalt_pool_timeouts_total 1",
+        "basalt_refused_total 2",
+        "# TYPE pgrst_db_pool_timeouts_total counter",
+        "pgrst_db_pool_timeouts_total 1",
+        "pgrst_db_pool_available 1",
+    ];
+    holds(&after, &after_all);
     server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }
 

@@ -1,5 +1,6 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod calling;
 mod changes;
 mod connecting;
 mod copying;

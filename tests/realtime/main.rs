@@ -1,8 +1,10 @@
 //! Realtime over WebSockets, as clients see it.
 
 mod broadcasting;
+mod changes;
 mod connecting;
 mod faults;
+mod from_sql;
 mod joining;
 mod presence;
 mod private;

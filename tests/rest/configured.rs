@@ -53,6 +53,17 @@ async fn answers_tell_how_long_each_stage_took() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_counted() {
+    let server = server_with(|_| ()).await;
+    let text = server.raw(Method::GET, "/metrics").send().await.body;
+    let waiting: &[&str] = match basalt_tests::on_postgres() {
+        true => &["basalt_waiting{for=\"connection\"} 0", "pgrst_db_pool_waiting 0", "basalt_refused_total 0"],
+        false => &["basalt_waiting{for=\"reader\"} 0", "basalt_waiting{for=\"writer\"} 0", "basalt_refused_total 0"],
+    };
+    waiting.iter().for_each(|line| assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trace_header_is_repeated() {
     let server = server_with(|config| config.server.trace_header = "X-Trace".into()).await;
     for path in ["/rest/v1/actors", "/rest/v1/nope", "/health/live", "/nothing"] {

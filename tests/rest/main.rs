@@ -17,5 +17,6 @@ mod reading;
 mod relating;
 mod speaking;
 mod syntax;
+mod tokens;
 mod world;
 mod writing;

@@ -96,6 +96,75 @@ async fn upsert() {
     post("/actors?on_conflict=name", json!({"id": 1, "name": "x"}), merge).expect_error(400, "42P10").await;
     post("/actors", json!([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]), merge).expect_error(500, "21000").await;
     post("/actors?on_conflict=id", json!({"id": 1, "name": "x"}), RETURN).expect_error(409, "23505").await;
+
+    // Every row of the body that meets one is passed over, and is not counted.
+    let counted = "resolution=ignore-duplicates, count=exact";
+    let rows = json!([{"id": 1, "name": "not"}, {"id": 32, "name": "z"}]);
+    let answer = post("/actors", rows, counted).expect(201, Value::Null).await;
+    assert_eq!(answer.header("content-range"), "*/1");
+    let known = json!({"id": 1, "name": "not"});
+    post("/actors", known.clone(), ignore).expect(201, json!([])).await;
+    post("/actors", known, "resolution=ignore-duplicates").expect(201, Value::Null).await;
+    // Several columns; only those of the body change.
+    post("/pairs", json!({"a": 1, "b": 1, "note": "first"}), merge)
+        .expect(201, json!([{"a": 1, "b": 1, "note": "first"}]))
+        .await;
+    post("/pairs", json!({"a": 1, "b": 1}), merge).expect(200, json!([{"a": 1, "b": 1, "note": "first"}])).await;
+    post("/pairs?on_conflict=a,b", json!({"a": 1, "b": 1, "note": "last"}), merge)
+        .expect(200, json!([{"a": 1, "b": 1, "note": "last"}]))
+        .await;
+    // Without a key and without columns there is nothing to conflict with.
+    let answer = post("/keyless", json!({"a": 1, "b": "x"}), merge).expect(201, json!([{"a": 1, "b": "x"}])).await;
+    assert_eq!(answer.header("preference-applied"), RETURN);
+    // A body without members changes nothing.
+    post("/kinds", json!({}), "resolution=merge-duplicates").expect(201, Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inserts_of_the_same_members_differ_in_their_values_only() {
+    let server = server().await;
+    let post = |path: &str, body: &str, prefer: &str| {
+        let ask = server.ask(Method::POST, path).service().prefer(prefer);
+        ask.header("content-type", "application/json").body(body.to_owned())
+    };
+    let kinds = "/kinds?select=small,word,numbers,binary_json,raw";
+    for (body, row) in [
+        (r#"{"small": 1, "word": "a", "raw": {"x": 1}}"#, json!({"small": 1, "word": "a", "raw": {"x": 1}})),
+        (r#"{"small": "2", "word": null, "raw": "t"}"#, json!({"small": 2, "word": null, "raw": "t"})),
+        (r#"{"small": null, "word": "\u00e9\"", "raw": null}"#, json!({"small": null, "word": "é\"", "raw": null})),
+        (r#"{"small": 3, "w\u006frd": "c", "raw": [], "small": 4}"#, json!({"small": 4, "word": "c", "raw": []})),
+    ] {
+        let mut row = row;
+        (row["numbers"], row["binary_json"]) = (Value::Null, Value::Null);
+        post(kinds, body, RETURN).expect(201, json!([row])).await;
+    }
+    for (body, status, code) in [
+        (r#"{"small": 5, "word": "long", "raw": 1}"#, 400, "22001"),
+        (r#"{"small": "x", "word": "a", "raw": 1}"#, 400, "22P02"),
+        (r#"{"small": 5, "word": "\ud800", "raw": 1}"#, 400, "22P02"),
+        (r#"{"small": 5, "word": "a", "raw": }"#, 400, "PGRST102"),
+        (r#"{"small": 5, "word": "a", "row": 1}"#, 400, "PGRST204"),
+    ] {
+        post(kinds, body, RETURN).expect_error(status, code).await;
+    }
+    // The same members mean something else under other preferences and parameters.
+    let film = |id: i32| json!({"id": id, "title": "x"}).to_string();
+    post("/films", &film(100), "return=minimal").expect(201, Value::Null).await;
+    let named = post("/films", &film(101), "return=headers-only").expect(201, Value::Null).await;
+    assert_eq!(named.header("location"), "/films?id=eq.101");
+    post("/films?select=id", &film(102), RETURN).expect(201, json!([{"id": 102}])).await;
+    post("/films?select=title", &film(102), "resolution=merge-duplicates, return=representation")
+        .expect(200, json!([{"title": "x"}]))
+        .await;
+    post("/films", &film(102), "resolution=ignore-duplicates").expect(201, Value::Null).await;
+    post("/films", &film(102), "").expect_error(409, "23505").await;
+    post("/films?columns=id", &film(103), "").expect_error(400, "23502").await;
+    post("/film_titles", &film(104), "").expect(201, Value::Null).await;
+    server
+        .get("/films?id=gte.100&select=id&order=id")
+        .service()
+        .expect(200, json!([{"id": 100}, {"id": 101}, {"id": 102}, {"id": 104}]))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,4 +221,22 @@ async fn put() {
     put("/pairs?a=eq.1", json!({"a": 1, "b": 2})).expect_error(405, "PGRST105").await;
     put("/keyless?a=eq.1", json!({"a": 1})).expect_error(405, "PGRST105").await;
     put("/actors?id=eq.1&limit=1", json!({"id": 1, "name": "m"})).expect_error(400, "PGRST114").await;
+    let filters = put("/actors?id=not.eq.1", json!({"id": 1, "name": "m"})).expect_error(405, "PGRST105").await;
+    assert_eq!(filters.json()["message"], "Filters must include all and only primary key columns with 'eq' operators");
+    for filters in ["id=eq.1&name=eq.Helm", "and=(id.eq.1)", "id=eq(any).{1}", "or=(id.eq.1,id.eq.2)", ""] {
+        put(&format!("/actors?{filters}"), json!({"id": 1, "name": "m"})).expect_error(405, "PGRST105").await;
+    }
+    let offset = put("/actors?id=eq.1&offset=1", json!({"id": 1, "name": "m"})).expect_error(400, "PGRST114").await;
+    assert_eq!(offset.json()["message"], "limit/offset querystring parameters are not allowed for PUT");
+    // Several rows, of which one has the key: exactly one is written.
+    let rows = json!([{"id": 43, "name": "a"}, {"id": 44, "name": "b"}]);
+    put("/actors?id=eq.43", rows).expect(204, Value::Null).await;
+    let twice = put("/actors?id=eq.43", json!([{"id": 43, "name": "c"}, {"id": 43, "name": "d"}])).send().await;
+    assert_ne!(twice.status / 100, 2, "{}", twice.body);
+    server.get("/actors?id=in.(43,44)").service().expect(200, json!([{"id": 43, "name": "a"}])).await;
+    // What the body does not have is its default in a new row, and stays in an old one.
+    put("/kinds?id=eq.500", json!({"id": 500, "small": 1})).expect(204, Value::Null).await;
+    put("/kinds?id=eq.500", json!({"id": 500, "word": "w"})).prefer(RETURN).send().await;
+    let row = json!([{"small": 1, "word": "w", "stamp": "fresh"}]);
+    server.get("/kinds?id=eq.500&select=small,word,stamp").service().expect(200, row).await;
 }

@@ -4,6 +4,8 @@ mod receiver;
 
 use std::time::Duration;
 
+use basalt_core::Identity;
+use basalt_db::{Format, Request};
 use basalt_outbound::webhook::Secrets;
 use basalt_server::Config;
 use basalt_server::config::Webhook;
@@ -36,12 +38,13 @@ fn with(receiver: &Receiver, hooks: Vec<Webhook>) -> impl FnOnce(&mut Config) + 
     }
 }
 
-/// Waits until the readers stand somewhere: what is written from then on is theirs.
+/// Waits until each hook has a reader at work: what is written from then on is sent.
 async fn ready(server: &Server, hooks: usize) {
+    let held = "select count(*) as value from basalt.cursors where holder is not null";
     for _ in 0..400 {
-        let all = server.raw(Method::GET, "/admin/v1/webhooks").service().send().await.json();
-        let standing = all.as_array().expect("hooks").iter().filter(|hook| hook["position"].is_u64()).count();
-        if standing == hooks && server.database.changes().watched().len() >= 1 {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), held, Vec::new()) };
+        let body = server.database.run(request).await.expect("a count").body;
+        if body == hooks.to_string().as_bytes() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -62,8 +62,8 @@ fn rust() -> Result<(), Failure> {
 
 /// The whole-server tests once more, on PostgreSQL.
 fn postgres() -> Result<(), Failure> {
-    let binaries =
-        ["--test", "rest", "--test", "auth", "--test", "changes", "--test", "realtime", "--test", "webhooks"];
+    let names = ["rest", "auth", "changes", "realtime", "webhooks"];
+    let binaries: Vec<&str> = names.iter().flat_map(|name| ["--test", name]).collect();
     let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
     cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
 }

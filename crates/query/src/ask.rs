@@ -332,8 +332,8 @@ pub enum Arguments {
     Raw {
         /// The body.
         body: String,
-        /// Types of parameter that take it.
-        takes: &'static [basalt_types::Base],
+        /// The type that takes it: `text`, `xml` or `bytea`.
+        takes: &'static str,
     },
 }
 

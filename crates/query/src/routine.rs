@@ -26,14 +26,12 @@ pub(crate) fn choose<'a>(catalog: &'a Catalog, call: &Call) -> Result<&'a Arc<Ro
     if let Some(chosen) = one(overloads.iter().filter(by_name))? {
         return Ok(chosen);
     }
-    let whole: &[Base] = match call.arguments {
-        Arguments::Named(_) => &[],
-        Arguments::Json { .. } => &[Base::Json, Base::Jsonb],
-        Arguments::Raw { takes, .. } => takes,
+    let is_suited = |taken: &str| match call.arguments {
+        Arguments::Named(_) => false,
+        Arguments::Json { .. } => matches!(taken, "json" | "jsonb"),
+        Arguments::Raw { takes, .. } => taken == takes,
     };
-    let by_body = |routine: &&Arc<Routine>| {
-        unnamed(routine).and_then(|param| param.ty.base()).is_some_and(|base| whole.contains(&base))
-    };
+    let by_body = |routine: &&Arc<Routine>| takes_whole(routine).is_some_and(&is_suited);
     one(overloads.iter().filter(by_body))?.ok_or_else(|| unknown(catalog, call, &names, overloads))
 }
 
@@ -71,9 +69,17 @@ fn names(arguments: &Arguments) -> BTreeSet<&str> {
 }
 
 fn is_exposed(routine: &Routine) -> bool {
-    let whole = [Base::Bytea, Base::Json, Base::Jsonb, Base::Text];
-    let takes_whole = || unnamed(routine).and_then(|param| param.ty.base()).is_some_and(|base| whole.contains(&base));
-    routine.returns != Type::TRIGGER && (routine.inputs().all(|param| !param.name.is_empty()) || takes_whole())
+    let is_named = |param: &Param| !param.name.is_empty();
+    routine.returns != Type::TRIGGER && (routine.inputs().all(is_named) || takes_whole(routine).is_some())
+}
+
+/// The type of a single unnamed parameter that a whole body can be.
+fn takes_whole(routine: &Routine) -> Option<&'static str> {
+    match &unnamed(routine)?.ty {
+        Type::Base(base @ (Base::Bytea | Base::Json | Base::Jsonb | Base::Text)) => Some(base.sql_name()),
+        Type::Other(of) if of.schema == "pg_catalog" && of.name == "xml" => Some("xml"),
+        _ => None,
+    }
 }
 
 /// Whether a function takes exactly these arguments: all that it requires, and nothing that it doesn't know.
@@ -105,11 +111,10 @@ fn signature(routine: &Routine) -> String {
 
 fn unknown(catalog: &Catalog, call: &Call, names: &BTreeSet<&str>, overloads: &[Arc<Routine>]) -> PlanError {
     let Name { schema, name } = &call.function;
-    let raw_type = |takes: &[Base]| takes.first().map_or("text", |base| base.sql_name());
     let unnamed = match &call.arguments {
         Arguments::Named(_) => UnnamedParameter::None,
         Arguments::Json { .. } => UnnamedParameter::Json,
-        Arguments::Raw { takes, .. } => UnnamedParameter::Raw(raw_type(takes)),
+        Arguments::Raw { takes, .. } => UnnamedParameter::Raw(takes),
     };
     let exposed: Vec<_> = overloads.iter().filter(|routine| is_exposed(routine)).collect();
     let suggestion = if exposed.is_empty() {

@@ -1,10 +1,12 @@
 //! The service's one task: it reads the change log as it grows, and tells what is for channels.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use basalt_core::Result;
 use basalt_db::changes::{Batch, Subscription};
 use basalt_sql::Name;
+use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use crate::messages;
@@ -26,12 +28,14 @@ impl Realtime {
         loop {
             match self.shared.begin().await {
                 Ok(mut subscription) => {
-                    pause = FIRST_PAUSE;
-                    self.shared.read(&mut subscription).await;
-                    return;
+                    match AssertUnwindSafe(self.shared.read(&mut subscription)).catch_unwind().await {
+                        Ok(()) => return,
+                        Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
+                    }
                 }
                 Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
             }
+            self.shared.following.send_replace(false);
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -50,6 +54,7 @@ impl Shared {
 
     /// Tells what comes, until the database is closed.
     async fn read(&self, subscription: &mut Subscription) {
+        self.following.send_replace(true);
         let mut trimming = interval_at(Instant::now() + TRIMMING, TRIMMING);
         trimming.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

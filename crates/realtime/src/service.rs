@@ -1,9 +1,12 @@
 //! The service: who may connect, and what all connections share.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use basalt_db::Database;
 use http::{HeaderMap, StatusCode};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::changes::Subscriptions;
 use crate::connection::Connection;
@@ -14,6 +17,9 @@ use crate::outbox::Close;
 use crate::protocol::Version;
 use crate::query;
 use crate::session::{Session, TokenFault, Tokens};
+
+/// How long a join waits for the database's changes to be followed.
+const A_LITTLE: Duration = Duration::from_secs(5);
 
 /// Realtime over one database. Cloning is a reference count.
 #[derive(Clone)]
@@ -34,6 +40,8 @@ pub(crate) struct Shared {
     pub hub: Arc<Hub>,
     pub database: Database,
     pub subscriptions: Subscriptions,
+    /// Whether changes of the database are being followed.
+    pub following: watch::Sender<bool>,
     settings: RwLock<Arc<Settings>>,
     api_events: Mutex<Bucket>,
 }
@@ -57,6 +65,7 @@ impl Realtime {
                 hub: Arc::default(),
                 database,
                 subscriptions: Subscriptions::default(),
+                following: watch::Sender::new(false),
                 settings,
                 api_events,
             }),
@@ -103,6 +112,12 @@ impl Shared {
     /// The settings as they are now.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits a little until changes are followed: what is written after a join is told. Whether they are.
+    pub async fn follows(&self) -> bool {
+        let mut following = self.following.subscribe();
+        timeout(A_LITTLE, following.wait_for(|following| *following)).await.is_ok_and(|followed| followed.is_ok())
     }
 
     /// Whether the HTTP endpoints may take so many broadcasts now.

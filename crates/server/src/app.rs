@@ -27,6 +27,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Limits;
+use crate::gauges;
 use crate::identity::{self, AUTH, MAIL};
 use crate::meter::Meter;
 use crate::realtime;
@@ -137,7 +138,7 @@ impl App {
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/health/ready" => (&HEALTH, self.readiness()),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
             _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
@@ -161,9 +162,16 @@ impl App {
         match path {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.metrics.render())),
+            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
         }
+    }
+
+    /// What was counted, and how the database stands, as Prometheus reads it.
+    fn counted(&self) -> String {
+        let mut text = self.metrics.render();
+        gauges::write(&self.database, &mut text);
+        text
     }
 
     fn readiness(&self) -> Response<Body> {

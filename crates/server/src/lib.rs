@@ -5,6 +5,7 @@
 mod app;
 pub mod config;
 mod cors;
+mod gauges;
 mod identity;
 pub mod keys;
 mod listener;

@@ -169,6 +169,7 @@ impl Basalt {
         // Each ends by itself within seconds, whether its client listens or not.
         self.app.sockets.wait().await;
         while self.serving.join_next().await.is_some() {}
+        self.app.webhooks.leave().await;
     }
 }
 

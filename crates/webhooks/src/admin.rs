@@ -101,7 +101,7 @@ impl Webhooks {
         let cursors = self.database.changes().cursors().await?;
         let mut all = Vec::new();
         for hook in &self.hooks {
-            let cursor = format!("{}{}", reader::CURSOR, hook.name);
+            let cursor = reader::cursor(hook);
             let position = cursors.iter().find(|(name, _)| *name == cursor).map(|(_, position)| *position);
             let counted = store::count(&self.database, &hook.name).await?;
             let of = |status: &str| counted.iter().find(|(name, _)| name == status).map_or(0, |(_, n)| *n);

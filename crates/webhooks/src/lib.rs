@@ -55,7 +55,11 @@ impl Webhooks {
         if names.len() < hooks.len() {
             return Err(BadHook("two webhooks have the same name".into()));
         }
-        let node = format!("{:016x}", fastrand::u64(..));
+        // An embedded database is one process's: what a killed one held is this one's at once.
+        let node = match database.embedded() {
+            Some(_) => "embedded".to_owned(),
+            None => format!("{:016x}", fastrand::u64(..)),
+        };
         Ok(Arc::new(Webhooks { database, outbound, hooks, node }))
     }
 
@@ -64,6 +68,17 @@ impl Webhooks {
         self.watch().await;
         let readers: Vec<_> = self.hooks.iter().map(|hook| read(self.clone(), hook.clone())).collect();
         tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone())));
+    }
+
+    /// Lets another server read for the hooks at once. For when this one stops.
+    pub async fn leave(&self) {
+        let changes = self.database.changes();
+        for hook in &self.hooks {
+            let left = async { changes.cursor(&reader::cursor(hook)).await?.release(&self.node).await };
+            if let Err(error) = left.await {
+                tracing::debug!(hook = hook.name, %error, "a webhook's reader is not released; it is when its time is over");
+            }
+        }
     }
 
     /// Has the tables of the hooks watched, as soon as they are there, and forgets the readers of hooks that are gone.

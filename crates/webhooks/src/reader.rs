@@ -19,18 +19,23 @@ const BATCH: usize = 100;
 /// Messages under way at once for one hook.
 const AT_ONCE: usize = 8;
 /// How long a server may read for a hook without saying so again, and when it does.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(30);
 const RENEW: Duration = Duration::from_secs(10);
 /// How long nothing may happen before the reader looks by itself.
 const IDLE: Duration = Duration::from_secs(10);
 /// Pending messages of a hook at which its reader waits: what comes then stays in the log, up to the log's limits.
 const MOST_PENDING: u64 = 10_000;
 
+/// The name of a hook's cursor.
+pub(crate) fn cursor(hook: &Hook) -> String {
+    format!("{CURSOR}{}", hook.name)
+}
+
 /// Reads and sends while this server is the one that reads for the hook.
 pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<()> {
     let changes = webhooks.database.changes();
     let mut live = changes.subscribe().await?;
-    let cursor = changes.cursor(&format!("{CURSOR}{}", hook.name)).await?;
+    let cursor = changes.cursor(&cursor(&hook)).await?;
     let mut lease = Lease { cursor: &cursor, node: &webhooks.node, renewed: None };
     loop {
         if !lease.renew().await? {

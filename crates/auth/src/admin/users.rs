@@ -202,10 +202,6 @@ impl Call<'_> {
             user.encrypted_password = Some(hash);
         }
         self.lay_over(&mut user, &fields)?;
-        if user.is_banned(self.now) {
-            // Access tokens go on until they expire; nothing makes new ones.
-            work.end_sessions(user.id, None).await?;
-        }
         self.own_identities(&mut work, &mut user, &fields).await?;
         work.update_user(&mut user, self.now).await?;
         self.audit(&mut work, "user_modified", Some(&user), "admin").await?;

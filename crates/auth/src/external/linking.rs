@@ -90,10 +90,10 @@ impl User {
 }
 
 impl Work {
-    /// Drops what was never proven to be the user's: identities, password, sessions, factors, passkeys and tokens of whoever signed up with an
-    /// address that now turns out to be somebody's.
+    /// Drops what was never proven to be the user's: identities, password, sessions, factors, passkeys, tokens and grants of whoever
+    /// signed up with an address that now turns out to be somebody's.
     pub(super) async fn drop_unproven(&mut self, user: &mut User) -> Result<()> {
-        for table in ["identities", "sessions", "one_time_tokens"] {
+        for table in ["identities", "sessions", "one_time_tokens", "oauth_authorizations", "oauth_consents"] {
             self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
         }
         self.drop_credentials(user.id).await?;

@@ -34,6 +34,7 @@ use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
+pub use pool::PoolState;
 use pool::{Pool, Sizes};
 use run::{Lease, Terms};
 use settings::Settings;
@@ -238,8 +239,8 @@ impl Postgres {
         self.engine.reload().await
     }
 
-    /// Connections for requests: all, free, and requests that wait for one.
-    pub fn connections(&self) -> (usize, usize, usize) {
+    /// How the connections for requests stand.
+    pub fn connections(&self) -> PoolState {
         self.engine.requests.state()
     }
 

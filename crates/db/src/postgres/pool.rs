@@ -34,8 +34,27 @@ pub(crate) struct Pool {
     pool: managed::Pool<Manager>,
     sizes: Sizes,
     waiting: AtomicUsize,
-    /// Requests that were refused for want of a connection.
-    pub refused: AtomicU64,
+    /// Requests that waited in vain.
+    timeouts: AtomicU64,
+    /// Requests that found no place to wait.
+    refused: AtomicU64,
+}
+
+/// How a pool stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections that it may have.
+    pub most: usize,
+    /// Connections that it has.
+    pub open: usize,
+    /// Those that nobody uses.
+    pub idle: usize,
+    /// Requests that wait for one.
+    pub waiting: usize,
+    /// Requests that waited in vain (PGRST003).
+    pub timeouts: u64,
+    /// Requests that found no place to wait (53300).
+    pub refused: u64,
 }
 
 /// A connection of the pool, back in it when dropped.
@@ -64,7 +83,7 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::internal(format!("the connection pool: {error}")))?;
-        Ok(Pool { pool, sizes, waiting: AtomicUsize::new(0), refused: AtomicU64::new(0) })
+        Ok(Pool { pool, sizes, waiting: AtomicUsize::new(0), timeouts: AtomicU64::new(0), refused: AtomicU64::new(0) })
     }
 
     /// A connection.
@@ -82,17 +101,24 @@ impl Pool {
         connection.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(_) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
+                self.timeouts.fetch_add(1, Ordering::Relaxed);
                 waited(self.sizes.wait)
             }
             other => Error::new("08001", other.to_string()),
         })
     }
 
-    /// Connections there are, those of them that are free, and requests that wait.
-    pub fn state(&self) -> (usize, usize, usize) {
+    /// How it stands.
+    pub fn state(&self) -> PoolState {
         let status = self.pool.status();
-        (status.size, status.available, status.waiting)
+        PoolState {
+            most: status.max_size,
+            open: status.size,
+            idle: status.available,
+            waiting: self.waiting.load(Ordering::Relaxed).min(self.sizes.queue),
+            timeouts: self.timeouts.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
     }
 
     /// Takes no more requests, and closes what is free.

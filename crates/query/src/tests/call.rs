@@ -17,8 +17,7 @@ fn json(json: &str, keys: &[&str]) -> Arguments {
 }
 
 fn raw(base: Base) -> Arguments {
-    let takes: &'static [Base] = if base == Base::Text { &[Base::Text] } else { &[Base::Bytea] };
-    Arguments::Raw { body: "hey".into(), takes }
+    Arguments::Raw { body: "hey".into(), takes: base.sql_name() }
 }
 
 fn ask(function: &str, arguments: Arguments, level: Level) -> Result<CallStatement, PlanError> {

@@ -97,9 +97,10 @@ impl Connection {
         join: Join,
     ) {
         let limits = &settings.limits;
+        let follows = self.shared.follows().await;
         let mut asked = self.shared.subscriptions.ask(&self.shared.database.catalog(), join.changes);
         let shown = std::mem::take(&mut asked.shown);
-        let faults = std::mem::take(&mut asked.faults);
+        let mut faults = std::mem::take(&mut asked.faults);
         self.answer(message, true, &json!({ "postgres_changes": shown }).to_string());
         self.shared.subscriptions.subscribe(&member, &session.identity, asked);
         let joined = Joined {
@@ -114,6 +115,9 @@ impl Connection {
             presence_calls: Bucket::new(Rate::within(limits.presence_calls, limits.presence_window)),
         };
         self.joined.insert(member.key.topic.clone(), joined);
+        if !follows && !shown.is_empty() {
+            faults.push("Unable to subscribe to changes now: the database can't be followed".to_owned());
+        }
         if let Some(replay) = join.replay {
             self.replay(&member, replay).await;
         }

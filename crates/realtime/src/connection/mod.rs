@@ -92,9 +92,6 @@ impl Connection {
             () = self.listen(reader) => {}
             () = write(&outbox, writer) => {}
         }
-        for joined in std::mem::take(&mut self.joined).into_values() {
-            self.shared.forget(&joined);
-        }
     }
 
     /// Answers what comes. Ends when the client is gone; a connection that is too silent or too loud is closed, and goes on until that is written.
@@ -169,6 +166,13 @@ impl Connection {
     /// Refuses with a reason.
     fn refuse(&self, message: &Message, reason: &str) {
         self.answer(message, false, &format!("{{\"reason\":{}}}", Value::from(reason)));
+    }
+}
+
+impl Drop for Connection {
+    /// However it ends, others don't see it any more.
+    fn drop(&mut self) {
+        self.joined.values().for_each(|joined| self.shared.forget(joined));
     }
 }
 

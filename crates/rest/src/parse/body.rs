@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use basalt_query::ask::{Arguments, Body};
-use basalt_types::Base;
 use indexmap::IndexMap;
 use percent_encoding::percent_decode_str;
 use serde_json::value::RawValue;
@@ -43,8 +42,8 @@ pub(crate) fn arguments(media: &Media, bytes: &[u8], columns: Option<&[String]>)
             let keys = columns.map_or_else(|| first.keys().cloned().collect(), <[String]>::to_vec);
             Ok(Arguments::Json { json, keys })
         }
-        Media::Text => raw(bytes, &[Base::Text]),
-        Media::Xml => raw(bytes, &[]),
+        Media::Text => raw(bytes, "text"),
+        Media::Xml => raw(bytes, "xml"),
         Media::OctetStream => raw_bytes(bytes),
         other => Err(unacceptable(other)),
     }
@@ -59,7 +58,7 @@ pub(crate) fn named(pairs: Vec<(String, String)>) -> Vec<(String, Vec<String>)> 
     named.into_iter().collect()
 }
 
-fn raw(bytes: &[u8], takes: &'static [Base]) -> RestResult<Arguments> {
+fn raw(bytes: &[u8], takes: &'static str) -> RestResult<Arguments> {
     Ok(Arguments::Raw { body: text(bytes)?.to_owned(), takes })
 }
 
@@ -70,7 +69,7 @@ fn raw_bytes(bytes: &[u8]) -> RestResult<Arguments> {
         body.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
         body.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
     }
-    Ok(Arguments::Raw { body, takes: &[Base::Bytea] })
+    Ok(Arguments::Raw { body, takes: "bytea" })
 }
 
 fn text(bytes: &[u8]) -> RestResult<&str> {

@@ -1,0 +1,42 @@
+//! How the database stands when somebody looks: PostgreSQL's connections, the embedded engine's queues.
+//!
+//! Read at each look rather than counted along, since a process may have several databases. What PostgREST tells of its pool has
+//! PostgREST's names too, for dashboards that know them.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use basalt_db::Database;
+
+/// Appends the database's state in Prometheus' text format.
+pub(crate) fn write(database: &Database, text: &mut String) {
+    if let Some(postgres) = database.postgres() {
+        let pool = postgres.connections();
+        let (most, open, idle) = (pool.most as u64, pool.open as u64, pool.idle as u64);
+        let waiting = pool.waiting as u64;
+        family(text, "basalt_pool_connections", "gauge", &[("{state=\"open\"}", open), ("{state=\"idle\"}", idle)]);
+        family(text, "basalt_pool_size", "gauge", &[("", most)]);
+        family(text, "basalt_waiting", "gauge", &[("{for=\"connection\"}", waiting)]);
+        family(text, "basalt_pool_timeouts_total", "counter", &[("", pool.timeouts)]);
+        family(text, "basalt_refused_total", "counter", &[("", pool.refused)]);
+        family(text, "pgrst_db_pool_available", "gauge", &[("", idle)]);
+        family(text, "pgrst_db_pool_waiting", "gauge", &[("", waiting)]);
+        family(text, "pgrst_db_pool_max", "gauge", &[("", most)]);
+        family(text, "pgrst_db_pool_timeouts_total", "counter", &[("", pool.timeouts)]);
+    }
+    if let Some(embedded) = database.embedded() {
+        let (readers, writer) = embedded.queued();
+        let waiting = [("{for=\"reader\"}", readers as u64), ("{for=\"writer\"}", writer as u64)];
+        family(text, "basalt_waiting", "gauge", &waiting);
+        family(text, "basalt_refused_total", "counter", &[("", embedded.stats().refused.load(Ordering::Relaxed))]);
+    }
+}
+
+/// A metric: its type, and a value for each set of labels.
+fn family(text: &mut String, name: &str, kind: &str, values: &[(&str, u64)]) {
+    // Writing to a String can't fail.
+    let _ = writeln!(text, "# TYPE {name} {kind}");
+    for (labels, value) in values {
+        let _ = writeln!(text, "{name}{labels} {value}");
+    }
+}

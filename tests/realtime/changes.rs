@@ -1,0 +1,218 @@
+//! Database changes: who is told what.
+
+use basalt_tests::Server;
+use serde_json::{Value, json};
+
+use crate::socket::Socket;
+use crate::{anon, token, user};
+
+const ANNA: &str = "00000000-0000-4000-8000-00000000000a";
+const BEN: &str = "00000000-0000-4000-8000-00000000000b";
+
+const SCHEMA: &str = "
+create table public.notes (id int primary key, owner uuid, text text, secret text);
+alter table public.notes enable row level security;
+create policy own on public.notes to authenticated using (owner = auth.uid()) with check (owner = auth.uid());
+create table public.prices (id int primary key, price numeric(10,2), tags text[], at timestamptz);
+alter table public.prices enable row level security;
+create policy everyone on public.prices for select using (true);
+alter table public.prices replica identity full;
+create table public.unkeyed (x int);
+alter table public.unkeyed enable row level security;
+create policy everyone on public.unkeyed for select using (true);
+create table public.unwatched (id int primary key);
+alter publication supabase_realtime add table public.notes, public.prices, public.unkeyed;
+";
+
+async fn subscribed(server: &Server, key: &str, entry: Value) -> (Socket, i64) {
+    let mut socket = Socket::connect(server, key).await;
+    let response = socket.join("a", json!({"postgres_changes": [entry]})).await;
+    assert_eq!(socket.system().await, "Subscribed to PostgreSQL");
+    let mut expected = entry;
+    expected["id"] = response["postgres_changes"][0]["id"].clone();
+    assert_eq!(response["postgres_changes"], json!([expected]));
+    (socket, expected["id"].as_i64().unwrap())
+}
+
+/// Runs SQL as the owner.
+async fn run(server: &Server, sql: &str) {
+    server.database.run_script(sql, |_| {}).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// The next change, without its time.
+async fn change(socket: &mut Socket) -> Value {
+    let mut payload = socket.event("postgres_changes").await;
+    let time = payload["data"].as_object_mut().unwrap().remove("commit_timestamp").unwrap();
+    assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    payload
+}
+
+#[tokio::test]
+async fn a_change_has_the_rows_of_its_kind() {
+    let server = Server::start(SCHEMA).await;
+    let (mut socket, id) =
+        subscribed(&server, &anon(), json!({"event": "*", "schema": "public", "table": "prices"})).await;
+    run(&server, "insert into prices values (1, 2.5, '{a,b}', '2026-01-01 00:00:00+00')").await;
+    let columns = json!([{"name": "id", "type": "int4"}, {"name": "price", "type": "numeric"},
+        {"name": "tags", "type": "_text"}, {"name": "at", "type": "timestamptz"}]);
+    let record = json!({"id": 1, "price": 2.50, "tags": ["a", "b"], "at": "2026-01-01T00:00:00+00:00"});
+    let data = json!({"schema": "public", "table": "prices", "type": "INSERT", "columns": columns, "record": record, "errors": null});
+    assert_eq!(change(&mut socket).await, json!({"ids": [id], "data": data}));
+
+    run(&server, "update prices set price = 3; delete from prices").await;
+    let update = change(&mut socket).await["data"].clone();
+    assert_eq!((&update["type"], &update["record"]["price"]), (&json!("UPDATE"), &json!(3.00)));
+    assert_eq!(update["old_record"], json!({"id": 1}));
+    let delete = change(&mut socket).await["data"].clone();
+    assert_eq!(
+        (&delete["type"], &delete["old_record"], delete.get("record")),
+        (&json!("DELETE"), &json!({"id": 1}), None)
+    );
+}
+
+#[tokio::test]
+async fn subscribers_are_told_what_their_policies_let_them_read() {
+    let server = Server::start(SCHEMA).await;
+    let entry = json!({"event": "*", "schema": "public", "table": "notes"});
+    let (mut anna, _) = subscribed(&server, &user(ANNA), entry.clone()).await;
+    let (mut ben, _) = subscribed(&server, &user(BEN), entry.clone()).await;
+    let (mut nobody, _) = subscribed(&server, &anon(), entry.clone()).await;
+    let (mut service, _) = subscribed(&server, &token(json!({"role": "service_role"})), entry).await;
+    let note = |id: u32, owner: &str| json!({"id": id, "owner": owner, "text": "t"});
+    server.post("/notes", &note(1, ANNA)).user(ANNA).expect(201, Value::Null).await;
+    server.post("/notes", &note(2, BEN)).user(BEN).expect(201, Value::Null).await;
+    server.delete("/notes?id=eq.1").user(ANNA).expect(204, Value::Null).await;
+    server.post("/notes", &note(3, BEN)).user(BEN).expect(201, Value::Null).await;
+
+    assert_eq!(change(&mut ben).await["data"]["record"]["id"], 2);
+    assert_eq!(change(&mut ben).await["data"]["record"]["id"], 3);
+    assert_eq!(change(&mut anna).await["data"]["record"]["id"], 1);
+    let deleted = change(&mut anna).await["data"].clone();
+    assert_eq!((&deleted["type"], &deleted["old_record"]), (&json!("DELETE"), &json!({"id": 1})));
+    for kind in ["INSERT", "INSERT", "DELETE", "INSERT"] {
+        assert_eq!(change(&mut service).await["data"]["type"], kind);
+    }
+    // All have been told: what did not come does not come.
+    for socket in [&mut anna, &mut ben, &mut nobody] {
+        socket.expect_none("postgres_changes").await;
+    }
+}
+
+#[tokio::test]
+async fn a_renewed_token_is_who_is_told() {
+    let server = Server::start(SCHEMA).await;
+    let entry = json!({"event": "INSERT", "schema": "public", "table": "notes"});
+    let (mut socket, _) = subscribed(&server, &user(ANNA), entry.clone()).await;
+    socket.send("realtime:a", "access_token", json!({"access_token": user(BEN)})).await;
+    socket.ask("phoenix", "heartbeat", json!({})).await;
+    run(&server, &format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
+    assert_eq!(change(&mut socket).await["data"]["record"]["id"], 2);
+    socket.ask("realtime:a", "phx_leave", json!({})).await;
+    let (mut other, _) = subscribed(&server, &user(BEN), entry).await;
+    run(&server, &format!("insert into notes values (3, '{BEN}')")).await;
+    change(&mut other).await;
+    socket.expect_none("postgres_changes").await;
+}
+
+#[tokio::test]
+async fn only_columns_that_the_role_may_select_are_told() {
+    let schema = format!(
+        "{SCHEMA} revoke select on public.notes from authenticated;
+        grant select (id, owner, text) on public.notes to authenticated;"
+    );
+    let server = Server::start(&schema).await;
+    let entry = json!({"event": "INSERT", "schema": "public", "table": "notes"});
+    let (mut socket, _) = subscribed(&server, &user(ANNA), entry).await;
+    run(&server, &format!("insert into notes values (1, '{ANNA}', 't', 's')")).await;
+    let data = change(&mut socket).await["data"].clone();
+    assert_eq!(data["record"], json!({"id": 1, "owner": ANNA, "text": "t"}));
+    assert!(!data.to_string().contains("secret"), "{data}");
+}
+
+#[tokio::test]
+async fn one_message_has_all_ids_of_a_channel() {
+    let server = Server::start(SCHEMA).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let entries = json!([
+        {"event": "*", "schema": "public"},
+        {"event": "insert", "schema": "public", "table": "prices", "filter": "price=gt.5"},
+        {"event": "*", "schema": "*", "table": "*", "filter": "id=in.(1,2)"},
+        {"event": "UPDATE", "schema": "public", "table": "prices"}
+    ]);
+    let response = socket.join("a", json!({"postgres_changes": entries})).await;
+    let ids: Vec<i64> = (0..4).map(|i| response["postgres_changes"][i]["id"].as_i64().unwrap()).collect();
+    run(&server, "insert into prices values (1, 9), (3, 1); update prices set price = 2 where id = 3").await;
+    assert_eq!(change(&mut socket).await["ids"], json!([ids[0], ids[1], ids[2]]));
+    assert_eq!(change(&mut socket).await["ids"], json!([ids[0]]));
+    assert_eq!(change(&mut socket).await["ids"], json!([ids[0], ids[3]]));
+}
+
+#[tokio::test]
+async fn columns_can_be_chosen() {
+    let server = Server::start(SCHEMA).await;
+    let entry = json!({"event": "*", "schema": "public", "table": "prices", "select": ["price"]});
+    let (mut socket, _) = subscribed(&server, &anon(), entry).await;
+    run(&server, "insert into prices values (1, 9)").await;
+    assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 1, "price": 9.00}));
+}
+
+#[tokio::test]
+async fn what_can_t_be_subscribed_is_explained_and_the_channel_lives() {
+    let server = Server::start(SCHEMA).await;
+    let unable = "Unable to subscribe to changes with given parameters.";
+    let cases = [
+        (
+            json!({"event": "*", "schema": "public", "table": "notes", "filter": "foo=hey"}),
+            r#"Error parsing `filter` params: ["foo", "hey"]"#.to_owned(),
+        ),
+        (
+            json!({"event": "*", "schema": "public", "table": "unwatched"}),
+            format!(
+                "{unable} Please check Realtime is enabled for the given connect parameters: \
+                [event: *, schema: public, table: unwatched, filters: []]"
+            ),
+        ),
+        (
+            json!({"event": "INSERT", "schema": "public", "table": "notes", "filter": "id=eq.x"}),
+            format!(
+                "{unable} An exception happened so please check your connect parameters: \
+                [event: INSERT, schema: public, table: notes, filters: [id=eq.x]]. \
+                Exception: ERROR 22P02 invalid input syntax for type integer: \"x\""
+            ),
+        ),
+    ];
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for (entry, message) in cases {
+        let response = socket.join("a", json!({"postgres_changes": [entry]})).await;
+        assert!(response["postgres_changes"][0]["id"].is_i64());
+        let system = socket.event("system").await;
+        let expected = json!({"extension": "postgres_changes", "status": "error", "message": message, "channel": "a"});
+        assert_eq!(system, expected);
+    }
+    assert_eq!(socket.ask("realtime:a", "phx_leave", json!({})).await["status"], "ok");
+}
+
+#[tokio::test]
+async fn rows_that_can_t_be_told_say_why() {
+    let server = Server::start(SCHEMA).await;
+    let (mut socket, _) = subscribed(&server, &anon(), json!({"event": "*", "schema": "public"})).await;
+    run(&server, "insert into unkeyed values (1)").await;
+    let data = change(&mut socket).await["data"].clone();
+    assert_eq!((&data["errors"], &data["record"]), (&json!(["Error 400: Bad Request, no primary key"]), &json!({})));
+    let long = "x".repeat(1 << 20);
+    run(&server, &format!("insert into prices values (1, 2, '{{{long}}}')")).await;
+    let data = change(&mut socket).await["data"].clone();
+    assert_eq!(data["errors"], json!(["Error 413: Payload Too Large"]));
+    assert_eq!(data["record"], json!({"id": 1, "price": 2.00, "at": null}));
+}
+
+#[tokio::test]
+async fn what_is_undone_is_not_told() {
+    let server = Server::start(SCHEMA).await;
+    let (mut socket, _) = subscribed(&server, &anon(), json!({"event": "*", "schema": "public"})).await;
+    let failed =
+        server.database.run_script("insert into prices values (1, 1); insert into prices values (1, 1)", |_| {});
+    assert!(failed.await.is_err());
+    run(&server, "insert into prices values (2, 2)").await;
+    assert_eq!(change(&mut socket).await["data"]["record"]["id"], 2);
+}
