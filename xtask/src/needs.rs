@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::run::{Failure, checked};
 
-/// PostgreSQL's server programs (for comparisons) and Node.js with npm (for the client libraries).
+/// PostgreSQL's server programs (for comparisons), Node.js with npm (for the client libraries), Chromium (for passkeys).
 pub fn all() -> Result<(), Failure> {
     let mut missing = Vec::new();
     if !has_postgres() {
@@ -16,6 +16,9 @@ pub fn all() -> Result<(), Failure> {
     }
     if !runs("npm") {
         missing.push("npm");
+    }
+    if !std::env::var_os("CHROMIUM").is_some_and(|path| Path::new(&path).exists()) && !runs("chromium") {
+        missing.push("chromium");
     }
     if missing.is_empty() {
         return Ok(());

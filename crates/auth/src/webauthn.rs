@@ -14,10 +14,10 @@ use uuid::Uuid;
 use webauthn_rp::bin::{Decode, Encode};
 use webauthn_rp::request::auth::{AllowedCredentials, AuthenticationVerificationOptions, SignatureCounterEnforcement};
 use webauthn_rp::request::register::{
-    PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle, Username,
+    CredProtect, PublicKeyCredentialUserEntity, RegistrationVerificationOptions, UserHandle, Username,
 };
 use webauthn_rp::request::{
-    AsciiDomain, Credentials, PublicKeyCredentialDescriptor, RpId, UserVerificationRequirement,
+    AsciiDomain, Credentials, ExtensionInfo, PublicKeyCredentialDescriptor, RpId, UserVerificationRequirement,
 };
 use webauthn_rp::response::auth::ser_relaxed::{
     DiscoverableAuthenticationRelaxed16, NonDiscoverableAuthenticationRelaxed16,
@@ -146,8 +146,13 @@ impl RelyingParty {
             Use::Passkey => PublicKeyCredentialCreationOptions::passkey(&self.id, user, known),
             Use::Factor => PublicKeyCredentialCreationOptions::second_factor(&self.id, user, known),
         };
-        if used == Use::Factor {
-            options.authenticator_selection.user_verification = UserVerificationRequirement::Preferred;
+        match used {
+            // Asked for and not insisted on: browsers refuse authenticators that don't know of it.
+            Use::Passkey => {
+                options.extensions.cred_protect =
+                    CredProtect::UserVerificationRequired(ExtensionInfo::AllowDontEnforceValue);
+            }
+            Use::Factor => options.authenticator_selection.user_verification = UserVerificationRequirement::Preferred,
         }
         options.timeout = TIMEOUT;
         let (state, question) = options.start_ceremony().map_err(text)?;

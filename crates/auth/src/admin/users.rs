@@ -242,9 +242,7 @@ impl Call<'_> {
         user.deleted_at = Some(self.now);
         work.end_sessions(user.id, None).await?;
         work.forget_tokens(user.id).await?;
-        for table in ["mfa_factors", "mfa_recovery_codes", "webauthn_credentials"] {
-            work.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
-        }
+        work.drop_credentials(user.id).await?;
         work.update_user(user, self.now).await
     }
 

@@ -90,14 +90,13 @@ impl User {
 }
 
 impl Work {
-    /// Drops what was never proven to be the user's: identities, password, sessions, factors and tokens of whoever signed up with an
-    /// address that now turns out to be somebody's.
+    /// Drops what was never proven to be the user's: identities, password, sessions, factors, passkeys, tokens and grants of whoever
+    /// signed up with an address that now turns out to be somebody's.
     pub(super) async fn drop_unproven(&mut self, user: &mut User) -> Result<()> {
-        const LEFT: [&str; 6] =
-            ["identities", "sessions", "mfa_factors", "one_time_tokens", "oauth_authorizations", "oauth_consents"];
-        for table in LEFT {
+        for table in ["identities", "sessions", "one_time_tokens", "oauth_authorizations", "oauth_consents"] {
             self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
         }
+        self.drop_credentials(user.id).await?;
         user.encrypted_password = None;
         user.phone = user.phone.take().filter(|_| user.phone_confirmed_at.is_some());
         user.email_change = None;

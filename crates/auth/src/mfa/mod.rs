@@ -144,6 +144,15 @@ impl Call<'_> {
 }
 
 impl Work {
+    /// Removes everything besides a password by which a user proves themselves: factors, recovery codes, passkeys, and what of
+    /// them is under way.
+    pub async fn drop_credentials(&mut self, user: Uuid) -> Result<()> {
+        for table in ["mfa_factors", "mfa_recovery_codes", "webauthn_credentials", "webauthn_challenges"] {
+            self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user]).await?;
+        }
+        Ok(())
+    }
+
     /// A user's factor.
     ///
     /// Errors: `mfa_factor_not_found`.
