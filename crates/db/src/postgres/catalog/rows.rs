@@ -106,19 +106,6 @@ pub struct ConstraintRow {
     pub on_update: char,
 }
 
-/// `policies.sql`.
-#[derive(Deserialize)]
-pub struct PolicyRow {
-    pub relation: u32,
-    pub name: String,
-    pub permissive: bool,
-    pub command: char,
-    /// None for PUBLIC.
-    pub roles: Option<Vec<String>>,
-    pub using: Option<String>,
-    pub check: Option<String>,
-}
-
 /// `indexes.sql`.
 #[derive(Deserialize)]
 pub struct IndexRow {
