@@ -72,3 +72,53 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
         assert_eq!(order.matches("{\"n\": ").count(), 20, "{order}");
     }
 }
+
+/// A session that a client was given goes on after the crash, and so does the user who was given it.
+#[test]
+fn a_killed_server_loses_no_user_and_no_session() {
+    let project =
+        Project::new(&[("basalt.toml", "[auth.rate_limit]\nsign_in_sign_ups = 100000\ntoken_refresh = 100000\n")]);
+    let environment = [("BASALT_AUTH__JWT_SECRET", SECRET)];
+    let headers: &[&str] = &["content-type: application/json"];
+    let (next, given) = (AtomicU32::new(1), Mutex::new(Vec::new()));
+    for _ in 0..2 {
+        let server = project.start(&["serve", "--migrate"], &environment);
+        let (url, next, given) = (server.url.as_str(), &next, &given);
+        std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..4)
+                .map(|_| {
+                    scope.spawn(move || {
+                        loop {
+                            let n = next.fetch_add(1, Ordering::Relaxed);
+                            let body = format!("{{\"email\":\"u{n}@example.com\",\"password\":\"secret-{n}\"}}");
+                            match ask(url, "POST", "/auth/v1/signup", headers, &body) {
+                                Some((200, answer)) => given.lock().unwrap().push(member(&answer, "refresh_token")),
+                                // A client's address may begin so many sign-ups at once.
+                                Some((429, _)) => std::thread::sleep(Duration::from_millis(20)),
+                                Some(other) => panic!("{other:?}"),
+                                None => return,
+                            }
+                        }
+                    })
+                })
+                .collect();
+            std::thread::sleep(Duration::from_millis(1500));
+            server.kill();
+            clients.into_iter().for_each(|client| client.join().unwrap());
+        });
+    }
+    let given = given.into_inner().unwrap();
+    assert!(given.len() > 4, "only {} sign-ups were acknowledged", given.len());
+    let server = project.start(&["serve", "--migrate"], &environment);
+    for token in given.iter().take(30) {
+        let body = format!("{{\"refresh_token\":\"{token}\"}}");
+        let (status, answer) = server.request("POST", "/auth/v1/token?grant_type=refresh_token", headers, &body);
+        assert_eq!(status, 200, "{answer}");
+    }
+}
+
+/// A text member of a JSON object.
+fn member(json: &str, name: &str) -> String {
+    let after = json.split(&format!("\"{name}\":\"")).nth(1).unwrap_or_else(|| panic!("no {name} in {json}"));
+    after.split('"').next().unwrap_or_default().to_owned()
+}
