@@ -229,8 +229,7 @@ async fn insert(stream: &mut TcpStream, id: u64) -> Result<(), Failure> {
     let service = sign(SECRET, &json!({"role": "service_role", "exp": 4_102_444_800_u64}));
     let body = format!("{{\"id\":{id},\"price\":{id}}}");
     let head = "POST /rest/v1/prices HTTP/1.1\r\nhost: b\r\ncontent-type: application/json";
-    let request =
-        format!("{head}\r\nauthorization: Bearer {service}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let request = format!("{head}\r\nauthorization: Bearer {service}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     stream.write_all(request.as_bytes()).await?;
     let mut answer = [0; 4096];
     let read = stream.read(&mut answer).await?;
@@ -280,7 +279,9 @@ async fn main() -> Result<(), Failure> {
         println!("a write until {subscribers} subscriber(s) have its change: p50 {p50:.1} ms, p99 {p99:.1} ms");
     }
     let plain = Server::start(&program, &["bare"])?;
-    println!("\n| to {subscribers} subscribers | deliveries/s | CPU us each | bare deliveries/s | CPU us each | ratio |");
+    println!(
+        "\n| to {subscribers} subscribers | deliveries/s | CPU us each | bare deliveries/s | CPU us each | ratio |"
+    );
     println!("| --- | --- | --- | --- | --- | --- |");
     for window in [1, 20] {
         for _ in 0..rounds {
