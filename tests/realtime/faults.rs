@@ -86,7 +86,7 @@ async fn a_subscriber_that_does_not_read_is_disconnected() {
 
 #[tokio::test]
 async fn a_half_open_connection_is_found() {
-    let server = Server::start_with("", |config| config.realtime.idle_timeout = Duration::from_millis(500)).await;
+    let server = Server::start_with("", |config| config.realtime.idle_timeout = Duration::from_secs(4)).await;
     let mut gone = Socket::connect(&server, &anon()).await;
     gone.join("a", json!({"presence": {"enabled": true, "key": "gone"}})).await;
     gone.ask("realtime:a", "presence", json!({"event": "track", "payload": {}})).await;
