@@ -8,6 +8,7 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod postgis;
 mod private;
 mod representations;
 mod schema;

@@ -115,3 +115,66 @@ async fn migrations_are_all_or_nothing() {
         .expect(200, json!([{"a": 1, "b": "one"}, {"a": 2, "b": null}, {"a": 3, "b": "three"}]))
         .await;
 }
+
+/// Codes and relations of what `basalt check` says of a database's public schema.
+fn findings(server: &Server) -> Vec<(&'static str, String)> {
+    let findings = basalt_sql::lint::lint(&server.database.catalog()).into_iter();
+    findings.map(|f| (f.code, f.relation)).filter(|(_, relation)| relation.starts_with("public.")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_protects_and_what_does_not_is_seen_on_both_engines() {
+    let script = "
+        create table open (id integer primary key);
+        create table shut (id integer primary key);
+        create table notes (id integer primary key, owner uuid, team integer, quick uuid, part uuid, open_id integer references open);
+        create table members (user_id uuid, team integer);
+        create index notes_quick on notes (quick, id);
+        create index notes_part on notes (part) where id > 0;
+        create index notes_twice on notes (quick, id);
+        create index notes_other_way on notes (quick desc, id);
+        create index notes_key on notes (id);
+        alter table shut enable row level security;
+        alter table notes enable row level security;
+        alter table members enable row level security;
+        create policy own on notes for select to authenticated using (owner = (select auth.uid()));
+        create policy quick on notes for update using (quick = auth.uid());
+        create policy part on notes for delete using (part = auth.uid());
+        create policy team on notes for select
+            using (exists (select 1 from members m where m.team = notes.team and m.user_id = auth.uid()));
+        create policy any_row on notes for insert with check (owner = auth.uid());
+        create policy all_members on members using (true);
+        create view through with (security_invoker = false) as select id from notes;
+        create view as_caller with (security_invoker = true) as select id from notes;
+        create function sly() returns bigint language sql stable security definer as $$ select count(*) from public.notes $$;
+        create function careful() returns bigint language sql stable security definer set search_path = ''
+            as $$ select count(*) from public.notes $$;
+        create function closed() returns bigint language sql stable security definer set search_path = ''
+            as $$ select count(*) from public.notes $$;
+        revoke execute on function closed() from public, anon, authenticated;";
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let (mut found, of) = (findings(&server), |code, name: &str| (code, format!("public.{name}")));
+    let mut expected = vec![
+        of("row-security-off", "open"),
+        of("no-policy", "shut"),
+        // Of `owner`, of `part`, whose index is a partial one, and of `team`.
+        of("policy-column-unindexed", "notes"),
+        of("policy-column-unindexed", "notes"),
+        of("policy-column-unindexed", "notes"),
+        of("policy-column-unindexed", "members"),
+        of("foreign-key-unindexed", "notes"),
+        of("duplicate-index", "notes"),
+        of("duplicate-index", "notes"),
+        of("view-bypasses-policies", "through"),
+        of("definer-exposed", "sly"),
+        of("definer-search-path", "sly"),
+        of("definer-exposed", "careful"),
+    ];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    let mut embedded = findings(&Server::start_embedded(script, |_| ()).await);
+    embedded.sort();
+    assert_eq!(embedded, expected);
+}

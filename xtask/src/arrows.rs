@@ -31,7 +31,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     (
         "basalt",
-        &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query", "basalt-rest", "basalt-server"],
+        &[
+            "basalt-core",
+            "basalt-types",
+            "basalt-sql",
+            "basalt-db",
+            "basalt-query",
+            "basalt-rest",
+            "basalt-outbound",
+            "basalt-server",
+        ],
     ),
 ];
 

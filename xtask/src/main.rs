@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod arrows;
 mod needs;
+mod python;
 mod run;
 mod shop_seed;
 
@@ -73,11 +74,12 @@ fn clients() -> Result<(), Failure> {
     cargo(&["build", "-p", "basalt"])?;
     let folder = workspace_path("tests/clients");
     node("npm", &["ci", "--no-audit", "--no-fund"], &folder, &[])?;
-    for engine in ["sqlite", "postgres"] {
+    let engines = ["sqlite", "postgres"];
+    for engine in engines {
         eprintln!("the client libraries on {engine}");
         node("npm", &["test"], &folder, &[("ENGINE", engine)])?;
     }
-    Ok(())
+    python::clients(&engines)
 }
 
 fn bench(args: &[String]) -> Result<(), Failure> {

@@ -5,11 +5,13 @@ use std::time::Duration;
 use basalt_outbound::webhook::Secrets;
 use basalt_outbound::{Limits, Outbound};
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::error::AuthError;
+use crate::mail::{Deliver, Undelivered};
 use crate::settings::{Hook, Hooks as Settings};
 use crate::store::{Work, params};
 
@@ -22,7 +24,7 @@ pub(crate) struct Hooks {
     outbound: Outbound,
     custom_access_token: Option<Way>,
     send_sms: Option<Way>,
-    pub send_email: Option<HttpHook>,
+    send_email: Option<HttpHook>,
 }
 
 enum Way {
@@ -32,9 +34,34 @@ enum Way {
 
 /// A hook behind an address.
 #[derive(Clone)]
-pub(crate) struct HttpHook {
+struct HttpHook {
     uri: String,
     secrets: Option<Secrets>,
+}
+
+/// The hook that sends mails.
+pub(crate) struct MailHook {
+    outbound: Outbound,
+    hook: HttpHook,
+}
+
+/// A message to a hook: every attempt to deliver it has the same id.
+pub(crate) struct Posted {
+    id: Uuid,
+    body: String,
+}
+
+/// A hook that did not do its part.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Request(#[from] http::Error),
+    #[error(transparent)]
+    Unreached(#[from] basalt_outbound::Error),
+    #[error("it answered {0}")]
+    Status(StatusCode),
+    #[error("it answered no JSON: {0}")]
+    Answer(String),
 }
 
 impl Hooks {
@@ -62,7 +89,7 @@ impl Hooks {
     pub async fn claims(
         &self,
         work: &mut Work,
-        user: uuid::Uuid,
+        user: Uuid,
         method: &str,
         claims: Map<String, Value>,
     ) -> Result<Map<String, Value>, AuthError> {
@@ -73,7 +100,7 @@ impl Hooks {
                 let rows: Vec<Map<String, Value>> = work.all(call, params![event]).await?;
                 rows.into_iter().next().and_then(|mut row| row.remove("answer")).unwrap_or_default()
             }
-            Way::Http(hook) => hook.call(&self.outbound, &event).await.map_err(|error| {
+            Way::Http(hook) => hook.call(&self.outbound, &Posted::new(&event)).await.map_err(|error| {
                 tracing::error!(%error, "the hook custom_access_token failed");
                 AuthError::new(500, "unexpected_failure", "Error running hook URI: custom_access_token")
             })?,
@@ -93,40 +120,63 @@ impl Hooks {
     pub async fn send_sms(&self, payload: &Value) -> Result<(), String> {
         match &self.send_sms {
             Some(Way::Http(hook)) => {
-                let answer = hook.call(&self.outbound, payload).await?;
+                let answer =
+                    hook.call(&self.outbound, &Posted::new(payload)).await.map_err(|error| error.to_string())?;
                 refusal(&answer).map_err(|error| error.message().to_owned())
             }
             Some(Way::Function(_)) | None => Err("`auth.hook.send_sms.uri` is no HTTP address".into()),
         }
     }
 
-    /// Has a mail sent.
-    pub async fn send_email(&self, hook: &HttpHook, payload: &Value) -> Result<(), String> {
-        let answer = hook.call(&self.outbound, payload).await?;
-        refusal(&answer).map_err(|error| error.message().to_owned())
+    /// The hook that sends mails, if there is one.
+    pub fn mail(&self) -> Option<MailHook> {
+        let hook = self.send_email.clone()?;
+        Some(MailHook { outbound: self.outbound.clone(), hook })
+    }
+}
+
+impl Posted {
+    pub fn new(payload: &Value) -> Posted {
+        Posted { id: Uuid::new_v4(), body: payload.to_string() }
+    }
+}
+
+impl Deliver for MailHook {
+    type Item = Posted;
+
+    async fn deliver(&self, posted: &Posted) -> Result<(), Undelivered> {
+        let answer = self.hook.call(&self.outbound, posted).await.map_err(|error| {
+            let is_final = match &error {
+                Failed::Unreached(error) => !error.is_transient(),
+                Failed::Status(status) => *status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error(),
+                Failed::Request(_) | Failed::Answer(_) => true,
+            };
+            Undelivered { why: format!("the hook send_email failed: {error}"), is_final }
+        })?;
+        refusal(&answer).map_err(|error| Undelivered { why: error.message().to_owned(), is_final: true })
     }
 }
 
 impl HttpHook {
-    async fn call(&self, outbound: &Outbound, payload: &Value) -> Result<Value, String> {
-        let body = payload.to_string();
+    async fn call(&self, outbound: &Outbound, posted: &Posted) -> Result<Value, Failed> {
+        let body = &posted.body;
         let mut request =
             Request::builder().method(Method::POST).uri(&self.uri).header(header::CONTENT_TYPE, "application/json");
         if let Some(secrets) = &self.secrets {
             let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
-            for (name, value) in secrets.headers(&uuid::Uuid::new_v4().to_string(), now, body.as_bytes()) {
+            for (name, value) in secrets.headers(&posted.id.to_string(), now, body.as_bytes()) {
                 request = request.header(name, value);
             }
         }
-        let request = request.body(Bytes::from(body)).map_err(|error| error.to_string())?;
-        let response = outbound.send(request).await.map_err(|error| error.to_string())?;
+        let request = request.body(Bytes::from(body.clone()))?;
+        let response = outbound.send(request).await?;
         if !response.status().is_success() {
-            return Err(format!("it answered {}", response.status()));
+            return Err(Failed::Status(response.status()));
         }
         if response.body().is_empty() {
             return Ok(Value::Null);
         }
-        serde_json::from_slice(response.body()).map_err(|error| format!("it answered no JSON: {error}"))
+        serde_json::from_slice(response.body()).map_err(|error| Failed::Answer(error.to_string()))
     }
 }
 

@@ -96,6 +96,26 @@ pub struct Auth {
     state: State,
 }
 
+/// What the API is made of.
+pub struct Setup<'a> {
+    /// The database of the users.
+    pub database: Database,
+    /// `[auth]`.
+    pub settings: Settings,
+    /// Where files of the configuration are found.
+    pub project: &'a Path,
+    /// Where the API is: `<origin>/auth/v1`.
+    pub url: String,
+    /// What signs access tokens.
+    pub keys: Arc<Keys>,
+    /// What verifies them.
+    pub verify: Arc<dyn Verify>,
+    /// What asks providers, hooks and captcha services.
+    pub outbound: Outbound,
+    /// What outlives a change of the configuration.
+    pub state: State,
+}
+
 /// A request below `/auth/v1`.
 pub struct Request<'a> {
     /// Its method.
@@ -113,26 +133,19 @@ pub struct Request<'a> {
 }
 
 impl Auth {
-    /// The API at `url` (`<origin>/auth/v1`). `project` is where files of the configuration are found.
+    /// The API as it is set up.
     ///
     /// Errors: what of the configuration can't be used.
-    pub fn new(
-        database: Database,
-        settings: Settings,
-        project: &Path,
-        url: String,
-        keys: Arc<Keys>,
-        verify: Arc<dyn Verify>,
-        outbound: Outbound,
-        state: State,
-    ) -> Result<Auth, String> {
+    pub fn new(setup: Setup<'_>) -> Result<Auth, String> {
+        let Setup { database, settings, project, url, keys, verify, outbound, state } = setup;
         settings.judge()?;
+        let hooks = hook::Hooks::new(&settings.hook, &outbound)?;
         Ok(Auth {
             redirects: redirect::Redirects::new(&settings),
-            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone())?,
+            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone(), hooks.mail())?,
             passwords: password::Passwords::new(),
             providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
-            hooks: hook::Hooks::new(&settings.hook, &outbound)?,
+            hooks,
             relying_party: webauthn::RelyingParty::new(&settings)?,
             database,
             settings,

@@ -84,11 +84,6 @@ pub(crate) async fn read<T: DeserializeOwned>(
     rows(&database.run(request).await?.body)
 }
 
-/// Runs one statement in a transaction of its own; gives the number of rows that it changed.
-pub(crate) async fn write(database: &Database, sql: &str, params: Vec<Option<String>>) -> Result<u64> {
-    Ok(database.run(request(sql, params, Format::None)).await?.rows)
-}
-
 fn request(sql: &str, params: Vec<Option<String>>, format: Format) -> Request {
     let mut request = Request::new(Identity::owner(), sql, params);
     request.format = format;

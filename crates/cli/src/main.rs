@@ -3,6 +3,7 @@
 //! Each command has its file in `commands`; all of them print through `output` and fail with a `report::Failure`.
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod administering;
 mod commands;
 mod copying;
 mod in_place;

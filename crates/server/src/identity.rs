@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
-use basalt_auth::{Auth, AuthError, Keys, State, Verify};
+use basalt_auth::{Auth, AuthError, Keys, Setup, State, Verify};
 use basalt_core::Identity;
 use basalt_db::Database;
 use basalt_outbound::Outbound;
@@ -64,8 +64,9 @@ pub(crate) fn service(
     let Some(keys) = keys.filter(|_| config.auth.enabled) else { return Ok(None) };
     let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
     let url = format!("{public_url}{AUTH}");
-    let auth = Auth::new(database, config.auth.clone(), project, url, keys, verifier, outbound, state);
-    auth.map(Some).map_err(StartError::Config)
+    let settings = config.auth.clone();
+    let setup = Setup { database, settings, project, url, keys, verify: verifier, outbound, state };
+    Auth::new(setup).map(Some).map_err(StartError::Config)
 }
 
 /// The client's address: the peer's, or what a trusted proxy says that it forwards for.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::Value;
 
-use super::users::Page;
+use super::users::{Page, containing};
 use crate::call::Call;
 use crate::error::{Result, answer};
 use crate::store::{params, read};
@@ -15,7 +15,7 @@ impl Call<'_> {
         // `column:text`, as its owner documents; here always the payload's text.
         let query = self.query("query").unwrap_or_default();
         let wanted = query.split_once(':').map_or(query.as_str(), |(_, text)| text);
-        let pattern = (!wanted.is_empty()).then(|| format!("%{}%", wanted.replace(['%', '_', '\\'], "")));
+        let pattern = (!wanted.is_empty()).then(|| containing(wanted));
         let sql = "select id, payload, created_at, ip_address from auth.audit_log_entries \
             where $1::text is null or payload::text ilike $1::text order by created_at desc, id limit $2::bigint offset $3::bigint";
         let rows: Vec<Value> = read(&self.auth.database, sql, params![pattern, page.size, page.offset()]).await?;

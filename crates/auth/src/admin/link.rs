@@ -147,7 +147,7 @@ impl Call<'_> {
         self.audit(&mut work, "user_invited", Some(&user), "email").await?;
         let body = work.user_json(&user).await?;
         work.commit().await?;
-        self.post(&user, &letter)?;
+        self.post(&user, &[letter])?;
         Ok(answer(200, &body))
     }
 }

@@ -105,8 +105,7 @@ impl Page {
 impl Call<'_> {
     pub async fn list_users(&self) -> Result<Response<Bytes>> {
         let page = Page::of(self)?;
-        let filter =
-            self.query("filter").map(|filter| format!("%{}%", filter.to_lowercase().replace(['%', '_', '\\'], "")));
+        let filter = self.query("filter").map(|filter| containing(&filter));
         let ascending = self.query("sort").is_some_and(|sort| sort.to_lowercase().ends_with("asc"));
         let condition = "deleted_at is null and ($1::text is null or email ilike $1::text or phone ilike $1::text \
             or raw_user_meta_data ->> 'full_name' ilike $1::text)";
@@ -378,6 +377,12 @@ async fn find_factor(work: &mut Work, user: Uuid, factor: &str) -> Result<Factor
         Uuid::parse_str(factor).map_err(|_| AuthError::new(404, "validation_failed", "factor_id must be an UUID"))?;
     work.user(user).await?.ok_or_else(user_not_found)?;
     work.factors(user).await?.into_iter().find(|factor| factor.id == id).ok_or_else(not_found)
+}
+
+/// The pattern of `like` for texts that contain `text`.
+pub(super) fn containing(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
 }
 
 pub(super) fn user_not_found() -> AuthError {

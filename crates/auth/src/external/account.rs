@@ -162,7 +162,7 @@ impl Call<'_> {
             Ok(mut letter) => {
                 home.clone_into(&mut letter.redirect_to);
                 work.commit().await?;
-                self.post(user, &letter)
+                self.post(user, &[letter])
             }
             Err(error) if error.status() == 429 => work.commit().await,
             Err(error) => Err(error),

@@ -1,5 +1,6 @@
 //! What a user is sent: mails with a link and a code, and text messages with a code.
 
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::pkce::Pkce;
@@ -32,19 +33,48 @@ impl Call<'_> {
         format!("{}/verify?{query}", self.auth.url)
     }
 
-    /// Sends a mail to a user. To be called after the commit: what is sent is stored.
-    pub fn post(&self, user: &User, letter: &Letter) -> Result<()> {
-        let link = self.link(letter.verification, &letter.sent.hash, &letter.redirect_to);
-        self.auth.mailer.send(&Content {
-            kind: letter.kind,
-            to: &letter.to,
-            token: &letter.sent.code,
-            token_hash: &letter.sent.hash,
-            link: &link,
-            redirect_to: &letter.redirect_to,
-            email: user.email.as_deref().unwrap_or_default(),
-            new_email: &letter.new_email,
-            data: user.user_metadata().into(),
+    /// Sends what belongs together to a user: a mail, or the two of a change that both addresses confirm. To be called after the
+    /// commit: what is sent is stored.
+    pub fn post(&self, user: &User, letters: &[Letter]) -> Result<()> {
+        if self.auth.mailer.is_hook() {
+            return match letters {
+                [] => Ok(()),
+                [letter, more @ ..] => self.auth.mailer.post(&self.hook_payload(user, letter, more.first())),
+            };
+        }
+        letters.iter().try_for_each(|letter| {
+            self.auth.mailer.send(&Content {
+                kind: letter.kind,
+                to: &letter.to,
+                token: &letter.sent.code,
+                token_hash: &letter.sent.hash,
+                link: &self.link(letter.verification, &letter.sent.hash, &letter.redirect_to),
+                redirect_to: &letter.redirect_to,
+                email: user.email.as_deref().unwrap_or_default(),
+                new_email: &letter.new_email,
+                data: user.user_metadata().into(),
+            })
+        })
+    }
+
+    /// What the hook that sends mails is told. Of a change that both addresses confirm, `letter` is the new one's; by long custom its code
+    /// is `token_new` with `token_hash`, and the old one's is `token` with `token_hash_new`.
+    fn hook_payload(&self, user: &User, letter: &Letter, old: Option<&Letter>) -> Value {
+        let (token, token_new) = match old {
+            Some(old) => (old.sent.code.as_str(), letter.sent.code.as_str()),
+            None => (letter.sent.code.as_str(), ""),
+        };
+        json!({
+            "user": user.json(&[], &[]),
+            "email_data": {
+                "token": token,
+                "token_hash": letter.sent.hash,
+                "redirect_to": letter.redirect_to,
+                "email_action_type": letter.verification,
+                "site_url": self.auth.url,
+                "token_new": token_new,
+                "token_hash_new": old.map_or("", |old| old.sent.hash.as_str()),
+            },
         })
     }
 
@@ -90,7 +120,7 @@ impl Call<'_> {
         if !settings.hook.send_sms.enabled {
             return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
         }
-        let payload = serde_json::json!({
+        let payload = json!({
             "user": user.json(&[], &[]),
             "sms": {"otp": code, "phone": phone, "message": settings.sms.template.replace("{{ .Code }}", code)},
         });

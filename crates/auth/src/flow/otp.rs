@@ -96,7 +96,7 @@ impl Call<'_> {
         };
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
         work.commit().await?;
-        self.post(&user, &letter)?;
+        self.post(&user, &[letter])?;
         Ok(done())
     }
 

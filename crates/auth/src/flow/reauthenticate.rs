@@ -30,7 +30,7 @@ impl Call<'_> {
                 let letter = self.letter(&mut work, &user, what, None, "reauthentication").await?;
                 self.audit(&mut work, "user_reauthenticate_requested", Some(&user), "email").await?;
                 work.commit().await?;
-                self.post(&user, &letter)?;
+                self.post(&user, &[letter])?;
             }
             (None, Some(phone)) => {
                 if user.phone_confirmed_at.is_none() {

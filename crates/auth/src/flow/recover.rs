@@ -43,7 +43,7 @@ impl Call<'_> {
         let letter = self.letter(&mut work, &user, what, pkce.as_ref(), "recovery").await?;
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
         work.commit().await?;
-        self.post(&user, &letter)?;
+        self.post(&user, &[letter])?;
         Ok(done())
     }
 }

@@ -63,7 +63,7 @@ impl Call<'_> {
             },
         };
         work.commit().await?;
-        letters.iter().try_for_each(|letter| self.post(&user, letter))?;
+        self.post(&user, &letters)?;
         Ok(done())
     }
 

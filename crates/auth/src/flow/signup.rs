@@ -117,7 +117,7 @@ impl Call<'_> {
             let body = work.user_json(&user).await?;
             self.audit(&mut work, "user_confirmation_requested", Some(&user), "email").await?;
             work.commit().await?;
-            self.post(&user, &letter)?;
+            self.post(&user, &[letter])?;
             return Ok(answer(200, &body));
         }
         self.confirm_email(&mut work, &mut user).await?;

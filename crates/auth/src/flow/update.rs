@@ -116,7 +116,7 @@ impl Call<'_> {
         self.audit(&mut work, "user_modified", Some(&user), "").await?;
         let body = work.user_json(&user).await?;
         work.commit().await?;
-        outgoing.letters.iter().try_for_each(|letter| self.post(&user, letter))?;
+        self.post(&user, &outgoing.letters)?;
         if let Some((phone, code)) = outgoing.text {
             self.text(&user, &phone, &code).await?;
         }

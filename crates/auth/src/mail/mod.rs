@@ -1,31 +1,23 @@
 //! Mail: what is written, and how it leaves. Nobody waits for a mail server: that would tell who exists, and hold up who asks.
 
 mod mailbox;
+mod queue;
+mod smtp;
 mod template;
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
-use lettre::message::header::ContentType;
-use lettre::message::{Mailbox as Address, Message as Letter};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::error::{AuthError, Result};
-use crate::settings::{Settings, Smtp};
+use crate::hook::{MailHook, Posted};
+use crate::settings::Settings;
 pub use mailbox::{Mail, Mailbox};
+use queue::Queue;
+pub(crate) use queue::{Deliver, Undelivered};
 pub(crate) use template::Kind;
 use template::Templates;
-
-/// Mails that may wait to leave.
-const QUEUE: usize = 1024;
-/// Pauses before a mail that a server did not take is tried again.
-const RETRIES: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(15), Duration::from_secs(120)];
-/// How long a mail server may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Writes and sends mails.
 pub(crate) struct Mailer {
@@ -34,10 +26,12 @@ pub(crate) struct Mailer {
 }
 
 enum Way {
+    /// To the project's own hook, which writes them itself.
+    Hook(Queue<Posted>),
+    /// To a mail server.
+    Smtp(Queue<Mail>),
     /// Into the development mailbox.
-    Mailbox(std::sync::Arc<Mailbox>),
-    /// To a mail server, by a task of its own.
-    Smtp { queue: mpsc::Sender<Mail>, task: JoinHandle<()> },
+    Mailbox(Arc<Mailbox>),
     /// Nowhere: none is configured.
     Nowhere,
 }
@@ -59,18 +53,35 @@ impl Mailer {
     /// A mailer as configured. `project` is where the files of templates are found.
     ///
     /// Errors: what of the configuration can't be used.
-    pub fn new(settings: &Settings, project: &Path, mailbox: std::sync::Arc<Mailbox>) -> Result<Mailer, String> {
+    pub fn new(
+        settings: &Settings,
+        project: &Path,
+        mailbox: Arc<Mailbox>,
+        hook: Option<MailHook>,
+    ) -> Result<Mailer, String> {
         let email = &settings.email;
-        let way = if email.smtp.enabled {
-            let (queue, waiting) = mpsc::channel(QUEUE);
-            let sender = Sender::new(&email.smtp)?;
-            Way::Smtp { queue, task: tokio::spawn(sender.work(waiting)) }
-        } else if email.mailbox {
-            Way::Mailbox(mailbox)
-        } else {
-            Way::Nowhere
+        let way = match hook {
+            Some(hook) => Way::Hook(Queue::new(hook)),
+            None if email.smtp.enabled => Way::Smtp(Queue::new(smtp::Server::new(&email.smtp)?)),
+            None if email.mailbox => Way::Mailbox(mailbox),
+            None => Way::Nowhere,
         };
         Ok(Mailer { templates: Templates::new(settings, project)?, way })
+    }
+
+    /// Whether the project's hook takes what is to be sent, instead of mails.
+    pub fn is_hook(&self) -> bool {
+        matches!(self.way, Way::Hook(_))
+    }
+
+    /// Hands what is to be sent to the hook. Nothing happens where there is none.
+    ///
+    /// Errors: `over_email_send_rate_limit` when too many wait.
+    pub fn post(&self, payload: &Value) -> Result<()> {
+        match &self.way {
+            Way::Hook(queue) => queue.put(Posted::new(payload)),
+            _ => Ok(()),
+        }
     }
 
     /// Sends a mail, or has it sent.
@@ -86,85 +97,13 @@ impl Mailer {
         let mail = Mail::new(content.kind.name(), content.to, subject, html, content.token, content.link);
         match &self.way {
             Way::Mailbox(mailbox) => mailbox.put(mail),
-            Way::Smtp { queue, .. } => queue
-                .try_send(mail)
-                .map_err(|_| AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded"))?,
-            Way::Nowhere => {
+            Way::Smtp(queue) => queue.put(mail)?,
+            Way::Hook(_) | Way::Nowhere => {
                 tracing::error!("a mail could not be sent: configure [auth.email.smtp], or turn confirmations off");
                 let message = format!("Error sending {} email", content.kind.name());
                 return Err(AuthError::new(500, "unexpected_failure", message));
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Mailer {
-    /// What is on its way is finished by the task, which ends with the queue; a mailer that is replaced waits for nothing.
-    fn drop(&mut self) {
-        if let Way::Smtp { queue, task } = &self.way
-            && queue.capacity() == queue.max_capacity()
-        {
-            task.abort();
-        }
-    }
-}
-
-/// Talks to the mail server.
-struct Sender {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Address,
-}
-
-impl Sender {
-    fn new(smtp: &Smtp) -> Result<Sender, String> {
-        let from = smtp.admin_email.parse().map_err(|error| {
-            format!("`auth.email.smtp.admin_email` \"{}\" is no address: {error}", smtp.admin_email)
-        })?;
-        let relay = |error| format!("`auth.email.smtp.host` \"{}\" can't be used: {error}", smtp.host);
-        let mut builder = match (smtp.plain, smtp.port) {
-            (true, _) => AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&smtp.host),
-            (false, 465) => AsyncSmtpTransport::<Tokio1Executor>::relay(&smtp.host).map_err(relay)?,
-            (false, _) => AsyncSmtpTransport::<Tokio1Executor>::starttls_relay(&smtp.host).map_err(relay)?,
-        };
-        builder = builder.port(smtp.port).timeout(Some(TIMEOUT));
-        if !smtp.user.is_empty() {
-            builder = builder.credentials(Credentials::new(smtp.user.clone(), smtp.pass.clone()));
-        }
-        let name = Some(smtp.sender_name.clone()).filter(|name| !name.is_empty());
-        Ok(Sender { transport: builder.build(), from: Address::new(name, from) })
-    }
-
-    /// Sends one mail after another until nobody has any more.
-    async fn work(self, mut waiting: mpsc::Receiver<Mail>) {
-        while let Some(mail) = waiting.recv().await {
-            let letter = match self.letter(&mail) {
-                Ok(letter) => letter,
-                Err(error) => {
-                    tracing::error!(%error, kind = mail.kind, "a mail could not be written");
-                    continue;
-                }
-            };
-            let mut pauses = RETRIES.iter();
-            while let Err(error) = self.transport.send(letter.clone()).await {
-                match pauses.next() {
-                    Some(pause) if !error.is_permanent() => {
-                        tracing::warn!(%error, kind = mail.kind, "a mail was not taken; trying again in {pause:?}");
-                        tokio::time::sleep(*pause).await;
-                    }
-                    _ => {
-                        tracing::error!(%error, kind = mail.kind, "a mail was not taken");
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Addresses are parsed, so that no line break in one becomes a header.
-    fn letter(&self, mail: &Mail) -> Result<Letter, String> {
-        let to = mail.to.parse().map_err(|error| format!("the recipient is no address: {error}"))?;
-        let letter = Letter::builder().from(self.from.clone()).to(Address::new(None, to)).subject(&mail.subject);
-        letter.header(ContentType::TEXT_HTML).body(mail.html.clone()).map_err(|error| error.to_string())
     }
 }

@@ -9,6 +9,7 @@ mod init;
 mod keys;
 mod migrate;
 mod serve;
+mod users;
 
 use std::path::PathBuf;
 
@@ -36,6 +37,7 @@ enum Command {
     Db(db::Db),
     Import(import::Import),
     Keys(keys::Keys),
+    Users(users::Users),
     Gen(generate::Gen),
     Check(check::Check),
 }
@@ -62,6 +64,7 @@ impl Cli {
             Command::Db(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Keys(command) => command.run(),
+            Command::Users(command) => command.run(),
             Command::Gen(command) => command.run(),
             Command::Check(command) => command.run(),
         }

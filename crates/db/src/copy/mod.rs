@@ -177,8 +177,8 @@ fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
 }
 
 fn is_copied(relation: &Relation) -> bool {
-    // The record of migrations is each database's own.
-    relation.view().is_none() && relation.name.schema != "supabase_migrations"
+    // The records of migrations and the change log are each database's own.
+    relation.view().is_none() && !matches!(relation.name.schema.as_str(), "supabase_migrations" | "basalt")
 }
 
 fn table(relation: &Relation, target: &Catalog) -> Result<Table> {

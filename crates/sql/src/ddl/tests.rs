@@ -4,6 +4,7 @@ mod alter;
 mod create;
 mod depend;
 mod privilege;
+mod publication;
 
 use basalt_core::{Error, Result};
 

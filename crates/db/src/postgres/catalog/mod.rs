@@ -2,6 +2,7 @@
 
 mod conversions;
 mod functions;
+mod indexes;
 mod relations;
 mod rows;
 mod types;
@@ -43,6 +44,7 @@ async fn read(client: &Client) -> Result<Catalog> {
     let types = Types::new(query(client, include_str!("types.sql")).await?);
     let relations = query(client, include_str!("relations.sql")).await?;
     let constraints = query(client, include_str!("constraints.sql")).await?;
+    let indexes = query(client, include_str!("indexes.sql")).await?;
     let views = query(client, include_str!("views.sql")).await?;
     let functions = query(client, include_str!("functions.sql")).await?;
     let casts = query(client, include_str!("casts.sql")).await?;
@@ -58,6 +60,7 @@ async fn read(client: &Client) -> Result<Catalog> {
     catalog.publications = publications.into_iter().map(publication).collect();
     types.describe(&mut catalog);
     let names = relations::build(&mut catalog, &types, relations, constraints, views);
+    indexes::build(&mut catalog, &names, indexes);
     functions::build(&mut catalog, &types, &names, functions);
     conversions::build(&mut catalog, &types, &names, casts, handlers);
     Ok(catalog)

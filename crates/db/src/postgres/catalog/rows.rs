@@ -106,6 +106,17 @@ pub struct ConstraintRow {
     pub on_update: char,
 }
 
+/// `indexes.sql`.
+#[derive(Deserialize)]
+pub struct IndexRow {
+    pub relation: u32,
+    pub name: String,
+    pub unique: bool,
+    pub keys: Vec<String>,
+    pub columns: Option<Vec<String>>,
+    pub predicate: Option<String>,
+}
+
 /// `views.sql`.
 #[derive(Deserialize)]
 pub struct ViewRow {

@@ -186,8 +186,8 @@ fn truncate_deletes_what_refers_first() {
     assert_eq!(
         actions,
         [
-            Action::Statement("delete from \"public\".\"b\"".into()),
-            Action::Statement("delete from \"public\".\"a\"".into()),
+            // The last one's rows go first.
+            Action::Truncate(vec![Name::new("public", "a"), Name::new("public", "b")]),
             Action::RestartSequence("public.a_id_seq".into(), 1),
         ]
     );
