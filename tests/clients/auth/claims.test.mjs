@@ -16,7 +16,7 @@ begin
 end $$;
 `
 const [files, called] =
-  ENGINE === 'postgres' ? [{ 'migrations/0003_hook.sql': PLPGSQL }, 'with_plan_in_steps'] : [{}, 'with_plan']
+  ENGINE === 'postgres' ? [{ 'migrations/0004_hook.sql': PLPGSQL }, 'with_plan_in_steps'] : [{}, 'with_plan']
 
 serve({ files, more: `[auth.hook.custom_access_token]\nenabled = true\nuri = "pg-functions://postgres/hooks/${called}"` })
 
