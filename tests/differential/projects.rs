@@ -11,6 +11,7 @@ use super::pair::Pair;
 const BOOTSTRAP: &str = "
   do $$ begin create role anon; create role authenticated; create role service_role bypassrls;
   exception when duplicate_object then null; end $$;
+  create publication supabase_realtime;
   create schema auth;
   grant usage on schema auth to public;
   create function auth.jwt() returns jsonb language sql stable as

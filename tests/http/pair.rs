@@ -155,7 +155,8 @@ impl Pair {
         self.aligned += 100;
         let catalog = self.embedded.database.catalog();
         let of_target = |name: &str| target.starts_with("rpc/") || name.starts_with(&format!("{target}_"));
-        for name in catalog.sequences.keys().map(|name| &name.name).filter(|name| of_target(name)) {
+        let public = catalog.sequences.keys().filter(|name| name.schema == "public").map(|name| &name.name);
+        for name in public.filter(|name| of_target(name)) {
             let sql = format!("select setval('\"{name}\"', {})", self.aligned);
             for server in [&self.embedded, &self.postgres] {
                 let request = Request::new(Identity::owner(), sql.clone(), Vec::new());
