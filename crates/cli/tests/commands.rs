@@ -93,6 +93,9 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{published}\"\n"));
     let refused = project.run(&["serve"]);
     assert!(refused.stderr.contains("published development secret"), "{}", refused.stderr);
+    project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n[auth.email]\nmailbox = true\n"));
+    let refused = project.run(&["serve", "--migrate"]);
+    assert!(refused.stderr.contains("`auth.email.mailbox` is for development"), "{}", refused.stderr);
 
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n"));
     let pending = project.run(&["serve"]);

@@ -26,6 +26,7 @@ use basalt_outbound::Outbound;
 use basalt_sql::Name;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::sync::Mutex;
 
 pub use admin::{MOUNT, Request};
 pub use settings::{BadHook, Event, Settings};
@@ -43,6 +44,8 @@ pub struct Webhooks {
     hooks: Vec<Arc<Hook>>,
     /// This server's name among those that share the database.
     node: String,
+    /// Whether it has left its hooks to others. Held while a right to read is asked for: none is taken after it was given back.
+    left: Mutex<bool>,
 }
 
 impl Webhooks {
@@ -60,7 +63,7 @@ impl Webhooks {
             Some(_) => "embedded".to_owned(),
             None => format!("{:016x}", fastrand::u64(..)),
         };
-        Ok(Arc::new(Webhooks { database, outbound, hooks, node }))
+        Ok(Arc::new(Webhooks { database, outbound, hooks, node, left: Mutex::new(false) }))
     }
 
     /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
@@ -72,6 +75,7 @@ impl Webhooks {
 
     /// Lets another server read for the hooks at once. For when this one stops.
     pub async fn leave(&self) {
+        *self.left.lock().await = true;
         let changes = self.database.changes();
         for hook in &self.hooks {
             let left = async { changes.cursor(&reader::cursor(hook)).await?.release(&self.node).await };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_db::changes::{Batch, Cursor, Subscription};
 use futures_util::future::join_all;
 
@@ -35,8 +35,8 @@ pub(crate) fn cursor(hook: &Hook) -> String {
 pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<()> {
     let changes = webhooks.database.changes();
     let mut live = changes.subscribe().await?;
-    let cursor = changes.cursor(&cursor(&hook)).await?;
-    let mut lease = Lease { cursor: &cursor, node: &webhooks.node, renewed: None };
+    let cursor = Arc::new(changes.cursor(&cursor(&hook)).await?);
+    let mut lease = Lease { cursor: cursor.clone(), webhooks: webhooks.clone(), renewed: None };
     loop {
         if !lease.renew().await? {
             tokio::time::sleep(RENEW).await;
@@ -68,7 +68,7 @@ async fn wait(live: &mut Subscription) {
 }
 
 /// Sends a batch's messages. Whether all of them were taken or kept; if not, the reader stays where it is.
-async fn deliver(webhooks: &Arc<Webhooks>, hook: &Arc<Hook>, batch: &Batch, lease: &mut Lease<'_>) -> Result<bool> {
+async fn deliver(webhooks: &Arc<Webhooks>, hook: &Arc<Hook>, batch: &Batch, lease: &mut Lease) -> Result<bool> {
     let messages: Vec<Message> = batch.changes.iter().filter_map(|change| Message::of(hook, change)).collect();
     let mut messages = messages.into_iter().peekable();
     while messages.peek().is_some() {
@@ -100,20 +100,26 @@ async fn attempt(webhooks: Arc<Webhooks>, hook: Arc<Hook>, message: Message) -> 
 }
 
 /// The right to read for a hook.
-struct Lease<'c> {
-    cursor: &'c Cursor,
-    node: &'c str,
+struct Lease {
+    cursor: Arc<Cursor>,
+    webhooks: Arc<Webhooks>,
     renewed: Option<Instant>,
 }
 
-impl Lease<'_> {
+impl Lease {
     /// Takes or keeps the right. Whether this server has it.
     async fn renew(&mut self) -> Result<bool> {
         if self.renewed.is_some_and(|at| at.elapsed() < RENEW) {
             return Ok(true);
         }
         let asked = Instant::now();
-        let has = self.cursor.claim(self.node, LEASE).await?;
+        let (cursor, webhooks) = (self.cursor.clone(), self.webhooks.clone());
+        // A task of its own: a server that stops in the middle would not know whether it has the right, and could not give it back.
+        let claim = tokio::spawn(async move {
+            let left = webhooks.left.lock().await;
+            if *left { Ok(false) } else { cursor.claim(&webhooks.node, LEASE).await }
+        });
+        let has = claim.await.map_err(|error| Error::internal(error.to_string()))??;
         self.renewed = has.then_some(asked);
         Ok(has)
     }

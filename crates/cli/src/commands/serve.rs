@@ -46,7 +46,7 @@ impl Serve {
         if let Some(source) = in_place {
             return block_on(in_place::serve(source, overrides));
         }
-        require_production_secret(&Config::load(&self.dir, &overrides)?)?;
+        require_production(&Config::load(&self.dir, &overrides)?)?;
         block_on(async {
             let workspace = Workspace::open(&self.dir, &overrides).await?;
             start_log(&workspace.config)?;
@@ -78,15 +78,20 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
     let server = Basalt::start(&project.root, &config, database.clone()).await?;
     running::run(server, &database, async |server| {
         let config = Config::load(&project.root, overrides)?;
-        require_production_secret(&config)?;
+        require_production(&config)?;
         Ok(server.reconfigure(&project.root, &config)?)
     })
     .await;
     Ok(())
 }
 
-/// The published secret, and none at all, would let anyone sign a service key.
-fn require_production_secret(config: &Config) -> Result<(), Failure> {
+/// The published secret, and none at all, would let anyone sign a service key; the mailbox would show everybody's links to anyone.
+fn require_production(config: &Config) -> Result<(), Failure> {
+    if config.auth.email.mailbox {
+        return Err(Report::error("`auth.email.mailbox` is for development: anyone could read the links and codes that users are sent")
+            .help("Remove it, and configure `[auth.email.smtp]` or the hook `send_email`; or turn `auth.email.enable_confirmations` off.")
+            .into());
+    }
     let problem = if has_development_secret(config) {
         "`auth.jwt_secret` is the published development secret: anyone could sign a service key with it"
     } else if !has_secret(config) {
