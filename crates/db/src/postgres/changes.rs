@@ -15,6 +15,7 @@ use tokio::try_join;
 use tokio_postgres::Client;
 
 use super::error::translate;
+use super::pool::Unfinished;
 use super::{Engine, Postgres};
 use crate::changes::{Hub, absent};
 
@@ -118,8 +119,10 @@ impl Engine {
         if catalog.relation("basalt", "changes").is_none() {
             return Ok(());
         }
-        let connection = self.owner.get().await?;
-        watch(&connection.client, catalog).await
+        let unfinished = Unfinished::new(self.owner.get().await?);
+        watch(&unfinished.get()?.client, catalog).await?;
+        unfinished.finish();
+        Ok(())
     }
 }
 

@@ -35,7 +35,7 @@ use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
 pub use pool::PoolState;
-use pool::{Pool, Sizes};
+use pool::{Pool, Sizes, Unfinished};
 use run::{Lease, Terms};
 use settings::Settings;
 
@@ -316,13 +316,14 @@ impl Engine {
 
     async fn reload(&self) -> Result<()> {
         let _turn = self.reloading.lock().await;
-        let connection = self.owner.get().await?;
+        let unfinished = Unfinished::new(self.owner.get().await?);
+        let connection = unfinished.get()?;
         let login = match self.is_loaded() {
             true => self.current.load().catalog.login.clone(),
-            false => requests_login(&connection, false, false).await?.0,
+            false => requests_login(connection, false, false).await?.0,
         };
-        let current = Arc::new(Current::read(&connection, &login).await?);
-        drop(connection);
+        let current = Arc::new(Current::read(connection, &login).await?);
+        unfinished.finish();
         self.current.store(current.clone());
         self.hub.ring();
         self.watch(&current.catalog).await

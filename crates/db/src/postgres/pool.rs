@@ -136,6 +136,34 @@ impl Pool {
     }
 }
 
+/// A connection in the middle of something: whoever is dropped before the end leaves it in a state that nobody knows, and it is closed
+/// rather than given to the next.
+pub struct Unfinished(Option<Pooled>);
+
+impl Unfinished {
+    pub fn new(connection: Pooled) -> Unfinished {
+        Unfinished(Some(connection))
+    }
+
+    /// The connection, while it is in use.
+    pub fn get(&self) -> Result<&Connection> {
+        self.0.as_deref().ok_or_else(|| Error::internal("the connection was given back"))
+    }
+
+    /// All is well: the connection goes back to the pool.
+    pub fn finish(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Pooled::take(connection));
+        }
+    }
+}
+
 /// A place in the queue.
 struct Place<'a>(&'a AtomicUsize);
 
