@@ -59,7 +59,7 @@ impl Work {
 
     /// Runs a statement for what it changes; gives the number of rows.
     pub async fn execute(&mut self, sql: &str, params: Vec<Option<String>>) -> Result<u64> {
-        Ok(self.transaction.run(request(sql, params, Format::None)).await?.rows)
+        Ok(self.attempt(sql, params).await?)
     }
 
     /// Runs a statement that may violate a constraint: then nothing of it stands, and the transaction goes on.
