@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use basalt_core::{Operation, ReplicaIdentity};
+use basalt_core::ReplicaIdentity;
 use basalt_types::{EnumType, Type, Typmod, Volatility};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+
+pub use crate::publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 
 /// A schema-qualified name. Compares by schema, then name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -477,24 +479,6 @@ pub enum DefaultObject {
     Functions,
 }
 
-/// A set of tables whose changes are published (PostgreSQL manual, `create publication`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Publication {
-    /// `for all tables`.
-    pub all_tables: bool,
-    /// `for tables in schema`.
-    pub schemas: BTreeSet<String>,
-    /// `for table`.
-    pub tables: BTreeSet<Name>,
-    /// What is published of them.
-    pub operations: BTreeSet<Operation>,
-}
-
-/// The publication that realtime clients subscribe to.
-pub const REALTIME: &str = "supabase_realtime";
-/// What the names of the publications begin with by which Basalt's own services watch tables.
-pub const SERVICE_PUBLICATION: &str = "basalt_";
-
 /// Who may do what: role (`public` for everyone) to privileges.
 pub type Grants = BTreeMap<String, BTreeSet<Privilege>>;
 
@@ -569,14 +553,6 @@ impl Catalog {
         self.functions.get(&Name::new(schema, name)).map_or(&[], Vec::as_slice)
     }
 
-    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it.
-    pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
-        let counts = |name: &str| name == REALTIME || name.starts_with(SERVICE_PUBLICATION);
-        let publications =
-            self.publications.iter().filter(|(name, publication)| counts(name) && publication.has(table));
-        publications.flat_map(|(_, publication)| publication.operations.iter().copied()).collect()
-    }
-
     /// `role` and every role it is a member of, directly or not.
     pub fn memberships<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::from([role]);
@@ -619,26 +595,6 @@ impl Catalog {
         let exempt = self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security);
         let owns = self.memberships(role).contains(relation.owner.as_str());
         relation.row_security && !exempt && (!owns || relation.force_row_security)
-    }
-}
-
-impl Default for Publication {
-    /// Of no table, everything.
-    fn default() -> Self {
-        Publication {
-            all_tables: false,
-            schemas: BTreeSet::new(),
-            tables: BTreeSet::new(),
-            operations: Operation::ALL.into(),
-        }
-    }
-}
-
-impl Publication {
-    /// Whether a table belongs to it. Tables of Basalt's own schema never do.
-    pub fn has(&self, table: &Name) -> bool {
-        let named = self.all_tables || self.schemas.contains(&table.schema) || self.tables.contains(table);
-        named && !matches!(table.schema.as_str(), "basalt" | "supabase_migrations")
     }
 }
 

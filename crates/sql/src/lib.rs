@@ -15,6 +15,7 @@ pub mod compile;
 pub mod ddl;
 pub mod lint;
 pub mod program;
+mod publication;
 pub mod quote;
 mod reach;
 pub mod script;
