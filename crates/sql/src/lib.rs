@@ -18,8 +18,10 @@ pub mod program;
 mod publication;
 pub mod quote;
 mod reach;
+mod rows;
 pub mod script;
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;
 pub use reach::{tables_of_relation, tables_of_routine};
+pub use rows::over_rows;
