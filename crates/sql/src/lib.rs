@@ -20,6 +20,7 @@ pub mod quote;
 mod reach;
 mod rows;
 pub mod script;
+mod visit;
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;
