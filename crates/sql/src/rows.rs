@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, TableFactor, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, TableFactor, Visitor, VisitorMut};
 
 use crate::Name;
 use crate::ddl::source::{fold, parse_expr};
+use crate::visit::{visit, visit_mut};
 
 /// The condition with `schema.table.column` as `table.column`. One that can't be read, or that reads something else under the table's name
 /// within itself, stays as it is.
@@ -15,11 +16,11 @@ pub fn over_rows(condition: &str, table: &Name) -> String {
     }
     let Ok(mut expr) = parse_expr(condition) else { return condition.to_owned() };
     let mut shadows = Shadows { table, found: false };
-    let _ = sqlparser::ast::Visit::visit(&expr, &mut shadows);
+    let _ = visit(&expr, &mut shadows);
     if shadows.found {
         return condition.to_owned();
     }
-    let _ = expr.visit(&mut Unqualified { table });
+    let _ = visit_mut(&mut expr, &mut Unqualified { table });
     expr.to_string()
 }
 
