@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use tokio_postgres::Client;
 
 use super::error::translate;
-use rows::{Grant, PublicationRow, RoleRow, SchemaRow};
+use rows::{Grant, PublicationRow, PublishedRow, RoleRow, SchemaRow};
 use types::Types;
 
 /// Names are qualified in all texts, and every query sees the same moment.
@@ -113,7 +113,7 @@ fn publication(row: PublicationRow) -> (String, Publication) {
         operations: operations.filter(|(is_published, _)| *is_published).map(|(_, operation)| operation).collect(),
         ..Publication::default()
     };
-    for (schema, name, columns, rows) in row.tables.into_iter().flatten() {
+    for PublishedRow(schema, name, columns, rows) in row.tables.into_iter().flatten() {
         let table = Name::new(schema, name);
         if columns.is_some() || rows.is_some() {
             publication.parts.insert(table.clone(), Part { columns, rows });

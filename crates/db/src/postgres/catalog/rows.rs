@@ -57,14 +57,17 @@ pub struct PolicyRow {
     pub check: Option<String>,
 }
 
+/// A table of [`PublicationRow`]: schema, name, columns and condition.
+#[derive(Deserialize)]
+pub struct PublishedRow(pub String, pub String, pub Option<BTreeSet<String>>, pub Option<String>);
+
 /// `publications.sql`.
 #[derive(Deserialize)]
 pub struct PublicationRow {
     pub name: String,
     pub all_tables: bool,
     pub schemas: Option<BTreeSet<String>>,
-    /// Schema, name, columns and condition.
-    pub tables: Option<Vec<(String, String, Option<BTreeSet<String>>, Option<String>)>>,
+    pub tables: Option<Vec<PublishedRow>>,
     pub insert: bool,
     pub update: bool,
     pub delete: bool,
