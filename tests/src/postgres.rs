@@ -199,13 +199,17 @@ impl Session {
     }
 }
 
-/// The newest installed version's programs.
+/// The programs on the PATH, where they are (`cargo xtask postgres --version` puts some there), else the newest installed ones.
 fn programs() -> PathBuf {
+    let number = |bin: &Path| bin.parent().and_then(|of| of.file_name()?.to_str()?.parse::<u32>().ok());
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> =
-        versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).collect();
-    found.sort();
-    found.pop().expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
+    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    installed.sort_by_key(|bin| std::cmp::Reverse(number(bin)));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(installed)
+        .find(|bin| bin.join("initdb").exists() && bin.join("pg_ctl").exists())
+        .expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
 }
 
 fn is_root(path: &Path) -> bool {

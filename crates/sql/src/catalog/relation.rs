@@ -92,6 +92,9 @@ pub struct Column {
     pub typmod: Option<Typmod>,
     /// The domain it was declared with.
     pub domain: Option<Name>,
+    /// The composite type, or the relation, whose rows it holds (or an array of them): its fields alone don't tell its name.
+    #[serde(default)]
+    pub composite: Option<Name>,
     /// NOT NULL (by itself, by the primary key, or by its domain).
     pub not_null: bool,
     /// Default expression, as PostgreSQL source (`nextval('t_id_seq')` for serial columns).

@@ -14,6 +14,7 @@ fn column(name: &str, ty: Type, not_null: bool) -> Column {
         ty,
         typmod: None,
         domain: None,
+        composite: None,
         not_null,
         default: None,
         generated: None,

@@ -48,6 +48,7 @@ impl Change<'_> {
             ty: declared.ty,
             typmod: declared.typmod,
             domain: declared.domain,
+            composite: None,
             generated: None,
             identity: None,
             sequence: None,

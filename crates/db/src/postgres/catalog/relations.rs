@@ -126,6 +126,7 @@ fn column(row: ColumnRow, types: &Types) -> Column {
         typmod: of_domain.flatten().or_else(|| modifier(&ty, row.typmod)),
         ty,
         domain,
+        composite: types.composite(row.ty),
         not_null: row.not_null,
         default: row.default,
         generated: row.generated,

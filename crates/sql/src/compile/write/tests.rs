@@ -74,6 +74,7 @@ fn column(name: &str, ty: Type) -> Column {
         ty,
         typmod: None,
         domain: None,
+        composite: None,
         not_null: false,
         default: None,
         generated: None,
