@@ -22,8 +22,8 @@ pub use privilege::{DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, 
 pub(crate) use publication::publications;
 pub use publication::{Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{
-    Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction, Relation,
-    RelationKind, Takes, Trigger, View,
+    Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction,
+    Relation, RelationKind, Takes, Trigger, View,
 };
 pub use routine::{MediaHandler, Param, ParamMode, Routine};
 
