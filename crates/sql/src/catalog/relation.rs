@@ -57,6 +57,9 @@ pub struct View {
     pub security_invoker: bool,
     /// Where each column comes from, when it is a plain column of a relation in the top SELECT (through views, the base table's).
     pub sources: Vec<Option<(Name, String)>>,
+    /// The columns that show the whole primary keys of the tables behind it ([`super::Catalog::derive_view_keys`]).
+    #[serde(skip)]
+    pub key: Vec<String>,
     /// A materialized view (a stored copy) rather than a query.
     pub materialized: bool,
     /// Whether PostgreSQL would let simple writes through it (manual, `create view`, "Updatable Views").
@@ -238,6 +241,9 @@ impl Relation {
 
     /// Columns of the primary key, in key order. For a view, its base table's, by the view's names.
     pub fn primary_key(&self) -> Option<&[String]> {
+        if let RelationKind::View(view) = &self.kind {
+            return Some(view.key.as_slice()).filter(|key| !key.is_empty());
+        }
         self.constraints.iter().find_map(|c| match &c.kind {
             ConstraintKind::PrimaryKey(columns) => Some(columns.as_slice()),
             _ => None,

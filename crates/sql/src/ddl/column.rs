@@ -123,7 +123,7 @@ impl Change<'_> {
             }
             "collate" => self.collation()?,
             // How values are laid out on PostgreSQL's disk changes no results.
-            _ => drop(self.cursor.ident()?),
+            _ => drop(self.cursor.label()?),
         }
         Ok(true)
     }
