@@ -44,7 +44,7 @@ impl Bouncer {
         let settings = format!(
             "[databases]\n* = host={}\n[pgbouncer]\nlisten_addr =\nunix_socket_dir = {at}\nlisten_port = 5432\nauth_type = trust\n\
              auth_file = {at}/users\npool_mode = transaction\ndefault_pool_size = 3\nserver_round_robin = 1\n\
-             logfile = {at}/log\n",
+             logfile = {at}/log\npidfile = {at}/pid\n",
             cluster.folder().display(),
             at = at.display()
         );
@@ -70,8 +70,9 @@ impl Bouncer {
 
 impl Drop for Bouncer {
     fn drop(&mut self) {
-        // A quick stop; the child may be the one that changes the user, and passes the signal on.
-        let _ = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        // The child may be the program that changed the user.
+        let pid = std::fs::read_to_string(self.folder().join("pid")).unwrap_or_default();
+        let _ = Command::new("kill").args(["-TERM", pid.trim()]).status();
         let _ = self.child.wait();
     }
 }
@@ -97,13 +98,15 @@ async fn nothing_of_a_session_is_relied_on() {
         );
         assert_eq!((mine.json(), others.json()), (json!([new]), json!([])), "turn {turn}");
         for (who, role) in [(who, "authenticated"), (of_service, "service_role")] {
-            let expected = json!({"user": role, "session": "authenticator", "path": "public, extensions", "timeout": "0"});
+            let expected =
+                json!({"user": role, "session": "authenticator", "path": "\"public\", \"extensions\"", "timeout": "0"});
             assert_eq!(who.json(), expected, "turn {turn}");
         }
         server.get("/notes?id=eq.x").user(ANN).expect_error(400, "22P02").await;
         // Migrations, scripts and the catalog, as the owner.
         if turn % 10 == 0 {
-            let sql = format!("set lock_timeout = '7s'; set search_path = ''; create table public.t{turn} (id integer);");
+            let sql =
+                format!("set lock_timeout = '7s'; set search_path = ''; create table public.t{turn} (id integer);");
             server.database.apply_migration(&turn.to_string(), "t", &sql).await.expect("applies");
             let outside = format!("create index concurrently on t{turn} (id);");
             server.database.apply_migration(&format!("{turn}1"), "i", &outside).await.expect("applies");
@@ -111,13 +114,17 @@ async fn nothing_of_a_session_is_relied_on() {
         }
     }
     let batch = json!([{"method": "POST", "path": "/notes", "body": {"body": "b"}}, {"method": "GET", "path": "/notes?body=eq.b&select=body"}]);
-    let done = server.raw(reqwest::Method::POST, "/batch/v1").json(&batch).token(&token(json!({"role": "authenticated", "sub": ANN})));
+    let done = server
+        .raw(reqwest::Method::POST, "/batch/v1")
+        .json(&batch)
+        .token(&token(json!({"role": "authenticated", "sub": ANN})));
     let done = done.send().await;
     assert_eq!((done.status, &done.json()[1]["body"]), (200, &json!([{"body": "b"}])), "{}", done.body);
     // Another process finds nothing of the first one's on the connections.
     server.stop().await;
     let second = Server::start_on(&cluster, SCHEMA, behind).await;
     second.post("/notes", &json!({"body": "x"})).user(ANN).expect(201, Value::Null).await;
-    let answer = second.get("/notes?select=body").user(ANN).prefer("count=exact").expect(200, json!([{"body": "x"}])).await;
+    let answer =
+        second.get("/notes?select=body").user(ANN).prefer("count=exact").expect(200, json!([{"body": "x"}])).await;
     assert_eq!(answer.header("content-range"), "0-0/1");
 }

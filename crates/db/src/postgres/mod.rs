@@ -64,6 +64,10 @@ pub struct PostgresOptions {
     pub queue: usize,
     /// How long a request may wait for a connection (PGRST003).
     pub wait: Duration,
+    /// How long a connection may be idle before it is closed; zero: for ever.
+    pub idle: Duration,
+    /// How old a connection may become; zero: any age.
+    pub lifetime: Duration,
     /// Statements that a connection keeps prepared.
     pub statements: usize,
     /// Longest time a statement may run where neither role nor function says so (57014); zero leaves it to the server.
@@ -92,6 +96,8 @@ impl Default for PostgresOptions {
             connections: 10,
             queue: 1024,
             wait: Duration::from_secs(10),
+            idle: Duration::from_secs(10 * 60),
+            lifetime: Duration::from_secs(30 * 60),
             statements: 200,
             statement_timeout: Duration::from_secs(8),
             max_body: 256 << 20,
@@ -178,6 +184,7 @@ impl Postgres {
             connections,
             queue: options.queue,
             wait: options.wait,
+            lifetime: options.lifetime,
             statements: options.statements,
         };
         let (cancels, cancelled) = mpsc::channel(CANCELS);
@@ -195,6 +202,9 @@ impl Postgres {
             options,
         });
         let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
+        if !engine.options.idle.is_zero() {
+            tasks.push(tokio::spawn(close_idle(Arc::downgrade(&engine), engine.options.idle)));
+        }
         if !engine.is_loaded() {
             tasks.push(tokio::spawn(load_at_last(Arc::downgrade(&engine))));
         }
@@ -222,6 +232,7 @@ impl Postgres {
         let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
         let connection = pool.get().await?;
         let work = self.engine.work(&request);
+        tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
         let lease = Lease::new(connection, self.engine.cancels.clone());
         let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
         if answer.is_ok() && !request.read_only {
@@ -398,6 +409,16 @@ async fn requests_login(connection: &Connection, is_own_cluster: bool, bootstrap
     let row = connection.client.query_typed_one(sql, &[]).await.map_err(translate)?;
     let (user, steps_down): (String, bool) = (row.get(0), bootstrap && row.get::<_, bool>(1) && row.get::<_, bool>(2));
     Ok((if steps_down { "authenticator".into() } else { user }, steps_down))
+}
+
+/// Closes connections that nobody has used for so long.
+async fn close_idle(engine: Weak<Engine>, longest: Duration) {
+    loop {
+        tokio::time::sleep(longest / 2).await;
+        let Some(engine) = engine.upgrade() else { return };
+        engine.requests.close_idle(longest);
+        engine.owner.close_idle(longest);
+    }
 }
 
 /// Cancels what clients that hung up had asked for.

@@ -18,6 +18,12 @@ pub struct Database {
     /// How long a request may wait for a connection.
     #[serde(with = "humantime_serde")]
     pub pool_timeout: Duration,
+    /// How long a connection may be idle before it is closed; 0: for ever.
+    #[serde(with = "humantime_serde")]
+    pub pool_idle: Duration,
+    /// How old a connection may become; 0: any age.
+    #[serde(with = "humantime_serde")]
+    pub pool_lifetime: Duration,
     /// What is between Basalt and PostgreSQL.
     pub pooler: Pooler,
     /// Statements that each connection keeps prepared; 0: none.
@@ -77,6 +83,8 @@ impl Default for Database {
             url: String::new(),
             pool: 10,
             pool_timeout: Duration::from_secs(10),
+            pool_idle: Duration::from_secs(10 * 60),
+            pool_lifetime: Duration::from_secs(30 * 60),
             pooler: Pooler::Session,
             prepared_statements: 200,
             required: true,

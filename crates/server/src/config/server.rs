@@ -1,9 +1,12 @@
 //! `[server]` and `[log]`: where the server listens, and what it says.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
+
+use crate::start::StartError;
 
 /// `[server]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -13,6 +16,12 @@ pub struct Server {
     pub host: String,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
+    /// A Unix socket to listen on instead, relative to the project; empty: none.
+    pub unix_socket: PathBuf,
+    /// Who may use that socket: the file's mode, in octal digits.
+    pub unix_socket_mode: String,
+    /// Whether other processes may listen on the same port; the system deals out connections.
+    pub reuse_port: bool,
     /// How long a shutdown waits for requests under way.
     #[serde(with = "humantime_serde")]
     pub shutdown_timeout: Duration,
@@ -39,11 +48,26 @@ pub struct Server {
     pub admin_host: String,
 }
 
+impl Server {
+    /// [`Server::unix_socket_mode`] as a number.
+    ///
+    /// Errors: a text that is no mode.
+    pub(crate) fn socket_mode(&self) -> Result<u32, StartError> {
+        let mode = u32::from_str_radix(&self.unix_socket_mode, 8).ok().filter(|mode| (0o600..=0o777).contains(mode));
+        let wrong =
+            || format!("`server.unix_socket_mode` is \"{}\"; give octal digits from 600 to 777", self.unix_socket_mode);
+        mode.ok_or_else(|| StartError::Config(wrong()))
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Server {
             host: "127.0.0.1".into(),
             port: 54321,
+            unix_socket: PathBuf::new(),
+            unix_socket_mode: "660".into(),
+            reuse_port: false,
             shutdown_timeout: Duration::from_secs(30),
             header_timeout: Duration::from_secs(15),
             body_timeout: Duration::from_secs(60),
