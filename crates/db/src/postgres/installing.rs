@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::error::translate;
 use super::migrating::Script;
-use crate::migrate::{SERVICES, ScriptError, Service, ServiceMigration, checksum};
+use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, checksum};
 
 /// Runs the migrations that the record lacks, all of all services in one transaction.
 ///
@@ -18,7 +18,7 @@ pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()>
         set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)";
     client.batch_execute(lock).await.map_err(translate)?;
     let mut done = Ok(());
-    for service in std::iter::once(&crate::changes::SERVICE).chain(services) {
+    for service in OWN.iter().chain(services) {
         done = install_one(client, service).await;
         if done.is_err() {
             break;

@@ -94,6 +94,8 @@ impl Postgres {
     }
 
     /// Statements that no transaction may hold, each by itself.
+    ///
+    /// Behind a pooler that hands out connections by transaction there is no session to set anything in for them.
     async fn outside(&self, client: &Client, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
         let statements = pieces.iter().filter_map(|piece| match piece {
             Piece::Statement { sql, offset } => Some((*sql, *offset)),
@@ -113,16 +115,14 @@ impl Postgres {
             "set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}",
             LOCK_TIMEOUT.as_millis()
         );
-        client.batch_execute(&set).await.map_err(translate)?;
-        let mut done = Ok(());
-        for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
-            done = client.batch_execute(sql).await.map_err(|error| failed(translate(error), sql, offset));
-            if done.is_err() {
-                break;
-            }
+        if !self.engine.options.transaction_pooler {
+            client.batch_execute(&set).await.map_err(translate)?;
         }
-        client.batch_execute("reset all").await.map_err(translate)?;
-        done
+
+        for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
+            client.batch_execute(sql).await.map_err(|error| failed(translate(error), sql, offset))?;
+        }
+        Ok(())
     }
 }
 
@@ -178,8 +178,8 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
     }
 
     async fn statement(&mut self, sql: &str) -> Result<()> {
-        if is_transaction_word(sql) {
-            // The script is one transaction already.
+        // The script is one transaction already, and fills the database that it is given.
+        if is_transaction_word(sql) || is_of_databases(sql) {
             return Ok(());
         }
         if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
@@ -264,6 +264,13 @@ fn is_transaction_word(sql: &str) -> bool {
     let words = words(sql);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(words.as_slice(), ["begin" | "commit" | "end", ..] | ["start", "transaction", ..])
+}
+
+/// `create database` and `drop database`, with which scripts of psql begin.
+fn is_of_databases(sql: &str) -> bool {
+    let words = words(sql);
+    words.first().is_some_and(|word| word == "create" || word == "drop")
+        && words.get(1).is_some_and(|word| word == "database")
 }
 
 /// Whether PostgreSQL refuses the statement in a transaction.
