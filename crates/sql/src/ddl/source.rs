@@ -15,6 +15,7 @@ use sqlparser::parser::Parser;
 use super::cursor::syntax_error;
 use super::keywords::{names_columns, names_functions};
 use crate::catalog::{Catalog, Name};
+use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
 pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
@@ -70,7 +71,7 @@ fn object_name(name: &Name) -> ObjectName {
 /// Qualifies the names of relations, functions and types along the search path.
 pub(super) fn qualify(node: &mut impl VisitMut, catalog: &Catalog, search_path: &[String]) {
     let mut visitor = Qualifier { catalog, search_path, ctes: BTreeSet::new() };
-    let _ = node.visit(&mut visitor);
+    let _ = visit_mut(node, &mut visitor);
 }
 
 struct Qualifier<'a> {
@@ -165,7 +166,7 @@ impl Uses {
     /// What a parsed expression or query refers to.
     pub(crate) fn of(node: &impl Visit) -> Uses {
         let mut collector = Collector(Uses::default());
-        let _ = node.visit(&mut collector);
+        let _ = visit(node, &mut collector);
         collector.0
     }
 
