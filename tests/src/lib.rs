@@ -32,6 +32,14 @@ pub struct Server {
 /// Whether the tests run on PostgreSQL: then this names a server's superuser, and every test has a database of its own there.
 pub const POSTGRES: &str = "TEST_POSTGRES";
 
+/// The major version of that server.
+pub const POSTGRES_VERSION: &str = "TEST_POSTGRES_VERSION";
+
+/// Whether the tests run on PostgreSQL of an older version than this.
+pub fn on_postgres_before(version: u32) -> bool {
+    std::env::var(POSTGRES_VERSION).is_ok_and(|found| found.parse::<u32>().is_ok_and(|found| found < version))
+}
+
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
     std::env::var_os(POSTGRES).is_some()

@@ -14,6 +14,7 @@ pub mod postgrest;
 pub mod project;
 mod realtime;
 mod refusal;
+mod socket;
 mod start;
 mod surface;
 pub mod token;

@@ -1,9 +1,10 @@
-//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`.
+//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`
+//! and `TEST_POSTGRES_VERSION`.
 
 use std::process::{Command, ExitCode};
 
-use basalt_tests::POSTGRES;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::{POSTGRES, POSTGRES_VERSION};
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
@@ -12,7 +13,9 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let cluster = Cluster::start();
-    let status = Command::new(program).args(words).env(POSTGRES, cluster.url()).status();
+    let mut command = Command::new(program);
+    command.args(words).env(POSTGRES, cluster.url());
+    let status = command.env(POSTGRES_VERSION, cluster.version().to_string()).status();
     drop(cluster);
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,

@@ -185,6 +185,18 @@ pub fn ask(url: &str, method: &str, path: &str, headers: &[&str], body: &str) ->
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    ask_over(&mut stream, host, method, path, headers, body)
+}
+
+/// The same over any connection.
+pub fn ask_over(
+    stream: &mut (impl Read + Write),
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> Option<(u16, String)> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     write!(
         stream,

@@ -151,7 +151,7 @@ async fn make_all(client: &Client) -> Result<()> {
         step.ensure(client).await?;
     }
     let superuser = "select rolsuper from pg_roles where rolname = current_user";
-    if client.query_one(superuser, &[]).await.map_err(translate)?.get(0) {
+    if client.query_typed_one(superuser, &[]).await.map_err(translate)?.get(0) {
         for step in &EXTRAS {
             step.ensure(client).await?;
         }
@@ -161,7 +161,7 @@ async fn make_all(client: &Client) -> Result<()> {
 
 impl Step {
     async fn ensure(&self, client: &Client) -> Result<()> {
-        let there = client.query_one(&format!("select {}", self.there), &[]).await.map_err(translate)?;
+        let there = client.query_typed_one(&format!("select {}", self.there), &[]).await.map_err(translate)?;
         if there.get(0) {
             return Ok(());
         }
