@@ -2,9 +2,9 @@
 
 use basalt_tests::{Answer, Server};
 use reqwest::Method;
+use basalt_tests::totp::code;
 use serde_json::json;
 
-use crate::authenticator::code;
 use crate::factors::{enrol, refused, secured, verify};
 use crate::world::{PASSWORD, Session, ask, claims, get, post, refresh, session, sign_in, sign_up, start};
 

@@ -61,12 +61,15 @@ fn rust() -> Result<(), Failure> {
     postgres()
 }
 
-/// The whole-server tests once more, on PostgreSQL.
+/// The whole-server tests once more, on PostgreSQL; those of users yet again, on the tables that Supabase's auth service makes.
 fn postgres() -> Result<(), Failure> {
     let names = ["rest", "auth", "changes", "realtime", "webhooks"];
     let binaries: Vec<&str> = names.iter().flat_map(|name| ["--test", name]).collect();
+    let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"];
     let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
-    cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
+    cargo(&[&with_postgres, &tests[..], &binaries].concat())?;
+    let tables = ["--tables", "tests/postgres/gotrue.sql"];
+    cargo(&[&with_postgres, &tables[..], &tests, &["--test", "auth"]].concat())
 }
 
 /// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.

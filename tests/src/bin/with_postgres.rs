@@ -1,18 +1,31 @@
-//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`.
+//! `with_postgres [--tables FILE] COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`. The script in
+//! FILE makes the tables that each test's database begins with.
 
 use std::process::{Command, ExitCode};
 
-use basalt_tests::POSTGRES;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::{POSTGRES, TEMPLATE};
 
-fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1);
+/// The database that others are copied from.
+const TABLES: &str = "tables";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let mut words = std::env::args().skip(1).peekable();
+    let tables = words.next_if_eq("--tables").and_then(|_| words.next());
     let Some(program) = words.next() else {
-        eprintln!("usage: with_postgres COMMAND...");
+        eprintln!("usage: with_postgres [--tables FILE] COMMAND...");
         return ExitCode::from(2);
     };
     let cluster = Cluster::start();
-    let status = Command::new(program).args(words).env(POSTGRES, cluster.url()).status();
+    let mut command = Command::new(program);
+    command.args(words).env(POSTGRES, cluster.url());
+    if let Some(file) = tables {
+        let script = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+        cluster.create(TABLES).await.script(&script).await;
+        command.env(TEMPLATE, TABLES);
+    }
+    let status = command.status();
     drop(cluster);
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,
