@@ -1,7 +1,7 @@
 //! Second factors: enrolment, challenges, verification, and what a proved factor makes of sessions.
 
-use basalt_tests::{Answer, Server};
 use basalt_tests::totp::code;
+use basalt_tests::{Answer, Server};
 use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, Session, claims, get, post, put, refresh, session, sign_in, sign_up, start, start_with};

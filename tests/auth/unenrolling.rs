@@ -1,8 +1,8 @@
 //! Factors that go, by their user and by administrators.
 
+use basalt_tests::totp::code;
 use basalt_tests::{Answer, Server};
 use reqwest::Method;
-use basalt_tests::totp::code;
 use serde_json::json;
 
 use crate::factors::{enrol, refused, secured, verify};

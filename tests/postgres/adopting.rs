@@ -76,7 +76,8 @@ async fn its_users_sessions_codes_and_factors_go_on() {
     let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
     let mut server = Server::start_at(&url, "").await;
 
-    let refreshed = post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
+    let refreshed =
+        post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
     assert_eq!(text(&refreshed, "/user/id"), ADA);
     assert_eq!(refreshed.header("sb-auth-session-id"), SESSION);
     let password = json!({"email": "ada@example.com", "password": "Correct-horse-7"});
@@ -103,6 +104,14 @@ async fn its_users_sessions_codes_and_factors_go_on() {
     server.stop().await;
     let server = Server::start_at(&url, "").await;
     assert_eq!(post(&server, "/token?grant_type=password", "", password).await.status, 200);
+    server
+        .raw(Method::DELETE, &format!("/auth/v1/admin/users/{ADA}"))
+        .service()
+        .json(&json!({}))
+        .expect(200, json!({}))
+        .await;
+    let left = superuser.ask("select count(*) from auth.identities where provider_id like '1111%'").await;
+    assert_eq!(left.expect("a count").0.as_deref(), Some("0"));
 }
 
 /// What an adopted schema lacks of a new one is found here, whatever a later migration adds.
@@ -159,11 +168,16 @@ async fn what_can_not_be_adopted_is_named() {
     let key = "insert into auth.webauthn_credentials (user_id, credential_id, public_key) select id, '\\x01', '\\x02' from auth.users";
     superuser.script(key).await;
     let refused = open("postgres").await;
-    assert!(refused.contains("auth.webauthn_credentials") && refused.contains("credential_id is of type bytea"), "{refused}");
+    assert!(
+        refused.contains("auth.webauthn_credentials") && refused.contains("credential_id is of type bytea"),
+        "{refused}"
+    );
 
     superuser.script("delete from auth.webauthn_credentials").await;
     // As versions before 2023-11 kept identities.
-    superuser.script("alter table auth.identities drop column id; alter table auth.identities rename provider_id to id").await;
+    superuser
+        .script("alter table auth.identities drop column id; alter table auth.identities rename provider_id to id")
+        .await;
     let refused = open("postgres").await;
     assert!(refused.contains("auth.identities") && refused.contains("column provider_id"), "{refused}");
     // Nothing was changed by what failed.

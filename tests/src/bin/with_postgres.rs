@@ -9,8 +9,7 @@ use basalt_tests::{POSTGRES, TEMPLATE};
 /// The database that others are copied from.
 const TABLES: &str = "tables";
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
     let tables = words.next_if_eq("--tables").and_then(|_| words.next());
     let Some(program) = words.next() else {
@@ -21,8 +20,7 @@ async fn main() -> ExitCode {
     let mut command = Command::new(program);
     command.args(words).env(POSTGRES, cluster.url());
     if let Some(file) = tables {
-        let script = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
-        cluster.create(TABLES).await.script(&script).await;
+        make_tables(&cluster, &file);
         command.env(TEMPLATE, TABLES);
     }
     let status = command.status();
@@ -35,4 +33,11 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Makes the database that others are copied from; the connection ends with the runtime, since a database in use can't be copied.
+fn make_tables(cluster: &Cluster, file: &str) {
+    let script = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { cluster.create(TABLES).await.script(&script).await });
 }

@@ -28,10 +28,22 @@ const FUNCTION: &str = "exists (select from pg_proc where pronamespace = to_regn
 #[derive(Debug, PartialEq, Eq)]
 enum Makes<'a> {
     Schema(&'a str),
-    Type { name: &'a str, labels: Vec<&'a str> },
-    Table { name: &'a str, members: Vec<&'a str> },
-    Column { table: &'a str, definition: &'a str },
-    Index { name: &'a str, table: &'a str },
+    Type {
+        name: &'a str,
+        labels: Vec<&'a str>,
+    },
+    Table {
+        name: &'a str,
+        members: Vec<&'a str>,
+    },
+    Column {
+        table: &'a str,
+        definition: &'a str,
+    },
+    Index {
+        name: &'a str,
+        table: &'a str,
+    },
     Function(&'a str),
     /// Something that may be made again.
     Other,
@@ -103,7 +115,13 @@ async fn table(client: &Client, name: &str, members: &[&str]) -> Result<bool> {
                 return Err(unfit.error(name));
             }
             let before = format!("{}_before", name.split('.').next().unwrap_or_default());
-            run(client, &format!("create schema if not exists {before}; alter table {name} set schema {before}")).await?;
+            // Its owner keeps it: what deletes a user looks there, as the owner.
+            let owner = "select quote_ident(pg_get_userbyid(relowner)) from pg_class where oid = to_regclass($1)";
+            let owner: String = client.query_one(owner, &[&name]).await.map_err(translate)?.get(0);
+            let moved = format!(
+                "create schema if not exists {before}; grant usage, create on schema {before} to {owner}; alter table {name} set schema {before}"
+            );
+            run(client, &moved).await?;
             tracing::info!(table = name, schema = before, "an empty table that can't be used was moved away");
             return Ok(false);
         }
@@ -181,7 +199,8 @@ async fn judge_owner(client: &Client, table: &str) -> Result<()> {
         return Ok(());
     }
     let (owner, own): (String, String) = (row.get(1), row.get(2));
-    let message = format!("the table {table} was made by {owner}, and the role of `database.url`, {own}, may not change it");
+    let message =
+        format!("the table {table} was made by {owner}, and the role of `database.url`, {own}, may not change it");
     let hint = format!("Have somebody who may run: grant {owner} to {own}; or connect as a superuser.");
     Err(Error::new("42501", message).with_hint(hint))
 }
@@ -189,7 +208,9 @@ async fn judge_owner(client: &Client, table: &str) -> Result<()> {
 impl Unfit {
     fn error(self, table: &str) -> Error {
         let Unfit { column, is, wanted } = self;
-        let message = format!("the table {table}, which something else made, can't be used: its column {column} is {is}, and has to be {wanted}");
+        let message = format!(
+            "the table {table}, which something else made, can't be used: its column {column} is {is}, and has to be {wanted}"
+        );
         let hint = "Bring it up to date with the program that made it (for Supabase's auth: start its latest version on this database once), \
             or rename the table if its rows are not needed.";
         Error::new("55000", message).with_hint(hint)
@@ -311,7 +332,10 @@ mod tests {
         let Makes::Table { name, members } = makes(table) else { panic!("no table") };
         assert_eq!((name, members.len()), ("auth.users", 4));
         assert_eq!(members.iter().map(|member| is_constraint(member)).collect::<Vec<_>>(), [false, false, false, true]);
-        assert_eq!(members[..3].iter().map(|member| type_of(member)).collect::<Vec<_>>(), ["uuid", "varchar(255)", "timestamptz"]);
+        assert_eq!(
+            members[..3].iter().map(|member| type_of(member)).collect::<Vec<_>>(),
+            ["uuid", "varchar(255)", "timestamptz"]
+        );
         assert_eq!(type_of("id bigserial primary key"), "bigint");
         let unique: Vec<_> = members.iter().filter_map(|member| unique_columns(member)).collect();
         assert_eq!(unique, [vec!["phone"], vec!["id", "phone"]]);
