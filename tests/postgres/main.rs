@@ -1,5 +1,6 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod adopting;
 mod calling;
 mod changes;
 mod connecting;

@@ -6,6 +6,7 @@
 //! ```
 
 pub mod postgres;
+pub mod totp;
 
 use std::path::Path;
 
@@ -40,6 +41,9 @@ pub fn on_postgres_before(version: u32) -> bool {
     std::env::var(POSTGRES_VERSION).is_ok_and(|found| found.parse::<u32>().is_ok_and(|found| found < version))
 }
 
+/// A database whose tables every test's database begins with; without it, they begin empty.
+pub const TEMPLATE: &str = "TEST_TEMPLATE";
+
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
     std::env::var_os(POSTGRES).is_some()
@@ -63,7 +67,8 @@ async fn admin(server: String, sql: String) {
 impl OwnDatabase {
     async fn make(server: String) -> OwnDatabase {
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
-        admin(server.clone(), format!("create database {name} template template0")).await;
+        let template = std::env::var(TEMPLATE).unwrap_or_else(|_| "template0".into());
+        admin(server.clone(), format!("create database {name} template {template}")).await;
         OwnDatabase { server, name }
     }
 
@@ -123,6 +128,11 @@ impl Server {
     /// A server over a new database of a cluster.
     pub async fn start_on(cluster: &postgres::Cluster, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         Server::open(Some(OwnDatabase::make(cluster.url()).await), schema, change).await
+    }
+
+    /// A server over the database at `url`, whatever the tests run on.
+    pub async fn start_at(url: &str, schema: &str) -> Server {
+        Server::open(None, schema, |config| config.database.url = url.to_owned()).await
     }
 
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {

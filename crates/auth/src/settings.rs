@@ -168,6 +168,8 @@ pub struct Smtp {
     pub sender_name: String,
     /// Whether an unencrypted connection will do (a relay on the same machine).
     pub plain: bool,
+    /// A file (PEM), relative to the project, with the certificate of the authority that vouches for the server, where that is no public one.
+    pub root_certificate: PathBuf,
 }
 
 /// A mail's subject and body.
@@ -440,6 +442,7 @@ impl Default for Smtp {
             admin_email: String::new(),
             sender_name: String::new(),
             plain: false,
+            root_certificate: PathBuf::new(),
         }
     }
 }

@@ -171,6 +171,7 @@ impl App {
     fn counted(&self) -> String {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &mut text);
+        gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
 

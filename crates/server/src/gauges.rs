@@ -8,6 +8,11 @@ use std::sync::atomic::Ordering;
 
 use basalt_db::Database;
 
+/// Appends what users' passwords cost.
+pub(crate) fn write_hashes(hashes: u64, text: &mut String) {
+    family(text, "basalt_password_hashes_total", "counter", &[("", hashes)]);
+}
+
 /// Appends the database's state in Prometheus' text format.
 pub(crate) fn write(database: &Database, text: &mut String) {
     if let Some(postgres) = database.postgres() {

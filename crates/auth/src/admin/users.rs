@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::address;
+use crate::address::{self, Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::flow::Metadata;
@@ -337,26 +337,20 @@ impl Call<'_> {
     /// The e-mail and phone identities follow the user's addresses.
     async fn own_identities(&self, work: &mut Work, user: &mut User, fields: &Fields) -> Result<()> {
         let known = work.identities(user.id).await?;
-        let addresses = [
-            ("email", present(&user.email).map(str::to_owned), fields.email_confirm),
-            ("phone", present(&user.phone).map(str::to_owned), fields.phone_confirm),
-        ];
-        for (provider, address, confirmed) in addresses {
-            let Some(address) = address else { continue };
+        for (channel, confirmed) in [(Channel::Email, fields.email_confirm), (Channel::Phone, fields.phone_confirm)] {
+            let provider = channel.name();
+            let Some(text) = user.address(channel).map(str::to_owned) else { continue };
             match known.iter().find(|identity| identity.provider == provider) {
                 Some(identity) => {
                     let mut data = identity.identity_data.clone();
-                    data.insert(provider.into(), address.into());
+                    data.insert(provider.into(), text.into());
                     if confirmed {
                         data.insert(format!("{provider}_verified"), true.into());
                     }
                     work.update_identity_data(identity.id, data, self.now).await?;
                 }
                 None => {
-                    let mut data = match provider {
-                        "email" => identity_data(user, Some(&address), None),
-                        _ => identity_data(user, None, Some(&address)),
-                    };
+                    let mut data = identity_data(user, &Address { channel, text });
                     data.insert(format!("{provider}_verified"), confirmed.into());
                     let id = user.id.to_string();
                     work.insert_identity(user, provider, &id, data, self.now).await?;

@@ -1,5 +1,6 @@
 //! Clients: the services that users may let in.
 
+use basalt_core::constant_time_eq;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::limit::Kind;
-use crate::secret::{equal, sha256};
+use crate::secret::sha256;
 use crate::store::{Work, params};
 
 /// Most addresses of one client, and longest of each.
@@ -352,7 +353,7 @@ impl Call<'_> {
         let client = client.ok_or_else(invalid)?;
         let is_right = match (&client.client_secret_hash, &secret) {
             (None, None) => true,
-            (Some(hash), Some(secret)) => equal(hash.as_bytes(), sha256(secret).as_bytes()),
+            (Some(hash), Some(secret)) => constant_time_eq(hash.as_bytes(), sha256(secret).as_bytes()),
             _ => false,
         };
         if !is_right {

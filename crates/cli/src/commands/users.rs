@@ -122,7 +122,7 @@ enum Kind {
 impl Users {
     pub fn run(self) -> Result<(), Failure> {
         let config = for_development(Config::load(&self.project.project, &[])?);
-        let server = Administration::of(&config, self.url.as_deref())?;
+        let server = Administration::of(&self.project.project, &config, self.url.as_deref())?;
         let command = Command { server, json: self.json };
         block_on(async {
             match self.action {

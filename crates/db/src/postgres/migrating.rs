@@ -254,7 +254,7 @@ fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
 }
 
 /// The first words of a statement in lower case.
-fn words(sql: &str) -> Vec<String> {
+pub(super) fn words(sql: &str) -> Vec<String> {
     let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
     sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect()
 }
@@ -288,7 +288,7 @@ fn is_outside(sql: &str) -> bool {
 }
 
 /// Places an error: its position counts characters of the statement, which begins at `offset`.
-fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+pub(super) fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
     let within = error.position().and_then(|position| statement.char_indices().nth(position)).map_or(0, |(at, _)| at);
     ScriptError { error: explained(error), offset: offset + within, statement: statement.to_owned() }
 }
