@@ -4,10 +4,12 @@ mod broadcasting;
 mod changes;
 mod connecting;
 mod faults;
+mod filters;
 mod from_sql;
 mod joining;
 mod presence;
 mod private;
+mod rows;
 mod socket;
 mod tokens;
 

@@ -179,6 +179,11 @@ impl Server {
         self.basalt = Some(basalt);
     }
 
+    /// A configuration like a new server's over this database, for [`Basalt::reconfigure`].
+    pub fn configuration(&self, change: impl FnOnce(&mut Config)) -> Config {
+        configured(self.own.as_ref(), change)
+    }
+
     /// A request to a path of the REST API, without a key: anonymous.
     pub fn ask(&self, method: Method, path: &str) -> Ask {
         Ask { request: self.client.request(method, format!("{}/rest/v1{path}", self.url)) }

@@ -235,3 +235,45 @@ async fn what_was_written_while_the_server_was_down_is_sent_later() {
     server.restart(with(&receiver, hooks)).await;
     assert_eq!(receiver.wait("/hook", 1).await[0].json()["record"]["id"], 5);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_come_change_and_go_with_the_configuration() {
+    let receiver = Receiver::start().await;
+    let before = vec![hook("kept", receiver.url("/kept"), json!({})), hook("gone", receiver.url("/gone"), json!({}))];
+    let server = Server::start_with(SCHEMA, with(&receiver, before.clone())).await;
+    ready(&server, 2).await;
+    let reload = |hooks: Vec<Webhook>, allowed: &[&str]| {
+        let config = server.configuration(|config| {
+            config.outbound.allow = allowed.iter().map(|one| (*one).to_owned()).collect();
+            config.webhooks = hooks;
+        });
+        server.basalt().reconfigure(server.folder.path(), &config)
+    };
+    // What can't be used changes nothing.
+    let twice = vec![before[0].clone(), before[0].clone()];
+    assert!(reload(twice, &[&receiver.address]).unwrap_err().to_string().contains("two webhooks have the same name"));
+
+    let after = vec![
+        hook("kept", receiver.url("/elsewhere"), json!({"attempts": 1})),
+        hook("new", receiver.url("/new"), json!({"table": "other"})),
+    ];
+    reload(after.clone(), &[&receiver.address]).unwrap();
+    let names = "select string_agg(name, ',' order by name) as value from basalt.cursors where holder is not null";
+    for _ in 0..400 {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), names, Vec::new()) };
+        if server.database.run(request).await.unwrap().body == "\"webhook:kept,webhook:new\"" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    write(&server, Method::POST, "/other", json!({"id": 2})).await;
+    assert_eq!(receiver.wait("/elsewhere", 1).await[0].json()["record"]["id"], 1);
+    assert_eq!(receiver.wait("/new", 1).await[0].json()["record"]["id"], 2);
+    assert_eq!(receiver.all().len(), 2, "nothing at the old places");
+
+    // The client is a new one too: what was opened is closed.
+    reload(after, &[]).unwrap();
+    write(&server, Method::POST, "/orders", json!({"id": 3})).await;
+    until(&server, (0, 1)).await;
+}

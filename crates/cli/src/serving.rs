@@ -17,8 +17,11 @@ use crate::report::{Failure, Report};
 /// Years for which the keys of a project's own secret or private key are issued.
 const KEY_YEARS: u64 = 10;
 
-/// Starts the log on stderr, as the configuration says.
-pub fn start_log(config: &Config) -> Result<(), Failure> {
+/// Makes the process one that serves: it may hold as many connections as the system lets it, and logs to stderr as the configuration
+/// says.
+pub fn prepare(config: &Config) -> Result<(), Failure> {
+    #[cfg(unix)]
+    open_many_files();
     let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
         Report::error(format!("configuration key `log.level`: {error}"))
             .help("Write a level (error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
@@ -29,6 +32,15 @@ pub fn start_log(config: &Config) -> Result<(), Failure> {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// A connection is an open file, and of those a shell's usual limit is 1,024; the system's own is far higher.
+#[cfg(unix)]
+fn open_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Where it is refused, the limit stays.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Completes when the process is asked to end: by Ctrl-C, or by SIGTERM where that exists. It listens from the call on, not only when

@@ -1,13 +1,14 @@
 //! The service's one task: it reads the change log as it grows, and tells what is for channels.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use basalt_core::Result;
+use basalt_core::{Operation, Result};
 use basalt_db::changes::{Batch, Subscription};
 use basalt_sql::Name;
 use futures_util::FutureExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use crate::messages;
 use crate::service::{Realtime, Shared};
@@ -24,6 +25,13 @@ const OF_ROWS: &str = include_str!("schema/broadcast_changes.postgres.sql");
 impl Realtime {
     /// Follows the database's changes until it is closed. Whoever starts the service runs this beside it.
     pub async fn follow(&self) {
+        tokio::select! {
+            () = self.follow_changes() => {}
+            () = self.shared.watch_rows() => {}
+        }
+    }
+
+    async fn follow_changes(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.shared.begin().await {
@@ -43,12 +51,39 @@ impl Realtime {
 }
 
 impl Shared {
+    /// Has the tables watched whose rows are broadcast, for ever: as soon as they are there, and anew when others are configured.
+    async fn watch_rows(&self) {
+        loop {
+            let settings = self.settings();
+            let tables: BTreeSet<Name> = settings.broadcasts().iter().map(|one| one.table.clone()).collect();
+            let operations = settings.broadcasts().iter().flat_map(|one| one.operations.clone()).collect();
+            let tables: Vec<Name> = tables.into_iter().collect();
+            match self.database.changes().watch("broadcasts", &tables, &operations).await {
+                Ok(()) => {
+                    let catalog = self.database.catalog();
+                    for (table, column) in
+                        settings.broadcasts().iter().filter_map(|one| Some((&one.table, one.unknown_column(&catalog)?)))
+                    {
+                        tracing::error!(%table, column, "the topic of [[broadcasts]] names a column that the table lacks");
+                    }
+                    self.reconfigured.notified().await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "tables of [[broadcasts]] can't be watched; trying again in {LONGEST_PAUSE:?}");
+                    let _ = timeout(LONGEST_PAUSE, self.reconfigured.notified()).await;
+                }
+            }
+        }
+    }
+
     async fn begin(&self) -> Result<Subscription> {
         let database = &self.database;
         if database.postgres().is_some() && database.catalog().routines("realtime", "broadcast_changes").is_empty() {
             database.run_script(OF_ROWS, |_| {}).await.map_err(|failed| failed.error)?;
         }
-        database.changes().watch("realtime", &[Name::new("realtime", "messages")]).await?;
+        // That old ones are forgotten is nobody's news.
+        let messages = [Name::new("realtime", "messages")];
+        database.changes().watch("realtime", &messages, &[Operation::Insert].into()).await?;
         database.changes().subscribe().await
     }
 
@@ -79,8 +114,12 @@ impl Shared {
                 "realtime was too slow: the change log had forgotten entries before they were told"
             );
         }
-        for (key, broadcast) in batch.changes.iter().filter_map(|change| messages::broadcast(change)) {
-            self.hub.broadcast(&key, &broadcast);
+        let settings = self.settings();
+        for change in &batch.changes {
+            let of_rows = settings.broadcasts().iter().filter_map(|one| one.of(change));
+            for (key, broadcast) in messages::broadcast(change).into_iter().chain(of_rows) {
+                self.hub.broadcast(&key, &broadcast);
+            }
         }
         self.subscriptions.deliver(&self.database, batch).await;
     }

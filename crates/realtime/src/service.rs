@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use basalt_db::Database;
 use http::{HeaderMap, StatusCode};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::changes::Subscriptions;
@@ -16,6 +16,7 @@ use crate::limits::{Bucket, Limits, Rate};
 use crate::outbox::Close;
 use crate::protocol::Version;
 use crate::query;
+use crate::rows::{Broadcasts, RowBroadcast};
 use crate::session::{Session, TokenFault, Tokens};
 
 /// How long a join waits for the database's changes to be followed.
@@ -33,6 +34,22 @@ pub struct Settings {
     pub limits: Limits,
     /// Who verifies tokens.
     pub tokens: Arc<dyn Tokens>,
+    broadcasts: Vec<RowBroadcast>,
+}
+
+impl Settings {
+    /// Judges the broadcasts of rows.
+    ///
+    /// Errors: what of them can't be used.
+    pub fn new(limits: Limits, tokens: Arc<dyn Tokens>, broadcasts: &[Broadcasts]) -> Result<Settings, String> {
+        let broadcasts = broadcasts.iter().map(RowBroadcast::new).collect::<Result<_, _>>()?;
+        Ok(Settings { limits, tokens, broadcasts })
+    }
+
+    /// The broadcasts of rows.
+    pub(crate) fn broadcasts(&self) -> &[RowBroadcast] {
+        &self.broadcasts
+    }
 }
 
 /// What all connections share.
@@ -42,6 +59,8 @@ pub(crate) struct Shared {
     pub subscriptions: Subscriptions,
     /// Whether changes of the database are being followed.
     pub following: watch::Sender<bool>,
+    /// Rings when the settings changed.
+    pub reconfigured: Notify,
     settings: RwLock<Arc<Settings>>,
     api_events: Mutex<Bucket>,
 }
@@ -66,6 +85,7 @@ impl Realtime {
                 database,
                 subscriptions: Subscriptions::default(),
                 following: watch::Sender::new(false),
+                reconfigured: Notify::new(),
                 settings,
                 api_events,
             }),
@@ -75,6 +95,7 @@ impl Realtime {
     /// Judges by other settings from now on. Connections keep the bounds of their queues.
     pub fn reconfigure(&self, settings: Settings) {
         *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.shared.reconfigured.notify_one();
     }
 
     /// Lets a client in by its query string (`apikey`, `vsn`) and its headers, before the upgrade.

@@ -1,4 +1,4 @@
-//! How the database stands when somebody looks: PostgreSQL's connections, the embedded engine's queues.
+//! How the database stands when somebody looks: PostgreSQL's connections, the embedded engine's queues, what the change log asked.
 //!
 //! Read at each look rather than counted along, since a process may have several databases. What PostgREST tells of its pool has
 //! PostgREST's names too, for dashboards that know them.
@@ -15,6 +15,7 @@ pub(crate) fn write_hashes(hashes: u64, text: &mut String) {
 
 /// Appends the database's state in Prometheus' text format.
 pub(crate) fn write(database: &Database, text: &mut String) {
+    family(text, "basalt_policy_questions_total", "counter", &[("", database.changes().asked())]);
     if let Some(postgres) = database.postgres() {
         let pool = postgres.connections();
         let (most, open, idle) = (pool.most as u64, pool.open as u64, pool.idle as u64);

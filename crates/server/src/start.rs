@@ -10,9 +10,8 @@ use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
-use basalt_outbound::Outbound;
 use basalt_realtime::Realtime;
-use basalt_webhooks::Webhooks;
+use basalt_webhooks::{BadHook, Webhooks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -123,10 +122,8 @@ impl Basalt {
         let metrics = meter::recorder();
         let state = State::default();
         let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
-        let realtime = Realtime::new(database.clone(), surface.realtime(config));
-        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
-        let webhooks = Webhooks::new(database.clone(), outbound, &config.webhooks);
-        let webhooks = webhooks.map_err(|error| StartError::Config(error.to_string()))?;
+        let realtime = Realtime::new(database.clone(), surface.realtime(config)?);
+        let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
             state,
@@ -176,7 +173,9 @@ impl Basalt {
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
         let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
-        self.app.realtime.reconfigure(surface.realtime(config));
+        let realtime = surface.realtime(config)?;
+        self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
+        self.app.realtime.reconfigure(realtime);
         self.app.surface.store(Arc::new(surface));
         Ok(())
     }
@@ -196,6 +195,10 @@ impl Basalt {
 /// The address that a server on a Unix socket would have: descriptions name it unless `server.public_url` does.
 fn nominal(server: &Server) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, server.port))
+}
+
+fn bad_hook(error: BadHook) -> StartError {
+    StartError::Config(error.to_string())
 }
 
 /// Works until the server stops.

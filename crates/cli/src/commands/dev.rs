@@ -13,7 +13,7 @@ use super::{Override, override_of};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
-use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
+use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
 use crate::workspace::{block_on, for_development, load};
 
@@ -71,7 +71,7 @@ impl Session {
     async fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
         let (project, config) = load(&root, &overrides)?;
         let config = for_development(config);
-        start_log(&config)?;
+        prepare(&config)?;
         let database = open_database(&root, &config).await?;
         Ok(Session { root, overrides, project, config, database, server: None })
     }

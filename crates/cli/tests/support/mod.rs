@@ -68,7 +68,20 @@ impl Project {
 
     /// Starts a server on a free port and waits until it listens.
     pub fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
-        let mut command = self.command(args);
+        self.launch(self.command(args), args, environment)
+    }
+
+    /// The same from a shell that lets a process open so many files, unless it asks for more.
+    pub fn start_with_files(&self, files: u32, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut shell = Command::new("sh");
+        shell.current_dir(self.path()).stdin(Stdio::null());
+        shell
+            .args(["-c", &format!("ulimit -S -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_basalt")])
+            .args(args);
+        self.launch(shell, args, environment)
+    }
+
+    fn launch(&self, mut command: Command, args: &[&str], environment: &[(&str, &str)]) -> Server {
         command.args(["--port", "0"]).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();

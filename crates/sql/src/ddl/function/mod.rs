@@ -261,7 +261,11 @@ fn check_replacement(old: &Routine, new: &Routine, signature: &str) -> Result<()
 }
 
 fn refused_language(routine: &Routine) -> Error {
-    let instead = if routine.returns == Type::TRIGGER {
+    let broadcasts = routine.body.contains("broadcast_changes") || routine.body.contains("realtime.send");
+    let instead = if broadcasts && routine.returns == Type::TRIGGER {
+        "Tell the table's changes to channels with [[broadcasts]] in basalt.toml (docs/realtime.md), on both engines; \
+         or run the project on PostgreSQL."
+    } else if routine.returns == Type::TRIGGER {
         "Use a built-in trigger function (extensions.moddatetime, suppress_redundant_updates_trigger), a default, \
          a generated column or a check constraint; or run the project on PostgreSQL."
     } else {
