@@ -1,4 +1,4 @@
-//! The service's one task: it reads the change log as it grows, and tells what is for channels.
+//! The service's one task: it reads the change log as it grows, listens to other nodes, and tells what is for channels.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,8 +9,8 @@ use basalt_sql::Name;
 use futures_util::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
-use crate::messages;
 use crate::service::{Realtime, Shared};
+use crate::{messages, nodes};
 
 /// The pauses after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -22,8 +22,15 @@ const TRIMMING: Duration = Duration::from_secs(3600);
 const OF_ROWS: &str = include_str!("schema/broadcast_changes.postgres.sql");
 
 impl Realtime {
-    /// Follows the database's changes until it is closed. Whoever starts the service runs this beside it.
+    /// Follows the database's changes, until it is closed, and the other nodes. Whoever starts the service runs this beside it.
     pub async fn follow(&self) {
+        tokio::select! {
+            () = self.follow_changes() => {}
+            () = nodes::follow(&self.shared) => {}
+        }
+    }
+
+    async fn follow_changes(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.shared.begin().await {
@@ -79,6 +86,7 @@ impl Shared {
                 "realtime was too slow: the change log had forgotten entries before they were told"
             );
         }
+        // Each node reads the log itself, so others need not be told.
         for (key, broadcast) in batch.changes.iter().filter_map(|change| messages::broadcast(change)) {
             self.hub.broadcast(&key, &broadcast);
         }
