@@ -8,10 +8,10 @@ mod from_sql;
 mod joining;
 mod presence;
 mod private;
-mod socket;
 mod tokens;
 
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
+use basalt_tests::socket;
 use serde_json::{Value, json};
 
 /// The key of anonymous callers.

@@ -1,7 +1,5 @@
 //! Webhooks: what is sent, how it is signed, and what becomes of what nobody takes.
 
-mod receiver;
-
 use std::time::Duration;
 
 use basalt_core::Identity;
@@ -10,7 +8,7 @@ use basalt_outbound::webhook::Secrets;
 use basalt_server::Config;
 use basalt_server::config::Webhook;
 use basalt_tests::Server;
-use receiver::Receiver;
+use basalt_tests::receiver::Receiver;
 use reqwest::Method;
 use serde_json::{Value, json};
 
