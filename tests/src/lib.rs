@@ -5,7 +5,10 @@
 //! server.get("/t?select=id").user("<uuid>").expect(200, json!([{"id": 1}])).await;
 //! ```
 
+pub mod nats;
 pub mod postgres;
+pub mod receiver;
+pub mod socket;
 pub mod totp;
 
 use std::path::Path;

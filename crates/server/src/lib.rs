@@ -9,6 +9,7 @@ mod gauges;
 mod identity;
 pub mod keys;
 mod listener;
+mod messaging;
 mod meter;
 pub mod postgrest;
 pub mod project;

@@ -20,7 +20,7 @@ use crate::app::{App, Port};
 use crate::config::{Config, Engine, Pooler, Server};
 use crate::socket::Socket;
 use crate::surface::Surface;
-use crate::{listener, meter};
+use crate::{listener, messaging, meter};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -122,7 +122,8 @@ impl Basalt {
         let metrics = meter::recorder();
         let state = State::default();
         let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
-        let realtime = Realtime::new(database.clone(), surface.realtime(config)?);
+        let bus = messaging::bus(project, config, &database)?;
+        let realtime = Realtime::new(database.clone(), bus.clone(), surface.realtime(config)?);
         let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
@@ -130,6 +131,7 @@ impl Basalt {
             webhooks: webhooks.clone(),
             database,
             realtime,
+            bus: bus.clone(),
             sockets: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
@@ -140,6 +142,8 @@ impl Basalt {
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
         serving.spawn(until(stopped.clone(), webhooks.run()));
+        // It ends by itself, once what the end of the connections makes it say has been said.
+        serving.spawn(async move { bus.run().await });
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
@@ -187,6 +191,7 @@ impl Basalt {
         self.app.sockets.close();
         // Each ends by itself within seconds, whether its client listens or not.
         self.app.sockets.wait().await;
+        self.app.bus.leave();
         while self.serving.join_next().await.is_some() {}
         self.app.webhooks.leave().await;
     }

@@ -13,7 +13,6 @@ mod view_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use basalt_core::Operation;
 use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
