@@ -5,6 +5,7 @@ mod calling;
 mod changes;
 mod connecting;
 mod copying;
+mod extensions;
 mod faults;
 mod functions;
 mod handlers;

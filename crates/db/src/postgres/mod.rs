@@ -12,6 +12,7 @@ mod installing;
 mod listen;
 mod migrating;
 mod notify;
+mod opening;
 mod pool;
 mod run;
 mod settings;
@@ -38,6 +39,7 @@ use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
 pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
+use opening::{first_look, load_at_last, requests_login};
 pub use pool::PoolState;
 use pool::{Pool, Sizes, Unfinished};
 use run::{Lease, Terms};
@@ -47,10 +49,6 @@ use settings::Settings;
 const CANCELS: usize = 64;
 /// Connections for migrations, the catalog and Basalt's own services.
 const OWNER_CONNECTIONS: usize = 4;
-
-/// The pauses between attempts to read the catalog for the first time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// How to reach and use PostgreSQL.
 #[derive(Debug, Clone)]
@@ -367,51 +365,6 @@ impl Current {
         catalog.login = login.to_owned();
         Ok(Current { catalog: Arc::new(catalog), own_timeout })
     }
-}
-
-/// Makes what is missing if there are services to make it for, and reads the catalog; tells whether requests would be a superuser's.
-async fn first_look(owner: &Target, is_own_cluster: bool, services: Option<&[Service]>) -> Result<(Current, bool)> {
-    let first = owner.connect(1).await?;
-    if let Some(services) = services {
-        bootstrap::bootstrap(&first.client).await?;
-        installing::install(&first.client, services).await?;
-    }
-    let (login, steps_down) = requests_login(&first, is_own_cluster, services.is_some()).await?;
-    let current = Current::read(&first, &login).await?;
-    if current.catalog.relation("basalt", "changes").is_some() {
-        changes::watch(&first.client, &current.catalog).await?;
-    }
-    Ok((current, steps_down))
-}
-
-/// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
-async fn load_at_last(engine: Weak<Engine>) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(engine) = engine.upgrade() else { return };
-        if engine.is_loaded() {
-            return;
-        }
-        match engine.reload().await {
-            Ok(()) => return engine.asked.notify_one(),
-            Err(error) => tracing::warn!(%error, "the catalog could not be read; trying again in {pause:?}"),
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// The role as which requests run, and whether a connection has to be made that role's. Where Basalt makes the roles, a superuser steps
-/// down: whatever happens in a request, `reset role` leads no higher than to `authenticator`.
-async fn requests_login(connection: &Connection, is_own_cluster: bool, bootstrap: bool) -> Result<(String, bool)> {
-    if is_own_cluster {
-        return Ok(("authenticator".into(), false));
-    }
-    let sql = "select current_user::text, rolsuper, exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
-        from pg_catalog.pg_roles where rolname = current_user";
-    let row = connection.client.query_typed_one(sql, &[]).await.map_err(translate)?;
-    let (user, steps_down): (String, bool) = (row.get(0), bootstrap && row.get::<_, bool>(1) && row.get::<_, bool>(2));
-    Ok((if steps_down { "authenticator".into() } else { user }, steps_down))
 }
 
 /// Closes connections that nobody has used for so long.
