@@ -319,13 +319,10 @@ fn secrets_and_values_are_not_logged() {
     }
 }
 
-/// Made for this test; it opens nothing.
-const PRIVATE_KEYS: &str = r#"[{"kty":"EC","x":"QCbKIjCLxuJSgeV4uyMysz4Mdz7iRV33z4tsX5h3vYo","y":"9eLgv1_7sjYhWD8vQVDYFcQ56GLQr_sMc2P6a5MfzWM","crv":"P-256","d":"AwvZemylrqz7Yv5PgP_a6Z3cb59Gx-t-7qI6D7y5IfI","kid":"one","alg":"ES256"}]"#;
-
 #[test]
 fn a_private_key_signs_the_keys_that_are_shown() {
     let project = books();
-    project.write("keys.json", PRIVATE_KEYS);
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
     project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
     let server = project.start(&["dev"], &[]);
     let shown = |text: &str| {
