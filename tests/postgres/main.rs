@@ -9,6 +9,7 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod nodes;
 mod postgis;
 mod private;
 mod representations;
