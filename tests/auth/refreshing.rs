@@ -34,6 +34,22 @@ async fn a_replayed_token_ends_its_family() {
     assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
 }
 
+/// Several tabs may come with one token for ten seconds, however often it was rotated meanwhile.
+#[tokio::test]
+async fn an_older_token_may_be_used_again_for_a_moment() {
+    let server = start().await;
+    let first = sign_up(&server, "ada@example.com").await;
+    let second = session(&refresh(&server, &first.refresh).await);
+    let third = session(&refresh(&server, &second.refresh).await);
+    let age = "update auth.refresh_tokens set updated_at = updated_at - interval '5 seconds' where revoked";
+    run(&server, age).await;
+    assert_eq!(session(&refresh(&server, &first.refresh).await).refresh, third.refresh);
+    run(&server, age).await;
+    run(&server, age).await;
+    let late = refresh(&server, &first.refresh).await;
+    assert_eq!((late.status, &late.json()["code"]), (400, &json!("refresh_token_already_used")));
+}
+
 #[tokio::test]
 async fn a_hundred_refreshes_at_once_make_one_family() {
     let server = Arc::new(start().await);

@@ -74,7 +74,7 @@ async fn its_users_sessions_codes_and_factors_go_on() {
         )
         .await;
     let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
-    let mut server = Server::start_at(&url, "").await;
+    let mut server = Server::start_at(&url, |_| ()).await;
 
     let refreshed =
         post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
@@ -102,7 +102,7 @@ async fn its_users_sessions_codes_and_factors_go_on() {
     let greeted = superuser.ask("select count(*) from public.profiles where email = 'grace@example.com'").await;
     assert_eq!(greeted.expect("a count").0.as_deref(), Some("1"));
     server.stop().await;
-    let server = Server::start_at(&url, "").await;
+    let server = Server::start_at(&url, |_| ()).await;
     assert_eq!(post(&server, "/token?grant_type=password", "", password).await.status, 200);
     server
         .raw(Method::DELETE, &format!("/auth/v1/admin/users/{ADA}"))
@@ -128,7 +128,7 @@ async fn nothing_of_a_new_schema_is_missing() {
     let adopted = database(&cluster).await;
     let new = cluster.create("fresh").await;
     for name in ["app", "fresh"] {
-        Server::start_at(&format!("{} dbname={name}", cluster.url()), "").await.stop().await;
+        Server::start_at(&format!("{} dbname={name}", cluster.url()), |_| ()).await.stop().await;
     }
     for sql in [COLUMNS, OBJECTS] {
         let (has, wanted) = (adopted.ask(sql).await.unwrap().0.unwrap(), new.ask(sql).await.unwrap().0.unwrap());
@@ -155,7 +155,7 @@ async fn what_can_not_be_adopted_is_named() {
         refused.map(|error| error.to_string()).unwrap_or_default()
     };
     // The roles are there; `plain` may make what it needs, and owns nothing.
-    drop(Server::start_at(&format!("{} dbname=postgres", cluster.url()), "").await);
+    drop(Server::start_at(&format!("{} dbname=postgres", cluster.url()), |_| ()).await);
     superuser
         .script(
             "create role plain login; grant create on database app to plain; grant create, usage on schema auth to plain with grant option;

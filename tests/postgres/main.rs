@@ -10,6 +10,7 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod nodes;
 mod pooler;
 mod postgis;
 mod private;

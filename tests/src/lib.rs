@@ -134,8 +134,12 @@ impl Server {
     }
 
     /// A server over the database at `url`, whatever the tests run on.
-    pub async fn start_at(url: &str, schema: &str) -> Server {
-        Server::open(None, schema, |config| config.database.url = url.to_owned()).await
+    pub async fn start_at(url: &str, change: impl FnOnce(&mut Config)) -> Server {
+        let prepare = |config: &mut Config| {
+            config.database.url = url.to_owned();
+            change(config);
+        };
+        Server::open(None, "", prepare).await
     }
 
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {

@@ -164,8 +164,9 @@ impl Auth {
     /// Answers a request. Every refusal is an answer.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
         let headers = request.headers;
-        // Boxed: the futures of all flows nest deeper than a compiler cares to lay out in one piece.
-        match Box::pin(call::Call::new(self, request).answer()).await {
+        let call = call::Call::new(self, request);
+        let answer = call.answer().await;
+        match answer {
             Ok(response) => response,
             Err(error) => error.response(headers),
         }

@@ -319,13 +319,10 @@ fn secrets_and_values_are_not_logged() {
     }
 }
 
-/// Made for this test; it opens nothing.
-const PRIVATE_KEYS: &str = r#"[{"kty":"EC","x":"QCbKIjCLxuJSgeV4uyMysz4Mdz7iRV33z4tsX5h3vYo","y":"9eLgv1_7sjYhWD8vQVDYFcQ56GLQr_sMc2P6a5MfzWM","crv":"P-256","d":"AwvZemylrqz7Yv5PgP_a6Z3cb59Gx-t-7qI6D7y5IfI","kid":"one","alg":"ES256"}]"#;
-
 #[test]
 fn a_private_key_signs_the_keys_that_are_shown() {
     let project = books();
-    project.write("keys.json", PRIVATE_KEYS);
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
     project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
     let server = project.start(&["dev"], &[]);
     let shown = |text: &str| {
@@ -335,7 +332,7 @@ fn a_private_key_signs_the_keys_that_are_shown() {
     for key in [shown(&server.banner.join("\n")), shown(&project.run(&["keys"]).stdout)] {
         let answer =
             server.request("GET", "/rest/v1/books?select=title", &[&format!("authorization: Bearer {key}")], "");
-        assert_eq!(answer, (200, r#"[{"title":"One"}]"#.to_owned()));
+        assert!(answer.0 == 200 && answer.1.contains("Dear"), "{answer:?}");
         let users = server.request("GET", "/auth/v1/admin/users", &[&format!("authorization: Bearer {key}")], "");
         assert_eq!(users.0, 200, "{}", users.1);
     }

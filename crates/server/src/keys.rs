@@ -68,6 +68,11 @@ pub fn random_secret() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
 }
 
+/// A fresh private key (ES256), as the file of `auth.signing_keys_path` holds keys.
+pub fn random_private_keys() -> Value {
+    json!([basalt_auth::keys::generate()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

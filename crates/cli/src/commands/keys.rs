@@ -17,6 +17,9 @@ pub struct Keys {
     /// Make a fresh secret for production
     #[arg(long, conflicts_with = "secret")]
     new: bool,
+    /// Make a fresh private key (ES256) for the file of `auth.signing_keys_path`, and print it
+    #[arg(long, conflicts_with_all = ["secret", "new"])]
+    signing: bool,
     /// The keys of this secret, of at least 32 bytes
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
@@ -29,6 +32,11 @@ pub struct Keys {
 
 impl Keys {
     pub fn run(self) -> Result<(), Failure> {
+        if self.signing {
+            output::result(keys::random_private_keys());
+            output::note("\nKeep it as you keep a secret. To rotate, put the new key before the old one in the file.");
+            return Ok(());
+        }
         let secret = match (&self.secret, self.new) {
             (Some(secret), _) => secret.clone(),
             (None, true) => keys::random_secret(),
