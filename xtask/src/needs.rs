@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::run::{Failure, checked};
 
 /// PostgreSQL's server programs (for comparisons), NATS (for several nodes), Node.js with npm (for the client libraries), Chromium (for
-/// passkeys).
+/// passkeys and the shop's live page).
 pub fn all() -> Result<(), Failure> {
     let mut missing = Vec::new();
     if !has_postgres() {

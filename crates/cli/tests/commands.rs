@@ -198,6 +198,23 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn check_knows_the_services_and_what_to_do_without_triggers_of_one_s_own() {
+    let project = books();
+    let policies = "create table members (room text primary key, person uuid references auth.users (id));
+alter table members enable row level security;
+create policy \"members listen\" on realtime.messages for select to authenticated
+  using (exists (select from members where person = auth.uid() and room = realtime.topic()));\n";
+    project.write("migrations/0002_room.sql", policies);
+    let checked = project.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let function = "create function told() returns trigger language plpgsql as $$ begin
+  perform realtime.broadcast_changes('a', tg_op, tg_op, tg_table_name, tg_table_schema, new, old); return null; end $$;\n";
+    project.write("migrations/0003_told.sql", function);
+    let refused = project.run(&["check"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("[[broadcasts]] in basalt.toml"), "{}", refused.stderr);
+}
+
+#[test]
 fn what_the_engine_lacks_is_refused_with_its_place_and_advice() {
     let project = Project::new(&[("basalt.toml", "")]);
     let table = "create table t (a int, b int);\n";

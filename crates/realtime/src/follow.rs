@@ -1,14 +1,15 @@
-//! The service's one task: it reads the change log as it grows, listens to other nodes, and tells what is for channels.
+//! The service's one task: it reads the change log as it grows while somebody is connected, listens to other nodes, and tells what is
+//! for channels.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use basalt_core::{Operation, Result};
-use basalt_db::changes::{Batch, Subscription};
+use basalt_db::changes::Batch;
 use basalt_sql::Name;
 use futures_util::FutureExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use crate::service::{Realtime, Shared};
 use crate::{messages, nodes};
@@ -29,20 +30,17 @@ impl Realtime {
             () = self.follow_changes() => {}
             () = self.shared.watch_rows() => {}
             () = nodes::follow(&self.shared) => {}
+            () = self.shared.tidy() => {}
         }
     }
 
     async fn follow_changes(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.shared.begin().await {
-                Ok(mut subscription) => {
-                    match AssertUnwindSafe(self.shared.read(&mut subscription)).catch_unwind().await {
-                        Ok(()) => return,
-                        Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
+            match AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
+                Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
             }
             self.shared.following.send_replace(false);
             sleep(pause).await;
@@ -77,35 +75,53 @@ impl Shared {
         }
     }
 
-    async fn begin(&self) -> Result<Subscription> {
+    /// Forgets old messages now and then, for ever.
+    async fn tidy(&self) {
+        loop {
+            sleep(TRIMMING).await;
+            if let Err(error) = messages::trim(&self.database).await {
+                tracing::warn!(%error, "old messages could not be forgotten");
+            }
+        }
+    }
+
+    /// Tells what is written while there are connections, until the database is closed. Without one nothing reads the log: what nobody
+    /// hears costs the writers nothing.
+    async fn follow_while_somebody_listens(&self) -> Result<()> {
+        self.prepare().await?;
+        let mut connections = self.hub.connections();
+        loop {
+            // The hub lives as long as this.
+            let _ = connections.wait_for(|count| *count > 0).await;
+            let mut changes = self.database.changes().subscribe().await?;
+            self.following.send_replace(true);
+            loop {
+                tokio::select! {
+                    batch = changes.next() => match batch {
+                        Some(batch) => self.tell(&batch).await,
+                        None => return Ok(()),
+                    },
+                    () = async { _ = connections.wait_for(|count| *count == 0).await } => {
+                        // Who comes from here on waits until changes are followed again; who came before is seen.
+                        self.following.send_replace(false);
+                        if *connections.borrow_and_update() == 0 {
+                            break;
+                        }
+                        self.following.send_replace(true);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn prepare(&self) -> Result<()> {
         let database = &self.database;
         if database.postgres().is_some() && database.catalog().routines("realtime", "broadcast_changes").is_empty() {
             database.run_script(OF_ROWS, |_| {}).await.map_err(|failed| failed.error)?;
         }
         // That old ones are forgotten is nobody's news.
         let messages = [Name::new("realtime", "messages")];
-        database.changes().watch("realtime", &messages, &[Operation::Insert].into()).await?;
-        database.changes().subscribe().await
-    }
-
-    /// Tells what comes, until the database is closed.
-    async fn read(&self, subscription: &mut Subscription) {
-        self.following.send_replace(true);
-        let mut trimming = interval_at(Instant::now() + TRIMMING, TRIMMING);
-        trimming.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                batch = subscription.next() => match batch {
-                    Some(batch) => self.tell(&batch).await,
-                    None => return,
-                },
-                _ = trimming.tick() => {
-                    if let Err(error) = messages::trim(&self.database).await {
-                        tracing::warn!(%error, "old messages could not be forgotten");
-                    }
-                }
-            }
-        }
+        database.changes().watch("realtime", &messages, &[Operation::Insert].into()).await
     }
 
     async fn tell(&self, batch: &Batch) {

@@ -1,10 +1,11 @@
 //! The channels that somebody is in, on this node or, by their presence, on others; and the connections.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use basalt_messaging::NodeId;
+use tokio::sync::watch;
 
 use crate::channel::{Channel, Key, Member};
 use crate::nodes::Nodes;
@@ -16,7 +17,7 @@ use crate::protocol::Broadcast;
 pub(crate) struct Hub {
     nodes: Nodes,
     channels: Mutex<HashMap<Key, Arc<Channel>>>,
-    connections: AtomicUsize,
+    connections: watch::Sender<usize>,
     outboxes: Mutex<HashMap<u64, Weak<Outbox>>>,
     ids: AtomicU64,
 }
@@ -51,9 +52,17 @@ impl Hub {
 
     /// A place for one more connection, if there is one.
     pub fn place(self: &Arc<Self>, most: usize) -> Option<Place> {
-        let taken = |count: usize| (count < most).then_some(count + 1);
-        self.connections.fetch_update(Ordering::AcqRel, Ordering::Acquire, taken).ok()?;
-        Some(Place { hub: self.clone(), id: self.next_id() })
+        let placed = self.connections.send_if_modified(|count| {
+            let free = *count < most;
+            *count += usize::from(free);
+            free
+        });
+        placed.then(|| Place { hub: self.clone(), id: self.next_id() })
+    }
+
+    /// How many connections there are, to be waited for.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
     }
 
     /// Takes a member into its channel.
@@ -145,6 +154,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.hub.outboxes().remove(&self.id);
-        self.hub.connections.fetch_sub(1, Ordering::AcqRel);
+        self.hub.connections.send_modify(|count| *count -= 1);
     }
 }

@@ -50,7 +50,7 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
+pub const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {

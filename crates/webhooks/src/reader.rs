@@ -59,7 +59,7 @@ pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<(
             );
         }
         if deliver(&webhooks, &hook, &batch, &mut lease).await? {
-            cursor.advance(batch.last()).await?;
+            cursor.done(&batch).await?;
         }
     }
 }

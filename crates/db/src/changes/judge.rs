@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use basalt_core::{Change, ChangedTable, Error, Identity, Result};
 use basalt_sql::catalog::{PUBLIC, PolicyCommand, Privilege, Relation};
-use basalt_sql::{Catalog, Name, quote};
+use basalt_sql::{Catalog, Name, over_rows, quote};
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -243,7 +243,10 @@ fn terms(catalog: &Catalog, relation: &Relation, role: &str) -> Terms {
         all.push(any.join(") or ("));
     }
     all.retain(|condition| !is_true(condition));
-    if all.is_empty() { Terms::All } else { Terms::Asks(format!("(({}))", all.join(")) and (("))) }
+    if all.is_empty() {
+        return Terms::All;
+    }
+    Terms::Asks(over_rows(&format!("(({}))", all.join(")) and ((")), &relation.name))
 }
 
 fn is_true(condition: &str) -> bool {

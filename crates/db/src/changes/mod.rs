@@ -7,7 +7,7 @@
 //!
 //! let cursor = changes.cursor("mailer").await?;               // durable: from where it stood, across restarts
 //! let batch = cursor.read(100).await?;                        // at least once
-//! cursor.advance(batch.last()).await?;
+//! cursor.done(&batch).await?;
 //!
 //! let verdicts = changes.judge(&batch.changes, &identities).await?;   // verdicts[change].allows(identity)
 //! ```
