@@ -1,6 +1,7 @@
 //! A throwaway NATS server on a port of the loopback address, with a user and a password; killed when dropped.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,8 @@ use std::time::{Duration, Instant};
 pub struct Nats {
     port: u16,
     child: Option<Child>,
+    /// Files of a certificate and its key, if it speaks TLS.
+    tls: Option<[PathBuf; 2]>,
 }
 
 /// Who may connect.
@@ -21,8 +24,17 @@ const PATIENCE: Duration = Duration::from_secs(20);
 impl Nats {
     /// Starts one. Fails with what to install if the program is missing.
     pub fn start() -> Nats {
+        Nats::start_with(None)
+    }
+
+    /// One that speaks TLS alone, with a certificate and its key (files of PEM).
+    pub fn start_with_tls(certificate: PathBuf, key: PathBuf) -> Nats {
+        Nats::start_with(Some([certificate, key]))
+    }
+
+    fn start_with(tls: Option<[PathBuf; 2]>) -> Nats {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let mut nats = Nats { port, child: None };
+        let mut nats = Nats { port, child: None, tls };
         nats.restart();
         nats
     }
@@ -39,6 +51,9 @@ impl Nats {
     pub fn restart(&mut self) {
         let mut command = Command::new("nats-server");
         command.args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--user", USER, "--pass", PASSWORD]);
+        if let Some([certificate, key]) = &self.tls {
+            command.arg("--tls").arg("--tlscert").arg(certificate).arg("--tlskey").arg(key);
+        }
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child =
             Some(child.expect(
@@ -58,7 +73,8 @@ impl Nats {
 
     /// Its URL without them.
     pub fn address(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        let (scheme, host) = if self.tls.is_some() { ("tls", "localhost") } else { ("nats", "127.0.0.1") };
+        format!("{scheme}://{host}:{}", self.port)
     }
 }
 

@@ -53,7 +53,11 @@ pub(crate) async fn follow(shared: &Shared) {
     tokio::join!(follower.listen(&mut heard), follower.wonder(), follower.answer());
 }
 
-impl Follower<'_> {
+impl<'a> Follower<'a> {
+    fn new(hub: &'a Hub) -> Self {
+        Follower { hub, mirrors: Mutex::default(), wondering: Notify::new(), asked: Notify::new() }
+    }
+
     async fn listen(&self, heard: &mut Subscription) {
         loop {
             let event = heard.next().await;
@@ -154,3 +158,6 @@ impl Follower<'_> {
         self.mirrors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
