@@ -48,8 +48,7 @@ struct Mirror {
 /// Follows the other nodes for ever.
 pub(crate) async fn follow(shared: &Shared) {
     let mut heard = shared.heard.lock().await;
-    let follower =
-        Follower { hub: &shared.hub, mirrors: Mutex::default(), wondering: Notify::new(), asked: Notify::new() };
+    let follower = Follower::new(&shared.hub);
     tokio::join!(follower.listen(&mut heard), follower.wonder(), follower.answer());
 }
 
