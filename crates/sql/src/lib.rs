@@ -18,6 +18,7 @@ pub mod program;
 pub mod quote;
 mod reach;
 pub mod script;
+mod visit;
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;

@@ -14,6 +14,7 @@ use sqlparser::tokenizer::{Token, Tokenizer};
 use crate::catalog::{Catalog, Name, Routine};
 use crate::compile::parse::parse_statements;
 use crate::ddl::source::{fold, parse_expr, parse_query};
+use crate::visit::visit;
 
 /// The tables whose rows a relation shows: itself, or whatever its query reaches.
 pub fn tables_of_relation(catalog: &Catalog, relation: &Name, search_path: &[String]) -> BTreeSet<Name> {
@@ -118,7 +119,7 @@ struct Mentions {
 impl Mentions {
     fn of(node: &impl Visit) -> Mentions {
         let mut mentions = Mentions::default();
-        let _ = node.visit(&mut mentions);
+        let _ = visit(node, &mut mentions);
         mentions
     }
 

@@ -17,6 +17,7 @@ use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Typed};
 use super::types::split_name;
 use crate::quote;
+use crate::visit::visit;
 
 /// Stands for the values that an ordered-set aggregate collects, in the call over them.
 const COLLECTED: &str = "\"collected values\"";
@@ -60,7 +61,7 @@ pub(super) fn has_aggregate(node: &impl Visit) -> bool {
             }
         }
     }
-    node.visit(&mut Finder { depth: 0 }).is_break()
+    visit(node, &mut Finder { depth: 0 }).is_break()
 }
 
 /// An aggregate call taken apart, so that a window may be put behind it.

@@ -10,6 +10,7 @@ use super::select::{BoundColumn, BoundQuery};
 use super::typed::Typed;
 use super::types::fold;
 use crate::quote;
+use crate::visit::any_relation;
 
 impl Compiler<'_> {
     /// Adds the WITH queries to a scope: the clause for SQLite, and what the queries read.
@@ -114,11 +115,7 @@ fn recursive_parts(query: &Query) -> Option<(&SetExpr, bool, &SetExpr)> {
 
 /// Whether a query reads a table of that name.
 fn refers_to(query: &Query, name: &str) -> bool {
-    sqlparser::ast::visit_relations(query, |relation| {
-        let found = matches!(super::types::split_name(relation), Ok((None, n)) if n == name);
-        if found { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
-    })
-    .is_break()
+    any_relation(query, |relation| matches!(super::types::split_name(relation), Ok((None, read)) if read == name))
 }
 
 /// A query's columns under the names of `with t (a, b) as ...`.

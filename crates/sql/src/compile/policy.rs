@@ -14,6 +14,7 @@ use super::parse::parse_expr;
 use super::scope::{Scope, Source};
 use super::typed::{Form, Typed, constant_sql};
 use crate::catalog::{PUBLIC, Policy, PolicyCommand, Relation};
+use crate::visit::visit;
 
 /// How often a table's policies may be reached again through functions before the stack is called exhausted.
 const MAX_REENTRY: usize = 2;
@@ -118,7 +119,7 @@ pub(super) fn has_query(node: &impl Visit) -> bool {
             ControlFlow::Break(())
         }
     }
-    node.visit(&mut Queries).is_break()
+    visit(node, &mut Queries).is_break()
 }
 
 /// The policies of one command that bind the current role.

@@ -3,7 +3,6 @@
 //! Each step runs as one SQLite statement; rows that later steps read are captured and read as `pg_rows(slot)`.
 
 use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use basalt_core::{Error, Result};
@@ -20,6 +19,7 @@ use super::write::{self, Wanted};
 use crate::catalog::Routine;
 use crate::program::{Bind, Output, OutputColumn, Step};
 use crate::quote;
+use crate::visit::any_relation;
 
 /// How often a function may be entered again from its own body.
 const MAX_REENTRY: usize = 2;
@@ -266,11 +266,7 @@ fn after_writes(with: &ast::With) -> BTreeSet<String> {
 
 /// Whether a query reads a relation by this bare name.
 fn reads(query: &ast::Query, name: &str) -> bool {
-    ast::visit_relations(query, |relation| match split_name(relation) {
-        Ok((None, read)) if read == name => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    })
-    .is_break()
+    any_relation(query, |relation| matches!(split_name(relation), Ok((None, read)) if read == name))
 }
 
 fn cte_name(cte: &ast::Cte) -> String {

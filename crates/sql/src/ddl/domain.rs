@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Type};
-use sqlparser::ast::{Expr, Ident, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, VisitorMut};
 
 use super::drop::Object;
 use super::source::{self, fold};
@@ -14,6 +14,7 @@ use super::types::missing_type;
 use super::{Change, naming, physical};
 use crate::catalog::{Domain, Name, Relation};
 use crate::quote::ident;
+use crate::visit::visit_mut;
 
 /// The column that stands for `value` while a domain's check is compiled.
 const VALUE: &str = "value";
@@ -214,7 +215,7 @@ pub(super) fn null_guard(relation: &Relation, column: &str) -> String {
 /// A domain's check with a column in the place of `value`.
 pub(super) fn over_column(check: &str, column: &str) -> Result<String> {
     let mut expr = source::parse_expr(check)?;
-    let _ = VisitMut::visit(&mut expr, &mut ValueOf(source::ident_node(column)));
+    let _ = visit_mut(&mut expr, &mut ValueOf(source::ident_node(column)));
     Ok(expr.to_string())
 }
 

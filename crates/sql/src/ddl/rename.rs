@@ -4,9 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use sqlparser::ast::{
-    DataType, Expr, ObjectName, ObjectNamePart, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
-};
+use sqlparser::ast::{DataType, Expr, ObjectName, ObjectNamePart, TableAlias, TableFactor, Value, VisitorMut};
 
 use super::depend::bare_key;
 use super::drop::Object;
@@ -15,6 +13,7 @@ use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name}
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
 use crate::compile;
+use crate::visit::visit_mut;
 
 impl Change<'_> {
     /// Writes the object's new name into all sources.
@@ -199,7 +198,7 @@ impl Change<'_> {
             if let RelationKind::View(view) = &mut relation.kind {
                 let mut query = parse_query(&view.query)?;
                 let before = query.to_string();
-                let _ = VisitMut::visit(&mut query, renamer);
+                let _ = visit_mut(&mut query, renamer);
                 let after = query.to_string();
                 if before != after {
                     view.query = after;
@@ -234,7 +233,7 @@ impl Renamer<'_> {
     fn expr(&mut self, source: &mut String) -> Result<()> {
         let mut expr = parse_expr(source)?;
         let before = expr.to_string();
-        let _ = VisitMut::visit(&mut expr, self);
+        let _ = visit_mut(&mut expr, self);
         let after = expr.to_string();
         if before != after {
             *source = after;

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 
 use super::source::{Uses, fold, ident_node, parse_expr};
 use crate::catalog::{Catalog, Name};
+use crate::visit::visit_mut;
 
 /// An expression over one table alone, with a column renamed.
 pub(super) fn renamed(table: &Name, source: &str, from: &str, to: &str) -> Result<String> {
@@ -59,7 +60,7 @@ impl<'a> ColumnRenamer<'a> {
     }
 
     pub(super) fn apply(mut self, node: &mut impl VisitMut) {
-        let _ = node.visit(&mut self);
+        let _ = visit_mut(node, &mut self);
     }
 
     /// Whether an unqualified name is the column: the innermost query that can tell decides.

@@ -14,6 +14,7 @@ use sqlparser::parser::Parser;
 
 use super::cursor::syntax_error;
 use crate::catalog::{Catalog, Name};
+use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
 pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
@@ -78,7 +79,7 @@ fn object_name(name: &Name) -> ObjectName {
 /// Qualifies the names of relations, functions and types along the search path.
 pub(super) fn qualify(node: &mut impl VisitMut, catalog: &Catalog, search_path: &[String]) {
     let mut visitor = Qualifier { catalog, search_path, ctes: BTreeSet::new() };
-    let _ = node.visit(&mut visitor);
+    let _ = visit_mut(node, &mut visitor);
 }
 
 struct Qualifier<'a> {
@@ -173,7 +174,7 @@ impl Uses {
     /// What a parsed expression or query refers to.
     pub(crate) fn of(node: &impl Visit) -> Uses {
         let mut collector = Collector(Uses::default());
-        let _ = node.visit(&mut collector);
+        let _ = visit(node, &mut collector);
         collector.0
     }
 

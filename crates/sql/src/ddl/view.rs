@@ -15,6 +15,7 @@ use super::table::plain_column;
 use super::{Change, naming};
 use crate::catalog::{Column, Name, Relation, RelationKind, View};
 use crate::compile::{self, ViewColumn};
+use crate::visit::any_expression;
 
 impl Change<'_> {
     pub(super) fn create_view(&mut self, replace: bool) -> Result<()> {
@@ -374,16 +375,12 @@ fn is_updatable(query: &Query) -> bool {
 
 /// Whether an expression holds an aggregate, a window function or a function of sets.
 fn aggregates(expr: &Expr) -> bool {
-    let mut found = false;
-    let _ = sqlparser::ast::visit_expressions(expr, |expr| {
-        if let Expr::Function(function) = expr {
-            let name = function.name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            found |= function.over.is_some()
-                || matches!(name.as_str(), "count" | "generate_series" | "unnest")
-                || basalt_types::aggregates().any(|a| a.name == name)
-                || basalt_types::set_functions().any(|f| f.name == name);
-        }
-        std::ops::ControlFlow::<()>::Continue(())
-    });
-    found
+    any_expression(expr, |expr| {
+        let Expr::Function(function) = expr else { return false };
+        let name = function.name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+        function.over.is_some()
+            || matches!(name.as_str(), "count" | "generate_series" | "unnest")
+            || basalt_types::aggregates().any(|a| a.name == name)
+            || basalt_types::set_functions().any(|f| f.name == name)
+    })
 }

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use basalt_types::Type;
-use sqlparser::ast::{BinaryOperator, Expr, TableFactor, Visit, Visitor};
+use sqlparser::ast::{BinaryOperator, Expr, TableFactor, Visitor};
 
 use crate::catalog::{Catalog, ConstraintKind, Name, Policy, PolicyCommand, Privilege, Relation, Routine};
 use crate::ddl::source::{fold, parse_expr};
+use crate::visit::visit;
 
 /// The roles of requests from outside.
 const OUTSIDE: [&str; 2] = ["anon", "authenticated"];
@@ -141,7 +142,7 @@ fn compared_columns(catalog: &Catalog, relation: &Relation, policy: &Policy) -> 
     }
     let Some(expr) = policy.using.as_deref().and_then(|source| parse_expr(source).ok()) else { return Vec::new() };
     let mut comparisons = Comparisons { catalog, relation, tables: Vec::new(), columns: Vec::new() };
-    let _ = expr.visit(&mut comparisons);
+    let _ = visit(&expr, &mut comparisons);
     let mut found: Vec<(Name, Vec<String>)> = Vec::new();
     for (table, column) in comparisons.columns {
         match found.iter_mut().find(|(name, _)| *name == table) {

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 
 use basalt_core::Error;
-use sqlparser::ast::{self, Visit, Visitor};
+use sqlparser::ast::{self, Visitor};
 
 use crate::catalog::Relation;
 use crate::compile::parse::parse_statement;
 use crate::compile::types::fold;
 use crate::program::Command;
+use crate::visit::visit;
 
 /// 55000 with the reason, and what would let the write through.
 pub(super) fn refused(relation: &Relation, command: Command) -> Error {
@@ -37,7 +38,7 @@ fn reason(query: &ast::Query) -> &'static str {
         ast::GroupByExpr::All(_) => true,
         ast::GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
     };
-    let holds = |test| select.projection.visit(&mut Functions { test, depth: 0 }).is_break();
+    let holds = |test| visit(&select.projection, &mut Functions { test, depth: 0 }).is_break();
     if select.distinct.is_some() {
         "Views containing DISTINCT are not automatically updatable."
     } else if grouped {

@@ -16,6 +16,7 @@ use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::{Compiler, row, session, steps};
 use crate::program::{Output, Probe};
+use crate::visit::visit_mut;
 
 /// What a write gives back.
 pub(super) struct Returning {
@@ -32,15 +33,9 @@ impl Returning {
         let mut items = items.to_vec();
         let question = if is_upsert { format!("\"{}\"()", session::IS_INSERTED) } else { "true".to_owned() };
         let question = parse_expr(&question)?;
-        let mut asks_inserted = false;
-        let _ = ast::visit_expressions_mut(&mut items, |expr| {
-            if is_xmax_zero(expr) {
-                *expr = question.clone();
-                asks_inserted = is_upsert;
-            }
-            ControlFlow::<()>::Continue(())
-        });
-        Ok(Some(Returning { items, asks_inserted }))
+        let mut inserted = Inserted { question, asked: false };
+        let _ = visit_mut(&mut items, &mut inserted);
+        Ok(Some(Returning { items, asks_inserted: is_upsert && inserted.asked }))
     }
 
     /// Whether it reads columns of the target.
@@ -169,6 +164,24 @@ pub(super) fn select_step(
     let sql = format!("SELECT {} FROM {from}", list.join(", "));
     compiler.end_step(sql, wanted.output.clone(), None);
     Ok(steps::described(bound))
+}
+
+/// Puts the question whether the row is new in the place of `xmax = 0`.
+struct Inserted {
+    question: ast::Expr,
+    asked: bool,
+}
+
+impl ast::VisitorMut for Inserted {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expr: &mut ast::Expr) -> ControlFlow<()> {
+        if is_xmax_zero(expr) {
+            *expr = self.question.clone();
+            self.asked = true;
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn is_xmax_zero(expr: &ast::Expr) -> bool {

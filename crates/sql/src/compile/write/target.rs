@@ -1,6 +1,5 @@
 //! The table that a write goes to: named itself, or through a view that passes simple writes on.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
@@ -16,6 +15,7 @@ use crate::compile::types::fold;
 use crate::compile::{Compiler, privilege};
 use crate::program::Command;
 use crate::quote;
+use crate::visit::any_expression;
 
 /// What a write goes to.
 pub(super) struct Target {
@@ -187,22 +187,18 @@ impl Target {
     /// Whether the nodes read a column of what is named, as far as their spelling tells: then SELECT's policies and
     /// privileges count too.
     pub fn is_read_in(&self, node: &impl ast::Visit) -> bool {
-        ast::visit_expressions(node, |expr| {
-            let read = match expr {
-                ast::Expr::Identifier(ident) if !super::values::is_default(expr) => {
-                    let name = fold(ident);
-                    name == self.alias || self.named.column(&name).is_some()
-                }
-                ast::Expr::CompoundIdentifier(parts) => {
-                    let names: Vec<String> = parts.iter().map(fold).collect();
-                    let qualifier = names.len().checked_sub(2).map(|i| names[i].as_str());
-                    qualifier.is_some_and(|q| q == self.alias || q == "excluded")
-                }
-                _ => false,
-            };
-            if read { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        any_expression(node, |expr| match expr {
+            ast::Expr::Identifier(ident) if !super::values::is_default(expr) => {
+                let name = fold(ident);
+                name == self.alias || self.named.column(&name).is_some()
+            }
+            ast::Expr::CompoundIdentifier(parts) => {
+                let names: Vec<String> = parts.iter().map(fold).collect();
+                let qualifier = names.len().checked_sub(2).map(|i| names[i].as_str());
+                qualifier.is_some_and(|q| q == self.alias || q == "excluded")
+            }
+            _ => false,
         })
-        .is_break()
     }
 }
 
@@ -235,11 +231,7 @@ impl ViewLevel {
             ast::Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|part| fold(part) == column),
             _ => false,
         };
-        let found = ast::visit_expressions(&self.select, |expr| match named(expr) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        });
-        all || found.is_break()
+        all || any_expression(&self.select, named)
     }
 
     /// The names that the view's query sees.
