@@ -23,7 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Bytes of messages that leave in one turn.
 const TURN: usize = 256 << 10;
 /// Events that wait for a subscriber. When it is full nothing more is taken from the line, which then loses frames.
-const WAITING: usize = 256;
+const WAITING: usize = 64;
 /// How long the last messages of a node that stops may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 
