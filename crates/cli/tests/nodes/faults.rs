@@ -96,7 +96,7 @@ async fn nats_over_tls_is_trusted_by_its_authority_alone() {
     let [certificate, key] = ["a.pem", "a.key"].map(|name| folder.path().join(name));
     std::fs::write(&certificate, made.cert.pem()).expect("a file");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
-    let nats = Nats::start_with_tls(certificate.clone(), key);
+    let nats = Nats::start_with_tls(&certificate, &key);
     let world = World::start(Some(nats.address())).await;
     let user = [("BASALT_MESSAGING__NATS_USER", USER), ("BASALT_MESSAGING__NATS_PASSWORD", PASSWORD)];
     let distrusting = world.node_with(&user);
