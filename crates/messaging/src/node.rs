@@ -17,7 +17,7 @@ impl NodeId {
     }
 
     /// A name that came in a message.
-    pub fn from_bytes(bytes: [u8; NodeId::LENGTH]) -> NodeId {
+    pub const fn from_bytes(bytes: [u8; NodeId::LENGTH]) -> NodeId {
         NodeId(bytes)
     }
 

@@ -21,7 +21,7 @@ pub struct Settings {
     pub nats_token: String,
     /// A credentials file (`*.creds`) instead of a user, relative to the project.
     pub nats_credentials: PathBuf,
-    /// Certificates (PEM) of authorities to trust besides the system's, relative to the project.
+    /// Certificates (PEM) of the authorities to trust instead of the system's, relative to the project.
     pub nats_ca: PathBuf,
     /// The subject of the nodes' messages; empty: one that is made of the secret.
     pub subject: String,
@@ -73,5 +73,23 @@ impl Settings {
             );
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_have_living_nodes_die_is_refused() {
+        assert_eq!(Settings::default().judge(), Ok(()));
+        let of = |heartbeat, timeout| Settings {
+            heartbeat: Duration::from_millis(heartbeat),
+            timeout: Duration::from_millis(timeout),
+            ..Settings::default()
+        };
+        assert!(of(10, 1000).judge().unwrap_err().contains("messaging.heartbeat"));
+        assert!(of(1000, 1999).judge().unwrap_err().contains("messaging.timeout"));
+        assert_eq!(of(1000, 2000).judge(), Ok(()));
     }
 }

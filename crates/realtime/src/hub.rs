@@ -34,7 +34,7 @@ impl Hub {
         Hub {
             nodes,
             channels: Mutex::default(),
-            connections: AtomicUsize::new(0),
+            connections: watch::Sender::new(0),
             outboxes: Mutex::default(),
             ids: AtomicU64::new(0),
         }

@@ -89,6 +89,38 @@ async fn a_node_that_nats_refuses_serves_alone_and_says_so() {
     two.hears(1).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nats_over_tls_is_trusted_by_its_authority_alone() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).expect("a certificate");
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, key] = ["a.pem", "a.key"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let nats = Nats::start_with_tls(&certificate, &key);
+    let world = World::start(Some(nats.address())).await;
+    let user = [("BASALT_MESSAGING__NATS_USER", USER), ("BASALT_MESSAGING__NATS_PASSWORD", PASSWORD)];
+    let distrusting = world.node_with(&user);
+    distrusting.server.says("no line to other nodes");
+    let ca = certificate.to_str().expect("a path");
+    let trusting = [user[0], user[1], ("BASALT_MESSAGING__NATS_CA", ca)];
+    let (one, two) = (world.node_with(&trusting), world.node_with(&trusting));
+    let (mut a, mut b) = meet(&one, &two).await;
+    hears_again(&mut a, &mut b).await;
+    assert_eq!(distrusting.metric("basalt_nodes_connected"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_may_be_alone_by_its_configuration() {
+    let world = World::start(None).await;
+    for alone in [("BASALT_DATABASE__POOLER", "transaction"), ("BASALT_MESSAGING__NOTIFY", "false")] {
+        let node = world.node_with(&[alone]);
+        assert!(!node.server.get("/metrics").1.contains("basalt_nodes"));
+        assert_eq!(node.server.get("/health/ready"), (200, String::new()));
+        let mut client = Client::join(&node, "a").await;
+        client.sees(&["a"]).await;
+    }
+}
+
 #[test]
 fn nats_with_the_embedded_engine_is_refused() {
     let config = "[messaging]\nnats = \"nats://me:s3cret@127.0.0.1:1\"\n[auth]\njwt_secret = \"a-secret-of-its-own-for-the-tests-0123456789\"\n";

@@ -39,10 +39,12 @@ async fn share(nats: Option<String>) {
     for client in [&mut b, &mut c] {
         assert!(client.until_end().await == [json!({"n": 1}), large.clone()]);
     }
+    let larger = json!({"large": "y".repeat(2_000_000)});
     two.post("e", json!({"n": 2}));
+    two.post("e", larger.clone());
     two.post("end", json!({}));
     for client in [&mut a, &mut b, &mut c] {
-        assert_eq!(client.until_end().await, [json!({"n": 2})]);
+        assert!(client.until_end().await == [json!({"n": 2}), larger.clone()]);
     }
     world
         .session

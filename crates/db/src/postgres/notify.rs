@@ -50,7 +50,9 @@ impl Postgres {
             }
         };
         let line = NotifyLine { channel: channel.to_owned(), client, heard: Mutex::new(heard), driver };
-        line.client.batch_execute(&format!("listen {}", quote::ident(channel))).await.map_err(translate)?;
+        // What is only said is nothing to wait for the disk for.
+        let listen = format!("set synchronous_commit = off; listen {}", quote::ident(channel));
+        line.client.batch_execute(&listen).await.map_err(translate)?;
         Ok(line)
     }
 }

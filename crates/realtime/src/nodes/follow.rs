@@ -48,12 +48,15 @@ struct Mirror {
 /// Follows the other nodes for ever.
 pub(crate) async fn follow(shared: &Shared) {
     let mut heard = shared.heard.lock().await;
-    let follower =
-        Follower { hub: &shared.hub, mirrors: Mutex::default(), wondering: Notify::new(), asked: Notify::new() };
+    let follower = Follower::new(&shared.hub);
     tokio::join!(follower.listen(&mut heard), follower.wonder(), follower.answer());
 }
 
-impl Follower<'_> {
+impl<'a> Follower<'a> {
+    fn new(hub: &'a Hub) -> Self {
+        Follower { hub, mirrors: Mutex::default(), wondering: Notify::new(), asked: Notify::new() }
+    }
+
     async fn listen(&self, heard: &mut Subscription) {
         loop {
             let event = heard.next().await;
@@ -154,3 +157,6 @@ impl Follower<'_> {
         self.mirrors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
