@@ -1,9 +1,9 @@
 //! Second factors: enrolment, challenges, verification, and what a proved factor makes of sessions.
 
+use basalt_tests::totp::code;
 use basalt_tests::{Answer, Server, on_postgres_before};
 use serde_json::{Value, json};
 
-use crate::authenticator::code;
 use crate::world::{PASSWORD, Session, claims, get, post, put, refresh, session, sign_in, sign_up, start, start_with};
 
 /// Enrols an app; gives the factor's id and its secret.

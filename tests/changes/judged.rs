@@ -176,3 +176,20 @@ async fn a_policy_that_fails_over_a_row_hides_that_row_alone() {
     let verdicts = server.database.changes().judge(&changes, &[Identity::role("anon")]).await.expect("verdicts");
     assert_eq!(verdicts.iter().map(|verdict| verdict.allows(0)).collect::<Vec<_>>(), [true, false, true, false]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_may_name_its_table_with_the_schema() {
+    let schema = "create table t (id integer primary key, owner text);
+        create table u (id integer primary key);
+        grant select on u to authenticated;
+        alter table t enable row level security;
+        create policy own on t for select using (public.t.owner = auth.uid()::text and not exists (select from u where u.id = public.t.id));
+        alter publication supabase_realtime add table t;";
+    let server = Server::start(schema).await;
+    let start = end(&server).await;
+    server.post("/t", &json!([{"id": 1, "owner": ANN}, {"id": 2, "owner": BOB}])).service().send().await;
+    let changes = logged(&server, start).await;
+    let (ann, _) = identities().into_iter().find(|(identity, _)| identity.claims.sub() == Some(ANN)).expect("Ann");
+    let verdicts = server.database.changes().judge(&changes, &[ann]).await.unwrap();
+    assert_eq!(verdicts.iter().map(|verdict| verdict.allows(0)).collect::<Vec<_>>(), [true, false]);
+}

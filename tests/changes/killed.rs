@@ -53,7 +53,7 @@ fn child_serves_until_it_is_killed() {
             }
             match batch.changes.is_empty() {
                 true => tokio::time::sleep(Duration::from_millis(5)).await,
-                false => cursor.advance(batch.last()).await.expect("a step"),
+                false => cursor.done(&batch).await.expect("a step"),
             }
         }
     });

@@ -1,11 +1,13 @@
 //! Every way of writing is logged once, and what is undone is not.
 
+use std::collections::BTreeSet;
+
 use basalt_core::{Identity, Operation};
 use basalt_db::{Format, Request, TransactionEnd};
 use basalt_tests::Server;
 use serde_json::json;
 
-use crate::world::{end, line, lines, logged, script};
+use crate::world::{end, lines, logged, script};
 
 const SCHEMA: &str = "
 create table parents (id integer primary key, name text, at timestamptz);
@@ -171,15 +173,21 @@ async fn publications_say_what_is_watched() {
         [r#"INSERT public.quiet - {"id":1,"name":null}"#, r#"DELETE public.quiet {"id":1,"name":"x"} -"#]
     );
 
-    // A service watches tables of its own, besides.
+    // A service watches tables of its own, besides, and of them what it asks for.
     let name = basalt_sql::Name::new("public", "parents");
-    server.database.changes().watch("test", std::slice::from_ref(&name)).await.unwrap();
-    assert_eq!(server.database.changes().watched()[&name], Operation::ALL);
+    let inserts = BTreeSet::from([Operation::Insert]);
+    let all = BTreeSet::from(Operation::ALL);
+    let changes = server.database.changes();
+    for operations in [&inserts, &all, &inserts] {
+        changes.watch("test", std::slice::from_ref(&name), operations).await.unwrap();
+        assert!(changes.watched()[&name].iter().eq(operations));
+    }
     let before = end(&server).await;
     server.post("/parents", &json!({"id": 3})).service().expect(201, json!(null)).await;
-    assert_eq!(logged(&server, before).await.iter().map(|change| line(change)).collect::<Vec<_>>().len(), 1);
-    server.database.changes().watch("test", &[]).await.unwrap();
+    server.delete("/parents?id=eq.3").service().expect(204, json!(null)).await;
+    assert_eq!(lines(&logged(&server, before).await), [r#"INSERT public.parents - {"id":3,"name":null,"at":null}"#]);
+    changes.watch("test", &[], &all).await.unwrap();
     assert_eq!(watched(), ["quiet"]);
-    let refused = server.database.changes().watch("test", &[basalt_sql::Name::new("public", "nothing")]).await;
+    let refused = changes.watch("test", &[basalt_sql::Name::new("public", "nothing")], &all).await;
     assert_eq!(refused.unwrap_err().code(), "42P01");
 }

@@ -153,7 +153,7 @@ async fn a_reader_that_falls_too_far_behind_is_told() {
         assert_eq!((batch.lost, ids(&batch)), (30, vec![30, 31, 32, 33, 34]), "told until it has moved on");
     }
     let batch = cursor.read(5).await.unwrap();
-    cursor.advance(batch.last()).await.unwrap();
+    cursor.done(&batch).await.unwrap();
     let next = cursor.read(5).await.unwrap();
     assert_eq!((next.lost, ids(&next)), (0, vec![35, 36, 37, 38, 39]));
     // By bytes and by age as well.
@@ -161,6 +161,12 @@ async fn a_reader_that_falls_too_far_behind_is_told() {
     assert!(changes.trim(&Limits { age: Duration::ZERO, ..generous() }).await.unwrap() > 0);
     let batch = cursor.read(100).await.unwrap();
     assert_eq!((batch.lost, batch.changes.len()), (15, 0));
-    cursor.advance(batch.last()).await.unwrap();
+    cursor.done(&batch).await.unwrap();
     assert_eq!(cursor.read(100).await.unwrap().lost, 0);
+    // What is lost while a batch is worked on is told with the next one.
+    write(&server, 50..60).await;
+    let batch = cursor.read(5).await.unwrap();
+    changes.trim(&Limits { entries: 2, ..generous() }).await.unwrap();
+    cursor.done(&batch).await.unwrap();
+    assert_eq!(cursor.read(5).await.unwrap().lost, 8);
 }

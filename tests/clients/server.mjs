@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import { appendFileSync, chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 
 const SECRET = 'super-secret-jwt-token-with-at-least-32-characters-long'
 const here = new URL('.', import.meta.url).pathname
@@ -28,12 +28,15 @@ export const freePort = () =>
     })
   })
 
-// `options.port` is the port to take, `options.config` what to add to basalt.toml, `options.files` further files by their names.
+// `options.project` is the folder to copy if not the test project, `options.port` the port to take, `options.config` what to add to
+// basalt.toml, `options.files` further files by their names.
 export async function start(engine = process.env.ENGINE ?? 'sqlite', options = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
   // A private PostgreSQL runs as a user of its own, who has to pass.
   chmodSync(folder, 0o711)
-  cpSync(join(here, 'project'), folder, { recursive: true })
+  // Data of a server that ran there stays there.
+  const filter = (path) => !basename(path).startsWith('.')
+  cpSync(options.project ?? join(here, 'project'), folder, { recursive: true, filter })
   if (options.config) appendFileSync(join(folder, 'basalt.toml'), options.config)
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)
   const port = options.port ?? (await freePort())

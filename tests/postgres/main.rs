@@ -1,5 +1,6 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod adopting;
 mod calling;
 mod changes;
 mod connecting;
@@ -9,6 +10,7 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod nodes;
 mod pooler;
 mod postgis;
 mod private;

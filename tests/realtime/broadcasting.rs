@@ -73,6 +73,32 @@ async fn too_many_messages_end_the_channel() {
     assert_eq!(socket.until(|frame| frame[3] == "phx_close").await[2], "realtime:a");
 }
 
+#[tokio::test]
+async fn too_many_bytes_end_the_channel() {
+    let server = Server::start_with("", |config| config.realtime.bytes = "1kB".parse().unwrap()).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("a", json!({})).await;
+    for _ in 0..3 {
+        let payload = json!({"event": "e", "payload": "x".repeat(8000)});
+        socket.send("realtime:a", "broadcast", payload).await;
+    }
+    assert_eq!(socket.system().await, "Too many messages per second");
+    assert_eq!(socket.until(|frame| frame[3] == "phx_close").await[2], "realtime:a");
+}
+
+#[tokio::test]
+async fn too_large_a_payload_reaches_nobody() {
+    let server = Server::start_with("", |config| config.realtime.payload = "100B".parse().unwrap()).await;
+    let (mut sender, mut other) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
+    sender.join("a", json!({})).await;
+    other.join("a", json!({})).await;
+    for size in [200, 10] {
+        sender.send("realtime:a", "broadcast", json!({"event": "e", "payload": "x".repeat(size)})).await;
+    }
+    assert_eq!(other.event("broadcast").await["payload"], "x".repeat(10));
+    other.expect_none("broadcast").await;
+}
+
 /// POST as the anonymous caller.
 async fn post(server: &Server, path: &str, body: &Value) -> (u16, String) {
     let answer = server.raw(Method::POST, path).token(&anon()).json(body).send().await;

@@ -1,6 +1,6 @@
 //! Database changes: who is told what.
 
-use basalt_tests::Server;
+use basalt_tests::{Server, on_postgres};
 use serde_json::{Value, json};
 
 use crate::socket::Socket;
@@ -215,4 +215,85 @@ async fn what_is_undone_is_not_told() {
     assert!(failed.await.is_err());
     run(&server, "insert into prices values (2, 2)").await;
     assert_eq!(change(&mut socket).await["data"]["record"]["id"], 2);
+}
+
+#[tokio::test]
+async fn of_a_part_that_is_published_nothing_else_is_told() {
+    let server = Server::start(
+        "create table public.parts (id int primary key, shown text, hidden text, stage int);
+        alter table public.parts enable row level security;
+        alter table public.parts replica identity full;
+        create policy told on public.parts for select using (hidden <> 'secret');",
+    )
+    .await;
+    let publish =
+        "alter publication supabase_realtime add table public.parts (id, shown, stage, hidden) where (stage > 1);
+        alter publication supabase_realtime set table public.parts (id, shown) where (10 / stage < 10)";
+    // Parts of tables are PostgreSQL's.
+    if !on_postgres() {
+        let refused = server.database.run_script(publish, |_| {}).await.unwrap_err();
+        return assert_eq!(refused.error.code(), "0A000");
+    }
+    // What replicates updates has to hold the identity.
+    run(
+        &server,
+        "alter publication supabase_realtime set (publish = 'insert');
+        alter publication supabase_realtime add table public.parts (id, shown) where (10 / stage < 10)",
+    )
+    .await;
+    let entry = |filter: &str| json!({"event": "*", "schema": "public", "table": "parts", "filter": filter});
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("a", json!({"postgres_changes": [entry("hidden=eq.x")]})).await;
+    assert!(socket.system().await.contains("invalid column for filter hidden"));
+    let (mut socket, _) = subscribed(&server, &anon(), entry("id=gt.0")).await;
+    let logged = async || server.database.changes().read(0, 100).await.unwrap().changes.len();
+    // The second is not published, the third hidden, and what the condition fails over is written all the same.
+    let rows = "insert into parts values (1, 'a', 'b', 5), (2, 'a', 'b', 1), (3, 'a', 'secret', 5), (4, 'a', 'b', 0), (5, 'c', 'd', 2)";
+    run(&server, rows).await;
+    let first = change(&mut socket).await["data"].clone();
+    assert_eq!((&first["record"], first["columns"].as_array().unwrap().len()), (&json!({"id": 1, "shown": "a"}), 2));
+    assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 5, "shown": "c"}));
+    assert_eq!(logged().await, 4, "not the second");
+
+    // A service watches the table whole; subscribers are told what is published, as what it is to them.
+    run(
+        &server,
+        "create publication basalt_test for table public.parts;
+        alter publication supabase_realtime set (publish = 'insert, update, delete');
+        alter publication supabase_realtime set table public.parts where (10 / stage < 10)",
+    )
+    .await;
+    run(
+        &server,
+        "insert into parts values (6, 'e', 'f', 1); update parts set stage = 2 where id = 6;
+        update parts set stage = 3 where id = 6; update parts set stage = 1 where id = 6; delete from parts where id in (2, 5)",
+    )
+    .await;
+    let mut told = Vec::new();
+    for _ in 0..4 {
+        let data = change(&mut socket).await["data"].clone();
+        told.push(format!("{} {} {}", data["type"], data["record"]["id"], data["old_record"]["id"]));
+    }
+    assert_eq!(told, [r#""INSERT" 6 null"#, r#""UPDATE" 6 6"#, r#""DELETE" null 6"#, r#""DELETE" null 5"#]);
+    assert_eq!(logged().await, 10);
+}
+
+#[tokio::test]
+async fn policies_are_asked_once_for_each_identity() {
+    let server = Server::start(SCHEMA).await;
+    let entry = json!({"event": "INSERT", "schema": "public", "table": "notes"});
+    let mut sockets = Vec::new();
+    for n in 0..100 {
+        let id = if n % 2 == 0 { ANNA } else { BEN };
+        sockets.push((id, subscribed(&server, &user(id), entry.clone()).await.0));
+    }
+    let before = server.database.changes().asked();
+    // One transaction is one batch, whatever it writes.
+    run(&server, &format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
+    for (id, socket) in &mut sockets {
+        assert_eq!(change(socket).await["data"]["record"]["owner"], *id);
+    }
+    assert_eq!(server.database.changes().asked() - before, 2);
+    let metrics = server.raw(reqwest::Method::GET, "/metrics").send().await.body;
+    assert!(metrics.contains(&format!("basalt_policy_questions_total {}", before + 2)), "{metrics}");
 }

@@ -69,6 +69,20 @@ async fn the_past_is_told_again() {
 }
 
 #[tokio::test]
+async fn forgetting_messages_is_not_logged() {
+    let server = Server::start(OPEN).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("a", json!({"private": true})).await;
+    run(&server, "select realtime.send('{}', 'e', 'a'); delete from realtime.messages").await;
+    run(&server, "select realtime.send('{}', 'f', 'a')").await;
+    for event in ["e", "f"] {
+        assert_eq!(socket.event("broadcast").await["event"], event);
+    }
+    let logged = server.database.changes().read(0, 100).await.unwrap().changes;
+    assert_eq!(logged.iter().map(|change| change.operation.name()).collect::<Vec<_>>(), ["INSERT", "INSERT"]);
+}
+
+#[tokio::test]
 async fn triggers_broadcast_their_rows() {
     // Functions over any row are PostgreSQL's.
     if !on_postgres() {

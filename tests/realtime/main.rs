@@ -4,14 +4,16 @@ mod broadcasting;
 mod changes;
 mod connecting;
 mod faults;
+mod filters;
 mod from_sql;
 mod joining;
 mod presence;
 mod private;
-mod socket;
+mod rows;
 mod tokens;
 
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
+use basalt_tests::socket;
 use serde_json::{Value, json};
 
 /// The key of anonymous callers.

@@ -97,3 +97,18 @@ async fn presence_takes_objects_of_limited_size_and_number() {
     }
     assert_eq!(socket.system().await, "Client presence rate limit exceeded");
 }
+
+#[tokio::test]
+async fn presence_messages_a_second_are_limited() {
+    let server = Server::start_with("", |config| {
+        config.realtime.presence_events = 1;
+        config.realtime.presence_calls = 1000;
+    })
+    .await;
+    let mut socket = present(&server, "k").await;
+    for x in 0..30 {
+        socket.send(TOPIC, "presence", track(json!({"x": x}))).await;
+    }
+    assert_eq!(socket.system().await, "Too many presence messages per second");
+    assert_eq!(socket.until(|frame| frame[3] == "phx_close").await[2], TOPIC);
+}

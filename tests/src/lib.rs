@@ -5,7 +5,11 @@
 //! server.get("/t?select=id").user("<uuid>").expect(200, json!([{"id": 1}])).await;
 //! ```
 
+pub mod nats;
 pub mod postgres;
+pub mod receiver;
+pub mod socket;
+pub mod totp;
 
 use std::path::Path;
 
@@ -40,6 +44,9 @@ pub fn on_postgres_before(version: u32) -> bool {
     std::env::var(POSTGRES_VERSION).is_ok_and(|found| found.parse::<u32>().is_ok_and(|found| found < version))
 }
 
+/// A database whose tables every test's database begins with; without it, they begin empty.
+pub const TEMPLATE: &str = "TEST_TEMPLATE";
+
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
     std::env::var_os(POSTGRES).is_some()
@@ -63,7 +70,8 @@ async fn admin(server: String, sql: String) {
 impl OwnDatabase {
     async fn make(server: String) -> OwnDatabase {
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
-        admin(server.clone(), format!("create database {name} template template0")).await;
+        let template = std::env::var(TEMPLATE).unwrap_or_else(|_| "template0".into());
+        admin(server.clone(), format!("create database {name} template {template}")).await;
         OwnDatabase { server, name }
     }
 
@@ -125,6 +133,15 @@ impl Server {
         Server::open(Some(OwnDatabase::make(cluster.url()).await), schema, change).await
     }
 
+    /// A server over the database at `url`, whatever the tests run on.
+    pub async fn start_at(url: &str, change: impl FnOnce(&mut Config)) -> Server {
+        let prepare = |config: &mut Config| {
+            config.database.url = url.to_owned();
+            change(config);
+        };
+        Server::open(None, "", prepare).await
+    }
+
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = configured(own.as_ref(), change);
@@ -167,6 +184,11 @@ impl Server {
         let basalt = Basalt::start(self.folder.path(), &config, self.database.clone()).await.expect("a server");
         self.url = format!("http://{}", basalt.address());
         self.basalt = Some(basalt);
+    }
+
+    /// A configuration like a new server's over this database, for [`Basalt::reconfigure`].
+    pub fn configuration(&self, change: impl FnOnce(&mut Config)) -> Config {
+        configured(self.own.as_ref(), change)
     }
 
     /// A request to a path of the REST API, without a key: anonymous.

@@ -4,9 +4,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use futures_util::future::poll_fn;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
 
 /// The version that the embedded engine is compared with word for word.
 const REFERENCE: u32 = 15;
@@ -149,6 +151,28 @@ impl Cluster {
         let (client, connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");
         tokio::spawn(connection);
         Session(client)
+    }
+
+    /// What anybody with a connection to a database hears on a channel, from now on.
+    pub async fn eavesdrop(&self, database: &str, channel: &str) -> mpsc::UnboundedReceiver<String> {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.folder.path()).user("postgres").dbname(database);
+        let (client, mut connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");
+        let (sender, heard) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message {
+                    let _ = sender.send(notification.payload().to_owned());
+                }
+            }
+        });
+        client.batch_execute(&format!("listen {channel}")).await.expect("a listener");
+        tokio::spawn(async move {
+            // The connection lives as long as its client.
+            let _client = client;
+            std::future::pending::<()>().await
+        });
+        heard
     }
 
     /// A program run by the cluster's user: not by root, which PostgreSQL's and their like refuse.

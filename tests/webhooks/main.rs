@@ -1,7 +1,5 @@
 //! Webhooks: what is sent, how it is signed, and what becomes of what nobody takes.
 
-mod receiver;
-
 use std::time::Duration;
 
 use basalt_core::Identity;
@@ -10,7 +8,7 @@ use basalt_outbound::webhook::Secrets;
 use basalt_server::Config;
 use basalt_server::config::Webhook;
 use basalt_tests::Server;
-use receiver::Receiver;
+use basalt_tests::receiver::{Received, Receiver};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,7 +90,7 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
     came.sort_by_key(|one| one.id().len().to_string() + one.id());
     let (new, paid) = (json!({"id": 1, "note": "new"}), json!({"id": 1, "note": "paid"}));
     let body = |kind: &str, record: &Value, old: &Value| json!({"type": kind, "table": "orders", "schema": "public", "record": record, "old_record": old});
-    let bodies: Vec<Value> = came.iter().map(receiver::Received::json).collect();
+    let bodies: Vec<Value> = came.iter().map(Received::json).collect();
     assert_eq!(
         bodies,
         [body("INSERT", &new, &json!(null)), body("UPDATE", &paid, &new), body("DELETE", &json!(null), &paid)]
@@ -234,4 +232,46 @@ async fn what_was_written_while_the_server_was_down_is_sent_later() {
     assert_eq!(receiver.all().len(), 0);
     server.restart(with(&receiver, hooks)).await;
     assert_eq!(receiver.wait("/hook", 1).await[0].json()["record"]["id"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_come_change_and_go_with_the_configuration() {
+    let receiver = Receiver::start().await;
+    let before = vec![hook("kept", receiver.url("/kept"), json!({})), hook("gone", receiver.url("/gone"), json!({}))];
+    let server = Server::start_with(SCHEMA, with(&receiver, before.clone())).await;
+    ready(&server, 2).await;
+    let reload = |hooks: Vec<Webhook>, allowed: &[&str]| {
+        let config = server.configuration(|config| {
+            config.outbound.allow = allowed.iter().map(|one| (*one).to_owned()).collect();
+            config.webhooks = hooks;
+        });
+        server.basalt().reconfigure(server.folder.path(), &config)
+    };
+    // What can't be used changes nothing.
+    let twice = vec![before[0].clone(), before[0].clone()];
+    assert!(reload(twice, &[&receiver.address]).unwrap_err().to_string().contains("two webhooks have the same name"));
+
+    let after = vec![
+        hook("kept", receiver.url("/elsewhere"), json!({"attempts": 1})),
+        hook("new", receiver.url("/new"), json!({"table": "other"})),
+    ];
+    reload(after.clone(), &[&receiver.address]).unwrap();
+    let names = "select string_agg(name, ',' order by name) as value from basalt.cursors where holder is not null";
+    for _ in 0..400 {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), names, Vec::new()) };
+        if server.database.run(request).await.unwrap().body == "\"webhook:kept,webhook:new\"" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    write(&server, Method::POST, "/other", json!({"id": 2})).await;
+    assert_eq!(receiver.wait("/elsewhere", 1).await[0].json()["record"]["id"], 1);
+    assert_eq!(receiver.wait("/new", 1).await[0].json()["record"]["id"], 2);
+    assert_eq!(receiver.all().len(), 2, "nothing at the old places");
+
+    // The client is a new one too: what was opened is closed.
+    reload(after, &[]).unwrap();
+    write(&server, Method::POST, "/orders", json!({"id": 3})).await;
+    until(&server, (0, 1)).await;
 }

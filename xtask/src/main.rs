@@ -88,6 +88,7 @@ fn bench(args: &[String]) -> Result<(), Failure> {
     let compare = run::target_folder()?.join("release/compare");
     run::program(&compare, args)?;
     run::program(&run::target_folder()?.join("release/fanout"), args)?;
+    run::program(&run::target_folder()?.join("release/identity"), args)?;
     let compare = compare.to_string_lossy();
     let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--", compare.as_ref()];
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

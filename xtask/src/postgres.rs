@@ -20,9 +20,10 @@ const ON_EITHER: [&str; 5] = ["rest", "auth", "changes", "realtime", "webhooks"]
 /// The tests that start a PostgreSQL by themselves.
 const BY_THEMSELVES: [&str; 4] = ["postgres", "differential", "http", "policies"];
 
-/// The whole-server tests once more, on PostgreSQL.
+/// The whole-server tests once more, on PostgreSQL; those of users yet again, on the tables that Supabase's auth service makes.
 pub fn tests() -> Result<(), Failure> {
-    cargo(&on_either())
+    cargo(&on_either())?;
+    cargo(&adopting())
 }
 
 /// Every test with a PostgreSQL in it, on one version, fetched if it is not there: `cargo xtask postgres --version 13`.
@@ -34,14 +35,21 @@ pub fn on_version(version: &str) -> Result<(), Failure> {
     let by_themselves = [&TEST[..], &flags(&BY_THEMSELVES)].concat();
     // All are run, whatever the first say.
     let first = cargo_with(&by_themselves, &variables);
-    cargo_with(&on_either(), &variables).and(first)
+    let second = cargo_with(&on_either(), &variables);
+    cargo_with(&adopting(), &variables).and(second).and(first)
 }
 
 const TEST: [&str; 4] = ["test", "-p", "basalt-tests", "--no-fail-fast"];
 
+const WITH_POSTGRES: [&str; 7] = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"];
+
 fn on_either() -> Vec<&'static str> {
-    let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--", "cargo"];
-    [&with_postgres[..], &TEST, &flags(&ON_EITHER)].concat()
+    [&WITH_POSTGRES[..], &["cargo"], &TEST, &flags(&ON_EITHER)].concat()
+}
+
+fn adopting() -> Vec<&'static str> {
+    let tables = ["--tables", "tests/postgres/gotrue.sql", "cargo"];
+    [&WITH_POSTGRES[..], &tables, &TEST, &flags(&["auth"])].concat()
 }
 
 fn flags(names: &[&'static str]) -> Vec<&'static str> {

@@ -7,13 +7,13 @@ use figment::value::Value;
 
 use crate::report::{Failure, Report};
 use crate::running;
-use crate::serving::{start_log, url};
+use crate::serving::{prepare, url};
 use crate::workspace::has_development_secret;
 
 /// Serves until asked to stop. `overrides` are flags for Basalt's own keys.
 pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<(), Failure> {
     let config = source.load(&overrides)?;
-    start_log(&config)?;
+    prepare(&config)?;
     let folder = source.folder();
     let database = open_database(&folder, &config).await?;
     let config = match database.is_loaded() {

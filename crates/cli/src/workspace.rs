@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use basalt_db::{Database, Options, PostgresOptions};
-use basalt_server::Config;
 use basalt_server::config::Engine;
 use basalt_server::keys::DEVELOPMENT_SECRET;
 use basalt_server::project::Project;
+use basalt_server::{Config, SERVICES};
 use figment::value::Value;
 use tempfile::TempDir;
 
@@ -67,21 +67,22 @@ pub struct Throwaway {
 }
 
 impl Throwaway {
-    /// An empty one, on the project's engine.
+    /// One without the project's migrations, on its engine.
     pub async fn new(config: &Config) -> Result<Throwaway, Failure> {
         let cannot = |error: std::io::Error| Report::error(format!("can't make a temporary folder: {error}"));
         let folder = tempfile::tempdir().map_err(cannot)?;
         let data_dir = folder.path().to_owned();
         let statement_timeout = config.database.statement_timeout;
+        // Migrations may refer to what the services keep.
+        let services = SERVICES.to_vec();
         let database = match config.database.engine() {
             Engine::Sqlite => {
-                let options = Options { data_dir, durable: false, readers: 1, statement_timeout, ..Options::default() };
-                Database::open(options)?
+                let few = Options { readers: 1, durable: false, ..Options::default() };
+                Database::open(Options { data_dir, services, statement_timeout, ..few })?
             }
             Engine::Postgres => {
-                let options =
-                    PostgresOptions { data_dir, durable: false, statement_timeout, ..PostgresOptions::default() };
-                Database::connect(options).await?
+                let fleeting = PostgresOptions { durable: false, ..PostgresOptions::default() };
+                Database::connect(PostgresOptions { data_dir, services, statement_timeout, ..fleeting }).await?
             }
         };
         Ok(Throwaway { database, _folder: folder })

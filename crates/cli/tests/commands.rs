@@ -198,6 +198,23 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn check_knows_the_services_and_what_to_do_without_triggers_of_one_s_own() {
+    let project = books();
+    let policies = "create table members (room text primary key, person uuid references auth.users (id));
+alter table members enable row level security;
+create policy \"members listen\" on realtime.messages for select to authenticated
+  using (exists (select from members where person = auth.uid() and room = realtime.topic()));\n";
+    project.write("migrations/0002_room.sql", policies);
+    let checked = project.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let function = "create function told() returns trigger language plpgsql as $$ begin
+  perform realtime.broadcast_changes('a', tg_op, tg_op, tg_table_name, tg_table_schema, new, old); return null; end $$;\n";
+    project.write("migrations/0003_told.sql", function);
+    let refused = project.run(&["check"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("[[broadcasts]] in basalt.toml"), "{}", refused.stderr);
+}
+
+#[test]
 fn what_the_engine_lacks_is_refused_with_its_place_and_advice() {
     let project = Project::new(&[("basalt.toml", "")]);
     let table = "create table t (a int, b int);\n";
@@ -316,6 +333,25 @@ fn secrets_and_values_are_not_logged() {
     let line = server.says("seen");
     for secret in [key, "hush", SECRET] {
         assert!(!line.contains(secret) && !server.banner.iter().any(|line| line.contains(secret)), "{line}");
+    }
+}
+
+#[test]
+fn a_private_key_signs_the_keys_that_are_shown() {
+    let project = books();
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
+    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
+    let server = project.start(&["dev"], &[]);
+    let shown = |text: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with("service key")).expect("a service key");
+        line.split_whitespace().nth(2).expect("a key").to_owned()
+    };
+    for key in [shown(&server.banner.join("\n")), shown(&project.run(&["keys"]).stdout)] {
+        let answer =
+            server.request("GET", "/rest/v1/books?select=title", &[&format!("authorization: Bearer {key}")], "");
+        assert!(answer.0 == 200 && answer.1.contains("Dear"), "{answer:?}");
+        let users = server.request("GET", "/auth/v1/admin/users", &[&format!("authorization: Bearer {key}")], "");
+        assert_eq!(users.0, 200, "{}", users.1);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,6 +21,16 @@ create function place(id integer) returns void language sql as $$
     insert into items select id, g from generate_series(1, 20) g;
 $$;
 ";
+
+#[test]
+fn more_connections_are_held_than_a_shell_s_limit_of_open_files() {
+    let project = Project::new(&[("basalt.toml", "")]);
+    let server = project.start_with_files(200, &["dev"], &[]);
+    let address = server.url.trim_start_matches("http://");
+    let held: Vec<TcpStream> = (0..500).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert_eq!(server.request("GET", "/health/live", &[], "").0, 200);
+    drop(held);
+}
 
 #[test]
 fn a_killed_server_loses_nothing_that_it_acknowledged() {

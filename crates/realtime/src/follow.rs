@@ -1,16 +1,18 @@
-//! The service's one task: it reads the change log as it grows, and tells what is for channels.
+//! The service's one task: it reads the change log as it grows while somebody is connected, listens to other nodes, and tells what is
+//! for channels.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use basalt_core::Result;
-use basalt_db::changes::{Batch, Subscription};
+use basalt_core::{Operation, Result};
+use basalt_db::changes::Batch;
 use basalt_sql::Name;
 use futures_util::FutureExt;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::{sleep, timeout};
 
-use crate::messages;
 use crate::service::{Realtime, Shared};
+use crate::{messages, nodes};
 
 /// The pauses after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -22,18 +24,23 @@ const TRIMMING: Duration = Duration::from_secs(3600);
 const OF_ROWS: &str = include_str!("schema/broadcast_changes.postgres.sql");
 
 impl Realtime {
-    /// Follows the database's changes until it is closed. Whoever starts the service runs this beside it.
+    /// Follows the database's changes, until it is closed, and the other nodes. Whoever starts the service runs this beside it.
     pub async fn follow(&self) {
+        tokio::select! {
+            () = self.follow_changes() => {}
+            () = self.shared.watch_rows() => {}
+            () = nodes::follow(&self.shared) => {}
+            () = self.shared.tidy() => {}
+        }
+    }
+
+    async fn follow_changes(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.shared.begin().await {
-                Ok(mut subscription) => {
-                    match AssertUnwindSafe(self.shared.read(&mut subscription)).catch_unwind().await {
-                        Ok(()) => return,
-                        Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
+            match AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
+                Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
             }
             self.shared.following.send_replace(false);
             sleep(pause).await;
@@ -43,33 +50,78 @@ impl Realtime {
 }
 
 impl Shared {
-    async fn begin(&self) -> Result<Subscription> {
-        let database = &self.database;
-        if database.postgres().is_some() && database.catalog().routines("realtime", "broadcast_changes").is_empty() {
-            database.run_script(OF_ROWS, |_| {}).await.map_err(|failed| failed.error)?;
+    /// Has the tables watched whose rows are broadcast, for ever: as soon as they are there, and anew when others are configured.
+    async fn watch_rows(&self) {
+        loop {
+            let settings = self.settings();
+            let tables: BTreeSet<Name> = settings.broadcasts().iter().map(|one| one.table.clone()).collect();
+            let operations = settings.broadcasts().iter().flat_map(|one| one.operations.clone()).collect();
+            let tables: Vec<Name> = tables.into_iter().collect();
+            match self.database.changes().watch("broadcasts", &tables, &operations).await {
+                Ok(()) => {
+                    let catalog = self.database.catalog();
+                    for (table, column) in
+                        settings.broadcasts().iter().filter_map(|one| Some((&one.table, one.unknown_column(&catalog)?)))
+                    {
+                        tracing::error!(%table, column, "the topic of [[broadcasts]] names a column that the table lacks");
+                    }
+                    self.reconfigured.notified().await;
+                }
+                Err(error) => {
+                    tracing::error!(%error, "tables of [[broadcasts]] can't be watched; trying again in {LONGEST_PAUSE:?}");
+                    let _ = timeout(LONGEST_PAUSE, self.reconfigured.notified()).await;
+                }
+            }
         }
-        database.changes().watch("realtime", &[Name::new("realtime", "messages")]).await?;
-        database.changes().subscribe().await
     }
 
-    /// Tells what comes, until the database is closed.
-    async fn read(&self, subscription: &mut Subscription) {
-        self.following.send_replace(true);
-        let mut trimming = interval_at(Instant::now() + TRIMMING, TRIMMING);
-        trimming.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Forgets old messages now and then, for ever.
+    async fn tidy(&self) {
         loop {
-            tokio::select! {
-                batch = subscription.next() => match batch {
-                    Some(batch) => self.tell(&batch).await,
-                    None => return,
-                },
-                _ = trimming.tick() => {
-                    if let Err(error) = messages::trim(&self.database).await {
-                        tracing::warn!(%error, "old messages could not be forgotten");
+            sleep(TRIMMING).await;
+            if let Err(error) = messages::trim(&self.database).await {
+                tracing::warn!(%error, "old messages could not be forgotten");
+            }
+        }
+    }
+
+    /// Tells what is written while there are connections, until the database is closed. Without one nothing reads the log: what nobody
+    /// hears costs the writers nothing.
+    async fn follow_while_somebody_listens(&self) -> Result<()> {
+        self.prepare().await?;
+        let mut connections = self.hub.connections();
+        loop {
+            // The hub lives as long as this.
+            let _ = connections.wait_for(|count| *count > 0).await;
+            let mut changes = self.database.changes().subscribe().await?;
+            self.following.send_replace(true);
+            loop {
+                tokio::select! {
+                    batch = changes.next() => match batch {
+                        Some(batch) => self.tell(&batch).await,
+                        None => return Ok(()),
+                    },
+                    () = async { _ = connections.wait_for(|count| *count == 0).await } => {
+                        // Who comes from here on waits until changes are followed again; who came before is seen.
+                        self.following.send_replace(false);
+                        if *connections.borrow_and_update() == 0 {
+                            break;
+                        }
+                        self.following.send_replace(true);
                     }
                 }
             }
         }
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        let database = &self.database;
+        if database.postgres().is_some() && database.catalog().routines("realtime", "broadcast_changes").is_empty() {
+            database.run_script(OF_ROWS, |_| {}).await.map_err(|failed| failed.error)?;
+        }
+        // That old ones are forgotten is nobody's news.
+        let messages = [Name::new("realtime", "messages")];
+        database.changes().watch("realtime", &messages, &[Operation::Insert].into()).await
     }
 
     async fn tell(&self, batch: &Batch) {
@@ -79,8 +131,13 @@ impl Shared {
                 "realtime was too slow: the change log had forgotten entries before they were told"
             );
         }
-        for (key, broadcast) in batch.changes.iter().filter_map(|change| messages::broadcast(change)) {
-            self.hub.broadcast(&key, &broadcast);
+        let settings = self.settings();
+        // Each node reads the log itself, so others need not be told.
+        for change in &batch.changes {
+            let of_rows = settings.broadcasts().iter().filter_map(|one| one.of(change));
+            for (key, broadcast) in messages::broadcast(change).into_iter().chain(of_rows) {
+                self.hub.broadcast(&key, &broadcast);
+            }
         }
         self.subscriptions.deliver(&self.database, batch).await;
     }

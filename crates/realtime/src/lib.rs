@@ -4,7 +4,8 @@
 //! socket -> protocol    frames to messages, in the client's serializer
 //!        -> connection  one client: rates, joins, rights, expiry; answers in order
 //!        -> hub         the channels and who is in them: broadcast, presence
-//!        <- changes     what was written to watched tables, to whoever may see it; broadcasts from SQL
+//!       <-> nodes       the same on the other nodes: broadcasts go there, presences both ways
+//!        <- changes     what was written to watched tables, to whoever may see it; broadcasts from SQL (`messages`) and of rows (`rows`)
 //!        -> outbox      what waits for each client, bounded
 //! ```
 //!
@@ -20,11 +21,13 @@ mod hub;
 mod join;
 mod limits;
 mod messages;
+mod nodes;
 mod outbox;
 mod presence;
 mod protocol;
 mod query;
 mod rights;
+mod rows;
 mod service;
 mod session;
 
@@ -34,6 +37,7 @@ pub use connection::{Connection, Incoming, Outgoing};
 pub use limits::Limits;
 pub use outbox::Close;
 pub use protocol::{Frame, Version};
+pub use rows::Broadcasts;
 pub use service::{Realtime, Refused, Settings};
 pub use session::{Session, TokenFault, Tokens};
 

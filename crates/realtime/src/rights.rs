@@ -1,12 +1,15 @@
 //! Who may use a private channel: the row policies of `realtime.messages` say so (contract: wire.md section 3.7).
 //!
-//! SELECT is the right to join and receive, INSERT the right to send and be present. Each is tried with a row of the channel as the
-//! caller, with `realtime.topic` and the token's claims in force, and nothing of it is kept.
+//! SELECT is the right to join and receive: would the caller see a row of the channel? INSERT is the right to send and be present: could it
+//! write one? Both are asked with `realtime.topic` and the token's claims in force; nothing is kept.
 
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_db::{Database, Format, Request, TransactionEnd};
+use basalt_sql::Name;
+use jiff::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 /// What one identity may do in one channel.
@@ -26,23 +29,17 @@ impl Rights {
     ///
     /// Errors: where the database can't be asked.
     pub async fn to_read(database: &Database, identity: &Identity, topic: &str) -> Result<Rights> {
-        let ids = EXTENSIONS.map(|_| Uuid::new_v4().to_string());
-        let mut transaction = database.begin_as_owner().await?;
-        let insert =
-            "insert into realtime.messages (topic, extension, id) values ($1, 'broadcast', $2), ($1, 'presence', $3)";
-        let params = [topic, &ids[0], &ids[1]].map(|text| Some(text.to_owned())).to_vec();
-        transaction.run(Request { format: Format::None, ..Request::new(Identity::owner(), insert, params) }).await?;
-        let select = "select extension as value from realtime.messages where id in ($1, $2)";
-        let asked = Request { format: Format::Scalars, ..request(identity, topic, select, ids.map(Some).to_vec()) };
-        let answer = transaction.run(asked).await;
-        transaction.rollback().await?;
-        let seen: Vec<String> = match answer {
-            Ok(answer) => serde_json::from_slice(&answer.body).map_err(|error| Error::internal(error.to_string()))?,
-            Err(error) if is_refusal(&error) => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        let has = |extension: &str| seen.iter().any(|one| one == extension);
-        Ok(Rights { broadcast: has("broadcast"), presence: has("presence") })
+        let now = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
+        let rows = EXTENSIONS.map(|extension| {
+            let id = Uuid::new_v4().to_string();
+            json!({"topic": topic, "extension": extension, "private": false, "id": id, "inserted_at": now, "updated_at": now})
+                .to_string()
+        });
+        let table = Name::new("realtime", "messages");
+        let rows = rows.each_ref().map(String::as_str);
+        let seen = database.changes().would_read(&table, &rows, identity, &[setting(topic)]).await?;
+        let [broadcast, presence] = [0, 1].map(|extension| seen.contains(&extension));
+        Ok(Rights { broadcast, presence })
     }
 
     /// What an identity may send.
@@ -72,9 +69,14 @@ impl Rights {
 fn request(identity: &Identity, topic: &str, sql: &'static str, params: Vec<Option<String>>) -> Request {
     Request {
         search_path: Arc::new(["realtime".to_owned(), "public".to_owned(), "extensions".to_owned()]),
-        settings: vec![("realtime.topic".to_owned(), topic.to_owned())],
+        settings: vec![setting(topic)],
         ..Request::new(identity.clone(), sql, params)
     }
+}
+
+/// What `realtime.topic()` is.
+fn setting(topic: &str) -> (String, String) {
+    ("realtime.topic".to_owned(), topic.to_owned())
 }
 
 /// Whether the policies said no, rather than the database being away. A policy that fails says no too.

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use basalt_db::Database;
+use basalt_messaging::{Bus, Subscription};
 use http::{HeaderMap, StatusCode};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::changes::Subscriptions;
@@ -13,9 +14,11 @@ use crate::connection::Connection;
 use crate::connection::channels::Joined;
 use crate::hub::Hub;
 use crate::limits::{Bucket, Limits, Rate};
+use crate::nodes::{Nodes, TOPIC};
 use crate::outbox::Close;
 use crate::protocol::Version;
 use crate::query;
+use crate::rows::{Broadcasts, RowBroadcast};
 use crate::session::{Session, TokenFault, Tokens};
 
 /// How long a join waits for the database's changes to be followed.
@@ -33,6 +36,22 @@ pub struct Settings {
     pub limits: Limits,
     /// Who verifies tokens.
     pub tokens: Arc<dyn Tokens>,
+    broadcasts: Vec<RowBroadcast>,
+}
+
+impl Settings {
+    /// Judges the broadcasts of rows.
+    ///
+    /// Errors: what of them can't be used.
+    pub fn new(limits: Limits, tokens: Arc<dyn Tokens>, broadcasts: &[Broadcasts]) -> Result<Settings, String> {
+        let broadcasts = broadcasts.iter().map(RowBroadcast::new).collect::<Result<_, _>>()?;
+        Ok(Settings { limits, tokens, broadcasts })
+    }
+
+    /// The broadcasts of rows.
+    pub(crate) fn broadcasts(&self) -> &[RowBroadcast] {
+        &self.broadcasts
+    }
 }
 
 /// What all connections share.
@@ -42,6 +61,10 @@ pub(crate) struct Shared {
     pub subscriptions: Subscriptions,
     /// Whether changes of the database are being followed.
     pub following: watch::Sender<bool>,
+    /// Rings when the settings changed.
+    pub reconfigured: Notify,
+    /// What other nodes say. Held by whoever follows.
+    pub heard: tokio::sync::Mutex<Subscription>,
     settings: RwLock<Arc<Settings>>,
     api_events: Mutex<Bucket>,
 }
@@ -56,16 +79,18 @@ pub struct Refused {
 }
 
 impl Realtime {
-    /// The service over a database in which [`crate::SERVICE`] is installed.
-    pub fn new(database: Database, settings: Settings) -> Realtime {
+    /// The service over a database in which [`crate::SERVICE`] is installed, and the other nodes that share it.
+    pub fn new(database: Database, bus: Bus, settings: Settings) -> Realtime {
         let api_events = Mutex::new(Bucket::new(Rate::per_second(settings.limits.api_events.into())));
         let settings = RwLock::new(Arc::new(settings));
         Realtime {
             shared: Arc::new(Shared {
-                hub: Arc::default(),
+                heard: tokio::sync::Mutex::new(bus.subscribe(TOPIC)),
+                hub: Arc::new(Hub::new(Nodes::new(bus))),
                 database,
                 subscriptions: Subscriptions::default(),
                 following: watch::Sender::new(false),
+                reconfigured: Notify::new(),
                 settings,
                 api_events,
             }),
@@ -75,6 +100,7 @@ impl Realtime {
     /// Judges by other settings from now on. Connections keep the bounds of their queues.
     pub fn reconfigure(&self, settings: Settings) {
         *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.shared.reconfigured.notify_one();
     }
 
     /// Lets a client in by its query string (`apikey`, `vsn`) and its headers, before the upgrade.
@@ -114,10 +140,15 @@ impl Shared {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits a little until changes are followed: what is written after a join is told. Whether they are.
+    /// Waits a little until changes are followed, and the other nodes know of this one: what is written or said after a join is told.
+    /// Whether changes are followed.
     pub async fn follows(&self) -> bool {
         let mut following = self.following.subscribe();
-        timeout(A_LITTLE, following.wait_for(|following| *following)).await.is_ok_and(|followed| followed.is_ok())
+        let followed = async {
+            self.hub.nodes().attempted().await;
+            following.wait_for(|following| *following).await.is_ok()
+        };
+        timeout(A_LITTLE, followed).await.unwrap_or(false)
     }
 
     /// Whether the HTTP endpoints may take so many broadcasts now.

@@ -1,14 +1,12 @@
-//! The auth API behind the router, and the development mailbox.
+//! What the auth API needs of the server, and the development mailbox.
 
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
-use basalt_auth::{Auth, AuthError, Keys, Setup, State, Verify};
+use basalt_auth::{AuthError, Keys, State, Verify};
 use basalt_core::Identity;
-use basalt_db::Database;
-use basalt_outbound::Outbound;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use ipnet::IpNet;
 use uuid::Uuid;
@@ -47,26 +45,6 @@ pub(crate) fn keys(project: &Path, config: &Config) -> Result<Option<Arc<Keys>>,
         return Ok(Some(Arc::new(keys)));
     }
     Ok((!auth.jwt_secret.is_empty()).then(|| Arc::new(Keys::secret(&auth.jwt_secret))))
-}
-
-/// The auth API, if the project has one.
-///
-/// Errors: what of the configuration can't be used.
-pub(crate) fn service(
-    project: &Path,
-    config: &Config,
-    database: Database,
-    public_url: &str,
-    keys: Option<Arc<Keys>>,
-    verifier: Arc<Verifier>,
-    state: State,
-) -> Result<Option<Auth>, StartError> {
-    let Some(keys) = keys.filter(|_| config.auth.enabled) else { return Ok(None) };
-    let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
-    let url = format!("{public_url}{AUTH}");
-    let settings = config.auth.clone();
-    let setup = Setup { database, settings, project, url, keys, verify: verifier, outbound, state };
-    Auth::new(setup).map(Some).map_err(StartError::Config)
 }
 
 /// The client's address: the peer's, or what a trusted proxy says that it forwards for.

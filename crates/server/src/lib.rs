@@ -9,6 +9,7 @@ mod gauges;
 mod identity;
 pub mod keys;
 mod listener;
+mod messaging;
 mod meter;
 pub mod postgrest;
 pub mod project;
@@ -20,4 +21,4 @@ mod surface;
 pub mod token;
 
 pub use config::{Config, ConfigError};
-pub use start::{Basalt, StartError, open_database};
+pub use start::{Basalt, SERVICES, StartError, open_database};

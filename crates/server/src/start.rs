@@ -10,9 +10,8 @@ use basalt_auth::State;
 use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
-use basalt_outbound::Outbound;
 use basalt_realtime::Realtime;
-use basalt_webhooks::Webhooks;
+use basalt_webhooks::{BadHook, Webhooks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -21,7 +20,7 @@ use crate::app::{App, Port};
 use crate::config::{Config, Engine, Pooler, Server};
 use crate::socket::Socket;
 use crate::surface::Surface;
-use crate::{listener, meter};
+use crate::{listener, messaging, meter};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +50,7 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
+pub const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
@@ -123,16 +122,16 @@ impl Basalt {
         let metrics = meter::recorder();
         let state = State::default();
         let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
-        let realtime = Realtime::new(database.clone(), surface.realtime(config));
-        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
-        let webhooks = Webhooks::new(database.clone(), outbound, &config.webhooks);
-        let webhooks = webhooks.map_err(|error| StartError::Config(error.to_string()))?;
+        let bus = messaging::bus(project, config, &database)?;
+        let realtime = Realtime::new(database.clone(), bus.clone(), surface.realtime(config)?);
+        let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
             state,
             webhooks: webhooks.clone(),
             database,
             realtime,
+            bus: bus.clone(),
             sockets: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
@@ -143,6 +142,8 @@ impl Basalt {
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
         serving.spawn(until(stopped.clone(), webhooks.run()));
+        // It ends by itself, once what the end of the connections makes it say has been said.
+        serving.spawn(async move { bus.run().await });
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
@@ -176,7 +177,9 @@ impl Basalt {
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
         let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
-        self.app.realtime.reconfigure(surface.realtime(config));
+        let realtime = surface.realtime(config)?;
+        self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
+        self.app.realtime.reconfigure(realtime);
         self.app.surface.store(Arc::new(surface));
         Ok(())
     }
@@ -188,6 +191,7 @@ impl Basalt {
         self.app.sockets.close();
         // Each ends by itself within seconds, whether its client listens or not.
         self.app.sockets.wait().await;
+        self.app.bus.leave();
         while self.serving.join_next().await.is_some() {}
         self.app.webhooks.leave().await;
     }
@@ -196,6 +200,10 @@ impl Basalt {
 /// The address that a server on a Unix socket would have: descriptions name it unless `server.public_url` does.
 fn nominal(server: &Server) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, server.port))
+}
+
+fn bad_hook(error: BadHook) -> StartError {
+    StartError::Config(error.to_string())
 }
 
 /// Works until the server stops.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use basalt_auth::{Auth, State};
+use basalt_auth::{Auth, Setup, State};
 use basalt_db::Database;
+use basalt_outbound::Outbound;
 use basalt_query::Settings;
 use basalt_rest::{Description, Door, Unprotected};
 use http::HeaderName;
@@ -24,6 +25,8 @@ pub(crate) struct Surface {
     pub verifier: Arc<Verifier>,
     /// The auth API, if there is one.
     pub auth: Option<Auth>,
+    /// The client of all requests on users' behalf.
+    pub outbound: Outbound,
     /// Whether mails land in the development mailbox.
     pub has_mailbox: bool,
     /// Proxies that tell a client's address.
@@ -67,8 +70,19 @@ impl Surface {
         let mut options = verifier_options(project, config)?;
         options.secrets.extend(keys.iter().filter(|keys| keys.is_asymmetric()).map(|keys| keys.jwks().to_string()));
         let verifier = Arc::new(Verifier::new(options).map_err(StartError::Config)?);
+        let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
+        let auth = match keys.filter(|_| config.auth.enabled) {
+            Some(keys) => {
+                let (settings, url) = (config.auth.clone(), format!("{public_url}{}", identity::AUTH));
+                let (database, outbound, verify) = (database.clone(), outbound.clone(), verifier.clone());
+                let setup = Setup { database, settings, project, url, keys, verify, outbound, state };
+                Some(Auth::new(setup).map_err(StartError::Config)?)
+            }
+            None => None,
+        };
         Ok(Surface {
-            auth: identity::service(project, config, database.clone(), &public_url, keys, verifier.clone(), state)?,
+            auth,
+            outbound,
             verifier,
             has_mailbox: config.auth.email.mailbox,
             trusted_proxies: config.server.trusted_proxies.clone(),
@@ -85,8 +99,11 @@ impl Surface {
 
 impl Surface {
     /// How realtime judges.
-    pub fn realtime(&self, config: &Config) -> basalt_realtime::Settings {
-        basalt_realtime::Settings { limits: config.realtime.clone(), tokens: self.verifier.clone() }
+    ///
+    /// Errors: what of the configuration can't be used.
+    pub fn realtime(&self, config: &Config) -> Result<basalt_realtime::Settings, StartError> {
+        basalt_realtime::Settings::new(config.realtime.clone(), self.verifier.clone(), &config.broadcasts)
+            .map_err(StartError::Config)
     }
 }
 

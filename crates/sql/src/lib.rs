@@ -17,9 +17,11 @@ pub mod lint;
 pub mod program;
 pub mod quote;
 mod reach;
+mod rows;
 pub mod script;
 mod visit;
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;
 pub use reach::{tables_of_relation, tables_of_routine};
+pub use rows::over_rows;

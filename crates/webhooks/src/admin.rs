@@ -8,6 +8,8 @@
 //! | `POST .../{hook}/deliveries/{id}/replay` | this one is |
 //! | `DELETE .../{hook}/deliveries/{id}` | this one is forgotten |
 
+use std::sync::Arc;
+
 use basalt_core::{Error, Identity};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -68,7 +70,7 @@ impl Webhooks {
         let post = request.method == Method::POST;
         match parts[..] {
             [] if get => self.all().await,
-            [hook, "deliveries"] if get => self.deliveries(self.named(hook)?, request.query).await,
+            [hook, "deliveries"] if get => self.deliveries(&*self.named(hook)?, request.query).await,
             [hook, "replay"] if post => {
                 let count = store::replay(&self.database, &self.named(hook)?.name, None).await?;
                 Ok(json!({"replayed": count}))
@@ -93,14 +95,15 @@ impl Webhooks {
         }
     }
 
-    fn named(&self, name: &str) -> Result<&Hook, Refusal> {
+    fn named(&self, name: &str) -> Result<Arc<Hook>, Refusal> {
         self.hook(name).ok_or_else(|| absent(format!("There is no webhook {name} in basalt.toml")))
     }
 
     async fn all(&self) -> Result<Value, Refusal> {
         let cursors = self.database.changes().cursors().await?;
         let mut all = Vec::new();
-        for hook in &self.hooks {
+        let hooks = self.hooks.borrow().clone();
+        for hook in &hooks.all {
             let cursor = reader::cursor(hook);
             let position = cursors.iter().find(|(name, _)| *name == cursor).map(|(_, position)| *position);
             let counted = store::count(&self.database, &hook.name).await?;

@@ -18,15 +18,16 @@ mod store;
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use basalt_core::Operation;
 use basalt_db::Database;
 use basalt_outbound::Outbound;
 use basalt_sql::Name;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 pub use admin::{MOUNT, Request};
 pub use settings::{BadHook, Event, Settings};
@@ -40,12 +41,33 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// All hooks of a server.
 pub struct Webhooks {
     database: Database,
-    outbound: Outbound,
-    hooks: Vec<Arc<Hook>>,
+    outbound: RwLock<Outbound>,
+    hooks: watch::Sender<Arc<Hooks>>,
     /// This server's name among those that share the database.
     node: String,
     /// Whether it has left its hooks to others. Held while a right to read is asked for: none is taken after it was given back.
     left: Mutex<bool>,
+}
+
+/// The hooks of one configuration.
+struct Hooks {
+    settings: Vec<Settings>,
+    all: Vec<Arc<Hook>>,
+}
+
+impl Hooks {
+    fn new(settings: &[Settings]) -> Result<Arc<Hooks>, BadHook> {
+        let all = settings.iter().map(|one| Hook::new(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
+        let names: BTreeSet<&str> = all.iter().map(|hook| hook.name.as_str()).collect();
+        if names.len() < all.len() {
+            return Err(BadHook("two webhooks have the same name".into()));
+        }
+        Ok(Arc::new(Hooks { settings: settings.to_vec(), all }))
+    }
+
+    fn named(&self, name: &str) -> Option<&Arc<Hook>> {
+        self.all.iter().find(|hook| hook.name == name)
+    }
 }
 
 impl Webhooks {
@@ -53,31 +75,61 @@ impl Webhooks {
     ///
     /// Errors: what of them can't be used.
     pub fn new(database: Database, outbound: Outbound, settings: &[Settings]) -> Result<Arc<Webhooks>, BadHook> {
-        let hooks = settings.iter().map(|one| Hook::new(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let names: BTreeSet<&str> = hooks.iter().map(|hook| hook.name.as_str()).collect();
-        if names.len() < hooks.len() {
-            return Err(BadHook("two webhooks have the same name".into()));
-        }
+        let hooks = Hooks::new(settings)?;
         // An embedded database is one process's: what a killed one held is this one's at once.
         let node = match database.embedded() {
             Some(_) => "embedded".to_owned(),
             None => format!("{:016x}", fastrand::u64(..)),
         };
-        Ok(Arc::new(Webhooks { database, outbound, hooks, node, left: Mutex::new(false) }))
+        Ok(Arc::new(Webhooks {
+            database,
+            outbound: RwLock::new(outbound),
+            hooks: watch::Sender::new(hooks),
+            node,
+            left: Mutex::new(false),
+        }))
+    }
+
+    /// Takes other hooks and another client from now on. Hooks that differ begin anew where they stood: what was under way is sent again.
+    ///
+    /// Errors: what of the hooks can't be used; then everything stays.
+    pub fn reconfigure(&self, outbound: Outbound, settings: &[Settings]) -> Result<(), BadHook> {
+        let hooks = Hooks::new(settings)?;
+        *self.outbound.write().unwrap_or_else(PoisonError::into_inner) = outbound;
+        self.hooks.send_if_modified(|current| {
+            let differ = current.settings != hooks.settings;
+            if differ {
+                *current = hooks;
+            }
+            differ
+        });
+        Ok(())
     }
 
     /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
     pub async fn run(self: Arc<Self>) {
-        self.watch().await;
-        let readers: Vec<_> = self.hooks.iter().map(|hook| read(self.clone(), hook.clone())).collect();
-        tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone())));
+        let mut configured = self.hooks.subscribe();
+        loop {
+            let hooks = configured.borrow_and_update().clone();
+            tokio::select! {
+                () = self.serve(hooks) => return,
+                _ = configured.changed() => {}
+            }
+        }
+    }
+
+    async fn serve(self: &Arc<Self>, hooks: Arc<Hooks>) {
+        self.watch(&hooks).await;
+        let readers: Vec<_> = hooks.all.iter().map(|hook| read(self.clone(), hook.clone())).collect();
+        tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone(), hooks.clone())));
     }
 
     /// Lets another server read for the hooks at once. For when this one stops.
     pub async fn leave(&self) {
         *self.left.lock().await = true;
         let changes = self.database.changes();
-        for hook in &self.hooks {
+        let hooks = self.hooks.borrow().clone();
+        for hook in &hooks.all {
             let left = async { changes.cursor(&reader::cursor(hook)).await?.release(&self.node).await };
             if let Err(error) = left.await {
                 tracing::debug!(hook = hook.name, %error, "a webhook's reader is not released; it is when its time is over");
@@ -86,17 +138,18 @@ impl Webhooks {
     }
 
     /// Has the tables of the hooks watched, as soon as they are there, and forgets the readers of hooks that are gone.
-    async fn watch(&self) {
-        let tables: BTreeSet<Name> = self.hooks.iter().map(|hook| hook.table.clone()).collect();
+    async fn watch(&self, hooks: &Hooks) {
+        let tables: BTreeSet<Name> = hooks.all.iter().map(|hook| hook.table.clone()).collect();
         let tables: Vec<Name> = tables.into_iter().collect();
+        let operations: BTreeSet<Operation> = hooks.all.iter().flat_map(|hook| hook.operations.clone()).collect();
         loop {
             let there = self.database.catalog();
             if there.relation("basalt", "changes").is_none() && tables.is_empty() {
                 return;
             }
-            let mut done = self.database.changes().watch("webhooks", &tables).await;
+            let mut done = self.database.changes().watch("webhooks", &tables, &operations).await;
             if done.is_ok() {
-                done = self.forget_others().await;
+                done = self.forget_others(hooks).await;
             }
             match done {
                 Ok(()) => return,
@@ -108,19 +161,23 @@ impl Webhooks {
         }
     }
 
-    async fn forget_others(&self) -> basalt_core::Result<()> {
+    async fn forget_others(&self, hooks: &Hooks) -> basalt_core::Result<()> {
         let changes = self.database.changes();
         for (cursor, _) in changes.cursors().await? {
             let of = cursor.strip_prefix(reader::CURSOR);
-            if of.is_some_and(|name| !self.hooks.iter().any(|hook| hook.name == name)) {
+            if of.is_some_and(|name| hooks.named(name).is_none()) {
                 changes.drop_cursor(&cursor).await?;
             }
         }
         Ok(())
     }
 
-    fn hook(&self, name: &str) -> Option<&Hook> {
-        self.hooks.iter().find(|hook| hook.name == name).map(|hook| &**hook)
+    fn hook(&self, name: &str) -> Option<Arc<Hook>> {
+        self.hooks.borrow().named(name).cloned()
+    }
+
+    fn outbound(&self) -> Outbound {
+        self.outbound.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -18,11 +18,14 @@ pub(crate) const CURSOR: &str = "webhook:";
 const BATCH: usize = 100;
 /// Messages under way at once for one hook.
 const AT_ONCE: usize = 8;
-/// How long a server may read for a hook without saying so again, and when it does.
-const LEASE: Duration = Duration::from_secs(30);
-const RENEW: Duration = Duration::from_secs(10);
+/// How long a server may read for a hook without saying so again, besides the time that the hook's messages may take, and when it says so.
+/// Others look as often: when a server dies, one of them takes over in at most that time and the two of these.
+const LEASE: Duration = Duration::from_secs(15);
+const RENEW: Duration = Duration::from_secs(5);
+/// The pause while too much waits.
+const REST: Duration = Duration::from_secs(10);
 /// How long nothing may happen before the reader looks by itself.
-const IDLE: Duration = Duration::from_secs(10);
+const IDLE: Duration = RENEW;
 /// Pending messages of a hook at which its reader waits: what comes then stays in the log, up to the log's limits.
 const MOST_PENDING: u64 = 10_000;
 
@@ -36,7 +39,8 @@ pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<(
     let changes = webhooks.database.changes();
     let mut live = changes.subscribe().await?;
     let cursor = Arc::new(changes.cursor(&cursor(&hook)).await?);
-    let mut lease = Lease { cursor: cursor.clone(), webhooks: webhooks.clone(), renewed: None };
+    let time = hook.timeout + LEASE;
+    let mut lease = Lease { cursor: cursor.clone(), webhooks: webhooks.clone(), time, renewed: None };
     loop {
         if !lease.renew().await? {
             tokio::time::sleep(RENEW).await;
@@ -55,7 +59,7 @@ pub(crate) async fn follow(webhooks: Arc<Webhooks>, hook: Arc<Hook>) -> Result<(
             );
         }
         if deliver(&webhooks, &hook, &batch, &mut lease).await? {
-            cursor.advance(batch.last()).await?;
+            cursor.done(&batch).await?;
         }
     }
 }
@@ -87,14 +91,14 @@ async fn deliver(webhooks: &Arc<Webhooks>, hook: &Arc<Hook>, batch: &Batch, leas
             hook = hook.name,
             "too many messages wait for the receiver; the hook's changes stay in the log meanwhile"
         );
-        tokio::time::sleep(RENEW).await;
+        tokio::time::sleep(REST).await;
     }
     Ok(true)
 }
 
 /// Sends a message, and keeps it if it is not taken.
 async fn attempt(webhooks: Arc<Webhooks>, hook: Arc<Hook>, message: Message) -> Result<()> {
-    let Err(refused) = send::send(&webhooks.outbound, &hook, &message.id, &message.body).await else { return Ok(()) };
+    let Err(refused) = send::send(&webhooks.outbound(), &hook, &message.id, &message.body).await else { return Ok(()) };
     tracing::warn!(hook = hook.name, message = message.id, reason = refused.reason, "a webhook was not taken");
     store::keep(&webhooks.database, &hook.name, hook.attempts, &message, &refused).await
 }
@@ -103,6 +107,8 @@ async fn attempt(webhooks: Arc<Webhooks>, hook: Arc<Hook>, message: Message) -> 
 struct Lease {
     cursor: Arc<Cursor>,
     webhooks: Arc<Webhooks>,
+    /// How long it holds.
+    time: Duration,
     renewed: Option<Instant>,
 }
 
@@ -113,11 +119,11 @@ impl Lease {
             return Ok(true);
         }
         let asked = Instant::now();
-        let (cursor, webhooks) = (self.cursor.clone(), self.webhooks.clone());
+        let (cursor, webhooks, time) = (self.cursor.clone(), self.webhooks.clone(), self.time);
         // A task of its own: a server that stops in the middle would not know whether it has the right, and could not give it back.
         let claim = tokio::spawn(async move {
             let left = webhooks.left.lock().await;
-            if *left { Ok(false) } else { cursor.claim(&webhooks.node, LEASE).await }
+            if *left { Ok(false) } else { cursor.claim(&webhooks.node, time).await }
         });
         let has = claim.await.map_err(|error| Error::internal(error.to_string()))??;
         self.renewed = has.then_some(asked);

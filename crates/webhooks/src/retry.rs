@@ -7,7 +7,7 @@ use basalt_core::Result;
 use futures_util::future::join_all;
 
 use crate::store::Delivery;
-use crate::{Webhooks, send, store};
+use crate::{Hooks, Webhooks, send, store};
 
 /// How often the database is asked what is due.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -15,16 +15,16 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const TURN: usize = 16;
 
 /// Tries again what is due, turn by turn.
-pub(crate) async fn run(webhooks: Arc<Webhooks>) -> Result<()> {
-    let hooks: Vec<&str> = webhooks.hooks.iter().map(|hook| hook.name.as_str()).collect();
-    if hooks.is_empty() {
+pub(crate) async fn run(webhooks: Arc<Webhooks>, hooks: Arc<Hooks>) -> Result<()> {
+    let names: Vec<&str> = hooks.all.iter().map(|hook| hook.name.as_str()).collect();
+    if names.is_empty() {
         return std::future::pending().await;
     }
     // Nobody else takes what this turn may still be busy with.
-    let longest = webhooks.hooks.iter().map(|hook| hook.timeout).max().unwrap_or_default();
+    let longest = hooks.all.iter().map(|hook| hook.timeout).max().unwrap_or_default();
     let lease = longest + Duration::from_secs(60);
     loop {
-        let due = store::due(&webhooks.database, &hooks, TURN, lease).await?;
+        let due = store::due(&webhooks.database, &names, TURN, lease).await?;
         let is_full = due.len() == TURN;
         let tried: Vec<_> = due.into_iter().map(|delivery| attempt(webhooks.clone(), delivery)).collect();
         for done in join_all(tried).await {
@@ -38,7 +38,7 @@ pub(crate) async fn run(webhooks: Arc<Webhooks>) -> Result<()> {
 
 async fn attempt(webhooks: Arc<Webhooks>, delivery: Delivery) -> Result<()> {
     let Some(hook) = webhooks.hook(&delivery.hook) else { return Ok(()) };
-    match send::send(&webhooks.outbound, hook, &delivery.id, &delivery.body).await {
+    match send::send(&webhooks.outbound(), &hook, &delivery.id, &delivery.body).await {
         Ok(()) => store::taken(&webhooks.database, &delivery.id).await,
         Err(refused) => {
             let attempts = delivery.attempts + 1;

@@ -13,7 +13,7 @@ use super::{Override, override_of};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
-use crate::serving::{api_keys, asked_to_stop, curl_line, start_log, url};
+use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
 use crate::workspace::{block_on, for_development, load};
 
@@ -71,7 +71,7 @@ impl Session {
     async fn begin(root: PathBuf, overrides: Vec<Override>) -> Result<Session, Failure> {
         let (project, config) = load(&root, &overrides)?;
         let config = for_development(config);
-        start_log(&config)?;
+        prepare(&config)?;
         let database = open_database(&root, &config).await?;
         Ok(Session { root, overrides, project, config, database, server: None })
     }
@@ -205,13 +205,14 @@ impl Session {
             path => path,
         };
         line("API", &format!("{}       ({rest})", styled(LINK, &url)));
-        match api_keys(&self.config) {
-            Some(keys) => {
+        match api_keys(&self.root, &self.config) {
+            Ok(Some(keys)) => {
                 line("anon key", &keys.anon);
                 line("service key", &format!("{}   (bypasses row policies: keep it on servers)", keys.service));
                 line("try", &styled(LINK, curl_line(&self.database, &self.config, &url, &keys).await));
             }
-            None => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
+            Ok(None) => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
+            Err(why) => line("keys", &why),
         }
     }
 }

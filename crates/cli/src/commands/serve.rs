@@ -12,7 +12,7 @@ use super::{Override, override_of};
 use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report};
-use crate::serving::start_log;
+use crate::serving::prepare;
 use crate::workspace::{Workspace, block_on, has_development_secret, has_secret};
 use crate::{in_place, running};
 
@@ -49,7 +49,7 @@ impl Serve {
         require_production(&Config::load(&self.dir, &overrides)?)?;
         block_on(async {
             let workspace = Workspace::open(&self.dir, &overrides).await?;
-            start_log(&workspace.config)?;
+            prepare(&workspace.config)?;
             serve(workspace, self.migrate, &overrides).await
         })
     }

@@ -61,14 +61,33 @@ impl Project {
 
     /// Runs a command to its end, in the folder.
     pub fn run(&self, args: &[&str]) -> Said {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        self.run_with(args, &[])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, args: &[&str], environment: &[(&str, String)]) -> Said {
+        let command = &mut self.command(args);
+        let Output { status, stdout, stderr } = command.envs(environment.iter().cloned()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
     /// Starts a server on a free port and waits until it listens.
     pub fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
-        let mut command = self.command(args);
+        self.launch(self.command(args), args, environment)
+    }
+
+    /// The same from a shell that lets a process open so many files, unless it asks for more.
+    pub fn start_with_files(&self, files: u32, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let mut shell = Command::new("sh");
+        shell.current_dir(self.path()).stdin(Stdio::null());
+        shell
+            .args(["-c", &format!("ulimit -S -n {files}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_basalt")])
+            .args(args);
+        self.launch(shell, args, environment)
+    }
+
+    fn launch(&self, mut command: Command, args: &[&str], environment: &[(&str, &str)]) -> Server {
         command.args(["--port", "0"]).envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let (sender, lines) = channel();
@@ -108,6 +127,11 @@ impl Server {
             }
             heard.push(line);
         }
+    }
+
+    /// What it has said since it was last asked.
+    pub fn said(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
     }
 
     /// Sends one request; gives its status and body.

@@ -77,11 +77,21 @@ impl Cursor {
         rows.into_iter().next().ok_or_else(missing)
     }
 
-    /// Everything up to this id is done, and the loss that was told with it is known. It never goes back.
+    /// Everything up to this id is done. It never goes back.
     pub async fn advance(&self, id: u64) -> Result<()> {
-        let sql =
-            "update basalt.cursors set position = greatest(position, $2), lost = 0, moved_at = now() where name = $1";
-        self.changes.execute(sql, vec![Some(self.name.clone()), Some(id.to_string())]).await.map(drop)
+        self.finish(id, 0).await
+    }
+
+    /// The batch is done, and the loss that was told with it is known. What was lost meanwhile is told with the next one.
+    pub async fn done(&self, batch: &Batch) -> Result<()> {
+        self.finish(batch.last(), batch.lost).await
+    }
+
+    async fn finish(&self, id: u64, lost: u64) -> Result<()> {
+        let sql = "update basalt.cursors set position = greatest(position, $2), lost = greatest(lost - $3, 0), moved_at = now() \
+            where name = $1";
+        let params = vec![Some(self.name.clone()), Some(id.to_string()), Some(lost.to_string())];
+        self.changes.execute(sql, params).await.map(drop)
     }
 
     /// Makes `holder` the one who reads by this cursor for a while, unless somebody else does. Whether it is.

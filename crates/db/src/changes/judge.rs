@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use basalt_core::{Change, ChangedTable, Error, Identity, Result};
 use basalt_sql::catalog::{PUBLIC, PolicyCommand, Privilege, Relation};
-use basalt_sql::{Catalog, Name, quote};
+use basalt_sql::{Catalog, Name, over_rows, quote};
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -68,6 +69,11 @@ enum Terms {
 }
 
 impl Changes {
+    /// How many statements asked row policies since the database was opened: one for each distinct identity and table of a batch.
+    pub fn asked(&self) -> u64 {
+        self.database.hub().asked.load(Ordering::Relaxed)
+    }
+
     /// For each change, which of the identities may see it: the new row of INSERT and UPDATE, the old row of DELETE. A role that may
     /// select no column of the table sees none, and TRUNCATE is seen by those whom no row policy binds. A policy that fails over a row
     /// hides it.
@@ -104,7 +110,7 @@ impl Changes {
         let asked = questions.into_iter().map(|(sql, relation, places, same)| async move {
             let rows: Vec<(usize, &str)> =
                 places.iter().filter_map(|place| Some((*place, changes[*place].judged()?.get()))).collect();
-            let seen = self.ask(&sql, &relation.name, &rows, &identities[same[0]]).await?;
+            let seen = self.ask(&sql, &relation.name, &rows, &identities[same[0]], &[]).await?;
             Ok::<_, Error>((seen, same))
         });
         let mut answers = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
@@ -121,9 +127,38 @@ impl Changes {
         Ok(verdicts)
     }
 
+    /// Which of these rows (JSON) a table that held them would show to an identity, in the session with these settings.
+    ///
+    /// Errors: where the database can't be asked (classes 08, 53, 57, 58).
+    pub async fn would_read(
+        &self,
+        table: &Name,
+        rows: &[&str],
+        identity: &Identity,
+        settings: &[(String, String)],
+    ) -> Result<Vec<usize>> {
+        let catalog = self.database.catalog();
+        let Some(relation) = catalog.relations.get(table) else { return Ok(Vec::new()) };
+        match terms(&catalog, relation, &identity.role) {
+            Terms::All => Ok((0..rows.len()).collect()),
+            Terms::None => Ok(Vec::new()),
+            Terms::Asks(condition) => {
+                let rows: Vec<(usize, &str)> = rows.iter().copied().enumerate().collect();
+                self.ask(&statement(relation, &condition), table, &rows, identity, settings).await
+            }
+        }
+    }
+
     /// Which of the rows pass. When one of them makes the policies fail, each is asked for by itself.
-    async fn ask(&self, sql: &str, table: &Name, rows: &[(usize, &str)], identity: &Identity) -> Result<Vec<usize>> {
-        match self.ask_at_once(sql, table, rows, identity).await {
+    pub(super) async fn ask(
+        &self,
+        sql: &str,
+        table: &Name,
+        rows: &[(usize, &str)],
+        identity: &Identity,
+        settings: &[(String, String)],
+    ) -> Result<Vec<usize>> {
+        match self.ask_at_once(sql, table, rows, identity, settings).await {
             Err(error) if is_of_the_database(&error) => Err(error),
             Err(error) if rows.len() <= 1 => {
                 // A row that a policy can't be computed over is its writer's matter; a policy that can't run at all is the operator's.
@@ -138,7 +173,7 @@ impl Changes {
             Err(_) => {
                 let mut seen = Vec::new();
                 for row in rows {
-                    match self.ask_at_once(sql, table, std::slice::from_ref(row), identity).await {
+                    match self.ask_at_once(sql, table, std::slice::from_ref(row), identity, settings).await {
                         Err(error) if is_of_the_database(&error) => return Err(error),
                         answer => seen.extend(answer.unwrap_or_default()),
                     }
@@ -155,15 +190,18 @@ impl Changes {
         table: &Name,
         rows: &[(usize, &str)],
         identity: &Identity,
+        settings: &[(String, String)],
     ) -> Result<Vec<usize>> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
+        self.database.hub().asked.fetch_add(1, Ordering::Relaxed);
         let texts: Vec<&str> = rows.iter().map(|(_, row)| *row).collect();
         let mut path = vec![table.schema.clone()];
         path.extend(["public", "extensions"].into_iter().filter(|s| *s != table.schema).map(str::to_owned));
         let request = Request {
             search_path: path.into(),
+            settings: settings.to_vec(),
             read_only: true,
             format: Format::Scalars,
             ..Request::new(identity.clone(), sql, vec![Some(format!("[{}]", texts.join(",")))])
@@ -205,7 +243,10 @@ fn terms(catalog: &Catalog, relation: &Relation, role: &str) -> Terms {
         all.push(any.join(") or ("));
     }
     all.retain(|condition| !is_true(condition));
-    if all.is_empty() { Terms::All } else { Terms::Asks(format!("(({}))", all.join(")) and (("))) }
+    if all.is_empty() {
+        return Terms::All;
+    }
+    Terms::Asks(over_rows(&format!("(({}))", all.join(")) and ((")), &relation.name))
 }
 
 fn is_true(condition: &str) -> bool {
@@ -213,7 +254,7 @@ fn is_true(condition: &str) -> bool {
 }
 
 /// The numbers of the rows (a JSON array of them) that satisfy a condition over the table's columns.
-fn statement(relation: &Relation, condition: &str) -> String {
+pub(super) fn statement(relation: &Relation, condition: &str) -> String {
     let columns: Vec<String> = relation.columns.iter().map(|column| quote::ident(&column.name)).collect();
     format!(
         "select \"$n\" as value from json_populate_recordset(null::{}, $1::json) with ordinality as {}({}, \"$n\") where {condition}",

@@ -1,5 +1,6 @@
 //! The live tail: one task reads the log as it grows and hands each batch to everyone in the process who subscribed.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,11 +25,13 @@ pub(crate) struct Hub {
     tail: Mutex<Option<broadcast::Sender<Arc<Batch>>>>,
     /// Rings when something was logged.
     rung: watch::Sender<()>,
+    /// Questions that row policies were asked.
+    pub(super) asked: AtomicU64,
 }
 
 impl Default for Hub {
     fn default() -> Self {
-        Hub { tail: Mutex::default(), rung: watch::Sender::new(()) }
+        Hub { tail: Mutex::default(), rung: watch::Sender::new(()), asked: AtomicU64::new(0) }
     }
 }
 

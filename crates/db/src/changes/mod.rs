@@ -7,7 +7,7 @@
 //!
 //! let cursor = changes.cursor("mailer").await?;               // durable: from where it stood, across restarts
 //! let batch = cursor.read(100).await?;                        // at least once
-//! cursor.advance(batch.last()).await?;
+//! cursor.done(&batch).await?;
 //!
 //! let verdicts = changes.judge(&batch.changes, &identities).await?;   // verdicts[change].allows(identity)
 //! ```
@@ -28,13 +28,14 @@ mod entry;
 mod judge;
 mod live;
 mod log;
+mod published;
 mod trim;
 
 use basalt_core::{Change, Error, Operation, Result};
 use basalt_sql::Name;
 use basalt_sql::catalog::SERVICE_PUBLICATION;
 use basalt_sql::quote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cursor::Cursor;
@@ -87,15 +88,19 @@ impl Changes {
         watched.filter(|(_, operations): &(_, Vec<_>)| !operations.is_empty()).collect()
     }
 
-    /// Has exactly these tables watched for a service; without any, none. The service's publication is `basalt_<service>`.
+    /// Has exactly these operations on these tables watched for a service; without any, none. The service's publication is
+    /// `basalt_<service>`.
     ///
     /// Errors: 42P01 for a table that is not there; 42501 where the connecting role does not own it.
-    pub async fn watch(&self, service: &str, tables: &[Name]) -> Result<()> {
+    pub async fn watch(&self, service: &str, tables: &[Name], operations: &BTreeSet<Operation>) -> Result<()> {
         let name = format!("{SERVICE_PUBLICATION}{service}");
         let catalog = self.database.catalog();
         let there = catalog.publications.get(&name);
         let is_so = match there {
-            Some(publication) => publication.tables.iter().eq(tables.iter().collect::<std::collections::BTreeSet<_>>()),
+            Some(publication) => {
+                let asked: BTreeSet<&Name> = tables.iter().collect();
+                publication.tables.iter().eq(asked) && publication.operations == *operations
+            }
             None => tables.is_empty(),
         };
         if is_so {
@@ -106,10 +111,17 @@ impl Changes {
         }
         let publication = quote::ident(&name);
         let list: Vec<String> = tables.iter().map(Name::quoted).collect();
+        let list = list.join(", ");
+        let words: Vec<String> = operations.iter().map(|operation| operation.name().to_ascii_lowercase()).collect();
+        let publish = format!("(publish = '{}')", words.join(", "));
         let sql = match (there.is_some(), list.is_empty()) {
             (_, true) => format!("drop publication {publication}"),
-            (true, _) => format!("alter publication {publication} set table {}", list.join(", ")),
-            (false, _) => format!("create publication {publication} for table {}", list.join(", ")),
+            (true, _) => {
+                format!(
+                    "alter publication {publication} set table {list}; alter publication {publication} set {publish}"
+                )
+            }
+            (false, _) => format!("create publication {publication} for table {list} with {publish}"),
         };
         self.database.run_script(&sql, |_| {}).await.map(drop).map_err(|failed| failed.error)
     }

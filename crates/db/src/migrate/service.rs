@@ -39,7 +39,11 @@ impl Service {
         let error = &failure.error;
         let message = format!("migration {} of service {}: {}", migration.version, self.name, error.message());
         let detail = error.detail().map_or_else(|| failure.statement.clone(), str::to_owned);
-        Error::new(error.code().to_owned(), message).with_detail(detail)
+        let failed = Error::new(error.code().to_owned(), message).with_detail(detail);
+        match error.hint() {
+            Some(hint) => failed.with_hint(hint.to_owned()),
+            None => failed,
+        }
     }
 }
 

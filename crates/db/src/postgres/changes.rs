@@ -95,15 +95,17 @@ pub(super) async fn install(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Rows of `TRIGGERS`: the log's triggers on one table, as sums of `pg_trigger.tgtype`'s bits.
+/// The log's triggers on one table.
+#[derive(Default, PartialEq, Eq)]
 struct Triggers {
+    /// The sum of `pg_trigger.tgtype`'s bits.
     rows: i16,
     truncate: bool,
+    /// Which rows, if not all.
+    condition: Option<String>,
 }
 
-const TRIGGERS: &str = "select n.nspname::text, c.relname::text, t.tgtype,
-  t.tgargs = case when c.relkind = 'p' then convert_to(n.nspname, 'UTF8') || '\\x00' || convert_to(c.relname, 'UTF8') || '\\x00'
-    else '' end
+const TRIGGERS: &str = "select n.nspname::text, c.relname::text, t.tgtype, c.relkind = 'p', t.tgargs
   from pg_catalog.pg_trigger t
   join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where t.tgfoid = to_regprocedure('basalt.log_change()') and t.tgparentid = 0";
@@ -131,27 +133,34 @@ pub(super) async fn watch(client: &Client, catalog: &Catalog) -> Result<()> {
     let mut there: BTreeMap<Name, Triggers> = BTreeMap::new();
     for row in client.query_typed(TRIGGERS, &[]).await.map_err(translate)? {
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
-        // A partitioned table that was renamed: its triggers tell the old name.
-        let bits: i16 = if row.get(3) { row.get(2) } else { continue };
-        let triggers = there.entry(name).or_insert(Triggers { rows: 0, truncate: false });
+        let (bits, is_partitioned, arguments): (i16, bool, &[u8]) = (row.get(2), row.get(3), row.get(4));
+        let arguments = String::from_utf8_lossy(arguments);
+        let mut arguments: Vec<&str> = arguments.split_terminator('\0').collect();
+        if is_partitioned {
+            // One that was renamed: its triggers tell the old name.
+            if !arguments.starts_with(&[&*name.schema, &*name.name]) {
+                continue;
+            }
+            arguments.drain(..2);
+        }
+        let triggers = there.entry(name).or_default();
         match bits & ROW {
             0 => triggers.truncate = true,
-            _ => triggers.rows = bits & !ROW,
+            _ => {
+                triggers.rows = bits & !ROW;
+                triggers.condition = arguments.first().map(|condition| (*condition).to_owned());
+            }
         }
     }
     let mut scripts = Vec::new();
     for relation in catalog.relations.values().filter(|relation| relation.view().is_none()) {
         let wanted = wanted(catalog, relation);
-        let has = there.remove(&relation.name).unwrap_or(Triggers { rows: 0, truncate: false });
-        if has.rows != wanted.rows || has.truncate != wanted.truncate {
+        if there.remove(&relation.name).unwrap_or_default() != wanted {
             scripts.push((relation.name.clone(), script(&relation.name, &wanted)));
         }
     }
     // A partition that was attached to a watched table, or what is no table of the catalog: its triggers go.
-    scripts.extend(there.into_keys().map(|name| {
-        let nothing = Triggers { rows: 0, truncate: false };
-        (name.clone(), script(&name, &nothing))
-    }));
+    scripts.extend(there.into_keys().map(|name| (name.clone(), script(&name, &Triggers::default()))));
     for (name, script) in scripts {
         if let Err(error) = client.batch_execute(&script).await.map_err(translate) {
             client.batch_execute("rollback").await.map_err(translate)?;
@@ -169,7 +178,9 @@ fn wanted(catalog: &Catalog, relation: &Relation) -> Triggers {
         Operation::Delete => DELETE,
         Operation::Truncate => 0,
     };
-    Triggers { rows: operations.iter().map(bit).sum(), truncate: operations.contains(&Operation::Truncate) }
+    let rows = operations.iter().map(bit).sum();
+    let condition = catalog.watched_rows(&relation.name).filter(|_| rows != 0);
+    Triggers { rows, truncate: operations.contains(&Operation::Truncate), condition }
 }
 
 /// Puts a table's triggers in the place of those it has. Writers are waited for, but not long.
@@ -183,24 +194,22 @@ fn script(table: &Name, wanted: &Triggers) -> String {
     let events: Vec<&str> = events.iter().filter(|(bit, _)| wanted.rows & bit != 0).map(|(_, word)| *word).collect();
     if !events.is_empty() {
         let create = format!("create trigger _basalt_log after {} on {quoted} for each row", events.join(" or "));
-        script += &on_either(table, &create);
+        script += &on_either(table, &create, wanted.condition.as_deref());
     }
     if wanted.truncate {
-        script += &on_either(
-            table,
-            &format!("create trigger _basalt_log_truncate after truncate on {quoted} for each statement"),
-        );
+        let create = format!("create trigger _basalt_log_truncate after truncate on {quoted} for each statement");
+        script += &on_either(table, &create, None);
     }
     script + "commit"
 }
 
 /// A trigger's creation. A partitioned table's triggers run for its partitions, so they are told whose name counts.
-fn on_either(table: &Name, create: &str) -> String {
-    let call = "execute function basalt.log_change";
-    let (plain, partitioned) = (
-        format!("{create} {call}()"),
-        format!("{create} {call}({}, {})", literal(&table.schema), literal(&table.name)),
-    );
+fn on_either(table: &Name, create: &str, condition: Option<&str>) -> String {
+    let call = |arguments: &[&str]| {
+        let arguments: Vec<String> = arguments.iter().copied().chain(condition).map(literal).collect();
+        format!("{create} execute function basalt.log_change({})", arguments.join(", "))
+    };
+    let (plain, partitioned) = (call(&[]), call(&[&table.schema, &table.name]));
     let body = format!(
         "begin if (select relkind from pg_catalog.pg_class where oid = {}::pg_catalog.regclass) = 'p' then execute {}; \
          else execute {}; end if; end",

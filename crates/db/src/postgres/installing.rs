@@ -1,12 +1,13 @@
 //! The services' own schemas, made where they are missing.
 
 use basalt_core::Result;
-use basalt_sql::script::split;
+use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+use super::adopting;
 use super::error::translate;
-use super::migrating::Script;
+use super::migrating::{Script, failed};
 use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, checksum};
 
 /// Runs the migrations that the record lacks, all of all services in one transaction.
@@ -37,15 +38,29 @@ async fn install_one(client: &Client, service: &Service) -> Result<()> {
     let sql = "select version from basalt.service_migrations where service = $1";
     let rows = client.query_typed(sql, &[(&service.name, Type::TEXT)]).await.map_err(translate)?;
     let done: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let adopts = done.is_empty() && adopting::is_needed(client, service).await?;
     for migration in service.migrations.iter().filter(|one| !done.iter().any(|version| version == one.version)) {
-        run(client, service, migration).await.map_err(|failure| service.failed(migration, &failure))?;
+        run(client, service, migration, adopts).await.map_err(|failure| service.failed(migration, &failure))?;
     }
     Ok(())
 }
 
-async fn run(client: &Client, service: &Service, migration: &ServiceMigration) -> Result<(), ScriptError> {
+async fn run(
+    client: &Client,
+    service: &Service,
+    migration: &ServiceMigration,
+    adopts: bool,
+) -> Result<(), ScriptError> {
     let pieces = split(migration.source)?;
-    Script::new(client, migration.source, |_| {}).run(&pieces).await?;
+    if adopts {
+        for piece in &pieces {
+            if let Piece::Statement { sql, offset } = *piece {
+                adopting::statement(client, sql).await.map_err(|error| failed(error, sql, offset))?;
+            }
+        }
+    } else {
+        Script::new(client, migration.source, |_| {}).run(&pieces).await?;
+    }
     let record = "insert into basalt.service_migrations (service, version, checksum) values ($1, $2, $3)";
     let values = client
         .execute_typed(

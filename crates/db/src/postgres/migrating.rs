@@ -18,6 +18,9 @@ use crate::migrate::{Applied, Progress, ScriptError, checksum};
 pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
     create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text, checksum text)";
 
+/// Held by the transaction of a migration.
+const ONE_AT_A_TIME: &str = "select pg_catalog.pg_advisory_xact_lock(7021114200144)";
+
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;
 /// How long a script waits for locks that requests hold before it gives up (55P03).
@@ -41,6 +44,13 @@ impl Postgres {
         } else {
             let mut script = Script::new(client, source, |_| {});
             script.begin().await?;
+            // Servers that start together would apply the same migration: the first does, the others find it applied.
+            client.batch_execute(ONE_AT_A_TIME).await.map_err(translate)?;
+            let applied = "select exists (select from supabase_migrations.schema_migrations where version = $1)";
+            if client.query_typed_one(applied, &[(&version, Type::TEXT)]).await.map_err(translate)?.get(0) {
+                script.end(Ok(())).await?;
+                return Ok(self.engine.reload().await?);
+            }
             let mut done = keeping_views(client, &mut script, &pieces).await;
             if done.is_ok() {
                 let recorded = client.execute_typed(record, &recorded).await;
@@ -254,7 +264,7 @@ fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
 }
 
 /// The first words of a statement in lower case.
-fn words(sql: &str) -> Vec<String> {
+pub(super) fn words(sql: &str) -> Vec<String> {
     let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
     sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect()
 }
@@ -288,7 +298,7 @@ fn is_outside(sql: &str) -> bool {
 }
 
 /// Places an error: its position counts characters of the statement, which begins at `offset`.
-fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+pub(super) fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
     let within = error.position().and_then(|position| statement.char_indices().nth(position)).map_or(0, |(at, _)| at);
     ScriptError { error: explained(error), offset: offset + within, statement: statement.to_owned() }
 }

@@ -1,5 +1,6 @@
 //! The PostgreSQL engine: each request one transaction as its role, native row security, the catalog read from the database.
 
+mod adopting;
 mod bootstrap;
 mod catalog;
 mod changes;
@@ -10,6 +11,7 @@ mod error;
 mod installing;
 mod listen;
 mod migrating;
+mod notify;
 mod opening;
 mod pool;
 mod run;
@@ -36,6 +38,7 @@ use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
+pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
 use opening::{first_look, load_at_last, requests_login};
 pub use pool::PoolState;
 use pool::{Pool, Sizes, Unfinished};

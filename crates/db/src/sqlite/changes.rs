@@ -7,12 +7,13 @@ use basalt_core::{Operation, Result};
 use basalt_sql::catalog::Relation;
 use basalt_sql::quote::{ident, literal};
 use basalt_sql::{Catalog, Name};
-use basalt_types::{Type, Value};
+use basalt_types::Value;
+use basalt_types::codec::{JsonStyle, RowShape};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::error::translate;
-use super::functions::{arg, gathered, row_shape, with_context};
+use super::functions::{arg, gathered, with_context};
 use super::session::{self, EPOCH};
 use super::value::Stored;
 
@@ -87,12 +88,19 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function("basalt_change_bytes", 0, flags, |_| {
         Ok(Stored(change(|log| std::mem::take(&mut log.bytes)).into()))
-    })?;
-    connection.create_scalar_function("basalt_change_row", -1, flags, |call| {
-        let shape = super::functions::aux(call, 0, row_shape)?;
+    })
+}
+
+/// Registers `basalt_change_row(shape, values...)`, a row as JSON. Shapes are known by their numbers: what SQLite remembers of a function's
+/// constant arguments it forgets whenever a trigger ends.
+fn register_row(connection: &Connection, shapes: Vec<RowShape>) -> rusqlite::Result<()> {
+    connection.create_scalar_function("basalt_change_row", -1, FunctionFlags::SQLITE_UTF8, move |call| {
+        let shape = usize::try_from(call.get::<i64>(0)?).ok().and_then(|number| shapes.get(number));
         gathered(call, 1, |args| {
-            let mut out = String::new();
-            with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
+            let mut out = String::with_capacity(256);
+            if let Some(shape) = shape {
+                with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
+            }
             change(|log| log.bytes += out.len() as i64);
             Stored(out.into())
         })
@@ -105,11 +113,17 @@ pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> 
     if catalog.relation("basalt", "changes").is_none() {
         return Ok(());
     }
-    for relation in catalog.relations.values().filter(|relation| relation.view().is_none()) {
-        for operation in catalog.watched(&relation.name) {
-            if let Some(sql) = trigger(relation, operation) {
-                connection.execute_batch(&sql).map_err(translate)?;
-            }
+    let tables = catalog.relations.values().filter(|relation| relation.view().is_none());
+    let watched: Vec<_> =
+        tables.map(|table| (table, catalog.watched(&table.name))).filter(|(_, o)| !o.is_empty()).collect();
+    let shape = |table: &Relation| {
+        let columns = table.columns.iter().map(|column| (column.name.clone(), column.ty.clone()));
+        RowShape::new(columns.collect(), JsonStyle::Json)
+    };
+    register_row(connection, watched.iter().map(|(table, _)| shape(table)).collect()).map_err(translate)?;
+    for (number, (table, operations)) in watched.iter().enumerate() {
+        for sql in operations.iter().filter_map(|operation| trigger(table, number, *operation)) {
+            connection.execute_batch(&sql).map_err(translate)?;
         }
     }
     Ok(())
@@ -137,11 +151,12 @@ pub(crate) fn truncated(connection: &Connection, catalog: &Catalog, table: &Name
 }
 
 /// SQLite has no trigger on emptying a table: [`truncated`] is called.
-fn trigger(relation: &Relation, operation: Operation) -> Option<String> {
+fn trigger(relation: &Relation, shape: usize, operation: Operation) -> Option<String> {
+    let row = |which| row(relation, shape, which);
     let (old, new) = match operation {
-        Operation::Insert => ("NULL".to_owned(), row(relation, "new")),
-        Operation::Update => (row(relation, "old"), row(relation, "new")),
-        Operation::Delete => (row(relation, "old"), "NULL".to_owned()),
+        Operation::Insert => ("NULL".to_owned(), row("new")),
+        Operation::Update => (row("old"), row("new")),
+        Operation::Delete => (row("old"), "NULL".to_owned()),
         Operation::Truncate => return None,
     };
     let table = relation.name.physical();
@@ -165,10 +180,7 @@ fn entry(table: &Name, operation: Operation, old: &str, new: &str) -> String {
 }
 
 /// A row as JSON.
-fn row(relation: &Relation, which: &str) -> String {
-    let columns: Vec<(&str, &Type)> =
-        relation.columns.iter().map(|column| (column.name.as_str(), &column.ty)).collect();
-    let shape = serde_json::to_string(&(false, columns)).unwrap_or_default();
+fn row(relation: &Relation, shape: usize, which: &str) -> String {
     let values = relation.columns.iter().map(|column| format!(", {which}.{}", ident(&column.name)));
-    format!("basalt_change_row({}{})", literal(&shape), values.collect::<String>())
+    format!("basalt_change_row({shape}{})", values.collect::<String>())
 }

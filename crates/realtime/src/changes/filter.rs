@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use basalt_core::{Error, Result};
-use basalt_sql::catalog::{Column, Relation};
+use basalt_sql::catalog::{Column, Part, Relation};
 use basalt_types::codec::{from_json, from_text, to_text};
 use basalt_types::collation::compare_values;
 use basalt_types::{Context, Type, Value, pattern};
@@ -126,11 +126,14 @@ impl Operator {
 }
 
 impl Condition {
-    /// Whether the condition fits a table at all.
+    /// Whether the condition fits a table, of which a part may be published, at all.
     ///
     /// Errors: what PostgreSQL would say of an unknown column or a value of another type.
-    pub fn check(&self, table: &Relation) -> Result<()> {
+    pub fn check(&self, table: &Relation, part: Option<&Part>) -> Result<()> {
         let column = self.column(table)?;
+        if !part.is_none_or(|part| part.has(&self.column)) {
+            return Err(self.unknown());
+        }
         match self.operator {
             Operator::Like | Operator::ILike => Ok(()),
             Operator::Match | Operator::IMatch => pattern::regex_matches("", &self.values[0], false).map(drop),
@@ -149,8 +152,11 @@ impl Condition {
     }
 
     fn column<'t>(&self, table: &'t Relation) -> Result<&'t Column> {
-        let unknown = || Error::new("P0001", format!("invalid column for filter {}", self.column));
-        table.column(&self.column).ok_or_else(unknown)
+        table.column(&self.column).ok_or_else(|| self.unknown())
+    }
+
+    fn unknown(&self) -> Error {
+        Error::new("P0001", format!("invalid column for filter {}", self.column))
     }
 
     /// SQL's three truths.

@@ -13,18 +13,17 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use basalt_core::{Change, Error, Identity, Operation};
+use basalt_core::{Change, Error, Identity, Operation, Result};
 use basalt_db::Database;
-use basalt_db::changes::{Batch, Verdict};
+use basalt_db::changes::Batch;
 use basalt_sql::Catalog;
-use basalt_sql::catalog::REALTIME;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::channel::Member;
 use crate::protocol::{Frame, Version, push};
 use filter::Row;
-use wanted::{Wanted, published};
+use wanted::Wanted;
 
 /// All subscriptions.
 #[derive(Debug, Default)]
@@ -129,10 +128,15 @@ impl Subscriptions {
             return;
         }
         let catalog = database.catalog();
-        let (changes, matched): (Vec<Arc<Change>>, Vec<HashSet<i64>>) = batch
-            .changes
-            .iter()
-            .map(|change| (change.clone(), matching(&catalog, change, &wishes)))
+        let log = database.changes();
+        let published = || log.published(&batch.changes);
+        let Some(published) = patiently("publications", published).await else { return };
+        let (changes, matched): (Vec<Arc<Change>>, Vec<HashSet<i64>>) = published
+            .into_iter()
+            .map(|change| {
+                let ids = matching(&catalog, &change, &wishes);
+                (change, ids)
+            })
             .filter(|(_, ids)| !ids.is_empty())
             .unzip();
         let is_told =
@@ -148,7 +152,8 @@ impl Subscriptions {
             })
             .collect();
         let identities: Vec<Identity> = identities.into_values().cloned().collect();
-        let Some(verdicts) = judge(database, &changes, &identities).await else { return };
+        let verdicts = || log.judge(&changes, &identities);
+        let Some(verdicts) = patiently("row policies", verdicts).await else { return };
         for ((change, ids), verdict) in changes.iter().zip(&matched).zip(&verdicts) {
             let allowed = channels.iter().zip(&asked).filter(|(_, identity)| verdict.allows(**identity));
             tell(&catalog, change, ids, allowed.map(|(channel, _)| &**channel));
@@ -192,28 +197,23 @@ impl Inside {
 /// The ids of the wishes that a change is.
 fn matching(catalog: &Catalog, change: &Change, wishes: &[(i64, Arc<Wanted>)]) -> HashSet<i64> {
     let relation = catalog.relation(&change.table.schema, &change.table.name);
-    let Some(relation) = relation.filter(|relation| published(catalog.publications.get(REALTIME), relation)) else {
-        return HashSet::new();
-    };
-    if change.operation == Operation::Truncate {
-        return HashSet::new();
-    }
+    let Some(relation) = relation.filter(|_| change.operation != Operation::Truncate) else { return HashSet::new() };
     let row: Row<'_> = change.judged().and_then(|row| serde_json::from_str(row.get()).ok()).unwrap_or_default();
     wishes.iter().filter(|(_, wanted)| wanted.matches(change, relation, &row)).map(|(id, _)| *id).collect()
 }
 
-/// Asks the row policies; again, if the database is away for a moment.
-async fn judge(database: &Database, changes: &[Arc<Change>], identities: &[Identity]) -> Option<Vec<Verdict>> {
+/// Asks the database; again, if it is away for a moment.
+async fn patiently<T, F: Future<Output = Result<T>>>(what: &str, ask: impl Fn() -> F) -> Option<T> {
     let mut last: Option<Error> = None;
     for _ in 0..TRIES {
-        match database.changes().judge(changes, identities).await {
-            Ok(verdicts) => return Some(verdicts),
+        match ask().await {
+            Ok(answer) => return Some(answer),
             Err(error) => last = Some(error),
         }
         tokio::time::sleep(PAUSE).await;
     }
     if let Some(error) = last {
-        tracing::error!(%error, changes = changes.len(), "changes were not told, since row policies could not be asked");
+        tracing::error!(%error, what, "changes were not told, since the database could not be asked");
     }
     None
 }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use basalt_core::{Change, ChangedColumn, Operation};
 use basalt_db::changes::readable;
-use basalt_sql::Catalog;
+use basalt_sql::catalog::REALTIME;
+use basalt_sql::{Catalog, Name};
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -41,8 +42,14 @@ pub(super) fn data(catalog: &Catalog, change: &Change, role: &str, only: Option<
         let _ = write!(text, ",\"columns\":[],\"record\":{{}},\"errors\":[\"{error}\"]}}");
         return text;
     }
+    let name = Name::new(table.schema.as_str(), table.name.as_str());
+    let part = catalog.publications.get(REALTIME).and_then(|publication| publication.part(&name));
+    let published = |name: &str| part.is_none_or(|part| part.has(name));
     let wanted = |name: &str| only.is_none_or(|only| only.contains(name) || table.key.iter().any(|key| key == name));
-    let shown = |column: &&ChangedColumn| readable.contains(column.name.as_str()) && wanted(&column.name);
+    let shown = |column: &&ChangedColumn| {
+        let name = column.name.as_str();
+        readable.contains(name) && published(name) && wanted(name)
+    };
     let columns: Vec<&ChangedColumn> = table.columns.iter().filter(shown).collect();
     let _ = write!(text, ",\"columns\":{}", serde_json::to_string(&columns).unwrap_or_default());
 

@@ -58,7 +58,10 @@ impl Wanted {
                 "{UNABLE}. Please check Realtime is enabled for the given connect parameters: {asked}"
             ));
         }
-        let fits = |table: &Relation| self.conditions.iter().try_for_each(|condition| condition.check(table));
+        let fits = |table: &Relation| {
+            let part = publication.and_then(|publication| publication.part(&table.name));
+            self.conditions.iter().try_for_each(|condition| condition.check(table, part))
+        };
         // Of several tables, it has to fit one.
         let mut faults = tables.iter().map(|table| fits(table));
         match faults.find(Result::is_ok).or_else(|| tables.first().map(|table| fits(table))) {
@@ -85,7 +88,7 @@ impl Wanted {
 }
 
 /// Whether a table's changes are for realtime clients.
-pub(super) fn published(publication: Option<&Publication>, relation: &Relation) -> bool {
+fn published(publication: Option<&Publication>, relation: &Relation) -> bool {
     publication.is_some_and(|publication| publication.has(&relation.name)) && relation.view().is_none()
 }
 

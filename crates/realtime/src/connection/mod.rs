@@ -2,12 +2,15 @@
 
 pub(crate) mod channels;
 mod joining;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -15,7 +18,7 @@ use crate::hub::Place;
 use crate::join::token;
 use crate::limits::{Bucket, Rate};
 use crate::outbox::{Close, Outbox};
-use crate::protocol::{Frame, Message, Version, decode, reply};
+use crate::protocol::{Frame, Message, Version, decode, push, reply};
 use crate::service::{Settings, Shared};
 use crate::session::Session;
 
@@ -136,6 +139,14 @@ impl Connection {
                 false => self.outbox.close(Close::FLOOD),
             };
         }
+        // What fails in one channel is no matter of the others.
+        let (topic, join_ref) = (message.topic.clone(), message.join_ref.clone());
+        if AssertUnwindSafe(self.dispatch(settings, message)).catch_unwind().await.is_err() {
+            self.crash(&topic, join_ref.as_deref());
+        }
+    }
+
+    async fn dispatch(&mut self, settings: &Settings, message: Message) {
         match (&*message.topic, &*message.event) {
             ("phoenix", "heartbeat") => self.answer(&message, true, "{}"),
             // The futures of the rarer ones are large, and every idle connection would hold their space.
@@ -154,6 +165,17 @@ impl Connection {
             (_, "presence") => Box::pin(self.presence(settings, message)).await,
             _ => {}
         }
+    }
+
+    /// Ends a channel in which something panicked. Its client joins anew.
+    fn crash(&mut self, topic: &str, join_ref: Option<&str>) {
+        tracing::error!(topic, "a channel panicked: it ends, and the connection goes on");
+        let joined = self.joined.remove(topic);
+        if let Some(joined) = &joined {
+            self.shared.forget(joined);
+        }
+        let join_ref = joined.as_ref().map_or(join_ref, |joined| joined.member.join_ref.as_deref());
+        self.outbox.push(push(self.version, join_ref, join_ref, topic, "phx_error", "{}"));
     }
 
     /// Replies to a message.

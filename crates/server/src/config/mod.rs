@@ -41,6 +41,10 @@ pub struct Config {
     pub changes: Changes,
     /// Channels over WebSocket.
     pub realtime: basalt_realtime::Limits,
+    /// How nodes reach each other.
+    pub messaging: basalt_messaging::Settings,
+    /// Changes that are told to channels.
+    pub broadcasts: Vec<basalt_realtime::Broadcasts>,
     /// Changes that are sent to URLs.
     pub webhooks: Vec<Webhook>,
     /// Requests that the server makes for users.

@@ -104,6 +104,7 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     auth.role_claim = text("jwt-role-claim-key").unwrap_or("$.role").to_owned();
     auth.enabled = false;
     auth.apikey_header = false;
+    config.messaging.notify = false;
 
     config.log.level = match text("log-level").unwrap_or("error") {
         "crit" => "error".into(),

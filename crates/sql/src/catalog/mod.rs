@@ -13,7 +13,6 @@ mod view_key;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use basalt_core::Operation;
 use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -21,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use name::Name;
 pub use privilege::{DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
 pub(crate) use publication::publications;
-pub use publication::{Publication, REALTIME, SERVICE_PUBLICATION};
+pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{
     Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction,
     Relation, RelationKind, Takes, Trigger, View,
@@ -157,13 +156,5 @@ impl Catalog {
     /// The overloads of a function.
     pub fn routines(&self, schema: &str, name: &str) -> &[Arc<Routine>] {
         self.functions.get(&Name::new(schema, name)).map_or(&[], Vec::as_slice)
-    }
-
-    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it.
-    pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
-        let counts = |name: &str| name == REALTIME || name.starts_with(SERVICE_PUBLICATION);
-        let publications =
-            self.publications.iter().filter(|(name, publication)| counts(name) && publication.has(table));
-        publications.flat_map(|(_, publication)| publication.operations.iter().copied()).collect()
     }
 }

@@ -1,13 +1,13 @@
-//! Publications: which tables' changes are written down.
+//! Publications (PostgreSQL manual, `create publication`): of which tables, rows and columns the changes are told.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::Operation;
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::{Catalog, Name};
 
-/// A set of tables whose changes are published (PostgreSQL manual, `create publication`).
+/// A set of tables whose changes are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
     /// `for all tables`.
@@ -16,8 +16,20 @@ pub struct Publication {
     pub schemas: BTreeSet<String>,
     /// `for table`.
     pub tables: BTreeSet<Name>,
+    /// What of a named table is published, if not all of it. PostgreSQL alone has such parts.
+    #[serde(skip)]
+    pub parts: BTreeMap<Name, Part>,
     /// What is published of them.
     pub operations: BTreeSet<Operation>,
+}
+
+/// Part of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The columns. `None`: all.
+    pub columns: Option<BTreeSet<String>>,
+    /// The condition of its rows, in PostgreSQL's SQL over the table's columns. `None`: all.
+    pub rows: Option<String>,
 }
 
 /// The publication that realtime clients subscribe to.
@@ -37,6 +49,7 @@ impl Default for Publication {
             all_tables: false,
             schemas: BTreeSet::new(),
             tables: BTreeSet::new(),
+            parts: BTreeMap::new(),
             operations: Operation::ALL.into(),
         }
     }
@@ -47,5 +60,39 @@ impl Publication {
     pub fn has(&self, table: &Name) -> bool {
         let named = self.all_tables || self.schemas.contains(&table.schema) || self.tables.contains(table);
         named && !matches!(table.schema.as_str(), "basalt" | "supabase_migrations")
+    }
+
+    /// What of a table that belongs to it is published, if not all of it.
+    pub fn part(&self, table: &Name) -> Option<&Part> {
+        let whole = self.all_tables || self.schemas.contains(&table.schema);
+        self.parts.get(table).filter(|_| !whole)
+    }
+}
+
+impl Part {
+    /// Whether a column belongs to it.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.as_ref().is_none_or(|columns| columns.contains(column))
+    }
+}
+
+impl Catalog {
+    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it.
+    pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
+        self.watching(table).flat_map(|publication| publication.operations.iter().copied()).collect()
+    }
+
+    /// The condition of the rows that are watched, in PostgreSQL's SQL. `None`: all are.
+    pub fn watched_rows(&self, table: &Name) -> Option<String> {
+        let conditions: Option<Vec<&str>> =
+            self.watching(table).map(|publication| publication.part(table)?.rows.as_deref()).collect();
+        conditions.filter(|all| !all.is_empty()).map(|all| all.join(" or "))
+    }
+
+    /// The publications by which a table is watched.
+    fn watching<'c>(&'c self, table: &Name) -> impl Iterator<Item = &'c Publication> {
+        let counts = |name: &str| name == REALTIME || name.starts_with(SERVICE_PUBLICATION);
+        let all = self.publications.iter().filter(move |(name, _)| counts(name));
+        all.map(|(_, publication)| publication).filter(|publication| publication.has(table))
     }
 }

@@ -9,7 +9,8 @@ use crate::catalog::{Name, Relation, Trigger};
 
 const INSTEAD: &str = "The embedded engine has two trigger functions: extensions.moddatetime(column) and \
     suppress_redundant_updates_trigger(), both `before update ... for each row`. Use a default, a generated column or a \
-    check constraint, or run the project on PostgreSQL.";
+    check constraint; [[broadcasts]] of basalt.toml to tell changes to realtime channels, [[webhooks]] to send them to a URL; or run the \
+    project on PostgreSQL.";
 
 impl Change<'_> {
     pub(super) fn create_trigger(&mut self, replace: bool) -> Result<()> {

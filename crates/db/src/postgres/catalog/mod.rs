@@ -11,7 +11,7 @@ mod view_origin;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_core::{Error, Operation, Result};
-use basalt_sql::catalog::{Grants, Privilege, Publication, Role, Schema};
+use basalt_sql::catalog::{Grants, Part, Privilege, Publication, Role, Schema};
 use basalt_sql::{Catalog, Name};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Client;
@@ -91,24 +91,35 @@ fn roles_query(server_version: u32) -> String {
     sql.replace("k.context = 'user'", by_grant)
 }
 
-/// Schemas are published from version 15 on.
+/// Schemas, and parts of tables, are published from version 15 on.
 fn publications_query(server_version: u32) -> String {
     let sql = include_str!("publications.sql");
     if server_version >= 150_000 {
         return sql.to_owned();
     }
-    let schemas = sql.find("(select json_agg(n.nspname)").zip(sql.find(" as schemas"));
-    schemas.map_or_else(|| sql.to_owned(), |(from, to)| format!("{}null::json{}", &sql[..from], &sql[to..]))
+    let without = |sql: &str, from: &str, to: &str, instead: &str| {
+        let cut = sql.find(from).zip(sql.find(to));
+        cut.map_or_else(|| sql.to_owned(), |(from, to)| format!("{}{instead}{}", &sql[..from], &sql[to..]))
+    };
+    let sql = without(sql, "(select json_agg(n.nspname)", " as schemas", "null::json");
+    without(&sql, "(select json_agg(a.attname)", ")) from pg_catalog.pg_publication_rel", "null, null")
 }
 
 fn publication(row: PublicationRow) -> (String, Publication) {
     let operations = [row.insert, row.update, row.delete, row.truncate].into_iter().zip(Operation::ALL);
-    let publication = Publication {
+    let mut publication = Publication {
         all_tables: row.all_tables,
         schemas: row.schemas.unwrap_or_default(),
-        tables: row.tables.into_iter().flatten().map(|(schema, name)| Name::new(schema, name)).collect(),
         operations: operations.filter(|(is_published, _)| *is_published).map(|(_, operation)| operation).collect(),
+        ..Publication::default()
     };
+    for (schema, name, columns, rows) in row.tables.into_iter().flatten() {
+        let table = Name::new(schema, name);
+        if columns.is_some() || rows.is_some() {
+            publication.parts.insert(table.clone(), Part { columns, rows });
+        }
+        publication.tables.insert(table);
+    }
     (row.name, publication)
 }
 

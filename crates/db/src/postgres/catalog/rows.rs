@@ -63,7 +63,8 @@ pub struct PublicationRow {
     pub name: String,
     pub all_tables: bool,
     pub schemas: Option<BTreeSet<String>>,
-    pub tables: Option<Vec<(String, String)>>,
+    /// Schema, name, columns and condition.
+    pub tables: Option<Vec<(String, String, Option<BTreeSet<String>>, Option<String>)>>,
     pub insert: bool,
     pub update: bool,
     pub delete: bool,

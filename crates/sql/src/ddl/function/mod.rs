@@ -77,7 +77,7 @@ impl Change<'_> {
             routine.language = "sql".to_owned();
         }
         if routine.language != "sql" || object_file {
-            return Err(refused_language(&routine).at(language_at));
+            return Err(refused_language(&routine, &body.text).at(language_at));
         }
         if routine.returns == Type::TRIGGER {
             return Err(Error::new("42P13", "SQL functions cannot return type trigger").at(language_at));
@@ -260,8 +260,12 @@ fn check_replacement(old: &Routine, new: &Routine, signature: &str) -> Result<()
     Ok(())
 }
 
-fn refused_language(routine: &Routine) -> Error {
-    let instead = if routine.returns == Type::TRIGGER {
+fn refused_language(routine: &Routine, body: &str) -> Error {
+    let broadcasts = body.contains("broadcast_changes") || body.contains("realtime.send");
+    let instead = if broadcasts && routine.returns == Type::TRIGGER {
+        "Tell the table's changes to channels with [[broadcasts]] in basalt.toml (docs/realtime.md), on both engines; \
+         or run the project on PostgreSQL."
+    } else if routine.returns == Type::TRIGGER {
         "Use a built-in trigger function (extensions.moddatetime, suppress_redundant_updates_trigger), a default, \
          a generated column or a check constraint; or run the project on PostgreSQL."
     } else {

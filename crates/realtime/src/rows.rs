@@ -1,0 +1,163 @@
+//! `[[broadcasts]]` of basalt.toml: changes of a table, told to the channels that their rows name. It is what projects on PostgreSQL may
+//! do with `realtime.broadcast_changes` in a trigger, on both engines.
+
+use std::collections::BTreeSet;
+
+use basalt_core::{Change, Operation};
+use basalt_sql::{Catalog, Name};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::channel::{Key, PREFIX};
+use crate::protocol::Broadcast;
+
+/// One `[[broadcasts]]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broadcasts {
+    /// The table, `schema.name`; without a schema in `public`.
+    pub table: String,
+    /// Which changes: INSERT, UPDATE, DELETE.
+    #[serde(default = "all_events")]
+    pub events: BTreeSet<Operation>,
+    /// The channel's name; `{column}` is that column's value, of the new row if there is one.
+    pub topic: String,
+    /// The event's name; the operation's without this.
+    #[serde(default)]
+    pub event: String,
+    /// Whether the channel is private: then row policies say who may listen.
+    #[serde(default = "yes")]
+    pub private: bool,
+}
+
+fn all_events() -> BTreeSet<Operation> {
+    [Operation::Insert, Operation::Update, Operation::Delete].into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A [`Broadcasts`] that can be used.
+#[derive(Debug, Clone)]
+pub(crate) struct RowBroadcast {
+    pub table: Name,
+    pub operations: BTreeSet<Operation>,
+    topic: Vec<Piece>,
+    event: String,
+    private: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    Column(String),
+}
+
+impl RowBroadcast {
+    /// Judges what was written. The error names what is wrong with it.
+    pub fn new(settings: &Broadcasts) -> Result<RowBroadcast, String> {
+        let bad = |what: &str| format!("[[broadcasts]] of table \"{}\": {what}", settings.table);
+        if settings.events.contains(&Operation::Truncate) {
+            return Err(bad("`events` are INSERT, UPDATE and DELETE"));
+        }
+        let (schema, table) = settings.table.split_once('.').unwrap_or(("public", &settings.table));
+        let topic = pieces(&settings.topic)
+            .filter(|pieces| !pieces.is_empty())
+            .ok_or_else(|| bad("`topic` is a channel's name, in which each `{` begins a column and `}` ends it"))?;
+        Ok(RowBroadcast {
+            table: Name::new(schema, table),
+            operations: settings.events.clone(),
+            topic,
+            event: settings.event.clone(),
+            private: settings.private,
+        })
+    }
+
+    /// What the topic names and the table lacks.
+    pub fn unknown_column(&self, catalog: &Catalog) -> Option<&str> {
+        let relation = catalog.relations.get(&self.table)?;
+        self.topic.iter().find_map(|piece| match piece {
+            Piece::Column(name) => relation.column(name).is_none().then_some(name.as_str()),
+            Piece::Text(_) => None,
+        })
+    }
+
+    /// What a change is to a channel, and to which. None where it is of another table, or a column of the topic is null.
+    pub fn of(&self, change: &Change) -> Option<(Key, Broadcast)> {
+        let table = &change.table;
+        let asked = table.schema == self.table.schema && table.name == self.table.name;
+        if !asked || !self.operations.contains(&change.operation) {
+            return None;
+        }
+        let row: Map<String, Value> = serde_json::from_str(change.judged()?.get()).ok()?;
+        let mut topic = PREFIX.to_owned();
+        for piece in &self.topic {
+            match piece {
+                Piece::Text(text) => topic.push_str(text),
+                Piece::Column(name) => match row.get(name)? {
+                    Value::Null => return None,
+                    Value::String(text) => topic.push_str(text),
+                    other => topic.push_str(&other.to_string()),
+                },
+            }
+        }
+        let operation = change.operation.name();
+        // The log's number, so that every server gives a change the same id.
+        let id = Uuid::from_u128(change.id.into());
+        let raw = |row: &Option<Box<RawValue>>| row.as_ref().map_or("null".to_owned(), |row| row.get().to_owned());
+        let body = format!(
+            "{{\"id\":\"{id}\",\"schema\":{},\"table\":{},\"operation\":\"{operation}\",\"record\":{},\"old_record\":{}}}",
+            Value::from(table.schema.as_str()),
+            Value::from(table.name.as_str()),
+            raw(&change.new),
+            raw(&change.old)
+        );
+        let event = if self.event.is_empty() { operation } else { &self.event };
+        let meta = json!({"id": id.to_string()}).to_string();
+        let key = Key { topic: topic.into(), private: self.private };
+        Some((key, Broadcast::of_json(event.to_owned(), body, Some(meta))))
+    }
+}
+
+/// Cuts `room:{id}` into its pieces.
+fn pieces(topic: &str) -> Option<Vec<Piece>> {
+    let mut pieces = Vec::new();
+    let mut rest = topic;
+    while let Some((text, after)) = rest.split_once('{') {
+        let (column, after) = after.split_once('}')?;
+        if text.contains('}') || column.is_empty() || column.contains('{') {
+            return None;
+        }
+        pieces.extend([Piece::Text(text.to_owned()), Piece::Column(column.to_owned())]);
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest.to_owned()));
+    }
+    (!rest.contains('}')).then_some(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_text_and_columns() {
+        let settings = |topic: &str| Broadcasts {
+            table: "shop.items".into(),
+            events: all_events(),
+            topic: topic.into(),
+            event: String::new(),
+            private: true,
+        };
+        for good in ["all", "room:{id}", "{a}{b}", "{a}:x"] {
+            assert_eq!(RowBroadcast::new(&settings(good)).unwrap().table, Name::new("shop", "items"), "{good}");
+        }
+        for bad in ["", "{", "a}", "{}", "{a", "{{a}}", "a}b{c}"] {
+            assert!(RowBroadcast::new(&settings(bad)).unwrap_err().contains("shop.items"), "{bad}");
+        }
+    }
+}
