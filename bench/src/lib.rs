@@ -1,6 +1,7 @@
 //! What the bare programs and the load agree on: the table, its rows, and who asks.
 
 pub mod load;
+pub mod server;
 
 /// Rows of `notes`.
 pub const NOTES: i64 = 10_000;
@@ -12,6 +13,13 @@ pub const COMMENTS: i64 = 5;
 /// The uuid of an owner.
 pub fn owner(index: i64) -> String {
     format!("00000000-0000-4000-8000-{index:012}")
+}
+
+/// A note that the owner of turn `i` has.
+pub fn own_note(i: i64) -> i64 {
+    let owner = i % OWNERS;
+    let first = if owner == 0 { OWNERS } else { owner };
+    first + OWNERS * (i * 7919 % (NOTES / OWNERS))
 }
 
 /// The migration that Basalt runs on: PostgreSQL's SQL with the policies that the bare programs hard-code.

@@ -69,6 +69,20 @@ pub async fn run(
     outcome
 }
 
+/// A GET, prepared.
+pub fn get(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
+}
+
+/// A POST of JSON, prepared.
+pub fn post(path: &str, body: &str, token: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
 async fn connection(
     port: u16,
     first: usize,

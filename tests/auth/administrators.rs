@@ -3,7 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{PASSWORD, ask, follow, get, mail, refresh, session, sign_in, sign_up, start, start_confirming};
+use crate::world::{
+    PASSWORD, Session, ask, claims, follow, get, mail, refresh, session, sign_in, sign_up, start, start_confirming,
+};
 
 #[tokio::test]
 async fn users_are_listed_in_pages_newest_first() {
@@ -90,4 +92,28 @@ async fn an_invited_user_is_confirmed_by_the_invitation() {
     assert_eq!((&user["user_metadata"]["team"], user["email_confirmed_at"].is_string()), (&json!(1), true));
     ask(&server, Method::POST, "/invite").service().json(&invite).expect_error(422, "email_exists").await;
     ask(&server, Method::POST, "/invite").json(&invite).expect_error(401, "no_authorization").await;
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let server = start().await;
+    let first = sign_up(&server, "ada@example.com").await;
+    let second = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    let eve = sign_up(&server, "eve@example.com").await;
+    let path = format!("/admin/users/{}/sessions", first.user);
+    let list = ask(&server, Method::GET, &path).service().send().await.json();
+    let id = |of: &Session| claims(&of.access)["session_id"].clone();
+    let listed: Vec<&Value> = list.as_array().unwrap().iter().map(|session| &session["id"]).collect();
+    assert_eq!(listed, [&id(&second), &id(&first)], "newest first");
+    assert_eq!((&list[0]["aal"], &list[0]["ip"]), (&json!("aal1"), &json!("127.0.0.1")));
+    assert!(!list.to_string().contains(&second.refresh), "tokens are not shown");
+    let one = |of: &Session| format!("{path}/{}", id(of).as_str().unwrap());
+    ask(&server, Method::DELETE, &one(&eve)).service().expect_error(404, "session_not_found").await;
+    ask(&server, Method::DELETE, &one(&first)).service().expect(200, json!({})).await;
+    get(&server, "/user").token(&first.access).expect_error(403, "session_not_found").await;
+    assert_eq!(refresh(&server, &second.refresh).await.status, 200);
+    ask(&server, Method::DELETE, &path).service().expect(200, json!({})).await;
+    assert_eq!(refresh(&server, &second.refresh).await.status, 400);
+    assert_eq!(refresh(&server, &eve.refresh).await.status, 200);
+    ask(&server, Method::GET, &path).token(&eve.access).expect_error(403, "not_admin").await;
 }

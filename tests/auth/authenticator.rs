@@ -1,24 +1,11 @@
-//! An authenticator app and a security key, in software.
+//! A security key, in software.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
-use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-
-/// The code that an app shows `steps` time steps from now.
-pub fn code(secret: &str, steps: i64) -> String {
-    let key = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32");
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
-    let step = i64::try_from(now / 30).expect("a step") + steps;
-    let mac = Hmac::<sha1::Sha1>::new_from_slice(&key).expect("a key").chain_update(step.to_be_bytes());
-    let digest = mac.finalize().into_bytes();
-    let offset = usize::from(digest[19] & 0xf);
-    let number = u32::from_be_bytes(digest[offset..offset + 4].try_into().expect("four bytes")) & 0x7fff_ffff;
-    format!("{:06}", number % 1_000_000)
-}
 
 /// A security key with one credential, on a page of `origin`.
 #[derive(Clone)]

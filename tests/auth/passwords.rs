@@ -1,7 +1,9 @@
 //! Passwords: imported hashes, weak ones, the bundled list.
 
 use serde_json::json;
+use sha1::Digest;
 
+use crate::stand_in::StandIn;
 use crate::world::{PASSWORD, ask, post, put, session, sign_in, sign_up, start, start_with};
 use reqwest::Method;
 
@@ -46,4 +48,38 @@ async fn weak_passwords_are_refused_with_their_reasons() {
     let change = put(&server, "/user", json!({"password": "sunshine"})).token(&ada.access);
     change.expect_error(422, "weak_password").await;
     assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
+}
+
+/// The API learns five digits of the hash; a count of 0 is padding; one that is away keeps nobody out.
+#[tokio::test]
+async fn a_leaked_password_is_refused() {
+    let hash: String = sha1::Sha1::digest("Correct-horse-7").iter().map(|byte| format!("{byte:02X}")).collect();
+    let padded: String = sha1::Sha1::digest("Another-horse-8").iter().map(|byte| format!("{byte:02X}")).collect();
+    let range = |hash: &str, count: u32| {
+        (
+            format!("/range/{}", &hash[..5]),
+            format!("0018A45C4D1DEF81644B54AB7F969B88D65:3\r\n{}:{count}\r\n", &hash[5..]),
+        )
+    };
+    let (leaked, padding) = (range(&hash, 12), range(&padded, 0));
+    let service = StandIn::start(&[(leaked.0.as_str(), leaked.1), (padding.0.as_str(), padding.1)]).await;
+    let server = start_with(|config| {
+        config.auth.leaked_passwords_url = format!("{}/range/", service.url);
+        config.outbound.allow = vec!["127.0.0.1".into()];
+    })
+    .await;
+    let ask =
+        |email: &str, password: &str| post(&server, "/signup", json!({"email": email, "password": password})).send();
+    let refused = ask("ada@example.com", "Correct-horse-7").await;
+    assert_eq!((refused.status, &refused.json()["code"]), (422, &json!("weak_password")));
+    assert_eq!(refused.json()["weak_password"]["reasons"], json!(["pwned"]));
+    for request in service.asked() {
+        assert!(request.starts_with(&format!("GET /range/{} ", &hash[..5])), "{request}");
+        assert!(
+            request.to_ascii_lowercase().contains("add-padding: true") && !request.contains(&hash[5..]),
+            "{request}"
+        );
+    }
+    assert_eq!(ask("ada@example.com", "Another-horse-8").await.status, 200);
+    assert_eq!(ask("grace@example.com", "Unlisted-horse-9").await.status, 200, "the service does not know it");
 }

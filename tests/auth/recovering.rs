@@ -4,7 +4,7 @@ use basalt_tests::{Answer, Server};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::factors::{refused, run, secured};
+use crate::factors::{owners_view, refused, secured};
 use crate::world::{PASSWORD, Session, ask, claims, get, post, refresh, session, sign_in, sign_up, start, start_with};
 
 async fn make(server: &Server, by: &Session) -> Vec<String> {
@@ -69,12 +69,7 @@ async fn codes_are_stored_as_hashes_and_not_guessed() {
     let server = start_with(|config| config.auth.rate_limit.failures = 3).await;
     let (second, _, _) = secured(&server, "ada@example.com").await;
     let codes = make(&server, &second).await;
-    run(
-        &server,
-        "create view stored as select code_hash from auth.mfa_recovery_codes; grant select on stored to service_role;
-        alter view stored set (security_invoker = false);",
-    )
-    .await;
+    owners_view(&server, "stored", "select code_hash from auth.mfa_recovery_codes").await;
     let stored = server.get("/stored").service().send().await;
     assert_eq!(stored.json().as_array().map(Vec::len), Some(10), "{}", stored.body);
     assert!(

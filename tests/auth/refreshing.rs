@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::PASSWORD;
-use crate::world::{claims, get, post, refresh, session, sign_in, sign_up, start, start_with};
+use crate::factors::run;
+use crate::world::{PASSWORD, claims, get, post, refresh, session, sign_in, sign_up, start, start_with};
 
 #[tokio::test]
 async fn a_refresh_keeps_the_session_and_rotates_its_token() {
@@ -32,6 +32,22 @@ async fn a_replayed_token_ends_its_family() {
     assert_eq!((replayed.status, &replayed.json()["code"]), (400, &json!("refresh_token_already_used")));
     assert_eq!(refresh(&server, &third.refresh).await.json()["code"], "refresh_token_already_used");
     assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
+}
+
+/// Several tabs may come with one token for ten seconds, however often it was rotated meanwhile.
+#[tokio::test]
+async fn an_older_token_may_be_used_again_for_a_moment() {
+    let server = start().await;
+    let first = sign_up(&server, "ada@example.com").await;
+    let second = session(&refresh(&server, &first.refresh).await);
+    let third = session(&refresh(&server, &second.refresh).await);
+    let age = "update auth.refresh_tokens set updated_at = updated_at - interval '5 seconds' where revoked";
+    run(&server, age).await;
+    assert_eq!(session(&refresh(&server, &first.refresh).await).refresh, third.refresh);
+    run(&server, age).await;
+    run(&server, age).await;
+    let late = refresh(&server, &first.refresh).await;
+    assert_eq!((late.status, &late.json()["code"]), (400, &json!("refresh_token_already_used")));
 }
 
 #[tokio::test]
@@ -86,6 +102,22 @@ async fn sessions_end_as_configured() {
     tokio::time::sleep(Duration::from_millis(1500)).await;
     let expired = refresh(&server, &second.refresh).await;
     assert_eq!((expired.status, &expired.json()["code"]), (400, &json!("session_expired")));
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_ends() {
+    let server = start_with(|config| config.auth.sessions.inactivity_timeout = Duration::from_secs(3600)).await;
+    let used = sign_up(&server, "ada@example.com").await;
+    let idle = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    // Both began two hours ago; one was refreshed half an hour ago.
+    run(&server, "update auth.sessions set created_at = created_at - interval '2 hours'").await;
+    let session_id = claims(&used.access)["session_id"].as_str().unwrap().to_owned();
+    let refreshed = "refreshed_at = (now() at time zone 'UTC') - interval '30 minutes'";
+    run(&server, &format!("update auth.sessions set {refreshed} where id = '{session_id}'")).await;
+    let expired = refresh(&server, &idle.refresh).await;
+    assert_eq!((expired.status, &expired.json()["code"]), (400, &json!("session_expired")));
+    assert_eq!(expired.json()["message"], "Invalid Refresh Token: Session Expired (Inactivity)");
+    assert_eq!(refresh(&server, &used.refresh).await.status, 200);
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{claims, get, sign_up, start};
+use crate::stand_in::StandIn;
+use crate::world::{PASSWORD, claims, get, post, session, sign_up, start, start_with};
 
 fn forged(header: &str, claims: &Value, signature: &str) -> String {
     format!("{}.{}.{signature}", BASE64.encode(header), BASE64.encode(claims.to_string()))
@@ -77,4 +79,85 @@ async fn an_anon_key_is_no_user_and_no_administrator() {
     get(&server, "/admin/users").token(&anon).expect_error(403, "not_admin").await;
     let ada = sign_up(&server, "ada@example.com").await;
     get(&server, "/admin/users").token(&ada.access).expect_error(403, "not_admin").await;
+}
+
+/// A session is always a new one: nobody who was handed an old one gets in with its user.
+#[tokio::test]
+async fn a_sign_in_goes_on_with_no_session_of_before() {
+    let server = start().await;
+    let eve = sign_up(&server, "eve@example.com").await;
+    sign_up(&server, "ada@example.com").await;
+    let body = json!({"email": "ada@example.com", "password": PASSWORD, "session_id": claims(&eve.access)["session_id"],
+        "refresh_token": eve.refresh});
+    let answer = post(&server, "/token?grant_type=password", body)
+        .token(&eve.access)
+        .header("cookie", &format!("sb-access-token={}; sb-refresh-token={}", eve.access, eve.refresh))
+        .send()
+        .await;
+    let ada = session(&answer);
+    assert_ne!(claims(&ada.access)["session_id"], claims(&eve.access)["session_id"]);
+    assert_ne!(ada.refresh, eve.refresh);
+    assert_eq!(get(&server, "/user").token(&eve.access).send().await.json()["email"], "eve@example.com");
+}
+
+/// Nothing is done by a cookie, so that no other site can have it done.
+#[tokio::test]
+async fn cookies_are_neither_set_nor_taken() {
+    let server = start().await;
+    let answer = post(&server, "/signup", json!({"email": "ada@example.com", "password": PASSWORD})).send().await;
+    assert!(answer.headers.get("set-cookie").is_none());
+    let ada = session(&answer);
+    let cookie = format!("sb-access-token={0}; access_token={0}; Authorization=Bearer {0}", ada.access);
+    for (method, path) in
+        [(Method::GET, "/user"), (Method::PUT, "/user"), (Method::POST, "/logout"), (Method::POST, "/factors")]
+    {
+        let asked =
+            crate::world::ask(&server, method, path).header("cookie", &cookie).json(&json!({"factor_type": "totp"}));
+        let refused = asked.expect_error(401, "no_authorization").await;
+        assert!(refused.headers.get("set-cookie").is_none(), "{path}");
+    }
+    assert_eq!(server.get("/notes").header("cookie", &cookie).send().await.json(), json!([]));
+    assert_eq!(get(&server, "/user").token(&ada.access).send().await.status, 200);
+}
+
+/// Claims of one's own over HTTP: asked for at each token, signed; what verification needs stays.
+#[tokio::test]
+async fn a_hook_over_http_changes_claims() {
+    let kept = json!({"sub": "22222222-2222-4222-8222-222222222222", "aud": "authenticated", "exp": 4_102_444_800_u64, "iat": 1, "role": "authenticated",
+        "aal": "aal1", "session_id": "33333333-3333-4333-8333-333333333333", "is_anonymous": false, "plan": "gold"});
+    let mut short = kept.clone();
+    short.as_object_mut().unwrap().remove("session_id");
+    let hook = StandIn::start(&[
+        ("/claims", json!({ "claims": kept }).to_string()),
+        ("/short", json!({ "claims": short }).to_string()),
+        ("/no", json!({"error": {"http_code": 403, "message": "not today"}}).to_string()),
+    ])
+    .await;
+    let secret = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    for (path, status, message) in
+        [("/claims", 200, ""), ("/short", 500, "output claims do not conform"), ("/no", 403, "not today")]
+    {
+        let server = start_with(|config| {
+            let own = &mut config.auth.hook.custom_access_token;
+            own.enabled = true;
+            own.uri = format!("{}{path}", hook.url);
+            own.secrets = secret.into();
+            config.outbound.allow = vec!["127.0.0.1".into()];
+        })
+        .await;
+        let answer = post(&server, "/signup", json!({"email": "ada@example.com", "password": PASSWORD})).send().await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.body);
+        match status {
+            200 => assert_eq!(claims(&session(&answer).access)["plan"], "gold"),
+            _ => assert!(answer.json()["message"].as_str().unwrap().contains(message), "{}", answer.body),
+        }
+    }
+    let asked = hook.asked().remove(0);
+    let (head, body) = asked.split_once("\r\n\r\n").unwrap();
+    let event: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&event["authentication_method"], &event["claims"]["email"]),
+        (&json!("password"), &json!("ada@example.com"))
+    );
+    assert!(head.to_ascii_lowercase().contains("webhook-signature: v1,"), "{head}");
 }

@@ -1,12 +1,12 @@
 //! Factors that go, by their user and by administrators.
 
+use basalt_tests::totp::code;
 use basalt_tests::{Answer, Server};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::authenticator::code;
 use crate::factors::{enrol, refused, secured, verify};
-use crate::world::{PASSWORD, Session, ask, claims, get, post, refresh, session, sign_in, sign_up, start};
+use crate::world::{PASSWORD, Session, ask, claims, get, post, put, refresh, session, sign_in, sign_up, start};
 
 async fn unenrol(server: &Server, by: &Session, factor: &str) -> Answer {
     ask(server, Method::DELETE, &format!("/factors/{factor}")).token(&by.access).send().await
@@ -52,6 +52,23 @@ async fn a_session_keeps_aal2_by_the_factor_that_it_proved() {
     assert_eq!(claims(&after.access)["aal"], "aal2");
     assert_eq!(unenrol(&server, &after, &other).await.status, 200);
     assert_eq!(claims(&session(&refresh(&server, &after.refresh).await).access)["aal"], "aal1");
+}
+
+/// What a token says of a second factor counts only as long as its session says so.
+#[tokio::test]
+async fn a_token_of_before_the_factor_went_changes_nothing_that_needs_it() {
+    let server = start().await;
+    let (second, _, _) = secured(&server, "ada@example.com").await;
+    let (other, secret) = enrol(&server, &second, "other").await;
+    let third = session(&verify(&server, &second, &other, &code(&secret, 0)).await);
+    assert_eq!(claims(&third.access)["aal"], "aal2");
+    assert_eq!(unenrol(&server, &third, &other).await.status, 200);
+    // The first factor is still there, and this session proved only the one that went.
+    for body in [json!({"password": "Another-horse-8"}), json!({"email": "eve@example.com"})] {
+        let answer = put(&server, "/user", body).token(&third.access).send().await;
+        refused(&answer, 401, "insufficient_aal");
+    }
+    assert_eq!(put(&server, "/user", json!({"data": {"name": "Ada"}})).token(&third.access).send().await.status, 200);
 }
 
 #[tokio::test]

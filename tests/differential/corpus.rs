@@ -20,6 +20,9 @@ async fn cases_answer_as_in_postgresql() {
     let refused: Vec<String> = statements(REFUSED).iter().map(|sql| words(sql)).collect();
     let different: Vec<String> = statements(DIFFERENT).iter().map(|sql| words(sql)).collect();
     let cluster = Cluster::start();
+    if !cluster.is_reference() {
+        return;
+    }
     let (mut count, mut faults, mut met) = (0, Vec::new(), Vec::new());
     for file in files() {
         let subject = file.file_stem().expect("a name").to_string_lossy().into_owned();

@@ -23,6 +23,9 @@ const BOOTSTRAP: &str = "
 async fn the_shop_answers_as_in_postgresql() {
     let folder = root().join("examples/shop");
     let cluster = Cluster::start();
+    if !cluster.is_reference() {
+        return;
+    }
     let pair = Pair::new(&cluster, "shop").await;
     pair.postgres.script(BOOTSTRAP).await;
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("migrations"))
@@ -50,6 +53,9 @@ async fn chinook_answers_as_in_postgresql() {
     };
     let script: Vec<&str> = source.lines().filter(is_of_psql).collect();
     let cluster = Cluster::start();
+    if !cluster.is_reference() {
+        return;
+    }
     let pair = Pair::new(&cluster, "chinook").await;
     pair.script(&script.join("\n")).await;
     compare(&pair, include_str!("projects/chinook.sql")).await;

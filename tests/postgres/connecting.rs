@@ -49,6 +49,32 @@ async fn tls_is_judged_as_the_mode_says() {
     }
 }
 
+/// From PostgreSQL 16 on a role that is no superuser may make even `service_role`; it is no member of what it made that could become it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_makes_roles_makes_what_is_missing() {
+    let cluster = Cluster::start();
+    if !cluster.has(16, "to give BYPASSRLS without being a superuser") {
+        return;
+    }
+    let superuser = cluster.connect().await;
+    drop(cluster.create("app").await);
+    superuser.script("create role maker login createrole bypassrls; alter database app owner to maker").await;
+    let url = cluster.url().replace("user=postgres", "user=maker dbname=app");
+    for _ in 0..2 {
+        let database = connect(url.clone()).await.expect("makes its roles");
+        let script = "create table if not exists t (id integer); alter table t enable row level security;";
+        database.run_script(script, |_| ()).await.expect("its own table");
+        for role in ["anon", "authenticated", "service_role"] {
+            let who = Request::new(
+                Identity::role(role),
+                "select current_user::text as me from (select count(*) from t) c",
+                Vec::new(),
+            );
+            assert_eq!(database.run(who).await.expect(role).body, format!("[{{\"me\":\"{role}\"}}]"));
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_grant_is_named() {
     let cluster = Cluster::start();

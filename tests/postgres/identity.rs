@@ -83,8 +83,43 @@ async fn tables_without_row_security_stay_closed() {
         server.get(path).service().expect(200, json!([])).await;
     }
     server.get("/named").expect(200, json!([])).await;
-    // A view that a migration makes runs with its caller's rights.
-    server.database.apply_migration("1", "views", "create view views as select * from kept;").await.expect("applies");
-    server.get("/views").expect(200, json!([])).await;
+}
+
+/// A view that a migration makes is no way around row policies: it runs with its caller's rights, or, before PostgreSQL 15, is
+/// nobody's until it is granted.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_of_migrations_are_no_way_around_row_policies() {
+    let cluster = Cluster::start();
+    let schema = "create table kept (id integer, note text); alter table kept enable row level security;
+        insert into kept values (1, 'n'); create view by_others as select id from kept;";
+    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let migrate = async |version: &str, sql: &str| {
+        server.database.apply_migration(version, "views", sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    };
+    migrate("1", "create view views as select id from kept; create materialized view stored as select id from kept;")
+        .await;
+    let seen = |path: &'static str| server.get(path).send();
+    let is_closed = |answer: &basalt_tests::Answer| answer.body == "[]" || answer.json()["code"] == "42501";
+    assert!(is_closed(&seen("/views").await));
     server.get("/views").service().expect(200, json!([{"id": 1}])).await;
+    // Replaced, it would forget whose rights it runs with.
+    migrate("2", "create or replace view views as select id, note from kept;").await;
+    assert!(is_closed(&seen("/views").await));
+    migrate("3", "create or replace view views as select id, note from kept;").await;
+    assert!(is_closed(&seen("/views").await));
+    // What no migration touches stays as it is.
+    server.get("/by_others").expect(200, json!([{"id": 1}])).await;
+    if cluster.version() >= 15 {
+        migrate("4", "create view opened with (security_invoker = false) as select id from kept;").await;
+        migrate("5", "create view another as select id from kept; alter view another set (security_invoker = off);")
+            .await;
+        server.get("/another").expect(200, json!([{"id": 1}])).await;
+    } else {
+        migrate("4", "create view opened as select id from kept; grant select on opened to anon;").await;
+        let refused =
+            server.database.apply_migration("5", "v", "create view v with (security_invoker) as select 1;").await;
+        let error = refused.expect_err("is refused").error;
+        assert!(error.hint().is_some_and(|hint| hint.contains("PostgreSQL 15")), "{error:?}");
+    }
+    server.get("/opened").expect(200, json!([{"id": 1}])).await;
 }

@@ -1,16 +1,21 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod adopting;
 mod calling;
 mod changes;
 mod connecting;
 mod copying;
+mod extensions;
 mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod nodes;
+mod pooler;
 mod postgis;
 mod private;
 mod representations;
+mod round_trips;
 mod schema;
 mod transactions;
 mod types;

@@ -11,9 +11,9 @@ create domain email as extensions.citext check (value ~ '@');
 create type mood as enum ('sad', 'happy');
 create type address as (street text, zip integer);
 create table things (
-  id integer primary key, span int4range, spans int4multirange, host inet, mail email, moods mood[], home address, homes address[],
+  id integer primary key, span int4range, host inet, mail email, moods mood[], home address, homes address[],
   cost money, shape point, doc xml, at tstzrange, bits bit(3), key bytea);
-insert into things values (1, '[1,5)', '{[1,3),[7,9)}', '10.0.0.1/8', 'Ann@Example.com', '{happy,sad}', '("Main ""1""",123)',
+insert into things values (1, '[1,5)', '10.0.0.1/8', 'Ann@Example.com', '{happy,sad}', '("Main ""1""",123)',
   '{"(a,1)"}', '12.30', '(1,2)', '<a>b</a>', '[2024-01-01 00:00+00,2024-02-01 00:00+00)', b'101', '\x0102');
 insert into things (id) values (2);
 create table events (id integer, day date, primary key (id, day)) partition by range (day);
@@ -28,7 +28,7 @@ async fn types_of_postgresql_go_in_and_out() {
     let server =
         Server::start_on(&cluster, SCHEMA, |config| config.database.statement_timeout = std::time::Duration::ZERO)
             .await;
-    let whole = json!([{"id": 1, "span": "[1,5)", "spans": "{[1,3),[7,9)}", "host": "10.0.0.1/8", "mail": "Ann@Example.com",
+    let whole = json!([{"id": 1, "span": "[1,5)", "host": "10.0.0.1/8", "mail": "Ann@Example.com",
         "moods": ["happy", "sad"], "home": {"street": "Main \"1\"", "zip": 123}, "homes": [{"street": "a", "zip": 1}],
         "cost": "$12.30", "shape": "(1,2)", "doc": "<a>b</a>", "at": "[\"2024-01-01 00:00:00+00\",\"2024-02-01 00:00:00+00\")",
         "bits": "101", "key": "\\x0102"}]);
@@ -82,6 +82,50 @@ async fn types_of_postgresql_go_in_and_out() {
     server.post("/things", &json!({"id": 5, "mail": "no"})).service().expect_error(400, "23514").await;
     server.post("/things", &json!({"id": 5, "span": "[3,1]"})).service().expect_error(400, "22000").await;
     server.get("/things?host=eq.nonsense").service().expect_error(400, "22P02").await;
+}
+
+/// Two composite types with the same fields are told apart; so is a table's row type.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_of_a_composite_type_takes_rows_of_that_type() {
+    let cluster = Cluster::start();
+    let script = "create type price as (amount numeric, currency text); create type weight as (amount numeric, currency text);
+        create domain fee as price check ((value).amount >= 0);
+        create table tags (label text, rank integer);
+        create table goods (id integer primary key, price price, weight weight, prices price[], fee fee, tag tags, tags tags[]);";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let row = |id: i32| {
+        json!({"id": id, "price": {"amount": 1.50, "currency": "EUR"}, "weight": {"amount": 2, "currency": "kg"},
+            "prices": [{"amount": 3, "currency": "a,b"}], "fee": {"amount": 4, "currency": null}, "tag": {"label": "x\"y", "rank": 1}})
+    };
+    let whole = |id: i32| {
+        let mut row = row(id);
+        row["tags"] = serde_json::Value::Null;
+        row
+    };
+    let written = |ask: basalt_tests::Ask| ask.service().prefer("return=representation");
+    written(server.post("/goods", &json!([row(1), row(2)]))).expect(201, json!([whole(1), whole(2)])).await;
+    written(server.post("/goods", &row(3))).expect(201, json!([whole(3)])).await;
+    let several = json!([{"id": 4, "tags": [{"label": "a", "rank": 1}]}, {"id": 5, "tags": []}]);
+    written(server.post("/goods?select=id,tags", &several)).expect(201, several).await;
+    let changed = json!({"tag": {"label": "z", "rank": 2}, "weight": {"amount": 9, "currency": "g"}});
+    written(server.patch("/goods?id=eq.1&select=tag,weight", &changed)).expect(200, json!([changed])).await;
+    server
+        .post("/goods", &json!([{"id": 6, "fee": {"amount": -1}}, {"id": 7, "fee": null}]))
+        .service()
+        .expect_error(400, "23514")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn multiranges_go_in_and_out() {
+    let cluster = Cluster::start();
+    if !cluster.has(14, "a multirange") {
+        return;
+    }
+    let script =
+        "create table t (id integer primary key, spans int4multirange); insert into t values (1, '{[1,3),[7,9)}');";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    server.get("/t?spans=cs.{[7,8)}").service().expect(200, json!([{"id": 1, "spans": "{[1,3),[7,9)}"}])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

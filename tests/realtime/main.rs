@@ -10,10 +10,10 @@ mod joining;
 mod presence;
 mod private;
 mod rows;
-mod socket;
 mod tokens;
 
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
+use basalt_tests::socket;
 use serde_json::{Value, json};
 
 /// The key of anonymous callers.

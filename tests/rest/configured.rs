@@ -12,8 +12,8 @@ async fn errors_may_be_told_without_details() {
     let server = server_with(|config| config.api.error_details = false).await;
     for path in ["/actor", "/actors?id=eq.x", "/actors?nope=eq.1", "/rpc/ad?a=1", "/actors?id=bad.1"] {
         let error = server.get(path).service().send().await.json();
-        assert_eq!((&error["details"], &error["hint"]), (&Value::Null, &Value::Null), "{path}: {error}");
-        assert!(error["code"].is_string() && error["message"].is_string(), "{path}: {error}");
+        let members: Vec<&String> = error.as_object().expect("an error").keys().collect();
+        assert_eq!(members, ["code", "message"], "{path}: {error}");
     }
     let twice = server.post("/actors", &json!({"id": 1, "name": "x"})).service().expect_error(409, "23505").await;
     assert_eq!(twice.json()["details"], Value::Null);

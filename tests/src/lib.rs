@@ -5,7 +5,11 @@
 //! server.get("/t?select=id").user("<uuid>").expect(200, json!([{"id": 1}])).await;
 //! ```
 
+pub mod nats;
 pub mod postgres;
+pub mod receiver;
+pub mod socket;
+pub mod totp;
 
 use std::path::Path;
 
@@ -32,6 +36,17 @@ pub struct Server {
 /// Whether the tests run on PostgreSQL: then this names a server's superuser, and every test has a database of its own there.
 pub const POSTGRES: &str = "TEST_POSTGRES";
 
+/// The major version of that server.
+pub const POSTGRES_VERSION: &str = "TEST_POSTGRES_VERSION";
+
+/// Whether the tests run on PostgreSQL of an older version than this.
+pub fn on_postgres_before(version: u32) -> bool {
+    std::env::var(POSTGRES_VERSION).is_ok_and(|found| found.parse::<u32>().is_ok_and(|found| found < version))
+}
+
+/// A database whose tables every test's database begins with; without it, they begin empty.
+pub const TEMPLATE: &str = "TEST_TEMPLATE";
+
 /// Whether the tests run on PostgreSQL.
 pub fn on_postgres() -> bool {
     std::env::var_os(POSTGRES).is_some()
@@ -55,7 +70,8 @@ async fn admin(server: String, sql: String) {
 impl OwnDatabase {
     async fn make(server: String) -> OwnDatabase {
         let name = format!("t{}", uuid::Uuid::new_v4().simple());
-        admin(server.clone(), format!("create database {name} template template0")).await;
+        let template = std::env::var(TEMPLATE).unwrap_or_else(|_| "template0".into());
+        admin(server.clone(), format!("create database {name} template {template}")).await;
         OwnDatabase { server, name }
     }
 
@@ -115,6 +131,15 @@ impl Server {
     /// A server over a new database of a cluster.
     pub async fn start_on(cluster: &postgres::Cluster, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         Server::open(Some(OwnDatabase::make(cluster.url()).await), schema, change).await
+    }
+
+    /// A server over the database at `url`, whatever the tests run on.
+    pub async fn start_at(url: &str, change: impl FnOnce(&mut Config)) -> Server {
+        let prepare = |config: &mut Config| {
+            config.database.url = url.to_owned();
+            change(config);
+        };
+        Server::open(None, "", prepare).await
     }
 
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {

@@ -4,9 +4,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use futures_util::future::poll_fn;
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio_postgres::error::DbError;
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, NoTls, SimpleQueryMessage};
+
+/// The version that the embedded engine is compared with word for word.
+const REFERENCE: u32 = 15;
 
 /// A running cluster.
 pub struct Cluster {
@@ -91,6 +96,38 @@ impl Cluster {
         checked(self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "fast", "-D"]).arg(data));
     }
 
+    /// Where its socket is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its major version.
+    pub fn version(&self) -> u32 {
+        let told = std::fs::read_to_string(self.folder.path().join("data/PG_VERSION")).expect("a version");
+        told.trim().parse().expect("a number")
+    }
+
+    /// Whether it is of this version or later. If not, says that a test is skipped, and why.
+    pub fn has(&self, version: u32, what: &str) -> bool {
+        let has = self.version() >= version;
+        if !has {
+            eprintln!("skipped: {what} needs PostgreSQL {version}, this is {}", self.version());
+        }
+        has
+    }
+
+    /// Whether it is the version whose words the embedded engine speaks. If not, says that a test is skipped.
+    pub fn is_reference(&self) -> bool {
+        let is = self.version() == REFERENCE;
+        if !is {
+            eprintln!(
+                "skipped: the embedded engine is compared with PostgreSQL {REFERENCE}, this is {}",
+                self.version()
+            );
+        }
+        is
+    }
+
     /// How the superuser reaches it, without a database.
     pub fn url(&self) -> String {
         format!("host={} user=postgres", self.folder.path().display())
@@ -116,20 +153,45 @@ impl Cluster {
         Session(client)
     }
 
-    /// A program of PostgreSQL's, not as root, which it refuses.
-    fn command(&self, program: &str) -> Command {
-        let path = self.programs.join(program);
-        let folder = self.folder.path();
+    /// What anybody with a connection to a database hears on a channel, from now on.
+    pub async fn eavesdrop(&self, database: &str, channel: &str) -> mpsc::UnboundedReceiver<String> {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(self.folder.path()).user("postgres").dbname(database);
+        let (client, mut connection) = config.connect(NoTls).await.expect("a connection to PostgreSQL");
+        let (sender, heard) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notification(notification) = message {
+                    let _ = sender.send(notification.payload().to_owned());
+                }
+            }
+        });
+        client.batch_execute(&format!("listen {channel}")).await.expect("a listener");
+        tokio::spawn(async move {
+            // The connection lives as long as its client.
+            let _client = client;
+            std::future::pending::<()>().await
+        });
+        heard
+    }
+
+    /// A program run by the cluster's user: not by root, which PostgreSQL's and their like refuse.
+    pub fn as_its_user(&self, program: &Path) -> Command {
         let mut command = match is_root(Path::new("/proc/self")) {
             true => {
                 let mut command = Command::new("runuser");
-                command.args(["-u", "postgres", "--"]).arg(path);
+                command.args(["-u", "postgres", "--"]).arg(program);
                 command
             }
-            false => Command::new(path),
+            false => Command::new(program),
         };
-        command.current_dir(folder);
+        command.current_dir(self.folder.path());
         command
+    }
+
+    /// A program of PostgreSQL's.
+    fn command(&self, program: &str) -> Command {
+        self.as_its_user(&self.programs.join(program))
     }
 }
 
@@ -199,13 +261,17 @@ impl Session {
     }
 }
 
-/// The newest installed version's programs.
+/// The programs on the PATH, where they are (`cargo xtask postgres --version` puts some there), else the newest installed ones.
 fn programs() -> PathBuf {
+    let number = |bin: &Path| bin.parent().and_then(|of| of.file_name()?.to_str()?.parse::<u32>().ok());
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> =
-        versions.map(|version| version.path().join("bin")).filter(|bin| bin.join("initdb").exists()).collect();
-    found.sort();
-    found.pop().expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
+    let mut installed: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    installed.sort_by_key(|bin| std::cmp::Reverse(number(bin)));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(installed)
+        .find(|bin| bin.join("initdb").exists() && bin.join("pg_ctl").exists())
+        .expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
 }
 
 fn is_root(path: &Path) -> bool {

@@ -1,7 +1,5 @@
 //! Webhooks: what is sent, how it is signed, and what becomes of what nobody takes.
 
-mod receiver;
-
 use std::time::Duration;
 
 use basalt_core::Identity;
@@ -10,7 +8,7 @@ use basalt_outbound::webhook::Secrets;
 use basalt_server::Config;
 use basalt_server::config::Webhook;
 use basalt_tests::Server;
-use receiver::Receiver;
+use basalt_tests::receiver::{Received, Receiver};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -92,7 +90,7 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
     came.sort_by_key(|one| one.id().len().to_string() + one.id());
     let (new, paid) = (json!({"id": 1, "note": "new"}), json!({"id": 1, "note": "paid"}));
     let body = |kind: &str, record: &Value, old: &Value| json!({"type": kind, "table": "orders", "schema": "public", "record": record, "old_record": old});
-    let bodies: Vec<Value> = came.iter().map(receiver::Received::json).collect();
+    let bodies: Vec<Value> = came.iter().map(Received::json).collect();
     assert_eq!(
         bodies,
         [body("INSERT", &new, &json!(null)), body("UPDATE", &paid, &new), body("DELETE", &json!(null), &paid)]

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 mod arrows;
 mod needs;
+mod postgres;
 mod python;
 mod run;
 mod shop_seed;
@@ -15,7 +16,7 @@ const USAGE: &str = "usage: cargo xtask <command>
 commands:
   test         everything that must pass: format, lints, arrows, tests, client libraries
   rust         the Rust tests alone
-  postgres     the whole-server tests on PostgreSQL
+  postgres     the whole-server tests on PostgreSQL  [--version N: every test with PostgreSQL in it on that one, fetched]
   clients      the published client libraries against a running server
   arrows       proves that crates depend downwards only
   bench        measures against the bare programs  [--rounds N] [--seconds N] [--only NAME]
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     let result = match command.as_deref() {
         Some("test") => test(),
         Some("rust") => rust(),
-        Some("postgres") => postgres(),
+        Some("postgres") => postgres(&rest),
         Some("clients") => clients(),
         Some("arrows") => arrows::prove(),
         Some("bench") => bench(&rest),
@@ -58,15 +59,15 @@ fn test() -> Result<(), Failure> {
 
 fn rust() -> Result<(), Failure> {
     cargo(&["test", "--workspace", "--no-fail-fast"])?;
-    postgres()
+    postgres::tests()
 }
 
-/// The whole-server tests once more, on PostgreSQL.
-fn postgres() -> Result<(), Failure> {
-    let names = ["rest", "auth", "changes", "realtime", "webhooks"];
-    let binaries: Vec<&str> = names.iter().flat_map(|name| ["--test", name]).collect();
-    let tests = ["cargo", "test", "-p", "basalt-tests", "--no-fail-fast"];
-    cargo(&[&["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"], &tests[..], &binaries[..]].concat())
+fn postgres(args: &[String]) -> Result<(), Failure> {
+    match args {
+        [] => postgres::tests(),
+        [flag, version] if flag == "--version" => postgres::on_version(version),
+        _ => Err("usage: cargo xtask postgres [--version N]".into()),
+    }
 }
 
 /// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.
@@ -87,6 +88,7 @@ fn bench(args: &[String]) -> Result<(), Failure> {
     let compare = run::target_folder()?.join("release/compare");
     run::program(&compare, args)?;
     run::program(&run::target_folder()?.join("release/fanout"), args)?;
+    run::program(&run::target_folder()?.join("release/identity"), args)?;
     let compare = compare.to_string_lossy();
     let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--", compare.as_ref()];
     let args: Vec<&str> = args.iter().map(String::as_str).collect();

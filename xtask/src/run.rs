@@ -1,5 +1,6 @@
 //! Running other programs.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -8,8 +9,13 @@ pub type Failure = Box<dyn std::error::Error>;
 
 /// Runs Cargo in the workspace.
 pub fn cargo(args: &[&str]) -> Result<(), Failure> {
+    cargo_with(args, &[])
+}
+
+/// Runs Cargo in the workspace, with variables in its environment.
+pub fn cargo_with(args: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    checked(Command::new(cargo).args(args).current_dir(workspace_path(".")))
+    checked(Command::new(cargo).args(args).current_dir(workspace_path(".")).envs(variables.iter().copied()))
 }
 
 /// What Cargo prints.

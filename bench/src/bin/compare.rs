@@ -6,22 +6,19 @@
 #![allow(clippy::print_stdout)] // the table is this program's output
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use basalt_bench::load::{self, Outcome};
-use basalt_bench::{MIGRATION, NOTES, OWNERS, owner, seed};
+use basalt_bench::load::{Outcome, get, post};
+use basalt_bench::server::{Failure, SECRET, Server, median, run};
+use basalt_bench::{MIGRATION, OWNERS, own_note, owner, seed};
 use basalt_server::keys::sign;
 use serde_json::json;
 
-const SECRET: &str = "a-secret-for-measuring-that-is-long-enough-for-hs256";
 const CONNECTIONS: usize = 64;
 const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--only NAME]";
-
-type Failure = Box<dyn std::error::Error>;
 
 /// One kind of request, to both programs.
 struct Scenario {
@@ -106,12 +103,6 @@ const ON_POSTGRES: &[Scenario] = &[
     },
 ];
 
-/// A running server and what it has cost.
-struct Server {
-    child: Child,
-    port: u16,
-}
-
 #[derive(Default)]
 struct Series {
     rates: Vec<f64>,
@@ -166,7 +157,7 @@ async fn measure(
     prepare(&basalt, &project, postgres.as_deref())?;
     println!("{}\n", machine());
 
-    let (server, started) = start_basalt(&basalt, &project).await?;
+    let (server, started) = Server::basalt(&basalt, &project, &[]).await?;
     println!(
         "basalt: binary {:.1} MB, start to first answer {} ms, at rest {:.1} MB",
         size_mb(&basalt)?,
@@ -201,7 +192,7 @@ async fn measure(
                 runs.push((&single, &theirs, &mut c));
             }
             for (server, requests, series) in runs {
-                let (outcome, cpu) = server.load(duration, scenario.status, requests).await?;
+                let (outcome, cpu) = server.load(CONNECTIONS, duration, scenario.status, requests).await?;
                 if let Some(answer) = &outcome.first_failure {
                     clean = false;
                     println!("\n{} failed answers to «{}», the first:\n{answer}\n", outcome.failed, scenario.name);
@@ -235,104 +226,18 @@ fn prepare(basalt: &Path, project: &Path, postgres: Option<&str>) -> Result<(), 
     run(Command::new(basalt).arg("import").arg(&rows).arg("--project").arg(project))
 }
 
-fn run(command: &mut Command) -> Result<(), Failure> {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr)).into())
-}
-
-async fn start_basalt(basalt: &Path, project: &Path) -> Result<(Server, Duration), Failure> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let started = Instant::now();
-    let child = Command::new(basalt)
-        .args(["serve", "--port", &port.to_string()])
-        .arg(project)
-        .env("BASALT_AUTH__JWT_SECRET", SECRET)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let server = Server { child, port };
-    while started.elapsed() < Duration::from_secs(20) {
-        if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            let once = Arc::new(vec![get("/health/ready", "")]);
-            let outcome = load::run(port, 1, Duration::ZERO, 200, once).await;
-            if outcome.first_failure.is_none() {
-                return Ok((server, started.elapsed()));
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    Err("basalt did not start within 20 s".into())
-}
-
 fn start_bare(command: &mut Command) -> Result<Server, Failure> {
     command.stdout(Stdio::piped());
     let mut child = command.spawn()?;
     let mut line = String::new();
     BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-    Ok(Server { child, port: line.trim().parse()? })
+    Ok(Server::of(child, line.trim().parse()?))
 }
 
 /// A request a row of a turn through the owners, so that both programs answer the same questions.
 fn requests(make: fn(i64, &str) -> Vec<u8>, token: impl Fn(i64) -> String) -> Vec<Vec<u8>> {
     let tokens: Vec<String> = (0..OWNERS).map(token).collect();
     (0..1000_i64).map(|i| make(i, &tokens[(i % OWNERS) as usize])).collect()
-}
-
-/// A note that the owner of turn `i` has.
-fn own_note(i: i64) -> i64 {
-    let owner = i % OWNERS;
-    let first = if owner == 0 { OWNERS } else { owner };
-    first + OWNERS * (i * 7919 % (NOTES / OWNERS))
-}
-
-fn get(path: &str, token: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n").into_bytes()
-}
-
-fn post(path: &str, body: &str, token: &str) -> Vec<u8> {
-    let length = body.len();
-    format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
-impl Server {
-    async fn load(
-        &self,
-        duration: Duration,
-        status: u16,
-        requests: &Arc<Vec<Vec<u8>>>,
-    ) -> Result<(Outcome, Duration), Failure> {
-        let before = self.cpu()?;
-        let outcome = load::run(self.port, CONNECTIONS, duration, status, requests.clone()).await;
-        Ok((outcome, self.cpu()? - before))
-    }
-
-    /// User and system time so far (`/proc/<pid>/stat`, in hundredths of a second).
-    fn cpu(&self) -> Result<Duration, Failure> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let fields: Vec<&str> = stat.rsplit_once(')').ok_or("stat")?.1.split_whitespace().collect();
-        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 10))
-    }
-
-    fn memory_mb(&self) -> Result<f64, Failure> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|l| l.starts_with("VmRSS:")).ok_or("VmRSS")?;
-        let kilobytes: f64 = line.split_whitespace().nth(1).ok_or("VmRSS")?.parse()?;
-        Ok(kilobytes / 1024.0)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Series {
@@ -358,12 +263,6 @@ impl Series {
             median(&self.p99)
         );
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn size_mb(path: &Path) -> Result<f64, Failure> {

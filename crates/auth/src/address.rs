@@ -2,6 +2,41 @@
 
 use crate::error::{AuthError, Result};
 
+/// How a user is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    Email,
+    Phone,
+}
+
+/// An address of a user's, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub channel: Channel,
+    pub text: String,
+}
+
+impl Channel {
+    /// Its name in members, columns and identities.
+    pub fn name(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            Channel::Phone => "phone",
+        }
+    }
+
+    /// An address that somebody wrote.
+    ///
+    /// Errors: `validation_failed`.
+    pub fn read(self, given: &str) -> Result<Address> {
+        let text = match self {
+            Channel::Email => email(given)?,
+            Channel::Phone => phone(given)?,
+        };
+        Ok(Address { channel: self, text })
+    }
+}
+
 /// Longest e-mail address, in bytes.
 const MAX_EMAIL: usize = 255;
 

@@ -28,7 +28,7 @@ impl Call<'_> {
         let token = token.ok_or_else(|| failed("no captcha_token found"))?;
         let url = match (captcha.url.as_str(), captcha.provider.as_str()) {
             ("", "turnstile") => "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-            ("", _) => "https://hcaptcha.com/siteverify",
+            ("", _) => "https://api.hcaptcha.com/siteverify",
             (url, _) => url,
         };
         let ip = self.ip();

@@ -37,6 +37,7 @@ mod webauthn;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use basalt_core::Identity;
 use basalt_db::Database;
@@ -58,6 +59,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0001", source: include_str!("schema/0001_identity.sql") },
         ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
         ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
+        ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
     ],
 };
 
@@ -76,6 +78,8 @@ pub struct State {
     pub mailbox: Arc<Mailbox>,
     /// What was counted of each client.
     pub limits: Arc<Limits>,
+    /// Hashes of passwords that were computed, to store one or to compare with one.
+    pub hashes: Arc<AtomicU64>,
 }
 
 /// The auth API.
@@ -143,7 +147,7 @@ impl Auth {
         Ok(Auth {
             redirects: redirect::Redirects::new(&settings),
             mailer: mail::Mailer::new(&settings, project, state.mailbox.clone(), hooks.mail())?,
-            passwords: password::Passwords::new(),
+            passwords: password::Passwords::new(state.hashes.clone()),
             providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
             hooks,
             relying_party: webauthn::RelyingParty::new(&settings)?,
@@ -160,8 +164,9 @@ impl Auth {
     /// Answers a request. Every refusal is an answer.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
         let headers = request.headers;
-        // Boxed: the futures of all flows nest deeper than a compiler cares to lay out in one piece.
-        match Box::pin(call::Call::new(self, request).answer()).await {
+        let call = call::Call::new(self, request);
+        let answer = call.answer().await;
+        match answer {
             Ok(response) => response,
             Err(error) => error.response(headers),
         }

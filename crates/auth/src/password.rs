@@ -2,7 +2,7 @@
 //! where they were imported, and made anew at the next sign-in.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use argon2::password_hash::SaltString;
 use argon2::{Algorithm, Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
@@ -26,6 +26,7 @@ const COMMON: &str = include_str!("common_passwords.txt");
 pub(crate) struct Passwords {
     turns: Arc<Semaphore>,
     waiting: AtomicUsize,
+    computed: Arc<AtomicU64>,
 }
 
 /// How a password and a hash compare.
@@ -38,9 +39,10 @@ pub(crate) enum Verdict {
 }
 
 impl Passwords {
-    pub fn new() -> Passwords {
+    /// `computed` counts the hashes.
+    pub fn new(computed: Arc<AtomicU64>) -> Passwords {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        Passwords { turns: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0) }
+        Passwords { turns: Arc::new(Semaphore::new(cores)), waiting: AtomicUsize::new(0), computed }
     }
 
     /// The hash to store.
@@ -71,6 +73,7 @@ impl Passwords {
         let turn = self.turns.clone().acquire_owned().await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let turn = turn.map_err(AuthError::unexpected)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             task()

@@ -1,52 +1,66 @@
 //! Which method and path is answered by which flow (contract: wire.md section 1.4).
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use http::{Method, Response};
 
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 
+/// An answer under way. Each flow is laid out by itself, on the heap: all of them in one future would take a stack's worth.
+type Answering<'c> = Pin<Box<dyn Future<Output = Result<Response<Bytes>>> + Send + 'c>>;
+
 impl Call<'_> {
     /// Answers the request.
-    pub async fn answer(&self) -> Result<Response<Bytes>> {
+    pub fn answer(&self) -> Answering<'_> {
         let path: Vec<&str> = self.request.path.split('/').filter(|part| !part.is_empty()).collect();
         let (get, post) = (self.request.method == Method::GET, self.request.method == Method::POST);
         match path.as_slice() {
-            ["health"] if get => Ok(self.health()),
-            ["settings"] if get => Ok(self.show_settings()),
-            [".well-known", "jwks.json"] if get => Ok(self.jwks()),
-            [".well-known", "openid-configuration"] if get => Ok(self.discovery()),
-            ["signup"] if post => self.signup().await,
-            ["token"] if post => self.token().await,
-            ["otp"] if post => self.otp().await,
-            ["magiclink"] if post => self.magic_link().await,
-            ["recover"] if post => self.recover().await,
-            ["resend"] if post => self.resend().await,
-            ["authorize"] if get => self.authorize().await,
-            ["callback"] if get || post => Ok(self.callback().await),
-            ["user", "identities", "authorize"] if get => self.authorize_link().await,
-            ["user", "identities", id] if self.request.method == Method::DELETE => self.unlink(id).await,
-            ["verify"] if get => self.verify_by_get().await,
-            ["verify"] if post => self.verify_by_post().await,
-            ["user"] if get => self.get_user().await,
-            ["user"] if self.request.method == Method::PUT => self.update_user().await,
-            ["reauthenticate"] if get => self.reauthenticate().await,
-            ["logout"] if post => self.logout().await,
-            ["invite"] if post => self.invite().await,
-            ["user", "oauth", "grants"] if get => self.list_grants().await,
-            ["user", "oauth", "grants"] if self.request.method == Method::DELETE => self.revoke_grant().await,
-            ["oauth", "authorize"] if get => self.authorize_service().await,
-            ["oauth", "token"] if post => self.service_token().await,
-            ["oauth", "userinfo"] if get || post => self.userinfo().await,
-            ["oauth", "introspect"] if post => self.introspect().await,
-            ["oauth", "clients", "register"] if post => self.register_client().await,
-            ["oauth", "authorizations", id] if get => self.show_authorization(id).await,
-            ["oauth", "authorizations", id, "consent"] if post => self.decide_authorization(id).await,
-            [".well-known", "oauth-authorization-server"] if get => Ok(self.discovery()),
-            ["factors", rest @ ..] => self.factors(rest).await,
-            ["passkeys", rest @ ..] => self.passkeys(rest).await,
-            ["admin", rest @ ..] => self.admin(rest).await,
-            _ => Err(self.not_found()),
+            ["health"] if get => ready(Ok(self.health())),
+            ["settings"] if get => ready(Ok(self.show_settings())),
+            [".well-known", "jwks.json"] if get => ready(Ok(self.jwks())),
+            [".well-known", "openid-configuration"] if get => ready(Ok(self.discovery())),
+            ["signup"] if post => Box::pin(self.signup()),
+            ["token"] if post => Box::pin(self.token()),
+            ["otp"] if post => Box::pin(self.otp()),
+            ["magiclink"] if post => Box::pin(self.magic_link()),
+            ["recover"] if post => Box::pin(self.recover()),
+            ["resend"] if post => Box::pin(self.resend()),
+            ["authorize"] if get => Box::pin(self.authorize()),
+            ["callback"] if get || post => Box::pin(async { Ok(self.callback().await) }),
+            ["user", "identities", "authorize"] if get => Box::pin(self.authorize_link()),
+            ["user", "identities", id] if self.request.method == Method::DELETE => Box::pin(self.unlink(id)),
+            ["verify"] if get => Box::pin(self.verify_by_get()),
+            ["verify"] if post => Box::pin(self.verify_by_post()),
+            ["user"] if get => Box::pin(self.get_user()),
+            ["user"] if self.request.method == Method::PUT => Box::pin(self.update_user()),
+            ["reauthenticate"] if get => Box::pin(self.reauthenticate()),
+            ["logout"] if post => Box::pin(self.logout()),
+            ["invite"] if post => Box::pin(self.invite()),
+            ["user", "oauth", "grants"] if get => Box::pin(self.list_grants()),
+            ["user", "oauth", "grants"] if self.request.method == Method::DELETE => Box::pin(self.revoke_grant()),
+            ["oauth", "authorize"] if get => Box::pin(self.authorize_service()),
+            ["oauth", "token"] if post => Box::pin(self.service_token()),
+            ["oauth", "userinfo"] if get || post => Box::pin(self.userinfo()),
+            ["oauth", "introspect"] if post => Box::pin(self.introspect()),
+            ["oauth", "clients", "register"] if post => Box::pin(self.register_client()),
+            ["oauth", "authorizations", id] if get => Box::pin(self.show_authorization(id)),
+            ["oauth", "authorizations", id, "consent"] if post => Box::pin(self.decide_authorization(id)),
+            [".well-known", "oauth-authorization-server"] if get => ready(Ok(self.discovery())),
+            ["factors", rest @ ..] => {
+                let rest = rest.to_vec();
+                Box::pin(async move { self.factors(&rest).await })
+            }
+            ["passkeys", rest @ ..] => {
+                let rest = rest.to_vec();
+                Box::pin(async move { self.passkeys(&rest).await })
+            }
+            ["admin", rest @ ..] => {
+                let rest = rest.to_vec();
+                Box::pin(async move { self.admin(&rest).await })
+            }
+            _ => ready(Err(self.not_found())),
         }
     }
 
@@ -55,4 +69,8 @@ impl Call<'_> {
         let message = format!("There is nothing at {} {}", self.request.method, self.request.path);
         AuthError::new(404, "validation_failed", message)
     }
+}
+
+fn ready<'c>(answer: Result<Response<Bytes>>) -> Answering<'c> {
+    Box::pin(std::future::ready(answer))
 }

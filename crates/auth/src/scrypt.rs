@@ -2,12 +2,11 @@
 //! `$fbscrypt$v=1,n=14,r=8,p=1,ss=<salt separator>,sk=<signer key>$salt$hash`.
 
 use aes::cipher::{KeyIvInit, StreamCipher};
+use basalt_core::constant_time_eq;
 use base64::Engine as _;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use scrypt::Params;
-
-use crate::secret::equal;
 
 /// Base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -39,7 +38,7 @@ pub(crate) fn verify(password: &str, text: &str) -> bool {
     if !hash.firebase {
         let mut derived = vec![0; hash.hash.len()];
         return scrypt::scrypt(password.as_bytes(), &hash.salt, &hash.params, &mut derived).is_ok()
-            && equal(&derived, &hash.hash);
+            && constant_time_eq(&derived, &hash.hash);
     }
     let (Some(separator), Some(mut signer)) = (setting("ss"), setting("sk")) else { return false };
     let salt = [hash.salt, separator].concat();
@@ -49,7 +48,7 @@ pub(crate) fn verify(password: &str, text: &str) -> bool {
     }
     // Firebase's hash is its signer key, enciphered with the derived key.
     ctr::Ctr128BE::<aes::Aes256>::new(&key.into(), &[0; 16].into()).apply_keystream(&mut signer);
-    equal(&signer, &hash.hash)
+    constant_time_eq(&signer, &hash.hash)
 }
 
 fn read(text: &str) -> Option<Hash<'_>> {

@@ -1,4 +1,4 @@
-//! Secrets: random codes and tokens, their hashes, and comparison in constant time.
+//! Secrets: random codes and tokens, and their hashes.
 
 use rand::RngExt as _;
 use sha2::{Digest, Sha224, Sha256};
@@ -28,11 +28,6 @@ pub(crate) fn token_hash(address: &str, code: &str) -> String {
 /// SHA-256 in hex.
 pub(crate) fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text))
-}
-
-/// Whether two secrets are equal, in a time that tells nothing of where they differ.
-pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,21 +1,16 @@
 //! Users, their identities and factors: rows of the schema, and the objects that clients see (contract: wire.md section 1.3).
 
+mod rows;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use crate::error::{AuthError, Result};
-use crate::store::{Work, params};
+use crate::address::{Address, Channel};
 
 /// The role and audience of whoever signs up.
 pub(crate) const AUTHENTICATED: &str = "authenticated";
-
-/// The columns that a [`User`] has.
-const COLUMNS: &str = "id, aud, role, email, encrypted_password, email_confirmed_at, invited_at, confirmation_sent_at, \
-    recovery_sent_at, email_change, email_change_sent_at, email_change_confirm_status, last_sign_in_at, raw_app_meta_data, \
-    raw_user_meta_data, created_at, updated_at, phone, phone_confirmed_at, phone_change, phone_change_sent_at, banned_until, \
-    reauthentication_sent_at, is_sso_user, deleted_at, is_anonymous";
 
 /// A row of `auth.users`.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,7 +86,7 @@ impl User {
             recovery_sent_at: None,
             email_change: None,
             email_change_sent_at: None,
-            email_change_confirm_status: None,
+            email_change_confirm_status: Some(0),
             last_sign_in_at: None,
             raw_app_meta_data: None,
             raw_user_meta_data: None,
@@ -106,6 +101,22 @@ impl User {
             is_sso_user: false,
             deleted_at: None,
             is_anonymous: false,
+        }
+    }
+
+    /// The user's address of a kind.
+    pub fn address(&self, channel: Channel) -> Option<&str> {
+        match channel {
+            Channel::Email => present(&self.email),
+            Channel::Phone => present(&self.phone),
+        }
+    }
+
+    /// Gives the user an address, in place of another of its kind.
+    pub fn set_address(&mut self, address: &Address) {
+        match address.channel {
+            Channel::Email => self.email = Some(address.text.clone()),
+            Channel::Phone => self.phone = Some(address.text.clone()),
         }
     }
 
@@ -242,158 +253,5 @@ fn merge(metadata: &mut Map<String, Value>, patch: &Map<String, Value>) {
         } else {
             metadata.insert(key.clone(), value.clone());
         }
-    }
-}
-
-/// What of the users a transaction reads and writes.
-impl Work {
-    pub async fn user(&mut self, id: Uuid) -> Result<Option<User>> {
-        self.one(&format!("select {COLUMNS} from auth.users where id = $1 and deleted_at is null"), params![id]).await
-    }
-
-    /// Reads a user and keeps others from changing it until the transaction ends.
-    pub async fn lock_user(&mut self, id: Uuid) -> Result<Option<User>> {
-        let sql = format!(
-            "update auth.users set updated_at = updated_at where id = $1 and deleted_at is null returning {COLUMNS}"
-        );
-        self.one(&sql, params![id]).await
-    }
-
-    /// The user who has this address (lower case) and signs in with it.
-    pub async fn user_by_email(&mut self, email: &str) -> Result<Option<User>> {
-        let sql =
-            format!("select {COLUMNS} from auth.users where email = $1 and is_sso_user = false and deleted_at is null");
-        self.one(&sql, params![email]).await
-    }
-
-    /// The user who has this number (digits only).
-    pub async fn user_by_phone(&mut self, phone: &str) -> Result<Option<User>> {
-        let sql = format!("select {COLUMNS} from auth.users where phone = $1 and deleted_at is null");
-        self.one(&sql, params![phone]).await
-    }
-
-    /// Stores a new user. An address that somebody took in the meantime is a refusal.
-    pub async fn insert_user(&mut self, user: &User) -> Result<()> {
-        let sql = "insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, invited_at, \
-            confirmation_sent_at, last_sign_in_at, raw_app_meta_data, raw_user_meta_data, created_at, updated_at, phone, \
-            phone_confirmed_at, banned_until, is_sso_user, is_anonymous) \
-            values ('00000000-0000-0000-0000-000000000000', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
-        let values = params![
-            user.id,
-            user.aud,
-            user.role,
-            user.email,
-            user.encrypted_password,
-            user.email_confirmed_at,
-            user.invited_at,
-            user.confirmation_sent_at,
-            user.last_sign_in_at,
-            Value::Object(user.app_metadata()),
-            Value::Object(user.user_metadata()),
-            user.created_at,
-            user.updated_at,
-            user.phone,
-            user.phone_confirmed_at,
-            user.banned_until,
-            user.is_sso_user,
-            user.is_anonymous,
-        ];
-        self.attempt(sql, values).await.map(drop).map_err(|error| taken(error, user.email.is_some()))
-    }
-
-    /// Stores a user as it is now.
-    pub async fn update_user(&mut self, user: &mut User, now: Timestamp) -> Result<()> {
-        user.updated_at = Some(now);
-        let sql = "update auth.users set aud = $2, role = $3, email = $4, encrypted_password = $5, email_confirmed_at = $6, \
-            invited_at = $7, confirmation_sent_at = $8, recovery_sent_at = $9, email_change = $10, email_change_sent_at = $11, \
-            email_change_confirm_status = $12, last_sign_in_at = $13, raw_app_meta_data = $14, raw_user_meta_data = $15, \
-            updated_at = $16, phone = $17, phone_confirmed_at = $18, phone_change = $19, phone_change_sent_at = $20, \
-            banned_until = $21, reauthentication_sent_at = $22, deleted_at = $23, is_anonymous = $24 where id = $1";
-        let values = params![
-            user.id,
-            user.aud,
-            user.role,
-            user.email,
-            user.encrypted_password,
-            user.email_confirmed_at,
-            user.invited_at,
-            user.confirmation_sent_at,
-            user.recovery_sent_at,
-            user.email_change,
-            user.email_change_sent_at,
-            user.email_change_confirm_status,
-            user.last_sign_in_at,
-            Value::Object(user.app_metadata()),
-            Value::Object(user.user_metadata()),
-            user.updated_at,
-            user.phone,
-            user.phone_confirmed_at,
-            user.phone_change,
-            user.phone_change_sent_at,
-            user.banned_until,
-            user.reauthentication_sent_at,
-            user.deleted_at,
-            user.is_anonymous,
-        ];
-        self.attempt(sql, values).await.map(drop).map_err(|error| taken(error, user.email.is_some()))
-    }
-
-    pub async fn identities(&mut self, user: Uuid) -> Result<Vec<Identity>> {
-        let sql = "select id, provider_id, user_id, identity_data, provider, last_sign_in_at, created_at, updated_at, email \
-            from auth.identities where user_id = $1 order by created_at, id";
-        self.all(sql, params![user]).await
-    }
-
-    pub async fn factors(&mut self, user: Uuid) -> Result<Vec<Factor>> {
-        let sql = "select id, friendly_name, factor_type, status, phone, created_at, updated_at, last_challenged_at \
-            from auth.mfa_factors where user_id = $1 order by created_at, id";
-        self.all(sql, params![user]).await
-    }
-
-    /// Stores a new identity of `user`, and notes its provider with the user (who is to be stored after).
-    pub async fn insert_identity(
-        &mut self,
-        user: &mut User,
-        provider: &str,
-        provider_id: &str,
-        data: Map<String, Value>,
-        now: Timestamp,
-    ) -> Result<()> {
-        let sql = "insert into auth.identities (id, provider_id, user_id, identity_data, provider, last_sign_in_at, created_at, \
-            updated_at) values ($1, $2, $3, $4, $5, $6, $6, $6)";
-        let values = params![Uuid::new_v4(), provider_id, user.id, Value::Object(data), provider, now];
-        let inserted = self.attempt(sql, values).await;
-        inserted.map_err(|error| match error.code() {
-            "23505" => AuthError::new(422, "identity_already_exists", "Identity is already linked to another user"),
-            _ => error.into(),
-        })?;
-        user.add_provider(provider);
-        Ok(())
-    }
-
-    /// The e-mail or phone identity of a user follows the user's address.
-    pub async fn update_identity_data(&mut self, id: Uuid, data: Map<String, Value>, now: Timestamp) -> Result<()> {
-        let sql = "update auth.identities set identity_data = $2, updated_at = $3 where id = $1";
-        self.execute(sql, params![id, Value::Object(data), now]).await.map(drop)
-    }
-
-    /// A user with identities and factors, as clients see it.
-    pub async fn user_json(&mut self, user: &User) -> Result<Value> {
-        let identities = self.identities(user.id).await?;
-        let factors = self.factors(user.id).await?;
-        Ok(user.json(&identities, &factors))
-    }
-}
-
-/// A violated unique key means that somebody has the address.
-fn taken(error: basalt_core::Error, is_email: bool) -> AuthError {
-    match (error.code(), is_email) {
-        ("23505", true) if error.constraint() != Some("users_phone_key") => {
-            AuthError::new(422, "email_exists", "A user with this email address has already been registered")
-        }
-        ("23505", _) => {
-            AuthError::new(422, "phone_exists", "A user with this phone number has already been registered")
-        }
-        _ => error.into(),
     }
 }

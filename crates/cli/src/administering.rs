@@ -1,5 +1,7 @@
 //! A running server's auth API, asked with the project's service key as any administrator's program asks it.
 
+use std::path::Path;
+
 use basalt_outbound::{Outbound, Settings};
 use basalt_server::Config;
 use bytes::Bytes;
@@ -21,13 +23,13 @@ impl Administration {
     /// The server that `url` names, or else the one that the configuration describes.
     ///
     /// Errors: an address that is none; a project that has no service key of its own.
-    pub fn of(config: &Config, url: Option<&str>) -> Result<Administration, Failure> {
+    pub fn of(root: &Path, config: &Config, url: Option<&str>) -> Result<Administration, Failure> {
         let url = url.map_or_else(|| own_url(config), str::to_owned);
         let base = Url::parse(&format!("{}/auth/v1", url.trim_end_matches('/')))
             .map_err(|error| Report::error(format!("{url} is no URL: {error}")))?;
-        let key = api_keys(config).ok_or_else(|| {
+        let key = api_keys(root, config).map_err(Report::error)?.ok_or_else(|| {
             Report::error("the project has no service key: somebody else signs its tokens")
-                .help("Set `auth.secret_key`, or `auth.jwt_secret`.")
+                .help("Set `auth.secret_key`, `auth.jwt_secret` or `auth.signing_keys_path`.")
         })?;
         // Whoever calls the command chose the server.
         let allow = base.host_str().map(str::to_owned).into_iter().collect();

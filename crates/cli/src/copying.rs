@@ -1,6 +1,6 @@
 //! A project's rows carried over from one database to another.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use basalt_db::Database;
@@ -34,7 +34,7 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
     let into = basalt_server::open_database(root, &target).await?;
     let project = Project::load(root, target.database.engine())?;
 
-    let fresh = into.applied().await?.is_empty();
+    let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty();
     let is_marked = into.catalog().schemas.get("supabase_migrations").is_some_and(|schema| schema.comment.is_some());
     if !fresh && !is_marked && !replace {
         return Err(Report::error("the target has the project's tables already")
@@ -42,7 +42,7 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
             .into());
     }
     script(&into, MARK).await?;
-    migrating::migrate(&project, &into, output::applied).await?;
+    define(&project, &from, &into).await?;
 
     let started = Instant::now();
     let bar = output::row_progress("copying");
@@ -64,6 +64,20 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
     from.close().await;
     into.close().await;
     Ok(())
+}
+
+/// Gives the target the project's tables: its migrations, and in between, in the order of the source, what was imported there.
+async fn define(project: &Project, from: &Database, into: &Database) -> Result<(), Failure> {
+    let there = into.imports().await?.len();
+    for import in from.imports().await?.into_iter().skip(there) {
+        migrating::migrate_until(project, into, &import.after, output::applied).await?;
+        let imported = into.import(&import.name, &import.definitions, |_| {}).await;
+        imported.map_err(|failed| {
+            let path = PathBuf::from(format!("import {}", import.name));
+            Failure::from(Report::sql(&failed.error, &path, &import.definitions, failed.offset))
+        })?;
+    }
+    migrating::migrate(project, into, output::applied).await.map(drop)
 }
 
 async fn script(database: &Database, sql: &str) -> Result<(), Failure> {

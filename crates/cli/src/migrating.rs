@@ -15,6 +15,25 @@ use crate::report::{Failure, Report, io};
 pub async fn migrate(
     project: &Project,
     database: &Database,
+    done: impl FnMut(&Migration, Duration),
+) -> Result<usize, Failure> {
+    migrate_those(project, database, |_| true, done).await
+}
+
+/// The same up to a version.
+pub async fn migrate_until(
+    project: &Project,
+    database: &Database,
+    last: &str,
+    done: impl FnMut(&Migration, Duration),
+) -> Result<usize, Failure> {
+    migrate_those(project, database, |migration| *migration.version <= *last, done).await
+}
+
+async fn migrate_those(
+    project: &Project,
+    database: &Database,
+    is_asked_for: impl Fn(&Migration) -> bool,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
     let applied = database.applied().await?;
@@ -22,14 +41,15 @@ pub async fn migrate(
     if !standing.conflicts.is_empty() {
         return Err(Failure(standing.conflicts.iter().map(Report::from).collect()));
     }
-    for migration in &standing.pending {
+    let pending: Vec<_> = standing.pending.iter().filter(|migration| is_asked_for(migration)).collect();
+    for migration in &pending {
         let started = Instant::now();
         let Migration { version, name, script } = migration;
         let result = database.apply_migration(version, name, &script.source).await;
         result.map_err(|error| script_failure(script, &error))?;
         done(migration, started.elapsed());
     }
-    Ok(standing.pending.len())
+    Ok(pending.len())
 }
 
 /// Runs the project's seeds, each in its own transaction.
@@ -38,6 +58,17 @@ pub async fn seed(project: &Project, database: &Database) -> Result<(), Failure>
         run_script(script, database, |_| {}).await?;
     }
     Ok(())
+}
+
+/// Imports a script, all or nothing; `progress` hears how far it has come.
+pub async fn import(
+    script: &Script,
+    database: &Database,
+    progress: impl FnMut(Progress) + Send + 'static,
+) -> Result<Progress, Failure> {
+    let name = script.path.file_name().unwrap_or_default().to_string_lossy();
+    let result = database.import(&name, &script.source, progress).await;
+    result.map_err(|error| script_failure(script, &error))
 }
 
 /// Runs a script, all or nothing; `progress` hears how far it has come.

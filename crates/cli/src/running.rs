@@ -21,7 +21,10 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
     let stop = asked_to_stop();
     tokio::pin!(stop);
     // Whoever reads this may ask for anything now.
-    tracing::info!(url = url(server.address()), "serving");
+    match server.socket() {
+        Some(path) => tracing::info!(socket = %path.display(), "serving"),
+        None => tracing::info!(url = url(server.address()), "serving"),
+    }
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,

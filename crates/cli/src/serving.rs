@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use basalt_core::Identity;
 use basalt_db::{Database, Request};
@@ -10,10 +11,10 @@ use basalt_server::keys;
 use basalt_sql::catalog::{Relation, RelationKind};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::issue_keys;
+use crate::commands::{issue_keys, sign_keys};
 use crate::report::{Failure, Report};
 
-/// Years for which development keys of a project's own secret are issued.
+/// Years for which the keys of a project's own secret or private key are issued.
 const KEY_YEARS: u64 = 10;
 
 /// Makes the process one that serves: it may hold as many connections as the system lets it, and logs to stderr as the configuration
@@ -70,13 +71,22 @@ pub fn url(address: SocketAddr) -> String {
     format!("http://{host}:{}", address.port())
 }
 
-/// The API keys to show: the opaque ones of the configuration, or tokens of its secret. `None` where only somebody else signs.
-pub fn api_keys(config: &Config) -> Option<keys::Keys> {
+/// The API keys to show: the opaque ones of the configuration, or tokens of its secret or its private key. `None` where only somebody else
+/// signs.
+///
+/// Errors: private keys that can't be used.
+pub fn api_keys(root: &Path, config: &Config) -> Result<Option<keys::Keys>, String> {
     let auth = &config.auth;
     if !auth.publishable_key.is_empty() && !auth.secret_key.is_empty() {
-        return Some(keys::Keys { anon: auth.publishable_key.clone(), service: auth.secret_key.clone() });
+        return Ok(Some(keys::Keys { anon: auth.publishable_key.clone(), service: auth.secret_key.clone() }));
     }
-    (!auth.jwt_secret.is_empty()).then(|| issue_keys(&auth.jwt_secret, KEY_YEARS))
+    if !auth.jwt_secret.is_empty() {
+        return Ok(Some(issue_keys(&auth.jwt_secret, KEY_YEARS)));
+    }
+    if auth.signing_keys_path.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    sign_keys(&root.join(&auth.signing_keys_path), KEY_YEARS).map(Some)
 }
 
 /// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.

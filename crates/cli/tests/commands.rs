@@ -337,6 +337,25 @@ fn secrets_and_values_are_not_logged() {
 }
 
 #[test]
+fn a_private_key_signs_the_keys_that_are_shown() {
+    let project = books();
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
+    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
+    let server = project.start(&["dev"], &[]);
+    let shown = |text: &str| {
+        let line = text.lines().find(|line| line.trim_start().starts_with("service key")).expect("a service key");
+        line.split_whitespace().nth(2).expect("a key").to_owned()
+    };
+    for key in [shown(&server.banner.join("\n")), shown(&project.run(&["keys"]).stdout)] {
+        let answer =
+            server.request("GET", "/rest/v1/books?select=title", &[&format!("authorization: Bearer {key}")], "");
+        assert!(answer.0 == 200 && answer.1.contains("Dear"), "{answer:?}");
+        let users = server.request("GET", "/auth/v1/admin/users", &[&format!("authorization: Bearer {key}")], "");
+        assert_eq!(users.0, 200, "{}", users.1);
+    }
+}
+
+#[test]
 fn keys_are_the_secret_s() {
     let project = books();
     assert_eq!(project.run(&["keys", "--secret", "short"]).code, Some(1));

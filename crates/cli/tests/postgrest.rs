@@ -171,3 +171,154 @@ fn what_it_cannot_use_is_said() {
         assert!(said.code == Some(1) && said.stderr.contains(expected), "{expected}: {}", said.stderr);
     }
 }
+
+#[test]
+fn secrets_are_read_in_every_form_and_missed_where_there_is_none() {
+    let cluster = Cluster::start();
+    let runtime = runtime();
+    runtime.block_on(runtime.block_on(cluster.create("app")).script(SCHEMA));
+    let folder = Project::new(&[]);
+    let uri = uri(&cluster);
+    let base = [
+        ("PGRST_DB_URI", uri.as_str()),
+        ("PGRST_DB_SCHEMAS", "api"),
+        ("PGRST_DB_ANON_ROLE", "web_anon"),
+        ("PGRST_LOG_LEVEL", "info"),
+    ];
+    let without = folder.start(&["serve"], &base);
+    let bearer = format!("authorization: Bearer {}", sign(SECRET, &json!({"role": "todo_user"})));
+    let refused = r#"{"code":"PGRST300","details":null,"hint":null,"message":"Server lacks JWT secret"}"#;
+    assert_eq!(without.request("GET", "/todos", &[&bearer], ""), (500, refused.to_owned()));
+    assert_eq!(without.get("/todos?limit=0").0, 200);
+    drop(without);
+    let jwk = r#"{"kty":"oct","alg":"HS256","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}"#;
+    let set = format!(r#"{{"keys":[{jwk}]}}"#);
+    for (secret, is_base64) in [
+        (SECRET, "false"),
+        // Of the secret, with and without the alphabet of URLs; of a JWK.
+        ("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "true"),
+        (
+            "eyJrdHkiOiJvY3QiLCJhbGciOiJIUzI1NiIsImsiOiJNREV5TXpRMU5qYzRPV0ZpWTJSbFpqQXhNak0wTlRZM09EbGhZbU5rWldZIn0=",
+            "true",
+        ),
+        (jwk, "false"),
+        (&set, "false"),
+    ] {
+        let forms = [("PGRST_JWT_SECRET", secret), ("PGRST_JWT_SECRET_IS_BASE64", is_base64)];
+        let environment: Vec<_> = base.iter().chain(&forms).copied().collect();
+        let server = folder.start(&["serve"], &environment);
+        let new = server.request("POST", "/todos", &[&bearer, "content-type: application/json"], r#"{"task":"x"}"#);
+        assert_eq!(new.0, 201, "{secret}: {}", new.1);
+        let forged = format!(
+            "authorization: Bearer {}",
+            sign("another-secret-of-at-least-32-bytes", &json!({"role": "todo_user"}))
+        );
+        assert_eq!(server.request("GET", "/todos", &[&forged], "").0, 401, "{secret}");
+    }
+}
+
+/// A file with every setting that PostgREST documents, each read and heeded.
+#[test]
+fn a_file_with_every_setting_is_served() {
+    let cluster = Cluster::start();
+    let runtime = runtime();
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(session.script(SCHEMA));
+    runtime.block_on(session.script(
+        "create function api.root() returns json language sql stable as $$ select '{\"hello\":\"you\"}'::json $$;
+         create function api.check() returns void language plpgsql as $$ begin
+           if current_setting('request.headers', true)::json ->> 'x-bad' is not null then raise 'bad'; end if; end $$;
+         grant execute on function api.root(), api.check() to web_anon",
+    ));
+    let admin = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = Project::new(&[]);
+    let socket = folder.path().join("rest.sock");
+    let text = format!(
+        r#"
+admin-server-host = "127.0.0.1"
+admin-server-port = {admin}
+app.settings.region = "$(HOME_REGION)"
+client-error-verbosity = "minimal"
+db-aggregates-enabled = true
+db-anon-role = "web_anon"
+db-channel = "elsewhere"
+db-channel-enabled = true
+db-config = false
+db-extra-search-path = "public"
+db-hoisted-tx-settings = "statement_timeout, default_transaction_isolation"
+db-max-rows = 2
+db-plan-enabled = true
+db-pool = 3
+db-pool-acquisition-timeout = 5
+db-pool-automatic-recovery = true
+db-pool-max-idletime = 30
+db-pool-max-lifetime = 1800
+db-pre-config = "config.pre"
+db-pre-request = "api.check"
+db-prepared-statements = false
+db-root-spec = "root"
+db-schemas = "api"
+db-timezone-enabled = true
+db-tx-end = "commit-allow-override"
+db-uri = "{uri}"
+jwt-aud = "todos"
+jwt-cache-max-entries = 100
+jwt-cache-max-lifetime = 0
+jwt-role-claim-key = "$$.app.role"
+jwt-secret = "{secret}"
+jwt-secret-is-base64 = true
+log-level = "info"
+log-query = true
+openapi-mode = "ignore-privileges"
+openapi-security-active = true
+openapi-server-proxy-uri = "https://example.org/"
+server-cors-allowed-origins = "https://a.example"
+server-host = "127.0.0.1"
+server-port = 0
+server-reuseport = true
+server-timing-enabled = true
+server-trace-header = "X-Trace"
+server-unix-socket = "{socket}"
+server-unix-socket-mode = "600"
+url-use-legacy-target-names = false
+"#,
+        uri = uri(&cluster),
+        secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+        socket = socket.display()
+    );
+    folder.write("all.conf", &text);
+    let server = folder.start(&["serve", "all.conf"], &[("HOME_REGION", "eu")]);
+    let ask = |method: &str, path: &str, headers: &[&str], body: &str| {
+        let mut stream = std::os::unix::net::UnixStream::connect(&socket).expect("a socket");
+        support::ask_over(&mut stream, "localhost", method, path, headers, body).expect("an answer")
+    };
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&socket).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(ask("GET", "/", &[], ""), (200, r#"{"hello":"you"}"#.to_owned()));
+    assert_eq!(ask("GET", "/rpc/region", &[], ""), (200, "\"eu\"".to_owned()));
+    assert_eq!(ask("GET", "/todos?select=id.max()", &[], ""), (200, "[{\"max\":2}]".to_owned()));
+    assert_eq!(ask("GET", "/todos", &["x-bad: 1"], ""), (400, r#"{"code":"P0001","message":"bad"}"#.to_owned()));
+    assert_eq!(ask("GET", "/todos", &["accept: application/vnd.pgrst.plan+json"], "").0, 200);
+    let claims = |aud: &str| sign(SECRET, &json!({"app": {"role": "todo_user"}, "aud": aud}));
+    let bearer = |aud: &str| format!("authorization: Bearer {}", claims(aud));
+    let insert = |headers: &[&str]| {
+        ask("POST", "/todos", &[headers, &["content-type: application/json"]].concat(), r#"{"task":"x"}"#).0
+    };
+    assert_eq!(insert(&[&bearer("others")]), 401);
+    assert_eq!(insert(&[&bearer("todos"), "prefer: tx=rollback"]), 201);
+    assert_eq!(insert(&[&bearer("todos")]), 201);
+    assert_eq!(ask("GET", "/todos?select=id", &[], "").1.matches("id").count(), 2, "db-max-rows");
+    assert_eq!(ask("GET", "/todos?select=count", &[], ""), (200, "[{\"count\":3}]".to_owned()));
+    assert_eq!(server.beside(admin).get("/ready").0, 200);
+    server.says("basalt_db::queries");
+    runtime.block_on(session.script("drop function api.region(); notify elsewhere, 'reload schema'"));
+    for _ in 0..200 {
+        if ask("GET", "/rpc/region", &[], "").0 == 404 {
+            assert_eq!(server.terminate(), Some(0));
+            assert!(!socket.exists());
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("the catalog was never read again");
+}

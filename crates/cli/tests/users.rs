@@ -98,3 +98,20 @@ fn no_server_and_another_s_key_are_said() {
     let other = Project::new(&[("basalt.toml", secret)]);
     assert!(refused(&other, &server, &["list"]).contains("another secret"), "the key is wrong");
 }
+
+#[test]
+fn sessions_and_the_log_are_shown() {
+    let project = Project::new(&[("basalt.toml", CONFIG)]);
+    let server = project.start(&["dev"], &[]);
+    users(&project, &server, &["create", "ada@example.com", "--password", "correct horse"]);
+    assert_eq!(sign_in(&server, "ada@example.com", "correct horse").0, 200);
+    let sessions = users(&project, &server, &["sessions", "ada@example.com"]);
+    assert!(sessions.contains("aal1") && sessions.contains("127.0.0.1"), "{sessions}");
+    assert_eq!(users(&project, &server, &["factors", "ada@example.com"]), "");
+    users(&project, &server, &["sign-out", "ada@example.com"]);
+    assert_eq!(users(&project, &server, &["sessions", "ada@example.com"]), "");
+    let log = users(&project, &server, &["audit"]);
+    assert!(log.lines().next().is_some_and(|line| line.contains("logout  ada@example.com")), "{log}");
+    assert!(log.contains("login  ada@example.com"), "{log}");
+    refused(&project, &server, &["remove-factor", "ada@example.com", "11111111-1111-4111-8111-111111111111"]);
+}

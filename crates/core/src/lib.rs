@@ -3,6 +3,7 @@
 //! - [`Error`]: what a database statement answers when it fails, in PostgreSQL's terms.
 //! - [`Identity`]: who a statement runs as.
 //! - [`Change`]: what a write did to a row.
+//! - [`constant_time_eq`]: how secrets are compared.
 //! - [`nearest`]: the closest known name, for hints.
 //!
 //! Nothing here does I/O or knows a wire format; the front doors convert.
@@ -11,8 +12,10 @@ mod change;
 mod error;
 mod identity;
 mod nearest;
+mod secret;
 
 pub use change::{Change, ChangedColumn, ChangedTable, Operation, ReplicaIdentity};
 pub use error::{Error, Result};
 pub use identity::{Claims, Identity};
 pub use nearest::{nearest, similarity};
+pub use secret::constant_time_eq;

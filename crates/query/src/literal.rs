@@ -1,6 +1,7 @@
 //! Array literals, quoted elements, and the names of types in SQL text.
 
-use basalt_sql::{Catalog, quote};
+use basalt_sql::catalog::Column;
+use basalt_sql::{Catalog, Name, quote};
 use basalt_types::{Base, Type};
 
 /// An array literal of these elements, none of them NULL.
@@ -43,6 +44,23 @@ pub(crate) fn push_type(sql: &mut String, catalog: &Catalog, ty: &Type) {
             Some((name, _)) => push_qualified(sql, &name.schema, &name.name),
             None => sql.push_str("record"),
         },
+    }
+}
+
+/// Appends the name of a column's type: of composite types the column knows which one it is.
+pub(crate) fn push_column_type(sql: &mut String, catalog: &Catalog, column: &Column) {
+    fn push(sql: &mut String, name: &Name, ty: &Type) {
+        match ty {
+            Type::Array(element) => {
+                push(sql, name, element);
+                sql.push_str("[]");
+            }
+            _ => push_qualified(sql, &name.schema, &name.name),
+        }
+    }
+    match &column.composite {
+        Some(name) => push(sql, name, &column.ty),
+        None => push_type(sql, catalog, &column.ty),
     }
 }
 

@@ -173,6 +173,7 @@ impl Realtime {
             };
             if may {
                 self.shared.hub.broadcast(&key, &broadcast);
+                self.shared.hub.nodes().broadcast(&key, &broadcast);
             }
         }
         Ok(())

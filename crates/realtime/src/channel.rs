@@ -1,15 +1,17 @@
 //! A topic and those who joined it.
 //!
 //! What a member is told of the others' presence is put into its queue under the channel's lock, so that a state and the differences after
-//! it come in order. Broadcasts only read.
+//! it come in order, and so is what other nodes are told. Broadcasts only read.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use basalt_messaging::NodeId;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::nodes::{Nodes, Said};
 use crate::outbox::Outbox;
-use crate::presence::{Diff, Presence};
+use crate::presence::{Diff, Presence, Present, Who};
 use crate::protocol::{Broadcast, Encoded, Frame, Version, push};
 
 /// What names a channel: public and private ones of one topic are different.
@@ -60,22 +62,22 @@ impl Member {
     }
 }
 
-/// A channel.
-#[derive(Debug)]
+/// A channel: its members on this node, and who is present on all nodes.
 pub(crate) struct Channel {
     key: Key,
+    nodes: Nodes,
     inside: RwLock<Inside>,
 }
 
-#[derive(Debug, Default)]
 struct Inside {
     members: IndexMap<u64, Arc<Member>>,
     presence: Presence,
 }
 
 impl Channel {
-    pub fn new(key: Key) -> Channel {
-        Channel { key, inside: RwLock::default() }
+    pub fn new(key: Key, nodes: Nodes) -> Channel {
+        let inside = Inside { members: IndexMap::new(), presence: Presence::new(nodes.this()) };
+        Channel { key, nodes, inside: RwLock::new(inside) }
     }
 
     pub fn key(&self) -> &Key {
@@ -95,10 +97,8 @@ impl Channel {
     pub fn leave(&self, member: &Member) -> bool {
         let mut inside = self.write();
         inside.members.swap_remove(&member.id);
-        if let Some(diff) = inside.presence.untrack(&member.presence_key, member.id) {
-            inside.tell_diff(&self.key.topic, &diff);
-        }
-        inside.members.is_empty()
+        self.absent(&mut inside, member);
+        inside.is_empty()
     }
 
     /// Notes what a member says of itself.
@@ -110,18 +110,74 @@ impl Channel {
         }
         if let Some(diff) = inside.presence.track(&member.presence_key, member.id, fields) {
             inside.tell_diff(&self.key.topic, &diff);
+            self.tell_nodes(&inside, &[(&member.presence_key, member.id)]);
         }
     }
 
     /// Forgets what a member said of itself.
     pub fn untrack(&self, member: &Member) {
-        let mut inside = self.write();
-        if let Some(diff) = inside.presence.untrack(&member.presence_key, member.id) {
+        self.absent(&mut self.write(), member);
+    }
+
+    fn absent(&self, inside: &mut Inside, member: &Member) {
+        let who = Who { node: self.nodes.this(), member: member.id };
+        if let Some(diff) = inside.presence.forget(&member.presence_key, who) {
             inside.tell_diff(&self.key.topic, &diff);
+            self.nodes.say(|| Said::Absent {
+                channel: (&self.key).into(),
+                key: &member.presence_key,
+                member: member.id,
+            });
         }
     }
 
-    /// Sends to all members but `except`.
+    /// Notes what another node tells of its members.
+    pub fn mention(&self, node: NodeId, telling: u64, presences: &[Present<'_>]) {
+        let mut inside = self.write();
+        let diff = inside.presence.mention(node, telling, presences);
+        inside.tell_diff(&self.key.topic, &diff);
+    }
+
+    /// Forgets a member of another node. Whether the channel is empty now.
+    pub fn forget(&self, key: &str, who: Who) -> bool {
+        let mut inside = self.write();
+        if let Some(diff) = inside.presence.forget(key, who) {
+            inside.tell_diff(&self.key.topic, &diff);
+        }
+        inside.is_empty()
+    }
+
+    /// Forgets the members of another node that it did not mention in a telling, or all of them. Whether the channel is empty now.
+    pub fn sweep(&self, node: NodeId, telling: Option<u64>) -> bool {
+        let mut inside = self.write();
+        let diff = inside.presence.sweep(node, telling);
+        inside.tell_diff(&self.key.topic, &diff);
+        inside.is_empty()
+    }
+
+    /// Whether a member of this node is present.
+    pub fn knows(&self, node: NodeId) -> bool {
+        self.read().presence.members(node).next().is_some()
+    }
+
+    /// The keys and members of a node that are present.
+    pub fn present(&self, node: NodeId) -> Vec<(String, u64)> {
+        self.read().presence.members(node).map(|(key, member)| (key.to_owned(), member)).collect()
+    }
+
+    /// Tells other nodes of these members of this one, as far as they are still present.
+    pub fn tell(&self, members: &[(String, u64)]) {
+        let members: Vec<(&str, u64)> = members.iter().map(|(key, member)| (key.as_str(), *member)).collect();
+        // Under the lock: what they are told later is newer.
+        self.tell_nodes(&self.read(), &members);
+    }
+
+    fn tell_nodes(&self, inside: &Inside, members: &[(&str, u64)]) {
+        let presences = || members.iter().filter_map(|(key, member)| inside.presence.present(key, *member)).collect();
+        self.nodes.say(|| Said::Present { channel: (&self.key).into(), presences: presences() });
+    }
+
+    /// Sends to all members on this node but `except`.
     pub fn broadcast(&self, broadcast: &Broadcast, except: Option<u64>) {
         let encoded = Encoded::new(&self.key.topic, broadcast);
         for member in self.read().members.values() {
@@ -144,8 +200,15 @@ impl Channel {
 }
 
 impl Inside {
-    /// Tells all who follow presence.
+    fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.presence.is_empty()
+    }
+
+    /// Tells all who follow presence, if there is something to tell.
     fn tell_diff(&self, topic: &str, diff: &Diff) {
+        if diff.is_empty() {
+            return;
+        }
         let payload = diff.json();
         let mut frames: [Option<Frame>; 2] = [None, None];
         for member in self.members.values().filter(|member| member.presence) {

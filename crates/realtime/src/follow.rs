@@ -1,4 +1,5 @@
-//! The service's one task: it reads the change log as it grows while somebody is connected, and tells what is for channels.
+//! The service's one task: it reads the change log as it grows while somebody is connected, listens to other nodes, and tells what is
+//! for channels.
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
@@ -10,8 +11,8 @@ use basalt_sql::Name;
 use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 
-use crate::messages;
 use crate::service::{Realtime, Shared};
+use crate::{messages, nodes};
 
 /// The pauses after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -23,11 +24,12 @@ const TRIMMING: Duration = Duration::from_secs(3600);
 const OF_ROWS: &str = include_str!("schema/broadcast_changes.postgres.sql");
 
 impl Realtime {
-    /// Follows the database's changes until it is closed. Whoever starts the service runs this beside it.
+    /// Follows the database's changes, until it is closed, and the other nodes. Whoever starts the service runs this beside it.
     pub async fn follow(&self) {
         tokio::select! {
             () = self.follow_changes() => {}
             () = self.shared.watch_rows() => {}
+            () = nodes::follow(&self.shared) => {}
             () = self.shared.tidy() => {}
         }
     }
@@ -130,6 +132,7 @@ impl Shared {
             );
         }
         let settings = self.settings();
+        // Each node reads the log itself, so others need not be told.
         for change in &batch.changes {
             let of_rows = settings.broadcasts().iter().filter_map(|one| one.of(change));
             for (key, broadcast) in messages::broadcast(change).into_iter().chain(of_rows) {

@@ -1,18 +1,21 @@
-//! The channels that somebody is in, and the connections.
+//! The channels that somebody is in, on this node or, by their presence, on others; and the connections.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use basalt_messaging::NodeId;
 use tokio::sync::watch;
 
 use crate::channel::{Channel, Key, Member};
+use crate::nodes::Nodes;
 use crate::outbox::{Close, Outbox};
+use crate::presence::{Present, Who};
 use crate::protocol::Broadcast;
 
 /// Shared by all connections of a server.
-#[derive(Debug, Default)]
 pub(crate) struct Hub {
+    nodes: Nodes,
     channels: Mutex<HashMap<Key, Arc<Channel>>>,
     connections: watch::Sender<usize>,
     outboxes: Mutex<HashMap<u64, Weak<Outbox>>>,
@@ -20,13 +23,28 @@ pub(crate) struct Hub {
 }
 
 /// A place among the connections; given back when dropped.
-#[derive(Debug)]
 pub(crate) struct Place {
     hub: Arc<Hub>,
     id: u64,
 }
 
 impl Hub {
+    /// No channels and no connections yet.
+    pub fn new(nodes: Nodes) -> Hub {
+        Hub {
+            nodes,
+            channels: Mutex::default(),
+            connections: watch::Sender::new(0),
+            outboxes: Mutex::default(),
+            ids: AtomicU64::new(0),
+        }
+    }
+
+    /// The other nodes.
+    pub fn nodes(&self) -> &Nodes {
+        &self.nodes
+    }
+
     /// An id that nothing else of this server has.
     pub fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
@@ -50,9 +68,13 @@ impl Hub {
     /// Takes a member into its channel.
     pub fn join(&self, member: Arc<Member>) -> Arc<Channel> {
         let mut channels = self.channels();
-        let channel = channels.entry(member.key.clone()).or_insert_with_key(|key| Arc::new(Channel::new(key.clone())));
+        let channel = self.channel(&mut channels, member.key.clone());
         channel.enter(member);
         channel.clone()
+    }
+
+    fn channel<'a>(&self, channels: &'a mut HashMap<Key, Arc<Channel>>, key: Key) -> &'a Arc<Channel> {
+        channels.entry(key).or_insert_with_key(|key| Arc::new(Channel::new(key.clone(), self.nodes.clone())))
     }
 
     /// Lets a member go.
@@ -64,7 +86,42 @@ impl Hub {
         }
     }
 
-    /// Sends to a topic, whoever is there.
+    /// Notes what another node tells of its members in a channel.
+    pub fn mention(&self, node: NodeId, telling: u64, key: Key, presences: &[Present<'_>]) {
+        if !presences.is_empty() {
+            let mut channels = self.channels();
+            self.channel(&mut channels, key).mention(node, telling, presences);
+        }
+    }
+
+    /// Forgets a member of another node.
+    pub fn forget(&self, channel: &Key, key: &str, who: Who) {
+        let mut channels = self.channels();
+        if channels.get(channel).is_some_and(|channel| channel.forget(key, who)) {
+            channels.remove(channel);
+        }
+    }
+
+    /// Forgets the members of another node that it did not mention in a telling, or all of them.
+    pub fn sweep(&self, node: NodeId, telling: Option<u64>) {
+        for channel in self.all() {
+            if !channel.knows(node) {
+                continue;
+            }
+            let mut channels = self.channels();
+            let is_there = channels.get(channel.key()).is_some_and(|there| Arc::ptr_eq(there, &channel));
+            if channel.sweep(node, telling) && is_there {
+                channels.remove(channel.key());
+            }
+        }
+    }
+
+    /// All channels as they are now.
+    pub fn all(&self) -> Vec<Arc<Channel>> {
+        self.channels().values().cloned().collect()
+    }
+
+    /// Sends to a topic, whoever is there on this node.
     pub fn broadcast(&self, key: &Key, broadcast: &Broadcast) {
         let channel = self.channels().get(key).cloned();
         if let Some(channel) = channel {

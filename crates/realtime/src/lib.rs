@@ -4,6 +4,7 @@
 //! socket -> protocol    frames to messages, in the client's serializer
 //!        -> connection  one client: rates, joins, rights, expiry; answers in order
 //!        -> hub         the channels and who is in them: broadcast, presence
+//!       <-> nodes       the same on the other nodes: broadcasts go there, presences both ways
 //!        <- changes     what was written to watched tables, to whoever may see it; broadcasts from SQL (`messages`) and of rows (`rows`)
 //!        -> outbox      what waits for each client, bounded
 //! ```
@@ -20,6 +21,7 @@ mod hub;
 mod join;
 mod limits;
 mod messages;
+mod nodes;
 mod outbox;
 mod presence;
 mod protocol;

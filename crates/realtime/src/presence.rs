@@ -3,42 +3,73 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use basalt_messaging::NodeId;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-/// The presences of a channel by key, then by member.
-#[derive(Debug, Default)]
+/// A member of a channel, on whatever node it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Who {
+    pub node: NodeId,
+    pub member: u64,
+}
+
+/// The presences of a channel by key, then by member. Each is its own node's to change, so that nodes that have heard all of each
+/// other have the same.
+#[derive(Debug)]
 pub(crate) struct Presence {
-    keys: IndexMap<String, BTreeMap<u64, Tracked>>,
-    /// Presences so far, for their references.
+    node: NodeId,
+    keys: IndexMap<String, BTreeMap<Who, Tracked>>,
+    /// Presences of this node so far, for their references.
     count: u64,
 }
 
 #[derive(Debug)]
 struct Tracked {
+    /// What was tracked; for members of this node.
     fields: Map<String, Value>,
     meta: String,
     reference: String,
+    /// The telling in which another node last mentioned it.
+    telling: u64,
+}
+
+/// A presence as nodes tell each other of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Present<'a> {
+    pub key: &'a str,
+    pub member: u64,
+    pub reference: &'a str,
+    /// What clients are shown: a JSON object.
+    pub meta: &'a str,
 }
 
 /// A `presence_diff`: `joins` and `leaves` as JSON texts by key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Diff {
-    joins: Vec<(String, String)>,
-    leaves: Vec<(String, String)>,
+    joins: IndexMap<String, Vec<String>>,
+    leaves: IndexMap<String, Vec<String>>,
 }
 
 impl Presence {
-    /// Notes that a member is present with `fields`. `None`: it was so already.
+    /// Nobody is present. `node` is this one.
+    pub fn new(node: NodeId) -> Presence {
+        Presence { node, keys: IndexMap::new(), count: 0 }
+    }
+
+    /// Notes that a member of this node is present with `fields`. `None`: it was so already.
     pub fn track(&mut self, key: &str, member: u64, mut fields: Map<String, Value>) -> Option<Diff> {
         // References are the server's.
         fields.retain(|name, _| name != "phx_ref" && name != "phx_ref_prev");
-        let before = self.keys.get(key).and_then(|metas| metas.get(&member));
+        let who = Who { node: self.node, member };
+        let before = self.keys.get(key).and_then(|metas| metas.get(&who));
         if before.is_some_and(|before| before.fields == fields) {
             return None;
         }
         self.count += 1;
-        let reference = format!("F{:08x}", self.count);
+        // Clients know a presence by its reference, whatever node it is on.
+        let [a, b, c, d, ..] = *self.node.as_bytes();
+        let reference = format!("F{a:02x}{b:02x}{c:02x}{d:02x}{:06x}", self.count);
         let mut shown = Map::with_capacity(fields.len() + 2);
         shown.insert("phx_ref".into(), reference.as_str().into());
         if let Some(before) = before {
@@ -46,20 +77,72 @@ impl Presence {
         }
         shown.extend(fields.clone());
         let meta = Value::Object(shown).to_string();
-        let tracked = Tracked { fields, meta: meta.clone(), reference };
-        let left = self.keys.entry(key.to_owned()).or_default().insert(member, tracked);
-        let leaves = left.map(|left| (key.to_owned(), left.meta)).into_iter().collect();
-        Some(Diff { joins: vec![(key.to_owned(), meta)], leaves })
+        let mut diff = Diff::default();
+        self.put(key, who, Tracked { fields, meta, reference, telling: 0 }, &mut diff);
+        Some(diff)
+    }
+
+    /// Notes what another node tells of its members.
+    pub fn mention(&mut self, node: NodeId, telling: u64, presences: &[Present<'_>]) -> Diff {
+        let mut diff = Diff::default();
+        for Present { key, member, reference, meta } in presences {
+            let who = Who { node, member: *member };
+            match self.keys.get_mut(*key).and_then(|metas| metas.get_mut(&who)) {
+                Some(known) if known.reference == *reference => known.telling = telling,
+                _ => {
+                    let (meta, reference) = ((*meta).to_owned(), (*reference).to_owned());
+                    self.put(key, who, Tracked { fields: Map::new(), meta, reference, telling }, &mut diff);
+                }
+            }
+        }
+        diff
+    }
+
+    fn put(&mut self, key: &str, who: Who, tracked: Tracked, diff: &mut Diff) {
+        diff.joins.entry(key.to_owned()).or_default().push(tracked.meta.clone());
+        if let Some(left) = self.keys.entry(key.to_owned()).or_default().insert(who, tracked) {
+            diff.leaves.entry(key.to_owned()).or_default().push(left.meta);
+        }
     }
 
     /// Forgets a member. `None`: it was not present.
-    pub fn untrack(&mut self, key: &str, member: u64) -> Option<Diff> {
+    pub fn forget(&mut self, key: &str, who: Who) -> Option<Diff> {
         let metas = self.keys.get_mut(key)?;
-        let left = metas.remove(&member)?;
+        let left = metas.remove(&who)?;
         if metas.is_empty() {
             self.keys.swap_remove(key);
         }
-        Some(Diff { joins: Vec::new(), leaves: vec![(key.to_owned(), left.meta)] })
+        Some(Diff { leaves: IndexMap::from([(key.to_owned(), vec![left.meta])]), ..Diff::default() })
+    }
+
+    /// Forgets the members of another node that it did not mention in this telling; without one, all of them.
+    pub fn sweep(&mut self, node: NodeId, telling: Option<u64>) -> Diff {
+        let mut diff = Diff::default();
+        let is_gone = |who: &Who, tracked: &Tracked| who.node == node && Some(tracked.telling) != telling;
+        self.keys.retain(|key, metas| {
+            for (_, left) in metas.extract_if(.., |who, tracked| is_gone(who, tracked)) {
+                diff.leaves.entry(key.clone()).or_default().push(left.meta);
+            }
+            !metas.is_empty()
+        });
+        diff
+    }
+
+    /// The keys and members of a node that are present.
+    pub fn members(&self, node: NodeId) -> impl Iterator<Item = (&str, u64)> {
+        let all = self.keys.iter().flat_map(|(key, metas)| metas.keys().map(move |who| (key.as_str(), who)));
+        all.filter(move |(_, who)| who.node == node).map(|(key, who)| (key, who.member))
+    }
+
+    /// How a member of this node is present, if it is.
+    pub fn present<'a>(&'a self, key: &'a str, member: u64) -> Option<Present<'a>> {
+        let tracked = self.keys.get(key)?.get(&Who { node: self.node, member })?;
+        Some(Present { key, member, reference: &tracked.reference, meta: &tracked.meta })
+    }
+
+    /// Whether nobody is present.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// `presence_state`, a JSON text.
@@ -76,15 +159,20 @@ impl Presence {
 }
 
 impl Diff {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.joins.is_empty() && self.leaves.is_empty()
+    }
+
     /// `presence_diff`, a JSON text.
     pub fn json(&self) -> String {
         let mut text = String::from("{\"joins\":{");
-        for (key, meta) in &self.joins {
-            entry(&mut text, key, [meta.as_str()]);
+        for (key, metas) in &self.joins {
+            entry(&mut text, key, metas.iter().map(String::as_str));
         }
         text.push_str("},\"leaves\":{");
-        for (key, meta) in &self.leaves {
-            entry(&mut text, key, [meta.as_str()]);
+        for (key, metas) in &self.leaves {
+            entry(&mut text, key, metas.iter().map(String::as_str));
         }
         text.push_str("}}");
         text
@@ -113,6 +201,16 @@ mod tests {
 
     use super::*;
 
+    fn node(first: u8) -> NodeId {
+        let mut bytes = [0; NodeId::LENGTH];
+        bytes[0] = first;
+        NodeId::from_bytes(bytes)
+    }
+
+    fn here(member: u64) -> Who {
+        Who { node: node(0), member }
+    }
+
     fn fields(value: Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
@@ -123,34 +221,62 @@ mod tests {
 
     #[test]
     fn a_presence_comes_changes_and_goes() {
-        let mut presence = Presence::default();
+        let mut presence = Presence::new(node(0));
         let joined = presence.track("a", 1, fields(json!({"x": 1, "phx_ref": "mine"}))).unwrap();
-        let first = json!({"phx_ref": "F00000001", "x": 1});
+        let first = json!({"phx_ref": "F00000000000001", "x": 1});
         assert_eq!(shown(&joined.json()), json!({"joins": {"a": {"metas": [first]}}, "leaves": {}}));
         assert_eq!(presence.track("a", 1, fields(json!({"x": 1}))), None);
 
         let changed = presence.track("a", 1, fields(json!({"x": 2}))).unwrap();
-        let second = json!({"phx_ref": "F00000002", "phx_ref_prev": "F00000001", "x": 2});
+        let second = json!({"phx_ref": "F00000000000002", "phx_ref_prev": "F00000000000001", "x": 2});
         let expected = json!({"joins": {"a": {"metas": [second]}}, "leaves": {"a": {"metas": [first]}}});
         assert_eq!(shown(&changed.json()), expected);
         assert_eq!(shown(&presence.state()), json!({"a": {"metas": [second]}}));
 
-        let left = presence.untrack("a", 1).unwrap();
+        let left = presence.forget("a", here(1)).unwrap();
         assert_eq!(shown(&left.json()), json!({"joins": {}, "leaves": {"a": {"metas": [second]}}}));
-        assert_eq!(presence.untrack("a", 1), None);
+        assert_eq!(presence.forget("a", here(1)), None);
         assert_eq!(presence.state(), "{}");
     }
 
     #[test]
     fn members_of_one_key_add_up() {
-        let mut presence = Presence::default();
+        let mut presence = Presence::new(node(0));
         presence.track("a\"", 1, fields(json!({})));
         presence.track("a\"", 2, fields(json!({})));
         presence.track("b", 3, fields(json!({})));
         let state = shown(&presence.state());
         assert_eq!(state["a\""]["metas"].as_array().unwrap().len(), 2);
-        presence.untrack("a\"", 1);
-        assert_eq!(shown(&presence.state())["a\""]["metas"], json!([{"phx_ref": "F00000002"}]));
-        assert_eq!(shown(&presence.state())["b"]["metas"], json!([{"phx_ref": "F00000003"}]));
+        presence.forget("a\"", here(1));
+        assert_eq!(shown(&presence.state())["a\""]["metas"], json!([{"phx_ref": "F00000000000002"}]));
+        assert_eq!(shown(&presence.state())["b"]["metas"], json!([{"phx_ref": "F00000000000003"}]));
+    }
+
+    #[test]
+    fn other_nodes_tell_theirs() {
+        let mut presence = Presence::new(node(0));
+        presence.track("a", 1, fields(json!({"x": 0})));
+        let told =
+            |member: u64, reference: &'static str, meta: &'static str| Present { key: "a", member, reference, meta };
+        let (one, two) = (told(1, "r1", r#"{"x":1}"#), told(2, "r2", r#"{"x":2}"#));
+        let diff = presence.mention(node(1), 7, &[one, two]);
+        let expected = json!({"joins": {"a": {"metas": [{"x": 1}, {"x": 2}]}}, "leaves": {}});
+        assert_eq!(shown(&diff.json()), expected);
+        assert_eq!(presence.members(node(1)).collect::<Vec<_>>(), [("a", 1), ("a", 2)]);
+        assert_eq!(shown(&presence.state())["a"]["metas"].as_array().unwrap().len(), 3);
+
+        // The same again is nothing; another reference is another presence.
+        assert!(presence.mention(node(1), 8, &[one]).is_empty());
+        let diff = presence.mention(node(1), 8, &[told(1, "r3", r#"{"x":3}"#)]);
+        let (joins, leaves) = (json!({"a": {"metas": [{"x": 3}]}}), json!({"a": {"metas": [{"x": 1}]}}));
+        assert_eq!(shown(&diff.json()), json!({"joins": joins, "leaves": leaves}));
+
+        // What a node no longer mentions is gone.
+        let diff = presence.sweep(node(1), Some(8));
+        assert_eq!(shown(&diff.json())["leaves"], json!({"a": {"metas": [{"x": 2}]}}));
+        let diff = presence.sweep(node(1), None);
+        assert_eq!(shown(&diff.json())["leaves"], json!({"a": {"metas": [{"x": 3}]}}));
+        assert!(presence.sweep(node(1), None).is_empty() && !presence.is_empty());
+        assert_eq!(presence.members(node(0)).collect::<Vec<_>>(), [("a", 1)]);
     }
 }

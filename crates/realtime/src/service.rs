@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use basalt_db::Database;
+use basalt_messaging::{Bus, Subscription};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -13,6 +14,7 @@ use crate::connection::Connection;
 use crate::connection::channels::Joined;
 use crate::hub::Hub;
 use crate::limits::{Bucket, Limits, Rate};
+use crate::nodes::{Nodes, TOPIC};
 use crate::outbox::Close;
 use crate::protocol::Version;
 use crate::query;
@@ -61,6 +63,8 @@ pub(crate) struct Shared {
     pub following: watch::Sender<bool>,
     /// Rings when the settings changed.
     pub reconfigured: Notify,
+    /// What other nodes say. Held by whoever follows.
+    pub heard: tokio::sync::Mutex<Subscription>,
     settings: RwLock<Arc<Settings>>,
     api_events: Mutex<Bucket>,
 }
@@ -75,13 +79,14 @@ pub struct Refused {
 }
 
 impl Realtime {
-    /// The service over a database in which [`crate::SERVICE`] is installed.
-    pub fn new(database: Database, settings: Settings) -> Realtime {
+    /// The service over a database in which [`crate::SERVICE`] is installed, and the other nodes that share it.
+    pub fn new(database: Database, bus: Bus, settings: Settings) -> Realtime {
         let api_events = Mutex::new(Bucket::new(Rate::per_second(settings.limits.api_events.into())));
         let settings = RwLock::new(Arc::new(settings));
         Realtime {
             shared: Arc::new(Shared {
-                hub: Arc::default(),
+                heard: tokio::sync::Mutex::new(bus.subscribe(TOPIC)),
+                hub: Arc::new(Hub::new(Nodes::new(bus))),
                 database,
                 subscriptions: Subscriptions::default(),
                 following: watch::Sender::new(false),
@@ -135,10 +140,15 @@ impl Shared {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits a little until changes are followed: what is written after a join is told. Whether they are.
+    /// Waits a little until changes are followed, and the other nodes know of this one: what is written or said after a join is told.
+    /// Whether changes are followed.
     pub async fn follows(&self) -> bool {
         let mut following = self.following.subscribe();
-        timeout(A_LITTLE, following.wait_for(|following| *following)).await.is_ok_and(|followed| followed.is_ok())
+        let followed = async {
+            self.hub.nodes().attempted().await;
+            following.wait_for(|following| *following).await.is_ok()
+        };
+        timeout(A_LITTLE, followed).await.unwrap_or(false)
     }
 
     /// Whether the HTTP endpoints may take so many broadcasts now.

@@ -33,6 +33,13 @@ pub struct ErrorBody {
     pub message: String,
 }
 
+/// An error without what only developers should see.
+#[derive(Serialize)]
+struct Bare<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
 /// A `Result` of the REST door.
 pub type RestResult<T> = Result<T, RestError>;
 
@@ -132,13 +139,13 @@ impl RestError {
         }
     }
 
-    /// The answer. `details`: whether DETAIL and HINT are shown. The body is withheld from HEAD.
-    pub fn into_response(mut self, details: bool, method: &Method) -> Response<Bytes> {
-        if !details {
-            self.body.details = Value::Null;
-            self.body.hint = None;
-        }
-        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+    /// The answer. `details`: whether it has DETAIL and HINT. The body is withheld from HEAD.
+    pub fn into_response(self, details: bool, method: &Method) -> Response<Bytes> {
+        let body = match details {
+            true => serde_json::to_vec(&self.body),
+            false => serde_json::to_vec(&Bare { code: &self.body.code, message: &self.body.message }),
+        };
+        let body = body.unwrap_or_default();
         let mut response = Response::new(if method == Method::HEAD { Bytes::new() } else { body.into() });
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();

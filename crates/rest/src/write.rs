@@ -67,7 +67,6 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), plan.whole, media))?;
     let media = form.media.unwrap_or(accepted);
     let returning = preferences.returning == Some(Return::Representation);
-    // A view can't tell new rows from old ones: an upsert through it answers 201.
     let tells_new = plan.statement.as_ref().is_ok_and(|s| s.hidden.inserted);
     let answer = if plan.nothing {
         nothing_updated(&media, returning)?

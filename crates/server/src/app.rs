@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
 use basalt_auth::{AuthError, State};
 use basalt_db::Database;
+use basalt_messaging::Bus;
 use basalt_realtime::Realtime;
 use basalt_rest::{Incoming, RestError, Stage, Timing};
 use basalt_webhooks::Webhooks;
@@ -63,6 +64,8 @@ pub struct App {
     /// What outlives a change of the configuration.
     pub(crate) state: State,
     pub(crate) realtime: Realtime,
+    /// The way to the other nodes.
+    pub(crate) bus: Bus,
     /// The WebSockets.
     pub(crate) sockets: TaskTracker,
 }
@@ -170,13 +173,18 @@ impl App {
     /// What was counted, and how the database stands, as Prometheus reads it.
     fn counted(&self) -> String {
         let mut text = self.metrics.render();
-        gauges::write(&self.database, &mut text);
+        gauges::write(&self.database, &self.bus, &mut text);
+        gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
 
     fn readiness(&self) -> Response<Body> {
         let ready = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
-        plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, "")
+        // A node that can't reach the others serves all the same: to take it away would help nobody.
+        let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
+        let text =
+            if is_cut_off { "other nodes can't be reached: broadcasts and presence stay on this one\n" } else { "" };
+        plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
     }
 }
 

@@ -1,4 +1,5 @@
-//! How the database stands when somebody looks: PostgreSQL's connections, the embedded engine's queues, what the change log asked.
+//! How the database stands when somebody looks (PostgreSQL's connections, the embedded engine's queues, what the change log
+//! asked), and the way to other nodes.
 //!
 //! Read at each look rather than counted along, since a process may have several databases. What PostgREST tells of its pool has
 //! PostgREST's names too, for dashboards that know them.
@@ -7,9 +8,15 @@ use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
 use basalt_db::Database;
+use basalt_messaging::Bus;
 
-/// Appends the database's state in Prometheus' text format.
-pub(crate) fn write(database: &Database, text: &mut String) {
+/// Appends what users' passwords cost.
+pub(crate) fn write_hashes(hashes: u64, text: &mut String) {
+    family(text, "basalt_password_hashes_total", "counter", &[("", hashes)]);
+}
+
+/// Appends the state of the database and of messaging in Prometheus' text format.
+pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
     family(text, "basalt_policy_questions_total", "counter", &[("", database.changes().asked())]);
     if let Some(postgres) = database.postgres() {
         let pool = postgres.connections();
@@ -30,6 +37,16 @@ pub(crate) fn write(database: &Database, text: &mut String) {
         let waiting = [("{for=\"reader\"}", readers as u64), ("{for=\"writer\"}", writer as u64)];
         family(text, "basalt_waiting", "gauge", &waiting);
         family(text, "basalt_refused_total", "counter", &[("", embedded.stats().refused.load(Ordering::Relaxed))]);
+    }
+    if let Some(standing) = bus.standing() {
+        family(text, "basalt_nodes_connected", "gauge", &[("", standing.connected.into())]);
+        family(text, "basalt_nodes_others", "gauge", &[("", standing.others as u64)]);
+        let messages = [("{direction=\"sent\"}", standing.sent), ("{direction=\"received\"}", standing.received)];
+        family(text, "basalt_nodes_messages_total", "counter", &messages);
+        family(text, "basalt_nodes_dropped_total", "counter", &[("", standing.dropped)]);
+        family(text, "basalt_nodes_lost_total", "counter", &[("", standing.lost)]);
+        family(text, "basalt_nodes_rejected_total", "counter", &[("", standing.rejected)]);
+        family(text, "basalt_nodes_reconnected_total", "counter", &[("", standing.reconnected)]);
     }
 }
 

@@ -1,14 +1,16 @@
 //! API keys: the development ones that existing projects' `.env` files already hold, and fresh ones for production.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The published secret of local development, which `serve` refuses.
 pub const DEVELOPMENT_SECRET: &str = "super-secret-jwt-token-with-at-least-32-characters-long";
 
-/// The two API keys of a project: HS256 tokens signed with its secret.
+/// The two API keys of a project: tokens signed with its secret, or with its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keys {
     /// For clients: role `anon`.
@@ -30,10 +32,25 @@ impl Keys {
         if secret == DEVELOPMENT_SECRET {
             return Keys::development();
         }
-        let exp = now + years * 31_557_600;
-        let key = |role: &str| sign(secret, &json!({"iss": "basalt", "role": role, "iat": now, "exp": exp}));
+        let key = |role: &str| sign(secret, &claims(role, now, years));
         Keys { anon: key("anon"), service: key("service_role") }
     }
+
+    /// The same, signed with the first private key of `path` (`auth.signing_keys_path`).
+    ///
+    /// Errors: what of the file can't be used.
+    pub fn signed(path: &Path, now: u64, years: u64) -> Result<Keys, String> {
+        let keys = basalt_auth::Keys::from_file(path)?;
+        let key = |role: &str| {
+            let claims = claims(role, now, years);
+            keys.sign(claims.as_object().unwrap_or(&Map::new())).map_err(|error| error.to_string())
+        };
+        Ok(Keys { anon: key("anon")?, service: key("service_role")? })
+    }
+}
+
+fn claims(role: &str, now: u64, years: u64) -> Value {
+    json!({"iss": "basalt", "role": role, "iat": now, "exp": now + years * 31_557_600})
 }
 
 /// An HS256 token over `claims`. Members keep their order, so that the same claims always make the same token.
@@ -49,6 +66,11 @@ pub fn sign(secret: &str, claims: &Value) -> String {
 /// A random secret of 256 bits, in hexadecimal.
 pub fn random_secret() -> String {
     format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple())
+}
+
+/// A fresh private key (ES256), as the file of `auth.signing_keys_path` holds keys.
+pub fn random_private_keys() -> Value {
+    json!([basalt_auth::keys::generate()])
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 
@@ -18,10 +17,11 @@ use crate::app::{App, Port};
 use crate::config::Server;
 use crate::identity::Peer;
 use crate::refusal::Explained;
+use crate::socket::Socket;
 
 /// Serves until `stop` completes, then refuses new connections, finishes the requests under way and returns. What is
 /// not finished after the configured time is cut.
-pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Server, mut stop: watch::Receiver<()>) {
+pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mut stop: watch::Receiver<()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let header_bytes = (app.surface.load().limits.headers.as_u64() as usize).max(8192);
     builder.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
@@ -33,7 +33,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
     }
     loop {
         let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = socket.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors, usually: wait for connections to close rather than spin.
@@ -45,9 +45,6 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
             // A sender that is gone means the same.
             _ = stop.changed() => break,
         };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "nodelay could not be set");
-        }
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.send_timeout));
         let stream = Explained::new(Box::pin(stream), app.surface.load().door.shows_details());
@@ -55,7 +52,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
         let service = service_fn(move |request: http::Request<Incoming>| {
             let app = app.clone();
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer.ip()));
+            request.extensions_mut().insert(Peer(peer));
             async move { Ok::<_, std::convert::Infallible>(app.handle(port, request).await) }
         });
         let connection =
@@ -69,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, port: Port, config: Ser
     if port == Port::Api {
         app.ready.store(false, Ordering::Release);
     }
-    drop(listener);
+    drop(socket);
     if tokio::time::timeout(config.shutdown_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests still under way at the end of `server.shutdown_timeout` were cut");
     }

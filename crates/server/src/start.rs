@@ -1,7 +1,7 @@
 //! From a configuration to a running server, and back.
 
-use std::net::SocketAddr;
-use std::path::Path;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -12,15 +12,15 @@ use basalt_db::Database;
 use basalt_db::migrate::Service;
 use basalt_realtime::Realtime;
 use basalt_webhooks::{BadHook, Webhooks};
-use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Port};
-use crate::config::{Config, Engine, Pooler};
+use crate::config::{Config, Engine, Pooler, Server};
+use crate::socket::Socket;
 use crate::surface::Surface;
-use crate::{listener, meter};
+use crate::{listener, messaging, meter};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,14 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
+    /// The Unix socket can't be listened on.
+    #[error("can't listen on the socket {}: {error}. See `server.unix_socket`.", path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
 }
 
 /// The services whose schemas stand beside the project's.
@@ -47,6 +55,7 @@ pub const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVI
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {
     address: SocketAddr,
+    socket: Option<PathBuf>,
     admin_address: Option<SocketAddr>,
     app: Arc<App>,
     stop: watch::Sender<()>,
@@ -85,6 +94,8 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 connections: from.pool,
                 queue: from.queue,
                 wait: from.pool_timeout,
+                idle: from.pool_idle,
+                lifetime: from.pool_lifetime,
                 statements: from.prepared_statements,
                 statement_timeout: from.statement_timeout,
                 max_body,
@@ -103,11 +114,16 @@ impl Basalt {
     /// Listens and serves `database` as `config` says. `project` is where relative paths begin.
     pub async fn start(project: &Path, config: &Config, database: Database) -> Result<Basalt, StartError> {
         let server = config.server.clone();
-        let (listener, address) = bind(&server.host, server.port).await?;
+        let path = Some(&server.unix_socket).filter(|path| !path.as_os_str().is_empty()).map(|path| project.join(path));
+        let (socket, address) = match &path {
+            None => Socket::tcp(&server.host, server.port, server.reuse_port).await?,
+            Some(path) => (Socket::unix(path, server.socket_mode()?)?, nominal(&server)),
+        };
         let metrics = meter::recorder();
         let state = State::default();
         let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
-        let realtime = Realtime::new(database.clone(), surface.realtime(config)?);
+        let bus = messaging::bus(project, config, &database)?;
+        let realtime = Realtime::new(database.clone(), bus.clone(), surface.realtime(config)?);
         let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
@@ -115,6 +131,7 @@ impl Basalt {
             webhooks: webhooks.clone(),
             database,
             realtime,
+            bus: bus.clone(),
             sockets: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
@@ -125,22 +142,29 @@ impl Basalt {
         let mut serving = JoinSet::new();
         serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
         serving.spawn(until(stopped.clone(), webhooks.run()));
+        // It ends by itself, once what the end of the connections makes it say has been said.
+        serving.spawn(async move { bus.run().await });
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
-            let (listener, address) = bind(host, server.admin_port).await?;
+            let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
             admin_address = Some(address);
-            serving.spawn(listener::serve(listener, app.clone(), Port::Admin, server.clone(), stopped.clone()));
+            serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
-        serving.spawn(listener::serve(listener, app.clone(), Port::Api, server, stopped.clone()));
+        serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
         serving.spawn(until(stopped.clone(), meter::tidy(metrics)));
         let realtime = app.realtime.clone();
         serving.spawn(until(stopped, async move { realtime.follow().await }));
-        Ok(Basalt { address, admin_address, app, stop, serving })
+        Ok(Basalt { address, socket: path, admin_address, app, stop, serving })
     }
 
-    /// Where it listens.
+    /// Where it listens; on a Unix socket, the address that stands for it.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The Unix socket that it listens on, if it is one.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
     }
 
     /// Where it answers operators, if that is a port of its own.
@@ -167,22 +191,19 @@ impl Basalt {
         self.app.sockets.close();
         // Each ends by itself within seconds, whether its client listens or not.
         self.app.sockets.wait().await;
+        self.app.bus.leave();
         while self.serving.join_next().await.is_some() {}
         self.app.webhooks.leave().await;
     }
 }
 
-fn bad_hook(error: BadHook) -> StartError {
-    StartError::Config(error.to_string())
+/// The address that a server on a Unix socket would have: descriptions name it unless `server.public_url` does.
+fn nominal(server: &Server) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, server.port))
 }
 
-/// Listens; port 0 takes a free one.
-async fn bind(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
-    let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-    let listen = |error| StartError::Listen { address: address.clone(), error };
-    let listener = TcpListener::bind(&address).await.map_err(listen)?;
-    let bound = listener.local_addr().map_err(listen)?;
-    Ok((listener, bound))
+fn bad_hook(error: BadHook) -> StartError {
+    StartError::Config(error.to_string())
 }
 
 /// Works until the server stops.

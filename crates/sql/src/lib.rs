@@ -15,7 +15,6 @@ pub mod compile;
 pub mod ddl;
 pub mod lint;
 pub mod program;
-mod publication;
 pub mod quote;
 mod reach;
 mod rows;

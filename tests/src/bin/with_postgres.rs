@@ -1,18 +1,29 @@
-//! `with_postgres COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`.
+//! `with_postgres [--tables FILE] COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`
+//! and `TEST_POSTGRES_VERSION`. The script in FILE makes the tables that each test's database begins with.
 
 use std::process::{Command, ExitCode};
 
-use basalt_tests::POSTGRES;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::{POSTGRES, POSTGRES_VERSION, TEMPLATE};
+
+/// The database that others are copied from.
+const TABLES: &str = "tables";
 
 fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1);
+    let mut words = std::env::args().skip(1).peekable();
+    let tables = words.next_if_eq("--tables").and_then(|_| words.next());
     let Some(program) = words.next() else {
-        eprintln!("usage: with_postgres COMMAND...");
+        eprintln!("usage: with_postgres [--tables FILE] COMMAND...");
         return ExitCode::from(2);
     };
     let cluster = Cluster::start();
-    let status = Command::new(program).args(words).env(POSTGRES, cluster.url()).status();
+    let mut command = Command::new(program);
+    command.args(words).env(POSTGRES, cluster.url());
+    if let Some(file) = tables {
+        make_tables(&cluster, &file);
+        command.env(TEMPLATE, TABLES);
+    }
+    let status = command.env(POSTGRES_VERSION, cluster.version().to_string()).status();
     drop(cluster);
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,
@@ -22,4 +33,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Makes the database that others are copied from; the connection ends with the runtime, since a database in use can't be copied.
+fn make_tables(cluster: &Cluster, file: &str) {
+    let script = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async { cluster.create(TABLES).await.script(&script).await });
 }

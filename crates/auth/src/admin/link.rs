@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::users::user_not_found;
-use crate::address;
+use crate::address::{self, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::flow::Metadata;
@@ -42,10 +42,18 @@ struct Invite {
 impl Call<'_> {
     pub async fn generate_link(&self) -> Result<Response<Bytes>> {
         let asked: Link = self.body()?;
-        let email = address::email(asked.email.as_deref().unwrap_or_default())?;
+        let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let data = asked.data.clone().unwrap_or_default();
+        // Hashed before the transaction: nobody waits for another's hash.
+        let hash = match (asked.r#type.as_str(), present(&asked.password)) {
+            ("signup", Some(password)) => {
+                password::judge(&self.auth.settings, password)?;
+                Some(self.auth.passwords.hash(password).await?)
+            }
+            _ => None,
+        };
         let mut work = self.begin().await?;
-        let existing = work.user_by_email(&email).await?;
+        let existing = work.user_at(&address).await?;
         let kind = match (asked.r#type.as_str(), &existing) {
             ("magiclink", None) => "signup",
             (
@@ -64,17 +72,10 @@ impl Call<'_> {
         let mut user = match existing {
             Some(user) => user,
             None if is_new => {
-                let hash = match (kind, present(&asked.password)) {
-                    ("signup", Some(password)) => {
-                        password::judge(&self.auth.settings, password)?;
-                        Some(self.auth.passwords.hash(password).await?)
-                    }
-                    ("signup", None) if asked.r#type == "signup" => {
-                        return Err(AuthError::validation("Signup requires a valid password"));
-                    }
-                    _ => None,
-                };
-                self.new_email_user(&mut work, &email, hash, data).await?
+                if hash.is_none() && asked.r#type == "signup" {
+                    return Err(AuthError::validation("Signup requires a valid password"));
+                }
+                self.new_user(&mut work, &address, hash, data).await?
             }
             None => return Err(user_not_found()),
         };
@@ -86,7 +87,7 @@ impl Call<'_> {
             "email_change_current" => (Purpose::EmailChangeCurrent, "email_change"),
             _ => (Purpose::EmailChangeNew, "email_change"),
         };
-        let mut to = email.clone();
+        let mut to = address.text.clone();
         match purpose {
             Purpose::Confirmation if kind == "invite" => {
                 user.invited_at = Some(self.now);
@@ -131,12 +132,12 @@ impl Call<'_> {
     pub async fn invite(&self) -> Result<Response<Bytes>> {
         self.require_administrator()?;
         let asked: Invite = self.body()?;
-        let email = address::email(asked.email.as_deref().unwrap_or_default())?;
+        let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_by_email(&email).await? {
+        let mut user = match work.user_at(&address).await? {
             Some(user) if user.is_confirmed() => return Err(email_exists()),
             Some(user) => user,
-            None => self.new_email_user(&mut work, &email, None, asked.data.unwrap_or_default()).await?,
+            None => self.new_user(&mut work, &address, None, asked.data.unwrap_or_default()).await?,
         };
         self.limit_mails()?;
         user.invited_at = Some(self.now);
@@ -147,7 +148,7 @@ impl Call<'_> {
         self.audit(&mut work, "user_invited", Some(&user), "email").await?;
         let body = work.user_json(&user).await?;
         work.commit().await?;
-        self.post(&user, &[letter])?;
+        self.deliver(&user, letter.into()).await?;
         Ok(answer(200, &body))
     }
 }

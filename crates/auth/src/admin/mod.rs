@@ -1,7 +1,10 @@
 //! What the service key may do (contract: wire.md section 1.9).
 
 mod audit;
+mod duration;
+mod factors;
 mod link;
+mod sessions;
 mod users;
 
 use bytes::Bytes;
@@ -31,6 +34,9 @@ impl Call<'_> {
             (["users", id, "factors"], "GET") => self.list_factors(user_id(id)?).await,
             (["users", id, "factors", factor], "PUT") => self.change_factor(user_id(id)?, factor).await,
             (["users", id, "factors", factor], "DELETE") => self.delete_factor(user_id(id)?, factor).await,
+            (["users", id, "sessions"], "GET") => self.list_sessions(user_id(id)?).await,
+            (["users", id, "sessions"], "DELETE") => self.end_user_sessions(user_id(id)?, None).await,
+            (["users", id, "sessions", session], "DELETE") => self.end_user_sessions(user_id(id)?, Some(session)).await,
             (["users", id, "passkeys", rest @ ..], _) => self.user_passkeys(user_id(id)?, rest).await,
             (["generate_link"], "POST") => self.generate_link().await,
             (["oauth", "clients", rest @ ..], _) => self.administer_clients(rest).await,

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
-use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::address;
+use super::duration::duration;
+use crate::address::{self, Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::flow::Metadata;
@@ -15,12 +15,10 @@ use crate::flow::signup::identity_data;
 use crate::password;
 use crate::secret::sha256;
 use crate::store::{Work, params};
-use crate::user::{Factor, User, present};
+use crate::user::{User, present};
 
 /// Most users of a page.
 const MAX_PAGE: u64 = 1000;
-/// A ban that does not end, in effect.
-const CENTURY: SignedDuration = SignedDuration::from_hours(24 * 36_525);
 
 /// A page of a list.
 pub(super) struct Page {
@@ -60,14 +58,6 @@ struct Fields {
 struct Deletion {
     #[serde(default)]
     should_soft_delete: bool,
-}
-
-#[derive(Deserialize)]
-struct FactorFields {
-    #[serde(default)]
-    friendly_name: Option<String>,
-    #[serde(default)]
-    phone: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -246,34 +236,6 @@ impl Call<'_> {
         work.update_user(user, self.now).await
     }
 
-    pub async fn list_factors(&self, id: Uuid) -> Result<Response<Bytes>> {
-        let mut work = self.begin().await?;
-        work.user(id).await?.ok_or_else(user_not_found)?;
-        let factors: Vec<Value> = work.factors(id).await?.iter().map(Factor::json).collect();
-        Ok(answer(200, &factors))
-    }
-
-    pub async fn change_factor(&self, id: Uuid, factor: &str) -> Result<Response<Bytes>> {
-        let fields: FactorFields = self.body()?;
-        let phone = present(&fields.phone).map(address::phone).transpose()?;
-        let mut work = self.begin().await?;
-        let factor = find_factor(&mut work, id, factor).await?;
-        let sql = "update auth.mfa_factors set friendly_name = coalesce($2, friendly_name), phone = coalesce($3, phone), \
-            updated_at = $4 where id = $1";
-        work.execute(sql, params![factor.id, present(&fields.friendly_name), phone, self.now]).await?;
-        let factor = find_factor(&mut work, id, &factor.id.to_string()).await?;
-        work.commit().await?;
-        Ok(answer(200, &factor.json()))
-    }
-
-    pub async fn delete_factor(&self, id: Uuid, factor: &str) -> Result<Response<Bytes>> {
-        let mut work = self.begin().await?;
-        let factor = find_factor(&mut work, id, factor).await?;
-        work.remove_factor(id, factor.id, self.now).await?;
-        work.commit().await?;
-        Ok(answer(200, &factor.json()))
-    }
-
     /// The hash of a given password, or a given hash.
     async fn given_hash(&self, fields: &Fields) -> Result<Option<String>> {
         match (present(&fields.password), present(&fields.password_hash)) {
@@ -337,26 +299,20 @@ impl Call<'_> {
     /// The e-mail and phone identities follow the user's addresses.
     async fn own_identities(&self, work: &mut Work, user: &mut User, fields: &Fields) -> Result<()> {
         let known = work.identities(user.id).await?;
-        let addresses = [
-            ("email", present(&user.email).map(str::to_owned), fields.email_confirm),
-            ("phone", present(&user.phone).map(str::to_owned), fields.phone_confirm),
-        ];
-        for (provider, address, confirmed) in addresses {
-            let Some(address) = address else { continue };
+        for (channel, confirmed) in [(Channel::Email, fields.email_confirm), (Channel::Phone, fields.phone_confirm)] {
+            let provider = channel.name();
+            let Some(text) = user.address(channel).map(str::to_owned) else { continue };
             match known.iter().find(|identity| identity.provider == provider) {
                 Some(identity) => {
                     let mut data = identity.identity_data.clone();
-                    data.insert(provider.into(), address.into());
+                    data.insert(provider.into(), text.into());
                     if confirmed {
                         data.insert(format!("{provider}_verified"), true.into());
                     }
                     work.update_identity_data(identity.id, data, self.now).await?;
                 }
                 None => {
-                    let mut data = match provider {
-                        "email" => identity_data(user, Some(&address), None),
-                        _ => identity_data(user, None, Some(&address)),
-                    };
+                    let mut data = identity_data(user, &Address { channel, text });
                     data.insert(format!("{provider}_verified"), confirmed.into());
                     let id = user.id.to_string();
                     work.insert_identity(user, provider, &id, data, self.now).await?;
@@ -371,14 +327,6 @@ impl Call<'_> {
     }
 }
 
-async fn find_factor(work: &mut Work, user: Uuid, factor: &str) -> Result<Factor> {
-    let not_found = || AuthError::new(404, "mfa_factor_not_found", "Factor not found");
-    let id =
-        Uuid::parse_str(factor).map_err(|_| AuthError::new(404, "validation_failed", "factor_id must be an UUID"))?;
-    work.user(user).await?.ok_or_else(user_not_found)?;
-    work.factors(user).await?.into_iter().find(|factor| factor.id == id).ok_or_else(not_found)
-}
-
 /// The pattern of `like` for texts that contain `text`.
 pub(super) fn containing(text: &str) -> String {
     let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
@@ -387,49 +335,4 @@ pub(super) fn containing(text: &str) -> String {
 
 pub(super) fn user_not_found() -> AuthError {
     AuthError::new(404, "user_not_found", "User not found")
-}
-
-/// A duration as Go writes it: `24h`, `2h45m`, `300ms`, `1.5h`.
-fn duration(text: &str) -> Option<SignedDuration> {
-    let mut seconds = 0.0;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|end| *end > 0)?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let scale = match &rest[..unit] {
-            "ns" => 1e-9,
-            "us" | "µs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        seconds += number * scale;
-        rest = &rest[unit..];
-    }
-    let duration = SignedDuration::try_from_secs_f64(seconds).ok()?;
-    (!duration.is_zero()).then(|| duration.min(CENTURY))
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-
-    #[test]
-    fn go_s_durations_are_read() {
-        let seconds = |text| duration(text).map(|d| d.as_secs_f64());
-        assert_eq!(seconds("24h"), Some(86_400.0));
-        assert_eq!(seconds("2h45m"), Some(9_900.0));
-        assert_eq!(seconds("300ms"), Some(0.3));
-        for bad in ["", "h", "10", "10 h", "-1h", "1x", "forever"] {
-            assert_eq!(seconds(bad), None, "{bad}");
-        }
-        let until = Timestamp::now().checked_add(duration("999999999h").unwrap());
-        assert!(until.is_ok(), "a ban for ever has a date");
-    }
 }

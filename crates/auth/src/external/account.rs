@@ -3,6 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::flow::signup::signup_disabled;
@@ -158,11 +159,12 @@ impl Call<'_> {
     /// Has the user confirm the address by mail, unless they were asked a moment ago: that is not told, since it would tell whose address is
     /// new here.
     async fn ask_for_confirmation(&self, mut work: Work, user: &mut User, home: &str) -> Result<()> {
-        match self.confirmation(&mut work, user, None).await {
-            Ok(mut letter) => {
-                home.clone_into(&mut letter.redirect_to);
+        let address = Address { channel: Channel::Email, text: user.email.clone().unwrap_or_default() };
+        match self.confirmation(&mut work, user, &address, None).await {
+            Ok(mut outgoing) => {
+                outgoing.letters.iter_mut().for_each(|letter| home.clone_into(&mut letter.redirect_to));
                 work.commit().await?;
-                self.post(user, &[letter])
+                self.deliver(user, outgoing).await
             }
             Err(error) if error.status() == 429 => work.commit().await,
             Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! What users do: each file is one flow of wire.md sections 1.5 to 1.8.
 
 mod logout;
+mod nobody;
 mod notify;
 mod otp;
 pub(crate) mod pkce;

@@ -1,9 +1,11 @@
 //! What a user is sent: mails with a link and a code, and text messages with a code.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::pkce::Pkce;
+use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::mail::{Content, Kind};
@@ -22,6 +24,20 @@ pub(crate) struct Letter {
     pub redirect_to: String,
 }
 
+/// What leaves once everything is stored.
+#[derive(Default)]
+pub(crate) struct Outgoing {
+    pub letters: Vec<Letter>,
+    /// A number, and its code.
+    pub text: Option<(String, String)>,
+}
+
+impl From<Letter> for Outgoing {
+    fn from(letter: Letter) -> Self {
+        Outgoing { letters: vec![letter], text: None }
+    }
+}
+
 impl Call<'_> {
     /// A link that proves what the mail proves.
     pub fn link(&self, verification: &str, hash: &str, redirect_to: &str) -> String {
@@ -35,7 +51,7 @@ impl Call<'_> {
 
     /// Sends what belongs together to a user: a mail, or the two of a change that both addresses confirm. To be called after the
     /// commit: what is sent is stored.
-    pub fn post(&self, user: &User, letters: &[Letter]) -> Result<()> {
+    fn post(&self, user: &User, letters: &[Letter]) -> Result<()> {
         if self.auth.mailer.is_hook() {
             return match letters {
                 [] => Ok(()),
@@ -96,17 +112,58 @@ impl Call<'_> {
         Ok(Letter { kind, verification, to, new_email: String::new(), sent, redirect_to: self.redirect_to() })
     }
 
-    /// Writes the mail that asks a new user to confirm their address.
+    /// Writes what asks a new user to confirm an address: a mail, or a message with a code.
     ///
-    /// Errors: `over_email_send_rate_limit`.
-    pub async fn confirmation(&self, work: &mut Work, user: &mut User, pkce: Option<&Pkce>) -> Result<Letter> {
-        let pause = self.auth.settings.email.max_frequency;
-        self.judge_frequency(user.confirmation_sent_at, pause, "over_email_send_rate_limit")?;
-        self.limit_mails()?;
+    /// Errors: `over_email_send_rate_limit`, `over_sms_send_rate_limit`.
+    pub async fn confirmation(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        address: &Address,
+        pkce: Option<&Pkce>,
+    ) -> Result<Outgoing> {
+        self.judge_pause(user.confirmation_sent_at, address.channel)?;
         user.confirmation_sent_at = Some(self.now);
-        work.update_user(user, self.now).await?;
-        let what = (Kind::Confirmation, "signup", Purpose::Confirmation);
-        self.letter(work, user, what, pkce, "email/signup").await
+        match address.channel {
+            Channel::Email => {
+                self.limit_mails()?;
+                work.update_user(user, self.now).await?;
+                let what = (Kind::Confirmation, "signup", Purpose::Confirmation);
+                Ok(self.letter(work, user, what, pkce, "email/signup").await?.into())
+            }
+            Channel::Phone => {
+                work.update_user(user, self.now).await?;
+                self.coded(work, user, Purpose::Confirmation, &address.text).await
+            }
+        }
+    }
+
+    /// A message with a new code.
+    ///
+    /// Errors: `over_sms_send_rate_limit`.
+    pub async fn coded(&self, work: &mut Work, user: &User, purpose: Purpose, phone: &str) -> Result<Outgoing> {
+        let code = self.phone_code(work, user, purpose, phone).await?;
+        Ok(Outgoing { letters: Vec::new(), text: Some((phone.to_owned(), code)) })
+    }
+
+    /// Judges that a user was not sent something of a kind a moment ago.
+    ///
+    /// Errors: `over_email_send_rate_limit`, `over_sms_send_rate_limit`.
+    pub fn judge_pause(&self, last: Option<Timestamp>, channel: Channel) -> Result<()> {
+        let settings = &self.auth.settings;
+        match channel {
+            Channel::Email => self.judge_frequency(last, settings.email.max_frequency, "over_email_send_rate_limit"),
+            Channel::Phone => self.judge_frequency(last, settings.sms.max_frequency, "over_sms_send_rate_limit"),
+        }
+    }
+
+    /// Sends it all. To be called after the commit.
+    pub async fn deliver(&self, user: &User, outgoing: Outgoing) -> Result<()> {
+        self.post(user, &outgoing.letters)?;
+        match outgoing.text {
+            Some((phone, code)) => self.text(user, &phone, &code).await,
+            None => Ok(()),
+        }
     }
 
     /// Sends a code to a phone number. To be called after the commit.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::signup::signup_disabled;
 use super::{Challenge, Metadata, Security};
-use crate::address;
+use crate::address::Channel;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::limit;
@@ -70,33 +70,33 @@ impl Call<'_> {
         if !settings.email.enable_signup {
             return Err(AuthError::new(422, "email_provider_disabled", "Email logins are disabled"));
         }
-        let email = address::email(asked.email.as_deref().unwrap_or_default())?;
+        let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let pkce = asked.challenge.read()?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_by_email(&email).await? {
+        let mut user = match work.user_at(&address).await? {
             Some(user) => user,
             None if !asked.create_user => return Err(no_signups_by_otp()),
             None if !settings.enable_signup => return Err(signup_disabled()),
             None => {
                 let data = asked.data.unwrap_or_default();
-                let user = self.new_email_user(&mut work, &email, None, data).await?;
+                let user = self.new_user(&mut work, &address, None, data).await?;
                 self.audit(&mut work, "user_signedup", Some(&user), "email").await?;
                 user
             }
         };
-        let letter = if user.email_confirmed_at.is_some() || !settings.email.enable_confirmations {
-            self.judge_frequency(user.recovery_sent_at, settings.email.max_frequency, "over_email_send_rate_limit")?;
+        let outgoing = if user.email_confirmed_at.is_some() || !settings.email.enable_confirmations {
+            self.judge_pause(user.recovery_sent_at, Channel::Email)?;
             self.limit_mails()?;
             user.recovery_sent_at = Some(self.now);
             work.update_user(&mut user, self.now).await?;
             let what = (Kind::MagicLink, "magiclink", Purpose::Recovery);
-            self.letter(&mut work, &user, what, pkce.as_ref(), "magiclink").await?
+            self.letter(&mut work, &user, what, pkce.as_ref(), "magiclink").await?.into()
         } else {
-            self.confirmation(&mut work, &mut user, pkce.as_ref()).await?
+            self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?
         };
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
         work.commit().await?;
-        self.post(&user, &[letter])?;
+        self.deliver(&user, outgoing).await?;
         Ok(done())
     }
 
@@ -105,20 +105,17 @@ impl Call<'_> {
         if !settings.sms.enable_signup {
             return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
         }
-        let phone = address::phone(asked.phone.as_deref().unwrap_or_default())?;
+        let address = Channel::Phone.read(asked.phone.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_by_phone(&phone).await? {
+        let mut user = match work.user_at(&address).await? {
             Some(user) => user,
             None if !asked.create_user => return Err(no_signups_by_otp()),
             None if !settings.enable_signup => return Err(signup_disabled()),
-            None => self.new_phone_user(&mut work, &phone, None, asked.data.unwrap_or_default()).await?,
+            None => self.new_user(&mut work, &address, None, asked.data.unwrap_or_default()).await?,
         };
-        self.judge_frequency(user.confirmation_sent_at, settings.sms.max_frequency, "over_sms_send_rate_limit")?;
-        user.confirmation_sent_at = Some(self.now);
-        work.update_user(&mut user, self.now).await?;
-        let code = self.phone_code(&mut work, &user, Purpose::Confirmation, &phone).await?;
+        let outgoing = self.confirmation(&mut work, &mut user, &address, None).await?;
         work.commit().await?;
-        self.text(&user, &phone, &code).await?;
+        self.deliver(&user, outgoing).await?;
         Ok(answer(200, &json!({"message_id": ""})))
     }
 }

@@ -1,5 +1,6 @@
 //! PKCE (RFC 7636): a flow's state from its beginning, over the mail or the provider, to the exchange of its code.
 
+use basalt_core::constant_time_eq;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -13,7 +14,6 @@ use super::Challenge;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::provider::ExternalUser;
-use crate::secret::equal;
 use crate::store::{Work, params};
 
 /// Seconds for which a code is good, and a flow may wait for its user at a provider.
@@ -78,8 +78,11 @@ impl Pkce {
     /// Whether the verifier is the one that the challenge was made of.
     pub fn accepts(&self, verifier: &str) -> bool {
         match self.method {
-            "plain" => equal(self.challenge.as_bytes(), verifier.as_bytes()),
-            _ => equal(self.challenge.as_bytes(), BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)).as_bytes()),
+            "plain" => constant_time_eq(self.challenge.as_bytes(), verifier.as_bytes()),
+            _ => constant_time_eq(
+                self.challenge.as_bytes(),
+                BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)).as_bytes(),
+            ),
         }
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::Response;
 
+use crate::address::Channel;
 use crate::call::Call;
 use crate::error::{AuthError, Result, done};
 use crate::mail::Kind;
@@ -21,8 +22,7 @@ impl Call<'_> {
                     let message = "Please verify your email first.";
                     return Err(AuthError::new(422, "email_not_confirmed", message));
                 }
-                let pause = self.auth.settings.email.max_frequency;
-                self.judge_frequency(user.reauthentication_sent_at, pause, "over_email_send_rate_limit")?;
+                self.judge_pause(user.reauthentication_sent_at, Channel::Email)?;
                 self.limit_mails()?;
                 user.reauthentication_sent_at = Some(self.now);
                 work.update_user(&mut user, self.now).await?;
@@ -30,20 +30,19 @@ impl Call<'_> {
                 let letter = self.letter(&mut work, &user, what, None, "reauthentication").await?;
                 self.audit(&mut work, "user_reauthenticate_requested", Some(&user), "email").await?;
                 work.commit().await?;
-                self.post(&user, &[letter])?;
+                self.deliver(&user, letter.into()).await?;
             }
             (None, Some(phone)) => {
                 if user.phone_confirmed_at.is_none() {
                     let message = "Please verify your phone first.";
                     return Err(AuthError::new(422, "phone_not_confirmed", message));
                 }
-                let pause = self.auth.settings.sms.max_frequency;
-                self.judge_frequency(user.reauthentication_sent_at, pause, "over_sms_send_rate_limit")?;
+                self.judge_pause(user.reauthentication_sent_at, Channel::Phone)?;
                 user.reauthentication_sent_at = Some(self.now);
                 work.update_user(&mut user, self.now).await?;
-                let code = self.phone_code(&mut work, &user, Purpose::Reauthentication, &phone).await?;
+                let outgoing = self.coded(&mut work, &user, Purpose::Reauthentication, &phone).await?;
                 work.commit().await?;
-                self.text(&user, &phone, &code).await?;
+                self.deliver(&user, outgoing).await?;
             }
             (None, None) => {
                 let message = "Reauthentication requires the user to have an email or a phone number";

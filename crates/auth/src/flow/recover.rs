@@ -5,7 +5,7 @@ use http::Response;
 use serde::Deserialize;
 
 use super::{Challenge, Security};
-use crate::address;
+use crate::address::Channel;
 use crate::call::Call;
 use crate::error::{AuthError, Result, done};
 use crate::limit;
@@ -31,11 +31,13 @@ impl Call<'_> {
         let Some(email) = present(&asked.email) else {
             return Err(AuthError::validation("Password recovery requires an email"));
         };
-        let (email, pkce) = (address::email(email)?, asked.challenge.read()?);
+        let (address, pkce) = (Channel::Email.read(email)?, asked.challenge.read()?);
         let mut work = self.begin().await?;
-        let Some(mut user) = work.user_by_email(&email).await? else { return Ok(done()) };
-        let pause = self.auth.settings.email.max_frequency;
-        self.judge_frequency(user.recovery_sent_at, pause, "over_email_send_rate_limit")?;
+        let Some(mut user) = work.user_at(&address).await? else {
+            self.pretend(work, Purpose::Recovery, &address).await?;
+            return Ok(done());
+        };
+        self.judge_pause(user.recovery_sent_at, Channel::Email)?;
         self.limit_mails()?;
         user.recovery_sent_at = Some(self.now);
         work.update_user(&mut user, self.now).await?;
@@ -43,7 +45,7 @@ impl Call<'_> {
         let letter = self.letter(&mut work, &user, what, pkce.as_ref(), "recovery").await?;
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
         work.commit().await?;
-        self.post(&user, &[letter])?;
+        self.deliver(&user, letter.into()).await?;
         Ok(done())
     }
 }

@@ -5,13 +5,15 @@ use http::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::notify::Outgoing;
+use super::pkce::Pkce;
 use super::{Challenge, Security};
-use crate::address;
+use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::limit;
 use crate::one_time::Purpose;
-use crate::user::present;
+use crate::user::{User, present};
 
 #[derive(Deserialize)]
 struct Resend {
@@ -32,67 +34,73 @@ impl Call<'_> {
         self.limit(limit::Kind::Resend)?;
         let asked: Resend = self.body()?;
         self.judge_captcha(&asked.gotrue_meta_security).await?;
-        match (asked.r#type.as_str(), present(&asked.email), present(&asked.phone)) {
-            ("signup" | "email_change", Some(email), None) => {
-                self.resend_mail(&asked.r#type, &address::email(email)?, &asked.challenge).await
-            }
-            ("sms" | "phone_change", None, Some(phone)) => {
-                self.resend_text(&asked.r#type, &address::phone(phone)?).await
-            }
+        let (email, phone) = (present(&asked.email), present(&asked.phone));
+        let (channel, given) = match (asked.r#type.as_str(), email, phone) {
+            ("signup" | "email_change", Some(email), None) => (Channel::Email, email),
+            ("sms" | "phone_change", None, Some(phone)) => (Channel::Phone, phone),
             ("signup" | "email_change", None, _) => {
-                Err(AuthError::validation("Type provided requires an email address"))
+                return Err(AuthError::validation("Type provided requires an email address"));
             }
-            ("sms" | "phone_change", _, None) => Err(AuthError::validation("Type provided requires a phone number")),
+            ("sms" | "phone_change", _, None) => {
+                return Err(AuthError::validation("Type provided requires a phone number"));
+            }
             ("signup" | "email_change" | "sms" | "phone_change", ..) => {
-                Err(AuthError::validation("Only an email address or phone number should be provided."))
+                return Err(AuthError::validation("Only an email address or phone number should be provided."));
             }
-            _ => Err(AuthError::validation("Missing one of these types: signup, email_change, sms, phone_change")),
+            _ => {
+                let message = "Missing one of these types: signup, email_change, sms, phone_change";
+                return Err(AuthError::validation(message));
+            }
+        };
+        let address = channel.read(given)?;
+        let pkce = asked.challenge.read()?;
+        let is_change = matches!(asked.r#type.as_str(), "email_change" | "phone_change");
+        match is_change {
+            true => self.resend_change(&address, pkce.as_ref()).await?,
+            false => self.resend_confirmation(&address, pkce.as_ref()).await?,
         }
+        Ok(match channel {
+            Channel::Email => done(),
+            Channel::Phone => answer(200, &json!({"message_id": ""})),
+        })
     }
 
-    async fn resend_mail(&self, kind: &str, email: &str, challenge: &Challenge) -> Result<Response<Bytes>> {
-        let pkce = challenge.read()?;
+    async fn resend_confirmation(&self, address: &Address, pkce: Option<&Pkce>) -> Result<()> {
         let mut work = self.begin().await?;
-        let Some(mut user) = work.user_by_email(email).await? else { return Ok(done()) };
-        let letters = match kind {
-            "signup" if user.email_confirmed_at.is_some() => return Ok(done()),
-            "signup" => vec![self.confirmation(&mut work, &mut user, pkce.as_ref()).await?],
-            _ => match present(&user.email_change).map(str::to_owned) {
-                None => return Ok(done()),
-                Some(new) => self.change_letters(&mut work, &mut user, &new, pkce.as_ref()).await?,
-            },
+        let confirmed = |user: &User| match address.channel {
+            Channel::Email => user.email_confirmed_at.is_some(),
+            Channel::Phone => user.phone_confirmed_at.is_some(),
         };
+        let Some(mut user) = work.user_at(address).await?.filter(|user| !confirmed(user)) else {
+            return self.pretend(work, Purpose::Confirmation, address).await;
+        };
+        let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
         work.commit().await?;
-        self.post(&user, &letters)?;
-        Ok(done())
+        self.deliver(&user, outgoing).await
     }
 
-    async fn resend_text(&self, kind: &str, phone: &str) -> Result<Response<Bytes>> {
-        let unsent = || Ok(answer(200, &json!({"message_id": ""})));
+    async fn resend_change(&self, address: &Address, pkce: Option<&Pkce>) -> Result<()> {
         let mut work = self.begin().await?;
-        let Some(mut user) = work.user_by_phone(phone).await? else { return unsent() };
-        if kind == "sms" && user.phone_confirmed_at.is_some() {
-            return unsent();
-        }
-        let new = present(&user.phone_change).map(str::to_owned);
-        let pause = self.auth.settings.sms.max_frequency;
-        let (to, purpose) = match (kind, new) {
-            ("sms", _) => {
-                self.judge_frequency(user.confirmation_sent_at, pause, "over_sms_send_rate_limit")?;
-                user.confirmation_sent_at = Some(self.now);
-                (phone.to_owned(), Purpose::Confirmation)
-            }
-            (_, Some(new)) => {
-                self.judge_frequency(user.phone_change_sent_at, pause, "over_sms_send_rate_limit")?;
-                user.phone_change_sent_at = Some(self.now);
-                (new, Purpose::PhoneChange)
-            }
-            (_, None) => return unsent(),
+        let new = |user: &User| match address.channel {
+            Channel::Email => present(&user.email_change).map(str::to_owned),
+            Channel::Phone => present(&user.phone_change).map(str::to_owned),
         };
-        work.update_user(&mut user, self.now).await?;
-        let code = self.phone_code(&mut work, &user, purpose, &to).await?;
+        let user = work.user_at(address).await?;
+        let Some((mut user, new)) = user.and_then(|user| new(&user).map(|new| (user, new))) else {
+            let purpose = match address.channel {
+                Channel::Email => Purpose::EmailChangeNew,
+                Channel::Phone => Purpose::PhoneChange,
+            };
+            return self.pretend(work, purpose, address).await;
+        };
+        let outgoing = match address.channel {
+            Channel::Email => {
+                let letters = self.change_letters(&mut work, &mut user, &new, pkce).await?;
+                Outgoing { letters, text: None }
+            }
+            Channel::Phone => self.change_text(&mut work, &mut user, &new).await?,
+        };
         work.commit().await?;
-        self.text(&user, &to, &code).await?;
-        unsent()
+        self.deliver(&user, outgoing).await
     }
 }

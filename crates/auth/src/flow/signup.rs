@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Challenge, Metadata, Security};
-use crate::address;
+use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::limit::Kind;
 use crate::one_time::Purpose;
 use crate::password;
 use crate::store::Work;
-use crate::user::User;
+use crate::user::{User, present};
 
 #[derive(Deserialize)]
 pub(super) struct SignUp {
@@ -35,31 +35,19 @@ impl Call<'_> {
     pub async fn signup(&self) -> Result<Response<Bytes>> {
         let asked: SignUp = self.body()?;
         let settings = &self.auth.settings;
-        let text = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let (email, phone) = (text(&asked.email), text(&asked.phone));
+        let (email, phone) = (present(&asked.email).map(str::to_owned), present(&asked.phone).map(str::to_owned));
         self.limit(if email.is_none() && phone.is_none() { Kind::Anonymous } else { Kind::SignUp })?;
         self.judge_captcha(&asked.gotrue_meta_security).await?;
         if !settings.enable_signup {
             return Err(signup_disabled());
         }
-        let data = asked.data.clone().unwrap_or_default();
         match (email, phone) {
-            (None, None) => self.anonymous(data).await,
+            (None, None) => self.anonymous(asked.data.unwrap_or_default()).await,
             (Some(_), Some(_)) => {
                 Err(AuthError::validation("Only an email address or phone number should be provided on signup."))
             }
-            (email, phone) => {
-                let password =
-                    text(&asked.password).ok_or_else(|| AuthError::validation("Signup requires a valid password"))?;
-                password::judge(settings, &password)?;
-                self.judge_leaked(&password).await?;
-                match (email, phone) {
-                    (Some(email), _) => self.signup_by_email(&email, &password, data, &asked.challenge).await,
-                    (_, phone) => {
-                        self.signup_by_phone(&phone.unwrap_or_default(), &password, data, &asked.challenge).await
-                    }
-                }
-            }
+            (Some(email), None) => self.sign_up_at(Channel::Email, &email, asked).await,
+            (None, Some(phone)) => self.sign_up_at(Channel::Phone, &phone, asked).await,
         }
     }
 
@@ -79,29 +67,39 @@ impl Call<'_> {
         Ok(signed_in.response())
     }
 
-    async fn signup_by_email(
-        &self,
-        email: &str,
-        password: &str,
-        data: Metadata,
-        challenge: &Challenge,
-    ) -> Result<Response<Bytes>> {
+    async fn sign_up_at(&self, channel: Channel, given: &str, asked: SignUp) -> Result<Response<Bytes>> {
         let settings = &self.auth.settings;
-        if !settings.email.enable_signup {
-            return Err(AuthError::new(400, "email_provider_disabled", "Email signups are disabled"));
+        let missing = || AuthError::validation("Signup requires a valid password");
+        let password = present(&asked.password).ok_or_else(missing)?;
+        password::judge(settings, password)?;
+        self.judge_leaked(password).await?;
+        let (enabled, confirm) = match channel {
+            Channel::Email => (settings.email.enable_signup, settings.email.enable_confirmations),
+            Channel::Phone => (settings.sms.enable_signup, settings.sms.enable_confirmations),
+        };
+        if !enabled {
+            let (code, message) = match channel {
+                Channel::Email => ("email_provider_disabled", "Email signups are disabled"),
+                Channel::Phone => ("phone_provider_disabled", "Phone signups are disabled"),
+            };
+            return Err(AuthError::new(400, code, message));
         }
-        let email = address::email(email)?;
-        let pkce = challenge.read()?;
+        let address = channel.read(given)?;
+        let pkce = asked.challenge.read()?;
+        if channel == Channel::Phone && pkce.is_some() {
+            return Err(AuthError::validation("PKCE not supported for phone signups"));
+        }
+        let data = asked.data.unwrap_or_default();
         // Hashed before anybody is looked for: whoever exists, it takes the same time.
         let hash = self.auth.passwords.hash(password).await?;
         let mut work = self.begin().await?;
-        let existing = work.user_by_email(&email).await?;
-        let confirm = settings.email.enable_confirmations;
+        let existing = work.user_at(&address).await?;
         if existing.as_ref().is_some_and(User::is_confirmed) {
-            return match confirm {
-                false => Err(AuthError::new(422, "user_already_exists", "User already registered")),
-                true => Ok(answer(200, &self.nobody(&email, data))),
-            };
+            if !confirm {
+                return Err(AuthError::new(422, "user_already_exists", "User already registered"));
+            }
+            self.pretend(work, Purpose::Confirmation, &address).await?;
+            return Ok(answer(200, &self.nobody(&address, data)));
         }
         let mut user = match existing {
             Some(mut user) => {
@@ -110,200 +108,91 @@ impl Call<'_> {
                 work.update_user(&mut user, self.now).await?;
                 user
             }
-            None => self.new_email_user(&mut work, &email, Some(hash), data).await?,
+            None => self.new_user(&mut work, &address, Some(hash), data).await?,
         };
         if confirm {
-            let letter = self.confirmation(&mut work, &mut user, pkce.as_ref()).await?;
+            let outgoing = self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?;
             let body = work.user_json(&user).await?;
-            self.audit(&mut work, "user_confirmation_requested", Some(&user), "email").await?;
+            self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
             work.commit().await?;
-            self.post(&user, &[letter])?;
+            self.deliver(&user, outgoing).await?;
             return Ok(answer(200, &body));
         }
-        self.confirm_email(&mut work, &mut user).await?;
+        self.confirm(&mut work, &mut user, channel).await?;
         let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
-        self.audit(&mut work, "user_signedup", Some(&user), "email").await?;
+        self.audit(&mut work, "user_signedup", Some(&user), channel.name()).await?;
         work.commit().await?;
         Ok(signed_in.response())
     }
 
-    /// Stores a new user who has an e-mail address.
-    pub async fn new_email_user(
+    /// Stores a new user who has an address.
+    pub async fn new_user(
         &self,
         work: &mut Work,
-        email: &str,
+        address: &Address,
         hash: Option<String>,
         data: Metadata,
     ) -> Result<User> {
         let mut user = User::new(self.now);
-        user.email = Some(email.to_owned());
+        user.set_address(address);
         user.encrypted_password = hash;
-        let mut own = data.clone();
-        own.extend(identity_data(&user, Some(email), None));
+        let mut own = data;
+        own.extend(identity_data(&user, address));
         user.patch_user_metadata(&own);
         work.insert_user(&user).await?;
         let id = user.id.to_string();
-        work.insert_identity(&mut user, "email", &id, own, self.now).await?;
+        work.insert_identity(&mut user, address.channel.name(), &id, own, self.now).await?;
         work.update_user(&mut user, self.now).await?;
         Ok(user)
     }
 
-    /// Stores a new user who has a phone number.
-    pub async fn new_phone_user(
-        &self,
-        work: &mut Work,
-        phone: &str,
-        hash: Option<String>,
-        data: Metadata,
-    ) -> Result<User> {
-        let mut user = User::new(self.now);
-        user.phone = Some(phone.to_owned());
-        user.encrypted_password = hash;
-        let mut own = data.clone();
-        own.extend(identity_data(&user, None, Some(phone)));
-        user.patch_user_metadata(&own);
-        work.insert_user(&user).await?;
-        let id = user.id.to_string();
-        work.insert_identity(&mut user, "phone", &id, own, self.now).await?;
-        work.update_user(&mut user, self.now).await?;
-        Ok(user)
-    }
-
-    /// The address is the user's: noted with the user and with the identity.
-    pub async fn confirm_email(&self, work: &mut Work, user: &mut User) -> Result<()> {
-        if user.email_confirmed_at.is_none() {
-            user.email_confirmed_at = Some(self.now);
-        }
-        user.is_anonymous = false;
-        let verified = Metadata::from_iter([("email_verified".to_owned(), true.into())]);
-        user.patch_user_metadata(&verified);
-        let identity = work.identities(user.id).await?.into_iter().find(|identity| identity.provider == "email");
-        match identity {
-            Some(mut identity) => {
-                identity.identity_data.insert("email_verified".into(), true.into());
-                identity.identity_data.insert("email".into(), user.email.clone().unwrap_or_default().into());
-                work.update_identity_data(identity.id, identity.identity_data, self.now).await?;
-            }
-            None => {
-                let mut data = identity_data(user, user.email.as_deref(), None);
-                data.insert("email_verified".into(), true.into());
-                let id = user.id.to_string();
-                work.insert_identity(user, "email", &id, data, self.now).await?;
-            }
-        }
-        work.forget_tokens(user.id).await?;
-        work.update_user(user, self.now).await
-    }
-
-    /// The number is the user's.
-    pub async fn confirm_phone(&self, work: &mut Work, user: &mut User) -> Result<()> {
-        if user.phone_confirmed_at.is_none() {
-            user.phone_confirmed_at = Some(self.now);
-        }
-        user.is_anonymous = false;
-        let verified = Metadata::from_iter([("phone_verified".to_owned(), true.into())]);
-        user.patch_user_metadata(&verified);
-        let identity = work.identities(user.id).await?.into_iter().find(|identity| identity.provider == "phone");
-        match identity {
-            Some(mut identity) => {
-                identity.identity_data.insert("phone_verified".into(), true.into());
-                identity.identity_data.insert("phone".into(), user.phone.clone().unwrap_or_default().into());
-                work.update_identity_data(identity.id, identity.identity_data, self.now).await?;
-            }
-            None => {
-                let mut data = identity_data(user, None, user.phone.as_deref());
-                data.insert("phone_verified".into(), true.into());
-                let id = user.id.to_string();
-                work.insert_identity(user, "phone", &id, data, self.now).await?;
-            }
-        }
-        work.forget_tokens(user.id).await?;
-        work.update_user(user, self.now).await
-    }
-
-    async fn signup_by_phone(
-        &self,
-        phone: &str,
-        password: &str,
-        data: Metadata,
-        challenge: &Challenge,
-    ) -> Result<Response<Bytes>> {
-        let settings = &self.auth.settings;
-        if !settings.sms.enable_signup {
-            return Err(AuthError::new(400, "phone_provider_disabled", "Phone signups are disabled"));
-        }
-        let phone = address::phone(phone)?;
-        if challenge.read()?.is_some() {
-            return Err(AuthError::validation("PKCE not supported for phone signups"));
-        }
-        let hash = self.auth.passwords.hash(password).await?;
-        let mut work = self.begin().await?;
-        let existing = work.user_by_phone(&phone).await?;
-        let confirm = settings.sms.enable_confirmations;
-        if existing.as_ref().is_some_and(|user| user.phone_confirmed_at.is_some()) {
-            return match confirm {
-                false => Err(AuthError::new(422, "user_already_exists", "User already registered")),
-                true => Ok(answer(200, &self.nobody_by_phone(&phone, data))),
-            };
-        }
-        let mut user = match existing {
-            Some(mut user) => {
-                user.encrypted_password = Some(hash);
-                work.update_user(&mut user, self.now).await?;
-                user
-            }
-            None => self.new_phone_user(&mut work, &phone, Some(hash), data).await?,
+    /// The user's address of a kind is theirs: noted with the user and with the identity.
+    pub async fn confirm(&self, work: &mut Work, user: &mut User, channel: Channel) -> Result<()> {
+        let (name, verified) = (channel.name(), format!("{}_verified", channel.name()));
+        let confirmed_at = match channel {
+            Channel::Email => &mut user.email_confirmed_at,
+            Channel::Phone => &mut user.phone_confirmed_at,
         };
-        if confirm {
-            self.judge_frequency(user.confirmation_sent_at, settings.sms.max_frequency, "over_sms_send_rate_limit")?;
-            user.confirmation_sent_at = Some(self.now);
-            work.update_user(&mut user, self.now).await?;
-            let code = self.phone_code(&mut work, &user, Purpose::Confirmation, &phone).await?;
-            let body = work.user_json(&user).await?;
-            work.commit().await?;
-            self.text(&user, &phone, &code).await?;
-            return Ok(answer(200, &body));
+        confirmed_at.get_or_insert(self.now);
+        user.is_anonymous = false;
+        user.patch_user_metadata(&Metadata::from_iter([(verified.clone(), true.into())]));
+        let address = Address { channel, text: user.address(channel).unwrap_or_default().to_owned() };
+        let known = work.identities(user.id).await?.into_iter().find(|identity| identity.provider == name);
+        let (id, mut data) = match known {
+            Some(identity) => (Some(identity.id), identity.identity_data),
+            None => (None, identity_data(user, &address)),
+        };
+        data.insert(verified, true.into());
+        data.insert(name.into(), address.text.into());
+        match id {
+            Some(id) => work.update_identity_data(id, data, self.now).await?,
+            None => {
+                let subject = user.id.to_string();
+                work.insert_identity(user, name, &subject, data, self.now).await?;
+            }
         }
-        self.confirm_phone(&mut work, &mut user).await?;
-        let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
-        self.audit(&mut work, "user_signedup", Some(&user), "phone").await?;
-        work.commit().await?;
-        Ok(signed_in.response())
+        work.forget_tokens(user.id).await?;
+        work.update_user(user, self.now).await
     }
 
     /// The answer to a sign-up of somebody who is there already: as that of a new user, so that it tells nothing.
-    fn nobody(&self, email: &str, data: Metadata) -> Value {
+    fn nobody(&self, address: &Address, data: Metadata) -> Value {
         let mut user = User::new(self.now);
-        user.email = Some(email.to_owned());
-        self.disguise(user, "email", data)
-    }
-
-    fn nobody_by_phone(&self, phone: &str, data: Metadata) -> Value {
-        let mut user = User::new(self.now);
-        user.phone = Some(phone.to_owned());
-        self.disguise(user, "phone", data)
-    }
-
-    fn disguise(&self, mut user: User, provider: &str, data: Metadata) -> Value {
+        user.set_address(address);
         user.role = None;
         user.confirmation_sent_at = Some(self.now);
-        user.add_provider(provider);
+        user.add_provider(address.channel.name());
         user.patch_user_metadata(&data);
         user.json(&[], &[])
     }
 }
 
 /// What an e-mail or phone identity says.
-pub(crate) fn identity_data(user: &User, email: Option<&str>, phone: Option<&str>) -> Metadata {
+pub(crate) fn identity_data(user: &User, address: &Address) -> Metadata {
     let mut data = Metadata::new();
     data.insert("sub".into(), user.id.to_string().into());
-    if let Some(email) = email {
-        data.insert("email".into(), email.into());
-    }
+    data.insert(address.channel.name().into(), address.text.clone().into());
     data.insert("email_verified".into(), json!(false));
-    if let Some(phone) = phone {
-        data.insert("phone".into(), phone.into());
-    }
     data.insert("phone_verified".into(), json!(false));
     data
 }

@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::notify::Letter;
+use super::notify::{Letter, Outgoing};
 use super::pkce::Pkce;
 use super::{Challenge, Metadata};
-use crate::address;
+use crate::address::{self, Channel};
 use crate::bearer::Bearer;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
@@ -42,13 +42,6 @@ struct Update {
     app_metadata: Option<Value>,
     #[serde(flatten)]
     challenge: Challenge,
-}
-
-/// What is sent when everything is stored.
-#[derive(Default)]
-struct Outgoing {
-    letters: Vec<Letter>,
-    text: Option<(String, String)>,
 }
 
 impl Call<'_> {
@@ -84,7 +77,8 @@ impl Call<'_> {
         let mut work = self.begin().await?;
         let bearer = self.bearer(&mut work, true).await?;
         let sensitive = hash.is_some() || email.is_some() || phone.is_some();
-        if sensitive && bearer.aal() != "aal2" && work.factors(bearer.user.id).await?.iter().any(|f| f.is_verified()) {
+        let has_factor = work.factors(bearer.user.id).await?.iter().any(|factor| factor.is_verified());
+        if sensitive && has_factor && !self.is_aal2(&mut work, &bearer).await? {
             let message = "AAL2 session is required to update email or password when MFA is enabled.";
             return Err(AuthError::new(401, "insufficient_aal", message));
         }
@@ -116,10 +110,7 @@ impl Call<'_> {
         self.audit(&mut work, "user_modified", Some(&user), "").await?;
         let body = work.user_json(&user).await?;
         work.commit().await?;
-        self.post(&user, &outgoing.letters)?;
-        if let Some((phone, code)) = outgoing.text {
-            self.text(&user, &phone, &code).await?;
-        }
+        self.deliver(&user, outgoing).await?;
         Ok(answer(200, &body))
     }
 
@@ -188,7 +179,7 @@ impl Call<'_> {
             user.email_change = None;
             user.email_confirmed_at = Some(self.now);
             user.patch_user_metadata(&[("email".to_owned(), Value::from(email))].into_iter().collect());
-            return self.confirm_email(work, user).await;
+            return self.confirm(work, user, Channel::Email).await;
         }
         outgoing.letters = self.change_letters(work, user, &email, pkce).await?;
         Ok(())
@@ -203,7 +194,7 @@ impl Call<'_> {
         pkce: Option<&Pkce>,
     ) -> Result<Vec<Letter>> {
         let settings = &self.auth.settings.email;
-        self.judge_frequency(user.email_change_sent_at, settings.max_frequency, "over_email_send_rate_limit")?;
+        self.judge_pause(user.email_change_sent_at, Channel::Email)?;
         self.limit_mails()?;
         user.email_change = Some(email.to_owned());
         user.email_change_sent_at = Some(self.now);
@@ -246,15 +237,19 @@ impl Call<'_> {
         if !settings.enable_confirmations {
             user.phone = Some(phone);
             user.phone_confirmed_at = Some(self.now);
-            return self.confirm_phone(work, user).await;
+            return self.confirm(work, user, Channel::Phone).await;
         }
-        self.judge_frequency(user.phone_change_sent_at, settings.max_frequency, "over_sms_send_rate_limit")?;
-        user.phone_change = Some(phone.clone());
+        outgoing.text = self.change_text(work, user, &phone).await?.text;
+        Ok(())
+    }
+
+    /// The message that asks the new number to confirm a change.
+    pub async fn change_text(&self, work: &mut Work, user: &mut User, phone: &str) -> Result<Outgoing> {
+        self.judge_pause(user.phone_change_sent_at, Channel::Phone)?;
+        user.phone_change = Some(phone.to_owned());
         user.phone_change_sent_at = Some(self.now);
         work.update_user(user, self.now).await?;
-        let code = self.phone_code(work, user, Purpose::PhoneChange, &phone).await?;
-        outgoing.text = Some((phone, code));
-        Ok(())
+        self.coded(work, user, Purpose::PhoneChange, phone).await
     }
 
     fn judge_audience(&self, bearer: &Bearer) -> Result<()> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::address;
+use crate::address::{self, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::landing::{Landing, redirect};
@@ -169,17 +169,17 @@ impl Call<'_> {
     async fn prove(&self, work: &mut Work, user: &mut User, kind: &str, found: &Found) -> Result<Option<&'static str>> {
         match found.token_type {
             Purpose::Confirmation if matches!(kind, "sms") => {
-                self.confirm_phone(work, user).await?;
+                self.confirm(work, user, Channel::Phone).await?;
                 Ok(Some("otp"))
             }
             Purpose::Confirmation => {
                 let method = if user.invited_at.is_some() && kind == "invite" { "invite" } else { "email/signup" };
-                self.confirm_email(work, user).await?;
+                self.confirm(work, user, Channel::Email).await?;
                 Ok(Some(method))
             }
             Purpose::Recovery => {
                 // Whoever reads the mail has the address.
-                self.confirm_email(work, user).await?;
+                self.confirm(work, user, Channel::Email).await?;
                 Ok(Some(if kind == "recovery" { "recovery" } else { "magiclink" }))
             }
             Purpose::PhoneChange => {
@@ -187,7 +187,7 @@ impl Call<'_> {
                 user.phone = new.or(user.phone.take());
                 user.phone_change = None;
                 user.phone_confirmed_at = None;
-                self.confirm_phone(work, user).await?;
+                self.confirm(work, user, Channel::Phone).await?;
                 Ok(Some("otp"))
             }
             Purpose::EmailChangeNew | Purpose::EmailChangeCurrent => self.prove_change(work, user).await,
@@ -212,7 +212,7 @@ impl Call<'_> {
         user.email_confirmed_at = Some(self.now);
         let own = Value::from(user.email.clone());
         user.patch_user_metadata(&[("email".to_owned(), own)].into_iter().collect());
-        self.confirm_email(work, user).await?;
+        self.confirm(work, user, Channel::Email).await?;
         Ok(Some("email_change"))
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::clients::Client;
+use super::client::Client;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::flow::pkce::CODE_SECONDS;

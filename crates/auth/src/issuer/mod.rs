@@ -10,6 +10,7 @@
 //! ```
 
 mod authorize;
+mod client;
 mod clients;
 mod consent;
 mod introspect;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 use uuid::Uuid;
 
-use super::clients::Client;
+use super::client::Client;
 use super::consent::user_claims;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::plain;
+
 /// Mails that are kept; older ones go.
 const KEPT: usize = 500;
 
@@ -25,6 +27,8 @@ pub struct Mail {
     pub subject: String,
     /// The body.
     pub html: String,
+    /// The body for readers that show no HTML.
+    pub text: String,
     /// The code in it.
     pub token: String,
     /// The link in it.
@@ -40,7 +44,8 @@ pub struct Mailbox {
 impl Mail {
     pub(super) fn new(kind: &'static str, to: &str, subject: String, html: String, token: &str, link: &str) -> Mail {
         let (id, sent_at) = (Uuid::new_v4(), Timestamp::now());
-        Mail { id, sent_at, kind, to: to.into(), subject, html, token: token.into(), link: link.into() }
+        let text = plain::text(&html);
+        Mail { id, sent_at, kind, to: to.into(), subject, html, text, token: token.into(), link: link.into() }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mail: what is written, and how it leaves. Nobody waits for a mail server: that would tell who exists, and hold up who asks.
 
 mod mailbox;
+mod plain;
 mod queue;
 mod smtp;
 mod template;
@@ -62,7 +63,7 @@ impl Mailer {
         let email = &settings.email;
         let way = match hook {
             Some(hook) => Way::Hook(Queue::new(hook)),
-            None if email.smtp.enabled => Way::Smtp(Queue::new(smtp::Server::new(&email.smtp)?)),
+            None if email.smtp.enabled => Way::Smtp(Queue::new(smtp::Server::new(&email.smtp, project)?)),
             None if email.mailbox => Way::Mailbox(mailbox),
             None => Way::Nowhere,
         };

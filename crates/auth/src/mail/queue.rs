@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::error::{AuthError, Result};
 
@@ -28,16 +28,24 @@ pub(crate) struct Undelivered {
     pub is_final: bool,
 }
 
-/// What waits, and its task.
+/// What waits. Its task ends once this is dropped and everything was tried.
 pub(super) struct Queue<T> {
     sender: mpsc::Sender<T>,
-    task: JoinHandle<()>,
+}
+
+/// What is to be delivered, and when.
+struct Attempt<T> {
+    item: T,
+    /// How often it was tried.
+    tried: usize,
+    due: Instant,
 }
 
 impl<T: Send + Sync + 'static> Queue<T> {
     pub fn new(way: impl Deliver<Item = T>) -> Queue<T> {
         let (sender, waiting) = mpsc::channel(QUEUE);
-        Queue { sender, task: tokio::spawn(work(way, waiting)) }
+        tokio::spawn(work(way, waiting));
+        Queue { sender }
     }
 
     /// Has something delivered.
@@ -49,30 +57,34 @@ impl<T: Send + Sync + 'static> Queue<T> {
     }
 }
 
-impl<T> Drop for Queue<T> {
-    /// What is on its way is finished by the task, which ends with the queue; a queue that is replaced empty waits for nothing.
-    fn drop(&mut self) {
-        if self.sender.capacity() == self.sender.max_capacity() {
-            self.task.abort();
-        }
-    }
-}
-
-/// Delivers one after another until nobody has any more.
+/// Delivers one after another until nobody has any more. What was not taken waits aside, and holds up nothing; when too much waits there,
+/// nothing new is begun.
 async fn work<T: Send + Sync + 'static>(way: impl Deliver<Item = T>, mut waiting: mpsc::Receiver<T>) {
-    while let Some(item) = waiting.recv().await {
-        let mut pauses = RETRIES.iter();
-        while let Err(Undelivered { why, is_final }) = way.deliver(&item).await {
-            match pauses.next().filter(|_| !is_final) {
-                Some(pause) => {
-                    tracing::warn!(error = why, "a mail was not taken; trying again in {pause:?}");
-                    tokio::time::sleep(*pause).await;
-                }
-                None => {
-                    tracing::error!(error = why, "a mail was not taken");
-                    break;
-                }
+    let (mut aside, mut is_open) = (Vec::<Attempt<T>>::new(), true);
+    loop {
+        let next = (0..aside.len()).min_by_key(|at| aside[*at].due);
+        if next.is_none() && !is_open {
+            return;
+        }
+        let due = next.map_or_else(Instant::now, |at| aside[at].due);
+        let attempt = tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(due), if next.is_some() => next.map(|at| aside.swap_remove(at)),
+            item = waiting.recv(), if is_open && aside.len() < QUEUE => {
+                is_open = item.is_some();
+                item.map(|item| Attempt { item, tried: 0, due: Instant::now() })
             }
+        };
+        let Some(mut attempt) = attempt else { continue };
+        let Err(Undelivered { why, is_final }) = way.deliver(&attempt.item).await else { continue };
+        match RETRIES.get(attempt.tried).filter(|_| !is_final) {
+            Some(pause) => {
+                tracing::warn!(error = why, "a mail was not taken; trying again in {pause:?}");
+                attempt.tried += 1;
+                attempt.due = Instant::now() + *pause;
+                aside.push(attempt);
+            }
+            None => tracing::error!(error = why, "a mail was not taken"),
         }
     }
 }

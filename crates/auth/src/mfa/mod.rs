@@ -116,7 +116,8 @@ impl Call<'_> {
 
     /// Whether the bearer proved a second factor: the token says so, and the session still does.
     pub async fn is_aal2(&self, work: &mut Work, bearer: &Bearer) -> Result<bool> {
-        let session = work.session(bearer.session()?).await?;
+        let Some(id) = bearer.session else { return Ok(false) };
+        let session = work.session(id).await?;
         Ok(bearer.aal() == "aal2" && session.is_some_and(|session| session.aal.as_deref() == Some("aal2")))
     }
 

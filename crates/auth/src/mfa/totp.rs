@@ -1,5 +1,6 @@
 //! Codes of an authenticator app (RFC 6238): SHA-1, 6 digits, a new one every 30 seconds. Pure.
 
+use basalt_core::constant_time_eq;
 use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -8,8 +9,6 @@ use qrcode::QrCode;
 use qrcode::render::svg::Color;
 use rand::RngExt as _;
 use sha1::Sha1;
-
-use crate::secret::equal;
 
 /// Seconds of a time step.
 const PERIOD: i64 = 30;
@@ -46,7 +45,7 @@ pub(super) fn accepts(secret: &str, code: &str, now: Timestamp, last: Option<i64
     let current = now.as_second().div_euclid(PERIOD);
     // Every step is compared, so that the time tells nothing.
     let found = (current - SKEW..=current + SKEW)
-        .filter(|step| code_of(&key, *step).is_some_and(|right| equal(right.as_bytes(), code.as_bytes())))
+        .filter(|step| code_of(&key, *step).is_some_and(|right| constant_time_eq(right.as_bytes(), code.as_bytes())))
         .max();
     found.filter(|step| last.is_none_or(|last| *step > last))
 }

@@ -1,6 +1,7 @@
 //! `POST /factors/{id}/verify`: the answer to a challenge makes a session aal2. Whoever answers holds the user's row, so a code is
 //! not used twice at once; a challenge is gone once it was answered.
 
+use basalt_core::constant_time_eq;
 use bytes::Bytes;
 use http::Response;
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use crate::bearer::Bearer;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::limit;
-use crate::secret::{equal, token_hash};
+use crate::secret::token_hash;
 use crate::store::{Work, params};
 
 #[derive(Deserialize)]
@@ -132,7 +133,7 @@ impl Call<'_> {
 fn judge_message(held: &Held, challenge: &Challenge, code: &str) -> Result<()> {
     let hash = token_hash(held.factor.phone.as_deref().unwrap_or_default(), code);
     match &challenge.otp_code {
-        Some(sent) if equal(sent.as_bytes(), hash.as_bytes()) => Ok(()),
+        Some(sent) if constant_time_eq(sent.as_bytes(), hash.as_bytes()) => Ok(()),
         _ => Err(wrong("Invalid MFA Phone code entered")),
     }
 }

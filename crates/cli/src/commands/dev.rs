@@ -205,13 +205,14 @@ impl Session {
             path => path,
         };
         line("API", &format!("{}       ({rest})", styled(LINK, &url)));
-        match api_keys(&self.config) {
-            Some(keys) => {
+        match api_keys(&self.root, &self.config) {
+            Ok(Some(keys)) => {
                 line("anon key", &keys.anon);
                 line("service key", &format!("{}   (bypasses row policies: keep it on servers)", keys.service));
                 line("try", &styled(LINK, curl_line(&self.database, &self.config, &url, &keys).await));
             }
-            None => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
+            Ok(None) => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
+            Err(why) => line("keys", &why),
         }
     }
 }

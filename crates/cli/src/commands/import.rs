@@ -33,7 +33,7 @@ impl Import {
         let started = Instant::now();
         let bar = output::byte_progress(script.source.len() as u64, "importing");
         let shown = bar.clone();
-        let result = migrating::run_script(&script, &workspace.database, move |progress| {
+        let result = migrating::import(&script, &workspace.database, move |progress| {
             shown.set_position(progress.bytes as u64);
         })
         .await;

@@ -1,5 +1,6 @@
-//! `basalt keys`: the API keys of a secret.
+//! `basalt keys`: the API keys of a secret, or of a private key.
 
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt_server::Config;
@@ -10,12 +11,15 @@ use super::ProjectFlag;
 use crate::output::{self, STRONG, styled};
 use crate::report::{Failure, Report};
 
-/// Print the API keys: of the project's secret, of another, or of a fresh one
+/// Print the API keys: of the project's secret or private key, of another secret, or of a fresh one
 #[derive(Args)]
 pub struct Keys {
     /// Make a fresh secret for production
     #[arg(long, conflicts_with = "secret")]
     new: bool,
+    /// Make a fresh private key (ES256) for the file of `auth.signing_keys_path`, and print it
+    #[arg(long, conflicts_with_all = ["secret", "new"])]
+    signing: bool,
     /// The keys of this secret, of at least 32 bytes
     #[arg(long, value_name = "SECRET")]
     secret: Option<String>,
@@ -28,10 +32,18 @@ pub struct Keys {
 
 impl Keys {
     pub fn run(self) -> Result<(), Failure> {
+        if self.signing {
+            output::result(keys::random_private_keys());
+            output::note("\nKeep it as you keep a secret. To rotate, put the new key before the old one in the file.");
+            return Ok(());
+        }
         let secret = match (&self.secret, self.new) {
             (Some(secret), _) => secret.clone(),
             (None, true) => keys::random_secret(),
-            (None, false) => configured_secret(&self.project)?,
+            (None, false) => match configured(&self.project)? {
+                Signer::Secret(secret) => secret,
+                Signer::PrivateKeys(path) => return show_signed(&path, self.years),
+            },
         };
         if secret.len() < 32 {
             return Err(Report::error(format!("the secret has {} bytes; at least 32 are needed", secret.len()))
@@ -59,11 +71,44 @@ impl Keys {
 
 /// The keys of `secret`, issued now.
 pub fn issue(secret: &str, years: u64) -> keys::Keys {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
-    keys::Keys::issue(secret, now, years)
+    keys::Keys::issue(secret, now(), years)
 }
 
-fn configured_secret(project: &ProjectFlag) -> Result<String, Failure> {
-    let secret = Config::load(&project.project, &[])?.auth.jwt_secret;
-    Ok(if secret.is_empty() { DEVELOPMENT_SECRET.to_owned() } else { secret })
+/// The keys that the first private key of a file signs, issued now.
+///
+/// Errors: what of the file can't be used.
+pub fn sign(path: &Path, years: u64) -> Result<keys::Keys, String> {
+    keys::Keys::signed(path, now(), years)
+}
+
+/// What signs a project's tokens.
+enum Signer {
+    Secret(String),
+    PrivateKeys(PathBuf),
+}
+
+fn configured(project: &ProjectFlag) -> Result<Signer, Failure> {
+    let auth = Config::load(&project.project, &[])?.auth;
+    Ok(match (auth.jwt_secret, auth.signing_keys_path) {
+        (secret, path) if secret.is_empty() && !path.as_os_str().is_empty() => {
+            Signer::PrivateKeys(project.project.join(path))
+        }
+        (secret, _) if secret.is_empty() => Signer::Secret(DEVELOPMENT_SECRET.to_owned()),
+        (secret, _) => Signer::Secret(secret),
+    })
+}
+
+fn show_signed(path: &Path, years: u64) -> Result<(), Failure> {
+    let issued = sign(path, years).map_err(Report::error)?;
+    output::result(format_args!("{}     {}", styled(STRONG, "anon key"), issued.anon));
+    output::result(format_args!("{}  {}", styled(STRONG, "service key"), issued.service));
+    output::note(format_args!(
+        "\nThey are signed with the first key of {}, and hold until that key is taken out of it.",
+        path.display()
+    ));
+    Ok(())
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }

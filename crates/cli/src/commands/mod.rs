@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 
-pub use keys::issue as issue_keys;
+pub use keys::{issue as issue_keys, sign as sign_keys};
 
 use crate::report::Failure;
 

@@ -16,7 +16,7 @@ const FOR_EVER: &str = "876000h";
 /// Users of one page of a search.
 const PAGE: usize = 1000;
 
-/// List, create, ban, delete and invite users of a running server
+/// List, create, ban, delete and invite users of a running server; their sessions and factors
 #[derive(Args)]
 pub struct Users {
     #[command(subcommand)]
@@ -82,6 +82,37 @@ enum Action {
         /// The id or the address
         user: String,
     },
+    /// List the sessions of a user
+    Sessions {
+        /// The id or the address
+        user: String,
+    },
+    /// End the sessions of a user, or one of them
+    SignOut {
+        /// The id or the address
+        user: String,
+        /// The session
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+    },
+    /// List the second factors of a user
+    Factors {
+        /// The id or the address
+        user: String,
+    },
+    /// Remove a second factor that its user lost
+    RemoveFactor {
+        /// The id or the address
+        user: String,
+        /// The factor
+        factor: String,
+    },
+    /// List what was done, newest first
+    Audit {
+        /// The page, from 1
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        page: u32,
+    },
     /// Create a user and mail them a link
     Invite {
         /// The e-mail address
@@ -122,7 +153,7 @@ enum Kind {
 impl Users {
     pub fn run(self) -> Result<(), Failure> {
         let config = for_development(Config::load(&self.project.project, &[])?);
-        let server = Administration::of(&config, self.url.as_deref())?;
+        let server = Administration::of(&self.project.project, &config, self.url.as_deref())?;
         let command = Command { server, json: self.json };
         block_on(async {
             match self.action {
@@ -136,6 +167,19 @@ impl Users {
                 Action::Delete { user, soft, yes } => command.delete(&user, soft, yes).await,
                 Action::Ban { user, duration } => command.ban(&user, &duration, "banned").await,
                 Action::Unban { user } => command.ban(&user, "none", "may sign in again:").await,
+                Action::Sessions { user } => {
+                    command
+                        .of_user(&user, "sessions", &["id", "aal", "created_at", "refreshed_at", "ip", "user_agent"])
+                        .await
+                }
+                Action::SignOut { user, session } => command.sign_out(&user, session.as_deref()).await,
+                Action::Factors { user } => {
+                    command
+                        .of_user(&user, "factors", &["id", "factor_type", "status", "friendly_name", "created_at"])
+                        .await
+                }
+                Action::RemoveFactor { user, factor } => command.remove_factor(&user, &factor).await,
+                Action::Audit { page } => command.audit(page).await,
                 Action::Invite { email, redirect_to } => command.invite(&email, redirect_to.as_deref()).await,
                 Action::Link { kind, email, new_email, password, redirect_to } => {
                     let kind = kind.to_possible_value().map(|kind| kind.get_name().to_owned()).unwrap_or_default();
@@ -202,6 +246,61 @@ impl Command {
         let user = self.server.ask(Method::PUT, &["admin", "users", id(&user)], &[], Some(&body)).await?;
         self.tell(what, &user);
         Ok(())
+    }
+
+    /// Lists what the server keeps of a user: these members, a line each.
+    async fn of_user(&self, user: &str, what: &str, members: &[&str]) -> Result<(), Failure> {
+        let user = self.find(user).await?;
+        let answer = self.server.ask(Method::GET, &["admin", "users", id(&user), what], &[], None).await?;
+        self.rows(&answer, members);
+        Ok(())
+    }
+
+    async fn sign_out(&self, user: &str, session: Option<&str>) -> Result<(), Failure> {
+        let user = self.find(user).await?;
+        let path: Vec<&str> = ["admin", "users", id(&user), "sessions"].into_iter().chain(session).collect();
+        self.server.ask(Method::DELETE, &path, &[], None).await?;
+        self.tell("signed out", &user);
+        Ok(())
+    }
+
+    async fn remove_factor(&self, user: &str, factor: &str) -> Result<(), Failure> {
+        let user = self.find(user).await?;
+        self.server.ask(Method::DELETE, &["admin", "users", id(&user), "factors", factor], &[], None).await?;
+        self.tell("removed the factor of", &user);
+        Ok(())
+    }
+
+    async fn audit(&self, page: u32) -> Result<(), Failure> {
+        let page = page.to_string();
+        let answer = self.server.ask(Method::GET, &["admin", "audit"], &[("page", &page)], None).await?;
+        if self.json {
+            output::result(&answer);
+            return Ok(());
+        }
+        for entry in answer.as_array().into_iter().flatten() {
+            let payload = entry.get("payload").unwrap_or(&Value::Null);
+            let shown = [
+                text(entry, "created_at"),
+                text(payload, "action"),
+                text(payload, "actor_username"),
+                text(entry, "ip_address"),
+            ];
+            output::result(shown.join("  "));
+        }
+        Ok(())
+    }
+
+    /// Objects of a list, these members of each on a line.
+    fn rows(&self, list: &Value, members: &[&str]) {
+        if self.json {
+            return output::result(list);
+        }
+        for object in list.as_array().into_iter().flatten() {
+            let shown: Vec<&str> =
+                members.iter().map(|name| text(object, name)).filter(|text| !text.is_empty()).collect();
+            output::result(shown.join("  "));
+        }
     }
 
     async fn invite(&self, email: &str, redirect_to: Option<&str>) -> Result<(), Failure> {

@@ -61,7 +61,13 @@ impl Project {
 
     /// Runs a command to its end, in the folder.
     pub fn run(&self, args: &[&str]) -> Said {
-        let Output { status, stdout, stderr } = self.command(args).output().unwrap();
+        self.run_with(args, &[])
+    }
+
+    /// The same with these variables.
+    pub fn run_with(&self, args: &[&str], environment: &[(&str, String)]) -> Said {
+        let command = &mut self.command(args);
+        let Output { status, stdout, stderr } = command.envs(environment.iter().cloned()).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
@@ -121,6 +127,11 @@ impl Server {
             }
             heard.push(line);
         }
+    }
+
+    /// What it has said since it was last asked.
+    pub fn said(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
     }
 
     /// Sends one request; gives its status and body.
@@ -198,6 +209,18 @@ pub fn ask(url: &str, method: &str, path: &str, headers: &[&str], body: &str) ->
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    ask_over(&mut stream, host, method, path, headers, body)
+}
+
+/// The same over any connection.
+pub fn ask_over(
+    stream: &mut (impl Read + Write),
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+) -> Option<(u16, String)> {
     let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
     write!(
         stream,

@@ -184,8 +184,9 @@ fn is_copied(relation: &Relation) -> bool {
 fn table(relation: &Relation, target: &Catalog) -> Result<Table> {
     let name = &relation.name;
     let there = target.relation(&name.schema, &name.name).ok_or_else(|| {
-        Error::new("42P01", format!("the target has no table {name}"))
-            .with_hint("Only what the project's migrations make is there: put its definition into a migration.")
+        Error::new("42P01", format!("the target has no table {name}")).with_hint(
+            "Only what migrations make and `basalt import` brought is there: put its definition into a migration.",
+        )
     })?;
     let stored = relation.columns.iter().filter(|column| column.generated.is_none());
     let columns: Vec<String> = stored.map(|column| column.name.clone()).collect();

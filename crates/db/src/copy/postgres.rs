@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::{CHUNK, Order, Standing, Table, miscounted};
 use crate::postgres::{Postgres, translate};
@@ -38,7 +39,7 @@ impl Postgres {
         let connection = self.owner().await?;
         let sql = "select schemaname::text, sequencename::text, coalesce(last_value, start_value), last_value is not null \
             from pg_catalog.pg_sequences";
-        let rows = connection.client.query(sql, &[]).await.map_err(translate)?;
+        let rows = connection.client.query_typed(sql, &[]).await.map_err(translate)?;
         Ok(rows
             .iter()
             .map(|row| Standing {
@@ -53,7 +54,7 @@ impl Postgres {
     pub(super) async fn load(&self, tables: &[Table], mut orders: mpsc::Receiver<Order>) -> Result<()> {
         let connection = self.single().await?;
         let client = &connection.client;
-        let begin = "set statement_timeout = 0; begin";
+        let begin = "begin; set local statement_timeout = 0";
         client.batch_execute(begin).await.map_err(translate)?;
         let loaded = load(client, tables, &mut orders).await;
         let end = if loaded.is_ok() { "commit" } else { "rollback" };
@@ -66,7 +67,7 @@ impl Postgres {
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
     // Keys were kept by the source, and triggers have had their say there. Only a superuser may pass them over.
     let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
-    if client.query_one(sql, &[]).await.map_err(translate)?.get(0) {
+    if client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0) {
         client.batch_execute("set local session_replication_role = replica").await.map_err(translate)?;
     } else {
         client.batch_execute("set constraints all deferred").await.map_err(translate)?;
@@ -93,11 +94,22 @@ async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Stand
     for Standing { name, last_value, is_called } in standings {
         let sql = "select pg_catalog.setval(c.oid::regclass, $3, $4) from pg_catalog.pg_class c \
             join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'S' and n.nspname = $1 and c.relname = $2";
-        client.query(sql, &[&name.schema, &name.name, &last_value, &is_called]).await.map_err(translate)?;
+        client
+            .query_typed(
+                sql,
+                &[
+                    (&name.schema, Type::TEXT),
+                    (&name.name, Type::TEXT),
+                    (&last_value, Type::INT8),
+                    (&is_called, Type::BOOL),
+                ],
+            )
+            .await
+            .map_err(translate)?;
     }
     for (name, sent) in sent {
         let sql = format!("select count(*) from {}", name.quoted());
-        let there: i64 = client.query_one(&sql, &[]).await.map_err(translate)?.get(0);
+        let there: i64 = client.query_typed_one(&sql, &[]).await.map_err(translate)?.get(0);
         if there.unsigned_abs() != sent {
             return Err(miscounted(&name, sent, there.unsigned_abs()));
         }

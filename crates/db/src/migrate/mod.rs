@@ -1,5 +1,6 @@
 //! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
 
+mod imports;
 mod script;
 mod service;
 
@@ -9,8 +10,9 @@ use rusqlite::config::DbConfig;
 use sha2::{Digest, Sha256};
 
 use crate::sqlite::{Sqlite, Writer};
+pub use imports::Import;
 pub(crate) use script::Script;
-pub(crate) use service::SERVICES;
+pub(crate) use service::{OWN, SERVICES};
 pub use service::{Service, ServiceMigration};
 
 /// The record of applied migrations, where Supabase's tools look for it.

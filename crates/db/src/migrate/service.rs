@@ -12,6 +12,9 @@ pub(crate) const SERVICES: &str = "create schema if not exists basalt;
 create table if not exists basalt.service_migrations
   (service text not null, version text not null, checksum text not null, primary key (service, version));";
 
+/// What the database keeps for itself.
+pub(crate) const OWN: [Service; 2] = [crate::changes::SERVICE, super::imports::SERVICE];
+
 /// What a service keeps in the database.
 #[derive(Debug, Clone, Copy)]
 pub struct Service {
@@ -36,7 +39,11 @@ impl Service {
         let error = &failure.error;
         let message = format!("migration {} of service {}: {}", migration.version, self.name, error.message());
         let detail = error.detail().map_or_else(|| failure.statement.clone(), str::to_owned);
-        Error::new(error.code().to_owned(), message).with_detail(detail)
+        let failed = Error::new(error.code().to_owned(), message).with_detail(detail);
+        match error.hint() {
+            Some(hint) => failed.with_hint(hint.to_owned()),
+            None => failed,
+        }
     }
 }
 
@@ -46,7 +53,7 @@ pub(crate) fn install(writer: &mut Writer, services: &[Service]) -> Result<()> {
     if !writer.schema().catalog.relations.contains_key(&record) {
         writer.script(SERVICES, &mut |_| {}, |script| script.run(SERVICES).map(drop)).map_err(|failed| failed.error)?;
     }
-    std::iter::once(&crate::changes::SERVICE).chain(services).try_for_each(|service| install_one(writer, service))
+    OWN.iter().chain(services).try_for_each(|service| install_one(writer, service))
 }
 
 fn install_one(writer: &mut Writer, service: &Service) -> Result<()> {

@@ -19,6 +19,10 @@ struct Step {
     make: &'static str,
 }
 
+/// What is asked of a membership: from PostgreSQL 16 on a role's maker is its member without being allowed to become it.
+const MEANS: &str = "with means as (select case when current_setting('server_version_num')::int >= 160000 \
+    then 'set' else 'member' end as means)";
+
 const STEPS: [Step; 14] = [
     Step {
         what: "role anon",
@@ -42,14 +46,14 @@ const STEPS: [Step; 14] = [
     },
     Step {
         what: "membership of authenticator in anon, authenticated and service_role",
-        there: "pg_has_role('authenticator', 'anon', 'member') and pg_has_role('authenticator', 'authenticated', 'member') \
-                and pg_has_role('authenticator', 'service_role', 'member')",
+        there: "(select bool_and(pg_has_role('authenticator', name, means)) from means, \
+                unnest(array['anon', 'authenticated', 'service_role']::name[]) name)",
         make: "grant anon, authenticated, service_role to authenticator",
     },
     Step {
         what: "membership of the connecting role in anon, authenticated and service_role",
-        there: "pg_has_role(current_user, 'anon', 'member') and pg_has_role(current_user, 'authenticated', 'member') \
-                and pg_has_role(current_user, 'service_role', 'member')",
+        there: "(select bool_and(pg_has_role(current_user, name, means)) from means, \
+                unnest(array['anon', 'authenticated', 'service_role']::name[]) name)",
         make: "grant anon, authenticated, service_role to current_user",
     },
     Step {
@@ -151,7 +155,7 @@ async fn make_all(client: &Client) -> Result<()> {
         step.ensure(client).await?;
     }
     let superuser = "select rolsuper from pg_roles where rolname = current_user";
-    if client.query_one(superuser, &[]).await.map_err(translate)?.get(0) {
+    if client.query_typed_one(superuser, &[]).await.map_err(translate)?.get(0) {
         for step in &EXTRAS {
             step.ensure(client).await?;
         }
@@ -161,7 +165,7 @@ async fn make_all(client: &Client) -> Result<()> {
 
 impl Step {
     async fn ensure(&self, client: &Client) -> Result<()> {
-        let there = client.query_one(&format!("select {}", self.there), &[]).await.map_err(translate)?;
+        let there = client.query_typed_one(&format!("{MEANS} select {}", self.there), &[]).await.map_err(translate)?;
         if there.get(0) {
             return Ok(());
         }

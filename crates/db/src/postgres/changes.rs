@@ -54,7 +54,7 @@ impl Postgres {
         let mut fence = self.engine.fence.lock().await;
         let connection = self.engine.owner.get().await?;
         let client = &connection.client;
-        let asked = try_join!(client.query_one(GIVEN, &[]), client.query(UNDER_WAY, &[]));
+        let asked = try_join!(client.query_typed_one(GIVEN, &[]), client.query_typed(UNDER_WAY, &[]));
         let (given, under_way) = asked.map_err(|error| absent(translate(error)))?;
         let given = given.get::<_, i64>(0).unsigned_abs();
         let under_way: BTreeSet<String> = under_way.iter().map(|row| row.get(0)).collect();
@@ -84,7 +84,7 @@ impl Fence {
 pub(super) async fn install(client: &Client) -> Result<()> {
     client.batch_execute(FUNCTION).await.map_err(translate)?;
     let there = "select exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime')";
-    if client.query_one(there, &[]).await.map_err(translate)?.get(0) {
+    if client.query_typed_one(there, &[]).await.map_err(translate)?.get(0) {
         return Ok(());
     }
     let made = client.batch_execute("savepoint one; create publication supabase_realtime; release savepoint one").await;
@@ -131,7 +131,7 @@ impl Engine {
 /// See [`Engine::watch`].
 pub(super) async fn watch(client: &Client, catalog: &Catalog) -> Result<()> {
     let mut there: BTreeMap<Name, Triggers> = BTreeMap::new();
-    for row in client.query(TRIGGERS, &[]).await.map_err(translate)? {
+    for row in client.query_typed(TRIGGERS, &[]).await.map_err(translate)? {
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
         let (bits, is_partitioned, arguments): (i16, bool, &[u8]) = (row.get(2), row.get(3), row.get(4));
         let arguments = String::from_utf8_lossy(arguments);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use basalt_core::Result;
+use tokio_postgres::types::Type;
 
 use super::Postgres;
 use super::error::translate;
@@ -22,7 +23,7 @@ impl Postgres {
             client.batch_execute(&call(function)).await.map_err(translate)?;
         }
         let sql = "select name, pg_catalog.current_setting('pgrst.' || name, true) from unnest($1::text[]) name";
-        let rows = client.query(sql, &[&names]).await.map_err(translate)?;
+        let rows = client.query_typed(sql, &[(&names, Type::TEXT_ARRAY)]).await.map_err(translate)?;
         let set = rows.iter().filter_map(|row| Some((row.get(0), row.get::<_, Option<String>>(1)?)));
         Ok(set.filter(|(_, value)| !value.is_empty()).collect())
     }

@@ -1,12 +1,14 @@
 //! The services' own schemas, made where they are missing.
 
 use basalt_core::Result;
-use basalt_sql::script::split;
+use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
+use super::adopting;
 use super::error::translate;
-use super::migrating::Script;
-use crate::migrate::{SERVICES, ScriptError, Service, ServiceMigration, checksum};
+use super::migrating::{Script, failed};
+use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, checksum};
 
 /// Runs the migrations that the record lacks, all of all services in one transaction.
 ///
@@ -17,7 +19,7 @@ pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()>
         set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)";
     client.batch_execute(lock).await.map_err(translate)?;
     let mut done = Ok(());
-    for service in std::iter::once(&crate::changes::SERVICE).chain(services) {
+    for service in OWN.iter().chain(services) {
         done = install_one(client, service).await;
         if done.is_err() {
             break;
@@ -34,18 +36,37 @@ pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()>
 async fn install_one(client: &Client, service: &Service) -> Result<()> {
     client.batch_execute(SERVICES).await.map_err(translate)?;
     let sql = "select version from basalt.service_migrations where service = $1";
-    let rows = client.query(sql, &[&service.name]).await.map_err(translate)?;
+    let rows = client.query_typed(sql, &[(&service.name, Type::TEXT)]).await.map_err(translate)?;
     let done: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    let adopts = done.is_empty() && adopting::is_needed(client, service).await?;
     for migration in service.migrations.iter().filter(|one| !done.iter().any(|version| version == one.version)) {
-        run(client, service, migration).await.map_err(|failure| service.failed(migration, &failure))?;
+        run(client, service, migration, adopts).await.map_err(|failure| service.failed(migration, &failure))?;
     }
     Ok(())
 }
 
-async fn run(client: &Client, service: &Service, migration: &ServiceMigration) -> Result<(), ScriptError> {
+async fn run(
+    client: &Client,
+    service: &Service,
+    migration: &ServiceMigration,
+    adopts: bool,
+) -> Result<(), ScriptError> {
     let pieces = split(migration.source)?;
-    Script::new(client, migration.source, |_| {}).run(&pieces).await?;
+    if adopts {
+        for piece in &pieces {
+            if let Piece::Statement { sql, offset } = *piece {
+                adopting::statement(client, sql).await.map_err(|error| failed(error, sql, offset))?;
+            }
+        }
+    } else {
+        Script::new(client, migration.source, |_| {}).run(&pieces).await?;
+    }
     let record = "insert into basalt.service_migrations (service, version, checksum) values ($1, $2, $3)";
-    let values = client.execute(record, &[&service.name, &migration.version, &checksum(migration.source)]).await;
+    let values = client
+        .execute_typed(
+            record,
+            &[(&service.name, Type::TEXT), (&migration.version, Type::TEXT), (&checksum(migration.source), Type::TEXT)],
+        )
+        .await;
     values.map(drop).map_err(|error| translate(error).into())
 }

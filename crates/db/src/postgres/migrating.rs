@@ -6,15 +6,20 @@ use basalt_core::{Error, Result};
 use basalt_sql::script::{Piece, first_word, split};
 use bytes::Bytes;
 use futures_util::SinkExt;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::Postgres;
 use super::error::translate;
+use super::views::{Keeper, explained};
 use crate::migrate::{Applied, Progress, ScriptError, checksum};
 
 /// The record of applied migrations, where Supabase's tools look for it.
 pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
     create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text, checksum text)";
+
+/// Held by the transaction of a migration.
+const ONE_AT_A_TIME: &str = "select pg_catalog.pg_advisory_xact_lock(7021114200144)";
 
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;
@@ -26,25 +31,29 @@ impl Postgres {
     pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
         let client = &connection.client;
-        prepare(client).await?;
+        keep_record(client).await?;
         let pieces = split(source)?;
-        let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
         let statements: Vec<&str> = pieces.iter().filter_map(statement_text).collect();
         let checksum = checksum(source);
+        let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
+        let recorded: [(&(dyn ToSql + Sync), Type); 4] =
+            [(&version, Type::TEXT), (&statements, Type::TEXT_ARRAY), (&name, Type::TEXT), (&checksum, Type::TEXT)];
         if statements.iter().any(|sql| is_outside(sql)) {
             self.outside(client, &pieces).await?;
-            client.execute(record, &[&version, &statements, &name, &checksum]).await.map_err(translate)?;
+            client.execute_typed(record, &recorded).await.map_err(translate)?;
         } else {
             let mut script = Script::new(client, source, |_| {});
             script.begin().await?;
-            let views = "select coalesce(max(oid::bigint), 0) from pg_catalog.pg_class";
-            let newest: i64 = client.query_one(views, &[]).await.map_err(translate)?.get(0);
-            let mut done = script.run(&pieces).await;
-            if done.is_ok() {
-                done = close_views(client, newest).await.map_err(ScriptError::from);
+            // Servers that start together would apply the same migration: the first does, the others find it applied.
+            client.batch_execute(ONE_AT_A_TIME).await.map_err(translate)?;
+            let applied = "select exists (select from supabase_migrations.schema_migrations where version = $1)";
+            if client.query_typed_one(applied, &[(&version, Type::TEXT)]).await.map_err(translate)?.get(0) {
+                script.end(Ok(())).await?;
+                return Ok(self.engine.reload().await?);
             }
+            let mut done = keeping_views(client, &mut script, &pieces).await;
             if done.is_ok() {
-                let recorded = client.execute(record, &[&version, &statements, &name, &checksum]).await;
+                let recorded = client.execute_typed(record, &recorded).await;
                 done = recorded.map(drop).map_err(|error| translate(error).into());
             }
             script.end(done).await?;
@@ -57,13 +66,13 @@ impl Postgres {
     pub async fn applied(&self) -> Result<Vec<Applied>> {
         let connection = self.engine.owner.get().await?;
         let there = "select to_regclass('supabase_migrations.schema_migrations') is not null";
-        if !connection.client.query_one(there, &[]).await.map_err(translate)?.get::<_, bool>(0) {
+        if !connection.client.query_typed_one(there, &[]).await.map_err(translate)?.get::<_, bool>(0) {
             return Ok(Vec::new());
         }
         // A record that the Supabase CLI made has no checksums.
         let sql = "select version, coalesce(name, ''), coalesce(to_jsonb(m) ->> 'checksum', '') \
             from supabase_migrations.schema_migrations m order by version";
-        let rows = connection.client.query(sql, &[]).await.map_err(translate)?;
+        let rows = connection.client.query_typed(sql, &[]).await.map_err(translate)?;
         Ok(rows.iter().map(|row| Applied { version: row.get(0), name: row.get(1), checksum: row.get(2) }).collect())
     }
 
@@ -74,7 +83,6 @@ impl Postgres {
         progress: impl FnMut(Progress) + Send,
     ) -> Result<Progress, ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
-        prepare(&connection.client).await?;
         let pieces = split(source)?;
         let mut script = Script::new(&connection.client, source, progress);
         script.begin().await?;
@@ -96,6 +104,8 @@ impl Postgres {
     }
 
     /// Statements that no transaction may hold, each by itself.
+    ///
+    /// Behind a pooler that hands out connections by transaction there is no session to set anything in for them.
     async fn outside(&self, client: &Client, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
         let statements = pieces.iter().filter_map(|piece| match piece {
             Piece::Statement { sql, offset } => Some((*sql, *offset)),
@@ -111,6 +121,14 @@ impl Postgres {
                 return Err(failed(error, sql, offset));
             }
         }
+        let set = format!(
+            "set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}",
+            LOCK_TIMEOUT.as_millis()
+        );
+        if !self.engine.options.transaction_pooler {
+            client.batch_execute(&set).await.map_err(translate)?;
+        }
+
         for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
             client.batch_execute(sql).await.map_err(|error| failed(translate(error), sql, offset))?;
         }
@@ -133,12 +151,17 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
     }
 
     async fn begin(&self) -> Result<()> {
-        self.client.batch_execute("begin").await.map_err(translate)
+        let begin = format!(
+            "begin; set local client_min_messages = warning; set local search_path = public, extensions; \
+             set local statement_timeout = 0; set local lock_timeout = {}",
+            LOCK_TIMEOUT.as_millis()
+        );
+        self.client.batch_execute(&begin).await.map_err(translate)
     }
 
-    /// Commits what went well, undoes the rest.
+    /// Commits what went well, undoes the rest. What the script has set is nobody's later, be there a pooler between.
     async fn end(&self, done: Result<(), ScriptError>) -> Result<(), ScriptError> {
-        let end = if done.is_ok() { "commit" } else { "rollback" };
+        let end = if done.is_ok() { "reset session authorization; reset all; commit" } else { "rollback" };
         let ended = self.client.batch_execute(end).await.map_err(translate);
         done?;
         // A deferred constraint speaks up here.
@@ -165,8 +188,8 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
     }
 
     async fn statement(&mut self, sql: &str) -> Result<()> {
-        if is_transaction_word(sql) {
-            // The script is one transaction already.
+        // The script is one transaction already, and fills the database that it is given.
+        if is_transaction_word(sql) || is_of_databases(sql) {
             return Ok(());
         }
         if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
@@ -210,28 +233,27 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
     }
 }
 
-/// What every script's connection sets.
-async fn prepare(client: &Client) -> Result<()> {
-    let set = format!(
-        "set client_min_messages = warning; set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}; {RECORD}; \
-         alter table supabase_migrations.schema_migrations add column if not exists checksum text",
-        LOCK_TIMEOUT.as_millis()
+/// Makes the record of migrations where it is missing.
+async fn keep_record(client: &Client) -> Result<()> {
+    let make = format!(
+        "set local client_min_messages = warning; {RECORD}; \
+         alter table supabase_migrations.schema_migrations add column if not exists checksum text"
     );
-    client.batch_execute(&set).await.map_err(translate)
+    client.batch_execute(&make).await.map_err(translate)
 }
 
-/// Makes views that a migration made, and that say nothing about it, run with their caller's rights: a view is no way around row
-/// policies by accident. PostgreSQL has this from version 15 on.
-async fn close_views(client: &Client, newest: i64) -> Result<()> {
-    let sql = "select c.oid::regclass::text from pg_catalog.pg_class c \
-        where c.relkind = 'v' and c.oid::bigint > $1 and current_setting('server_version_num')::int >= 150000 \
-        and not exists (select from unnest(c.reloptions) o where o like 'security_invoker=%') \
-        and not exists (select from pg_catalog.pg_depend d where d.objid = c.oid and d.deptype = 'e')";
-    for row in client.query(sql, &[&newest]).await.map_err(translate)? {
-        let view: String = row.get(0);
-        client.batch_execute(&format!("alter view {view} set (security_invoker = true)")).await.map_err(translate)?;
+/// Runs a migration's statements, and looks after the views that they make.
+async fn keeping_views<P: FnMut(Progress)>(
+    client: &Client,
+    script: &mut Script<'_, P>,
+    pieces: &[Piece<'_>],
+) -> Result<(), ScriptError> {
+    let mut views = Keeper::new(client).await?;
+    for piece in pieces {
+        script.run(std::slice::from_ref(piece)).await?;
+        views.after_one(client).await?;
     }
-    Ok(())
+    Ok(views.after_all(client).await?)
 }
 
 fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
@@ -242,7 +264,7 @@ fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
 }
 
 /// The first words of a statement in lower case.
-fn words(sql: &str) -> Vec<String> {
+pub(super) fn words(sql: &str) -> Vec<String> {
     let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
     sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect()
 }
@@ -252,6 +274,13 @@ fn is_transaction_word(sql: &str) -> bool {
     let words = words(sql);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(words.as_slice(), ["begin" | "commit" | "end", ..] | ["start", "transaction", ..])
+}
+
+/// `create database` and `drop database`, with which scripts of psql begin.
+fn is_of_databases(sql: &str) -> bool {
+    let words = words(sql);
+    words.first().is_some_and(|word| word == "create" || word == "drop")
+        && words.get(1).is_some_and(|word| word == "database")
 }
 
 /// Whether PostgreSQL refuses the statement in a transaction.
@@ -269,9 +298,9 @@ fn is_outside(sql: &str) -> bool {
 }
 
 /// Places an error: its position counts characters of the statement, which begins at `offset`.
-fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+pub(super) fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
     let within = error.position().and_then(|position| statement.char_indices().nth(position)).map_or(0, |(at, _)| at);
-    ScriptError { error, offset: offset + within, statement: statement.to_owned() }
+    ScriptError { error: explained(error), offset: offset + within, statement: statement.to_owned() }
 }
 
 /// Empties a database that others may share a server with.

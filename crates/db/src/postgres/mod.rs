@@ -1,5 +1,6 @@
 //! The PostgreSQL engine: each request one transaction as its role, native row security, the catalog read from the database.
 
+mod adopting;
 mod bootstrap;
 mod catalog;
 mod changes;
@@ -10,12 +11,15 @@ mod error;
 mod installing;
 mod listen;
 mod migrating;
+mod notify;
+mod opening;
 mod pool;
 mod run;
 mod settings;
 mod text;
 mod tls;
 mod url;
+mod views;
 mod wrap;
 
 use std::path::PathBuf;
@@ -34,6 +38,8 @@ use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
+pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
+use opening::{first_look, load_at_last, requests_login};
 pub use pool::PoolState;
 use pool::{Pool, Sizes, Unfinished};
 use run::{Lease, Terms};
@@ -43,10 +49,6 @@ use settings::Settings;
 const CANCELS: usize = 64;
 /// Connections for migrations, the catalog and Basalt's own services.
 const OWNER_CONNECTIONS: usize = 4;
-
-/// The pauses between attempts to read the catalog for the first time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// How to reach and use PostgreSQL.
 #[derive(Debug, Clone)]
@@ -63,6 +65,10 @@ pub struct PostgresOptions {
     pub queue: usize,
     /// How long a request may wait for a connection (PGRST003).
     pub wait: Duration,
+    /// How long a connection may be idle before it is closed; zero: for ever.
+    pub idle: Duration,
+    /// How old a connection may become; zero: any age.
+    pub lifetime: Duration,
     /// Statements that a connection keeps prepared.
     pub statements: usize,
     /// Longest time a statement may run where neither role nor function says so (57014); zero leaves it to the server.
@@ -91,6 +97,8 @@ impl Default for PostgresOptions {
             connections: 10,
             queue: 1024,
             wait: Duration::from_secs(10),
+            idle: Duration::from_secs(10 * 60),
+            lifetime: Duration::from_secs(30 * 60),
             statements: 200,
             statement_timeout: Duration::from_secs(8),
             max_body: 256 << 20,
@@ -121,6 +129,8 @@ struct Engine {
     reloading: Mutex<()>,
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
+    /// What makes a transaction of a request's no superuser's, where a connection can't be made so.
+    step_down: &'static str,
     cancels: mpsc::Sender<Connection>,
     hub: Arc<Hub>,
     fence: Mutex<changes::Fence>,
@@ -155,17 +165,27 @@ impl Postgres {
             None => owner_target.clone(),
         };
         let made = options.bootstrap.then_some(&*options.services);
-        let current = match first_look(&owner_target, &mut requests, cluster.is_some(), made).await {
+        let (current, is_superuser) = match first_look(&owner_target, cluster.is_some(), made).await {
             Err(error) if !options.required && !options.bootstrap => {
                 tracing::warn!(%error, "PostgreSQL is not there yet");
-                Current::default()
+                (Current::default(), false)
             }
             looked => looked?,
+        };
+        // Behind a pooler that hands out connections by transaction, what is set for a session is others' too.
+        let step_down = match (is_superuser, options.transaction_pooler) {
+            (true, true) => "; set local session authorization authenticator",
+            (true, false) => {
+                requests.greeting = Some("set session authorization authenticator".into());
+                ""
+            }
+            (false, _) => "",
         };
         let sizes = |connections| Sizes {
             connections,
             queue: options.queue,
             wait: options.wait,
+            lifetime: options.lifetime,
             statements: options.statements,
         };
         let (cancels, cancelled) = mpsc::channel(CANCELS);
@@ -176,12 +196,16 @@ impl Postgres {
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
             asked: Notify::new(),
+            step_down,
             cancels,
             hub: Arc::default(),
             fence: Mutex::default(),
             options,
         });
         let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
+        if !engine.options.idle.is_zero() {
+            tasks.push(tokio::spawn(close_idle(Arc::downgrade(&engine), engine.options.idle)));
+        }
         if !engine.is_loaded() {
             tasks.push(tokio::spawn(load_at_last(Arc::downgrade(&engine))));
         }
@@ -209,6 +233,7 @@ impl Postgres {
         let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
         let connection = pool.get().await?;
         let work = self.engine.work(&request);
+        tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
         let lease = Lease::new(connection, self.engine.cancels.clone());
         let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
         if answer.is_ok() && !request.read_only {
@@ -219,18 +244,18 @@ impl Postgres {
 
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Open> {
-        self.begin_on(&self.engine.requests).await
+        self.begin_on(&self.engine.requests, self.engine.step_down).await
     }
 
     /// Opens a transaction of several requests of the owner's.
     pub(crate) async fn begin_as_owner(&self) -> Result<Open> {
-        self.begin_on(&self.engine.owner).await
+        self.begin_on(&self.engine.owner, "").await
     }
 
-    async fn begin_on(&self, pool: &Pool) -> Result<Open> {
+    async fn begin_on(&self, pool: &Pool, step_down: &str) -> Result<Open> {
         let connection = pool.get().await?;
         let mut lease = Lease::new(connection, self.engine.cancels.clone());
-        lease.begin(self.engine.options.statement_timeout.as_millis() as u64).await?;
+        lease.begin(self.engine.options.statement_timeout.as_millis() as u64, step_down).await?;
         Ok(Open { engine: self.engine.clone(), lease })
     }
 
@@ -299,8 +324,10 @@ impl Engine {
         let current = self.current.load();
         let limit = self.options.statement_timeout.as_millis() as u64;
         let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
+        let mut settings = Settings::of(request, &current.catalog, timeout, !request.as_owner);
+        settings.begin.push_str(if request.as_owner { "" } else { self.step_down });
         Work {
-            settings: Settings::of(request, &current.catalog, timeout, !request.as_owner),
+            settings,
             wrapped: wrap::wrap(request),
             terms: Terms {
                 version: current.catalog.version,
@@ -333,69 +360,21 @@ impl Engine {
 impl Current {
     async fn read(connection: &Connection, login: &str) -> Result<Current> {
         let timeout = "select current_setting('statement_timeout') not in ('0', '0ms')";
-        let own_timeout = connection.client.query_one(timeout, &[]).await.map_err(translate)?.get(0);
+        let own_timeout = connection.client.query_typed_one(timeout, &[]).await.map_err(translate)?.get(0);
         let mut catalog = catalog::load(&connection.client).await?;
         catalog.login = login.to_owned();
         Ok(Current { catalog: Arc::new(catalog), own_timeout })
     }
 }
 
-/// Makes what is missing if there are services to make it for, reads the catalog, and finds out how requests connect.
-async fn first_look(
-    owner: &Target,
-    requests: &mut Target,
-    is_own_cluster: bool,
-    services: Option<&[Service]>,
-) -> Result<Current> {
-    let first = owner.connect(1).await?;
-    if let Some(services) = services {
-        bootstrap::bootstrap(&first.client).await?;
-        installing::install(&first.client, services).await?;
-    }
-    let (login, greeting) = requests_login(&first, is_own_cluster, services.is_some()).await?;
-    requests.greeting = greeting;
-    let current = Current::read(&first, &login).await?;
-    if current.catalog.relation("basalt", "changes").is_some() {
-        changes::watch(&first.client, &current.catalog).await?;
-    }
-    Ok(current)
-}
-
-/// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
-async fn load_at_last(engine: Weak<Engine>) {
-    let mut pause = FIRST_PAUSE;
+/// Closes connections that nobody has used for so long.
+async fn close_idle(engine: Weak<Engine>, longest: Duration) {
     loop {
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(longest / 2).await;
         let Some(engine) = engine.upgrade() else { return };
-        if engine.is_loaded() {
-            return;
-        }
-        match engine.reload().await {
-            Ok(()) => return engine.asked.notify_one(),
-            Err(error) => tracing::warn!(%error, "the catalog could not be read; trying again in {pause:?}"),
-        }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        engine.requests.close_idle(longest);
+        engine.owner.close_idle(longest);
     }
-}
-
-/// The role as which requests connect, and what makes a connection that role's. Where Basalt makes the roles, a superuser steps
-/// down: whatever happens in a request, `reset role` leads no higher than to `authenticator`.
-async fn requests_login(
-    connection: &Connection,
-    is_own_cluster: bool,
-    bootstrap: bool,
-) -> Result<(String, Option<Arc<str>>)> {
-    if is_own_cluster {
-        return Ok(("authenticator".into(), None));
-    }
-    let sql = "select current_user::text, rolsuper, exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
-        from pg_catalog.pg_roles where rolname = current_user";
-    let row = connection.client.query_one(sql, &[]).await.map_err(translate)?;
-    let (user, steps_down): (String, bool) = (row.get(0), bootstrap && row.get::<_, bool>(1) && row.get::<_, bool>(2));
-    Ok(match steps_down {
-        true => ("authenticator".into(), Some("set session authorization authenticator".into())),
-        false => (user, None),
-    })
 }
 
 /// Cancels what clients that hung up had asked for.

@@ -25,6 +25,8 @@ pub(crate) struct Sizes {
     pub queue: usize,
     /// How long one may wait.
     pub wait: Duration,
+    /// How old a connection may become; zero: any age.
+    pub lifetime: Duration,
     /// Statements that a connection keeps prepared.
     pub statements: usize,
 }
@@ -63,6 +65,7 @@ pub(crate) type Pooled = managed::Object<Manager>;
 pub(crate) struct Manager {
     target: Target,
     statements: usize,
+    lifetime: Duration,
     pause: Mutex<Option<Pause>>,
 }
 
@@ -76,7 +79,8 @@ struct Pause {
 impl Pool {
     /// A pool that connects when it is first asked.
     pub fn new(target: Target, sizes: Sizes) -> Result<Pool> {
-        let manager = Manager { target, statements: sizes.statements, pause: Mutex::new(None) };
+        let manager =
+            Manager { target, statements: sizes.statements, lifetime: sizes.lifetime, pause: Mutex::new(None) };
         let pool = managed::Pool::builder(manager)
             .max_size(sizes.connections.max(1))
             .wait_timeout(Some(sizes.wait))
@@ -119,6 +123,11 @@ impl Pool {
             timeouts: self.timeouts.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
         }
+    }
+
+    /// Closes connections that nobody has used for so long.
+    pub fn close_idle(&self, longest: Duration) {
+        self.pool.retain(|_, metrics| metrics.last_used() < longest);
     }
 
     /// Takes no more requests, and closes what is free.
@@ -191,8 +200,9 @@ impl managed::Manager for Manager {
         connected
     }
 
-    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
-        match connection.client.is_closed() {
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
+        let is_old = !self.lifetime.is_zero() && metrics.created.elapsed() > self.lifetime;
+        match connection.client.is_closed() || is_old {
             true => Err(managed::RecycleError::message("closed")),
             false => Ok(()),
         }

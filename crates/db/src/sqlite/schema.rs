@@ -27,7 +27,8 @@ pub(crate) struct Schema {
 
 impl Schema {
     /// Takes a catalog.
-    pub fn new(catalog: Catalog) -> Schema {
+    pub fn new(mut catalog: Catalog) -> Schema {
+        catalog.derive_view_keys();
         let indexes = catalog.relations.values().flat_map(|relation| &relation.indexes);
         let mut predicates = indexes.filter_map(|index| index.predicate.as_deref());
         Schema {

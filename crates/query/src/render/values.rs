@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use basalt_sql::catalog::{Column, Relation};
 use basalt_sql::quote;
 use basalt_sql::{Catalog, Name};
+use basalt_types::Type;
 
 use super::write;
 use super::writer::Writer;
 use crate::PlanError;
 use crate::ask::Body;
 use crate::body::{self, Object, Place};
-use crate::literal::push_type;
+use crate::literal::push_column_type;
 
 /// The rows of a body, and the columns that they write.
 pub(super) struct Values<'a> {
@@ -186,7 +187,7 @@ pub(super) fn recordset(w: &mut Writer<'_>, catalog: &Catalog, json: String, col
         w.ident(&column.name);
         w.push(" ");
         match reader(w, column) {
-            None => push_type(&mut w.sql, catalog, &column.ty),
+            None => push_column_type(&mut w.sql, catalog, column),
             Some(_) => w.push("json"),
         }
     }
@@ -212,12 +213,20 @@ pub(super) fn recorded(w: &mut Writer<'_>, column: &Column) {
 /// A column's value, as a parameter of its own.
 fn value(w: &mut Writer<'_>, row: &Object<'_>, column: &Column) -> Result<(), PlanError> {
     let reader = reader(w, column);
-    let place = Place::new(w.params.len(), column, reader.is_some());
+    let of_relation = column.composite.as_ref().filter(|_| is_opaque(&column.ty));
+    let place = Place::new(w.params.len(), column, reader.is_some() || of_relation.is_some());
     let text = place.text(row.get(&column.name).copied())?;
     w.places.push(place);
-    match reader {
-        None => w.bind_value(text),
-        Some(reader) => {
+    match (reader, of_relation) {
+        (None, None) => w.bind_value(text),
+        (None, Some(relation)) => {
+            w.push("json_populate_record(NULL::");
+            w.name(relation);
+            w.push(", ");
+            w.bind_value(text);
+            w.push("::json)");
+        }
+        (Some(reader), _) => {
             w.name(reader);
             w.push("(");
             w.bind_value(text);
@@ -225,6 +234,11 @@ fn value(w: &mut Writer<'_>, row: &Object<'_>, column: &Column) -> Result<(), Pl
         }
     }
     Ok(())
+}
+
+/// A composite type whose fields are not told: a relation's row type.
+fn is_opaque(ty: &Type) -> bool {
+    matches!(ty, Type::Record(fields) if fields.is_empty())
 }
 
 /// The function by which a column's domain reads values of bodies.

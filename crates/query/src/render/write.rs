@@ -139,8 +139,22 @@ fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, wri
         w.push(" = EXCLUDED.");
         w.ident(&column.name);
     }
-    // A view's rows don't tell whether they are new.
-    if relation.view().is_some() { Written::Rows } else { Written::Upsert }
+    if relation.view().is_some() {
+        w.push(NOTE_UPDATE);
+    }
+    Written::Upsert
+}
+
+/// A row's `xmax` tells whether it is a new one. A view has none: there a setting tells, which is made while a row is updated and
+/// taken back when the row is given back.
+const NOTE_UPDATE: &str = " WHERE set_config('basalt.updated', '1', true) IS NOT NULL";
+const IS_NOT_UPDATED: &str = "CASE WHEN current_setting('basalt.updated', true) = '1' THEN set_config('basalt.updated', '', true) IS NULL \
+    ELSE true END";
+
+/// The hidden column that tells new rows from updated ones.
+fn inserted(w: &mut Writer<'_>, relation: &Relation) {
+    w.push(if relation.view().is_some() { IS_NOT_UPDATED } else { "(xmax = 0)" });
+    w.push(" AS \"$inserted\"");
 }
 
 /// The filters of a PUT: exactly the primary key's columns, by `eq`.
@@ -208,7 +222,7 @@ fn returning<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>], hidden: &Hidden, re
     let mut written = usize::from(!outputs.is_empty());
     if hidden.inserted {
         w.comma(written);
-        w.push("(xmax = 0) AS \"$inserted\"");
+        inserted(w, relation);
         written += 1;
     }
     for column in &hidden.key {
@@ -294,7 +308,7 @@ fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relatio
     }
     if hidden.inserted {
         w.comma(needed.len());
-        w.push("(xmax = 0) AS \"$inserted\"");
+        inserted(w, relation);
     } else if needed.is_empty() {
         w.push("1 AS \"$one\"");
     }

@@ -50,6 +50,7 @@ impl Connection {
         let Some(joined) = self.joined.get(&*message.topic) else { return };
         let except = (!joined.member.own).then_some(joined.member.id);
         joined.channel.broadcast(&broadcast, except);
+        self.shared.hub.nodes().broadcast(joined.channel.key(), &broadcast);
         if ack {
             self.answer(&head, true, "{}");
         }

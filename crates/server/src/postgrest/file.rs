@@ -1,11 +1,13 @@
 //! The form of PostgREST's configuration file: `name = value` a line, where a value is a text in double quotes, a number, `true` or
-//! `false`; `#` begins a comment.
+//! `false`; `#` begins a comment. In a text `$(NAME)` stands for a setting above or a variable of the environment, `$$` for `$`.
+
+use super::map::Variable;
 
 /// The settings with their lines (from 1), in order.
 ///
 /// Errors: `line: what is wrong`.
-pub(super) fn read(text: &str) -> Result<Vec<(usize, String, String)>, String> {
-    let mut settings = Vec::new();
+pub(super) fn read(text: &str, variable: Variable<'_>) -> Result<Vec<(usize, String, String)>, String> {
+    let mut settings: Vec<(usize, String, String)> = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let (number, line) = (index + 1, line.trim());
         if line.is_empty() || line.starts_with('#') {
@@ -16,10 +18,36 @@ pub(super) fn read(text: &str) -> Result<Vec<(usize, String, String)>, String> {
         if name.is_empty() || name.contains(char::is_whitespace) {
             return Err(format!("{number}: \"{name}\" is no name of a setting"));
         }
-        let value = self::value(value.trim()).map_err(|reason| format!("{number}: {reason}"))?;
+        let meaning = |name: &str| {
+            let above = settings.iter().rev().find(|(_, known, _)| known == name);
+            above.map(|(_, _, value)| value.clone()).or_else(|| variable(name).ok())
+        };
+        let value = self::value(value.trim()).and_then(|value| interpolated(&value, meaning));
+        let value = value.map_err(|reason| format!("{number}: {reason}"))?;
         settings.push((number, name.to_owned(), value));
     }
     Ok(settings)
+}
+
+/// A text in which names have become what they mean. A `$` before anything else is itself.
+fn interpolated(text: &str, meaning: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut done = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        done.push_str(before);
+        rest = if let Some(after) = after.strip_prefix('$') {
+            done.push('$');
+            after
+        } else if let Some((name, after)) = after.strip_prefix('(').and_then(|named| named.split_once(')')) {
+            let unknown = || format!("$({name}) is no setting above and no variable of the environment");
+            done.push_str(&meaning(name).ok_or_else(unknown)?);
+            after
+        } else {
+            done.push('$');
+            after
+        };
+    }
+    Ok(done + rest)
 }
 
 fn value(text: &str) -> Result<String, String> {

@@ -6,11 +6,13 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::{APP, Settings};
 use crate::config::{Config, ConfigError, OpenApi, TransactionEnd};
 
 /// Reads a variable of the environment.
-type Variable<'a> = &'a dyn Fn(&'static str) -> Result<String, VarError>;
+pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
 /// The configuration. What PostgREST does not do is off: nothing is made in the database, and its tables are open to whomever
 /// its own grants and policies let in.
@@ -28,10 +30,11 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     server.rest_path = String::new();
     server.public_url = owned("openapi-server-proxy-uri");
     server.trace_header = owned("server-trace-header");
-    if text("server-unix-socket").is_some() {
-        let advice = "Basalt listens on TCP; remove it and let the proxy connect to `server-host` and `server-port`";
-        return Err(wrong("server-unix-socket", advice));
+    server.unix_socket = owned("server-unix-socket").into();
+    if let Some(mode) = text("server-unix-socket-mode") {
+        server.unix_socket_mode = mode.to_owned();
     }
+    server.reuse_port = flag("server-reuseport", false)?;
 
     let database = &mut config.database;
     database.url = uri(&contents(text("db-uri").unwrap_or("postgresql://"), "db-uri")?, variable);
@@ -39,6 +42,8 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     database.required = false;
     database.pool = number(settings, "db-pool", 10)?;
     database.pool_timeout = Duration::from_secs(number(settings, "db-pool-acquisition-timeout", 10)?);
+    database.pool_idle = Duration::from_secs(number(settings, "db-pool-max-idletime", 30)?);
+    database.pool_lifetime = Duration::from_secs(number(settings, "db-pool-max-lifetime", 1800)?);
     database.statement_timeout = Duration::ZERO;
     if !flag("db-prepared-statements", true)? {
         database.prepared_statements = 0;
@@ -99,12 +104,16 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     auth.role_claim = text("jwt-role-claim-key").unwrap_or("$.role").to_owned();
     auth.enabled = false;
     auth.apikey_header = false;
+    config.messaging.notify = false;
 
     config.log.level = match text("log-level").unwrap_or("error") {
         "crit" => "error".into(),
         level @ ("error" | "warn" | "info" | "debug") => level.to_owned(),
         _ => return Err(wrong("log-level", "crit, error, warn, info or debug")),
     };
+    if flag("log-query", false)? {
+        config.log.level.push_str(",basalt_db::queries=trace");
+    }
     Ok(config)
 }
 
@@ -152,27 +161,69 @@ fn contents(value: &str, name: &str) -> Result<String, ConfigError> {
     Ok(text.trim_end_matches(['\n', '\r']).to_owned())
 }
 
-/// A connection string. One that says nothing is completed from libpq's environment.
+/// What libpq's environment completes a connection string by.
+const COMPLETIONS: [(&str, &str); 6] = [
+    ("PGHOST", "host"),
+    ("PGPORT", "port"),
+    ("PGUSER", "user"),
+    ("PGPASSWORD", "password"),
+    ("PGDATABASE", "dbname"),
+    ("PGSSLMODE", "sslmode"),
+];
+
+/// What stands in a URI's query as it is.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'/');
+
+/// Where PostgreSQL's Unix socket usually is: libpq looks there when nobody names a host.
+const SOCKETS: &str = "/var/run/postgresql";
+
+/// A connection string, completed as libpq does it.
 fn uri(given: &str, variable: Variable<'_>) -> String {
-    if !matches!(given, "postgresql://" | "postgres://") {
-        return given.to_owned();
+    let (is_uri, said) = match given.split_once("://") {
+        Some((_, rest)) => (true, said_by_uri(rest)),
+        None => (false, given.split_whitespace().filter_map(|part| part.split_once('=')).map(|(key, _)| key).collect()),
+    };
+    let mut added: Vec<(&str, String)> = COMPLETIONS
+        .iter()
+        .filter(|(_, key)| !said.contains(key))
+        .filter_map(|(name, key)| Some((*key, variable(name).ok()?)))
+        .collect();
+    if !said.contains(&"host") && !added.iter().any(|(key, _)| *key == "host") {
+        let port = added.iter().find(|(key, _)| *key == "port").map_or("5432", |(_, port)| port);
+        let has_socket = std::path::Path::new(SOCKETS).join(format!(".s.PGSQL.{port}")).exists();
+        added.push(("host", if has_socket { SOCKETS } else { "localhost" }.to_owned()));
     }
-    let mut parts = vec!["host=localhost".to_owned()];
-    let names = [
-        ("PGHOST", "host"),
-        ("PGPORT", "port"),
-        ("PGUSER", "user"),
-        ("PGPASSWORD", "password"),
-        ("PGDATABASE", "dbname"),
-        ("PGSSLMODE", "sslmode"),
-    ];
-    for (name, key) in names {
-        if let Ok(value) = variable(name) {
-            parts.retain(|part| !part.starts_with(&format!("{key}=")));
-            parts.push(format!("{key}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'")));
+    let mut completed = given.to_owned();
+    for (key, value) in added {
+        match is_uri {
+            true => {
+                completed.push(if completed.contains('?') { '&' } else { '?' });
+                let value = utf8_percent_encode(&value, ENCODED);
+                completed.push_str(&format!("{key}={value}"));
+            }
+            false => completed.push_str(&format!(" {key}='{}'", value.replace('\\', "\\\\").replace('\'', "\\'"))),
         }
     }
-    parts.join(" ")
+    completed
+}
+
+/// The parts that a URI names, which follow its scheme.
+fn said_by_uri(rest: &str) -> Vec<&str> {
+    let (before, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, database) = before.split_once('/').unwrap_or((before, ""));
+    let (user, address) = authority.rsplit_once('@').unwrap_or(("", authority));
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let port =
+        address.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map(|(_, port)| port);
+    let parts = [
+        ("host", address),
+        ("port", port.unwrap_or_default()),
+        ("user", user),
+        ("password", password),
+        ("dbname", database),
+    ];
+    let named = parts.iter().filter(|(_, text)| !text.is_empty()).map(|(key, _)| *key);
+    named.chain(query.split('&').filter_map(|part| part.split_once('=')).map(|(key, _)| key)).collect()
 }
 
 /// A secret in base64: the JSON of keys, or the bytes of one, as a key of that kind.

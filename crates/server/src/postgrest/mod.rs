@@ -150,8 +150,8 @@ impl Source {
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("{} can't be read: {error}", path.display())))?;
-            for (line, name, value) in
-                file::read(&text).map_err(|error| ConfigError(format!("{}:{error}", path.display())))?
+            for (line, name, value) in file::read(&text, &|name| std::env::var(name))
+                .map_err(|error| ConfigError(format!("{}:{error}", path.display())))?
             {
                 let place = || format!("{}:{line}", path.display());
                 settings.insert(known_name(&name, &place)?, value);
@@ -164,7 +164,7 @@ impl Source {
     }
 
     fn config(&self, settings: &Settings, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
-        Config::overlaid(map::config(settings, &std::env::var)?, flags)
+        Config::overlaid(map::config(settings, &|name| std::env::var(name))?, flags)
     }
 }
 

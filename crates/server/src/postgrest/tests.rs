@@ -4,11 +4,15 @@ use super::*;
 use crate::config::{OpenApi, TransactionEnd};
 
 fn config(text: &str) -> Result<Config, ConfigError> {
+    configured(text, &|_| Err(std::env::VarError::NotPresent))
+}
+
+fn configured(text: &str, variable: map::Variable<'_>) -> Result<Config, ConfigError> {
     let mut settings = Settings::new();
-    for (line, name, value) in file::read(text).map_err(ConfigError)? {
+    for (line, name, value) in file::read(text, variable).map_err(ConfigError)? {
         settings.insert(known_name(&name, &|| format!("line {line}"))?, value);
     }
-    map::config(&settings, &|_| Err(std::env::VarError::NotPresent))
+    map::config(&settings, variable)
 }
 
 #[test]
@@ -43,6 +47,12 @@ server-cors-allowed-origins = "https://a.example, https://b.example"
 server-timing-enabled = true
 server-trace-header = "X-Trace"
 log-level = "crit"
+log-query = true
+server-unix-socket = "/run/rest.sock"
+server-unix-socket-mode = "600"
+server-reuseport = true
+db-pool-max-idletime = 5
+db-pool-max-lifetime = 6
 client-error-verbosity = "minimal"
 url-use-legacy-target-names = false
 app.settings.region = "say \"eu\""
@@ -83,7 +93,43 @@ app.settings.region = "say \"eu\""
         (c.server.rest_path.as_str(), c.server.public_url.as_str(), c.server.trace_header.as_str()),
         ("", "https://example.org/api", "X-Trace")
     );
-    assert_eq!(c.log.level, "error");
+    assert_eq!(c.log.level, "error,basalt_db::queries=trace");
+    assert_eq!((c.server.unix_socket.to_str(), c.server.unix_socket_mode.as_str()), (Some("/run/rest.sock"), "600"));
+    assert!(c.server.reuse_port);
+    assert_eq!((c.database.pool_idle.as_secs(), c.database.pool_lifetime.as_secs()), (5, 6));
+}
+
+#[test]
+fn texts_take_what_stands_above_and_in_the_environment() {
+    let text = "db-anon-role = \"web\"\napp.settings.x = \"$(db-anon-role)/$(HOST)\"\njwt-role-claim-key = \"$$.a.b\"\njwt-aud = \"a$b\"\n";
+    let variable = |name: &str| match name {
+        "HOST" => Ok("here".to_owned()),
+        _ => Err(std::env::VarError::NotPresent),
+    };
+    let c = configured(text, &variable).unwrap();
+    assert_eq!(
+        (c.api.settings["x"].as_str(), c.auth.role_claim.as_str(), c.auth.jwt_audience.as_str()),
+        ("web/here", "$.a.b", "a$b")
+    );
+}
+
+#[test]
+fn what_a_connection_string_does_not_say_the_environment_does() {
+    let variable = |name: &str| match name {
+        "PGHOST" => Ok("db".to_owned()),
+        "PGPASSWORD" => Ok("it's".to_owned()),
+        "PGUSER" => Ok("me".to_owned()),
+        _ => Err(std::env::VarError::NotPresent),
+    };
+    for (given, completed) in [
+        ("postgresql://", "postgresql://?host=db&user=me&password=it%27s"),
+        ("postgres://you@/app?sslmode=require", "postgres://you@/app?sslmode=require&host=db&password=it%27s"),
+        ("postgres://you:x@here:1/app", "postgres://you:x@here:1/app"),
+        ("host=here user=you", "host=here user=you password='it\\'s'"),
+    ] {
+        let c = configured(&format!("db-uri = \"{given}\""), &variable).unwrap();
+        assert_eq!(c.database.url, completed);
+    }
 }
 
 #[test]
@@ -91,7 +137,10 @@ fn defaults_are_postgrests() {
     let c = config("").unwrap();
     assert_eq!((c.server.port, c.api.max_rows, c.api.anonymous_role.as_str()), (3000, 0, ""));
     assert_eq!((c.api.schemas, c.api.extra_search_path), (vec!["public".to_owned()], vec!["public".to_owned()]));
-    assert_eq!((c.database.url.as_str(), c.database.statement_timeout.as_secs()), ("host=localhost", 0));
+    assert!(c.database.url.starts_with("postgresql://?host="), "{}", c.database.url);
+    let database = &c.database;
+    assert_eq!((database.pool_idle.as_secs(), database.pool_lifetime.as_secs()), (30, 1800));
+    assert_eq!(database.statement_timeout.as_secs(), 0);
     assert!(!c.auth.apikey_header);
 }
 
@@ -112,7 +161,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             "jwt-secret = \"@/no/such/file\"",
             "the file of the PostgREST setting `jwt-secret`, /no/such/file, can't be read",
         ),
-        ("server-unix-socket = \"/tmp/s\"", "Basalt listens on TCP"),
+        ("app.settings.x = \"$(NO_SUCH)\"", "1: $(NO_SUCH) is no setting above and no variable of the environment"),
     ] {
         let error = config(text).unwrap_err().0;
         assert!(error.contains(expected), "{text}: {error}");

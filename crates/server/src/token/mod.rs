@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use basalt_core::{Claims, Identity};
+use basalt_core::{Claims, Identity, constant_time_eq};
 use basalt_rest::RestError;
 use http::HeaderMap;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
@@ -263,10 +263,6 @@ fn expired(message: &str) -> RestError {
 
 fn anonymous_disabled() -> RestError {
     RestError::new(401, "PGRST302", "Anonymous access is disabled").header("WWW-Authenticate", "Bearer")
-}
-
-fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
 }
 
 fn read_keys(text: &str) -> Result<Vec<Key>, String> {

@@ -144,14 +144,18 @@ fn setting(compiler: &mut Compiler<'_>, name: &Typed, missing_ok: Option<&Typed>
         Some(given) => compiler.coerce(given.clone(), &Type::BOOL, None, CastContext::Implicit)?,
         None => Typed::constant(Value::from(false), Type::BOOL),
     };
-    if let (Form::Constant(Value::Text(name)), Form::Constant(Value::Int(1))) = (&name.form, &missing_ok.form) {
+    // The one setting that changes while a statement runs is asked for each row.
+    let is_steady = !matches!(&name.form, Form::Constant(Value::Text(name)) if **name == *UPDATED);
+    if let (Form::Constant(Value::Text(name)), Form::Constant(Value::Int(1))) = (&name.form, &missing_ok.form)
+        && is_steady
+    {
         let asked = Session::Setting(name.to_lowercase());
         return Ok(Typed::new(compiler.bind(Bind::Session(asked)), Type::TEXT));
     }
     let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
     let sql = format!("pg_setting({}, {})", name.sql, missing_ok.sql);
     let mut typed = Typed::over(sql, Type::TEXT, [&name, &missing_ok]);
-    typed.leakproof = false;
+    (typed.leakproof, typed.volatile) = (false, !is_steady);
     Ok(typed)
 }
 

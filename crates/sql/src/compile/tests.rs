@@ -14,6 +14,7 @@ fn column(name: &str, ty: Type, not_null: bool) -> Column {
         ty,
         typmod: None,
         domain: None,
+        composite: None,
         not_null,
         default: None,
         generated: None,
@@ -52,6 +53,7 @@ fn view(name: &str, query: &str, columns: Vec<Column>) -> Relation {
     let view = View {
         query: query.to_owned(),
         security_invoker: true,
+        key: Vec::new(),
         sources: vec![None; columns.len()],
         materialized: false,
         updatable: false,

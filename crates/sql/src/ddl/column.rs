@@ -48,6 +48,7 @@ impl Change<'_> {
             ty: declared.ty,
             typmod: declared.typmod,
             domain: declared.domain,
+            composite: None,
             generated: None,
             identity: None,
             sequence: None,
@@ -122,7 +123,7 @@ impl Change<'_> {
             }
             "collate" => self.collation()?,
             // How values are laid out on PostgreSQL's disk changes no results.
-            _ => drop(self.cursor.ident()?),
+            _ => drop(self.cursor.label()?),
         }
         Ok(true)
     }

@@ -6,6 +6,8 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+use super::keywords::{names_columns, names_functions};
+
 /// Binds as tightly as PostgreSQL's `b_expr`, which a DEFAULT takes: no AND, OR, NOT or IS without parentheses.
 const DEFAULT_PRECEDENCE: u8 = 40;
 
@@ -125,7 +127,24 @@ impl<'a> Cursor<'a> {
 
     /// A name: folded to lower case unless quoted, cut at 63 bytes.
     pub(super) fn ident(&mut self) -> Result<String> {
+        self.ident_unless(|word| !names_columns(word))
+    }
+
+    /// The name of a function's parameter.
+    pub(super) fn parameter_name(&mut self) -> Result<String> {
+        self.ident_unless(|word| !names_functions(word))
+    }
+
+    /// A word, be it reserved.
+    pub(super) fn label(&mut self) -> Result<String> {
+        self.ident_unless(|_| false)
+    }
+
+    fn ident_unless(&mut self, is_taken: impl Fn(&str) -> bool) -> Result<String> {
         match &self.parser.peek_token_ref().token {
+            Token::Word(word) if word.quote_style.is_none() && is_taken(&word.value.to_ascii_lowercase()) => {
+                Err(self.unexpected())
+            }
             Token::Word(word) => {
                 let name =
                     if word.quote_style.is_some() { word.value.clone() } else { word.value.to_ascii_lowercase() };
@@ -161,11 +180,33 @@ impl<'a> Cursor<'a> {
         Ok(RawName { schema: parts.pop(), name, at })
     }
 
+    /// The name of a function, as [`Cursor::name`] reads others'.
+    pub(super) fn function_name(&mut self) -> Result<RawName> {
+        let at = self.offset();
+        let is_qualified = self.parser.peek_nth_token_ref(1).token == Token::Period;
+        let first = if is_qualified { self.ident()? } else { self.parameter_name()? };
+        let mut parts = self.after_dots(first)?;
+        let name = parts.pop().unwrap_or_default();
+        Ok(RawName { schema: parts.pop(), name, at })
+    }
+
     /// Names with dots between them.
     pub(super) fn dotted(&mut self) -> Result<Vec<String>> {
-        let mut parts = vec![self.ident()?];
+        let first = self.ident()?;
+        self.after_dots(first)
+    }
+
+    /// The name of a setting, or `all`.
+    pub(super) fn setting_name(&mut self) -> Result<String> {
+        let first = self.label()?;
+        Ok(self.after_dots(first)?.join("."))
+    }
+
+    /// After a dot any word is a name.
+    fn after_dots(&mut self, first: String) -> Result<Vec<String>> {
+        let mut parts = vec![first];
         while self.accept_token(&Token::Period) {
-            parts.push(self.ident()?);
+            parts.push(self.label()?);
         }
         Ok(parts)
     }

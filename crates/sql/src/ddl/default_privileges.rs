@@ -25,7 +25,7 @@ impl Change<'_> {
             loop {
                 // Everything here is made by the owner, so the role does not matter.
                 if word != "in schema" {
-                    self.cursor.ident()?;
+                    self.cursor.label()?;
                 } else {
                     let at = self.cursor.offset();
                     let schema = self.cursor.ident()?;
@@ -53,7 +53,7 @@ impl Change<'_> {
             self.cursor.accept("privileges");
             None
         } else {
-            Some(self.cursor.list(|cursor| cursor.ident())?)
+            Some(self.cursor.list(|cursor| cursor.label())?)
         };
         self.cursor.expect("on")?;
         let object = match self.cursor.accept_any(&["tables", "sequences", "functions", "routines", "types", "schemas"])

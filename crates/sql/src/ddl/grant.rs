@@ -105,7 +105,7 @@ impl Change<'_> {
             if all {
                 self.cursor.accept("privileges");
             }
-            let word = if all { None } else { Some(self.cursor.ident()?) };
+            let word = if all { None } else { Some(self.cursor.label()?) };
             let columns = if self.cursor.peek_token(&Token::LParen) { self.cursor.column_list()? } else { Vec::new() };
             written.push(Written { word, columns, at });
             if !self.cursor.accept_token(&Token::Comma) {

@@ -17,6 +17,7 @@ mod extension;
 mod function;
 mod grant;
 mod index;
+mod keywords;
 mod naming;
 mod part;
 mod physical;

@@ -152,7 +152,7 @@ impl Change<'_> {
         self.cursor.expect_token(&Token::LParen)?;
         loop {
             let at = self.cursor.offset();
-            match self.cursor.ident()?.as_str() {
+            match self.cursor.label()?.as_str() {
                 "publish" => {
                     self.cursor.expect_token(&Token::Eq)?;
                     let at = self.cursor.offset();

@@ -72,7 +72,7 @@ impl Change<'_> {
     pub(super) fn role(&mut self) -> Result<String> {
         let at = self.cursor.offset();
         self.cursor.accept("group");
-        let role = self.cursor.ident()?;
+        let role = self.cursor.label()?;
         if matches!(role.as_str(), "current_user" | "session_user" | "current_role") {
             return Ok(basalt_core::Identity::OWNER.to_owned());
         }

@@ -103,7 +103,7 @@ impl Change<'_> {
             return Ok(());
         }
         if self.cursor.accept("reset") {
-            let setting = self.cursor.dotted()?.join(".");
+            let setting = self.cursor.setting_name()?;
             if let Some(role) = self.catalog.roles.get_mut(&name) {
                 role.settings.retain(|key, _| setting != "all" && *key != setting);
             }

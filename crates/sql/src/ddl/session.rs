@@ -102,7 +102,7 @@ impl Change<'_> {
             return Ok(true);
         }
         if self.cursor.accept("reset") {
-            let name = self.cursor.dotted()?.join(".");
+            let name = self.cursor.setting_name()?;
             self.reset(&name);
             return Ok(true);
         }
@@ -132,7 +132,7 @@ impl Change<'_> {
 
     /// `name = value, ...` or `name to value, ...`; no values for `default`.
     pub(super) fn setting(&mut self) -> Result<(String, Option<Vec<String>>)> {
-        let name = self.cursor.dotted()?.join(".");
+        let name = self.cursor.setting_name()?;
         if !self.cursor.accept_token(&Token::Eq) {
             self.cursor.expect("to")?;
         }
@@ -146,7 +146,7 @@ impl Change<'_> {
             if cursor.peek_token(&Token::Minus) || cursor.ident_ahead().is_none() {
                 return Ok(cursor.skip());
             }
-            cursor.ident()
+            cursor.label()
         })?;
         Ok((name, Some(values)))
     }

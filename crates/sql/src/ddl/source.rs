@@ -13,6 +13,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 use super::cursor::syntax_error;
+use super::keywords::{names_columns, names_functions};
 use crate::catalog::{Catalog, Name};
 use crate::visit::{visit, visit_mut};
 
@@ -38,20 +39,11 @@ pub(super) fn ident_node(name: &str) -> Ident {
     if is_plain(name) { Ident::new(name) } else { Ident::with_quote('"', name) }
 }
 
-/// Words that are no names without quotes (PostgreSQL manual, appendix C: reserved, and reserved but for functions and types).
-const RESERVED: &str = "all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation \
-    column concurrently constraint create cross current_catalog current_date current_role current_schema \
-    current_time current_timestamp current_user default deferrable desc distinct do else end except exists false \
-    fetch for foreign freeze from full grant group having ilike in initially inner intersect interval into is isnull \
-    join lateral leading left like limit localtime localtimestamp natural not notnull null offset on only or order \
-    outer overlaps placing primary references returning right select session_user similar some symmetric table \
-    tablesample then to trailing true union unique user using variadic verbose when where window with";
-
 /// Whether the name needs no quotes.
 fn is_plain(name: &str) -> bool {
     let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    starts_well && plain && !RESERVED.split(' ').any(|word| word == name)
+    starts_well && plain && names_columns(name) && names_functions(name)
 }
 
 /// `schema.name`, quoted where it has to be.

@@ -324,6 +324,7 @@ pub(super) fn plain_column(name: String, ty: basalt_types::Type) -> Column {
         ty,
         typmod: None,
         domain: None,
+        composite: None,
         not_null: false,
         default: None,
         generated: None,

@@ -32,7 +32,7 @@ impl Change<'_> {
             return Err(self.cursor.unexpected());
         }
         let function_at = self.cursor.offset();
-        let function = self.cursor.name()?;
+        let function = self.cursor.function_name()?;
         let args = self.trigger_arguments()?;
         let built_in = match (function.name.as_str(), args.as_slice()) {
             ("moddatetime", [column]) => {
@@ -72,7 +72,7 @@ impl Change<'_> {
             }
             args.push(match self.cursor.accept_string() {
                 Some(text) => text,
-                None => self.cursor.ident()?,
+                None => self.cursor.label()?,
             });
         }
         Ok(args)

@@ -67,6 +67,7 @@ impl Change<'_> {
         relation.kind = RelationKind::View(View {
             query: query.to_string(),
             security_invoker,
+            key: Vec::new(),
             sources,
             materialized: false,
             updatable,
@@ -83,7 +84,7 @@ impl Change<'_> {
         self.cursor.expect_token(&Token::LParen)?;
         loop {
             let at = self.cursor.offset();
-            let option = self.cursor.ident()?;
+            let option = self.cursor.label()?;
             let value = if self.cursor.accept_token(&Token::Eq) {
                 let text = match self.cursor.accept_string() {
                     Some(text) => text,

@@ -68,14 +68,14 @@ async fn read(client: &Client) -> Result<Catalog> {
 
 /// PostgreSQL's version as a number: 150018 for 15.18.
 async fn server_version(client: &Client) -> Result<u32> {
-    let row = client.query_one("select current_setting('server_version_num')", &[]).await.map_err(translate)?;
+    let row = client.query_typed_one("select current_setting('server_version_num')", &[]).await.map_err(translate)?;
     Ok(row.get::<_, String>(0).parse().unwrap_or_default())
 }
 
 /// The rows of a query, through JSON.
 async fn query<T: DeserializeOwned>(client: &Client, sql: &str) -> Result<Vec<T>> {
     let sql = format!("select coalesce(pg_catalog.json_agg(_r), '[]')::text from (\n{sql}\n) _r");
-    let row = client.query_one(&sql, &[]).await.map_err(translate)?;
+    let row = client.query_typed_one(&sql, &[]).await.map_err(translate)?;
     let text: &str = row.get(0);
     serde_json::from_str(text).map_err(|error| Error::internal(format!("the catalog can't be read: {error}")))
 }

@@ -62,6 +62,7 @@ pub fn build(
                     query: String::new(),
                     security_invoker: row.security_invoker,
                     sources: numbers.iter().map(source).collect(),
+                    key: Vec::new(),
                     materialized: row.kind == 'm',
                     updatable: row.updatable & (INSERT | UPDATE | DELETE) == INSERT | UPDATE | DELETE,
                     takes: Some(Takes {
@@ -98,7 +99,7 @@ pub fn build(
         };
         catalog.relations.insert(name, Arc::new(relation));
     }
-    view_keys(catalog);
+    catalog.derive_view_keys();
     names
 }
 
@@ -126,6 +127,7 @@ fn column(row: ColumnRow, types: &Types) -> Column {
         typmod: of_domain.flatten().or_else(|| modifier(&ty, row.typmod)),
         ty,
         domain,
+        composite: types.composite(row.ty),
         not_null: row.not_null,
         default: row.default,
         generated: row.generated,
@@ -173,41 +175,4 @@ fn base(place: Place, views: &HashMap<u32, (HashMap<i16, Origin>, ViewRow)>) -> 
         place = (origin.relation, origin.column);
     }
     None
-}
-
-/// Gives views the primary keys of the tables that they show whole keys of, by the first name of each column.
-fn view_keys(catalog: &mut Catalog) {
-    let keyed: Vec<(Name, Vec<String>)> = catalog
-        .relations
-        .values()
-        .filter_map(|relation| Some((relation.name.clone(), view_key(catalog, relation)?)))
-        .collect();
-    for (name, columns) in keyed {
-        if let Some(relation) = catalog.relations.get_mut(&name) {
-            Arc::make_mut(relation).constraints.push(Constraint {
-                name: format!("{}_pkey", name.name),
-                kind: ConstraintKind::PrimaryKey(columns),
-                initially_deferred: false,
-                deferrable: false,
-            });
-        }
-    }
-}
-
-fn view_key(catalog: &Catalog, relation: &Relation) -> Option<Vec<String>> {
-    let view = relation.view()?;
-    let mut bases: Vec<&Name> = view.sources.iter().flatten().map(|(base, _)| base).collect();
-    bases.sort();
-    bases.dedup();
-    let shown = |base: &Name, column: &String| {
-        let sources = relation.columns.iter().zip(&view.sources);
-        let mut showing = sources.filter(|(_, source)| matches!(source, Some((b, c)) if b == base && c == column));
-        showing.next().map(|(of_view, _)| of_view.name.clone())
-    };
-    let of_base = |base: &Name| {
-        let key = catalog.relations.get(base)?.primary_key()?;
-        key.iter().map(|column| shown(base, column)).collect::<Option<Vec<String>>>()
-    };
-    let key: Vec<String> = bases.into_iter().filter_map(of_base).flatten().collect();
-    (!key.is_empty()).then_some(key)
 }

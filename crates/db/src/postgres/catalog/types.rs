@@ -37,6 +37,19 @@ impl Types {
         row.relation.filter(|_| row.relation_kind != "c")
     }
 
+    /// The name of the composite type of that OID, or of the elements of an array or of the base of a domain.
+    pub fn composite(&self, oid: u32) -> Option<Name> {
+        let mut oid = oid;
+        for _ in 0..DEEPEST {
+            let row = self.0.get(&oid)?;
+            match row.kind {
+                'c' => return Some(Name::new(&row.schema, &row.name)),
+                _ => oid = row.base.or(row.element)?,
+            }
+        }
+        None
+    }
+
     /// Puts enumerations, domains and composite types into the catalog.
     pub fn describe(&self, catalog: &mut Catalog) {
         for row in self.0.values().filter(|row| row.schema != "pg_catalog" && row.schema != "information_schema") {

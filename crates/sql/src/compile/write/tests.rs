@@ -74,6 +74,7 @@ fn column(name: &str, ty: Type) -> Column {
         ty,
         typmod: None,
         domain: None,
+        composite: None,
         not_null: false,
         default: None,
         generated: None,
@@ -538,6 +539,7 @@ fn a_view_passes_writes_on() {
     view.kind = RelationKind::View(View {
         query: "select id as number, name from people p where p.name <> 'x'".to_owned(),
         security_invoker: true,
+        key: Vec::new(),
         sources: vec![Some((people.clone(), "id".to_owned())), Some((people, "name".to_owned()))],
         materialized: false,
         updatable: true,

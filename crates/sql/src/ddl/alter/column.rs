@@ -245,7 +245,7 @@ impl Change<'_> {
             }
             // Statistics and storage change no results.
             Some("set statistics") => drop(self.cursor.integer()?),
-            Some("set storage" | "set compression") => drop(self.cursor.ident()?),
+            Some("set storage" | "set compression") => drop(self.cursor.label()?),
             Some(_) => self.storage_parameters()?,
             None => return Err(self.cursor.unexpected()),
         }

@@ -98,7 +98,7 @@ impl Change<'_> {
             Some("replica identity") => self.replica_identity(table),
             // How PostgreSQL lays out a table changes no results; triggers are always enabled.
             Some("enable trigger" | "cluster on" | "set tablespace" | "set access method") => {
-                self.cursor.ident()?;
+                self.cursor.label()?;
                 Ok(())
             }
             Some("reset" | "set") => self.storage_parameters(),

@@ -18,7 +18,7 @@ use body::Body;
 
 impl Change<'_> {
     pub(in crate::ddl) fn create_function(&mut self, replace: bool) -> Result<()> {
-        let raw = self.cursor.name()?;
+        let raw = self.cursor.function_name()?;
         let name = self.new_name(&raw)?;
         let params = self.parameters()?;
         let mut routine = Routine {
@@ -48,7 +48,7 @@ impl Change<'_> {
                 language_at = at;
                 routine.language = match self.cursor.accept_string() {
                     Some(text) => text.to_ascii_lowercase(),
-                    None => self.cursor.ident()?,
+                    None => self.cursor.label()?,
                 };
             } else if self.cursor.accept("as") {
                 let at = self.cursor.offset();
@@ -144,12 +144,12 @@ impl Change<'_> {
             Some("external security invoker" | "security invoker") => routine.security_definer = false,
             // Hints to PostgreSQL's planner; that a function is leakproof is not taken on trust here.
             Some("not leakproof" | "leakproof" | "window") => {}
-            Some("parallel") => drop(self.cursor.ident()?),
+            Some("parallel") => drop(self.cursor.label()?),
             Some("support") => drop(self.cursor.name()?),
             Some("cost") => drop(self.cursor.skip()),
             Some("rows") => routine.rows = u64::try_from(self.cursor.integer()?).ok(),
             Some("reset") => {
-                let name = self.cursor.dotted()?.join(".");
+                let name = self.cursor.setting_name()?;
                 routine.settings.retain(|(key, _)| name != "all" && *key != name);
             }
             Some(_) => {

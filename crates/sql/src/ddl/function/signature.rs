@@ -37,7 +37,7 @@ impl Change<'_> {
 
     fn parameter(&mut self) -> Result<Param> {
         let mut mode = self.parameter_mode();
-        let name = if self.name_before_type() { self.cursor.ident()? } else { String::new() };
+        let name = if self.name_before_type() { self.cursor.parameter_name()? } else { String::new() };
         mode = mode.or_else(|| self.parameter_mode());
         let declared = self.data_type().map_err(unquoted)?;
         Ok(Param {
@@ -117,7 +117,7 @@ impl Change<'_> {
 
     /// A function's name, with the types of its inputs if they are written.
     pub(in crate::ddl) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Type>>)> {
-        let raw = self.cursor.name()?;
+        let raw = self.cursor.function_name()?;
         if !self.cursor.peek_token(&Token::LParen) {
             return Ok((raw, None));
         }

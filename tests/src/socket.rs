@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use basalt_tests::Server;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -11,11 +10,14 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use crate::Server;
+
 /// How long a frame that must come may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connected client that speaks `vsn=2.0.0`.
 pub struct Socket {
+    /// The connection itself.
     pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// What came while something else was waited for.
     waiting: VecDeque<Value>,
@@ -24,14 +26,21 @@ pub struct Socket {
 
 /// The URL of a server's WebSockets.
 pub fn url(server: &Server, key: &str, version: &str) -> String {
-    format!("{}/realtime/v1/websocket?apikey={key}&vsn={version}", server.url().replace("http", "ws"))
+    url_at(server.url(), key, version)
+}
+
+/// The same for a server in another process.
+pub fn url_at(server: &str, key: &str, version: &str) -> String {
+    format!("{}/realtime/v1/websocket?apikey={key}&vsn={version}", server.replace("http", "ws"))
 }
 
 impl Socket {
+    /// Connects with a key.
     pub async fn connect(server: &Server, key: &str) -> Socket {
         Socket::open(&url(server, key, "2.0.0")).await.expect("a WebSocket")
     }
 
+    /// Connects to a URL.
     pub async fn open(url: &str) -> Result<Socket, Error> {
         let (stream, _) = tokio_tungstenite::connect_async(url).await?;
         Ok(Socket { stream, waiting: VecDeque::new(), last_ref: 0 })
@@ -47,6 +56,7 @@ impl Socket {
         reference
     }
 
+    /// Sends a text.
     pub async fn raw(&mut self, text: String) {
         self.stream.send(Message::Text(text.into())).await.expect("sent");
     }
@@ -112,7 +122,8 @@ impl Socket {
         }
     }
 
-    async fn next(&mut self) -> Value {
+    /// The next frame that was not waiting already.
+    pub async fn next(&mut self) -> Value {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await;
             match message.expect("a frame in time").expect("an open connection").expect("a frame") {

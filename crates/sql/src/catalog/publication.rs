@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use basalt_core::Operation;
 use serde::{Deserialize, Serialize};
 
-use crate::{Catalog, Name};
+use super::{Catalog, Name};
 
 /// A set of tables whose changes are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +36,11 @@ pub struct Part {
 pub const REALTIME: &str = "supabase_realtime";
 /// What the names of the publications begin with by which Basalt's own services watch tables.
 pub const SERVICE_PUBLICATION: &str = "basalt_";
+
+/// What every database has: one that a project adds its tables to.
+pub(crate) fn publications() -> BTreeMap<String, Publication> {
+    BTreeMap::from([(REALTIME.to_owned(), Publication::default())])
+}
 
 impl Default for Publication {
     /// Of no table, everything.

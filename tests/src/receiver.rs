@@ -11,16 +11,21 @@ use tokio::net::{TcpListener, TcpStream};
 /// A message that came.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The request's path.
     pub path: String,
+    /// Its headers, their names in lower case.
     pub headers: HashMap<String, String>,
+    /// Its body.
     pub body: String,
 }
 
 impl Received {
+    /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("JSON")
     }
 
+    /// The message's id.
     pub fn id(&self) -> &str {
         &self.headers["webhook-id"]
     }
@@ -29,14 +34,17 @@ impl Received {
 /// What it answers, by path; 200 otherwise. 0: nothing, for a long time.
 type Answers = HashMap<String, (u16, &'static str)>;
 
+/// A receiver. Cloning is a reference count.
 #[derive(Clone)]
 pub struct Receiver {
+    /// Its host and port.
     pub address: String,
     received: Arc<Mutex<Vec<Received>>>,
     answers: Arc<Mutex<Answers>>,
 }
 
 impl Receiver {
+    /// Listens on a free port.
     pub async fn start() -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
@@ -50,6 +58,7 @@ impl Receiver {
         receiver
     }
 
+    /// The URL of a path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -59,6 +68,7 @@ impl Receiver {
         self.answers.lock().unwrap().insert(path.to_owned(), (status, headers));
     }
 
+    /// All that came.
     pub fn all(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }

@@ -1,0 +1,52 @@
+//! Asking for an address that nobody has is answered as if somebody had: as often, as late, and after as much of the database's work. What was asked of
+//! users stands with them; what was asked of nobody stands here as long as it is needed.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use crate::address::{Address, Channel};
+use crate::call::Call;
+use crate::error::Result;
+use crate::one_time::Purpose;
+use crate::secret::sha256;
+use crate::store::{Work, params};
+
+/// Rows that one request clears away at most.
+const CLEARED: u32 = 100;
+
+#[derive(Deserialize)]
+struct Asked {
+    asked_at: Timestamp,
+}
+
+impl Call<'_> {
+    /// Does for an address that nobody has, or whose user is not to be told of, what would be done before something was sent to a user.
+    ///
+    /// Errors: as if it were sent: `over_email_send_rate_limit`, `over_sms_send_rate_limit`.
+    pub async fn pretend(&self, mut work: Work, purpose: Purpose, address: &Address) -> Result<()> {
+        let key = sha256(&format!("{} {}", purpose.name(), address.text));
+        let sql = "select asked_at from auth.unanswered_requests where key = $1";
+        let last: Option<Asked> = work.one(sql, params![key]).await?;
+        self.judge_pause(last.map(|last| last.asked_at), address.channel)?;
+        let pause = match address.channel {
+            Channel::Email => {
+                self.limit_mails()?;
+                self.auth.settings.email.max_frequency
+            }
+            Channel::Phone => {
+                self.limit_messages()?;
+                self.auth.settings.sms.max_frequency
+            }
+        };
+        let old = SignedDuration::try_from(pause).ok().and_then(|pause| self.now.checked_sub(pause).ok());
+        let sql = format!(
+            "delete from auth.unanswered_requests where key in \
+            (select key from auth.unanswered_requests where asked_at < $1 limit {CLEARED})"
+        );
+        work.execute(&sql, params![old.unwrap_or(self.now)]).await?;
+        let sql = "insert into auth.unanswered_requests (key, asked_at) values ($1, $2) \
+            on conflict (key) do update set asked_at = $2";
+        work.execute(sql, params![key, self.now]).await?;
+        work.commit().await
+    }
+}

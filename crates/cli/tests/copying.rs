@@ -1,0 +1,109 @@
+//! `basalt db copy`: what migrations made and what was imported is carried from the embedded engine to PostgreSQL, and back.
+
+mod support;
+
+use basalt_tests::postgres::{Cluster, Session};
+use support::{Project, chinook};
+
+const BEFORE: &str = "create table shelves (id integer primary key, label text);
+    insert into shelves values (1, 'low'), (2, 'high');";
+const DUMP: &str = "create database library;
+\\connect library
+set statement_timeout = 0;
+select pg_catalog.set_config('search_path', '', false);
+create type public.mood as enum ('sad', 'happy');
+create table public.books (id integer not null, shelf integer, title text, mood public.mood);
+copy public.books (id, shelf, title, mood) from stdin;
+1\t1\tTab\\there\thappy
+2\t2\t\\N\tsad
+\\.
+insert into public.books values (7, 2, N'Seven', null);
+alter table only public.books add constraint books_pkey primary key (id);
+alter table only public.books add constraint books_shelf foreign key (shelf) references public.shelves (id);
+alter table public.books enable row level security;
+create policy all_see on public.books for select using (mood is null);
+";
+const AFTER: &str = "create table loans (book integer references books (id), at date);
+    alter table books add column seen boolean default true;";
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn url(cluster: &Cluster, database: &str) -> String {
+    let folder = cluster.folder().display().to_string();
+    format!("postgresql://postgres@/{database}?host={}", folder.replace('/', "%2F"))
+}
+
+fn run(project: &Project, args: &[&str]) -> String {
+    let said = project.run(args);
+    assert_eq!(said.code, Some(0), "{args:?}: {} {}", said.stdout, said.stderr);
+    said.stdout
+}
+
+/// The first column of the first row.
+fn ask(runtime: &tokio::runtime::Runtime, session: &Session, sql: &str) -> String {
+    runtime.block_on(session.ask(sql)).unwrap_or_else(|error| panic!("{sql}: {error}")).0.unwrap_or_default()
+}
+
+#[test]
+fn imported_tables_are_carried_over_and_back() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    let project = Project::new(&[
+        ("basalt.toml", ""),
+        ("migrations/0001_shelves.sql", BEFORE),
+        ("library.sql", DUMP),
+        ("seed.sql", ""),
+    ]);
+    run(&project, &["migrate", "up"]);
+    assert!(run(&project, &["import", "library.sql"]).contains("1 new table, 3 rows"));
+    project.write("migrations/0002_loans.sql", AFTER);
+    run(&project, &["migrate", "up"]);
+    let copied = run(&project, &["db", "copy", "--to", &url(&cluster, "app")]);
+    assert!(copied.contains("5 rows"), "{copied}");
+    let books = "select string_agg(concat_ws('/', id, shelf, title, mood, seen), ',' order by id) from books";
+    assert_eq!(ask(&runtime, &session, books), "1/1/Tab\there/happy/t,2/2/sad/t,7/2/Seven/t");
+    // Policies, keys and the order of things are there, and so is the record.
+    let key =
+        "select count(*)::text from pg_constraint where conname in ('books_pkey', 'books_shelf', 'loans_book_fkey')";
+    assert_eq!(ask(&runtime, &session, key), "3");
+    assert_eq!(ask(&runtime, &session, "select polname from pg_policy where polname = 'all_see'"), "all_see");
+    assert_eq!(ask(&runtime, &session, "select name || ' ' || after from basalt.imports"), "library.sql 0001");
+
+    runtime.block_on(session.script("insert into books values (8, 1, 'Eight', 'sad')"));
+    let back = Project::new(&[
+        ("basalt.toml", ""),
+        ("migrations/0001_shelves.sql", BEFORE),
+        ("migrations/0002_loans.sql", AFTER),
+    ]);
+    let copied = run(&back, &["db", "copy", "--from", &url(&cluster, "app")]);
+    assert!(copied.contains("6 rows"), "{copied}");
+    // Once more, over what is there.
+    let again = run(&back, &["db", "copy", "--from", &url(&cluster, "app"), "--replace"]);
+    assert!(again.contains("6 rows"), "{again}");
+    // What nobody's script made is refused, with what to do.
+    runtime.block_on(session.script("create table by_hand (id integer)"));
+    let refused = back.run(&["db", "copy", "--from", &url(&cluster, "app"), "--replace"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("by_hand") && refused.stderr.contains("into a migration"), "{}", refused.stderr);
+}
+
+#[test]
+fn chinook_is_imported_on_postgresql_and_copied_to_it() {
+    let Some(script) = chinook() else {
+        eprintln!("skipped: shared/data/chinook/chinook.sql is not beside this repository");
+        return;
+    };
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let script = script.to_str().unwrap();
+    let count = "select count(*)::text from (select from track union all select from playlist_track) all_of_them";
+    let direct = runtime.block_on(cluster.create("direct"));
+    let there = Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{}\"\n", url(&cluster, "direct")))]);
+    assert!(run(&there, &["import", script]).contains("11 new tables, 15607 rows"));
+    let copied = runtime.block_on(cluster.create("copied"));
+    let embedded = Project::new(&[("basalt.toml", "")]);
+    run(&embedded, &["import", script]);
+    assert!(run(&embedded, &["db", "copy", "--to", &url(&cluster, "copied")]).contains("15607 rows"));
+    assert_eq!(ask(&runtime, &direct, count), ask(&runtime, &copied, count));
+}

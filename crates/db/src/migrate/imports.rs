@@ -1,0 +1,108 @@
+//! Scripts that were imported. Their definitions are kept in the database: a copy of it has the imported tables from them, as it has
+//! others from migrations.
+
+use basalt_core::{Error, Identity, Result};
+use basalt_sql::script::{Piece, first_word, split};
+use serde::Deserialize;
+
+use super::{Progress, ScriptError, Service, ServiceMigration};
+use crate::{Database, Format, Request};
+
+/// The record.
+pub(crate) const SERVICE: Service = Service {
+    name: "imports",
+    migrations: &[ServiceMigration {
+        version: "0001",
+        source: "create table basalt.imports
+            (id integer primary key, name text not null, after text not null, definitions text not null);",
+    }],
+};
+
+/// An import, in the order in which they happened.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Import {
+    /// What it was called.
+    pub name: String,
+    /// The version of the last migration before it; empty: none.
+    pub after: String,
+    /// Its statements without those that only carry rows.
+    pub definitions: String,
+}
+
+impl Database {
+    /// Runs a script as [`Database::run_script`] does, and keeps its definitions.
+    ///
+    /// Errors: as there.
+    pub async fn import(
+        &self,
+        name: &str,
+        source: &str,
+        progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Progress, ScriptError> {
+        let done = self.run_script(source, progress).await?;
+        if self.keeps_imports() {
+            self.keep(name, &definitions(source)?).await?;
+        }
+        Ok(done)
+    }
+
+    /// The imports that the database knows of.
+    pub async fn imports(&self) -> Result<Vec<Import>> {
+        if !self.keeps_imports() {
+            return Ok(Vec::new());
+        }
+        let sql = "select name, after, definitions from basalt.imports order by id";
+        let request = Request { read_only: true, ..Request::new(Identity::owner(), sql, Vec::new()) };
+        let body = self.run(request).await?.body;
+        serde_json::from_slice(&body).map_err(|error| Error::internal(format!("the record of imports: {error}")))
+    }
+
+    /// A database that others look after has no record.
+    fn keeps_imports(&self) -> bool {
+        self.catalog().relation("basalt", "imports").is_some()
+    }
+
+    async fn keep(&self, name: &str, definitions: &str) -> Result<()> {
+        let sql = "insert into basalt.imports (id, name, after, definitions) \
+            select coalesce(max(id), 0) + 1, $1, \
+            coalesce((select max(version) from supabase_migrations.schema_migrations), ''), $2 from basalt.imports";
+        let params = vec![Some(name.to_owned()), Some(definitions.to_owned())];
+        let request = Request { format: Format::None, ..Request::new(Identity::owner(), sql, params) };
+        self.run(request).await.map(drop)
+    }
+}
+
+/// A script's statements without those that only carry rows. `select pg_catalog.set_config(...)`, with which dumps begin, decides
+/// what names mean.
+fn definitions(source: &str) -> Result<String> {
+    let mut kept = String::new();
+    for piece in split(source)? {
+        let Piece::Statement { sql, .. } = piece else { continue };
+        let word = first_word(sql).unwrap_or_default().to_ascii_lowercase();
+        let carries_rows = match word.as_str() {
+            "insert" | "update" | "delete" | "merge" | "with" | "values" | "truncate" => true,
+            "select" => !sql.contains("set_config"),
+            _ => false,
+        };
+        if !carries_rows {
+            kept.push_str(sql);
+            kept.push_str(";\n");
+        }
+    }
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::definitions;
+
+    #[test]
+    fn rows_are_left_out_of_definitions() {
+        let dump = "select pg_catalog.set_config('search_path', '', false);\n\\connect x\ncreate table public.t (a int);\n\
+            copy public.t (a) from stdin;\n1\n\\.\ninsert into public.t values (2);\nselect setval('s', 3);\n\
+            alter table public.t add primary key (a);";
+        let expected = "select pg_catalog.set_config('search_path', '', false);\ncreate table public.t (a int);\n\
+            alter table public.t add primary key (a);\n";
+        assert_eq!(definitions(dump).unwrap(), expected);
+    }
+}

@@ -1,0 +1,109 @@
+//! `[api]`: the APIs over tables.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `[api]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Api {
+    /// Exposed schemas; the first is the default.
+    pub schemas: Vec<String>,
+    /// Schemas where functions may be found besides the request's.
+    pub extra_search_path: Vec<String>,
+    /// Most rows that a read gives at any level; 0 means no limit.
+    pub max_rows: u64,
+    /// How deep resources may be embedded.
+    pub max_embed_depth: usize,
+    /// The role of callers without a key; empty refuses them.
+    pub anonymous_role: String,
+    /// Tables (`schema.name`, `schema.*` or `*`) that are served to `anon` and `authenticated` although row security is off on them.
+    pub unprotected: Vec<String>,
+    /// Whether aggregates may be asked for.
+    pub aggregates: bool,
+    /// Whether plans (`application/vnd.pgrst.plan`) may be asked for.
+    pub plans: bool,
+    /// A function called before every statement.
+    pub pre_request: String,
+    /// A function that answers at the root instead of the description.
+    pub root_function: String,
+    /// What functions may read as `app.settings.<key>`.
+    pub settings: BTreeMap<String, String>,
+    /// Settings of a function (`create function ... set`) that hold for the whole transaction of its call.
+    pub hoisted_settings: Vec<String>,
+    /// How transactions end.
+    pub transaction_end: TransactionEnd,
+    /// Whether an aliased resource may be named by its relation in filters.
+    pub legacy_target_names: bool,
+    /// What the API's description shows.
+    pub openapi: OpenApi,
+    /// Whether the description at the root says that requests carry a token.
+    pub openapi_security: bool,
+    /// Whether answers carry `Server-Timing`.
+    pub server_timing: bool,
+    /// Allowed origins of browsers; empty allows any.
+    pub cors_origins: Vec<String>,
+    /// Whether errors carry details and hints.
+    pub error_details: bool,
+}
+
+/// How transactions end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransactionEnd {
+    /// Always commit.
+    #[default]
+    Commit,
+    /// Commit unless `Prefer: tx=rollback`.
+    CommitAllowOverride,
+    /// Always roll back.
+    Rollback,
+    /// Roll back unless `Prefer: tx=commit`.
+    RollbackAllowOverride,
+}
+
+/// What the API's description shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenApi {
+    /// What the caller may use.
+    #[default]
+    FollowPrivileges,
+    /// Everything exposed.
+    IgnorePrivileges,
+    /// Nothing: 404.
+    Disabled,
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Api {
+            schemas: vec!["public".into()],
+            extra_search_path: vec!["public".into(), "extensions".into()],
+            max_rows: 1000,
+            max_embed_depth: 8,
+            anonymous_role: "anon".into(),
+            unprotected: Vec::new(),
+            aggregates: false,
+            plans: false,
+            pre_request: String::new(),
+            root_function: String::new(),
+            settings: BTreeMap::new(),
+            hoisted_settings: [
+                "statement_timeout",
+                "plan_filter.statement_cost_limit",
+                "default_transaction_isolation",
+            ]
+            .map(str::to_owned)
+            .into(),
+            transaction_end: TransactionEnd::Commit,
+            legacy_target_names: true,
+            openapi: OpenApi::FollowPrivileges,
+            openapi_security: false,
+            server_timing: false,
+            cors_origins: Vec::new(),
+            error_details: true,
+        }
+    }
+}

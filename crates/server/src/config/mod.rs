@@ -1,0 +1,176 @@
+//! Configuration: `basalt.toml` (or a Supabase `config.toml`), then `BASALT_*` environment variables, then flags.
+//!
+//! Environment: `BASALT_API__MAX_ROWS=500` sets `api.max_rows`. An unknown key is an error that names the nearest known one.
+
+mod api;
+mod database;
+mod limits;
+mod server;
+mod supabase;
+
+use std::path::Path;
+
+use basalt_core::nearest;
+pub use basalt_webhooks::Settings as Webhook;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+pub use api::{Api, OpenApi, TransactionEnd};
+pub use database::{Database, Engine, Pooler};
+pub use limits::{Changes, Limits};
+pub use server::{Log, LogFormat, Server};
+
+/// Everything that can be configured, with its defaults.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The project.
+    pub project: Project,
+    /// Where the server listens.
+    pub server: Server,
+    /// The database.
+    pub database: Database,
+    /// The APIs over tables.
+    pub api: Api,
+    /// Tokens, users and sessions.
+    pub auth: basalt_auth::Settings,
+    /// Limits on what a request may cost.
+    pub limits: Limits,
+    /// The change log.
+    pub changes: Changes,
+    /// Channels over WebSocket.
+    pub realtime: basalt_realtime::Limits,
+    /// How nodes reach each other.
+    pub messaging: basalt_messaging::Settings,
+    /// Changes that are told to channels.
+    pub broadcasts: Vec<basalt_realtime::Broadcasts>,
+    /// Changes that are sent to URLs.
+    pub webhooks: Vec<Webhook>,
+    /// Requests that the server makes for users.
+    pub outbound: basalt_outbound::Settings,
+    /// Logs.
+    pub log: Log,
+}
+
+/// `[project]`
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Project {
+    /// A name for people.
+    pub name: String,
+}
+
+/// A configuration that can't be used: what, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+impl Config {
+    /// Reads a project's configuration. `flags` are `key.path` and value, strongest of all.
+    pub fn load(project: &Path, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        let own = project.join("basalt.toml");
+        let supabase = project.join("supabase").join("config.toml");
+        let supabase = if supabase.exists() { supabase } else { project.join("config.toml") };
+        if own.exists() {
+            figment = figment.merge(Toml::file_exact(&own));
+        } else if supabase.exists() {
+            figment = figment.merge(Serialized::globals(supabase::read(&supabase)?));
+        }
+        Config::finish(figment, flags)
+    }
+
+    /// `base`, under the environment and flags.
+    pub(crate) fn overlaid(base: Config, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        Config::finish(Figment::from(Serialized::defaults(base)), flags)
+    }
+
+    fn finish(mut figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        figment = figment.merge(Env::prefixed("BASALT_").split("__"));
+        for (key, value) in flags {
+            figment = figment.merge(Serialized::global(key, value.clone()));
+        }
+        figment.extract().map_err(|error| ConfigError(explain(error)))
+    }
+}
+
+/// One line an error: the key, where it stands, what is wrong with it, and the nearest known key.
+fn explain(error: figment::Error) -> String {
+    let lines: Vec<String> = error
+        .into_iter()
+        .map(|error| {
+            let place = error
+                .metadata
+                .as_ref()
+                .map(|m| m.source.as_ref().map_or_else(|| m.name.to_string(), |source| source.to_string()));
+            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            let key = error.path.join(".");
+            match &error.kind {
+                figment::error::Kind::UnknownField(field, known) => {
+                    let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
+                    let parent = match path.split_last() {
+                        Some((last, parent)) if last == field => parent.join("."),
+                        _ => path.join("."),
+                    };
+                    let dotted = |name: &str| if parent.is_empty() { name.into() } else { format!("{parent}.{name}") };
+                    let hint = match nearest(field, known.iter().copied(), 0.3) {
+                        Some(near) => format!("; did you mean `{}`?", dotted(near)),
+                        None => format!("; known keys here: {}", known.join(", ")),
+                    };
+                    format!("unknown configuration key `{}`{place}{hint}", dotted(field))
+                }
+                kind => format!("configuration key `{key}`{place}: {kind}"),
+            }
+        })
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use bytesize::ByteSize;
+
+    use super::*;
+
+    fn project(toml: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("basalt.toml"), toml).unwrap();
+        folder
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        let folder = project("[api]\nmax_row = 3\n");
+        let error = Config::load(&folder, &[]).unwrap_err().0;
+        assert!(error.contains("unknown configuration key `api.max_row`"), "{error}");
+        assert!(error.contains("did you mean `api.max_rows`?"), "{error}");
+        assert!(error.contains("basalt.toml"), "{error}");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let folder =
+            project("[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n");
+        let config = Config::load(&folder, &[]).unwrap();
+        assert_eq!((config.server.port, config.limits.body), (1234, ByteSize::mib(1)));
+        assert_eq!(config.database.statement_timeout, Duration::from_secs(3));
+        let config = Config::load(&folder, &[("server.port".into(), 4321.into())]).unwrap();
+        assert_eq!(config.server.port, 4321);
+    }
+
+    #[test]
+    fn a_supabase_folder_is_a_project() {
+        let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(folder.join("supabase")).unwrap();
+        let toml = "project_id = \"x\"\n[api]\nenabled = true\nport = 5000\nschemas = [\"public\", \"graphql_public\"]\nmax_rows = 7\n[studio]\nport = 1\n";
+        std::fs::write(folder.join("supabase/config.toml"), toml).unwrap();
+        let config = Config::load(&folder, &[]).unwrap();
+        assert_eq!((config.server.port, config.api.max_rows), (5000, 7));
+        assert_eq!(config.api.schemas, ["public"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! What a database contains, in PostgreSQL's terms: the model that planning, policies and descriptions read.
+//!
+//! The embedded engine keeps it as one JSON document in the database itself and changes it by [`crate::ddl`]; the PostgreSQL
+//! engine reads it from `pg_catalog`. Expressions and bodies are kept as PostgreSQL source text.
+
+mod name;
+mod privilege;
+mod publication;
+mod relation;
+mod routine;
+mod view_key;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use basalt_types::{EnumType, Type, Typmod};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+pub use name::Name;
+pub use privilege::{DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
+pub(crate) use publication::publications;
+pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
+pub use relation::{
+    Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction,
+    Relation, RelationKind, Takes, Trigger, View,
+};
+pub use routine::{MediaHandler, Param, ParamMode, Routine};
+
+/// Everything that exists.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Catalog {
+    /// Schemas by name.
+    pub schemas: BTreeMap<String, Schema>,
+    /// Tables and views, in the order of their creation.
+    pub relations: IndexMap<Name, Arc<Relation>>,
+    /// Enumerations.
+    pub enums: BTreeMap<Name, Arc<EnumType>>,
+    /// Domains.
+    pub domains: BTreeMap<Name, Domain>,
+    /// Stand-alone composite types: their fields.
+    pub composites: BTreeMap<Name, Vec<(String, Type)>>,
+    /// Functions; overloads stand side by side.
+    pub functions: BTreeMap<Name, Vec<Arc<Routine>>>,
+    /// How values of domains are shown and read (casts of domains by functions).
+    #[serde(default)]
+    pub representations: BTreeMap<Name, Representation>,
+    /// Aggregates whose result is a body.
+    #[serde(default)]
+    pub media_handlers: Vec<MediaHandler>,
+    /// Sequences, those of serial and identity columns included.
+    pub sequences: BTreeMap<Name, Sequence>,
+    /// Roles by name.
+    pub roles: BTreeMap<String, Role>,
+    /// `alter default privileges`: what new objects of a schema grant.
+    pub default_privileges: Vec<DefaultPrivilege>,
+    /// Publications by name: they say which tables are watched.
+    #[serde(default = "publications")]
+    pub publications: BTreeMap<String, Publication>,
+    /// The role as which requests connect: those that it is a member of may be asked for.
+    #[serde(default = "authenticator")]
+    pub login: String,
+    /// Extensions that were created; only those that the engine has built in can be.
+    pub extensions: BTreeSet<String>,
+    /// Changes with every change to the catalog; a compiled statement belongs to one version.
+    pub version: u64,
+}
+
+impl Default for Catalog {
+    /// Nothing.
+    fn default() -> Self {
+        Catalog {
+            schemas: BTreeMap::new(),
+            relations: IndexMap::new(),
+            enums: BTreeMap::new(),
+            domains: BTreeMap::new(),
+            composites: BTreeMap::new(),
+            functions: BTreeMap::new(),
+            representations: BTreeMap::new(),
+            media_handlers: Vec::new(),
+            sequences: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            default_privileges: Vec::new(),
+            publications: BTreeMap::new(),
+            login: authenticator(),
+            extensions: BTreeSet::new(),
+            version: 0,
+        }
+    }
+}
+
+fn authenticator() -> String {
+    "authenticator".into()
+}
+
+/// A schema.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Schema {
+    /// `comment on schema`.
+    pub comment: Option<String>,
+    /// USAGE grants.
+    pub grants: Grants,
+}
+
+/// A domain.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Domain {
+    /// Base type.
+    pub ty: Type,
+    /// Its modifier.
+    pub typmod: Option<Typmod>,
+    /// NOT NULL.
+    pub not_null: bool,
+    /// Default expression, as PostgreSQL source.
+    pub default: Option<String>,
+    /// CHECKs: name and expression over `value`, as PostgreSQL source.
+    pub checks: Vec<(String, String)>,
+}
+
+/// The functions behind a domain's implicit casts: PostgREST's domain representations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Representation {
+    /// Domain to `json`: what is shown.
+    pub to_json: Option<Name>,
+    /// `text` to domain: what filters' values are read by.
+    pub from_text: Option<Name>,
+    /// `json` to domain: what bodies are read by.
+    pub from_json: Option<Name>,
+}
+
+/// A sequence's definition. Its state is the engine's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Sequence {
+    /// First value.
+    pub start: i64,
+    /// Step.
+    pub increment: i64,
+    /// Least value.
+    pub min: i64,
+    /// Greatest value.
+    pub max: i64,
+    /// Starts again after the last.
+    pub cycle: bool,
+    /// The column that owns it.
+    pub owned_by: Option<(Name, String)>,
+    /// USAGE, SELECT and UPDATE grants.
+    pub grants: Grants,
+}
+
+impl Catalog {
+    /// The relation of that name.
+    pub fn relation(&self, schema: &str, name: &str) -> Option<&Arc<Relation>> {
+        self.relations.get(&Name::new(schema, name))
+    }
+
+    /// The overloads of a function.
+    pub fn routines(&self, schema: &str, name: &str) -> &[Arc<Routine>] {
+        self.functions.get(&Name::new(schema, name)).map_or(&[], Vec::as_slice)
+    }
+}

@@ -1,0 +1,125 @@
+//! Functions, and aggregates that write bodies.
+
+use basalt_types::{Type, Volatility};
+use serde::{Deserialize, Serialize};
+
+use super::{Grants, Name};
+
+/// A function.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Routine {
+    /// Its name.
+    pub name: Name,
+    /// The owning role.
+    pub owner: String,
+    /// Parameters in order, OUT and TABLE ones included.
+    pub params: Vec<Param>,
+    /// Result type; for OUT and TABLE columns the record of them.
+    pub returns: Type,
+    /// The relation whose row type it returns.
+    pub returns_relation: Option<Name>,
+    /// The domain it was declared to return.
+    #[serde(default)]
+    pub returns_domain: Option<Name>,
+    /// SETOF or TABLE.
+    pub returns_set: bool,
+    /// `sql`, or another language on PostgreSQL.
+    pub language: String,
+    /// Source of the body: statements separated by semicolons, or the one of `return expr` as a SELECT.
+    pub body: String,
+    /// How steady its result is.
+    #[serde(with = "volatility")]
+    pub volatility: Volatility,
+    /// STRICT.
+    pub strict: bool,
+    /// SECURITY DEFINER.
+    pub security_definer: bool,
+    /// `ROWS n`, if given.
+    pub rows: Option<u64>,
+    /// `SET name = value` clauses.
+    pub settings: Vec<(String, String)>,
+    /// EXECUTE grants.
+    pub grants: Grants,
+    /// `comment on function`.
+    pub comment: Option<String>,
+}
+
+/// A function's parameter.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Param {
+    /// Its name; empty if unnamed.
+    pub name: String,
+    /// Its mode.
+    pub mode: ParamMode,
+    /// Its type.
+    pub ty: Type,
+    /// The relation whose row type it is (computed fields and relationships).
+    pub relation: Option<Name>,
+    /// Default expression, as PostgreSQL source.
+    pub default: Option<String>,
+}
+
+/// Parameter modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // SQL's own words
+pub enum ParamMode {
+    In,
+    Out,
+    InOut,
+    Variadic,
+    Table,
+}
+
+/// An aggregate over rows whose result is a domain named like a media type: the body of an answer of that type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaHandler {
+    /// The domain's name in lower case; `*/*` for any type.
+    pub media: String,
+    /// The aggregate.
+    pub aggregate: Name,
+    /// The relation whose rows it takes; `None` takes any.
+    pub relation: Option<Name>,
+    /// Whether its result is bytes rather than text.
+    pub bytes: bool,
+}
+
+impl Routine {
+    /// Parameters that a caller gives: IN, INOUT and VARIADIC ones.
+    pub fn inputs(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().filter(|p| matches!(p.mode, ParamMode::In | ParamMode::InOut | ParamMode::Variadic))
+    }
+
+    /// Columns of the result that parameters declare: OUT, INOUT and TABLE ones.
+    pub fn outputs(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().filter(|p| matches!(p.mode, ParamMode::Out | ParamMode::InOut | ParamMode::Table))
+    }
+
+    /// The schemas of `set search_path = ...`, if the function has it.
+    pub fn search_path(&self) -> Option<Vec<String>> {
+        let (_, value) = self.settings.iter().find(|(name, _)| name == "search_path")?;
+        let schemas = value.split(',').map(|s| s.trim().trim_matches(['\'', '"']).to_owned());
+        Some(schemas.filter(|s| !s.is_empty() && s != "$user" && s != "pg_catalog").collect())
+    }
+}
+
+mod volatility {
+    //! `Volatility` as the letter that `pg_proc.provolatile` has.
+    use super::Volatility;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(v: &Volatility, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_char(match v {
+            Volatility::Immutable => 'i',
+            Volatility::Stable => 's',
+            Volatility::Volatile => 'v',
+        })
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Volatility, D::Error> {
+        Ok(match char::deserialize(d)? {
+            'i' => Volatility::Immutable,
+            's' => Volatility::Stable,
+            _ => Volatility::Volatile,
+        })
+    }
+}

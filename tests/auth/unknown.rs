@@ -1,0 +1,147 @@
+//! Whoever asks can't tell whether there is a user: the same answers, the first time and again, after as many hashes. What says it by contract
+//! stands in docs/auth.md.
+
+use std::time::Duration;
+
+use basalt_tests::{Answer, Server};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{PASSWORD, follow, mail, mails, post, sign_up, start_with};
+
+const KNOWN: &str = "ada@example.com";
+const UNKNOWN: &str = "nobody@example.com";
+
+/// Hashes that the server computed so far.
+async fn hashes(server: &Server) -> u64 {
+    let text = server.raw(Method::GET, "/metrics").send().await.body;
+    let line = text.lines().find(|line| line.starts_with("basalt_password_hashes_total ")).expect("the count");
+    line.split(' ').nth(1).and_then(|count| count.parse().ok()).expect("a number")
+}
+
+/// An answer without what differs by chance: ids, times and seconds to wait.
+fn plain(answer: &Answer) -> (u16, String) {
+    let mut body = answer.json();
+    for name in
+        ["id", "created_at", "updated_at", "confirmation_sent_at", "email", "user_metadata", "identities", "role"]
+    {
+        body.as_object_mut().map(|object| object.remove(name));
+    }
+    let text = body.to_string();
+    (answer.status, text.chars().filter(|c| !c.is_ascii_digit()).collect())
+}
+
+/// A server on which Ada signed up and confirmed her address.
+async fn server(confirming: bool, pause: u64) -> Server {
+    let server = start_with(|config| {
+        config.auth.email.enable_confirmations = confirming;
+        config.auth.email.max_frequency = Duration::from_secs(pause);
+        config.auth.sms.enable_signup = true;
+        config.auth.sms.max_frequency = Duration::from_secs(pause);
+        config.auth.rate_limit.failures = 1000;
+    })
+    .await;
+    if confirming {
+        post(&server, "/signup", json!({"email": KNOWN, "password": PASSWORD})).send().await;
+        follow(&server, &mail(&server, KNOWN).await).await;
+    } else {
+        sign_up(&server, KNOWN).await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn as_many_hashes_are_computed_for_nobody_as_for_somebody() {
+    let server = server(true, 0).await;
+    let ask = async |path: &str, body: Value| {
+        let before = hashes(&server).await;
+        let answer = post(&server, path, body).send().await;
+        (plain(&answer), hashes(&server).await - before)
+    };
+    for (path, body, expected) in [
+        ("/token?grant_type=password", json!({"password": "wrong-1"}), 1),
+        ("/token?grant_type=password", json!({"password": ""}), 1),
+        ("/signup", json!({"password": PASSWORD}), 1),
+        ("/recover", json!({}), 0),
+        ("/resend", json!({"type": "signup"}), 0),
+        ("/resend", json!({"type": "email_change"}), 0),
+        ("/verify", json!({"type": "email", "token": "000000"}), 0),
+        ("/otp", json!({}), 0),
+        ("/magiclink", json!({}), 0),
+    ] {
+        let with = |email: &str| {
+            let mut body = body.clone();
+            body["email"] = email.into();
+            body
+        };
+        // Somebody whom the flows of before did not make.
+        let stranger = format!("{}-{UNKNOWN}", path.replace(|c: char| !c.is_ascii_alphabetic(), ""));
+        let (known, unknown) = (ask(path, with(KNOWN)).await, ask(path, with(&stranger)).await);
+        assert_eq!(known, unknown, "{path} {body}");
+        assert_eq!(known.1, expected, "{path} {body}");
+    }
+    for (path, body, expected) in [
+        ("/token?grant_type=password", json!({"password": "wrong-1"}), 1),
+        ("/resend", json!({"type": "sms"}), 0),
+        ("/resend", json!({"type": "phone_change"}), 0),
+    ] {
+        let with = |phone: &str| {
+            let mut body = body.clone();
+            body["phone"] = phone.into();
+            body
+        };
+        let made = json!({"phone": "4915100000001", "password": PASSWORD, "phone_confirm": true});
+        crate::world::ask(&server, Method::POST, "/admin/users").service().json(&made).send().await;
+        let (known, unknown) = (ask(path, with("4915100000001")).await, ask(path, with("4915100000002")).await);
+        assert_eq!((&known, known.1), (&unknown, expected), "{path} {body}");
+    }
+}
+
+/// Asking again is refused alike: a pause that only users have would tell of them.
+#[tokio::test]
+async fn nobody_has_to_wait_as_somebody_has() {
+    let server = server(true, 60).await;
+    let twice = async |path: &str, body: Value| {
+        let (first, second) = (post(&server, path, body.clone()).send().await, post(&server, path, body).send().await);
+        [plain(&first), plain(&second)]
+    };
+    let fresh = "grace@example.com";
+    let recovered = twice("/recover", json!({"email": KNOWN})).await;
+    assert_eq!(recovered, twice("/recover", json!({"email": UNKNOWN})).await);
+    assert_eq!((recovered[0].0, recovered[1].0), (200, 429), "{recovered:?}");
+    let signed_up = twice("/signup", json!({"email": KNOWN, "password": PASSWORD})).await;
+    assert_eq!(signed_up, twice("/signup", json!({"email": fresh, "password": PASSWORD})).await);
+    assert_eq!((signed_up[0].0, signed_up[1].0), (200, 429), "{signed_up:?}");
+    // Grace did not confirm yet, Ada did, and nobody is nobody: all were asked for a moment ago but the last.
+    let resend =
+        async |email: &str| plain(&post(&server, "/resend", json!({"type": "signup", "email": email})).send().await);
+    assert_eq!(resend(fresh).await, resend(KNOWN).await);
+    assert_eq!(resend(UNKNOWN).await.0, 200);
+    assert_eq!(resend(UNKNOWN).await, resend(fresh).await);
+    assert_eq!(mails(&server, UNKNOWN).await.len(), 0);
+}
+
+#[tokio::test]
+async fn mails_to_nobody_count_as_those_to_somebody() {
+    let server = start_with(|config| config.auth.rate_limit.email_sent = 2).await;
+    let mut statuses = Vec::new();
+    for n in 0..3 {
+        let answer = post(&server, "/recover", json!({"email": format!("nobody{n}@example.com")})).send().await;
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [200, 200, 429]);
+}
+
+/// A number that was never confirmed is nobody's way into a user's account.
+#[tokio::test]
+async fn signing_up_by_an_unconfirmed_number_changes_no_password() {
+    let server = server(false, 0).await;
+    let made =
+        json!({"email": "grace@example.com", "email_confirm": true, "phone": "4915100000003", "password": PASSWORD});
+    let made = crate::world::ask(&server, Method::POST, "/admin/users").service().json(&made).send().await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    post(&server, "/signup", json!({"phone": "4915100000003", "password": "of-somebody-else"})).send().await;
+    let signed_in = crate::world::sign_in(&server, "grace@example.com", "of-somebody-else").await;
+    assert_eq!((signed_in.status, &signed_in.json()["code"]), (400, &json!("invalid_credentials")));
+    assert_eq!(crate::world::sign_in(&server, "grace@example.com", PASSWORD).await.status, 200);
+}

@@ -1,0 +1,186 @@
+//! A database whose users Supabase's auth service (GoTrue) made: they go on here. The tests of users run on its tables too (`cargo xtask
+//! postgres`); here is what is there before.
+
+use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::totp::code;
+use basalt_tests::{Answer, Server};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const TABLES: &str = include_str!("gotrue.sql");
+const ADA: &str = "11111111-1111-4111-8111-111111111111";
+const SESSION: &str = "22222222-2222-4222-8222-222222222222";
+const FACTOR: &str = "33333333-3333-4333-8333-333333333333";
+const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+
+/// One user who signed in with a password an hour ago, asked for a new password just now, and has a second factor; a table of the project's that a
+/// trigger fills.
+fn people() -> String {
+    let hash = bcrypt::hash("Correct-horse-7", 4).expect("a hash");
+    format!(
+        "create table public.profiles (id uuid primary key references auth.users on delete cascade, email text);
+        create function public.greet() returns trigger language plpgsql security definer as
+          $$ begin insert into public.profiles values (new.id, new.email); return new; end $$;
+        create trigger greet after insert on auth.users for each row execute function public.greet();
+        insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, confirmation_token, recovery_token,
+            raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
+          values ('00000000-0000-0000-0000-000000000000', '{ADA}', 'authenticated', 'authenticated', 'ada@example.com', '{hash}', now(), '', '',
+            '{{\"provider\": \"email\", \"providers\": [\"email\"]}}', '{{\"name\": \"Ada\"}}', now(), now());
+        insert into auth.identities (provider_id, user_id, identity_data, provider, created_at, updated_at)
+          values ('{ADA}', '{ADA}', '{{\"sub\": \"{ADA}\", \"email\": \"ada@example.com\"}}', 'email', now(), now());
+        insert into auth.sessions (id, user_id, created_at, updated_at, aal, user_agent, ip)
+          values ('{SESSION}', '{ADA}', now(), now(), 'aal1', 'a browser', '203.0.113.9');
+        insert into auth.mfa_amr_claims values ('{SESSION}', now(), now(), 'password', gen_random_uuid());
+        insert into auth.refresh_tokens (instance_id, token, user_id, revoked, created_at, updated_at, parent, session_id) values
+          ('00000000-0000-0000-0000-000000000000', 'firsttoken12', '{ADA}', true, now() - interval '1 hour', now() - interval '1 hour', null, '{SESSION}'),
+          ('00000000-0000-0000-0000-000000000000', 'secondtoken1', '{ADA}', false, now(), now(), 'firsttoken12', '{SESSION}');
+        insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
+          values (gen_random_uuid(), '{ADA}', 'recovery_token', encode(sha224('ada@example.com314159'), 'hex'), 'ada@example.com');
+        insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, created_at, updated_at, secret)
+          values ('{FACTOR}', '{ADA}', 'app', 'totp', 'verified', now(), now(), '{SECRET}');"
+    )
+}
+
+async fn database(cluster: &Cluster) -> Session {
+    let session = cluster.create("app").await;
+    session.script(TABLES).await;
+    session
+}
+
+async fn post(server: &Server, path: &str, token: &str, body: Value) -> Answer {
+    let ask = server.raw(Method::POST, &format!("/auth/v1{path}")).header("x-supabase-api-version", "2024-01-01");
+    let ask = if token.is_empty() { ask } else { ask.token(token) };
+    ask.json(&body).send().await
+}
+
+#[track_caller]
+fn text(answer: &Answer, pointer: &str) -> String {
+    let found = answer.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    found.unwrap_or_else(|| panic!("no {pointer} in {} {}", answer.status, answer.body))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_users_sessions_codes_and_factors_go_on() {
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    superuser.script(&people()).await;
+    // Not a superuser: the role that Supabase gives to projects, a member of the tables' owner.
+    superuser
+        .script(
+            "create role anon nologin noinherit; create role authenticated nologin noinherit; create role service_role nologin noinherit bypassrls;
+             create role authenticator noinherit login; grant anon, authenticated, service_role to authenticator;
+             create role deployer login createrole; grant create on database app to deployer;
+             grant anon, authenticated, service_role, supabase_auth_admin to deployer; grant all on schema public to deployer with grant option",
+        )
+        .await;
+    let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
+    let mut server = Server::start_at(&url, |_| ()).await;
+
+    let refreshed =
+        post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
+    assert_eq!(text(&refreshed, "/user/id"), ADA);
+    assert_eq!(refreshed.header("sb-auth-session-id"), SESSION);
+    let password = json!({"email": "ada@example.com", "password": "Correct-horse-7"});
+    let signed_in = post(&server, "/token?grant_type=password", "", password.clone()).await;
+    assert_eq!(text(&signed_in, "/user/user_metadata/name"), "Ada");
+    let hash = superuser.ask("select encrypted_password from auth.users").await.expect("a hash").0.expect("a hash");
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    let replayed = post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "firsttoken12"})).await;
+    assert_eq!(text(&replayed, "/code"), "refresh_token_already_used");
+
+    let code_of_mail = json!({"type": "recovery", "email": "ada@example.com", "token": "314159"});
+    let recovered = post(&server, "/verify", "", code_of_mail).await;
+    let access = text(&recovered, "/access_token");
+    let asked = post(&server, &format!("/factors/{FACTOR}/challenge"), &access, json!({})).await;
+    let answer = json!({"challenge_id": text(&asked, "/id"), "code": code(SECRET, 0)});
+    let raised = post(&server, &format!("/factors/{FACTOR}/verify"), &access, answer).await;
+    assert_eq!(raised.status, 200, "{}", raised.body);
+
+    // The project's own trigger goes on, and so does everything after a restart.
+    let new = json!({"email": "grace@example.com", "password": "Correct-horse-7"});
+    assert_eq!(post(&server, "/signup", "", new).await.status, 200);
+    let greeted = superuser.ask("select count(*) from public.profiles where email = 'grace@example.com'").await;
+    assert_eq!(greeted.expect("a count").0.as_deref(), Some("1"));
+    server.stop().await;
+    let server = Server::start_at(&url, |_| ()).await;
+    assert_eq!(post(&server, "/token?grant_type=password", "", password).await.status, 200);
+    server
+        .raw(Method::DELETE, &format!("/auth/v1/admin/users/{ADA}"))
+        .service()
+        .json(&json!({}))
+        .expect(200, json!({}))
+        .await;
+    let left = superuser.ask("select count(*) from auth.identities where provider_id like '1111%'").await;
+    assert_eq!(left.expect("a count").0.as_deref(), Some("0"));
+}
+
+/// What an adopted schema lacks of a new one is found here, whatever a later migration adds.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_new_schema_is_missing() {
+    const COLUMNS: &str = "select string_agg(c.table_name || '.' || c.column_name, ' ' order by c.table_name, c.column_name) \
+        from information_schema.columns c where c.table_schema = 'auth'";
+    const OBJECTS: &str = "select string_agg(i.tablename || '.' || i.indexname, ' ' order by 1) from pg_indexes i where i.schemaname = 'auth' \
+        and i.indexname like '%_idx'";
+    const OPEN: &str = "select string_agg(c.relname, ' ') from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+        where n.nspname = 'auth' and c.relkind = 'r' and not c.relrowsecurity \
+        and c.relname not in ('schema_migrations', 'instances', 'sso_providers', 'sso_domains')";
+    let cluster = Cluster::start();
+    let adopted = database(&cluster).await;
+    let new = cluster.create("fresh").await;
+    for name in ["app", "fresh"] {
+        Server::start_at(&format!("{} dbname={name}", cluster.url()), |_| ()).await.stop().await;
+    }
+    for sql in [COLUMNS, OBJECTS] {
+        let (has, wanted) = (adopted.ask(sql).await.unwrap().0.unwrap(), new.ask(sql).await.unwrap().0.unwrap());
+        let has: Vec<&str> = has.split(' ').collect();
+        let missing: Vec<&str> = wanted.split(' ').filter(|one| !has.contains(one)).collect();
+        assert_eq!(missing, [""; 0]);
+    }
+    assert_eq!(adopted.ask(OPEN).await.unwrap().0, None, "a table is open");
+    // Passkeys are kept in another form here: what was there, and is empty, is set aside.
+    let aside = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = 'auth_before'";
+    assert_eq!(adopted.ask(aside).await.unwrap().0.as_deref(), Some("webauthn_challenges webauthn_credentials"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_adopted_is_named() {
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    superuser.script(&people()).await;
+    let open = async |user: &str| {
+        let mut config = basalt_server::Config::default();
+        config.database.url = cluster.url().replace("user=postgres", &format!("user={user} dbname=app"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let refused = basalt_server::open_database(folder.path(), &config).await.err();
+        refused.map(|error| error.to_string()).unwrap_or_default()
+    };
+    // The roles are there; `plain` may make what it needs, and owns nothing.
+    drop(Server::start_at(&format!("{} dbname=postgres", cluster.url()), |_| ()).await);
+    superuser
+        .script(
+            "create role plain login; grant create on database app to plain; grant create, usage on schema auth to plain with grant option;
+             grant anon, authenticated, service_role, authenticator to plain; grant all on schema public to plain with grant option",
+        )
+        .await;
+    let refused = open("plain").await;
+    assert!(refused.contains("auth.users was made by supabase_auth_admin") && refused.contains("42501"), "{refused}");
+
+    let key = "insert into auth.webauthn_credentials (user_id, credential_id, public_key) select id, '\\x01', '\\x02' from auth.users";
+    superuser.script(key).await;
+    let refused = open("postgres").await;
+    assert!(
+        refused.contains("auth.webauthn_credentials") && refused.contains("credential_id is of type bytea"),
+        "{refused}"
+    );
+
+    superuser.script("delete from auth.webauthn_credentials").await;
+    // As versions before 2023-11 kept identities.
+    superuser
+        .script("alter table auth.identities drop column id; alter table auth.identities rename provider_id to id")
+        .await;
+    let refused = open("postgres").await;
+    assert!(refused.contains("auth.identities") && refused.contains("column provider_id"), "{refused}");
+    // Nothing was changed by what failed.
+    let added = "select count(*) from information_schema.columns where table_schema = 'auth' and column_name = 'external_identity'";
+    assert_eq!(superuser.ask(added).await.unwrap().0.as_deref(), Some("0"));
+}
