@@ -75,7 +75,7 @@ async fn pass(client: UnixStream, server: UnixStream, turn: Arc<AtomicU64>) {
             let length = from_server.read(&mut buffer).await.unwrap_or_default();
             loop {
                 let now = turn.load(Ordering::SeqCst);
-                if now % 2 == 0 || *commits.borrow_and_update() == now {
+                if now.is_multiple_of(2) || *commits.borrow_and_update() == now {
                     break;
                 }
                 // The gate may open meanwhile.
