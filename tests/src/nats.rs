@@ -20,7 +20,7 @@ pub const USER: &str = "node";
 pub const PASSWORD: &str = "a-password-that-no-log-shows";
 
 /// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Nats {
     /// Starts one with a user and a password. Fails with what to install if the program is missing.

@@ -43,7 +43,8 @@ impl World {
         let session = cluster.create("project").await;
         let receiver = Receiver::start().await;
         let config = format!(
-            "[messaging]\nheartbeat = \"200ms\"\ntimeout = \"3s\"\n[outbound]\nallow = [\"{}\"]\n\
+            // The clients send no heartbeats.
+            "[realtime]\nidle_timeout = \"1h\"\n[messaging]\nheartbeat = \"200ms\"\ntimeout = \"12s\"\n[outbound]\nallow = [\"{}\"]\n\
              [[webhooks]]\nname = \"notes\"\ntable = \"notes\"\nurl = \"{}\"\n",
             receiver.address,
             receiver.url("/notes")

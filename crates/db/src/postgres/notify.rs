@@ -6,7 +6,7 @@ use futures_util::future::poll_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Connection as Driver, NoTls};
+use tokio_postgres::{AsyncMessage, Client, Connection as Driver, NoTls, Statement};
 
 use super::Postgres;
 use super::error::{translate, unreachable};
@@ -15,10 +15,13 @@ use super::tls::Tls;
 /// Notifications that wait to be taken; further ones are lost.
 const WAITING: usize = 1024;
 
+const NOTIFY: &str = "select count(pg_catalog.pg_notify($1::text, payload)) from unnest($2::text[]) as payload";
+
 /// A connection that listens on a channel and notifies it. What it says itself it hears too.
 pub struct NotifyLine {
     channel: String,
     client: Client,
+    notify: Statement,
     heard: Mutex<mpsc::Receiver<Result<String>>>,
     driver: JoinHandle<()>,
 }
@@ -49,11 +52,11 @@ impl Postgres {
                 (client, tokio::spawn(pump(driver, sender)))
             }
         };
-        let line = NotifyLine { channel: channel.to_owned(), client, heard: Mutex::new(heard), driver };
         // What is only said is nothing to wait for the disk for.
         let listen = format!("set synchronous_commit = off; listen {}", quote::ident(channel));
-        line.client.batch_execute(&listen).await.map_err(translate)?;
-        Ok(line)
+        client.batch_execute(&listen).await.map_err(translate)?;
+        let notify = client.prepare(NOTIFY).await.map_err(translate)?;
+        Ok(NotifyLine { channel: channel.to_owned(), client, notify, heard: Mutex::new(heard), driver })
     }
 }
 
@@ -62,8 +65,7 @@ impl NotifyLine {
     ///
     /// Errors: 08006 when the connection was lost.
     pub async fn notify(&self, payloads: &[String]) -> Result<()> {
-        let sql = "select count(pg_catalog.pg_notify($1::text, payload)) from unnest($2::text[]) as payload";
-        self.client.query_one(sql, &[&self.channel, &payloads]).await.map(drop).map_err(translate)
+        self.client.query_one(&self.notify, &[&self.channel, &payloads]).await.map(drop).map_err(translate)
     }
 
     /// The next payload on the channel, from whomever. Dropped, it loses none.
