@@ -1,5 +1,6 @@
 //! What the bare programs and the load agree on: the table, its rows, and who asks.
 
+pub mod arguments;
 pub mod load;
 pub mod server;
 

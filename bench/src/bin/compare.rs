@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use basalt_bench::arguments::Arguments;
 use basalt_bench::load::{Outcome, get, post};
 use basalt_bench::server::{Failure, SECRET, Server, median, run};
 use basalt_bench::{MIGRATION, OWNERS, own_note, owner, seed};
@@ -123,17 +124,7 @@ async fn main() -> ExitCode {
 }
 
 async fn compare() -> Result<bool, Failure> {
-    let mut args = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut only) = (5, 3, String::new());
-    while let Some(flag) = args.next() {
-        let value = args.next().ok_or(USAGE)?;
-        match flag.as_str() {
-            "--rounds" => rounds = value.parse()?,
-            "--seconds" => seconds = value.parse()?,
-            "--only" => only = value,
-            _ => return Err(USAGE.into()),
-        }
-    }
+    let Arguments { rounds, seconds, only } = Arguments::read(USAGE)?;
     let programs = std::env::current_exe()?.parent().ok_or("no folder")?.to_owned();
     let folder = std::env::temp_dir().join(format!("basalt-bench-{}", std::process::id()));
     let postgres = std::env::var("TEST_POSTGRES").ok().map(|server| format!("{server} dbname=postgres"));

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_auth::{Keys, keys};
+use basalt_bench::arguments::Arguments;
 use basalt_bench::load::{Outcome, get, post, run};
 use basalt_bench::server::{Failure, SECRET, Server, median, run as run_program};
 use basalt_bench::{MIGRATION, OWNERS, own_note, owner, seed};
@@ -58,17 +59,7 @@ async fn main() -> ExitCode {
 }
 
 async fn measure() -> Result<bool, Failure> {
-    let mut args = std::env::args().skip(1);
-    let (mut rounds, mut seconds, mut only) = (5, 3, String::new());
-    while let Some(flag) = args.next() {
-        let value = args.next().ok_or(USAGE)?;
-        match flag.as_str() {
-            "--rounds" => rounds = value.parse()?,
-            "--seconds" => seconds = value.parse()?,
-            "--only" => only = value,
-            _ => return Err(USAGE.into()),
-        }
-    }
+    let Arguments { rounds, seconds, only } = Arguments::read(USAGE)?;
     let program = std::env::current_exe()?.parent().ok_or("no folder")?.join("basalt");
     let folder = std::env::temp_dir().join(format!("basalt-identity-{}", std::process::id()));
     let duration = Duration::from_secs(seconds);
