@@ -229,6 +229,14 @@ impl Database {
         }
     }
 
+    /// The version of the catalog as it is now.
+    pub fn catalog_version(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.catalog_version(),
+            Engine::Postgres(engine) => engine.catalog_version(),
+        }
+    }
+
     /// Whether the catalog has been read at all. Until it has, statements have nothing to run on.
     pub fn is_loaded(&self) -> bool {
         match &self.engine {

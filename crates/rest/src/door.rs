@@ -3,8 +3,9 @@
 //! A function a step: route, parse, plan, run, respond. [`read`], [`write`] and [`call`] hold the three kinds of request.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use basalt_core::Identity;
 use basalt_db::{Answer, Count, CountKind, Database, Format, Request, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
@@ -19,6 +20,7 @@ use crate::exposure::{Exposure, Unprotected};
 use crate::inserts::Inserts;
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::{self, Preferences};
+use crate::settings::{reads_request, settings};
 use crate::shape::Shapes;
 use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
@@ -93,13 +95,13 @@ pub struct Incoming<'a> {
 pub struct Door {
     pub(crate) database: Database,
     pub(crate) options: Options,
-    current: RwLock<Arc<Current>>,
+    current: ArcSwap<Current>,
 }
 
 /// What is derived from one version of the catalog.
 pub(crate) struct Current {
     pub(crate) planner: Planner,
-    /// Whether any policy, function, view or default reads settings; if none does, requests need not set any. What PostgreSQL's
+    /// Whether any policy, function, view or default reads what requests set; if none does, they need not set it. What PostgreSQL's
     /// functions read nobody knows.
     reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
@@ -137,7 +139,7 @@ impl Door {
     /// A door over `database`.
     pub fn new(database: Database, options: Options) -> Door {
         let current = Current::new(database.catalog(), &options, database.postgres().is_some());
-        Door { database, options, current: RwLock::new(Arc::new(current)) }
+        Door { database, options, current: ArcSwap::from_pointee(current) }
     }
 
     /// Answers a request.
@@ -236,13 +238,13 @@ impl Door {
 
     /// What belongs to the catalog as it is now; made anew once after each migration.
     fn current(&self) -> Arc<Current> {
-        let catalog = self.database.catalog();
-        let held = self.current.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if held.planner.catalog().version == catalog.version {
+        let held = self.current.load_full();
+        if held.planner.catalog().version == self.database.catalog_version() {
             return held;
         }
+        let catalog = self.database.catalog();
         let fresh = Arc::new(Current::new(catalog, &self.options, self.database.postgres().is_some()));
-        *self.current.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh.clone();
+        self.current.store(fresh.clone());
         fresh
     }
 
@@ -309,13 +311,12 @@ impl Door {
 
 impl Current {
     fn new(catalog: Arc<Catalog>, options: &Options, reads_all: bool) -> Current {
-        let reads = |text: &str| text.contains("_setting") || text.contains("set_config");
         let reads_settings = reads_all
-            || catalog.functions.values().flatten().any(|f| reads(&f.body))
+            || catalog.functions.values().flatten().any(|f| reads_request(&f.body))
             || catalog.relations.values().any(|relation| {
-                relation.view().is_some_and(|view| reads(&view.query))
-                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads(e)))
-                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads))
+                relation.view().is_some_and(|view| reads_request(&view.query))
+                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads_request(e)))
+                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads_request))
             });
         let path = |schema: &String| {
             let extra = options.planning.extra_search_path.iter().filter(|extra| *extra != schema);
@@ -384,26 +385,4 @@ fn route(path: &str) -> RestResult<Route> {
         ["rpc", name] => Ok(Route::Function(decode(name)?)),
         _ => Err(unknown()),
     }
-}
-
-/// `request.*` (contract: section 14).
-fn settings(incoming: &Incoming<'_>) -> Vec<(String, String)> {
-    let mut headers = serde_json::Map::new();
-    let mut cookies = serde_json::Map::new();
-    for (name, value) in incoming.headers {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        if name == http::header::COOKIE {
-            for (key, value) in text.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-                cookies.insert(key.to_owned(), value.into());
-            }
-        } else {
-            headers.insert(name.as_str().to_owned(), text.into());
-        }
-    }
-    vec![
-        ("request.method".into(), incoming.method.to_string()),
-        ("request.path".into(), if incoming.path.is_empty() { "/".into() } else { incoming.path.to_owned() }),
-        ("request.headers".into(), serde_json::Value::Object(headers).to_string()),
-        ("request.cookies".into(), serde_json::Value::Object(cookies).to_string()),
-    ]
 }

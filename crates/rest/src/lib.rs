@@ -21,6 +21,7 @@ mod options;
 pub mod parse;
 mod read;
 mod respond;
+mod settings;
 mod shape;
 mod timing;
 mod write;

@@ -4,6 +4,7 @@
 //! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ pub(crate) enum Port {
 
 impl App {
     /// Answers one request. Never fails: every fault is an answer.
-    pub async fn handle(self: Arc<Self>, port: Port, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, port: Port, peer: IpAddr, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
         let surface = self.surface.load_full();
         let id = request_id(request.headers());
@@ -94,7 +95,7 @@ impl App {
         let (route, mut response) = match port {
             Port::Admin => self.operators(request.uri().path()),
             Port::Api => match self.under_way.try_acquire() {
-                Ok(_place) => self.route(&surface, request).await,
+                Ok(_place) => self.route(&surface, peer, request).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
             },
         };
@@ -118,7 +119,7 @@ impl App {
         response
     }
 
-    async fn route(&self, surface: &Surface, request: Request<Body>) -> (&'static Meter, Response<Body>) {
+    async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
         if let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
             return (&PREFLIGHT, answer);
         }
@@ -127,7 +128,7 @@ impl App {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
         if surface.auth.is_some() && is_below(path, AUTH) {
-            return (&AUTH_API, surface.auth(request).boxed().await);
+            return (&AUTH_API, surface.auth(peer, request).boxed().await);
         }
         if surface.has_mailbox && is_below(path, MAIL) {
             return (&MAILBOX, identity::mail(&self.state, &request));
@@ -234,8 +235,8 @@ impl Surface {
     }
 
     /// The auth API. A panic in it ends only this request.
-    async fn auth(&self, request: Request<Body>) -> Response<Body> {
-        let client = identity::client(&self.trusted_proxies, &request);
+    async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
+        let client = identity::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
         let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
         let body = match self.read(body).await {
@@ -249,7 +250,7 @@ impl Surface {
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
-            client,
+            client: Some(client),
         };
         // Boxed: the flows are many and deep, and a request to another door should not carry them.
         match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {

@@ -226,6 +226,11 @@ impl Postgres {
         self.engine.current.load().catalog.clone()
     }
 
+    /// The version of the catalog as it is now.
+    pub fn catalog_version(&self) -> u64 {
+        self.engine.current.load().catalog.version
+    }
+
     /// Runs a statement.
     ///
     /// Errors: the statement's; 53300 and PGRST003 when connections are short; 08001 and 08006 when PostgreSQL is away.

@@ -13,7 +13,9 @@ use basalt_types::{Context, Value};
 use jiff::tz::TimeZone;
 
 use super::changes::Log;
+use super::job::Job;
 use super::sequences::Sequences;
+use crate::Answer;
 
 /// Rows that a step captured, or that a table function gives.
 pub(super) type Rows = Rc<Vec<Vec<Value>>>;
@@ -44,6 +46,8 @@ pub(super) struct Session {
     raised: RefCell<Option<Error>>,
     /// When and why to stop.
     watch: RefCell<Watch>,
+    /// Answers that wait to go out together.
+    held: RefCell<Vec<(Box<Job>, Result<Answer>)>>,
 }
 
 /// When to interrupt the running statement.
@@ -118,8 +122,19 @@ impl Session {
         *self.watch.borrow_mut() = Watch::default();
     }
 
+    /// Keeps an answer until [`Session::release`].
+    pub fn hold(&self, job: Box<Job>, answer: Result<Answer>) {
+        self.held.borrow_mut().push((job, answer));
+    }
+
+    /// Sends the answers that were kept.
+    pub fn release(&self) {
+        self.held.borrow_mut().drain(..).for_each(|(job, answer)| job.answer(answer));
+    }
+
     /// Whether the running statement has to stop: asked by SQLite every few thousand instructions.
     pub fn must_stop(&self) -> bool {
+        self.release();
         let mut watch = self.watch.borrow_mut();
         if watch.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             watch.stopped = Some(Stop::Timeout);
