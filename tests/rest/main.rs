@@ -8,6 +8,7 @@ mod calling;
 mod checks;
 mod closed;
 mod configured;
+mod contract;
 mod described;
 mod embedding;
 mod faults;
