@@ -146,4 +146,4 @@ macro_rules! sections {
     )*};
 }
 
-sections! { paths lexical select filters logic order parameters relationships embedding }
+sections! { paths lexical select filters logic order parameters relationships embedding headers answers writes calls errors rendering }

@@ -26,6 +26,6 @@ mod timing;
 mod write;
 
 pub use door::{Description, Door, Incoming, Options};
-pub use error::{ErrorBody, RestError, RestResult};
+pub use error::{ErrorBody, Reason, RestError, RestResult};
 pub use exposure::Unprotected;
 pub use timing::{Stage, Timing};

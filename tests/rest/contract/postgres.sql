@@ -8,3 +8,6 @@ create table measures (id integer, room_id integer references rooms, day date, p
 create table measures_2024 partition of measures for values from ('2024-01-01') to ('2025-01-01');
 insert into measures values (1, 1, '2024-05-05');
 create materialized view stored_rooms as select id as room, name as label from rooms;
+create table guarded (id integer primary key);
+create function guard_all() returns trigger language plpgsql as $$ begin raise sqlstate '21000' using message = 'DELETE requires a WHERE clause'; end $$;
+create trigger guard_all before delete on guarded for each statement execute function guard_all();

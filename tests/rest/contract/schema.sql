@@ -50,3 +50,45 @@ create function twin(rooms) returns rooms language sql stable as $$ select * fro
 create function others(rooms) returns setof rooms language sql stable as $$ select * from rooms where id <> $1.id $$;
 create function one_visit(rooms) returns setof visits rows 1 language sql stable as $$ select * from visits $$;
 create function visits(pupils) returns setof visits language sql stable as $$ select * from visits where false $$;
+
+create table open (id integer primary key);
+alter table open enable row level security;
+create policy "all read" on open for select using (true);
+insert into open values (1);
+
+create table letters (id integer primary key, body text, secret text);
+alter table letters enable row level security;
+create policy "all do all" on letters using (true);
+revoke all on letters from authenticated;
+grant insert on letters to authenticated;
+grant select (id, body) on letters to authenticated;
+grant update (body) on letters to authenticated;
+
+create function no_names(integer, integer) returns integer language sql immutable as $$ select $1 + $2 $$;
+create function capped("limit" integer) returns integer language sql immutable as $$ select "limit" $$;
+create function sum_of(numbers integer[]) returns bigint language sql immutable as $$ select sum(n) from unnest(numbers) n $$;
+create function word_of(c character, v varchar) returns text language sql immutable as $$ select c || '|' || v $$;
+create function joined(separator text, variadic words text[]) returns text language sql immutable
+    as $$ select array_to_string(words, separator) $$;
+create function words_of() returns setof text language sql stable as $$ values ('a'), (null) $$;
+create function list_of() returns integer[] language sql immutable as $$ select '{1,2}'::integer[] $$;
+create function born_in() returns year language sql immutable as $$ select 1999::year $$;
+create function doubled_of(inout a integer, out b integer) language sql immutable as $$ select a, a * 2 $$;
+create function pair_of() returns record language sql immutable as $$ select 1 as x, 'y'::text as z $$;
+create function forget() returns void language sql volatile as $$ delete from open $$;
+create function over_zero() returns integer language sql stable as $$ select 1 / (count(*) - count(*))::integer from open $$;
+
+create table "values" (
+    id integer primary key, of_id integer default 1, n numeric, d double precision, f real, b bigint, t text, yes boolean, day date,
+    moment timestamp, instant timestamptz, clock time, span interval, e bytea, j json, jb jsonb, a text[], c char(4)
+);
+create table marks_of (id integer primary key);
+insert into marks_of values (1);
+insert into "values" (id, n, d, f, b, t, yes, day, moment, instant, clock, span, e, j, jb, a, c) values
+    (1, 1.50, 0.1, 0.5, 9007199254740993, 'plain, (text)', true, '2024-01-31', '2024-01-31 10:00:00.123', '2024-01-31 10:00:00+00', '10:30:00',
+     '1 day 02:00:00', '\x0102', '{"b":1,  "a":2}', '{"bb":1.50, "a":1, "a":2}', '{x,NULL,"y z"}', 'ab'),
+    (2, 'NaN', 'Infinity', 'NaN', -1, E'ü/"\\\n\t\u0001', false, 'infinity', '-infinity', 'infinity', '24:00:00',
+     '-1 years -2 mons +3 days', '\x', '[ 1 ]', '"text"', '{}', ''),
+    (3, 100, 1e20, 1e-7, 0, '', null, '0044-03-15 BC', '2024-01-31 10:00:00.000001', '0044-03-15 10:00:00+00 BC', '00:00:00.5',
+     '0', null, null, null, null, null);
+alter table "values" add constraint values_of foreign key (of_id) references marks_of (id);
