@@ -11,3 +11,4 @@ create materialized view stored_rooms as select id as room, name as label from r
 create table guarded (id integer primary key);
 create function guard_all() returns trigger language plpgsql as $$ begin raise sqlstate '21000' using message = 'DELETE requires a WHERE clause'; end $$;
 create trigger guard_all before delete on guarded for each statement execute function guard_all();
+create function pair_of() returns record language sql immutable as $$ select 1 as x, 'y'::text as z $$;

@@ -44,7 +44,7 @@ insert into attends (pupil_id, lesson_id) values (1, 1), (1, 2);
 create view room_names as select id as room, name as label from rooms;
 create view room_labels as select room as nr, label from room_names;
 create view past_visits as select id as visit, room_id as at_room from visits;
-create view either_room as select id, name from rooms where id = 1 union all select id, name from rooms where id = 2;
+create view qqq as select id, name from rooms where id = 1 union all select id, name from rooms where id = 2;
 create view twice_visits as select id, room_id as room_a, room_id as room_b from visits;
 create function twin(rooms) returns rooms language sql stable as $$ select * from rooms where id = 3 - $1.id $$;
 create function others(rooms) returns setof rooms language sql stable as $$ select * from rooms where id <> $1.id $$;
@@ -74,7 +74,6 @@ create function words_of() returns setof text language sql stable as $$ values (
 create function list_of() returns integer[] language sql immutable as $$ select '{1,2}'::integer[] $$;
 create function born_in() returns year language sql immutable as $$ select 1999::year $$;
 create function doubled_of(inout a integer, out b integer) language sql immutable as $$ select a, a * 2 $$;
-create function pair_of() returns record language sql immutable as $$ select 1 as x, 'y'::text as z $$;
 create function forget() returns void language sql volatile as $$ delete from open $$;
 create function over_zero() returns integer language sql stable as $$ select 1 / (count(*) - count(*))::integer from open $$;
 
@@ -87,8 +86,9 @@ insert into marks_of values (1);
 insert into "values" (id, n, d, f, b, t, yes, day, moment, instant, clock, span, e, j, jb, a, c) values
     (1, 1.50, 0.1, 0.5, 9007199254740993, 'plain, (text)', true, '2024-01-31', '2024-01-31 10:00:00.123', '2024-01-31 10:00:00+00', '10:30:00',
      '1 day 02:00:00', '\x0102', '{"b":1,  "a":2}', '{"bb":1.50, "a":1, "a":2}', '{x,NULL,"y z"}', 'ab'),
-    (2, 'NaN', 'Infinity', 'NaN', -1, E'ü/"\\\n\t\u0001', false, 'infinity', '-infinity', 'infinity', '24:00:00',
+    (2, 'NaN', 'Infinity', 'NaN', -1, E'ü/"\\\n\t', false, 'infinity', '-infinity', 'infinity', '24:00:00',
      '-1 years -2 mons +3 days', '\x', '[ 1 ]', '"text"', '{}', ''),
     (3, 100, 1e20, 1e-7, 0, '', null, '0044-03-15 BC', '2024-01-31 10:00:00.000001', '0044-03-15 10:00:00+00 BC', '00:00:00.5',
      '0', null, null, null, null, null);
+insert into "values" (id, t) values (4, E'\u0001');
 alter table "values" add constraint values_of foreign key (of_id) references marks_of (id);
