@@ -121,7 +121,8 @@ fn status_line(server: &Server, path: &str, body: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_has_its_authors_words() {
     let cluster = Cluster::start();
-    let script = "create function say(state text, message text, detail text default '') returns void language plpgsql as
+    let script =
+        "create function say(state text, message text, detail text default '') returns void language plpgsql as
         $$ begin raise exception using errcode = state, message = message, detail = detail; end $$;";
     let server = Server::start_on(&cluster, script, |_| ()).await;
     let say = |state: &str, message: &str, detail: &str| {
@@ -135,10 +136,7 @@ async fn a_status_has_its_authors_words() {
         (say("PT402", "two\nlines", ""), "HTTP/1.1 402 Payment Required"),
         (say("PTABC", "words", ""), "HTTP/1.1 500 Internal Server Error"),
         (say("P0001", "words", ""), "HTTP/1.1 400 Bad Request"),
-        (
-            say("PGRST", body, r#"{"status": 429, "headers": {}, "status_text": "Slow down"}"#),
-            "HTTP/1.1 429 Slow down",
-        ),
+        (say("PGRST", body, r#"{"status": 429, "headers": {}, "status_text": "Slow down"}"#), "HTTP/1.1 429 Slow down"),
         (say("PGRST", body, r#"{"status": 429, "headers": {}}"#), "HTTP/1.1 429 Too Many Requests"),
     ] {
         assert_eq!(line, expected);
@@ -152,7 +150,8 @@ async fn what_an_author_raises_wrongly_is_told() {
         if detail is null then raise sqlstate 'PGRST' using message = message; end if;
         raise sqlstate 'PGRST' using message = message, detail = detail; end $$;";
     let server = Server::start_on(&cluster, script, |_| ()).await;
-    let of_message = "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.";
+    let of_message =
+        "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.";
     let of_detail =
         "DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'.";
     let good = r#"{"code": "1", "message": "m"}"#;

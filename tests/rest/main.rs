@@ -9,6 +9,7 @@ mod checks;
 mod closed;
 mod configured;
 mod contract;
+mod counting;
 mod described;
 mod embedding;
 mod faults;

@@ -23,6 +23,7 @@ mod read;
 mod respond;
 mod shape;
 mod timing;
+mod transaction;
 mod write;
 
 pub use door::{Description, Door, Incoming, Options};

@@ -21,9 +21,9 @@ use basalt_rest::{Incoming, Reason, RestError, Stage, Timing};
 use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use hyper::ext::ReasonPhrase;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::ext::ReasonPhrase;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -175,6 +175,7 @@ impl App {
     fn counted(&self) -> String {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &self.bus, &mut text);
+        gauges::write_tokens(self.surface.load().verifier.remembered(), &mut text);
         gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
@@ -221,7 +222,7 @@ impl Surface {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
                 Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
-                Target::OpenApi31 => self.door.openapi31(incoming),
+                Target::OpenApi31 => self.door.openapi31(incoming).await,
             }
         });
         match AssertUnwindSafe(answering).catch_unwind().await {
