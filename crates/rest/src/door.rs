@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use basalt_core::Identity;
-use basalt_db::{Answer, Count, CountKind, Database, Format, Request, Transaction, TransactionEnd};
+use basalt_db::{Database, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::Catalog;
 use bytes::Bytes;
@@ -19,8 +19,8 @@ use crate::error::{RestError, RestResult};
 use crate::exposure::{Exposure, Unprotected};
 use crate::inserts::Inserts;
 use crate::parse::media::{self, Media};
-use crate::parse::prefer::{self, Preferences};
-use crate::settings::{reads_request, settings};
+use crate::parse::prefer::Preferences;
+use crate::settings::reads_request;
 use crate::shape::Shapes;
 use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
@@ -103,7 +103,7 @@ pub(crate) struct Current {
     pub(crate) planner: Planner,
     /// Whether any policy, function, view or default reads what requests set; if none does, they need not set it. What PostgreSQL's
     /// functions read nobody knows.
-    reads_settings: bool,
+    pub(crate) reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
     /// What is closed because nobody has said who may see which rows.
@@ -174,9 +174,12 @@ impl Door {
     }
 
     /// The OpenAPI 3.1 description for the caller.
-    pub fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
+    pub async fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
         let method = incoming.method.clone();
-        let answer = self.exchange(incoming).and_then(|exchange| describe::openapi31(self, &exchange));
+        let answer = match self.exchange(incoming) {
+            Ok(exchange) => describe::openapi31(self, &exchange).await,
+            Err(error) => Err(error),
+        };
         answer.unwrap_or_else(|error| self.refuse(error, &method))
     }
 
@@ -190,7 +193,7 @@ impl Door {
         match (route, method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
                 Some(function) => call::handle(self, exchange, function.clone()).await,
-                None => describe::root(self, &exchange),
+                None => describe::root(self, &exchange).await,
             },
             (Route::Root, "OPTIONS") => Ok(options::root()),
             (Route::Relation(name), "GET" | "HEAD") => read::handle(self, exchange, name).await,
@@ -247,66 +250,6 @@ impl Door {
         self.current.store(fresh.clone());
         fresh
     }
-
-    /// How a transaction ends that the caller has preferences for.
-    pub(crate) fn end(&self, preferences: &Preferences) -> TransactionEnd {
-        match (self.options.end_override, preferences.commit) {
-            (true, Some(true)) => TransactionEnd::Commit,
-            (true, Some(false)) => TransactionEnd::Rollback,
-            _ => self.options.end,
-        }
-    }
-
-    /// Runs a request of an exchange, in the transaction that it belongs to.
-    pub(crate) async fn run(&self, exchange: &Exchange<'_>, request: Request) -> RestResult<Answer> {
-        let answer = match exchange.incoming.within {
-            Some(transaction) => transaction.lock().await.run(request).await,
-            None => self.database.run(request).await,
-        };
-        answer.map_err(|error| exchange.database_error(&error))
-    }
-
-    /// A statement, its parameters apart, as the caller of the exchange, with the settings that its functions may read.
-    pub(crate) fn request(
-        &self,
-        exchange: &Exchange<'_>,
-        statement: &basalt_query::Statement,
-        params: Vec<Option<String>>,
-        read_only: bool,
-        format: Format,
-    ) -> Request {
-        let preferences = &exchange.preferences;
-        let mut request = Request::new(exchange.incoming.identity.clone(), statement.sql.clone(), params);
-        request.as_owner = false;
-        request.search_path = exchange.current.search_path(exchange.schema);
-        request.read_only = read_only;
-        request.format = format;
-        request.with = statement.with;
-        request.columns = statement.columns.clone();
-        request.count = statement.count_sql.clone().map(|sql| Count {
-            sql,
-            params: statement.count_params,
-            kind: match preferences.count {
-                Some(prefer::Count::Planned) => CountKind::Planned,
-                Some(prefer::Count::Estimated) => CountKind::Estimated(self.options.planning.max_rows),
-                _ => CountKind::Exact,
-            },
-        });
-        request.pre_request = self.options.pre_request.clone();
-        request.end = match exchange.incoming.within {
-            // The batch decides.
-            Some(_) => TransactionEnd::Commit,
-            None => self.end(preferences),
-        };
-        if exchange.current.reads_settings || self.options.pre_request.is_some() {
-            request.settings = settings(&exchange.incoming);
-            request.settings.extend(self.options.app_settings.iter().cloned());
-        }
-        if let Some(zone) = &preferences.timezone {
-            request.settings.push(("timezone".into(), zone.clone()));
-        }
-        request
-    }
 }
 
 impl Current {
@@ -339,7 +282,7 @@ impl Current {
         }
     }
 
-    fn search_path(&self, schema: &str) -> Arc<[String]> {
+    pub(crate) fn search_path(&self, schema: &str) -> Arc<[String]> {
         let path = self.search_paths.iter().find(|path| path.first().is_some_and(|first| first == schema));
         path.cloned().unwrap_or_else(|| Arc::new([schema.to_owned()]))
     }

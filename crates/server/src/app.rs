@@ -18,12 +18,13 @@ use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_messaging::Bus;
 use basalt_realtime::Realtime;
-use basalt_rest::{Incoming, RestError, Stage, Timing};
+use basalt_rest::{Incoming, Reason, RestError, Stage, Timing};
 use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::ext::ReasonPhrase;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -175,6 +176,7 @@ impl App {
     fn counted(&self) -> String {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &self.bus, &mut text);
+        gauges::write_tokens(self.surface.load().verifier.remembered(), &mut text);
         gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
@@ -221,11 +223,11 @@ impl Surface {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
                 Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
-                Target::OpenApi31 => self.door.openapi31(incoming),
+                Target::OpenApi31 => self.door.openapi31(incoming).await,
             }
         });
         match AssertUnwindSafe(answering).catch_unwind().await {
-            Ok(response) => response.map(Body::from),
+            Ok(response) => worded(response).map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
                 metrics::counter!("basalt_panics_total").increment(1);
@@ -281,6 +283,15 @@ impl Surface {
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
     }
+}
+
+/// Puts the words that a schema's author has for a status where HTTP/1 has them. HTTP/2 has no place for them.
+fn worded(mut response: Response<Bytes>) -> Response<Bytes> {
+    let reason = response.extensions_mut().remove::<Reason>();
+    if let Some(phrase) = reason.and_then(|reason| ReasonPhrase::try_from(reason.0.into_bytes()).ok()) {
+        response.extensions_mut().insert(phrase);
+    }
+    response
 }
 
 /// A future's result, if it comes in time. One that is there when it is asked a second time costs no timer: so are most bodies, which

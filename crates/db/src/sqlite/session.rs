@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Error, Identity, Result};
 use basalt_types::{Context, Value};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::changes::Log;
 use super::job::Job;
@@ -208,11 +208,19 @@ pub(super) fn now() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX) - EPOCH
 }
 
+/// A zone by name, POSIX rule, or offset: a number is hours east of UTC, other offsets count west, as POSIX has it.
 fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("utc") {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(name)
-        .or_else(|_| TimeZone::posix(name))
-        .map_err(|_| Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\"")))
+    let unknown = || Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\""));
+    if !name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+        return TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| unknown());
+    }
+    match name.parse::<f64>() {
+        Ok(hours) => Offset::from_seconds((hours * 3600.0) as i32)
+            .map(TimeZone::fixed)
+            .map_err(|_| unknown().with_detail("UTC timezone offset is out of range.")),
+        Err(_) => TimeZone::posix(&format!("UTC{name}")).map_err(|_| unknown()),
+    }
 }

@@ -17,7 +17,7 @@ use crate::respond::headers::Reply;
 use visible::Visible;
 
 /// `GET /`.
-pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+pub(crate) async fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
     let visible = visible(door, exchange)?;
     let accepts = |media: &Media| matches!(media, Media::Any | Media::Json | Media::OpenApi);
     if !exchange.accepted.iter().any(accepts) {
@@ -25,16 +25,18 @@ pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<
         let message = format!("None of these media types are available: {}", names.join(", "));
         return Err(RestError::new(406, "PGRST107", message));
     }
+    door.admit(exchange).await?;
     Ok(answer(exchange, &swagger::document(&visible, &door.options.url, door.options.describe_security)))
 }
 
 /// `GET /openapi.json`.
-pub(crate) fn openapi31(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+pub(crate) async fn openapi31(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
     if !matches!(exchange.incoming.method.as_str(), "GET" | "HEAD") {
         let method = exchange.incoming.method;
         return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {method}")));
     }
     let visible = visible(door, exchange)?;
+    door.admit(exchange).await?;
     Ok(answer(exchange, &openapi::document(&visible, &door.options.url)))
 }
 

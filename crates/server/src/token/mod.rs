@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Claims, Identity, constant_time_eq};
@@ -31,6 +32,20 @@ pub struct Verifier {
     /// Opaque API keys and the roles they stand for.
     opaque: Vec<(String, String)>,
     verified: Cache<String, Arc<Verified>>,
+    asked: AtomicU64,
+    found: AtomicU64,
+    added: AtomicU64,
+}
+
+/// How verified tokens were remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// As often one was looked for.
+    pub asked: u64,
+    /// As often it was there.
+    pub found: u64,
+    /// Those that made place for others.
+    pub forgotten: u64,
 }
 
 /// How to make a [`Verifier`].
@@ -98,7 +113,17 @@ impl Verifier {
             apikey_header: options.apikey_header,
             opaque: options.opaque_keys,
             verified: Cache::new(CACHED),
+            asked: AtomicU64::default(),
+            found: AtomicU64::default(),
+            added: AtomicU64::default(),
         })
+    }
+
+    /// How verified tokens were remembered.
+    pub fn remembered(&self) -> Remembered {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let forgotten = of(&self.added).saturating_sub(self.verified.len() as u64);
+        Remembered { asked: of(&self.asked), found: of(&self.found), forgotten }
     }
 
     /// The role of callers without a token.
@@ -130,8 +155,12 @@ impl Verifier {
             return Ok(identity);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let verified = match self.verified.get(token) {
-            Some(verified) => verified,
+            Some(verified) => {
+                self.found.fetch_add(1, Ordering::Relaxed);
+                verified
+            }
             None => {
                 let claims = self.claims(token)?;
                 let verified = Arc::new(Verified {
@@ -140,6 +169,7 @@ impl Verifier {
                     audience: self.judge_audience(&claims),
                 });
                 self.verified.insert(token.to_owned(), verified.clone());
+                self.added.fetch_add(1, Ordering::Relaxed);
                 verified
             }
         };
