@@ -60,6 +60,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
         ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
         ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
+        ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
     ],
 };
 
