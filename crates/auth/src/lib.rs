@@ -9,6 +9,7 @@ mod admin;
 mod audit;
 mod bearer;
 mod call;
+mod counted;
 pub mod error;
 mod external;
 mod flow;
@@ -61,6 +62,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
         ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
         ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
+        ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
     ],
 };
 
