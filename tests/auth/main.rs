@@ -2,6 +2,7 @@
 
 mod administrators;
 mod authenticator;
+mod captchas;
 mod codes;
 mod factors;
 mod guessing;

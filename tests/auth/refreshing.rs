@@ -143,3 +143,60 @@ async fn signing_out_ends_what_it_says() {
     let four = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
     post(&server, "/logout?scope=all", json!({})).token(&four.access).expect_error(400, "validation_failed").await;
 }
+
+/// A token as Supabase's auth service makes it, of a session that counts.
+fn counted(session: &str, counter: u8, key: &[u8]) -> String {
+    use base64::Engine as _;
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::{Digest, Sha256};
+    let mut bytes = vec![0];
+    bytes.extend_from_slice(uuid::Uuid::parse_str(session).expect("an id").as_bytes());
+    bytes.push(counter);
+    let signature = Hmac::<Sha256>::new_from_slice(key).expect("a key").chain_update(&bytes).finalize().into_bytes();
+    bytes.extend_from_slice(&signature[..16]);
+    let checksum = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&checksum[..4]);
+    base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[tokio::test]
+async fn a_session_that_counts_its_tokens_goes_on() {
+    use base64::Engine as _;
+    let server = start_with(|config| config.auth.refresh_token_reuse_interval = 0).await;
+    let key = [9; 32];
+    let text = base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(key);
+    let mut sessions = Vec::new();
+    for name in ["ada", "grace", "mary"] {
+        let access = sign_up(&server, &format!("{name}@example.com")).await.access;
+        sessions.push(claims(&access)["session_id"].as_str().expect("a session").to_owned());
+    }
+    let made = format!(
+        "delete from auth.refresh_tokens;
+        update auth.sessions set created_at = created_at - interval '1 hour', refresh_token_hmac_key = '{text}', refresh_token_counter = 5"
+    );
+    run(&server, &made).await;
+    let code = async |token: &str| refresh(&server, token).await.json()["code"].clone();
+
+    // What its key did not sign, what it has not given yet, and what is no such token, is nobody's.
+    let ada = &sessions[0];
+    for token in [counted(ada, 5, &[8; 32]), counted(ada, 6, &key), counted(&uuid::Uuid::nil().to_string(), 5, &key)] {
+        assert_eq!(code(&token).await, "refresh_token_not_found");
+    }
+    let next = session(&refresh(&server, &counted(ada, 5, &key)).await);
+    assert_eq!(claims(&next.access)["session_id"], ada.as_str());
+    // The answer got lost: the same again. Then the new one counts as every token does.
+    assert_eq!(session(&refresh(&server, &counted(ada, 5, &key)).await).refresh, next.refresh);
+    let after = session(&refresh(&server, &next.refresh).await);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(code(&counted(ada, 5, &key)).await, "refresh_token_already_used");
+    assert_eq!(code(&after.refresh).await, "refresh_token_already_used");
+
+    // The one before the last: its answer was lost there.
+    let grace = session(&refresh(&server, &counted(&sessions[1], 4, &key)).await);
+    assert_eq!(grace.refresh, counted(&sessions[1], 5, &key));
+    assert_eq!(refresh(&server, &grace.refresh).await.status, 200);
+
+    // An old one was copied: nobody goes on.
+    assert_eq!(code(&counted(&sessions[2], 3, &key)).await, "refresh_token_already_used");
+    assert_eq!(code(&counted(&sessions[2], 5, &key)).await, "refresh_token_already_used");
+}

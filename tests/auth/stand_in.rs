@@ -17,11 +17,21 @@ impl StandIn {
     pub async fn start(answers: &[(&str, String)]) -> StandIn {
         let answers: HashMap<String, String> =
             answers.iter().map(|(path, text)| ((*path).to_owned(), text.clone())).collect();
+        StandIn::answering(move |request| {
+            let path = request.split([' ', '?']).nth(1).unwrap_or_default();
+            answers.get(path).map_or(("404 Not Found", String::new()), |text| ("200 OK", text.clone()))
+        })
+        .await
+    }
+
+    /// Answers whole requests with a status and a body; with an empty status, not at all, and the connection stays open.
+    pub async fn answering(mut answer: impl FnMut(&str) -> (&'static str, String) + Send + 'static) -> StandIn {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let kept = asked.clone();
         tokio::spawn(async move {
+            let mut silent = Vec::new();
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
                 while !is_whole(&request) {
@@ -31,14 +41,14 @@ impl StandIn {
                     }
                 }
                 let request = String::from_utf8_lossy(&request).into_owned();
-                let path = request.split([' ', '?']).nth(1).unwrap_or_default();
-                let (status, text) = match answers.get(path) {
-                    Some(text) => ("200 OK", text.as_str()),
-                    None => ("404 Not Found", ""),
-                };
+                let (status, text) = answer(&request);
+                kept.lock().expect("a list").push(request);
+                if status.is_empty() {
+                    silent.push(stream);
+                    continue;
+                }
                 let answer =
                     format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}", text.len());
-                kept.lock().expect("a list").push(request);
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });

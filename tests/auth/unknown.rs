@@ -97,6 +97,43 @@ async fn as_many_hashes_are_computed_for_nobody_as_for_somebody() {
     }
 }
 
+/// A hash of another server's costs what it costs: as long as somebody has one, everybody's sign-in costs that too.
+#[tokio::test]
+async fn whose_hash_was_imported_does_not_show() {
+    let server = server(false, 0).await;
+    let import = async |email: &str, hash: &str| {
+        let user = json!({"email": email, "password_hash": hash, "email_confirm": true});
+        crate::world::ask(&server, Method::POST, "/admin/users").service().json(&user).send().await.status
+    };
+    let scrypt = "$scrypt$ln=4,r=8,p=1$c2FsdA$c2FsdHNhbHRzYWx0c2FsdA";
+    for (email, hash) in [
+        ("old@example.com", bcrypt::hash("secret-1", 4).expect("a hash").as_str()),
+        ("same@example.com", bcrypt::hash("secret-2", 4).expect("a hash").as_str()),
+        ("older@example.com", bcrypt::hash("secret-3", 5).expect("a hash").as_str()),
+        ("other@example.com", scrypt),
+    ] {
+        assert_eq!(import(email, hash).await, 200, "{email}");
+    }
+    assert_eq!(import("dear@example.com", &bcrypt::hash("x", 4).expect("a hash").replace("$04$", "$20$")).await, 400);
+    let hashes_of = async |email: &str, password: &str| {
+        let before = hashes(&server).await;
+        let status = crate::world::sign_in(&server, email, password).await.status;
+        (status, hashes(&server).await - before)
+    };
+    // Our own, bcrypt at two costs, and scrypt.
+    for email in [KNOWN, UNKNOWN, "old@example.com", "same@example.com", "older@example.com", "other@example.com"] {
+        assert_eq!(hashes_of(email, "wrong-1").await, (400, 4), "{email}");
+    }
+    // Whoever signs in has a new hash from then on: a cost that nobody's hash has any more is spent no longer.
+    assert_eq!(hashes_of("older@example.com", "secret-3").await, (200, 4 + 1));
+    assert_eq!(hashes_of("old@example.com", "secret-1").await, (200, 3 + 1));
+    for email in [KNOWN, UNKNOWN, "old@example.com", "same@example.com"] {
+        assert_eq!(hashes_of(email, "wrong-1").await, (400, 3), "{email}");
+    }
+    assert_eq!(hashes_of("same@example.com", "secret-2").await, (200, 3 + 1));
+    assert_eq!(hashes_of(UNKNOWN, "wrong-1").await, (400, 2));
+}
+
 /// Asking again is refused alike: a pause that only users have would tell of them.
 #[tokio::test]
 async fn nobody_has_to_wait_as_somebody_has() {

@@ -1,13 +1,15 @@
-//! A database whose users Supabase's auth service (GoTrue) made: they go on here. The tests of users run on its tables too (`cargo xtask
-//! postgres`); here is what is there before.
+//! A database whose users Supabase's auth service (GoTrue) made, and whose channels Supabase's Realtime served: they go on here. The tests of users
+//! and of realtime run on those tables too (`cargo xtask postgres`); here is what is there before.
 
 use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::socket::Socket;
 use basalt_tests::totp::code;
-use basalt_tests::{Answer, Server};
+use basalt_tests::{Answer, Server, token};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const TABLES: &str = include_str!("gotrue.sql");
+const REALTIME: &str = include_str!("realtime.sql");
 const ADA: &str = "11111111-1111-4111-8111-111111111111";
 const SESSION: &str = "22222222-2222-4222-8222-222222222222";
 const FACTOR: &str = "33333333-3333-4333-8333-333333333333";
@@ -183,4 +185,93 @@ async fn what_can_not_be_adopted_is_named() {
     // Nothing was changed by what failed.
     let added = "select count(*) from information_schema.columns where table_schema = 'auth' and column_name = 'external_identity'";
     assert_eq!(superuser.ask(added).await.unwrap().0.as_deref(), Some("0"));
+}
+
+/// Rooms that members may be in, and a trigger that tells them of a table's rows.
+const ROOMS: &str = "
+create table public.members (room text, person uuid, primary key (room, person));
+alter table public.members enable row level security;
+create policy own on public.members for select to authenticated using (person = auth.uid());
+grant select on public.members to authenticated;
+insert into public.members values ('room', '11111111-1111-4111-8111-111111111111');
+create policy members_read on realtime.messages for select to authenticated using (
+  exists (select from public.members m where m.person = auth.uid() and m.room = realtime.topic()));
+create policy members_write on realtime.messages for insert to authenticated with check (
+  exists (select from public.members m where m.person = auth.uid() and m.room = realtime.topic()));
+create table public.notes (id int primary key, body text);
+create function public.tell() returns trigger language plpgsql security definer as $$ begin
+  perform realtime.broadcast_changes('room', tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
+  return null;
+end $$;
+create trigger tell after insert or update or delete on public.notes for each row execute function public.tell();
+insert into realtime.messages (topic, extension, event, payload, private, inserted_at)
+  values ('room', 'broadcast', 'before', '{\"n\": 0}', true, current_date - interval '36 hours');
+";
+
+/// The channels of a project go on: its policies, its triggers, what was said before; also on days for which nobody made a partition.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_channels_go_on() {
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    superuser.script(REALTIME).await;
+    superuser.script(ROOMS).await;
+    superuser
+        .script(
+            "create role authenticator noinherit login; grant anon, authenticated, service_role to authenticator;
+             create role deployer login createrole; grant create on database app to deployer;
+             grant anon, authenticated, service_role, supabase_auth_admin, supabase_realtime_admin to deployer;
+             grant all on schema public to deployer with grant option",
+        )
+        .await;
+    let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
+    let mut server = Server::start_at(&url, |_| ()).await;
+    for round in 1..=2 {
+        let ada = token(json!({"role": "authenticated", "sub": ADA}));
+        let mut socket = Socket::connect(&server, &ada).await;
+        let replay = json!({"since": 0, "limit": 1});
+        socket.join("room", json!({"private": true, "broadcast": {"ack": true, "self": true, "replay": replay}})).await;
+        let before = socket.event("broadcast").await;
+        assert_eq!((&before["meta"]["replayed"], round > 1 || before["event"] == "before"), (&json!(true), true));
+        let said = json!({"type": "broadcast", "event": "said", "payload": {}});
+        assert_eq!(socket.ask("realtime:room", "broadcast", said).await["status"], "ok");
+        assert_eq!(socket.event("broadcast").await["event"], "said");
+        superuser.script(&format!("insert into notes values ({round}, 'x')")).await;
+        let told = socket.event("broadcast").await;
+        assert_eq!((&told["event"], &told["payload"]["record"]["id"]), (&json!("INSERT"), &json!(round)));
+        superuser.script("select realtime.send('{\"n\": 1}', 'sent', 'room', true)").await;
+        assert_eq!(socket.event("broadcast").await["payload"]["n"], 1);
+        superuser.script("select realtime.send_binary('\\x00ff', 'bytes', 'room', true)").await;
+        assert_eq!(socket.event("broadcast").await["bytes"], json!([0, 255]));
+        let mut stranger = Socket::connect(&server, &token(json!({"role": "authenticated", "sub": SESSION}))).await;
+        let refused = stranger.ask("realtime:room", "phx_join", json!({"config": {"private": true}})).await;
+        assert_eq!(refused["status"], "error");
+        server.stop().await;
+        server = Server::start_at(&url, |_| ()).await;
+    }
+    // What the other program goes on with is still there, as it was.
+    let left = "select count(*)::text || ' ' || (select count(*) from realtime.subscription) || ' ' || (select count(*) from pg_inherits
+        where inhparent = 'realtime.messages'::regclass) from realtime.schema_migrations";
+    assert_eq!(superuser.ask(left).await.unwrap().0.as_deref(), Some("3 1 4"));
+}
+
+/// A role that may not change the tables is told which, and by whom they were made.
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_of_another_owner_are_named() {
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    superuser.script(REALTIME).await;
+    drop(Server::start_at(&format!("{} dbname=postgres", cluster.url()), |_| ()).await);
+    superuser
+        .script(
+            "create role plain login; grant create on database app to plain;
+             grant anon, authenticated, service_role, authenticator, supabase_auth_admin to plain;
+             grant all on schema public, realtime to plain with grant option",
+        )
+        .await;
+    let mut config = basalt_server::Config::default();
+    config.database.url = cluster.url().replace("user=postgres", "user=plain dbname=app");
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = basalt_server::open_database(folder.path(), &config).await.err().map(|error| error.to_string());
+    let refused = refused.unwrap_or_default();
+    assert!(refused.contains("realtime.messages was made by supabase_realtime_admin"), "{refused}");
 }

@@ -297,3 +297,35 @@ async fn policies_are_asked_once_for_each_identity() {
     let metrics = server.raw(reqwest::Method::GET, "/metrics").send().await.body;
     assert!(metrics.contains(&format!("basalt_policy_questions_total {}", before + 2)), "{metrics}");
 }
+
+/// Where the log dropped entries before they were told, whoever follows changes hears of it, and only they.
+#[tokio::test]
+async fn who_missed_changes_is_told_so() {
+    let server = Server::start(SCHEMA).await;
+    let entry = json!({"event": "*", "schema": "public", "table": "prices"});
+    let (mut follows, _) = subscribed(&server, &anon(), entry).await;
+    let mut other = Socket::connect(&server, &anon()).await;
+    other.join("b", json!({})).await;
+    // Written and dropped in one transaction: nobody can have read them.
+    run(
+        &server,
+        "insert into public.prices (id) select n from generate_series(1, 20) n;
+        update basalt.log set trimmed = (select max(id) from basalt.changes);
+        delete from basalt.changes;",
+    )
+    .await;
+    run(&server, "insert into public.prices (id) values (21)").await;
+    let told = follows.event("system").await;
+    assert_eq!(
+        (&told["extension"], &told["status"], &told["channel"]),
+        (&json!("postgres_changes"), &json!("error"), &json!("a"))
+    );
+    let message = told["message"].as_str().unwrap();
+    assert!(message.starts_with("Changes were missed: about 20 were dropped from the change log"), "{message}");
+    // It goes on with what is there.
+    assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 21);
+    run(&server, "insert into public.prices (id) values (22)").await;
+    assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 22);
+    follows.expect_none("system").await;
+    other.expect_none("system").await;
+}

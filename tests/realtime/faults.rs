@@ -50,38 +50,73 @@ async fn an_oversized_message_ends_the_connection() {
     assert_eq!(other.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
 }
 
+/// More than the system's buffers hold is sent to a client that does not read; it begins to read again when the server has long given it up.
 #[tokio::test]
-async fn a_subscriber_that_does_not_read_is_disconnected() {
+async fn a_subscriber_that_does_not_read_is_disconnected_with_a_reason() {
     let change = |config: &mut basalt_server::Config| {
         config.realtime.queue = 16;
         config.realtime.events = 10_000;
         config.realtime.bytes = "1GB".parse().unwrap();
+        config.realtime.close_timeout = Duration::from_secs(600);
     };
     let server = Server::start_with("", change).await;
     let (mut slow, mut sender) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
-    slow.join("a", json!({})).await;
-    sender.join("a", json!({"broadcast": {"ack": true}})).await;
-    // More than the system's buffers hold.
+    slow.join("a", json!({"presence": {"enabled": true, "key": "slow"}})).await;
+    slow.ask("realtime:a", "presence", json!({"event": "track", "payload": {}})).await;
+    sender.join("a", json!({"broadcast": {"ack": true}, "presence": {"enabled": true}})).await;
     let payload = json!({"event": "e", "payload": "x".repeat(500_000)});
     for _ in 0..100 {
         sender.ask("realtime:a", "broadcast", payload.clone()).await;
     }
-    // What was on its way comes, and then the end.
+    // Nobody sees it any more, though it is not gone.
+    sender.until(|frame| frame[3] == "presence_diff" && frame[4]["leaves"]["slow"].is_object()).await;
+    // Longer than the server waits for others.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    // It is there, and has said something itself meanwhile.
+    slow.send("realtime:a", "broadcast", json!({"event": "late", "payload": {}})).await;
     let mut received = 0;
-    let end = tokio::time::timeout(Duration::from_secs(20), async {
-        loop {
-            match slow.stream.next().await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.reason.to_string()),
-                Some(Ok(_)) => received += 1,
-                Some(Err(_)) | None => return None,
-            }
+    let close = loop {
+        match tokio::time::timeout(Duration::from_secs(60), slow.stream.next()).await.expect("an end") {
+            Some(Ok(Message::Close(Some(close)))) => break close,
+            Some(Ok(_)) => received += 1,
+            other => panic!("after {received} messages: {other:?}"),
         }
-    });
-    let reason = end.await.expect("an end");
+    };
     assert!(received < 100, "{received}");
-    // A client whose connection is full may find only its end.
-    assert!(reason.is_none_or(|reason| reason == "Too many messages wait to be read"));
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages wait to be read"));
     assert_eq!(sender.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+}
+
+/// One that never reads again is given up in the end, and the server stops without waiting for it.
+#[tokio::test]
+async fn a_subscriber_that_never_reads_is_given_up() {
+    let change = |timeout: u64| {
+        move |config: &mut basalt_server::Config| {
+            config.realtime.connections = 2;
+            config.realtime.queue = 16;
+            config.realtime.events = 10_000;
+            config.realtime.bytes = "1GB".parse().unwrap();
+            config.realtime.close_timeout = Duration::from_secs(timeout);
+        }
+    };
+    for timeout in [1, 600] {
+        let mut server = Server::start_with("", change(timeout)).await;
+        let (mut slow, mut sender) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
+        slow.join("a", json!({})).await;
+        sender.join("a", json!({"broadcast": {"ack": true}})).await;
+        let payload = json!({"event": "e", "payload": "x".repeat(500_000)});
+        for _ in 0..100 {
+            sender.ask("realtime:a", "broadcast", payload.clone()).await;
+        }
+        let mut other = Socket::open(&basalt_tests::socket::url(&server, &anon(), "2.0.0")).await;
+        while timeout == 1 && other.is_err() {
+            // Its place is free once it is given up.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            other = Socket::open(&basalt_tests::socket::url(&server, &anon(), "2.0.0")).await;
+        }
+        assert_eq!(other.is_ok(), timeout == 1, "its place is its own as long as it is told why");
+        tokio::time::timeout(Duration::from_secs(60), server.stop()).await.expect("the server stops");
+    }
 }
 
 #[tokio::test]

@@ -112,3 +112,27 @@ async fn presence_messages_a_second_are_limited() {
     assert_eq!(socket.system().await, "Too many presence messages per second");
     assert_eq!(socket.until(|frame| frame[3] == "phx_close").await[2], TOPIC);
 }
+
+#[tokio::test]
+async fn a_channel_has_room_for_so_many() {
+    let server = Server::start_with("", |config| config.realtime.presences = 1).await;
+    let (mut one, mut other) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
+    one.join("a", json!({"presence": {"enabled": true, "key": "one"}})).await;
+    other.join("a", json!({"presence": {"enabled": true, "key": "other"}})).await;
+    let track = json!({"event": "track", "payload": {}});
+    assert_eq!(one.ask("realtime:a", "presence", track.clone()).await["status"], "ok");
+    let refused = other.ask("realtime:a", "presence", track.clone()).await;
+    assert_eq!(refused["response"]["reason"], "Too many presences in this Channel");
+    one.ask("realtime:a", "presence", json!({"event": "untrack"})).await;
+    assert_eq!(other.ask("realtime:a", "presence", track.clone()).await["status"], "ok");
+    // Another channel has room of its own, as long as all have.
+    one.join("b", json!({"presence": {"enabled": true, "key": "one"}})).await;
+    assert_eq!(one.ask("realtime:b", "presence", track).await["status"], "ok");
+
+    let small = Server::start_with("", |config| config.realtime.presence_bytes = "1KB".parse().unwrap()).await;
+    let mut socket = Socket::connect(&small, &anon()).await;
+    socket.join("a", json!({"presence": {"enabled": true}})).await;
+    let large = json!({"event": "track", "payload": {"x": "x".repeat(1000)}});
+    let refused = socket.ask("realtime:a", "presence", large).await;
+    assert_eq!(refused["response"]["reason"], "Too many presences on this server");
+}

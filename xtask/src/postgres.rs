@@ -20,7 +20,7 @@ const ON_EITHER: [&str; 5] = ["rest", "auth", "changes", "realtime", "webhooks"]
 /// The tests that start a PostgreSQL by themselves.
 const BY_THEMSELVES: [&str; 4] = ["postgres", "differential", "http", "policies"];
 
-/// The whole-server tests once more, on PostgreSQL; those of users yet again, on the tables that Supabase's auth service makes.
+/// The whole-server tests once more, on PostgreSQL; those of users and of realtime yet again, on the tables that Supabase's services make.
 pub fn tests() -> Result<(), Failure> {
     cargo(&on_either())?;
     cargo(&adopting())
@@ -48,8 +48,8 @@ fn on_either() -> Vec<&'static str> {
 }
 
 fn adopting() -> Vec<&'static str> {
-    let tables = ["--tables", "tests/postgres/gotrue.sql", "cargo"];
-    [&WITH_POSTGRES[..], &tables, &TEST, &flags(&["auth"])].concat()
+    let tables = ["--tables", "tests/postgres/gotrue.sql", "--tables", "tests/postgres/realtime.sql", "cargo"];
+    [&WITH_POSTGRES[..], &tables, &TEST, &flags(&["auth", "realtime"])].concat()
 }
 
 fn flags(names: &[&'static str]) -> Vec<&'static str> {

@@ -1,9 +1,11 @@
 //! What other services say: whether a captcha was solved, whether a password was leaked.
 
-use basalt_outbound::Outbound;
+use std::time::Duration;
+
+use basalt_outbound::{Limits, Outbound};
 use bytes::Bytes;
 use http::{Method, Request, header};
-use serde_json::Value;
+use serde::Deserialize;
 use sha1::{Digest, Sha1};
 use url::form_urlencoded;
 
@@ -11,10 +13,15 @@ use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::flow::Security;
 
+/// How long a captcha service may take, and the largest answer that is read of it.
+const CAPTCHA: Limits = Limits { timeout: Duration::from_secs(10), response: 64 << 10, redirects: 0 };
+/// Longest solved captcha that is sent on: Turnstile's have 2,048 characters at most, hCaptcha's a few thousand.
+const LONGEST_TOKEN: usize = 8 << 10;
+
 impl Call<'_> {
     /// Judges the captcha, where the project wants one. An administrator needs none.
     ///
-    /// Errors: `captcha_failed`.
+    /// Errors: `captcha_failed`; `unexpected_failure` where the service does not say.
     pub async fn judge_captcha(&self, security: &Security) -> Result<()> {
         let captcha = &self.auth.settings.captcha;
         if !captcha.enabled || self.is_administrator() {
@@ -26,6 +33,9 @@ impl Call<'_> {
         };
         let token = security.captcha_token.as_deref().filter(|token| !token.is_empty());
         let token = token.ok_or_else(|| failed("no captcha_token found"))?;
+        if token.len() > LONGEST_TOKEN {
+            return Err(failed("captcha_token is too long"));
+        }
         let url = match (captcha.url.as_str(), captcha.provider.as_str()) {
             ("", "turnstile") => "https://challenges.cloudflare.com/turnstile/v0/siteverify",
             ("", _) => "https://api.hcaptcha.com/siteverify",
@@ -35,16 +45,26 @@ impl Call<'_> {
         let address = ip.iter().map(|ip| ("remoteip", ip.as_str()));
         let pairs = [("secret", captcha.secret.as_str()), ("response", token)].into_iter().chain(address);
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        let answer = post_form(&self.auth.outbound, url, form).await.map_err(|error| {
-            tracing::error!(%error, "the captcha service failed");
+        let unsaid = |error: &str| {
+            tracing::error!(error, "the captcha service failed");
             AuthError::new(500, "unexpected_failure", "captcha verification process failed")
-        })?;
-        if answer.get("success") == Some(&Value::Bool(true)) {
+        };
+        let outbound = self.auth.outbound.limited(CAPTCHA);
+        let verdict = post_form(&outbound, url, form).await.map_err(|error| unsaid(&error))?;
+        if verdict.success {
             return Ok(());
         }
-        let codes = answer.get("error-codes").and_then(Value::as_array);
-        let codes: Vec<&str> = codes.into_iter().flatten().filter_map(Value::as_str).collect();
-        Err(failed(if codes.is_empty() { "not solved" } else { codes[0] }))
+        let codes = verdict.error_codes.join(", ");
+        match codes.as_str() {
+            "" => Err(failed("not solved")),
+            "internal-error" => Err(unsaid(&codes)),
+            _ => {
+                if codes.contains("secret") {
+                    tracing::error!(codes, "the captcha service does not take `auth.captcha.secret`");
+                }
+                Err(failed(&codes))
+            }
+        }
     }
 
     /// Asks the range API, where one is configured, whether a password was leaked. It learns five digits of its hash. When it does
@@ -87,7 +107,16 @@ impl Call<'_> {
     }
 }
 
-async fn post_form(outbound: &Outbound, url: &str, form: String) -> Result<Value, String> {
+/// What a captcha service answers: hCaptcha and Turnstile alike.
+#[derive(Deserialize)]
+struct Verdict {
+    success: bool,
+    #[serde(default, rename = "error-codes")]
+    error_codes: Vec<String>,
+}
+
+/// Whatever its status, an answer counts if it is one: a refusal may come as 400.
+async fn post_form(outbound: &Outbound, url: &str, form: String) -> Result<Verdict, String> {
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
@@ -95,5 +124,6 @@ async fn post_form(outbound: &Outbound, url: &str, form: String) -> Result<Value
         .body(Bytes::from(form))
         .map_err(|error| error.to_string())?;
     let response = outbound.send(request).await.map_err(|error| error.to_string())?;
-    serde_json::from_slice(response.body()).map_err(|error| error.to_string())
+    let verdict = serde_json::from_slice(response.body());
+    verdict.map_err(|error| format!("it answered {}: {error}", response.status()))
 }

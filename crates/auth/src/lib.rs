@@ -9,6 +9,7 @@ mod admin;
 mod audit;
 mod bearer;
 mod call;
+mod counted;
 pub mod error;
 mod external;
 mod flow;
@@ -60,6 +61,8 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0002", source: include_str!("schema/0002_factors.sql") },
         ServiceMigration { version: "0003", source: include_str!("schema/0003_issuer.sql") },
         ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
+        ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
+        ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
     ],
 };
 

@@ -1,24 +1,27 @@
 //! Passwords: what they must be, and their hashes. New ones are argon2id; bcrypt, scrypt and other argon2 hashes are accepted
 //! where they were imported, and made anew at the next sign-in.
 
+mod cost;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use argon2::password_hash::SaltString;
-use argon2::{Algorithm, Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::{Argon2, PasswordHasher};
 use tokio::sync::Semaphore;
 
 use crate::error::{AuthError, Result};
-use crate::scrypt;
 use crate::settings::{PasswordRequirements, Settings};
+pub(crate) use cost::{Cost, settings};
+use cost::{Step, steps};
 
 /// A longer password is refused: other servers' hashes don't tell what lies beyond (wire.md section 1.5).
 const MAX_BYTES: usize = 72;
 /// Hashes that may wait for their turn.
 const WAITING: usize = 256;
-/// The password of nobody: what a guess at an unknown user is compared with, so that it takes as long.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5bm9ib2R5bm9ib2R5$Rk0gkbyFGuTDI5YBoiu5w5xVsoFvCA2Kt0R5W0FVm3E";
+/// Columns of other servers hold no longer hash, and an index of them holds none that is much longer.
+const MAX_HASH: usize = 1024;
 /// The commonest passwords of published leaks, a line each.
 const COMMON: &str = include_str!("common_passwords.txt");
 
@@ -47,20 +50,24 @@ impl Passwords {
 
     /// The hash to store.
     pub async fn hash(&self, password: &str) -> Result<String> {
-        let password = password.to_owned();
-        let hashed = self.work(move || hash(&password)).await?;
+        let (password, computed) = (password.to_owned(), self.computed.clone());
+        let hashed = self
+            .work(move || {
+                computed.fetch_add(1, Ordering::Relaxed);
+                hash(&password)
+            })
+            .await?;
         hashed.map_err(AuthError::unexpected)
     }
 
-    /// Compares a password with a user's hash. Without a user, or without a hash, it takes as long and is wrong.
-    pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<Verdict> {
-        let (password, hash) = (password.to_owned(), hash.map(str::to_owned));
-        self.work(move || match hash {
-            Some(hash) => verify(&password, &hash),
-            None => {
-                verify(&password, NOBODY);
-                Verdict::Wrong
-            }
+    /// Compares a password with a user's hash. Without a user, or without a hash, it takes as long and is wrong; `present` are the costs of all
+    /// users' hashes, each of which is spent.
+    pub async fn verify(&self, password: &str, hash: Option<&str>, present: BTreeSet<Cost>) -> Result<Verdict> {
+        let (password, hash, computed) = (password.to_owned(), hash.map(str::to_owned), self.computed.clone());
+        self.work(move || {
+            let steps = steps(hash.as_deref(), &present);
+            computed.fetch_add(steps.len() as u64, Ordering::Relaxed);
+            verdict(&password, &steps)
         })
         .await
     }
@@ -73,7 +80,6 @@ impl Passwords {
         let turn = self.turns.clone().acquire_owned().await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let turn = turn.map_err(AuthError::unexpected)?;
-        self.computed.fetch_add(1, Ordering::Relaxed);
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             task()
@@ -115,8 +121,7 @@ pub(crate) fn judge(settings: &Settings, password: &str) -> Result<()> {
 
 /// Whether a hash that somebody imports is of a kind that can be verified.
 pub(crate) fn is_known_hash(hash: &str) -> bool {
-    let bcrypt = is_bcrypt(hash) && hash.len() == 60;
-    bcrypt || PasswordHash::new(hash).is_ok_and(|hash| Algorithm::new(hash.algorithm).is_ok()) || scrypt::is_hash(hash)
+    hash.len() <= MAX_HASH && Cost::of(hash).is_some()
 }
 
 fn hash(password: &str) -> Result<String, String> {
@@ -125,30 +130,25 @@ fn hash(password: &str) -> Result<String, String> {
     hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
 }
 
-fn verify(password: &str, hash: &str) -> Verdict {
-    let (is_right, is_current) = if is_bcrypt(hash) {
-        (bcrypt::verify(password, hash).unwrap_or(false), false)
-    } else if scrypt::is_hash(hash) {
-        (scrypt::verify(password, hash), false)
-    } else {
-        let parsed = PasswordHash::new(hash);
-        let is_right =
-            parsed.as_ref().is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), hash).is_ok());
-        let ours = Argon2::default().params().m_cost();
-        let is_current = parsed.is_ok_and(|hash| {
-            hash.algorithm == Algorithm::Argon2id.ident() && hash.params.get_decimal("m").is_some_and(|m| m >= ours)
-        });
-        (is_right, is_current)
-    };
-    match (is_right, is_current) {
-        (false, _) => Verdict::Wrong,
-        (true, true) => Verdict::Right,
-        (true, false) => Verdict::Outdated,
+/// Takes all steps, whichever of them is right.
+fn verdict(password: &str, steps: &[Step<'_>]) -> Verdict {
+    let mut verdict = Verdict::Wrong;
+    for step in steps {
+        if let (true, Step::Compare(hash)) = (step.run(password), step) {
+            verdict = if is_current(hash) { Verdict::Right } else { Verdict::Outdated };
+        }
     }
+    verdict
 }
 
-fn is_bcrypt(hash: &str) -> bool {
-    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| hash.starts_with(prefix))
+/// Whether a hash is of the kind that new ones are, and no cheaper.
+fn is_current(hash: &str) -> bool {
+    let (Some(Cost::Argon2 { algorithm, memory, .. }), Cost::Argon2 { algorithm: ours, memory: least, .. }) =
+        (Cost::of(hash), Cost::current())
+    else {
+        return false;
+    };
+    algorithm == ours && memory >= least
 }
 
 /// The classes of characters of which a password must have one each.
@@ -170,11 +170,8 @@ fn classes(requirements: PasswordRequirements) -> &'static [&'static str] {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_hash_of_nobody_is_one_that_costs_what_a_new_one_costs() {
-        assert_eq!(verify("anything", NOBODY), Verdict::Wrong);
-        let (nobody, fresh) = (PasswordHash::new(NOBODY).unwrap(), hash("secret").unwrap());
-        assert_eq!(nobody.params, PasswordHash::new(&fresh).unwrap().params);
+    fn verify(password: &str, hash: &str) -> Verdict {
+        verdict(password, &steps(Some(hash), &BTreeSet::new()))
     }
 
     #[test]
@@ -183,6 +180,7 @@ mod tests {
         assert_eq!(verify("secret", &bcrypt), Verdict::Outdated);
         assert_eq!(verify("Secret", &bcrypt), Verdict::Wrong);
         assert_eq!(verify("secret", &hash("secret").unwrap()), Verdict::Right);
+        assert_eq!(verify("secret", "secret"), Verdict::Wrong);
         assert!(is_known_hash(&bcrypt) && !is_known_hash("secret") && !is_known_hash("$1$abc$def"));
     }
 

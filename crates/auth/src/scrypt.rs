@@ -30,6 +30,19 @@ pub(crate) fn is_hash(text: &str) -> bool {
     read(text).is_some()
 }
 
+/// What decides how long a hash takes: the logarithm of N, r and p. None for a text that [`is_hash`] denies.
+pub(crate) fn cost(text: &str) -> Option<(u8, u32, u32)> {
+    read(text).map(|hash| (hash.params.log_n(), hash.params.r(), hash.params.p()))
+}
+
+/// What a password and a salt give at a cost.
+pub(crate) fn derive(password: &str, salt: &[u8], (log_n, r, p): (u8, u32, u32)) -> Option<[u8; 32]> {
+    let mut key = [0; 32];
+    let params = Params::new(log_n, r, p).ok()?;
+    scrypt::scrypt(password.as_bytes(), salt, &params, &mut key).ok()?;
+    Some(key)
+}
+
 /// Whether the password is the one that was hashed.
 pub(crate) fn verify(password: &str, text: &str) -> bool {
     let Some(hash) = read(text) else { return false };
@@ -42,10 +55,8 @@ pub(crate) fn verify(password: &str, text: &str) -> bool {
     }
     let (Some(separator), Some(mut signer)) = (setting("ss"), setting("sk")) else { return false };
     let salt = [hash.salt, separator].concat();
-    let mut key = [0; 32];
-    if scrypt::scrypt(password.as_bytes(), &salt, &hash.params, &mut key).is_err() {
-        return false;
-    }
+    let cost = (hash.params.log_n(), hash.params.r(), hash.params.p());
+    let Some(key) = derive(password, &salt, cost) else { return false };
     // Firebase's hash is its signer key, enciphered with the derived key.
     ctr::Ctr128BE::<aes::Aes256>::new(&key.into(), &[0; 16].into()).apply_keystream(&mut signer);
     constant_time_eq(&signer, &hash.hash)

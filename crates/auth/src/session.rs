@@ -112,9 +112,14 @@ impl Work {
         self.one(&sql, params![user]).await
     }
 
+    /// A token, which may be one that another program made.
     pub async fn refresh_token(&mut self, token: &str) -> Result<Option<RefreshToken>> {
         let sql = "select id, token, revoked, updated_at, parent, session_id from auth.refresh_tokens where token = $1";
-        self.one(sql, params![token]).await
+        let found = self.one(sql, params![token]).await?;
+        match found.is_none() && self.take_over_token(token).await? {
+            true => self.one(sql, params![token]).await,
+            false => Ok(found),
+        }
     }
 
     /// The token of a session that can be used next.

@@ -267,6 +267,14 @@ impl Settings {
         if !(6..=10).contains(&self.email.otp_length) || !(6..=10).contains(&self.sms.otp_length) {
             return Err("`otp_length` of `auth.email` and `auth.sms` must be 6 to 10".into());
         }
+        let captcha = &self.captcha;
+        if captcha.enabled && !["hcaptcha", "turnstile"].contains(&captcha.provider.as_str()) {
+            let provider = &captcha.provider;
+            return Err(format!("`auth.captcha.provider` is \"{provider}\": it must be `hcaptcha` or `turnstile`"));
+        }
+        if captcha.enabled && captcha.secret.is_empty() {
+            return Err("`auth.captcha.secret` is empty: the service's own secret belongs there".into());
+        }
         url::Url::parse(&self.site_url)
             .map(drop)
             .map_err(|error| format!("`auth.site_url` \"{}\" is no URL: {error}", self.site_url))

@@ -1,5 +1,6 @@
 //! Users, their identities and factors: rows of the schema, and the objects that clients see (contract: wire.md section 1.3).
 
+mod costs;
 mod rows;
 
 use jiff::Timestamp;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::nodes::{Nodes, Said};
 use crate::outbox::Outbox;
-use crate::presence::{Diff, Presence, Present, Who};
+use crate::presence::{Diff, Full, Presence, Present, Room, Who};
 use crate::protocol::{Broadcast, Encoded, Frame, Version, push};
 
 /// What names a channel: public and private ones of one topic are different.
@@ -75,8 +75,8 @@ struct Inside {
 }
 
 impl Channel {
-    pub fn new(key: Key, nodes: Nodes) -> Channel {
-        let inside = Inside { members: IndexMap::new(), presence: Presence::new(nodes.this()) };
+    pub fn new(key: Key, nodes: Nodes, room: Arc<Room>) -> Channel {
+        let inside = Inside { members: IndexMap::new(), presence: Presence::new(nodes.this(), room) };
         Channel { key, nodes, inside: RwLock::new(inside) }
     }
 
@@ -102,16 +102,19 @@ impl Channel {
     }
 
     /// Notes what a member says of itself.
-    pub fn track(&self, member: &Member, fields: Map<String, Value>) {
+    ///
+    /// Errors: there is no room for one more.
+    pub fn track(&self, member: &Member, fields: Map<String, Value>) -> Result<(), Full> {
         let mut inside = self.write();
         // One that has left meanwhile is not present.
         if !inside.members.contains_key(&member.id) {
-            return;
+            return Ok(());
         }
-        if let Some(diff) = inside.presence.track(&member.presence_key, member.id, fields) {
+        if let Some(diff) = inside.presence.track(&member.presence_key, member.id, fields)? {
             inside.tell_diff(&self.key.topic, &diff);
             self.tell_nodes(&inside, &[(&member.presence_key, member.id)]);
         }
+        Ok(())
     }
 
     /// Forgets what a member said of itself.
@@ -131,11 +134,12 @@ impl Channel {
         }
     }
 
-    /// Notes what another node tells of its members.
-    pub fn mention(&self, node: NodeId, telling: u64, presences: &[Present<'_>]) {
+    /// Notes what another node tells of its members. Whether there was room for all, and whether the channel is empty now.
+    pub fn mention(&self, node: NodeId, telling: u64, presences: &[Present<'_>]) -> (bool, bool) {
         let mut inside = self.write();
-        let diff = inside.presence.mention(node, telling, presences);
+        let (diff, fits) = inside.presence.mention(node, telling, presences);
         inside.tell_diff(&self.key.topic, &diff);
+        (fits, inside.is_empty())
     }
 
     /// Forgets a member of another node. Whether the channel is empty now.

@@ -130,6 +130,7 @@ impl Shared {
                 lost = batch.lost,
                 "realtime was too slow: the change log had forgotten entries before they were told"
             );
+            self.subscriptions.tell_lost(batch.lost);
         }
         let settings = self.settings();
         // Each node reads the log itself, so others need not be told.

@@ -8,14 +8,16 @@ use basalt_messaging::NodeId;
 use tokio::sync::watch;
 
 use crate::channel::{Channel, Key, Member};
+use crate::limits::Limits;
 use crate::nodes::Nodes;
 use crate::outbox::{Close, Outbox};
-use crate::presence::{Present, Who};
+use crate::presence::{Present, Room, Who};
 use crate::protocol::Broadcast;
 
 /// Shared by all connections of a server.
 pub(crate) struct Hub {
     nodes: Nodes,
+    room: Arc<Room>,
     channels: Mutex<HashMap<Key, Arc<Channel>>>,
     connections: watch::Sender<usize>,
     outboxes: Mutex<HashMap<u64, Weak<Outbox>>>,
@@ -30,14 +32,20 @@ pub(crate) struct Place {
 
 impl Hub {
     /// No channels and no connections yet.
-    pub fn new(nodes: Nodes) -> Hub {
+    pub fn new(nodes: Nodes, limits: &Limits) -> Hub {
         Hub {
             nodes,
+            room: Arc::new(Room::new(limits)),
             channels: Mutex::default(),
             connections: watch::Sender::new(0),
             outboxes: Mutex::default(),
             ids: AtomicU64::new(0),
         }
+    }
+
+    /// The room for presences.
+    pub fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The other nodes.
@@ -74,7 +82,8 @@ impl Hub {
     }
 
     fn channel<'a>(&self, channels: &'a mut HashMap<Key, Arc<Channel>>, key: Key) -> &'a Arc<Channel> {
-        channels.entry(key).or_insert_with_key(|key| Arc::new(Channel::new(key.clone(), self.nodes.clone())))
+        let make = |key: &Key| Arc::new(Channel::new(key.clone(), self.nodes.clone(), self.room.clone()));
+        channels.entry(key).or_insert_with_key(make)
     }
 
     /// Lets a member go.
@@ -88,9 +97,17 @@ impl Hub {
 
     /// Notes what another node tells of its members in a channel.
     pub fn mention(&self, node: NodeId, telling: u64, key: Key, presences: &[Present<'_>]) {
-        if !presences.is_empty() {
-            let mut channels = self.channels();
-            self.channel(&mut channels, key).mention(node, telling, presences);
+        if presences.is_empty() {
+            return;
+        }
+        let mut channels = self.channels();
+        let channel = self.channel(&mut channels, key).clone();
+        let (fits, is_empty) = channel.mention(node, telling, presences);
+        if is_empty {
+            channels.remove(channel.key());
+        }
+        if !fits && self.room.is_news() {
+            tracing::warn!(topic = %channel.key().topic, "presences of other nodes are left out: realtime.presences or realtime.presence_bytes is reached");
         }
     }
 

@@ -27,6 +27,10 @@ pub struct Limits {
     /// The time over which presence calls are counted.
     #[serde(with = "humantime_serde")]
     pub presence_window: Duration,
+    /// Presences of one channel, on all nodes together.
+    pub presences: usize,
+    /// Memory for the presences of all channels that this node knows of, its own and other nodes', about.
+    pub presence_bytes: ByteSize,
     /// Broadcasts a second through the HTTP endpoints, all callers together.
     pub api_events: u32,
     /// Largest payload of a broadcast or presence.
@@ -38,6 +42,9 @@ pub struct Limits {
     /// How long a connection may be silent; clients send a heartbeat every 25 seconds.
     #[serde(with = "humantime_serde")]
     pub idle_timeout: Duration,
+    /// How long a client that is disconnected for reading too little or sending too much may take to read why.
+    #[serde(with = "humantime_serde")]
+    pub close_timeout: Duration,
     /// Whether only private channels may be joined.
     pub private_only: bool,
 }
@@ -53,11 +60,14 @@ impl Default for Limits {
             presence_events: 1000,
             presence_calls: 5,
             presence_window: Duration::from_secs(30),
+            presences: 10_000,
+            presence_bytes: ByteSize::mib(64),
             api_events: 1000,
             payload: ByteSize::kb(3000),
             queue: 1024,
             queue_bytes: ByteSize::mib(8),
             idle_timeout: Duration::from_secs(60),
+            close_timeout: Duration::from_secs(10),
             private_only: false,
         }
     }

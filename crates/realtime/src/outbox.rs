@@ -43,6 +43,7 @@ struct Waiting {
     frames: VecDeque<Frame>,
     bytes: usize,
     close: Option<Close>,
+    stopping: bool,
 }
 
 impl Outbox {
@@ -72,6 +73,10 @@ impl Outbox {
     pub fn close(&self, close: Close) {
         let mut waiting = self.lock();
         if waiting.close.is_some() {
+            // Whoever is still being told of another end has to hurry.
+            waiting.stopping |= close == Close::STOPPING;
+            drop(waiting);
+            self.closed.notify_one();
             return;
         }
         waiting.close = Some(close);
@@ -106,6 +111,13 @@ impl Outbox {
             if let Some(close) = self.lock().close {
                 return close;
             }
+            self.closed.notified().await;
+        }
+    }
+
+    /// Completes when the server stops while the client is being told of another end.
+    pub async fn until_stopping(&self) {
+        while !self.lock().stopping {
             self.closed.notified().await;
         }
     }

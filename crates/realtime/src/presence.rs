@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use basalt_messaging::NodeId;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
+
+use crate::limits::Limits;
 
 /// A member of a channel, on whatever node it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +23,9 @@ pub(crate) struct Who {
 #[derive(Debug)]
 pub(crate) struct Presence {
     node: NodeId,
+    room: Arc<Room>,
+    /// How many there are.
+    held: usize,
     keys: IndexMap<String, BTreeMap<Who, Tracked>>,
     /// Presences of this node so far, for their references.
     count: u64,
@@ -32,6 +39,82 @@ struct Tracked {
     reference: String,
     /// The telling in which another node last mentioned it.
     telling: u64,
+}
+
+/// How many presences this node holds, its own and others', and may hold.
+#[derive(Debug)]
+pub(crate) struct Room {
+    bytes: AtomicU64,
+    most_bytes: AtomicU64,
+    most_in_channel: AtomicUsize,
+    /// Whether it was said that there is no room.
+    was_full: AtomicBool,
+}
+
+/// There is no room for a presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// The channel has as many as it may have.
+    Channel,
+    /// All channels together have.
+    Server,
+}
+
+impl Room {
+    pub fn new(limits: &Limits) -> Room {
+        let room = Room {
+            bytes: AtomicU64::new(0),
+            most_bytes: AtomicU64::new(0),
+            most_in_channel: AtomicUsize::new(0),
+            was_full: AtomicBool::new(false),
+        };
+        room.limit(limits);
+        room
+    }
+
+    /// Judges by these limits from now on.
+    pub fn limit(&self, limits: &Limits) {
+        self.most_bytes.store(limits.presence_bytes.as_u64(), Ordering::Relaxed);
+        self.most_in_channel.store(limits.presences, Ordering::Relaxed);
+    }
+
+    /// Notes that another node's presences are left out. Whether that is news.
+    pub fn is_news(&self) -> bool {
+        !self.was_full.swap(true, Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), Full> {
+        let most = self.most_bytes.load(Ordering::Relaxed);
+        let taken = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+            held.checked_add(bytes).filter(|held| *held <= most)
+        });
+        taken.map(drop).map_err(|_| Full::Server)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        if bytes > 0 {
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.was_full.store(false, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Full {
+    /// What a client is told.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Full::Channel => "Too many presences in this Channel",
+            Full::Server => "Too many presences on this server",
+        }
+    }
+}
+
+impl Tracked {
+    /// The memory that it takes, about. Fields are kept beside what they look like.
+    fn bytes(&self, key: &str) -> u64 {
+        let meta = if self.fields.is_empty() { self.meta.len() } else { 2 * self.meta.len() };
+        (key.len() + meta + self.reference.len() + size_of::<(Who, Tracked)>()) as u64
+    }
 }
 
 /// A presence as nodes tell each other of it.
@@ -52,19 +135,21 @@ pub(crate) struct Diff {
 }
 
 impl Presence {
-    /// Nobody is present. `node` is this one.
-    pub fn new(node: NodeId) -> Presence {
-        Presence { node, keys: IndexMap::new(), count: 0 }
+    /// Nobody is present. `node` is this one; the room is all channels'.
+    pub fn new(node: NodeId, room: Arc<Room>) -> Presence {
+        Presence { node, room, held: 0, keys: IndexMap::new(), count: 0 }
     }
 
     /// Notes that a member of this node is present with `fields`. `None`: it was so already.
-    pub fn track(&mut self, key: &str, member: u64, mut fields: Map<String, Value>) -> Option<Diff> {
+    ///
+    /// Errors: there is no room; what was tracked before stays.
+    pub fn track(&mut self, key: &str, member: u64, mut fields: Map<String, Value>) -> Result<Option<Diff>, Full> {
         // References are the server's.
         fields.retain(|name, _| name != "phx_ref" && name != "phx_ref_prev");
         let who = Who { node: self.node, member };
         let before = self.keys.get(key).and_then(|metas| metas.get(&who));
         if before.is_some_and(|before| before.fields == fields) {
-            return None;
+            return Ok(None);
         }
         self.count += 1;
         // Clients know a presence by its reference, whatever node it is on.
@@ -78,37 +163,54 @@ impl Presence {
         shown.extend(fields.clone());
         let meta = Value::Object(shown).to_string();
         let mut diff = Diff::default();
-        self.put(key, who, Tracked { fields, meta, reference, telling: 0 }, &mut diff);
-        Some(diff)
+        self.put(key, who, Tracked { fields, meta, reference, telling: 0 }, &mut diff)?;
+        Ok(Some(diff))
     }
 
-    /// Notes what another node tells of its members.
-    pub fn mention(&mut self, node: NodeId, telling: u64, presences: &[Present<'_>]) -> Diff {
-        let mut diff = Diff::default();
+    /// Notes what another node tells of its members. One for which there is no room is not present here. Whether there was room for all.
+    pub fn mention(&mut self, node: NodeId, telling: u64, presences: &[Present<'_>]) -> (Diff, bool) {
+        let (mut diff, mut fits) = (Diff::default(), true);
         for Present { key, member, reference, meta } in presences {
             let who = Who { node, member: *member };
             match self.keys.get_mut(*key).and_then(|metas| metas.get_mut(&who)) {
                 Some(known) if known.reference == *reference => known.telling = telling,
                 _ => {
                     let (meta, reference) = ((*meta).to_owned(), (*reference).to_owned());
-                    self.put(key, who, Tracked { fields: Map::new(), meta, reference, telling }, &mut diff);
+                    if self.put(key, who, Tracked { fields: Map::new(), meta, reference, telling }, &mut diff).is_err()
+                    {
+                        fits = false;
+                        // What it was before is not so any more.
+                        if let Some(left) = self.forget(key, who) {
+                            diff.leave(key, left);
+                        }
+                    }
                 }
             }
         }
-        diff
+        (diff, fits)
     }
 
-    fn put(&mut self, key: &str, who: Who, tracked: Tracked, diff: &mut Diff) {
+    fn put(&mut self, key: &str, who: Who, tracked: Tracked, diff: &mut Diff) -> Result<(), Full> {
+        let is_new = self.keys.get(key).is_none_or(|metas| !metas.contains_key(&who));
+        if is_new && self.held >= self.room.most_in_channel.load(Ordering::Relaxed) {
+            return Err(Full::Channel);
+        }
+        self.room.take(tracked.bytes(key))?;
+        self.held += usize::from(is_new);
         diff.joins.entry(key.to_owned()).or_default().push(tracked.meta.clone());
         if let Some(left) = self.keys.entry(key.to_owned()).or_default().insert(who, tracked) {
+            self.room.give_back(left.bytes(key));
             diff.leaves.entry(key.to_owned()).or_default().push(left.meta);
         }
+        Ok(())
     }
 
     /// Forgets a member. `None`: it was not present.
     pub fn forget(&mut self, key: &str, who: Who) -> Option<Diff> {
         let metas = self.keys.get_mut(key)?;
         let left = metas.remove(&who)?;
+        self.held -= 1;
+        self.room.give_back(left.bytes(key));
         if metas.is_empty() {
             self.keys.swap_remove(key);
         }
@@ -121,6 +223,8 @@ impl Presence {
         let is_gone = |who: &Who, tracked: &Tracked| who.node == node && Some(tracked.telling) != telling;
         self.keys.retain(|key, metas| {
             for (_, left) in metas.extract_if(.., |who, tracked| is_gone(who, tracked)) {
+                self.held -= 1;
+                self.room.give_back(left.bytes(key));
                 diff.leaves.entry(key.clone()).or_default().push(left.meta);
             }
             !metas.is_empty()
@@ -158,7 +262,19 @@ impl Presence {
     }
 }
 
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let tracked = self.keys.iter().flat_map(|(key, metas)| metas.values().map(|tracked| tracked.bytes(key)));
+        self.room.give_back(tracked.sum());
+    }
+}
+
 impl Diff {
+    /// Takes over who left a key.
+    fn leave(&mut self, key: &str, other: Diff) {
+        self.leaves.entry(key.to_owned()).or_default().extend(other.leaves.into_values().flatten());
+    }
+
     /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.joins.is_empty() && self.leaves.is_empty()
@@ -207,6 +323,10 @@ mod tests {
         NodeId::from_bytes(bytes)
     }
 
+    fn presence(limits: &Limits) -> Presence {
+        Presence::new(node(0), Arc::new(Room::new(limits)))
+    }
+
     fn here(member: u64) -> Who {
         Who { node: node(0), member }
     }
@@ -221,13 +341,13 @@ mod tests {
 
     #[test]
     fn a_presence_comes_changes_and_goes() {
-        let mut presence = Presence::new(node(0));
-        let joined = presence.track("a", 1, fields(json!({"x": 1, "phx_ref": "mine"}))).unwrap();
+        let mut presence = presence(&Limits::default());
+        let joined = presence.track("a", 1, fields(json!({"x": 1, "phx_ref": "mine"}))).unwrap().unwrap();
         let first = json!({"phx_ref": "F00000000000001", "x": 1});
         assert_eq!(shown(&joined.json()), json!({"joins": {"a": {"metas": [first]}}, "leaves": {}}));
-        assert_eq!(presence.track("a", 1, fields(json!({"x": 1}))), None);
+        assert_eq!(presence.track("a", 1, fields(json!({"x": 1}))), Ok(None));
 
-        let changed = presence.track("a", 1, fields(json!({"x": 2}))).unwrap();
+        let changed = presence.track("a", 1, fields(json!({"x": 2}))).unwrap().unwrap();
         let second = json!({"phx_ref": "F00000000000002", "phx_ref_prev": "F00000000000001", "x": 2});
         let expected = json!({"joins": {"a": {"metas": [second]}}, "leaves": {"a": {"metas": [first]}}});
         assert_eq!(shown(&changed.json()), expected);
@@ -241,10 +361,10 @@ mod tests {
 
     #[test]
     fn members_of_one_key_add_up() {
-        let mut presence = Presence::new(node(0));
-        presence.track("a\"", 1, fields(json!({})));
-        presence.track("a\"", 2, fields(json!({})));
-        presence.track("b", 3, fields(json!({})));
+        let mut presence = presence(&Limits::default());
+        presence.track("a\"", 1, fields(json!({}))).unwrap();
+        presence.track("a\"", 2, fields(json!({}))).unwrap();
+        presence.track("b", 3, fields(json!({}))).unwrap();
         let state = shown(&presence.state());
         assert_eq!(state["a\""]["metas"].as_array().unwrap().len(), 2);
         presence.forget("a\"", here(1));
@@ -254,20 +374,20 @@ mod tests {
 
     #[test]
     fn other_nodes_tell_theirs() {
-        let mut presence = Presence::new(node(0));
-        presence.track("a", 1, fields(json!({"x": 0})));
+        let mut presence = presence(&Limits::default());
+        presence.track("a", 1, fields(json!({"x": 0}))).unwrap();
         let told =
             |member: u64, reference: &'static str, meta: &'static str| Present { key: "a", member, reference, meta };
         let (one, two) = (told(1, "r1", r#"{"x":1}"#), told(2, "r2", r#"{"x":2}"#));
-        let diff = presence.mention(node(1), 7, &[one, two]);
+        let (diff, _) = presence.mention(node(1), 7, &[one, two]);
         let expected = json!({"joins": {"a": {"metas": [{"x": 1}, {"x": 2}]}}, "leaves": {}});
         assert_eq!(shown(&diff.json()), expected);
         assert_eq!(presence.members(node(1)).collect::<Vec<_>>(), [("a", 1), ("a", 2)]);
         assert_eq!(shown(&presence.state())["a"]["metas"].as_array().unwrap().len(), 3);
 
         // The same again is nothing; another reference is another presence.
-        assert!(presence.mention(node(1), 8, &[one]).is_empty());
-        let diff = presence.mention(node(1), 8, &[told(1, "r3", r#"{"x":3}"#)]);
+        assert!(presence.mention(node(1), 8, &[one]).0.is_empty());
+        let (diff, _) = presence.mention(node(1), 8, &[told(1, "r3", r#"{"x":3}"#)]);
         let (joins, leaves) = (json!({"a": {"metas": [{"x": 3}]}}), json!({"a": {"metas": [{"x": 1}]}}));
         assert_eq!(shown(&diff.json()), json!({"joins": joins, "leaves": leaves}));
 
@@ -278,5 +398,43 @@ mod tests {
         assert_eq!(shown(&diff.json())["leaves"], json!({"a": {"metas": [{"x": 3}]}}));
         assert!(presence.sweep(node(1), None).is_empty() && !presence.is_empty());
         assert_eq!(presence.members(node(0)).collect::<Vec<_>>(), [("a", 1)]);
+    }
+
+    #[test]
+    fn a_channel_has_room_for_so_many_of_all_nodes() {
+        let mut presence = presence(&Limits { presences: 2, ..Limits::default() });
+        let told = |member: u64, reference: &'static str| Present { key: "a", member, reference, meta: "{}" };
+        presence.track("a", 1, fields(json!({}))).unwrap();
+        let (diff, fits) = presence.mention(node(1), 1, &[told(1, "r1"), told(2, "r2")]);
+        assert_eq!((shown(&diff.json())["joins"]["a"]["metas"].as_array().unwrap().len(), fits), (1, false));
+        assert_eq!(presence.track("b", 2, fields(json!({}))), Err(Full::Channel));
+        // Who is there may say something else; who leaves makes room.
+        assert!(presence.track("a", 1, fields(json!({"x": 1}))).unwrap().is_some());
+        assert!(presence.mention(node(1), 1, &[told(1, "r3")]).1);
+        presence.sweep(node(1), None);
+        assert!(presence.track("b", 2, fields(json!({}))).unwrap().is_some());
+    }
+
+    #[test]
+    fn all_channels_together_have_room_for_so_many_bytes() {
+        let limits = Limits { presence_bytes: bytesize::ByteSize::kib(4), ..Limits::default() };
+        let room = Arc::new(Room::new(&limits));
+        let (mut one, mut other) = (Presence::new(node(0), room.clone()), Presence::new(node(0), room.clone()));
+        let large: &'static str = "x".repeat(3000).leak();
+        let told = |member: u64, meta: &'static str| Present { key: "a", member, reference: meta, meta };
+        assert!(!one.mention(node(1), 1, &[told(1, large)]).1, "reference and meta count");
+        let big = fields(json!({"x": "x".repeat(1500)}));
+        one.track("a", 1, big.clone()).unwrap();
+        assert_eq!(other.track("a", 1, big.clone()), Err(Full::Server));
+        // One that says more than fits is as it was; another node's is not.
+        assert_eq!(one.track("a", 1, fields(json!({"x": "x".repeat(1900)}))), Err(Full::Server));
+        assert!(one.state().contains(&"x".repeat(1500)));
+        assert!(other.mention(node(1), 1, &[told(1, "{}")]).1);
+        let (diff, fits) = other.mention(node(1), 1, &[told(1, large)]);
+        assert!(!fits && other.is_empty() && !diff.is_empty());
+        one.forget("a", here(1));
+        other.track("a", 1, big).unwrap();
+        drop((one, other));
+        assert_eq!(room.bytes.load(Ordering::Relaxed), 0);
     }
 }

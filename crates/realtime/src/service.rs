@@ -82,11 +82,13 @@ impl Realtime {
     /// The service over a database in which [`crate::SERVICE`] is installed, and the other nodes that share it.
     pub fn new(database: Database, bus: Bus, settings: Settings) -> Realtime {
         let api_events = Mutex::new(Bucket::new(Rate::per_second(settings.limits.api_events.into())));
+        let heard = tokio::sync::Mutex::new(bus.subscribe(TOPIC));
+        let hub = Arc::new(Hub::new(Nodes::new(bus), &settings.limits));
         let settings = RwLock::new(Arc::new(settings));
         Realtime {
             shared: Arc::new(Shared {
-                heard: tokio::sync::Mutex::new(bus.subscribe(TOPIC)),
-                hub: Arc::new(Hub::new(Nodes::new(bus))),
+                heard,
+                hub,
                 database,
                 subscriptions: Subscriptions::default(),
                 following: watch::Sender::new(false),
@@ -99,6 +101,7 @@ impl Realtime {
 
     /// Judges by other settings from now on. Connections keep the bounds of their queues.
     pub fn reconfigure(&self, settings: Settings) {
+        self.shared.hub.room().limit(&settings.limits);
         *self.shared.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.shared.reconfigured.notify_one();
     }

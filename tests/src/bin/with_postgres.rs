@@ -1,5 +1,5 @@
-//! `with_postgres [--tables FILE] COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`
-//! and `TEST_POSTGRES_VERSION`. The script in FILE makes the tables that each test's database begins with.
+//! `with_postgres [--tables FILE]... COMMAND...`: runs a command while a throwaway PostgreSQL is there, named in `TEST_POSTGRES`
+//! and `TEST_POSTGRES_VERSION`. The scripts in FILEs make the tables that each test's database begins with.
 
 use std::process::{Command, ExitCode};
 
@@ -11,16 +11,19 @@ const TABLES: &str = "tables";
 
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1).peekable();
-    let tables = words.next_if_eq("--tables").and_then(|_| words.next());
+    let mut tables = Vec::new();
+    while words.next_if_eq("--tables").is_some() {
+        tables.extend(words.next());
+    }
     let Some(program) = words.next() else {
-        eprintln!("usage: with_postgres [--tables FILE] COMMAND...");
+        eprintln!("usage: with_postgres [--tables FILE]... COMMAND...");
         return ExitCode::from(2);
     };
     let cluster = Cluster::start();
     let mut command = Command::new(program);
     command.args(words).env(POSTGRES, cluster.url());
-    if let Some(file) = tables {
-        make_tables(&cluster, &file);
+    if !tables.is_empty() {
+        make_tables(&cluster, &tables);
         command.env(TEMPLATE, TABLES);
     }
     let status = command.env(POSTGRES_VERSION, cluster.version().to_string()).status();
@@ -36,8 +39,13 @@ fn main() -> ExitCode {
 }
 
 /// Makes the database that others are copied from; the connection ends with the runtime, since a database in use can't be copied.
-fn make_tables(cluster: &Cluster, file: &str) {
-    let script = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+fn make_tables(cluster: &Cluster, files: &[String]) {
+    let read = |file| std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async { cluster.create(TABLES).await.script(&script).await });
+    runtime.block_on(async {
+        let session = cluster.create(TABLES).await;
+        for file in files {
+            session.script(&read(file)).await;
+        }
+    });
 }

@@ -243,7 +243,7 @@ impl Call<'_> {
             (Some(password), None) => self.auth.passwords.hash(password).await.map(Some),
             (None, Some(hash)) if password::is_known_hash(hash) => Ok(Some(hash.to_owned())),
             (None, Some(_)) => Err(AuthError::validation(
-                "Invalid password hash: bcrypt, argon2, scrypt ($scrypt$) and Firebase scrypt ($fbscrypt$) are understood",
+                "Invalid password hash: bcrypt, argon2, scrypt ($scrypt$) and Firebase scrypt ($fbscrypt$) are understood, up to bcrypt's cost 14, 128 MiB and 10 passes",
             )),
             (None, None) => Ok(None),
         }

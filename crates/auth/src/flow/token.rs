@@ -67,9 +67,10 @@ impl Call<'_> {
             true => work.user_by_email(&account).await?,
             false => work.user_by_phone(&account).await?,
         };
+        let costs = work.password_costs().await?;
         work.commit().await?;
         let hash = found.as_ref().and_then(|user| present(&user.encrypted_password));
-        let verdict = self.auth.passwords.verify(&password, hash).await?;
+        let verdict = self.auth.passwords.verify(&password, hash, costs).await?;
         let (Some(found), true) = (found, verdict != Verdict::Wrong) else {
             self.failed(&account);
             return Err(wrong());

@@ -1,5 +1,7 @@
 //! `/user`: what a user sees and changes of themselves (contract: wire.md section 1.8).
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::Response;
 use jiff::SignedDuration;
@@ -127,12 +129,12 @@ impl Call<'_> {
     async fn new_hash(&self, user: &User, password: &str, current: Option<&str>) -> Result<String> {
         if let Some(hash) = present(&user.encrypted_password) {
             if let Some(current) = current.filter(|current| !current.is_empty())
-                && self.auth.passwords.verify(current, Some(hash)).await? == Verdict::Wrong
+                && self.auth.passwords.verify(current, Some(hash), BTreeSet::new()).await? == Verdict::Wrong
             {
                 let message = "Current password is not valid.";
                 return Err(AuthError::new(400, "current_password_invalid", message));
             }
-            if self.auth.passwords.verify(password, Some(hash)).await? != Verdict::Wrong {
+            if self.auth.passwords.verify(password, Some(hash), BTreeSet::new()).await? != Verdict::Wrong {
                 let message = "New password should be different from the old password.";
                 return Err(AuthError::new(422, "same_password", message));
             }

@@ -108,6 +108,7 @@ pub(super) async fn statement(client: &Client, sql: &str) -> Result<()> {
 /// Gives a table what it lacks. False if it was moved away, so that a new one is to be made.
 async fn table(client: &Client, name: &str, members: &[&str]) -> Result<bool> {
     judge_owner(client, name).await?;
+    take_every_row(client, name).await?;
     let definitions = members.iter().copied().filter(|member| !is_constraint(member));
     for definition in definitions.clone() {
         if let Err(unfit) = column(client, name, definition).await? {
@@ -173,6 +174,16 @@ async fn require_no_others(client: &Client, table: &str, known: &[&str]) -> Resu
     for row in client.query(sql, &[&table, &known]).await.map_err(translate)? {
         let column: String = row.get(0);
         run(client, &format!("alter table {table} alter column {column} drop not null")).await?;
+    }
+    Ok(())
+}
+
+/// A partitioned table takes rows for which nobody made a partition: what made one for each day makes them no longer.
+async fn take_every_row(client: &Client, table: &str) -> Result<()> {
+    let sql = "select partdefid = 0 from pg_partitioned_table where partrelid = to_regclass($1)";
+    let found = client.query_opt(sql, &[&table]).await.map_err(translate)?;
+    if found.is_some_and(|lacks| lacks.get(0)) {
+        run(client, &format!("create table {table}_default partition of {table} default")).await?;
     }
     Ok(())
 }

@@ -117,6 +117,15 @@ impl Subscriptions {
         subscribed.entries.iter().for_each(|entry| inside.give_back(&entry.wanted));
     }
 
+    /// Tells everybody who follows changes that some will never come. Of which tables they were is not known any more.
+    pub fn tell_lost(&self, lost: u64) {
+        let message = format!(
+            "Changes were missed: about {lost} were dropped from the change log before they could be told. Read what you follow anew"
+        );
+        let channels: Vec<Arc<Subscribed>> = self.inside().channels.values().cloned().collect();
+        channels.iter().for_each(|channel| channel.member.tell_system("postgres_changes", false, &message));
+    }
+
     /// Tells a batch of changes.
     pub async fn deliver(&self, database: &Database, batch: &Batch) {
         let (channels, wishes) = {

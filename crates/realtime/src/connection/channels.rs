@@ -75,11 +75,16 @@ impl Connection {
         }
         let Some(joined) = self.joined.get(&*message.topic) else { return };
         match said["event"].as_str() {
-            Some(event) if event.eq_ignore_ascii_case("track") => match &said["payload"] {
-                Value::Object(fields) => joined.channel.track(&joined.member, fields.clone()),
-                Value::Null => joined.channel.track(&joined.member, Map::new()),
-                _ => return self.refuse(&message, "Presence track payload must be a map"),
-            },
+            Some(event) if event.eq_ignore_ascii_case("track") => {
+                let fields = match &said["payload"] {
+                    Value::Object(fields) => fields.clone(),
+                    Value::Null => Map::new(),
+                    _ => return self.refuse(&message, "Presence track payload must be a map"),
+                };
+                if let Err(full) = joined.channel.track(&joined.member, fields) {
+                    return self.refuse(&message, full.reason());
+                }
+            }
             Some(event) if event.eq_ignore_ascii_case("untrack") => joined.channel.untrack(&joined.member),
             _ => return self.refuse(&message, "Unknown presence event: use track or untrack"),
         }

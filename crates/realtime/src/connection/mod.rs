@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 use crate::hub::Place;
 use crate::join::token;
@@ -42,7 +42,7 @@ pub enum Outgoing {
     Close(Close),
 }
 
-/// How long the end may take to be written.
+/// How long a client that is not there any more, or has to go now, is told of the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A connection that was let in.
@@ -85,20 +85,30 @@ impl Connection {
     }
 
     /// Serves the connection until either side ends it.
-    pub async fn run<R, W>(mut self, reader: R, writer: W)
+    pub async fn run<R, W>(mut self, mut reader: R, mut writer: W)
     where
         R: Stream<Item = Incoming> + Unpin,
         W: Sink<Outgoing> + Unpin,
     {
         let outbox = self.outbox.clone();
-        tokio::select! {
-            () = self.listen(reader) => {}
-            () = write(&outbox, writer) => {}
+        let close_timeout = self.shared.settings().limits.close_timeout;
+        let close = tokio::select! {
+            () = self.listen(&mut reader) => return,
+            close = write(&outbox, &mut writer, close_timeout) => close,
+        };
+        if let Some(close) = close {
+            // Others don't see it any more, while it is told why.
+            self.joined.drain().for_each(|(_, joined)| self.shared.forget(&joined));
+            tokio::select! {
+                () = farewell(close, reader, writer) => {}
+                () = tokio::time::sleep(patience(close, close_timeout)) => {}
+                () = outbox.until_stopping() => {}
+            }
         }
     }
 
     /// Answers what comes. Ends when the client is gone; a connection that is too silent or too loud is closed, and goes on until that is written.
-    async fn listen(&mut self, mut reader: impl Stream<Item = Incoming> + Unpin) {
+    async fn listen(&mut self, reader: &mut (impl Stream<Item = Incoming> + Unpin)) {
         let mut idle = Instant::now();
         loop {
             let settings = self.shared.settings();
@@ -198,8 +208,8 @@ impl Drop for Connection {
     }
 }
 
-/// Writes what waits, all that there is at once, until the connection is closed.
-async fn write<W: Sink<Outgoing> + Unpin>(outbox: &Outbox, mut writer: W) {
+/// Writes what waits, all that there is at once, until the connection is to be closed. `None`: the client is gone.
+async fn write<W: Sink<Outgoing> + Unpin>(outbox: &Outbox, writer: &mut W, close_timeout: Duration) -> Option<Close> {
     let writing = async {
         loop {
             let frames = match outbox.take().await {
@@ -207,32 +217,43 @@ async fn write<W: Sink<Outgoing> + Unpin>(outbox: &Outbox, mut writer: W) {
                 Err(close) => return Some(close),
             };
             for frame in frames {
-                if writer.feed(Outgoing::Frame(frame)).await.is_err() {
-                    return None;
-                }
+                writer.feed(Outgoing::Frame(frame)).await.ok()?;
             }
-            if writer.flush().await.is_err() {
-                return None;
-            }
+            writer.flush().await.ok()?;
         }
     };
-    let close = tokio::select! {
-        ended = writing => match ended {
-            Some(close) => close,
-            None => return,
-        },
+    tokio::select! {
+        ended = writing => ended,
         // One who does not read would never let the writing end.
-        close = until_slow(outbox) => close,
-    };
-    // A client that is gone is not told.
-    let _ = timeout(FAREWELL, writer.send(Outgoing::Close(close))).await;
+        close = until_slow(outbox, close_timeout) => Some(close),
+    }
 }
 
 /// Completes when the client is too slow; another end waits for what is being written, but not for long.
-async fn until_slow(outbox: &Outbox) -> Close {
+async fn until_slow(outbox: &Outbox, close_timeout: Duration) -> Close {
     let close = outbox.until_closed().await;
     if close != Close::SLOW {
-        tokio::time::sleep(FAREWELL).await;
+        tokio::time::sleep(patience(close, close_timeout)).await;
     }
     close
+}
+
+/// How long a client may take to be told why it is disconnected. One that sends too much, or reads too late, is there and may read yet.
+fn patience(close: Close, close_timeout: Duration) -> Duration {
+    match close {
+        Close::SLOW | Close::FLOOD => close_timeout,
+        _ => FAREWELL.min(close_timeout),
+    }
+}
+
+/// Tells the client why it is disconnected, after what it was being sent, and waits for its answer: a connection that is given up while something of
+/// its client's lies unread is reset, and what the client had not read yet is lost.
+async fn farewell(
+    close: Close,
+    mut reader: impl Stream<Item = Incoming> + Unpin,
+    mut writer: impl Sink<Outgoing> + Unpin,
+) {
+    let said = writer.send(Outgoing::Close(close));
+    let heard = async { while reader.next().await.is_some() {} };
+    let _ = tokio::join!(said, heard);
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::channel::{Key, Member};
+use crate::limits::Limits;
 use crate::nodes::Nodes;
 use crate::outbox::Outbox;
 use crate::presence::Present;
@@ -19,7 +20,7 @@ fn key() -> Key {
 }
 
 fn hub() -> Hub {
-    Hub::new(Nodes::new(Bus::alone()))
+    Hub::new(Nodes::new(Bus::alone()), &Limits::default())
 }
 
 /// A member who follows presence.
@@ -120,6 +121,25 @@ async fn members_of_a_dead_node_leave_and_their_channels_are_forgotten() {
     is_present(&follower, "x", 1);
     says(&follower, Said::Absent { channel: (&key()).into(), key: "x", member: 1 });
     assert!(hub.all().is_empty());
+}
+
+/// What another node says costs so much and no more, channels included.
+#[tokio::test]
+async fn there_is_no_room_for_everybody() {
+    let hub = Hub::new(Nodes::new(Bus::alone()), &Limits { presences: 1, ..Limits::default() });
+    let follower = Follower::new(&hub);
+    let member = member(&hub);
+    is_present(&follower, "x", 1);
+    is_present(&follower, "y", 2);
+    assert_eq!(shown(&member).await, ["state", "+x"]);
+    says(&follower, Said::Absent { channel: (&key()).into(), key: "x", member: 1 });
+    is_present(&follower, "y", 2);
+    assert_eq!(shown(&member).await, ["-x", "+y"]);
+    hub.room().limit(&Limits { presence_bytes: bytesize::ByteSize::b(1), ..Limits::default() });
+    let present = Present { key: "z", member: 3, reference: "z", meta: "{}" };
+    let elsewhere = Key { topic: "realtime:b".into(), private: false };
+    says(&follower, Said::Present { channel: (&elsewhere).into(), presences: vec![present] });
+    assert_eq!(hub.all().len(), 1);
 }
 
 #[tokio::test]
