@@ -132,7 +132,7 @@ impl MediaHandler {
     fn gives(&self) -> Media {
         match self.media.as_str() {
             "*/*" => Media::OctetStream,
-            media => Media::Other(media.to_owned()),
+            media => Media::parse(media),
         }
     }
 }

@@ -183,6 +183,11 @@ impl Door {
         answer.unwrap_or_else(|error| self.refuse(error, &method))
     }
 
+    /// What is known of the exposed schemas, as JSON, for operators.
+    pub fn schema_cache(&self) -> String {
+        describe::schema_cache(&self.current(), &self.options.planning.schemas).to_string()
+    }
+
     async fn answer(&self, incoming: Incoming<'_>) -> RestResult<Response<Bytes>> {
         if !self.database.is_loaded() {
             return Err(RestError::not_loaded());

@@ -168,6 +168,7 @@ impl App {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
+            "/schema_cache" => (&METRICS, json(self.surface.load().door.schema_cache())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
         }
     }
@@ -355,6 +356,13 @@ fn overloaded() -> RestError {
 fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
         .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
+}
+
+fn json(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

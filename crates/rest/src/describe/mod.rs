@@ -1,6 +1,7 @@
 //! The API's description, following the caller's rights: Swagger 2.0 at the root, as PostgREST gives it (contract: section 17), and
-//! OpenAPI 3.1 at `/openapi.json`.
+//! OpenAPI 3.1 at `/openapi.json`. What is known of the database itself is for operators.
 
+mod cache;
 mod openapi;
 mod swagger;
 mod types;
@@ -14,6 +15,7 @@ use crate::door::{Description, Door, Exchange};
 use crate::error::{RestError, RestResult};
 use crate::parse::media::Media;
 use crate::respond::headers::Reply;
+pub(crate) use cache::document as schema_cache;
 use visible::Visible;
 
 /// `GET /`.
