@@ -18,6 +18,7 @@ mod run;
 mod settings;
 mod text;
 mod tls;
+mod turn;
 mod url;
 mod views;
 mod wrap;
