@@ -9,10 +9,10 @@ import { basename, join } from 'node:path'
 const SECRET = 'super-secret-jwt-token-with-at-least-32-characters-long'
 const here = new URL('.', import.meta.url).pathname
 
-export function token(claims) {
+export function token(claims, secret = SECRET) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const message = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ exp: 4102444800, ...claims })}`
-  return `${message}.${createHmac('sha256', SECRET).update(message).digest('base64url')}`
+  return `${message}.${createHmac('sha256', secret).update(message).digest('base64url')}`
 }
 
 export const anonKey = token({ role: 'anon' })
@@ -29,7 +29,7 @@ export const freePort = () =>
   })
 
 // `options.project` is the folder to copy if not the test project, `options.port` the port to take, `options.config` what to add to
-// basalt.toml, `options.files` further files by their names.
+// basalt.toml, `options.files` further files by their names. With `options.node`, `{ database, secret }`, it is one of several nodes of `basalt serve`.
 export async function start(engine = process.env.ENGINE ?? 'sqlite', options = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'basalt-clients-'))
   // A private PostgreSQL runs as a user of its own, who has to pass.
@@ -40,8 +40,12 @@ export async function start(engine = process.env.ENGINE ?? 'sqlite', options = {
   if (options.config) appendFileSync(join(folder, 'basalt.toml'), options.config)
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text)
   const port = options.port ?? (await freePort())
-  const child = spawn(process.env.SERVER, ['dev', folder, '--port', String(port), '--engine', engine], {
+  const { node } = options
+  const words = node ? ['serve', folder, '--migrate'] : ['dev', folder, '--engine', engine]
+  const variables = node && { BASALT_DATABASE__URL: node.database, BASALT_AUTH__JWT_SECRET: node.secret }
+  const child = spawn(process.env.SERVER, [...words, '--port', String(port)], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...variables },
   })
   let output = ''
   child.stdout.on('data', (data) => (output += data))

@@ -80,6 +80,10 @@ fn clients() -> Result<(), Failure> {
         eprintln!("the client libraries on {engine}");
         node("npm", &["test"], &folder, &[("ENGINE", engine)])?;
     }
+    eprintln!("the client libraries at two nodes");
+    let at_nodes = [&postgres::WITH_POSTGRES[..], &["npm", "run", "nodes", "--prefix", "tests/clients"]].concat();
+    let server = run::target_folder()?.join("debug/basalt");
+    run::cargo_with(&at_nodes, &[("SERVER", server.as_os_str())])?;
     python::clients(&engines)
 }
 

@@ -41,7 +41,8 @@ pub fn on_version(version: &str) -> Result<(), Failure> {
 
 const TEST: [&str; 4] = ["test", "-p", "basalt-tests", "--no-fail-fast"];
 
-const WITH_POSTGRES: [&str; 7] = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"];
+/// What runs a command while a throwaway PostgreSQL is there.
+pub const WITH_POSTGRES: [&str; 7] = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"];
 
 fn on_either() -> Vec<&'static str> {
     [&WITH_POSTGRES[..], &["cargo"], &TEST, &flags(&ON_EITHER)].concat()

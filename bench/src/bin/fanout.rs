@@ -2,10 +2,12 @@
 //! subscribers, and what an idle connection costs.
 //!
 //! Both servers run as processes of their own, in alternation, under the same clients: these read bare sockets and count bytes, so that
-//! they cost little. `fanout bare` is the bare program: it sends each message that it gets to all its connections.
+//! they cost little. `fanout bare` is the bare program: it sends each message that it gets to all its connections. `fanout hold` is a process that
+//! holds idle connections: a process may open only so many files.
 
 #![allow(clippy::print_stdout)] // the table is this program's output
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -33,6 +35,9 @@ idle_timeout = \"10m\"
 events = 1000000
 bytes = \"1GB\"
 ";
+
+/// Idle connections that one process holds.
+const HELD: usize = 5000;
 
 type Failure = Box<dyn std::error::Error>;
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -89,20 +94,21 @@ impl Server {
         Ok(ticks * 10_000.0)
     }
 
-    async fn connect(&self) -> Result<Socket, Failure> {
-        let key = token();
-        let url = format!("ws://127.0.0.1:{}/realtime/v1/websocket?apikey={key}&vsn=2.0.0", self.port);
-        Ok(connect_async(url).await?.0)
-    }
-
     /// A client in the channel.
     async fn join(&self, config: serde_json::Value) -> Result<Socket, Failure> {
-        let mut socket = self.connect().await?;
-        let join = json!(["1", "1", "realtime:a", "phx_join", {"config": config}]).to_string();
-        socket.send(Message::Text(join.into())).await?;
-        socket.next().await.ok_or("closed")??;
-        Ok(socket)
+        join(self.port, config).await
     }
+}
+
+/// A client in the channel of the server at a port.
+async fn join(port: u16, config: serde_json::Value) -> Result<Socket, Failure> {
+    let key = token();
+    let url = format!("ws://127.0.0.1:{port}/realtime/v1/websocket?apikey={key}&vsn=2.0.0");
+    let (mut socket, _) = connect_async(url).await?;
+    let join = json!(["1", "1", "realtime:a", "phx_join", {"config": config}]).to_string();
+    socket.send(Message::Text(join.into())).await?;
+    socket.next().await.ok_or("closed")??;
+    Ok(socket)
 }
 
 fn token() -> String {
@@ -237,15 +243,58 @@ async fn insert(stream: &mut TcpStream, id: u64) -> Result<(), Failure> {
     if answer.starts_with("HTTP/1.1 201 ") { Ok(()) } else { Err(answer.into()) }
 }
 
-/// KB of the server's memory for each idle connection that has joined one channel.
+/// KB of the server's memory for each idle connection that has joined one channel. All are there at once, and each answers at the end.
 async fn idle(server: &Server, connections: usize) -> Result<f64, Failure> {
     let before = server.memory()?;
-    let mut held = Vec::with_capacity(connections);
-    for _ in 0..connections {
-        held.push(server.join(json!({})).await?);
+    let mut holders = Vec::new();
+    let mut left = connections;
+    while left > 0 {
+        let count = left.min(HELD);
+        let mut holder = Command::new(std::env::current_exe()?)
+            .args(["hold", "--port", &server.port.to_string(), "--connections", &count.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut said = BufReader::new(holder.stdout.take().ok_or("no output")?);
+        expect(&mut said, "held")?;
+        holders.push((holder, said));
+        left -= count;
     }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    Ok((server.memory()? - before) / connections as f64)
+    let kilobytes = (server.memory()? - before) / connections as f64;
+    for (mut holder, mut said) in holders {
+        // The end of its input asks it whether all are still there.
+        drop(holder.stdin.take());
+        expect(&mut said, "alive")?;
+        holder.wait()?;
+    }
+    Ok(kilobytes)
+}
+
+fn expect(said: &mut impl BufRead, word: &str) -> Result<(), Failure> {
+    let mut line = String::new();
+    said.read_line(&mut line)?;
+    if line.trim() == word { Ok(()) } else { Err(format!("a holder of connections said {line:?}, not {word:?}").into()) }
+}
+
+/// Joins one channel with so many connections, says so, and has each answered once more when its input ends.
+async fn hold(port: u16, connections: usize) -> Result<(), Failure> {
+    let mut held = Vec::with_capacity(connections);
+    for _ in 0..connections {
+        held.push(join(port, json!({})).await?);
+    }
+    println!("held");
+    tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await??;
+    let heartbeat = json!([null, "2", "phoenix", "heartbeat", {}]).to_string();
+    for socket in &mut held {
+        socket.send(Message::Text(heartbeat.clone().into())).await?;
+        let answer = socket.next().await.ok_or("closed")??;
+        if !answer.is_text() {
+            return Err(format!("an idle connection was answered {answer:?}").into());
+        }
+    }
+    println!("alive");
+    Ok(())
 }
 
 #[tokio::main]
@@ -258,6 +307,9 @@ async fn main() -> Result<(), Failure> {
         let place = arguments.iter().position(|argument| argument == name);
         place.and_then(|place| arguments.get(place + 1)?.parse().ok()).unwrap_or(default)
     };
+    if arguments.first().is_some_and(|first| first == "hold") {
+        return hold(u16::try_from(number("--port", 0))?, usize::try_from(number("--connections", 0))?).await;
+    }
     let (rounds, seconds) = (number("--rounds", 5), number("--seconds", 5));
     let (subscribers, connections) = (number("--subscribers", 1000), number("--idle", 10_000));
     let folder = std::env::temp_dir().join(format!("basalt-fanout-{}", std::process::id()));

@@ -11,15 +11,13 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::Postgres;
 use super::error::translate;
+use super::turn::Turn;
 use super::views::{Keeper, explained};
 use crate::migrate::{Applied, Progress, ScriptError, checksum};
 
 /// The record of applied migrations, where Supabase's tools look for it.
 pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
     create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text, checksum text)";
-
-/// Held by the transaction of a migration.
-const ONE_AT_A_TIME: &str = "select pg_catalog.pg_advisory_xact_lock(7021114200144)";
 
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;
@@ -29,37 +27,47 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 impl Postgres {
     /// See [`crate::Database::apply_migration`].
     pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+        let pieces = split(source)?;
+        // Servers that start together would apply the same migration: the first does, the others find it applied.
+        let turn = Turn::take(&self.engine.owner_target).await?;
+        let done = self.apply_in_turn(version, name, source, &pieces).await;
+        turn.end().await?;
+        done?;
+        Ok(self.engine.reload().await?)
+    }
+
+    async fn apply_in_turn(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+        pieces: &[Piece<'_>],
+    ) -> Result<(), ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
         let client = &connection.client;
         keep_record(client).await?;
-        let pieces = split(source)?;
+        let applied = "select exists (select from supabase_migrations.schema_migrations where version = $1)";
+        if client.query_typed_one(applied, &[(&version, Type::TEXT)]).await.map_err(translate)?.get(0) {
+            return Ok(());
+        }
         let statements: Vec<&str> = pieces.iter().filter_map(statement_text).collect();
         let checksum = checksum(source);
         let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
         let recorded: [(&(dyn ToSql + Sync), Type); 4] =
             [(&version, Type::TEXT), (&statements, Type::TEXT_ARRAY), (&name, Type::TEXT), (&checksum, Type::TEXT)];
         if statements.iter().any(|sql| is_outside(sql)) {
-            self.outside(client, &pieces).await?;
+            self.outside(client, pieces).await?;
             client.execute_typed(record, &recorded).await.map_err(translate)?;
-        } else {
-            let mut script = Script::new(client, source, |_| {});
-            script.begin().await?;
-            // Servers that start together would apply the same migration: the first does, the others find it applied.
-            client.batch_execute(ONE_AT_A_TIME).await.map_err(translate)?;
-            let applied = "select exists (select from supabase_migrations.schema_migrations where version = $1)";
-            if client.query_typed_one(applied, &[(&version, Type::TEXT)]).await.map_err(translate)?.get(0) {
-                script.end(Ok(())).await?;
-                return Ok(self.engine.reload().await?);
-            }
-            let mut done = keeping_views(client, &mut script, &pieces).await;
-            if done.is_ok() {
-                let recorded = client.execute_typed(record, &recorded).await;
-                done = recorded.map(drop).map_err(|error| translate(error).into());
-            }
-            script.end(done).await?;
+            return Ok(());
         }
-        self.engine.reload().await?;
-        Ok(())
+        let mut script = Script::new(client, source, |_| {});
+        script.begin().await?;
+        let mut done = keeping_views(client, &mut script, pieces).await;
+        if done.is_ok() {
+            let recorded = client.execute_typed(record, &recorded).await;
+            done = recorded.map(drop).map_err(|error| translate(error).into());
+        }
+        script.end(done).await
     }
 
     /// See [`crate::Database::applied`].

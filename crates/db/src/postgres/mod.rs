@@ -19,6 +19,7 @@ mod run;
 mod settings;
 mod text;
 mod tls;
+mod turn;
 mod url;
 mod views;
 mod wrap;
