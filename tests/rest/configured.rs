@@ -140,6 +140,8 @@ async fn functions_read_the_request_and_the_settings_of_the_application() {
     let expected = json!({"method": "GET", "path": "/rpc/asked", "agent": "tests", "cookie": "b", "no_cookie_header": null,
         "role": "authenticated", "sub": "me", "secret": "eu"});
     ask.header("user-agent", "tests").header("cookie", "a=b; c=d").expect(200, expected).await;
+    // The path stands as it came.
+    assert_eq!(server.get("/rpc/%61sked?x").send().await.json()["path"], "/rpc/%61sked");
     let anonymous = server.post("/rpc/asked", &json!({})).send().await.json();
     assert_eq!((&anonymous["role"], &anonymous["sub"]), (&json!("anon"), &Value::Null));
     assert_eq!(anonymous["method"], "POST");

@@ -17,6 +17,10 @@ create table visits (id integer primary key, room_id integer references rooms);
 create table keys (code text primary key, room_id integer not null unique references rooms);
 create table marks (note text primary key, room_id integer references rooms);
 create unique index marks_room on marks (room_id);
+create table cells (row integer, col integer, primary key (row, col));
+create table labels (text text primary key, r integer, c integer, unique (c, r), foreign key (r, c) references cells (row, col));
+insert into cells values (1, 2), (2, 2);
+insert into labels values ('one', 1, 2);
 create table exits (
     id integer primary key,
     from_id integer constraint left_room references rooms,

@@ -69,11 +69,13 @@ fn count(cursor: &mut Cursor<'_>, alias: Option<String>) -> Parsed<Item> {
     Ok(Item::Count { cast, alias })
 }
 
-/// Whether a `(` follows the name and its `!` parameters, as it does for an embedded resource.
+/// Whether a `(` follows the name and its `!` parameters, as it does for an embedded resource. `count` is none.
 fn starts_embed(cursor: &Cursor<'_>) -> Option<bool> {
     let mut ahead = cursor.clone();
     ahead.skip_spaces();
-    name(&mut ahead).ok()?;
+    if name(&mut ahead).ok()? == "count" {
+        return Some(false);
+    }
     while ahead.take("!") {
         name(&mut ahead).ok()?;
     }
