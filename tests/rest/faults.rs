@@ -110,6 +110,40 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nothing_goes_on_is_ended() {
+    let server = server_with(|config| config.server.header_timeout = Duration::from_millis(400)).await;
+    let (mut trickling, mut idle) = (connect(&server), connect(&server));
+    let row = json!({"id": 94, "name": "slow"}).to_string();
+    let ended = blocking(move || {
+        // One that is kept alive, and never used again.
+        idle.write_all(head("GET /rest/v1/actors?id=eq.1", "").as_bytes()).expect("sent");
+        // A head that goes on for ever, a byte at a time, until the server has had enough.
+        let mut sent = 0;
+        while sent < 1000 && trickling.write_all(b"G").is_ok() {
+            sent += 1;
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        (sent, String::from_utf8_lossy(&rest(&mut idle)).into_owned())
+    });
+    let (sent, idle) = ended.await;
+    assert!(sent < 1000, "the head was waited for");
+    assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
+    let mut slow = connect(&server);
+    let slow = blocking(move || {
+        // A request whose body takes longer than that is under way.
+        let request = head("POST /rest/v1/actors", &format!("connection: close\r\ncontent-length: {}\r\n", row.len()));
+        slow.write_all(request.as_bytes()).expect("sent");
+        for byte in row.bytes() {
+            std::thread::sleep(Duration::from_millis(50));
+            slow.write_all(&[byte]).expect("sent");
+        }
+        String::from_utf8_lossy(&rest(&mut slow)).into_owned()
+    });
+    let slow = slow.await;
+    assert!(slow.starts_with("HTTP/1.1 201"), "{slow}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_that_breaks_off_does_nothing() {
     let server = server_with(|_| ()).await;
     let row = json!([{"id": 91, "name": "x"}, {"id": 92, "name": "y"}]).to_string();
