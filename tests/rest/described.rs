@@ -200,3 +200,26 @@ async fn every_part_of_the_document() {
     };
     assert_eq!(parts(&found), parts(&expected));
 }
+
+/// A view's key is that of all its tables, where it shows all of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_views() {
+    let script = "
+        create table makers (id integer primary key, name text);
+        create table cars (make integer references makers, nr integer, primary key (make, nr));
+        create view built as select m.id as maker, m.name, c.make, c.nr from makers m join cars c on c.make = m.id;
+        create view some_of_it as select make from cars;
+        create view twice as select nr as first, nr as second, make from cars;
+        grant select on built, some_of_it, twice to service_role;";
+    let server = Server::start(script).await;
+    let root = server.get("/").service().send().await.json();
+    let keys = |view: &str| {
+        let properties = root["definitions"][view]["properties"].as_object().expect("properties").iter();
+        let is_key = |property: &serde_json::Value| property["description"].to_string().contains("<pk/>");
+        properties.filter(|(_, property)| is_key(property)).map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("cars"), ["make", "nr"]);
+    assert_eq!(keys("built"), ["maker", "make", "nr"]);
+    assert_eq!(keys("some_of_it"), [""; 0]);
+    assert_eq!(keys("twice"), ["first", "make"]);
+}
