@@ -274,7 +274,11 @@ async fn idle(server: &Server, connections: usize) -> Result<f64, Failure> {
 fn expect(said: &mut impl BufRead, word: &str) -> Result<(), Failure> {
     let mut line = String::new();
     said.read_line(&mut line)?;
-    if line.trim() == word { Ok(()) } else { Err(format!("a holder of connections said {line:?}, not {word:?}").into()) }
+    if line.trim() == word {
+        Ok(())
+    } else {
+        Err(format!("a holder of connections said {line:?}, not {word:?}").into())
+    }
 }
 
 /// Joins one channel with so many connections, says so, and has each answered once more when its input ends.
