@@ -1,5 +1,8 @@
 //! PL/pgSQL functions, triggers, errors that authors raise, and what functions set of the answer.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use serde_json::{Value, json};
@@ -100,6 +103,77 @@ async fn functions_in_plpgsql() {
     call("not_exposed", &json!({})).expect_error(404, "PGRST202").await;
 }
 
+/// The line that an answer begins with.
+fn status_line(server: &Server, path: &str, body: &Value) -> String {
+    let body = body.to_string();
+    let key = basalt_server::keys::Keys::development().service;
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).expect("a connection");
+    let request = format!(
+        "POST /rest/v1{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_has_its_authors_words() {
+    let cluster = Cluster::start();
+    let script =
+        "create function say(state text, message text, detail text default '') returns void language plpgsql as
+        $$ begin raise exception using errcode = state, message = message, detail = detail; end $$;";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let say = |state: &str, message: &str, detail: &str| {
+        status_line(&server, "/rpc/say", &json!({"state": state, "message": message, "detail": detail}))
+    };
+    let body = r#"{"code": "123", "message": "m"}"#;
+    for (line, expected) in [
+        (say("PT402", "Come back with money", ""), "HTTP/1.1 402 Come back with money"),
+        (say("PT404", "", ""), "HTTP/1.1 404 "),
+        // What can't stand there does not.
+        (say("PT402", "two\nlines", ""), "HTTP/1.1 402 Payment Required"),
+        (say("PTABC", "words", ""), "HTTP/1.1 500 Internal Server Error"),
+        (say("P0001", "words", ""), "HTTP/1.1 400 Bad Request"),
+        (say("PGRST", body, r#"{"status": 429, "headers": {}, "status_text": "Slow down"}"#), "HTTP/1.1 429 Slow down"),
+        (say("PGRST", body, r#"{"status": 429, "headers": {}}"#), "HTTP/1.1 429 Too Many Requests"),
+    ] {
+        assert_eq!(line, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_author_raises_wrongly_is_told() {
+    let cluster = Cluster::start();
+    let script = "create function say(message text, detail text) returns void language plpgsql as $$ begin
+        if detail is null then raise sqlstate 'PGRST' using message = message; end if;
+        raise sqlstate 'PGRST' using message = message, detail = detail; end $$;";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let of_message =
+        "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'.";
+    let of_detail =
+        "DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'.";
+    let good = r#"{"code": "1", "message": "m"}"#;
+    for (message, detail, details, hint) in [
+        ("nope", json!("{}"), "Invalid JSON value for MESSAGE: 'nope'", of_message),
+        (r#"{"code": "1"}"#, json!("{}"), r#"Invalid JSON value for MESSAGE: '{"code": "1"}'"#, of_message),
+        (good, Value::Null, "DETAIL is missing in the RAISE statement", of_detail),
+        (good, json!(r#"{"status": 400}"#), r#"Invalid JSON value for DETAIL: '{"status": 400}'"#, of_detail),
+        (
+            good,
+            json!(r#"{"status": "x", "headers": {}}"#),
+            r#"Invalid JSON value for DETAIL: '{"status": "x", "headers": {}}'"#,
+            of_detail,
+        ),
+    ] {
+        let ask = server.post("/rpc/say", &json!({"message": message, "detail": detail})).service();
+        let expected = json!({"code": "PGRST121", "details": details, "hint": hint,
+            "message": "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"});
+        assert_eq!(ask.expect_error(500, "PGRST121").await.json(), expected);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn arguments_and_results_of_every_kind() {
     let cluster = Cluster::start();
@@ -112,10 +186,13 @@ async fn arguments_and_results_of_every_kind() {
     server.get("/rpc/total?numbers=1&numbers=2").service().expect(200, json!(3)).await;
     server.get("/rpc/loose?a=eq.2").service().expect(200, json!([{"a": 2, "b": "y"}])).await;
     call("named", &json!({"value": [1]})).expect(200, json!("array")).await;
-    let bytes = server.ask(reqwest::Method::POST, "/rpc/raw_bytes").service();
-    let bytes = bytes.header("content-type", "application/octet-stream").header("accept", "application/octet-stream");
-    let bytes = bytes.body(vec![1_u8, 65]).send().await;
-    assert_eq!((bytes.status, bytes.header("content-type")), (200, "application/octet-stream"), "{}", bytes.body);
+    let bytes = |accept: &str| {
+        let ask = server.ask(reqwest::Method::POST, "/rpc/raw_bytes").service();
+        ask.header("content-type", "application/octet-stream").header("accept", accept).body(vec![1_u8, 65])
+    };
+    bytes("application/json").expect(200, json!("\\x014100ff")).await;
+    // Only a domain so named makes a body of its own.
+    bytes("application/octet-stream").expect_error(406, "PGRST107").await;
     let text = server.ask(reqwest::Method::POST, "/rpc/raw_text").service().header("content-type", "text/plain");
     text.body("loud").expect(200, json!("LOUD")).await;
     let page = server.get("/rpc/page").service().header("accept", "text/html").send().await;

@@ -70,6 +70,39 @@ async fn aggregates_write_bodies() {
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "text/vcard", ""));
 }
 
+/// CSV with a mark of its encoding, and a name to save it by.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aggregate_may_write_csv_its_own_way() {
+    let cluster = Cluster::start();
+    let schema = r#"
+        create domain "text/csv" as text;
+        create table lines (id integer primary key, name text);
+        insert into lines values (1, 'a'), (2, 'b');
+        create view seen as select * from lines;
+        grant select on seen to service_role;
+        create function csv_step(state text, next lines) returns "text/csv" language sql as
+            $$ select state || next.id::text || ';' || next.name || chr(10) $$;
+        create function csv_end(data "text/csv") returns "text/csv" language sql as $$
+            select set_config('response.headers', '[{"Content-Disposition": "attachment; filename=\"lines.csv\""}]', true);
+            select (convert_from(decode('EFBBBF', 'hex'), 'UTF8') || 'id;name' || chr(10) || data)::"text/csv";
+        $$;
+        create aggregate csv_of(lines) (initcond = '', stype = "text/csv", sfunc = csv_step, finalfunc = csv_end);"#;
+    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let csv = |path: &str| server.get(path).service().header("accept", "text/csv");
+    let own = csv("/lines?order=id").send().await;
+    assert_eq!((own.status, own.body.as_str()), (200, "\u{feff}id;name\n1;a\n2;b\n"), "{own:?}");
+    assert_eq!(
+        (own.header("content-type"), own.header("content-disposition")),
+        ("text/csv; charset=utf-8", "attachment; filename=\"lines.csv\"")
+    );
+    // Other relations, and parts of rows, have the server's.
+    let view = csv("/seen?order=id").send().await;
+    assert_eq!((view.body.as_str(), view.header("content-type")), ("id,name\n1,a\n2,b", "text/csv; charset=utf-8"));
+    assert_eq!(csv("/lines?select=name&order=id").send().await.body, "name\na\nb");
+    // A domain is found by what a request accepts only.
+    server.get("/lines?id=eq.1").service().expect(200, json!([{"id": 1, "name": "a"}])).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn geojson_is_there_when_postgis_is() {
     let cluster = Cluster::start();
@@ -125,13 +158,16 @@ async fn a_view_allows_what_it_takes() {
         create view inserted as select id, count(*) as n from t group by id;
         create function take() returns trigger language plpgsql as $$ begin insert into t (id) values (new.id); return new; end $$;
         create trigger take instead of insert on inserted for each row execute function take();
+        create view nameless as select id, a from t;
+        create function name_it() returns trigger language plpgsql as $$ begin insert into t values (77, new.a); return new; end $$;
+        create trigger name_it instead of insert on nameless for each row execute function name_it();
         create view removed as select distinct id from t;
         create function away() returns trigger language plpgsql as $$ begin delete from t where id = old.id; return old; end $$;
         create trigger away instead of delete on removed for each row execute function away();
         create materialized view stored as select * from t;
         create table parts (id integer, day date, primary key (id, day)) partition by range (day);
         create table parts_2024 partition of parts for values from ('2024-01-01') to ('2025-01-01');
-        grant all on plain, counted, inserted, removed to service_role;";
+        grant all on plain, counted, inserted, nameless, removed to service_role;";
     let server = Server::start_on(&cluster, schema, |_| ()).await;
     for (path, allowed) in [
         ("/t", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE"),
@@ -148,6 +184,10 @@ async fn a_view_allows_what_it_takes() {
     server.ask(Method::OPTIONS, "/parts_2024").expect_error(404, "PGRST205").await;
     server.post("/inserted", &json!({"id": 5})).service().expect(201, serde_json::Value::Null).await;
     server.get("/t").service().expect(200, json!([{"id": 5, "a": null}])).await;
+    // A key that a trigger leaves out is null where its row is.
+    let made = server.post("/nameless", &json!({"a": "x"})).service().prefer("return=headers-only").send().await;
+    assert_eq!((made.status, made.header("location")), (201, "/nameless?id=is.null"), "{made:?}");
+    server.delete("/t?a=eq.x").service().expect(204, serde_json::Value::Null).await;
     server.delete("/removed?id=eq.5").service().expect(204, serde_json::Value::Null).await;
     server.get("/t").service().expect(200, json!([])).await;
 }

@@ -40,14 +40,28 @@ async fn the_database_asks_for_reloads() {
     session.script("create table two (id integer)").await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.get("/two").service().expect_error(404, "PGRST205").await;
+    let before = loads(&server).await;
     session.script("notify pgrst, 'reload schema'").await;
     for _ in 0..200 {
         if server.get("/two").service().send().await.status == 200 {
-            return;
+            return assert_eq!(loads(&server).await, (before.0 + 1, 0));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the notification is not heard");
+}
+
+/// How often the catalog was read: with success, and in vain.
+async fn loads(server: &Server) -> (u64, u64) {
+    let text = server.raw(reqwest::Method::GET, "/metrics").send().await.body;
+    let of = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).trim().to_owned()
+    };
+    let took: f64 = of("pgrst_schema_cache_query_time_seconds").parse().expect("a number");
+    assert!(took > 0.0);
+    let count = |status: &str| of(&format!("pgrst_schema_cache_loads_total{{status=\"{status}\"}}")).parse();
+    (count("SUCCESS").expect("a number"), count("FAIL").expect("a number"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

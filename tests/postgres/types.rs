@@ -138,3 +138,27 @@ async fn partitions_and_stored_views() {
     server.post("/events", &json!({"id": 2, "day": "2030-06-01"})).service().expect_error(400, "23514").await;
     server.get("/counted").service().expect(200, json!([{"n": 1}])).await;
 }
+
+/// A table whose rows are elsewhere is served, and takes what its source takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_tables() {
+    let cluster = Cluster::start();
+    let file = cluster.folder().join("prices.csv");
+    std::fs::write(&file, "1,1.50\n2,2.25\n").expect("a file");
+    let script = format!(
+        "create extension file_fdw schema extensions; create server files foreign data wrapper file_fdw;
+         create foreign table prices (id integer, cost numeric) server files options (filename '{}', format 'csv');",
+        file.display()
+    );
+    let server = Server::start_on(&cluster, &script, |_| ()).await;
+    server.get("/prices?cost=gt.2").service().expect(200, json!([{"id": 2, "cost": 2.25}])).await;
+    let counted = server.get("/prices?limit=1").service().prefer("count=exact").send().await;
+    assert_eq!((counted.status, counted.header("content-range")), (206, "0-0/2"));
+    let methods = server.ask(reqwest::Method::OPTIONS, "/prices").send().await;
+    assert_eq!((methods.status, methods.header("allow")), (200, "OPTIONS,GET,HEAD"));
+    let refused = server.post("/prices", &json!({"id": 3})).service().send().await;
+    assert_eq!(
+        (refused.status, &refused.json()["message"]),
+        (400, &json!("cannot insert into foreign table \"prices\""))
+    );
+}

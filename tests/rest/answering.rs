@@ -126,7 +126,7 @@ async fn a_function_that_returns_a_media_type_writes_its_own_body() {
     assert_eq!(bytes, [0x00, 0xff, 0x10]);
     assert_eq!(ask("/rpc/picture", "image/png").bytes().await, *b"\x89PNG");
     let csv = ask("/rpc/lines", "text/csv").send().await;
-    assert_eq!((csv.body.as_str(), csv.header("content-type")), ("a;b", "text/csv"));
+    assert_eq!((csv.body.as_str(), csv.header("content-type")), ("a;b", "text/csv; charset=utf-8"));
     assert_eq!(ask("/rpc/nothing", "text/html").send().await.body, "");
     let head = server.ask(Method::HEAD, "/rpc/page?title=x").service().header("accept", "text/html").send().await;
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "text/html", ""));

@@ -207,7 +207,7 @@ async fn functions_that_are_not_there() {
             "/rpc/nombers?n=1",
             "Could not find the function public.nombers(n) in the schema cache",
             "Searched for the function public.nombers with parameter n, but no matches were found in the schema cache.",
-            Value::Null,
+            json!("Perhaps you meant to call the function public.numbers"),
         ),
         (
             "/rpc/first_films?n=1",

@@ -124,6 +124,11 @@ async fn a_function_is_called_before_every_statement() {
     let server = guarded(|config| config.api.pre_request = "refuse".into()).await;
     server.get("/t").header("x-divisor", "1").expect(200, json!([{"id": 1}, {"id": 2}])).await;
     server.get("/t").header("x-divisor", "0").expect_error(400, "22012").await;
+    // The description is a request like others, though no transaction has its headers; OPTIONS opens none.
+    server.get("/").header("x-divisor", "0").expect_error(400, "22012").await;
+    server.raw(Method::GET, "/openapi.json").header("x-divisor", "0").expect_error(400, "22012").await;
+    assert_eq!(server.get("/").header("x-divisor", "1").send().await.status, 200);
+    assert_eq!(server.ask(Method::OPTIONS, "/t").header("x-divisor", "0").send().await.status, 200);
     server.post("/t", &json!({"id": 9})).header("x-divisor", "0").expect_error(400, "22012").await;
     server.get("/t?id=eq.9").header("x-divisor", "1").expect(200, json!([])).await;
 }
@@ -135,6 +140,8 @@ async fn functions_read_the_request_and_the_settings_of_the_application() {
     let expected = json!({"method": "GET", "path": "/rpc/asked", "agent": "tests", "cookie": "b", "no_cookie_header": null,
         "role": "authenticated", "sub": "me", "secret": "eu"});
     ask.header("user-agent", "tests").header("cookie", "a=b; c=d").expect(200, expected).await;
+    // The path stands as it came.
+    assert_eq!(server.get("/rpc/%61sked?x").send().await.json()["path"], "/rpc/%61sked");
     let anonymous = server.post("/rpc/asked", &json!({})).send().await.json();
     assert_eq!((&anonymous["role"], &anonymous["sub"]), (&json!("anon"), &Value::Null));
     assert_eq!(anonymous["method"], "POST");

@@ -172,3 +172,31 @@ async fn rest_may_answer_at_the_root() {
     ask("/health/live").service().expect_error(404, "PGRST125").await;
     ask("/rpc/find?word=x").expect(200, json!([])).await;
 }
+
+/// A small project's document, whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_of_the_document() {
+    let script = "
+        comment on schema public is null;
+        create table notes (id integer primary key, body text);
+        create view bodies as select body from notes;
+        create function words(among text[], variadic more text[]) returns text language sql stable
+            as $$ select array_to_string(among, ',') || array_to_string(more, ',') $$;
+        create function forget(d jsonb) returns void language sql as $$ delete from notes where body = d ->> 'body' $$;
+        grant all on bodies to service_role;";
+    let server = Server::start(script).await;
+    let found = server.get("/").service().send().await;
+    assert_eq!(found.header("content-length"), found.body.len().to_string());
+    let expected = include_str!("described.json")
+        .replace("HOST", server.url().trim_start_matches("http://"))
+        .replace("VERSION", env!("CARGO_PKG_VERSION"));
+    let expected: serde_json::Value = serde_json::from_str(&expected).expect("JSON");
+    let found = found.json();
+    for (part, value) in expected.as_object().expect("an object") {
+        assert_eq!(found[part], *value, "{part}");
+    }
+    let parts = |document: &serde_json::Value| {
+        document.as_object().map(|parts| parts.keys().cloned().collect::<std::collections::BTreeSet<_>>())
+    };
+    assert_eq!(parts(&found), parts(&expected));
+}

@@ -8,6 +8,8 @@ mod calling;
 mod checks;
 mod closed;
 mod configured;
+mod contract;
+mod counting;
 mod described;
 mod embedding;
 mod faults;

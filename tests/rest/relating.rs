@@ -63,7 +63,8 @@ async fn relationships_that_are_not_there() {
         none.json(),
         json!({"code": "PGRST200",
                "details": "Searched for a foreign key relationship between 'films' and 'adresses' in the schema 'public', but no matches were found.",
-               "hint": null, "message": "Could not find a relationship between 'films' and 'adresses' in the schema cache"})
+               "hint": "Perhaps you meant 'roles' instead of 'adresses'.",
+               "message": "Could not find a relationship between 'films' and 'adresses' in the schema cache"})
     );
     let hinted = server.get("/films?select=directors!nope(*)").service().expect_error(400, "PGRST200").await;
     assert_eq!(

@@ -77,8 +77,8 @@ async fn what_can_not_be_read_is_told_with_its_place() {
         ("select=id,,name", "\"failed to parse select parameter (id,,name)\" (line 1, column 4)"),
         ("select=id,", "\"failed to parse select parameter (id,)\" (line 1, column 4)"),
         ("order=id.up", "\"failed to parse order (id.up)\" (line 1, column 4)"),
-        ("or=()", "\"failed to parse logic tree (or())\" (line 1, column 4)"),
-        ("and=(id.eq.1", "\"failed to parse logic tree (and(id.eq.1)\" (line 1, column 12)"),
+        ("or=()", "\"failed to parse logic tree (())\" (line 1, column 4)"),
+        ("and=(id.eq.1", "\"failed to parse logic tree ((id.eq.1)\" (line 1, column 12)"),
         ("columns=id,,name", "\"failed to parse columns parameter (id,,name)\" (line 1, column 4)"),
         ("on_conflict=a,,b", "\"failed to parse on_conflict parameter (a,,b)\" (line 1, column 3)"),
     ] {

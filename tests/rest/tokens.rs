@@ -96,6 +96,7 @@ async fn roles_that_are_none() {
     let server = server_with(|_| ()).await;
     let unknown = server.get(PATH).token(&token(json!({"role": "nobody"}))).expect_error(401, "22023").await;
     assert_eq!(unknown.json()["message"], "role \"nobody\" does not exist");
+    server.get("/").token(&token(json!({"role": "nobody"}))).expect_error(401, "22023").await;
     // What is no string counts as its text; what is not there is anonymous.
     let number = server.get(PATH).token(&token(json!({"role": 7}))).expect_error(401, "22023").await;
     assert_eq!(number.json()["message"], "role \"7\" does not exist");

@@ -70,14 +70,14 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
 async fn define(project: &Project, from: &Database, into: &Database) -> Result<(), Failure> {
     let there = into.imports().await?.len();
     for import in from.imports().await?.into_iter().skip(there) {
-        migrating::migrate_until(project, into, &import.after, output::applied).await?;
+        migrating::migrate_for_copy(project, into, Some(&import.after), output::applied).await?;
         let imported = into.import(&import.name, &import.definitions, |_| {}).await;
         imported.map_err(|failed| {
             let path = PathBuf::from(format!("import {}", import.name));
             Failure::from(Report::sql(&failed.error, &path, &import.definitions, failed.offset))
         })?;
     }
-    migrating::migrate(project, into, output::applied).await.map(drop)
+    migrating::migrate_for_copy(project, into, None, output::applied).await.map(drop)
 }
 
 async fn script(database: &Database, sql: &str) -> Result<(), Failure> {

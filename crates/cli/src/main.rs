@@ -12,6 +12,7 @@ mod output;
 mod report;
 mod running;
 mod serving;
+mod settling;
 mod typescript;
 mod watching;
 mod workspace;

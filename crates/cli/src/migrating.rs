@@ -10,6 +10,9 @@ use basalt_server::project::{Migration, Project, Script};
 
 use crate::report::{Failure, Report, io};
 
+/// A row refers to one that is not there.
+const ORPHANED: &str = "23503";
+
 /// Applies what is pending, each migration in its own transaction, and counts them; `done` hears of each with its time.
 /// What conflicts is an error, and nothing is applied then.
 pub async fn migrate(
@@ -17,25 +20,28 @@ pub async fn migrate(
     database: &Database,
     done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    migrate_those(project, database, |_| true, done).await
+    migrate_those(project, database, None, false, done).await
 }
 
-/// The same up to a version.
-pub async fn migrate_until(
+/// The same up to a version, if there is one, before the rows of another database take the place of all that migrations write: these may
+/// refer to rows that only come then.
+pub async fn migrate_for_copy(
     project: &Project,
     database: &Database,
-    last: &str,
+    last: Option<&str>,
     done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    migrate_those(project, database, |migration| *migration.version <= *last, done).await
+    migrate_those(project, database, last, true, done).await
 }
 
 async fn migrate_those(
     project: &Project,
     database: &Database,
-    is_asked_for: impl Fn(&Migration) -> bool,
+    last: Option<&str>,
+    is_copied_over: bool,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
+    let is_asked_for = |migration: &Migration| last.is_none_or(|last| *migration.version <= *last);
     let applied = database.applied().await?;
     let standing = project.standing(&applied);
     if !standing.conflicts.is_empty() {
@@ -45,7 +51,10 @@ async fn migrate_those(
     for migration in &pending {
         let started = Instant::now();
         let Migration { version, name, script } = migration;
-        let result = database.apply_migration(version, name, &script.source).await;
+        let mut result = database.apply_migration(version, name, &script.source).await;
+        if is_copied_over && result.as_ref().is_err_and(|failed| failed.error.code() == ORPHANED) {
+            result = database.apply_migration_before_copy(version, name, &script.source).await;
+        }
         result.map_err(|error| script_failure(script, &error))?;
         done(migration, started.elapsed());
     }

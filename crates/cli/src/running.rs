@@ -5,6 +5,7 @@ use basalt_server::Basalt;
 
 use crate::report::Failure;
 use crate::serving::{asked_to_stop, url};
+use crate::settling::settle;
 
 /// What may be read again while the server runs.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +26,7 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
         Some(path) => tracing::info!(socket = %path.display(), "serving"),
         None => tracing::info!(url = url(server.address()), "serving"),
     }
+    settle();
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,

@@ -310,6 +310,12 @@ url-use-legacy-target-names = false
     assert_eq!(ask("GET", "/todos?select=id", &[], "").1.matches("id").count(), 2, "db-max-rows");
     assert_eq!(ask("GET", "/todos?select=count", &[], ""), (200, "[{\"count\":3}]".to_owned()));
     assert_eq!(server.beside(admin).get("/ready").0, 200);
+    let (status, known) = server.beside(admin).get("/schema_cache");
+    let known: serde_json::Value = serde_json::from_str(&known).expect("JSON");
+    let of =
+        |what: &str| known[what].as_array().into_iter().flatten().map(|one| one["name"].clone()).collect::<Vec<_>>();
+    assert!(status == 200 && of("dbTables").contains(&"todos".into()), "{known}");
+    assert!(of("dbRoutines").contains(&"region".into()) && known["dbRelationships"].is_array(), "{known}");
     server.says("basalt_db::queries");
     runtime.block_on(session.script("drop function api.region(); notify elsewhere, 'reload schema'"));
     for _ in 0..200 {

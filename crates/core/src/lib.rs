@@ -17,5 +17,5 @@ mod secret;
 pub use change::{Change, ChangedColumn, ChangedTable, Operation, ReplicaIdentity};
 pub use error::{Error, Result};
 pub use identity::{Claims, Identity};
-pub use nearest::{nearest, similarity};
+pub use nearest::nearest;
 pub use secret::constant_time_eq;

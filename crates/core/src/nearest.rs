@@ -1,47 +1,42 @@
-//! The closest known name to one that was not found, by n-gram similarity, for hints.
+//! The closest known name to one that was not found, for hints: as PostgREST finds it.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
-/// The candidate most similar to `given`, if any reaches `minimum` (0 to 1).
-/// Of equally similar ones the first wins.
+/// The candidate most similar to `given`, if any reaches `minimum` (0 to 1). What shares no three letters with it is looked at only
+/// if none of the others will do, and what shares no two letters not at all. Of equally similar ones the first wins.
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>, minimum: f64) -> Option<&'a str> {
-    let mut best: Option<(&str, f64)> = None;
-    for candidate in candidates {
-        let score = similarity(given, candidate);
-        if score >= minimum && best.is_none_or(|(_, top)| score > top) {
-            best = Some((candidate, score));
-        }
-    }
-    best.map(|(name, _)| name)
+    let candidates: Vec<(&str, String)> = candidates.into_iter().map(|name| (name, name.to_lowercase())).collect();
+    let given = given.to_lowercase();
+    [3, 2].into_iter().find_map(|size| {
+        let wanted = grams(&given, size);
+        let similar = candidates.iter().filter_map(|(name, lower)| {
+            let shared = cosine(&wanted, &grams(lower, size));
+            let score = strsim::normalized_levenshtein(&given, lower);
+            (shared > 0.0 && score >= minimum).then_some((*name, score, shared))
+        });
+        // The first of the best, where `max_by` would take the last.
+        similar.reduce(|best, other| if rank(&other, &best).is_gt() { other } else { best }).map(|(name, ..)| name)
+    })
 }
 
-/// Similarity of two names from 0 to 1: the better cosine of their 3-gram and 2-gram counts, lower-cased and
-/// bounded by `-`. A name is similar to itself by 1.
-pub fn similarity(a: &str, b: &str) -> f64 {
-    let (a, b) = (normalize(a), normalize(b));
-    if a == b {
-        return 1.0;
-    }
-    let three = cosine(&grams(&a, 3), &grams(&b, 3));
-    if three > 0.0 { three } else { cosine(&grams(&a, 2), &grams(&b, 2)) }
+fn rank(a: &(&str, f64, f64), b: &(&str, f64, f64)) -> Ordering {
+    a.1.total_cmp(&b.1).then(a.2.total_cmp(&b.2))
 }
 
-fn normalize(name: &str) -> Vec<char> {
-    let kept = name.to_lowercase();
-    let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | ',' | '_'));
-    std::iter::once('-').chain(kept).chain(std::iter::once('-')).collect()
-}
-
-fn grams(name: &[char], size: usize) -> HashMap<&[char], f64> {
+/// How often each run of `size` letters and digits is in a name, its ends marked.
+fn grams(name: &str, size: usize) -> HashMap<Vec<char>, f64> {
+    let kept = name.chars().filter(|c| c.is_alphanumeric() || c.is_whitespace() || *c == ',');
+    let bounded: Vec<char> = std::iter::once('-').chain(kept).chain(std::iter::once('-')).collect();
     let mut counts = HashMap::new();
-    for gram in name.windows(size) {
-        *counts.entry(gram).or_insert(0.0) += 1.0;
+    for gram in bounded.windows(size) {
+        *counts.entry(gram.to_vec()).or_insert(0.0) += 1.0;
     }
     counts
 }
 
-fn cosine(a: &HashMap<&[char], f64>, b: &HashMap<&[char], f64>) -> f64 {
-    let norm = |m: &HashMap<&[char], f64>| m.values().map(|n| n * n).sum::<f64>().sqrt();
+fn cosine(a: &HashMap<Vec<char>, f64>, b: &HashMap<Vec<char>, f64>) -> f64 {
+    let norm = |counts: &HashMap<Vec<char>, f64>| counts.values().map(|n| n * n).sum::<f64>().sqrt();
     let dot: f64 = a.iter().filter_map(|(gram, n)| b.get(gram).map(|m| n * m)).sum();
     if dot == 0.0 { 0.0 } else { dot / (norm(a) * norm(b)) }
 }
@@ -52,7 +47,13 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_is_found() {
-        assert_eq!(nearest("produts", ["orders", "products"], 0.6), Some("products"));
+        assert_eq!(nearest("produts", ["orders", "products"], 0.75), Some("products"));
         assert_eq!(nearest("zebra", ["orders", "products"], 0.33), None);
+        assert_eq!(nearest("Actoxs", ["films", "actors"], 0.75), Some("actors"));
+        assert_eq!(nearest("call_me_x", ["call_me", "call_us"], 0.75), Some("call_me"));
+        // Two letters of one that shares no three of them.
+        assert_eq!(nearest("ab", ["xb", "zz"], 0.33), Some("xb"));
+        assert_eq!(nearest("film", ["firm", "films"], 0.75), Some("films"));
+        assert_eq!(nearest("film", ["filmz", "films"], 0.75), Some("filmz"));
     }
 }

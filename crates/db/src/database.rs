@@ -9,7 +9,7 @@ use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 
 use crate::changes::{Changes, Hub};
-use crate::migrate::{Applied, Progress, ScriptError, Service};
+use crate::migrate::{Applied, Keys, Progress, ScriptError, Service};
 use crate::postgres::{Postgres, PostgresOptions};
 use crate::sqlite::Sqlite;
 use crate::transaction::Transaction;
@@ -229,6 +229,14 @@ impl Database {
         }
     }
 
+    /// The version of the catalog as it is now.
+    pub fn catalog_version(&self) -> u64 {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.catalog_version(),
+            Engine::Postgres(engine) => engine.catalog_version(),
+        }
+    }
+
     /// Whether the catalog has been read at all. Until it has, statements have nothing to run on.
     pub fn is_loaded(&self) -> bool {
         match &self.engine {
@@ -300,8 +308,24 @@ impl Database {
     /// is recorded already.
     pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
         match &self.engine {
-            Engine::Sqlite(engine) => engine.apply_migration(version, name, source).await,
-            Engine::Postgres(engine) => engine.apply_migration(version, name, source).await,
+            Engine::Sqlite(engine) => engine.apply_migration(version, name, source, Keys::Judged).await,
+            Engine::Postgres(engine) => engine.apply_migration(version, name, source, Keys::Judged).await,
+        }
+    }
+
+    /// Applies a migration to a database whose rows are about to be replaced ([`Database::copy_rows`]): what the migration writes may
+    /// refer to rows that only the copy brings, so foreign keys are passed over. On PostgreSQL only a superuser may do so.
+    ///
+    /// Errors: as [`Database::apply_migration`].
+    pub async fn apply_migration_before_copy(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+    ) -> Result<(), ScriptError> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.apply_migration(version, name, source, Keys::PassedOver).await,
+            Engine::Postgres(engine) => engine.apply_migration(version, name, source, Keys::PassedOver).await,
         }
     }
 

@@ -14,7 +14,7 @@ mod transaction;
 
 pub use changes::Changes;
 pub use copy::Copied;
-pub use postgres::{LARGEST_NOTIFICATION, NotifyLine, PoolState, PostgresOptions};
+pub use postgres::{LARGEST_NOTIFICATION, Loads, NotifyLine, PoolState, PostgresOptions};
 pub use transaction::Transaction;
 
 pub use database::{

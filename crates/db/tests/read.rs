@@ -143,6 +143,41 @@ async fn an_abandoned_statement_is_interrupted() {
 }
 
 #[tokio::test]
+async fn a_quick_answer_does_not_wait_for_a_slow_statement_behind_it() {
+    let db = with_options(SCHEMA, |options| basalt_db::Options {
+        statement_timeout: Duration::from_secs(60),
+        readers: 1,
+        ..options
+    })
+    .await;
+    let endless = "with recursive n as (select 1 as i union all select i + 1 from n) select count(*) from n";
+    let spawn = |sql: &'static str| {
+        let database = db.database.clone();
+        tokio::spawn(async move { database.run(request(sql, &[])).await })
+    };
+    let queued = async |count| {
+        while db.database.embedded().expect("the embedded engine").queued().0 != count {
+            tokio::task::yield_now().await;
+        }
+    };
+    // Known to the reader: to compile a statement would send the answers before it, too.
+    db.run("select 1 as one", &[]).await.expect("runs");
+    let occupying = spawn(endless);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    queued(0).await;
+    let quick = spawn("select 1 as one");
+    queued(1).await;
+    let slow = spawn(endless);
+    queued(2).await;
+    // The reader takes both at once.
+    occupying.abort();
+    assert_eq!(text(&quick.await.expect("no panic").expect("runs")), "[{\"one\":1}]");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!slow.is_finished());
+    slow.abort();
+}
+
+#[tokio::test]
 async fn a_result_may_not_grow_without_bound() {
     let db = with_options(SCHEMA, |options| basalt_db::Options { max_body: 100, ..options }).await;
     let error = db.error("select name, name as a, name as b, name as c, name as d, name as e, name as f, name as g, name as h from t", &[]).await;

@@ -67,11 +67,10 @@ pub(crate) fn object(json: &str) -> Result<Object<'_>, Error> {
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str) -> Result<T, Error> {
-    serde_json::from_str(json).map_err(invalid)
-}
-
-fn invalid(error: serde_json::Error) -> Error {
-    Error::new("22P02", "invalid input syntax for type json").with_detail(format!("{error}."))
+    serde_json::from_str(json).map_err(|error| match basalt_types::json::check(json) {
+        Err(error) => error,
+        Ok(()) => Error::new("22P02", "invalid input syntax for type json").with_detail(format!("{error}.")),
+    })
 }
 
 /// A value as the text of a parameter of type `ty`: strings by their characters, `null` as NULL, arrays and objects as array and row

@@ -112,8 +112,9 @@ fn candidate(origin: &Name, relationship: &Relationship) -> RelationshipCandidat
 }
 
 fn missing(relationships: &Relationships, origin: &Name, target: &str, hint: Option<&str>) -> PlanError {
+    // Where the name itself is known, something else was wrong.
     let near = |given: &str, known: Vec<&str>| {
-        let near = nearest(given, known.into_iter().filter(|name| *name != given), SIMILAR)?;
+        let near = nearest(given, known, SIMILAR).filter(|near| !near.eq_ignore_ascii_case(given))?;
         Some(Box::new(Suggestion { near: near.to_owned(), given: given.to_owned() }))
     };
     let children = relationships.of(origin);

@@ -16,7 +16,7 @@ use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
 use crate::parse::{body, range};
 use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, page, row_format, singular};
-use crate::respond::headers::Reply;
+use crate::respond::headers::{Reply, content_range};
 use crate::timing::Stage;
 use crate::write::judge_affected;
 
@@ -88,13 +88,15 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     }
     let used = Used { transaction: door.options.end_override, max_affected: true, ..Used::default() };
     let applied = exchange.preferences.applied(used);
-    if shape == ResultShape::Void {
-        let reply =
-            Reply::new(204).header(header::CONTENT_RANGE, "0-0/*").maybe(PREFERENCE_APPLIED, applied.as_deref());
-        return Ok(reply.settings(&answer)?.finish());
-    }
     if !shape.is_set() {
         answer.rows = 1;
+        answer.total = exchange.preferences.count.map(|_| 1);
+    }
+    if shape == ResultShape::Void {
+        let reply = Reply::new(204)
+            .header(header::CONTENT_RANGE, &content_range(0, answer.rows, answer.total))
+            .maybe(PREFERENCE_APPLIED, applied.as_deref());
+        return Ok(reply.settings(&answer)?.finish());
     }
     let reply = page(&exchange, &media, &answer, offset)?;
     Ok(reply
@@ -130,7 +132,7 @@ impl MediaHandler {
     fn gives(&self) -> Media {
         match self.media.as_str() {
             "*/*" => Media::OctetStream,
-            media => Media::Other(media.to_owned()),
+            media => Media::parse(media),
         }
     }
 }
@@ -150,7 +152,6 @@ fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
         }
         (SetOfScalar | SetOfRecord, Media::Object { .. }) => Some(Format::Scalar),
         (SetOfScalar | SetOfRecord, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalars),
-        (Scalar, Media::OctetStream | Media::Text | Media::Xml) => Some(Format::Raw),
         (Composite, Media::Any | Media::Json | Media::Array { stripped: false }) => Some(Format::Object),
         (Composite, Media::Array { stripped: true }) => Some(Format::ObjectStripped),
         (Composite | SetOfComposite, media) => row_format(door, media),

@@ -3,10 +3,11 @@
 //! A function a step: route, parse, plan, run, respond. [`read`], [`write`] and [`call`] hold the three kinds of request.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use basalt_core::Identity;
-use basalt_db::{Answer, Count, CountKind, Database, Format, Request, Transaction, TransactionEnd};
+use basalt_db::{Database, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::Catalog;
 use bytes::Bytes;
@@ -18,7 +19,8 @@ use crate::error::{RestError, RestResult};
 use crate::exposure::{Exposure, Unprotected};
 use crate::inserts::Inserts;
 use crate::parse::media::{self, Media};
-use crate::parse::prefer::{self, Preferences};
+use crate::parse::prefer::Preferences;
+use crate::settings::reads_request;
 use crate::shape::Shapes;
 use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
@@ -93,15 +95,15 @@ pub struct Incoming<'a> {
 pub struct Door {
     pub(crate) database: Database,
     pub(crate) options: Options,
-    current: RwLock<Arc<Current>>,
+    current: ArcSwap<Current>,
 }
 
 /// What is derived from one version of the catalog.
 pub(crate) struct Current {
     pub(crate) planner: Planner,
-    /// Whether any policy, function, view or default reads settings; if none does, requests need not set any. What PostgreSQL's
+    /// Whether any policy, function, view or default reads what requests set; if none does, they need not set it. What PostgreSQL's
     /// functions read nobody knows.
-    reads_settings: bool,
+    pub(crate) reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
     /// What is closed because nobody has said who may see which rows.
@@ -137,7 +139,7 @@ impl Door {
     /// A door over `database`.
     pub fn new(database: Database, options: Options) -> Door {
         let current = Current::new(database.catalog(), &options, database.postgres().is_some());
-        Door { database, options, current: RwLock::new(Arc::new(current)) }
+        Door { database, options, current: ArcSwap::from_pointee(current) }
     }
 
     /// Answers a request.
@@ -172,10 +174,18 @@ impl Door {
     }
 
     /// The OpenAPI 3.1 description for the caller.
-    pub fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
+    pub async fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
         let method = incoming.method.clone();
-        let answer = self.exchange(incoming).and_then(|exchange| describe::openapi31(self, &exchange));
+        let answer = match self.exchange(incoming) {
+            Ok(exchange) => describe::openapi31(self, &exchange).await,
+            Err(error) => Err(error),
+        };
         answer.unwrap_or_else(|error| self.refuse(error, &method))
+    }
+
+    /// What is known of the exposed schemas, as JSON, for operators.
+    pub fn schema_cache(&self) -> String {
+        describe::schema_cache(&self.current(), &self.options.planning.schemas).to_string()
     }
 
     async fn answer(&self, incoming: Incoming<'_>) -> RestResult<Response<Bytes>> {
@@ -188,7 +198,7 @@ impl Door {
         match (route, method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
                 Some(function) => call::handle(self, exchange, function.clone()).await,
-                None => describe::root(self, &exchange),
+                None => describe::root(self, &exchange).await,
             },
             (Route::Root, "OPTIONS") => Ok(options::root()),
             (Route::Relation(name), "GET" | "HEAD") => read::handle(self, exchange, name).await,
@@ -236,86 +246,25 @@ impl Door {
 
     /// What belongs to the catalog as it is now; made anew once after each migration.
     fn current(&self) -> Arc<Current> {
-        let catalog = self.database.catalog();
-        let held = self.current.read().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
-        if held.planner.catalog().version == catalog.version {
+        let held = self.current.load_full();
+        if held.planner.catalog().version == self.database.catalog_version() {
             return held;
         }
+        let catalog = self.database.catalog();
         let fresh = Arc::new(Current::new(catalog, &self.options, self.database.postgres().is_some()));
-        *self.current.write().unwrap_or_else(|poisoned| poisoned.into_inner()) = fresh.clone();
+        self.current.store(fresh.clone());
         fresh
-    }
-
-    /// How a transaction ends that the caller has preferences for.
-    pub(crate) fn end(&self, preferences: &Preferences) -> TransactionEnd {
-        match (self.options.end_override, preferences.commit) {
-            (true, Some(true)) => TransactionEnd::Commit,
-            (true, Some(false)) => TransactionEnd::Rollback,
-            _ => self.options.end,
-        }
-    }
-
-    /// Runs a request of an exchange, in the transaction that it belongs to.
-    pub(crate) async fn run(&self, exchange: &Exchange<'_>, request: Request) -> RestResult<Answer> {
-        let answer = match exchange.incoming.within {
-            Some(transaction) => transaction.lock().await.run(request).await,
-            None => self.database.run(request).await,
-        };
-        answer.map_err(|error| exchange.database_error(&error))
-    }
-
-    /// A statement, its parameters apart, as the caller of the exchange, with the settings that its functions may read.
-    pub(crate) fn request(
-        &self,
-        exchange: &Exchange<'_>,
-        statement: &basalt_query::Statement,
-        params: Vec<Option<String>>,
-        read_only: bool,
-        format: Format,
-    ) -> Request {
-        let preferences = &exchange.preferences;
-        let mut request = Request::new(exchange.incoming.identity.clone(), statement.sql.clone(), params);
-        request.as_owner = false;
-        request.search_path = exchange.current.search_path(exchange.schema);
-        request.read_only = read_only;
-        request.format = format;
-        request.with = statement.with;
-        request.columns = statement.columns.clone();
-        request.count = statement.count_sql.clone().map(|sql| Count {
-            sql,
-            params: statement.count_params,
-            kind: match preferences.count {
-                Some(prefer::Count::Planned) => CountKind::Planned,
-                Some(prefer::Count::Estimated) => CountKind::Estimated(self.options.planning.max_rows),
-                _ => CountKind::Exact,
-            },
-        });
-        request.pre_request = self.options.pre_request.clone();
-        request.end = match exchange.incoming.within {
-            // The batch decides.
-            Some(_) => TransactionEnd::Commit,
-            None => self.end(preferences),
-        };
-        if exchange.current.reads_settings || self.options.pre_request.is_some() {
-            request.settings = settings(&exchange.incoming);
-            request.settings.extend(self.options.app_settings.iter().cloned());
-        }
-        if let Some(zone) = &preferences.timezone {
-            request.settings.push(("timezone".into(), zone.clone()));
-        }
-        request
     }
 }
 
 impl Current {
     fn new(catalog: Arc<Catalog>, options: &Options, reads_all: bool) -> Current {
-        let reads = |text: &str| text.contains("_setting") || text.contains("set_config");
         let reads_settings = reads_all
-            || catalog.functions.values().flatten().any(|f| reads(&f.body))
+            || catalog.functions.values().flatten().any(|f| reads_request(&f.body))
             || catalog.relations.values().any(|relation| {
-                relation.view().is_some_and(|view| reads(&view.query))
-                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads(e)))
-                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads))
+                relation.view().is_some_and(|view| reads_request(&view.query))
+                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads_request(e)))
+                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads_request))
             });
         let path = |schema: &String| {
             let extra = options.planning.extra_search_path.iter().filter(|extra| *extra != schema);
@@ -338,7 +287,7 @@ impl Current {
         }
     }
 
-    fn search_path(&self, schema: &str) -> Arc<[String]> {
+    pub(crate) fn search_path(&self, schema: &str) -> Arc<[String]> {
         let path = self.search_paths.iter().find(|path| path.first().is_some_and(|first| first == schema));
         path.cloned().unwrap_or_else(|| Arc::new([schema.to_owned()]))
     }
@@ -384,26 +333,4 @@ fn route(path: &str) -> RestResult<Route> {
         ["rpc", name] => Ok(Route::Function(decode(name)?)),
         _ => Err(unknown()),
     }
-}
-
-/// `request.*` (contract: section 14).
-fn settings(incoming: &Incoming<'_>) -> Vec<(String, String)> {
-    let mut headers = serde_json::Map::new();
-    let mut cookies = serde_json::Map::new();
-    for (name, value) in incoming.headers {
-        let text = String::from_utf8_lossy(value.as_bytes());
-        if name == http::header::COOKIE {
-            for (key, value) in text.split(';').filter_map(|pair| pair.trim().split_once('=')) {
-                cookies.insert(key.to_owned(), value.into());
-            }
-        } else {
-            headers.insert(name.as_str().to_owned(), text.into());
-        }
-    }
-    vec![
-        ("request.method".into(), incoming.method.to_string()),
-        ("request.path".into(), if incoming.path.is_empty() { "/".into() } else { incoming.path.to_owned() }),
-        ("request.headers".into(), serde_json::Value::Object(headers).to_string()),
-        ("request.cookies".into(), serde_json::Value::Object(cookies).to_string()),
-    ]
 }

@@ -18,7 +18,13 @@ pub struct RestError {
     pub body: Box<ErrorBody>,
     /// Further headers, such as those an author's `raise` asks for.
     pub headers: Vec<(String, String)>,
+    /// What HTTP/1 says beside the status, where an author's `raise` has words for it.
+    pub reason: Option<Reason>,
 }
+
+/// The words beside a status: an extension of the response, for whoever writes it to HTTP/1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason(pub String);
 
 /// The body of an error. Fields stand in the order in which PostgREST writes them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +61,7 @@ impl RestError {
                 message: message.into(),
             }),
             headers: Vec::new(),
+            reason: None,
         }
     }
 
@@ -114,6 +121,7 @@ impl RestError {
                 message: error.message().to_owned(),
             }),
             headers: Vec::new(),
+            reason: pt_status(error.code()).map(|_| Reason(error.message().to_owned())),
         };
         match status {
             401 => answer = answer.header("WWW-Authenticate", "Bearer"),
@@ -148,6 +156,9 @@ impl RestError {
         let body = body.unwrap_or_default();
         let mut response = Response::new(if method == Method::HEAD { Bytes::new() } else { body.into() });
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(reason) = self.reason {
+            response.extensions_mut().insert(reason);
+        }
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let proxy_status = HeaderValue::from_str(&format!("PostgREST; error={}", self.body.code));
@@ -176,6 +187,11 @@ fn database_away(error: &Error) -> Option<RestError> {
     };
     let reason = [Some(error.message()), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     Some(RestError::new(503, code, message).details(reason).header("Retry-After", "1"))
+}
+
+/// The status that a SQLSTATE like `PT402` asks for.
+fn pt_status(code: &str) -> Option<u16> {
+    code.strip_prefix("PT")?.parse().ok().filter(|status| (100..1000).contains(status))
 }
 
 /// Section 16.1: the status of a SQLSTATE, first match.
@@ -215,7 +231,7 @@ fn status(error: &Error, anonymous: bool) -> u16 {
                 403
             }
         }
-        ("PT", _) => code[2..].parse().ok().filter(|s| (100..1000).contains(s)).unwrap_or(500),
+        ("PT", _) => pt_status(code).unwrap_or(500),
         _ => 400,
     }
 }

@@ -21,11 +21,13 @@ mod options;
 pub mod parse;
 mod read;
 mod respond;
+mod settings;
 mod shape;
 mod timing;
+mod transaction;
 mod write;
 
 pub use door::{Description, Door, Incoming, Options};
-pub use error::{ErrorBody, RestError, RestResult};
+pub use error::{ErrorBody, Reason, RestError, RestResult};
 pub use exposure::Unprotected;
 pub use timing::{Stage, Timing};

@@ -4,6 +4,7 @@
 //! judged before it is called. Operators may have a port of their own. Whatever happens inside, a panic included, becomes an answer, a log line and a number in `/metrics`.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,12 +18,13 @@ use basalt_auth::{AuthError, State};
 use basalt_db::Database;
 use basalt_messaging::Bus;
 use basalt_realtime::Realtime;
-use basalt_rest::{Incoming, RestError, Stage, Timing};
+use basalt_rest::{Incoming, Reason, RestError, Stage, Timing};
 use basalt_webhooks::Webhooks;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::ext::ReasonPhrase;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -81,7 +83,7 @@ pub(crate) enum Port {
 
 impl App {
     /// Answers one request. Never fails: every fault is an answer.
-    pub async fn handle(self: Arc<Self>, port: Port, request: Request<Body>) -> Response<Body> {
+    pub async fn handle(self: Arc<Self>, port: Port, peer: IpAddr, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
         let surface = self.surface.load_full();
         let id = request_id(request.headers());
@@ -94,7 +96,7 @@ impl App {
         let (route, mut response) = match port {
             Port::Admin => self.operators(request.uri().path()),
             Port::Api => match self.under_way.try_acquire() {
-                Ok(_place) => self.route(&surface, request).await,
+                Ok(_place) => self.route(&surface, peer, request).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
             },
         };
@@ -118,7 +120,7 @@ impl App {
         response
     }
 
-    async fn route(&self, surface: &Surface, request: Request<Body>) -> (&'static Meter, Response<Body>) {
+    async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
         if let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
             return (&PREFLIGHT, answer);
         }
@@ -127,7 +129,7 @@ impl App {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
         if surface.auth.is_some() && is_below(path, AUTH) {
-            return (&AUTH_API, surface.auth(request).boxed().await);
+            return (&AUTH_API, surface.auth(peer, request).boxed().await);
         }
         if surface.has_mailbox && is_below(path, MAIL) {
             return (&MAILBOX, identity::mail(&self.state, &request));
@@ -166,6 +168,7 @@ impl App {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
             "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
+            "/schema_cache" => (&METRICS, json(self.surface.load().door.schema_cache())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
         }
     }
@@ -174,6 +177,7 @@ impl App {
     fn counted(&self) -> String {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &self.bus, &mut text);
+        gauges::write_tokens(self.surface.load().verifier.remembered(), &mut text);
         gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
@@ -220,11 +224,11 @@ impl Surface {
             match target {
                 Target::Rest => self.door.handle(incoming).await,
                 Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
-                Target::OpenApi31 => self.door.openapi31(incoming),
+                Target::OpenApi31 => self.door.openapi31(incoming).await,
             }
         });
         match AssertUnwindSafe(answering).catch_unwind().await {
-            Ok(response) => response.map(Body::from),
+            Ok(response) => worded(response).map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
                 metrics::counter!("basalt_panics_total").increment(1);
@@ -234,8 +238,8 @@ impl Surface {
     }
 
     /// The auth API. A panic in it ends only this request.
-    async fn auth(&self, request: Request<Body>) -> Response<Body> {
-        let client = identity::client(&self.trusted_proxies, &request);
+    async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
+        let client = identity::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
         let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
         let body = match self.read(body).await {
@@ -249,7 +253,7 @@ impl Surface {
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
-            client,
+            client: Some(client),
         };
         // Boxed: the flows are many and deep, and a request to another door should not carry them.
         match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {
@@ -280,6 +284,15 @@ impl Surface {
     fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
     }
+}
+
+/// Puts the words that a schema's author has for a status where HTTP/1 has them. HTTP/2 has no place for them.
+fn worded(mut response: Response<Bytes>) -> Response<Bytes> {
+    let reason = response.extensions_mut().remove::<Reason>();
+    if let Some(phrase) = reason.and_then(|reason| ReasonPhrase::try_from(reason.0.into_bytes()).ok()) {
+        response.extensions_mut().insert(phrase);
+    }
+    response
 }
 
 /// A future's result, if it comes in time. One that is there when it is asked a second time costs no timer: so are most bodies, which
@@ -343,6 +356,13 @@ fn overloaded() -> RestError {
 fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
         .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
+}
+
+fn json(text: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
 fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {

@@ -4,15 +4,25 @@
 //! Read at each look rather than counted along, since a process may have several databases. What PostgREST tells of its pool has
 //! PostgREST's names too, for dashboards that know them.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::sync::atomic::Ordering;
 
 use basalt_db::Database;
 use basalt_messaging::Bus;
 
+use crate::token::Remembered;
+
 /// Appends what users' passwords cost.
 pub(crate) fn write_hashes(hashes: u64, text: &mut String) {
     family(text, "basalt_password_hashes_total", "counter", &[("", hashes)]);
+}
+
+/// Appends how often tokens were remembered.
+pub(crate) fn write_tokens(remembered: Remembered, text: &mut String) {
+    let Remembered { asked, found, forgotten } = remembered;
+    for (name, count) in [("requests", asked), ("hits", found), ("evictions", forgotten)] {
+        family(text, &format!("pgrst_jwt_cache_{name}_total"), "counter", &[("", count)]);
+    }
 }
 
 /// Appends the state of the database and of messaging in Prometheus' text format.
@@ -31,6 +41,10 @@ pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
         family(text, "pgrst_db_pool_waiting", "gauge", &[("", waiting)]);
         family(text, "pgrst_db_pool_max", "gauge", &[("", most)]);
         family(text, "pgrst_db_pool_timeouts_total", "counter", &[("", pool.timeouts)]);
+        let loads = postgres.loads();
+        let counted = [("{status=\"SUCCESS\"}", loads.succeeded), ("{status=\"FAIL\"}", loads.failed)];
+        family(text, "pgrst_schema_cache_loads_total", "counter", &counted);
+        family(text, "pgrst_schema_cache_query_time_seconds", "gauge", &[("", loads.took.as_secs_f64())]);
     }
     if let Some(embedded) = database.embedded() {
         let (readers, writer) = embedded.queued();
@@ -39,7 +53,7 @@ pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
         family(text, "basalt_refused_total", "counter", &[("", embedded.stats().refused.load(Ordering::Relaxed))]);
     }
     if let Some(standing) = bus.standing() {
-        family(text, "basalt_nodes_connected", "gauge", &[("", standing.connected.into())]);
+        family(text, "basalt_nodes_connected", "gauge", &[("", u64::from(standing.connected))]);
         family(text, "basalt_nodes_others", "gauge", &[("", standing.others as u64)]);
         let messages = [("{direction=\"sent\"}", standing.sent), ("{direction=\"received\"}", standing.received)];
         family(text, "basalt_nodes_messages_total", "counter", &messages);
@@ -51,7 +65,7 @@ pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
 }
 
 /// A metric: its type, and a value for each set of labels.
-fn family(text: &mut String, name: &str, kind: &str, values: &[(&str, u64)]) {
+fn family(text: &mut String, name: &str, kind: &str, values: &[(&str, impl Display)]) {
     // Writing to a String can't fail.
     let _ = writeln!(text, "# TYPE {name} {kind}");
     for (labels, value) in values {

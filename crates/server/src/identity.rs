@@ -25,10 +25,6 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; sandbox allow-popups",
 );
 
-/// The peer of a connection.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub IpAddr);
-
 impl Verify for Verifier {
     fn verify(&self, token: &str) -> Result<Identity, String> {
         Verifier::verify(self, token).map_err(|error| error.body.message)
@@ -48,18 +44,18 @@ pub(crate) fn keys(project: &Path, config: &Config) -> Result<Option<Arc<Keys>>,
 }
 
 /// The client's address: the peer's, or what a trusted proxy says that it forwards for.
-pub(crate) fn client(trusted: &[IpNet], request: &Request<Body>) -> Option<IpAddr> {
-    let peer = request.extensions().get::<Peer>()?.0.to_canonical();
+pub(crate) fn client(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    let peer = peer.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     if !is_trusted(&peer) {
-        return Some(peer);
+        return peer;
     }
     // Each proxy appends whom it heard; the last that is no proxy of ours is the client. What stands before it anybody can write.
-    let forwarded = request.headers().get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<IpAddr> =
         forwarded.flat_map(|value| value.split(',')).map_while(|hop| hop.trim().parse().ok()).collect();
     let client = hops.into_iter().rev().map(|hop| hop.to_canonical()).find(|hop| !is_trusted(hop));
-    Some(client.unwrap_or(peer))
+    client.unwrap_or(peer)
 }
 
 /// An answer to a body that did not come whole.
@@ -144,21 +140,19 @@ fn status(status: StatusCode) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
-    fn request(peer: &str, forwarded: &[&str]) -> Request<Body> {
-        let mut request = Request::new(Body::empty());
-        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
-        for value in forwarded {
-            request.headers_mut().append("x-forwarded-for", value.parse().unwrap());
-        }
-        request
+    fn headers(forwarded: &[&str]) -> HeaderMap {
+        forwarded.iter().map(|value| (HeaderName::from_static("x-forwarded-for"), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn only_a_trusted_proxy_says_for_whom_it_asks() {
         let trusted = ["10.0.0.0/8".parse().unwrap()];
-        let seen = |peer, forwarded: &[&str]| client(&trusted, &request(peer, forwarded)).unwrap().to_string();
+        let seen =
+            |peer: &str, forwarded: &[&str]| client(&trusted, peer.parse().unwrap(), &headers(forwarded)).to_string();
         assert_eq!(seen("203.0.113.7", &["1.2.3.4"]), "203.0.113.7");
         assert_eq!(seen("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
         assert_eq!(seen("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"]), "1.2.3.4");

@@ -7,6 +7,7 @@ pub mod config;
 mod cors;
 mod gauges;
 mod identity;
+mod idle;
 pub mod keys;
 mod listener;
 mod messaging;

@@ -15,7 +15,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use crate::app::{App, Port};
 use crate::config::Server;
-use crate::identity::Peer;
+use crate::idle::{Activity, Noted};
 use crate::refusal::Explained;
 use crate::socket::Socket;
 
@@ -24,7 +24,8 @@ use crate::socket::Socket;
 pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mut stop: watch::Receiver<()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     let header_bytes = (app.surface.load().limits.headers.as_u64() as usize).max(8192);
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(config.header_timeout).max_buf_size(header_bytes);
+    // How long a head may take is ours to judge.
+    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
     builder.http2().timer(TokioTimer::new()).max_header_list_size(header_bytes as u32).max_concurrent_streams(256);
 
     let graceful = GracefulShutdown::new();
@@ -47,19 +48,25 @@ pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mu
         };
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.send_timeout));
-        let stream = Explained::new(Box::pin(stream), app.surface.load().door.shows_details());
-        let app = app.clone();
+        let activity = Arc::new(Activity::default());
+        let stream = Noted::new(Box::pin(stream), activity.clone());
+        let stream = Explained::new(stream, app.surface.load().door.shows_details());
+        let (app, requests) = (app.clone(), activity.clone());
         let service = service_fn(move |request: http::Request<Incoming>| {
-            let app = app.clone();
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            async move { Ok::<_, std::convert::Infallible>(app.handle(port, request).await) }
+            let (app, under_way) = (app.clone(), requests.begin());
+            async move {
+                let response = app.handle(port, peer, request.map(Body::new)).await;
+                Ok::<_, std::convert::Infallible>(under_way.answered(response))
+            }
         });
         let connection =
             graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                },
+                () = activity.cease(config.header_timeout) => tracing::debug!("a connection on which nothing went on was ended"),
             }
         });
     }

@@ -14,6 +14,8 @@ use basalt_sql::{Catalog, Name, quote};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+pub(crate) use postgres::pass_over_keys;
+
 use crate::{Database, Format, Request};
 
 /// Chunks of rows on their way.

@@ -65,13 +65,7 @@ impl Postgres {
 }
 
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
-    // Keys were kept by the source, and triggers have had their say there. Only a superuser may pass them over.
-    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
-    if client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0) {
-        client.batch_execute("set local session_replication_role = replica").await.map_err(translate)?;
-    } else {
-        client.batch_execute("set constraints all deferred").await.map_err(translate)?;
-    }
+    pass_over_keys(client).await?;
     if !tables.is_empty() {
         let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
         client.batch_execute(&format!("truncate {} cascade", names.join(", "))).await.map_err(translate)?;
@@ -88,6 +82,17 @@ async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Ord
         }
     }
     Err(Error::new("57014", "the source ended before everything was sent"))
+}
+
+/// Passes over foreign keys and triggers in the open transaction: the source kept the keys, and its triggers have had their say. Only
+/// a superuser may; for others, keys that can be deferred are.
+pub(crate) async fn pass_over_keys(client: &Client) -> Result<()> {
+    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+    let set = match client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0) {
+        true => "set local session_replication_role = replica",
+        false => "set constraints all deferred",
+    };
+    client.batch_execute(set).await.map_err(translate)
 }
 
 async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Standing>) -> Result<()> {

@@ -55,6 +55,15 @@ pub struct Progress {
     pub statements: u64,
 }
 
+/// What becomes of foreign keys while a migration runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// They hold, as ever.
+    Judged,
+    /// Nobody looks, where that may be chosen: every row is about to be replaced.
+    PassedOver,
+}
+
 impl std::fmt::Display for ScriptError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} (at byte {})", self.error, self.offset)
@@ -74,13 +83,23 @@ impl Sqlite {
     ///
     /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
     /// is recorded already.
-    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+    pub(crate) async fn apply_migration(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+        keys: Keys,
+    ) -> Result<(), ScriptError> {
         let (version, name, source) = (version.to_owned(), name.to_owned(), source.to_owned());
-        let task = move |writer: &mut Writer| {
+        let apply = move |writer: &mut Writer| {
             writer.script(&source, &mut |_| {}, |script| {
                 let statements = script.run(&source)?;
                 script.record(&version, &name, &statements, &checksum(&source)).map_err(ScriptError::from)
             })
+        };
+        let task = move |writer: &mut Writer| match keys {
+            Keys::Judged => apply(writer),
+            Keys::PassedOver => writer.without_keys(apply)?,
         };
         self.exclusive(task).await?
     }
@@ -120,17 +139,15 @@ impl Sqlite {
     pub async fn reset(&self) -> Result<()> {
         self.exclusive(|writer| {
             let old = writer.schema().version();
-            let sqlite = &writer.connection.sqlite;
-            sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false).map_err(crate::sqlite::translate)?;
-            let result = writer.script("", &mut |_| {}, |script| {
-                script.drop_everything()?;
-                script.catalog = ddl::bootstrap();
-                // Whatever was compiled for an earlier catalog stays behind.
-                script.catalog.version += old;
-                script.run(RECORD).map(drop)
-            });
-            let sqlite = &writer.connection.sqlite;
-            sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true).map_err(crate::sqlite::translate)?;
+            let result = writer.without_keys(|writer| {
+                writer.script("", &mut |_| {}, |script| {
+                    script.drop_everything()?;
+                    script.catalog = ddl::bootstrap();
+                    // Whatever was compiled for an earlier catalog stays behind.
+                    script.catalog.version += old;
+                    script.run(RECORD).map(drop)
+                })
+            })?;
             result.map_err(|failed| failed.error)?;
             let services = writer.services();
             service::install(writer, &services)
@@ -155,6 +172,18 @@ pub fn checksum(source: &str) -> String {
 }
 
 impl Writer {
+    /// Runs `work` while nobody looks at foreign keys. (A panic in it replaces the connection.)
+    fn without_keys<T>(&mut self, work: impl FnOnce(&mut Writer) -> T) -> Result<T> {
+        let judge = |writer: &Writer, on| {
+            let set = writer.connection.sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, on);
+            set.map(drop).map_err(crate::sqlite::translate)
+        };
+        judge(self, false)?;
+        let done = work(self);
+        judge(self, true)?;
+        Ok(done)
+    }
+
     /// Runs `work` in one transaction; when it ends well, its catalog becomes everyone's with the commit.
     pub(crate) fn script<T>(
         &mut self,

@@ -13,7 +13,8 @@ use super::Postgres;
 use super::error::translate;
 use super::turn::Turn;
 use super::views::{Keeper, explained};
-use crate::migrate::{Applied, Progress, ScriptError, checksum};
+use crate::copy::pass_over_keys;
+use crate::migrate::{Applied, Keys, Progress, ScriptError, checksum};
 
 /// The record of applied migrations, where Supabase's tools look for it.
 pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
@@ -26,11 +27,17 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Postgres {
     /// See [`crate::Database::apply_migration`].
-    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
+    pub(crate) async fn apply_migration(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+        keys: Keys,
+    ) -> Result<(), ScriptError> {
         let pieces = split(source)?;
         // Servers that start together would apply the same migration: the first does, the others find it applied.
         let turn = Turn::take(&self.engine.owner_target).await?;
-        let done = self.apply_in_turn(version, name, source, &pieces).await;
+        let done = self.apply_in_turn((version, name), source, &pieces, keys).await;
         turn.end().await?;
         done?;
         Ok(self.engine.reload().await?)
@@ -38,10 +45,10 @@ impl Postgres {
 
     async fn apply_in_turn(
         &self,
-        version: &str,
-        name: &str,
+        (version, name): (&str, &str),
         source: &str,
         pieces: &[Piece<'_>],
+        keys: Keys,
     ) -> Result<(), ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
         let client = &connection.client;
@@ -62,6 +69,9 @@ impl Postgres {
         }
         let mut script = Script::new(client, source, |_| {});
         script.begin().await?;
+        if keys == Keys::PassedOver {
+            pass_over_keys(client).await?;
+        }
         let mut done = keeping_views(client, &mut script, pieces).await;
         if done.is_ok() {
             let recorded = client.execute_typed(record, &recorded).await;

@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod installing;
 mod listen;
+mod loading;
 mod migrating;
 mod notify;
 mod opening;
@@ -39,10 +40,12 @@ use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
+pub use loading::Loads;
+use loading::{Counted, Current};
 pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
-use opening::{first_look, load_at_last, requests_login};
+use opening::{first_look, load_at_last};
 pub use pool::PoolState;
-use pool::{Pool, Sizes, Unfinished};
+use pool::{Pool, Sizes};
 use run::{Lease, Terms};
 use settings::Settings;
 
@@ -126,6 +129,7 @@ struct Engine {
     owner: Pool,
     owner_target: Target,
     current: ArcSwap<Current>,
+    loads: Counted,
     /// One reload at a time.
     reloading: Mutex<()>,
     /// Rings when the configuration kept in the database is to be read again.
@@ -136,14 +140,6 @@ struct Engine {
     hub: Arc<Hub>,
     fence: Mutex<changes::Fence>,
     options: PostgresOptions,
-}
-
-/// The catalog, and what was found with it. By default nothing was read yet.
-#[derive(Default)]
-struct Current {
-    catalog: Arc<Catalog>,
-    /// The connecting role's own `statement_timeout` decides, if it has one.
-    own_timeout: bool,
 }
 
 impl Postgres {
@@ -194,6 +190,7 @@ impl Postgres {
             requests: Pool::new(requests, sizes(options.connections))?,
             owner: Pool::new(owner_target.clone(), sizes(OWNER_CONNECTIONS))?,
             owner_target,
+            loads: Counted::after(&current),
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
             asked: Notify::new(),
@@ -225,6 +222,11 @@ impl Postgres {
     /// The catalog as it was last read.
     pub fn catalog(&self) -> Arc<Catalog> {
         self.engine.current.load().catalog.clone()
+    }
+
+    /// The version of the catalog as it is now.
+    pub fn catalog_version(&self) -> u64 {
+        self.engine.current.load().catalog.version
     }
 
     /// Runs a statement.
@@ -263,6 +265,11 @@ impl Postgres {
     /// Reads the catalog again. Requests go on with the old one meanwhile.
     pub async fn reload(&self) -> Result<()> {
         self.engine.reload().await
+    }
+
+    /// How often the catalog was read, and how long that took.
+    pub fn loads(&self) -> Loads {
+        self.engine.loads()
     }
 
     /// How the connections for requests stand.
@@ -340,31 +347,6 @@ impl Engine {
 
     fn is_loaded(&self) -> bool {
         self.current.load().catalog.version > 0
-    }
-
-    async fn reload(&self) -> Result<()> {
-        let _turn = self.reloading.lock().await;
-        let unfinished = Unfinished::new(self.owner.get().await?);
-        let connection = unfinished.get()?;
-        let login = match self.is_loaded() {
-            true => self.current.load().catalog.login.clone(),
-            false => requests_login(connection, false, false).await?.0,
-        };
-        let current = Arc::new(Current::read(connection, &login).await?);
-        unfinished.finish();
-        self.current.store(current.clone());
-        self.hub.ring();
-        self.watch(&current.catalog).await
-    }
-}
-
-impl Current {
-    async fn read(connection: &Connection, login: &str) -> Result<Current> {
-        let timeout = "select current_setting('statement_timeout') not in ('0', '0ms')";
-        let own_timeout = connection.client.query_typed_one(timeout, &[]).await.map_err(translate)?.get(0);
-        let mut catalog = catalog::load(&connection.client).await?;
-        catalog.login = login.to_owned();
-        Ok(Current { catalog: Arc::new(catalog), own_timeout })
     }
 }
 

@@ -129,6 +129,11 @@ impl Sqlite {
         self.shared.schema.load().catalog.clone()
     }
 
+    /// The version of the catalog as it is now.
+    pub fn catalog_version(&self) -> u64 {
+        self.shared.schema.peek().version()
+    }
+
     /// What the engine has counted since it was opened.
     pub fn stats(&self) -> &Stats {
         &self.shared.stats
@@ -148,7 +153,7 @@ impl Sqlite {
     /// Errors: those of the statement, in PostgreSQL's terms; 53300 when too many requests wait; 57014 after the statement timeout.
     pub async fn run(&self, request: Request) -> Result<Answer> {
         let queues = self.queues()?;
-        let prepared = self.shared.programs.cached(&self.shared.schema.load(), &request);
+        let prepared = self.shared.programs.cached(&self.shared.schema.peek(), &request);
         let is_write = !request.read_only && prepared.as_ref().is_some_and(|prepared| prepared.needs_writer());
         let (job, waiting) = Job::new(request, prepared);
         // What is not compiled yet goes to a reader, which hands it on if it writes.

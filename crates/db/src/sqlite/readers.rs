@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use basalt_core::{Error, Result};
 use flume::{Receiver, Sender};
@@ -21,6 +22,10 @@ use crate::Answer;
 
 /// Most requests that one read transaction serves.
 const BATCH: usize = 32;
+
+/// How long an answer may wait for those after it: answers that go out together wake the callers' threads once rather than each. One
+/// that waits while a longer statement runs goes out as soon as that is seen to be long ([`session::Session::must_stop`]).
+const LINGER: Duration = Duration::from_micros(200);
 
 /// Bytes of a thread's stack: long statements nest deeply while they are compiled. Only what is used takes memory.
 pub(super) const STACK: usize = 32 << 20;
@@ -70,6 +75,8 @@ impl Reader {
         let mut batch = VecDeque::with_capacity(BATCH);
         while let Ok(job) = self.queue.recv() {
             batch.push_back(job);
+            // Those who queue more are let go first, where they share a core with this thread: a larger batch costs less.
+            std::thread::yield_now();
             let share = (self.queue.len() / self.count).min(BATCH - 1);
             batch.extend(self.queue.try_iter().take(share));
             self.run_batch(&mut batch);
@@ -89,6 +96,7 @@ impl Reader {
                 return;
             }
             let mut is_steady = false;
+            let mut due = Instant::now() + LINGER;
             while let Some(job) = batch.pop_front() {
                 if job.is_abandoned() {
                     continue;
@@ -102,7 +110,11 @@ impl Reader {
                     Outcome::Answered(answer) => {
                         is_steady = true;
                         self.shared.stats.reads.fetch_add(1, Ordering::Relaxed);
-                        job.answer(answer);
+                        session::with(|session| session.hold(job, answer));
+                        if !batch.is_empty() && Instant::now() >= due {
+                            session::with(|session| session.release());
+                            due = Instant::now() + LINGER;
+                        }
                     }
                     Outcome::Stale => {
                         batch.push_front(job);
@@ -110,6 +122,7 @@ impl Reader {
                     }
                 }
             }
+            session::with(|session| session.release());
             if begun && !self.connection.sqlite.is_autocommit() && self.connection.command("COMMIT").is_err() {
                 self.reopen();
             }
@@ -130,13 +143,17 @@ impl Reader {
         let fresh;
         let prepared = match &job.prepared {
             Some(prepared) if prepared.version == schema.version() => prepared,
-            _ => match self.shared.programs.prepare(schema, request, &self.shared.stats) {
-                Ok(prepared) => {
-                    fresh = prepared;
-                    &fresh
+            _ => {
+                // To compile takes long.
+                session::with(|session| session.release());
+                match self.shared.programs.prepare(schema, request, &self.shared.stats) {
+                    Ok(prepared) => {
+                        fresh = prepared;
+                        &fresh
+                    }
+                    Err(error) => return Outcome::Answered(Err(error)),
                 }
-                Err(error) => return Outcome::Answered(Err(error)),
-            },
+            }
         };
         if prepared.needs_writer() && !request.read_only {
             return Outcome::Writer;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use basalt_core::{Error, Result};
 use basalt_sql::catalog::Relation;
 use basalt_sql::{Catalog, Name};
@@ -126,6 +126,11 @@ impl Current {
     /// The schema as it is now.
     pub fn load(&self) -> Arc<Schema> {
         self.schema.load_full()
+    }
+
+    /// The schema as it is now, for a look: nothing is counted, so it must not be kept.
+    pub fn peek(&self) -> Guard<Arc<Schema>> {
+        self.schema.load()
     }
 
     /// The schema and the generation to compare after a snapshot was taken. Waits while a migration commits.

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Error, Identity, Result};
 use basalt_types::{Context, Value};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::changes::Log;
+use super::job::Job;
 use super::sequences::Sequences;
+use crate::Answer;
 
 /// Rows that a step captured, or that a table function gives.
 pub(super) type Rows = Rc<Vec<Vec<Value>>>;
@@ -44,6 +46,8 @@ pub(super) struct Session {
     raised: RefCell<Option<Error>>,
     /// When and why to stop.
     watch: RefCell<Watch>,
+    /// Answers that wait to go out together.
+    held: RefCell<Vec<(Box<Job>, Result<Answer>)>>,
 }
 
 /// When to interrupt the running statement.
@@ -118,8 +122,19 @@ impl Session {
         *self.watch.borrow_mut() = Watch::default();
     }
 
+    /// Keeps an answer until [`Session::release`].
+    pub fn hold(&self, job: Box<Job>, answer: Result<Answer>) {
+        self.held.borrow_mut().push((job, answer));
+    }
+
+    /// Sends the answers that were kept.
+    pub fn release(&self) {
+        self.held.borrow_mut().drain(..).for_each(|(job, answer)| job.answer(answer));
+    }
+
     /// Whether the running statement has to stop: asked by SQLite every few thousand instructions.
     pub fn must_stop(&self) -> bool {
+        self.release();
         let mut watch = self.watch.borrow_mut();
         if watch.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             watch.stopped = Some(Stop::Timeout);
@@ -193,11 +208,19 @@ pub(super) fn now() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX) - EPOCH
 }
 
+/// A zone by name, POSIX rule, or offset: a number is hours east of UTC, other offsets count west, as POSIX has it.
 fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("utc") {
         return Ok(TimeZone::UTC);
     }
-    TimeZone::get(name)
-        .or_else(|_| TimeZone::posix(name))
-        .map_err(|_| Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\"")))
+    let unknown = || Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\""));
+    if !name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
+        return TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| unknown());
+    }
+    match name.parse::<f64>() {
+        Ok(hours) => Offset::from_seconds((hours * 3600.0) as i32)
+            .map(TimeZone::fixed)
+            .map_err(|_| unknown().with_detail("UTC timezone offset is out of range.")),
+        Err(_) => TimeZone::posix(&format!("UTC{name}")).map_err(|_| unknown()),
+    }
 }

@@ -1,7 +1,7 @@
 //! The table functions of every connection: `pg_rows`, `pg_recordset`, `pg_call`.
 //!
 //! SQLite knows table functions only as virtual tables, and rusqlite's traits for those are unsafe to implement: they ask that the
-//! struct is laid out as C does it with SQLite's part first. This is the one file of the workspace that does so; it has no unsafe block.
+//! struct is laid out as C does it with SQLite's part first. No other file of the crate does so; it has no unsafe block.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;

@@ -70,6 +70,8 @@ impl Writer {
                     Work::Exclusive(task) => self.run_exclusive(task),
                     Work::Statement(job) => {
                         jobs.push_back(job);
+                        // Those who queue more are let go first, where they share a core with this thread: a larger group costs less.
+                        std::thread::yield_now();
                         next = self.gather(queue, &mut jobs);
                         while !jobs.is_empty() {
                             self.run_group(&mut jobs);

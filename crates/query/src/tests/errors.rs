@@ -15,7 +15,8 @@ fn unknown_relations_suggest_the_nearest() {
         name: name.into(),
         suggestion: suggestion.map(str::to_owned),
     };
-    assert_eq!(refused("boks", all()), unknown("boks", None));
+    assert_eq!(refused("boks", all()), unknown("boks", Some("books")));
+    assert_eq!(refused("shoes", all()), unknown("shoes", None));
     assert_eq!(refused("addreses", all()), unknown("addreses", Some("addresses")));
 }
 

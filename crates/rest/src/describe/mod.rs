@@ -1,6 +1,7 @@
 //! The API's description, following the caller's rights: Swagger 2.0 at the root, as PostgREST gives it (contract: section 17), and
-//! OpenAPI 3.1 at `/openapi.json`.
+//! OpenAPI 3.1 at `/openapi.json`. What is known of the database itself is for operators.
 
+mod cache;
 mod openapi;
 mod swagger;
 mod types;
@@ -14,10 +15,11 @@ use crate::door::{Description, Door, Exchange};
 use crate::error::{RestError, RestResult};
 use crate::parse::media::Media;
 use crate::respond::headers::Reply;
+pub(crate) use cache::document as schema_cache;
 use visible::Visible;
 
 /// `GET /`.
-pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+pub(crate) async fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
     let visible = visible(door, exchange)?;
     let accepts = |media: &Media| matches!(media, Media::Any | Media::Json | Media::OpenApi);
     if !exchange.accepted.iter().any(accepts) {
@@ -25,16 +27,18 @@ pub(crate) fn root(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<
         let message = format!("None of these media types are available: {}", names.join(", "));
         return Err(RestError::new(406, "PGRST107", message));
     }
+    door.admit(exchange).await?;
     Ok(answer(exchange, &swagger::document(&visible, &door.options.url, door.options.describe_security)))
 }
 
 /// `GET /openapi.json`.
-pub(crate) fn openapi31(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+pub(crate) async fn openapi31(door: &Door, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
     if !matches!(exchange.incoming.method.as_str(), "GET" | "HEAD") {
         let method = exchange.incoming.method;
         return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {method}")));
     }
     let visible = visible(door, exchange)?;
+    door.admit(exchange).await?;
     Ok(answer(exchange, &openapi::document(&visible, &door.options.url)))
 }
 

@@ -68,8 +68,7 @@ impl QueryString {
             }
             _ => {}
         }
-        let (before, last) = key.rsplit_once('.').unwrap_or(("", key));
-        let kind = match last {
+        let kind = match key.rsplit('.').next().unwrap_or(key) {
             "order" => Kind::Order,
             "limit" => Kind::Limit,
             "offset" => Kind::Offset,
@@ -80,25 +79,24 @@ impl QueryString {
         match kind {
             Kind::Order => {
                 let terms = order::order(value).map_err(|e| RestError::syntax("order", value, e))?;
-                self.orders.push((embed_path(before)?, terms));
+                self.orders.push((embed_path("tree path", key)?, terms));
             }
             // Text that is no number is ignored, as PostgREST does.
             Kind::Limit => {
-                let path = embed_path(before)?;
+                let path = embed_path("tree path", key)?;
                 self.limits.extend(value.parse().ok().map(|limit| (path, limit)));
             }
             Kind::Offset => {
-                let path = embed_path(before)?;
+                let path = embed_path("tree path", key)?;
                 self.offsets.extend(value.parse().ok().map(|offset| (path, offset)));
             }
             Kind::Logic { all } => {
-                let (path, negated) = match before {
-                    "not" => ("", true),
-                    _ => before.strip_suffix(".not").map_or((before, false), |path| (path, true)),
-                };
+                let mut path = embed_path("logic path", key)?;
+                let negated = path.pop_if(|word| word == "not").is_some();
+                // The operator is read with the value, but shown where it stands: in the key.
                 let text = format!("{}{}{value}", if negated { "not." } else { "" }, if all { "and" } else { "or" });
-                let tree = filter::logic(&text).map_err(|e| RestError::syntax("logic tree", &text, e))?;
-                self.logic.push((embed_path(path)?, tree));
+                let tree = filter::logic(&text).map_err(|e| RestError::syntax("logic tree", value, e))?;
+                self.logic.push((path, tree));
             }
             Kind::Filter => self.filter(key, value, arguments)?,
         }
@@ -198,12 +196,14 @@ pub(crate) fn decode(text: &str) -> RestResult<String> {
     Ok(decoded.into_owned())
 }
 
-fn embed_path(text: &str) -> RestResult<Vec<String>> {
-    if text.is_empty() {
+/// The resources that a clause's key names before its last word.
+fn embed_path(what: &str, key: &str) -> RestResult<Vec<String>> {
+    if !key.contains('.') {
         return Ok(Vec::new());
     }
-    let mut cursor = Cursor::new(text);
-    cursor.list(".", field::name).map_err(|e| RestError::syntax("tree path", text, e))
+    let mut names = Cursor::new(key).list(".", field::name).map_err(|e| RestError::syntax(what, key, e))?;
+    names.pop();
+    Ok(names)
 }
 
 fn names(what: &str, text: &str) -> RestResult<Vec<String>> {

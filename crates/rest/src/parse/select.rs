@@ -15,12 +15,19 @@ pub(super) fn select(text: &str) -> Parsed<Vec<Item>> {
     if cursor.at_end() {
         return Ok(vec![Item::All]);
     }
-    let items = cursor.list(",", |c| item(c, 0))?;
+    let items = items(&mut cursor, 0)?;
     if cursor.at_end() {
         Ok(items)
     } else {
         Err(cursor.unexpected("\"...\", field name (* or [a..z0..9_$]), \"*\" or \"count()\""))
     }
+}
+
+/// The items of a level: what is embedded or spread comes after the columns, wherever it stands.
+fn items(cursor: &mut Cursor<'_>, depth: usize) -> Parsed<Vec<Item>> {
+    let mut items = cursor.list(",", |c| item(c, depth))?;
+    items.sort_by_key(|item| matches!(item, Item::Embed(_)));
+    Ok(items)
 }
 
 fn item(cursor: &mut Cursor<'_>, depth: usize) -> Parsed<Item> {
@@ -62,11 +69,13 @@ fn count(cursor: &mut Cursor<'_>, alias: Option<String>) -> Parsed<Item> {
     Ok(Item::Count { cast, alias })
 }
 
-/// Whether a `(` follows the name and its `!` parameters, as it does for an embedded resource.
+/// Whether a `(` follows the name and its `!` parameters, as it does for an embedded resource. `count` is none.
 fn starts_embed(cursor: &Cursor<'_>) -> Option<bool> {
     let mut ahead = cursor.clone();
     ahead.skip_spaces();
-    name(&mut ahead).ok()?;
+    if name(&mut ahead).ok()? == "count" {
+        return Some(false);
+    }
     while ahead.take("!") {
         name(&mut ahead).ok()?;
     }
@@ -90,7 +99,7 @@ fn embed(cursor: &mut Cursor<'_>, alias: Option<String>, spread: bool, depth: us
     }
     cursor.expect("(")?;
     cursor.skip_spaces();
-    let items = if cursor.peek() == Some(')') { Vec::new() } else { cursor.list(",", |c| item(c, depth + 1))? };
+    let items = if cursor.peek() == Some(')') { Vec::new() } else { items(cursor, depth + 1)? };
     cursor.skip_spaces();
     cursor.expect(")")?;
     Ok(Item::Embed(Embed { target, hint, inner, alias, spread, level: Level { items, ..Level::default() } }))

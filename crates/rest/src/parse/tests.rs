@@ -50,11 +50,13 @@ fn select_reads_columns_casts_paths_and_aliases() {
 #[test]
 fn select_reads_embeds_with_hints_joins_and_spreads() {
     let items = select::select("a:orders!fk!inner(id,...customer(name)),tags(),count()").unwrap();
-    let orders = embed(&items[0]);
+    // Columns come first.
+    assert_eq!(items[0], Item::Count { cast: None, alias: None });
+    let orders = embed(&items[1]);
     assert_eq!((orders.alias.as_deref(), orders.hint.as_deref(), orders.inner), (Some("a"), Some("fk"), true));
     assert!(embed(&orders.level.items[1]).spread);
-    assert!(embed(&items[1]).level.items.is_empty());
-    assert_eq!(items[2], Item::Count { cast: None, alias: None });
+    assert!(embed(&items[2]).level.items.is_empty());
+    assert!(select::select("count(id)").is_err());
 }
 
 #[test]

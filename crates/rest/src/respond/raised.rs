@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::error::{ErrorBody, RestError};
+use crate::error::{ErrorBody, Reason, RestError};
 
 /// The message.
 #[derive(Deserialize)]
@@ -24,9 +24,7 @@ struct Message {
 struct Detail {
     status: u16,
     headers: IndexMap<String, String>,
-    /// Accepted; HTTP/2 has no reason phrases.
-    #[serde(rename = "status_text")]
-    _status_text: Option<String>,
+    status_text: Option<String>,
 }
 
 /// The answer that an error of that SQLSTATE asks for, or PGRST121 for one that can't be read.
@@ -55,6 +53,7 @@ pub(crate) fn answer(error: &Error) -> RestError {
             message: message.message,
         }),
         headers: parsed.headers.into_iter().collect(),
+        reason: parsed.status_text.map(Reason),
     }
 }
 

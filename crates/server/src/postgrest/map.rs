@@ -111,7 +111,12 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
         level @ ("error" | "warn" | "info" | "debug") => level.to_owned(),
         _ => return Err(wrong("log-level", "crit, error, warn, info or debug")),
     };
-    if flag("log-query", false)? {
+    let logs_queries = match text("log-query") {
+        Some("main-query") => true,
+        Some("disabled") => false,
+        _ => flag("log-query", false)?,
+    };
+    if logs_queries {
         config.log.level.push_str(",basalt_db::queries=trace");
     }
     Ok(config)

@@ -44,7 +44,7 @@ const fn renamed(name: &'static str, formerly: &'static str) -> Known {
 }
 
 /// Every setting but `app.settings.*`.
-const KNOWN: [Known; 46] = [
+const KNOWN: [Known; 47] = [
     known("admin-server-host"),
     known("admin-server-port"),
     stored("client-error-verbosity"),
@@ -84,6 +84,7 @@ const KNOWN: [Known; 46] = [
     renamed("openapi-server-proxy-uri", "server-proxy-uri"),
     stored("server-cors-allowed-origins"),
     known("server-host"),
+    known("server-otel-enabled"),
     known("server-port"),
     known("server-reuseport"),
     stored("server-timing-enabled"),

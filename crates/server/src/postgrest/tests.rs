@@ -186,6 +186,20 @@ fn secrets_come_in_every_form() {
 }
 
 #[test]
+fn queries_are_logged_by_either_spelling() {
+    let level = |value: &str| {
+        config(&format!("log-level = \"warn\"\nlog-query = {value}\nserver-otel-enabled = true")).unwrap().log.level
+    };
+    for on in ["true", "\"main-query\""] {
+        assert_eq!(level(on), "warn,basalt_db::queries=trace");
+    }
+    for off in ["false", "\"disabled\""] {
+        assert_eq!(level(off), "warn");
+    }
+    assert!(config("log-query = \"all\"").is_err());
+}
+
+#[test]
 fn the_environment_names_the_same_settings() {
     let vars =
         [("PGRST_DB_URI", "postgres://x"), ("PGRST_APP_SETTINGS_REGION", "eu"), ("PGRST_MAX_ROWS", "3"), ("HOME", "/")];

@@ -1,11 +1,13 @@
 //! From `Authorization` and `apikey` to an [`Identity`] (contract: rest.md section 15, wire.md section 0; RFC 7519, RFC 7515).
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Claims, Identity, constant_time_eq};
 use basalt_rest::RestError;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use quick_cache::sync::Cache;
@@ -30,6 +32,20 @@ pub struct Verifier {
     /// Opaque API keys and the roles they stand for.
     opaque: Vec<(String, String)>,
     verified: Cache<String, Arc<Verified>>,
+    asked: AtomicU64,
+    found: AtomicU64,
+    added: AtomicU64,
+}
+
+/// How verified tokens were remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    /// As often one was looked for.
+    pub asked: u64,
+    /// As often it was there.
+    pub found: u64,
+    /// Those that made place for others.
+    pub forgotten: u64,
 }
 
 /// How to make a [`Verifier`].
@@ -97,7 +113,17 @@ impl Verifier {
             apikey_header: options.apikey_header,
             opaque: options.opaque_keys,
             verified: Cache::new(CACHED),
+            asked: AtomicU64::default(),
+            found: AtomicU64::default(),
+            added: AtomicU64::default(),
         })
+    }
+
+    /// How verified tokens were remembered.
+    pub fn remembered(&self) -> Remembered {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let forgotten = of(&self.added).saturating_sub(self.verified.len() as u64);
+        Remembered { asked: of(&self.asked), found: of(&self.found), forgotten }
     }
 
     /// The role of callers without a token.
@@ -110,7 +136,7 @@ impl Verifier {
     /// `Authorization: Bearer` counts first, then `apikey`; with neither the caller is anonymous.
     pub fn identify(&self, headers: &HeaderMap) -> Result<Identity, RestError> {
         // Bytes that are no ASCII make a bad token, not an anonymous caller.
-        let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let text = |name: &str| headers.get(name).map(text);
         let authorization = text("authorization");
         let bearer = authorization.as_deref().and_then(|value| {
             let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
@@ -129,8 +155,12 @@ impl Verifier {
             return Ok(identity);
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         let verified = match self.verified.get(token) {
-            Some(verified) => verified,
+            Some(verified) => {
+                self.found.fetch_add(1, Ordering::Relaxed);
+                verified
+            }
             None => {
                 let claims = self.claims(token)?;
                 let verified = Arc::new(Verified {
@@ -139,6 +169,7 @@ impl Verifier {
                     audience: self.judge_audience(&claims),
                 });
                 self.verified.insert(token.to_owned(), verified.clone());
+                self.added.fetch_add(1, Ordering::Relaxed);
                 verified
             }
         };
@@ -231,6 +262,12 @@ impl Verifier {
         };
         if named { Ok(()) } else { Err(expired("JWT not in audience")) }
     }
+}
+
+/// A header's text. Most is ASCII, which is judged faster than it is repaired.
+fn text(value: &HeaderValue) -> Cow<'_, str> {
+    let bytes = value.as_bytes();
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn time(claims: &Map<String, Value>, name: &str) -> Time {

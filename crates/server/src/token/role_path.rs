@@ -35,8 +35,14 @@ fn comparison(filter: &str) -> String {
     for (operator, before, after) in anchored {
         let Some((left, right)) = filter.split_once(operator) else { continue };
         let text = right.trim().trim_matches('"');
-        let escaped: String =
-            text.chars().map(|c| if c.is_alphanumeric() { c.to_string() } else { format!("[{c}]") }).collect();
+        let escape = |c: char| match c {
+            // The path's own strings have backslashes, too.
+            '^' => r"\\^".to_owned(),
+            '\\' => r"\\\\".to_owned(),
+            c if c.is_alphanumeric() => c.to_string(),
+            c => format!("[{c}]"),
+        };
+        let escaped: String = text.chars().map(escape).collect();
         return format!("search({}, \"{before}{escaped}{after}\")", left.trim());
     }
     filter.trim().to_owned()
@@ -53,6 +59,7 @@ mod tests {
         assert_eq!(modern(r#"."https://x.example/role".b[0]"#), r#"$["https://x.example/role"].b[0]"#);
         assert_eq!(modern(r#".roles[?(@ == "a b")]"#), r#"$.roles[?@ == "a b"]"#);
         assert_eq!(modern(r#".roles[?(@ ^== "pg-")]"#), r#"$.roles[?search(@, "^pg[-]")]"#);
+        assert_eq!(modern(r#".roles[?(@ *== "a^b.c")]"#), r#"$.roles[?search(@, "a\\^b[.]c")]"#);
         assert_eq!(modern(r#".roles[?(@ ==^ "x")]"#), r#"$.roles[?search(@, "x$")]"#);
     }
 }

@@ -47,6 +47,8 @@ pub enum RelationKind {
     Table,
     /// A view.
     View(View),
+    /// A table whose rows are elsewhere: only PostgreSQL has them.
+    Foreign(Takes),
 }
 
 /// A view's definition.
@@ -296,6 +298,7 @@ impl Relation {
     pub fn takes(&self) -> Takes {
         match &self.kind {
             RelationKind::Table => Takes::all(true),
+            RelationKind::Foreign(takes) => *takes,
             RelationKind::View(view) => view.takes.unwrap_or(Takes::all(view.updatable)),
         }
     }
@@ -304,7 +307,7 @@ impl Relation {
     pub fn view(&self) -> Option<&View> {
         match &self.kind {
             RelationKind::View(view) => Some(view),
-            RelationKind::Table => None,
+            RelationKind::Table | RelationKind::Foreign(_) => None,
         }
     }
 }

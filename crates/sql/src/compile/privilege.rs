@@ -71,6 +71,7 @@ pub(super) fn use_schema(compiler: &Compiler<'_>, schema: &str) -> Result<()> {
 fn denied(relation: &Relation) -> Error {
     let kind = match &relation.kind {
         RelationKind::Table => "table",
+        RelationKind::Foreign(_) => "foreign table",
         RelationKind::View(view) if view.materialized => "materialized view",
         RelationKind::View(_) => "view",
     };

@@ -39,6 +39,11 @@ pub(crate) fn validate(text: &str) -> Result<()> {
     parse_for(text, Purpose::Validate).map(drop)
 }
 
+/// Whether `json` can be read, escapes included. 22P02, as PostgreSQL words it.
+pub fn check(text: &str) -> Result<()> {
+    parse_json(text).map(drop)
+}
+
 /// Reads `json`, keeping numbers, order and duplicates. 22P02.
 pub(crate) fn parse_json(text: &str) -> Result<Json<'_>> {
     parse_for(text, Purpose::Keep)

@@ -49,6 +49,11 @@ pub fn build(
 
     for row in rows {
         let numbers: Vec<i16> = row.columns.iter().flatten().map(|column| column.number).collect();
+        let takes = Takes {
+            insert: row.updatable & INSERT != 0,
+            update: row.updatable & UPDATE != 0,
+            delete: row.updatable & DELETE != 0,
+        };
         let kind = match (row.kind, views.get(&row.oid)) {
             ('v' | 'm', view) => {
                 let source = |number: &i16| {
@@ -64,16 +69,13 @@ pub fn build(
                     sources: numbers.iter().map(source).collect(),
                     key: Vec::new(),
                     materialized: row.kind == 'm',
-                    updatable: row.updatable & (INSERT | UPDATE | DELETE) == INSERT | UPDATE | DELETE,
-                    takes: Some(Takes {
-                        insert: row.updatable & INSERT != 0,
-                        update: row.updatable & UPDATE != 0,
-                        delete: row.updatable & DELETE != 0,
-                    }),
+                    updatable: takes.insert && takes.update && takes.delete,
+                    takes: Some(takes),
                     reads: Some(reads.filter_map(|oid| names.get(oid).cloned()).collect()),
                     calls: calls.filter_map(pair).map(|(schema, name)| Name::new(schema, name)).collect(),
                 })
             }
+            ('f', _) => RelationKind::Foreign(takes),
             _ => RelationKind::Table,
         };
         let name = Name::new(&row.schema, &row.name);
