@@ -79,7 +79,8 @@ impl Change<'_> {
         if routine.language == "plpgsql" && routine.returns == Type::TRIGGER && telling::read(&body.text).is_some() {
             if !routine.security_definer {
                 let what = "a trigger function that tells rows to channels with the rights of whoever writes them";
-                let instead = "Say `security definer`, so that it may tell what their writer may not send.";
+                let instead = "Say `security definer`, so that it may tell what their writer may not send; or tell the table's changes \
+                    to channels with [[broadcasts]] in basalt.toml (docs/realtime.md).";
                 return Err(Error::unsupported(what, instead).at(language_at));
             }
             routine.body.clone_from(&body.text);
