@@ -82,26 +82,89 @@ async fn forgetting_messages_is_not_logged() {
     assert_eq!(logged.iter().map(|change| change.operation.name()).collect::<Vec<_>>(), ["INSERT", "INSERT"]);
 }
 
+/// The body that the documentation of Supabase shows is understood by both engines.
 #[tokio::test]
 async fn triggers_broadcast_their_rows() {
-    // Functions over any row are PostgreSQL's.
-    if !on_postgres() {
-        return;
-    }
     let server = Server::start(OPEN).await;
-    let mut socket = Socket::connect(&server, &anon()).await;
-    socket.join("t:1", json!({"private": true})).await;
     run(&server, "create table t (id int primary key, x text);
         create function told() returns trigger language plpgsql security definer as $$ begin
-          perform realtime.broadcast_changes('t:' || coalesce(new.id, old.id), tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
+          perform realtime.broadcast_changes('t:' || coalesce(new.id, old.id)::text, tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
           return null;
         end $$;
-        create trigger told after insert or update or delete on t for each row execute function told();
-        insert into t values (1, 'a'); delete from t").await;
-    let mut inserted = socket.event("broadcast").await["payload"].clone();
-    assert!(inserted["id"].take().is_string());
-    let record = json!({"id": 1, "x": "a"});
-    let expected = json!({"id": null, "schema": "public", "table": "t", "operation": "INSERT", "record": record, "old_record": null});
-    assert_eq!(inserted, expected);
-    assert_eq!(socket.event("broadcast").await["payload"]["old_record"], record);
+        create trigger told after insert or update or delete on t for each row execute function told();").await;
+    let (mut socket, mut public) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
+    socket.join("t:1", json!({"private": true})).await;
+    public.join("t:1", json!({})).await;
+    run(&server, "insert into t values (1, 'a'), (2, 'a'); update t set x = 'b'; delete from t").await;
+    let record = |x: &str| json!({"id": 1, "x": x});
+    for (operation, record, old) in [
+        ("INSERT", record("a"), Value::Null),
+        ("UPDATE", record("b"), record("a")),
+        ("DELETE", Value::Null, record("b")),
+    ] {
+        let mut told = socket.event("broadcast").await;
+        assert_eq!(told["event"], operation);
+        let payload = told["payload"].as_object_mut().unwrap();
+        assert!(payload["id"].is_string());
+        payload["id"] = json!(1);
+        let expected = json!({"id": 1, "schema": "public", "table": "t", "operation": operation, "record": record, "old_record": old});
+        assert_eq!(told["payload"], expected);
+    }
+    // What is undone, or done when the trigger is gone, is told to nobody; another function may take the first one's place.
+    let undone = server.database.run_script("insert into t values (1, 'c'); select 1 / 0", |_| {}).await;
+    assert!(undone.is_err());
+    run(&server, "drop trigger told on t; insert into t values (1, 'd')").await;
+    run(
+        &server,
+        "create or replace function told() returns trigger language plpgsql security definer as $$ begin
+          perform realtime.broadcast_changes('t:' || new.id, 'moved', tg_op, tg_table_name, tg_table_schema, new, old);
+          return new;
+        end $$;
+        create trigger told after update on t for each row execute function told();",
+    )
+    .await;
+    run(&server, "update t set x = 'e'").await;
+    let told = socket.event("broadcast").await;
+    assert_eq!((&told["event"], &told["payload"]["record"]["x"]), (&json!("moved"), &json!("e")));
+    public.expect_none("broadcast").await;
+    // A function that triggers call is not dropped alone.
+    let refused = server
+        .database
+        .run_script("drop function told()", |_| {})
+        .await
+        .err()
+        .map(|failed| failed.error.code().to_owned());
+    assert_eq!(refused.as_deref(), Some("2BP01"));
+    run(&server, "drop function told() cascade; update t set x = 'f'").await;
+    socket.expect_none("broadcast").await;
+}
+
+/// What the embedded engine does not understand it refuses, and says what it would.
+#[tokio::test]
+async fn other_trigger_functions_are_refused_with_advice() {
+    if on_postgres() {
+        return;
+    }
+    let server = Server::start("create table t (id int primary key, at timestamptz)").await;
+    let refused = async |sql: &str| {
+        let failed = server.database.run_script(sql, |_| {}).await.expect_err(sql);
+        format!("{} {} {}", failed.error.code(), failed.error.message(), failed.error.hint().unwrap_or_default())
+    };
+    let function = |rest: &str, body: &str| {
+        format!("create function told() returns trigger language plpgsql {rest} as $$ begin {body} return null; end $$")
+    };
+    let tells = |topic: &str| {
+        format!("perform realtime.broadcast_changes({topic}, tg_op, tg_op, tg_table_name, tg_table_schema, new, old);")
+    };
+    let other = refused(&function("security definer", "update t set id = 1;")).await;
+    assert!(other.starts_with("0A000 function told is written in language plpgsql"), "{other}");
+    let sends = refused(&function("security definer", "perform realtime.send('{}', 'e', 'a');")).await;
+    assert!(sends.contains("only performs realtime.broadcast_changes"), "{sends}");
+    let invoker = refused(&function("", &tells("'a'"))).await;
+    assert!(invoker.starts_with("0A000") && invoker.contains("security definer"), "{invoker}");
+    let on = "create trigger told after insert on t for each row execute function told()";
+    let time = refused(&format!("{}; {on}", function("security definer", &tells("'a:' || new.at")))).await;
+    assert!(time.contains("timestamp with time zone"), "{time}");
+    let missing = refused(&format!("{}; {on}", function("security definer", &tells("'a:' || new.y")))).await;
+    assert!(missing.starts_with("42703 record \"new\" has no field \"y\""), "{missing}");
 }

@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use tokio::time::{sleep, timeout};
 
 use crate::service::{Realtime, Shared};
-use crate::{messages, nodes};
+use crate::{messages, nodes, rows};
 
 /// The pauses after a failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -132,11 +132,12 @@ impl Shared {
             );
             self.subscriptions.tell_lost(batch.lost);
         }
-        let settings = self.settings();
+        let (settings, catalog) = (self.settings(), self.database.catalog());
         // Each node reads the log itself, so others need not be told.
         for change in &batch.changes {
             let of_rows = settings.broadcasts().iter().filter_map(|one| one.of(change));
-            for (key, broadcast) in messages::broadcast(change).into_iter().chain(of_rows) {
+            let of_triggers = rows::of_triggers(&catalog, change);
+            for (key, broadcast) in messages::broadcast(change).into_iter().chain(of_rows).chain(of_triggers) {
                 self.hub.broadcast(&key, &broadcast);
             }
         }

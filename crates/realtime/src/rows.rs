@@ -1,9 +1,10 @@
-//! `[[broadcasts]]` of basalt.toml: changes of a table, told to the channels that their rows name. It is what projects on PostgreSQL may
-//! do with `realtime.broadcast_changes` in a trigger, on both engines.
+//! Changes of a table, told to the channels that their rows name: by `[[broadcasts]]` of basalt.toml on both engines, and on the embedded one by triggers
+//! whose function calls `realtime.broadcast_changes`, as such triggers do themselves on PostgreSQL.
 
 use std::collections::BTreeSet;
 
 use basalt_core::{Change, Operation};
+use basalt_sql::telling::{self, Telling};
 use basalt_sql::{Catalog, Name};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -104,22 +105,60 @@ impl RowBroadcast {
                 },
             }
         }
-        let operation = change.operation.name();
-        // The log's number, so that every server gives a change the same id.
-        let id = Uuid::from_u128(change.id.into());
-        let raw = |row: &Option<Box<RawValue>>| row.as_ref().map_or("null".to_owned(), |row| row.get().to_owned());
-        let body = format!(
-            "{{\"id\":\"{id}\",\"schema\":{},\"table\":{},\"operation\":\"{operation}\",\"record\":{},\"old_record\":{}}}",
-            Value::from(table.schema.as_str()),
-            Value::from(table.name.as_str()),
-            raw(&change.new),
-            raw(&change.old)
-        );
-        let event = if self.event.is_empty() { operation } else { &self.event };
-        let meta = json!({"id": id.to_string()}).to_string();
-        let key = Key { topic: topic.into(), private: self.private };
-        Some((key, Broadcast::of_json(event.to_owned(), body, Some(meta))))
+        let event = Some(&*self.event).filter(|event| !event.is_empty());
+        Some(told(change, topic, event, self.private))
     }
+}
+
+/// What a change is to the channels that the table's triggers tell. One whose name has a column without a value is not told.
+pub(crate) fn of_triggers(catalog: &Catalog, change: &Change) -> Vec<(Key, Broadcast)> {
+    let relation = catalog.relation(&change.table.schema, &change.table.name);
+    let Some(relation) = relation.filter(|relation| !relation.triggers.is_empty()) else { return Vec::new() };
+    let row = |row: &Option<Box<RawValue>>| -> Map<String, Value> {
+        row.as_ref().and_then(|row| serde_json::from_str(row.get()).ok()).unwrap_or_default()
+    };
+    let (new, old) = (row(&change.new), row(&change.old));
+    let text = |row: &Map<String, Value>, column: &str| match row.get(column)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let tell = |telling: &Telling| {
+        let mut columns = telling.topic.iter().filter_map(telling::Piece::column);
+        if let Some(column) = columns.find(|column| relation.column(column).is_none()) {
+            tracing::error!(table = %relation.name, column, "a trigger names a column that the table lacks: its rows are not told");
+            return None;
+        }
+        let mut topic = PREFIX.to_owned();
+        for piece in &telling.topic {
+            topic += &match piece {
+                telling::Piece::Text(text) => text.clone(),
+                telling::Piece::New(column) => text(&new, column)?,
+                telling::Piece::Old(column) => text(&old, column)?,
+                telling::Piece::Either(column) => text(&new, column).or_else(|| text(&old, column))?,
+            };
+        }
+        Some(told(change, topic, telling.event.as_deref(), true))
+    };
+    catalog.tellings(relation, change.operation).iter().filter_map(tell).collect()
+}
+
+/// The broadcast of a change to a channel, under the operation's name if no other is given.
+fn told(change: &Change, topic: String, event: Option<&str>, private: bool) -> (Key, Broadcast) {
+    let (table, operation) = (&change.table, change.operation.name());
+    // The log's number, so that every server gives a change the same id.
+    let id = Uuid::from_u128(change.id.into());
+    let raw = |row: &Option<Box<RawValue>>| row.as_ref().map_or("null".to_owned(), |row| row.get().to_owned());
+    let body = format!(
+        "{{\"id\":\"{id}\",\"schema\":{},\"table\":{},\"operation\":\"{operation}\",\"record\":{},\"old_record\":{}}}",
+        Value::from(table.schema.as_str()),
+        Value::from(table.name.as_str()),
+        raw(&change.new),
+        raw(&change.old)
+    );
+    let meta = json!({"id": id.to_string()}).to_string();
+    let key = Key { topic: topic.into(), private };
+    (key, Broadcast::of_json(event.unwrap_or(operation).to_owned(), body, Some(meta)))
 }
 
 /// Cuts `room:{id}` into its pieces.

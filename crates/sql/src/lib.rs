@@ -1,6 +1,7 @@
 //! PostgreSQL's SQL as a language: parse, check, translate to SQLite; the table and policy model.
 //!
 //! - [`catalog`]: what a database contains: relations, types, functions, policies, privileges.
+//! - [`telling`]: trigger functions in PL/pgSQL that only tell their row to channels.
 //! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
 //! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
 //! - [`lint`]: what is worth a second look in a schema.
@@ -19,6 +20,7 @@ pub mod quote;
 mod reach;
 mod rows;
 pub mod script;
+pub mod telling;
 mod visit;
 
 pub use catalog::{Catalog, Name};

@@ -77,9 +77,11 @@ impl Part {
 }
 
 impl Catalog {
-    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it.
+    /// What is written down of the table's changes: what `supabase_realtime` and Basalt's own publications publish of it, and what its triggers tell.
     pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
-        self.watching(table).flat_map(|publication| publication.operations.iter().copied()).collect()
+        let published = self.watching(table).flat_map(|publication| publication.operations.iter());
+        let triggers = self.relations.get(table).into_iter().flat_map(|relation| &relation.triggers);
+        published.chain(triggers.flat_map(|trigger| &trigger.after)).copied().collect()
     }
 
     /// The condition of the rows that are watched, in PostgreSQL's SQL. `None`: all are.

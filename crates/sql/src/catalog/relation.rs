@@ -1,6 +1,8 @@
 //! Tables and views: columns, constraints, indexes, row policies, triggers.
 
-use basalt_core::ReplicaIdentity;
+use std::collections::BTreeSet;
+
+use basalt_core::{Operation, ReplicaIdentity};
 use basalt_types::{Type, Typmod};
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +222,7 @@ pub enum PolicyCommand {
     Delete,
 }
 
-/// A trigger that the embedded engine can express: a built-in trigger function on a table's events.
+/// A trigger that the embedded engine can express: a built-in trigger function on a table's events, or one that tells rows to channels.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trigger {
     /// Its name.
@@ -233,6 +235,9 @@ pub struct Trigger {
     pub function: Name,
     /// Its arguments.
     pub args: Vec<String>,
+    /// The operations after which it runs: its function is one that is [read](crate::telling).
+    #[serde(default)]
+    pub after: BTreeSet<Operation>,
 }
 
 impl Relation {

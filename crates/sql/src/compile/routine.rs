@@ -258,6 +258,9 @@ impl Compiler<'_> {
     fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
         let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
         let path = routine.search_path().unwrap_or_else(|| self.search_path.clone());
+        if routine.returns == Type::TRIGGER {
+            return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
+        }
         let statements = parse_statements(&routine.body)?;
         let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
         let bound = self.as_user(&user, |c| {

@@ -52,6 +52,10 @@ impl Change<'_> {
             }
             Object::Routine(name, _) if self.catalog.routines(&name.schema, &name.name).len() == 1 => {
                 self.users(|uses| uses.functions.contains(name), &mut found);
+                for relation in self.catalog.relations.values() {
+                    let triggers = relation.triggers.iter().filter(|trigger| trigger.function == *name);
+                    found.extend(triggers.map(|one| (Object::Trigger(relation.name.clone(), one.name.clone()), false)));
+                }
             }
             Object::Type(name) => {
                 self.users(|uses| uses.types.contains(name), &mut found);
@@ -99,7 +103,7 @@ impl Change<'_> {
                 let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
                 found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
             }
-            Object::Routine(..) | Object::Default(..) | Object::Policy(..) => {}
+            Object::Routine(..) | Object::Default(..) | Object::Policy(..) | Object::Trigger(..) => {}
         }
         found.retain(|(other, _)| other != object);
         Ok(found)

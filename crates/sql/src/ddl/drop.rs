@@ -21,6 +21,7 @@ pub(super) enum Object {
     Default(Name, String),
     Policy(Name, String),
     Index(Name, String),
+    Trigger(Name, String),
     /// With the types of its inputs.
     Routine(Name, Vec<Type>),
     /// An enumeration, domain or composite type.
@@ -182,6 +183,7 @@ impl Change<'_> {
         | Object::Constraint(relation, _)
         | Object::Default(relation, _)
         | Object::Policy(relation, _)
+        | Object::Trigger(relation, _)
         | Object::Index(relation, _)) = object
         else {
             return false;
@@ -207,6 +209,7 @@ impl Change<'_> {
             Object::Constraint(table, name) => format!("constraint {name} on {}", kind(table)),
             Object::Default(table, column) => format!("default value for column {column} of {}", kind(table)),
             Object::Policy(table, name) => format!("policy {name} on {}", kind(table)),
+            Object::Trigger(table, name) => format!("trigger {name} on {}", kind(table)),
             Object::Index(table, name) => format!("index {}", self.show(&Name::new(&table.schema, name))),
             Object::Routine(name, args) => {
                 let overloads = self.catalog.routines(&name.schema, &name.name);
@@ -236,6 +239,10 @@ impl Change<'_> {
                 Ok(())
             }
             Object::Policy(table, name) => self.remove_policy(table, name),
+            Object::Trigger(table, name) => {
+                self.relation_mut(table)?.triggers.retain(|trigger| trigger.name != *name);
+                Ok(())
+            }
             Object::Index(table, name) => self.remove_index(table, name),
             Object::Routine(name, args) => {
                 self.remove_routine(name, args);

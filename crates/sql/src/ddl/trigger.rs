@@ -1,14 +1,19 @@
-//! Triggers with built-in functions (PostgreSQL manual, `create trigger`).
+//! Triggers with built-in functions, and with those that tell rows to channels (PostgreSQL manual, `create trigger`).
 
-use basalt_core::{Error, Result};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use basalt_core::{Error, Operation, Result};
 use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
-use crate::catalog::{Name, Relation, Trigger};
+use crate::catalog::{Name, Relation, Routine, Trigger};
+use crate::telling;
 
-const INSTEAD: &str = "The embedded engine has two trigger functions: extensions.moddatetime(column) and \
-    suppress_redundant_updates_trigger(), both `before update ... for each row`. Use a default, a generated column or a \
+const INSTEAD: &str = "The embedded engine has two trigger functions, extensions.moddatetime(column) and \
+    suppress_redundant_updates_trigger(), both `before update ... for each row`, and functions that only call \
+    realtime.broadcast_changes, `after insert or update or delete ... for each row`. Use a default, a generated column or a \
     check constraint; [[broadcasts]] of basalt.toml to tell changes to realtime channels, [[webhooks]] to send them to a URL; or run the \
     project on PostgreSQL.";
 
@@ -16,6 +21,9 @@ impl Change<'_> {
     pub(super) fn create_trigger(&mut self, replace: bool) -> Result<()> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
+        if self.cursor.accept("after") {
+            return self.create_telling_trigger(name, replace, at);
+        }
         if !self.cursor.accept("before update") || self.cursor.peek("or") || self.cursor.peek("of") {
             return Err(self.lacking("a trigger on these events", INSTEAD));
         }
@@ -50,13 +58,73 @@ impl Change<'_> {
                 return Err(Error::unsupported(message, INSTEAD).at(function_at));
             }
         };
-        if has(&relation, &name) && !replace {
-            let message = format!("trigger \"{name}\" for relation \"{}\" already exists", raw.name);
-            return Err(Error::new("42710", message).at(at));
+        let trigger =
+            Trigger { name, on_insert: false, on_update: true, function: built_in, args, after: BTreeSet::new() };
+        self.put_trigger(&relation, trigger, replace).map_err(|e| e.at(at))
+    }
+
+    /// A trigger after rows were written, whose function tells them to channels.
+    fn create_telling_trigger(&mut self, name: String, replace: bool, at: usize) -> Result<()> {
+        let mut after = BTreeSet::new();
+        loop {
+            after.insert(match self.cursor.accept_any(&["insert", "update", "delete"]) {
+                Some("insert") => Operation::Insert,
+                Some("update") if !self.cursor.peek("of") => Operation::Update,
+                Some("delete") => Operation::Delete,
+                _ => return Err(self.lacking("a trigger on these events", INSTEAD)),
+            });
+            if !self.cursor.accept("or") {
+                break;
+            }
+        }
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
+            return Err(self.lacking("a trigger of this kind", INSTEAD));
+        }
+        if self.cursor.peek("when") {
+            return Err(self.lacking("WHEN of a trigger", INSTEAD));
+        }
+        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
+            return Err(self.cursor.unexpected());
+        }
+        let function_at = self.cursor.offset();
+        let function = self.cursor.function_name()?;
+        let args = self.trigger_arguments()?;
+        let routine = self.find_routine(&function, Some(&[])).ok().filter(|_| args.is_empty());
+        let told =
+            |routine: &Arc<Routine>| (routine.language == "plpgsql").then(|| telling::read(&routine.body)).flatten();
+        let Some((routine, tellings)) = routine.and_then(|routine| Some((routine.clone(), told(&routine)?))) else {
+            let message = format!("trigger function {} is not supported by the embedded engine", function.name);
+            return Err(Error::unsupported(message, INSTEAD).at(function_at));
+        };
+        for column in tellings.iter().flat_map(|telling| &telling.topic).filter_map(telling::Piece::column) {
+            let ty = relation.column(column).map(|c| &c.ty);
+            let Some(ty) = ty else {
+                let message = format!("record \"new\" has no field \"{column}\"");
+                return Err(Error::new("42703", message).at(function_at));
+            };
+            if !telling::is_plain(ty) {
+                let message = format!("a channel's name from a column of type {}", ty.sql_name());
+                let instead = "Name channels by numbers, uuids, texts, booleans or enumerations.";
+                return Err(Error::unsupported(message, instead).at(function_at));
+            }
+        }
+        let trigger = Trigger { name, on_insert: false, on_update: false, function: routine.name.clone(), args, after };
+        self.put_trigger(&relation, trigger, replace).map_err(|e| e.at(at))
+    }
+
+    /// Adds a trigger, or puts it in the place of one of its name.
+    fn put_trigger(&mut self, relation: &Relation, trigger: Trigger, replace: bool) -> Result<()> {
+        if has(relation, &trigger.name) && !replace {
+            let message =
+                format!("trigger \"{}\" for relation \"{}\" already exists", trigger.name, relation.name.name);
+            return Err(Error::new("42710", message));
         }
         let triggers = &mut self.relation_mut(&relation.name)?.triggers;
-        triggers.retain(|t| t.name != name);
-        triggers.push(Trigger { name, on_insert: false, on_update: true, function: built_in, args });
+        triggers.retain(|t| t.name != trigger.name);
+        triggers.push(trigger);
         // PostgreSQL fires them in the order of their names.
         triggers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())

@@ -63,6 +63,7 @@ fn catalog() -> Catalog {
         on_update: true,
         function: Name::new("extensions", "moddatetime"),
         args: vec!["updated_at".to_owned()],
+        after: BTreeSet::new(),
     }];
     catalog.relations.insert(people.name.clone(), Arc::new(people));
     catalog

@@ -1,4 +1,4 @@
-//! Functions in language sql (PostgreSQL manual, `create function`, `alter function`).
+//! Functions in language sql, and those that tell rows to channels (PostgreSQL manual, `create function`, `alter function`).
 
 mod body;
 mod signature;
@@ -13,7 +13,7 @@ use super::cursor::RawName;
 use super::grant::input_types;
 use super::{Change, source};
 use crate::catalog::{DefaultObject, Name, ParamMode, Routine};
-use crate::compile;
+use crate::{compile, telling};
 use body::Body;
 
 impl Change<'_> {
@@ -76,6 +76,16 @@ impl Change<'_> {
             }
             routine.language = "sql".to_owned();
         }
+        if routine.language == "plpgsql" && routine.returns == Type::TRIGGER && telling::read(&body.text).is_some() {
+            if !routine.security_definer {
+                let what = "a trigger function that tells rows to channels with the rights of whoever writes them";
+                let instead = "Say `security definer`, so that it may tell what their writer may not send; or tell the table's changes \
+                    to channels with [[broadcasts]] in basalt.toml (docs/realtime.md).";
+                return Err(Error::unsupported(what, instead).at(language_at));
+            }
+            routine.body.clone_from(&body.text);
+            return self.put_routine(routine, replace, &raw, &body);
+        }
         if routine.language != "sql" || object_file {
             return Err(refused_language(&routine, &body.text).at(language_at));
         }
@@ -105,7 +115,7 @@ impl Change<'_> {
         let overloads = self.catalog.functions.entry(name).or_default();
         overloads.retain(|r| !super::resolve::takes(r, &args));
         overloads.push(Arc::new(routine.clone()));
-        if self.session.check_function_bodies {
+        if self.session.check_function_bodies && routine.language == "sql" {
             compile::check_routine(&self.catalog, &routine).map_err(|e| body.error(e, self.cursor.sql()))?;
         }
         Ok(())
@@ -228,6 +238,14 @@ impl Change<'_> {
         if to == old.name {
             return Ok(());
         }
+        for relation in self.catalog.relations.values_mut() {
+            if relation.triggers.iter().any(|trigger| trigger.function == old.name) {
+                let triggers = Arc::make_mut(relation).triggers.iter_mut();
+                triggers
+                    .filter(|trigger| trigger.function == old.name)
+                    .for_each(|trigger| trigger.function = to.clone());
+            }
+        }
         self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to)
     }
 
@@ -263,8 +281,9 @@ fn check_replacement(old: &Routine, new: &Routine, signature: &str) -> Result<()
 fn refused_language(routine: &Routine, body: &str) -> Error {
     let broadcasts = body.contains("broadcast_changes") || body.contains("realtime.send");
     let instead = if broadcasts && routine.returns == Type::TRIGGER {
-        "Tell the table's changes to channels with [[broadcasts]] in basalt.toml (docs/realtime.md), on both engines; \
-         or run the project on PostgreSQL."
+        "A body that only performs realtime.broadcast_changes(topic, tg_op, tg_op, tg_table_name, tg_table_schema, new, old) is \
+         understood, with a topic of texts and columns of new and old (docs/realtime.md). Or tell the table's changes to channels with \
+         [[broadcasts]] in basalt.toml; or run the project on PostgreSQL."
     } else if routine.returns == Type::TRIGGER {
         "Use a built-in trigger function (extensions.moddatetime, suppress_redundant_updates_trigger), a default, \
          a generated column or a check constraint; or run the project on PostgreSQL."
