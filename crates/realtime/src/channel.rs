@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 
 use crate::nodes::{Nodes, Said};
 use crate::outbox::Outbox;
-use crate::presence::{Diff, Full, Presence, Present, Room, Who};
+use crate::presence::{Diff, Presence, Present, Who};
 use crate::protocol::{Broadcast, Encoded, Frame, Version, push};
+use crate::room::{Full, Room};
 
 /// What names a channel: public and private ones of one topic are different.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -11,8 +11,9 @@ use crate::channel::{Channel, Key, Member};
 use crate::limits::Limits;
 use crate::nodes::Nodes;
 use crate::outbox::{Close, Outbox};
-use crate::presence::{Present, Room, Who};
+use crate::presence::{Present, Who};
 use crate::protocol::Broadcast;
+use crate::room::Room;
 
 /// Shared by all connections of a server.
 pub(crate) struct Hub {

@@ -27,6 +27,7 @@ mod presence;
 mod protocol;
 mod query;
 mod rights;
+mod room;
 mod rows;
 mod service;
 mod session;

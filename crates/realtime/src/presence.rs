@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use basalt_messaging::NodeId;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use crate::limits::Limits;
+use crate::room::{Full, Room};
 
 /// A member of a channel, on whatever node it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,74 +38,6 @@ struct Tracked {
     reference: String,
     /// The telling in which another node last mentioned it.
     telling: u64,
-}
-
-/// How many presences this node holds, its own and others', and may hold.
-#[derive(Debug)]
-pub(crate) struct Room {
-    bytes: AtomicU64,
-    most_bytes: AtomicU64,
-    most_in_channel: AtomicUsize,
-    /// Whether it was said that there is no room.
-    was_full: AtomicBool,
-}
-
-/// There is no room for a presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Full {
-    /// The channel has as many as it may have.
-    Channel,
-    /// All channels together have.
-    Server,
-}
-
-impl Room {
-    pub fn new(limits: &Limits) -> Room {
-        let room = Room {
-            bytes: AtomicU64::new(0),
-            most_bytes: AtomicU64::new(0),
-            most_in_channel: AtomicUsize::new(0),
-            was_full: AtomicBool::new(false),
-        };
-        room.limit(limits);
-        room
-    }
-
-    /// Judges by these limits from now on.
-    pub fn limit(&self, limits: &Limits) {
-        self.most_bytes.store(limits.presence_bytes.as_u64(), Ordering::Relaxed);
-        self.most_in_channel.store(limits.presences, Ordering::Relaxed);
-    }
-
-    /// Notes that another node's presences are left out. Whether that is news.
-    pub fn is_news(&self) -> bool {
-        !self.was_full.swap(true, Ordering::Relaxed)
-    }
-
-    fn take(&self, bytes: u64) -> Result<(), Full> {
-        let most = self.most_bytes.load(Ordering::Relaxed);
-        let taken = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
-            held.checked_add(bytes).filter(|held| *held <= most)
-        });
-        taken.map(drop).map_err(|_| Full::Server)
-    }
-
-    fn give_back(&self, bytes: u64) {
-        if bytes > 0 {
-            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-            self.was_full.store(false, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Full {
-    /// What a client is told.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Full::Channel => "Too many presences in this Channel",
-            Full::Server => "Too many presences on this server",
-        }
-    }
 }
 
 impl Tracked {
@@ -192,7 +123,7 @@ impl Presence {
 
     fn put(&mut self, key: &str, who: Who, tracked: Tracked, diff: &mut Diff) -> Result<(), Full> {
         let is_new = self.keys.get(key).is_none_or(|metas| !metas.contains_key(&who));
-        if is_new && self.held >= self.room.most_in_channel.load(Ordering::Relaxed) {
+        if is_new && self.held >= self.room.of_channel() {
             return Err(Full::Channel);
         }
         self.room.take(tracked.bytes(key))?;
@@ -316,6 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::limits::Limits;
 
     fn node(first: u8) -> NodeId {
         let mut bytes = [0; NodeId::LENGTH];
@@ -435,6 +367,6 @@ mod tests {
         one.forget("a", here(1));
         other.track("a", 1, big).unwrap();
         drop((one, other));
-        assert_eq!(room.bytes.load(Ordering::Relaxed), 0);
+        assert_eq!(room.held(), 0);
     }
 }
