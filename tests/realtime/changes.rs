@@ -218,6 +218,30 @@ async fn what_is_undone_is_not_told() {
 }
 
 #[tokio::test]
+async fn a_table_without_row_security_is_closed_to_whoever_comes_from_outside() {
+    const BARE: &str = "create table public.cards (id int primary key, card text);
+        create table public.open_cards (id int primary key);
+        alter publication supabase_realtime add table public.cards, public.open_cards;";
+    let server = Server::start_with(BARE, |config| config.api.unprotected = vec!["public.open_cards".to_owned()]).await;
+    let entry = |table: &str| json!({"event": "*", "schema": "public", "table": table});
+    for key in [anon(), user(ANNA)] {
+        let mut socket = Socket::connect(&server, &key).await;
+        socket.join("a", json!({"postgres_changes": [entry("cards")]})).await;
+        let said = socket.system().await;
+        assert!(said.contains("Row security is off") && said.contains("api.unprotected"), "{said}");
+    }
+    let (mut outside, _) = subscribed(&server, &anon(), entry("*")).await;
+    let (mut inside, _) = subscribed(&server, &token(json!({"role": "service_role"})), entry("cards")).await;
+    run(&server, "insert into cards values (1, '4111'); update cards set card = '5500'; delete from cards").await;
+    run(&server, "insert into open_cards values (2)").await;
+    for kind in ["INSERT", "UPDATE", "DELETE"] {
+        assert_eq!(change(&mut inside).await["data"]["type"], kind);
+    }
+    // Of all tables only the one that was opened.
+    assert_eq!(change(&mut outside).await["data"]["table"], "open_cards");
+}
+
+#[tokio::test]
 async fn of_a_part_that_is_published_nothing_else_is_told() {
     if on_postgres_before(15) {
         return eprintln!("skipped: publications of columns and rows need PostgreSQL 15");

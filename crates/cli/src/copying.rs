@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use basalt_db::Database;
+use basalt_core::Identity;
+use basalt_db::{Database, Request};
 use basalt_server::Config;
 use basalt_server::config::Engine;
 use basalt_server::project::Project;
@@ -34,10 +35,10 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
     let into = basalt_server::open_database(root, &target).await?;
     let project = Project::load(root, target.database.engine())?;
 
-    let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty();
+    let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty() && !has_users(&into).await?;
     let is_marked = into.catalog().schemas.get("supabase_migrations").is_some_and(|schema| schema.comment.is_some());
     if !fresh && !is_marked && !replace {
-        return Err(Report::error("the target has the project's tables already")
+        return Err(Report::error("the target has the project's tables, or users, already")
             .help("Copy into a new database, or say with --replace that its rows may be lost.")
             .into());
     }
@@ -78,6 +79,15 @@ async fn define(project: &Project, from: &Database, into: &Database) -> Result<(
         })?;
     }
     migrating::migrate_for_copy(project, into, None, output::applied).await.map(drop)
+}
+
+/// Whether somebody has signed up already: users are there without any migration of the project's.
+async fn has_users(database: &Database) -> Result<bool, Failure> {
+    if database.catalog().relation("auth", "users").is_none() {
+        return Ok(false);
+    }
+    let request = Request::new(Identity::owner(), "select 1 from auth.users limit 1", Vec::new());
+    Ok(database.run(request).await?.rows > 0)
 }
 
 async fn script(database: &Database, sql: &str) -> Result<(), Failure> {

@@ -91,6 +91,39 @@ fn imported_tables_are_carried_over_and_back() {
 }
 
 #[test]
+fn a_copy_that_the_target_refuses_ends_and_leaves_what_was_there() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    let numbers = "create table numbers (id integer primary key, text text);
+        insert into numbers select x, repeat('x', 300) from generate_series(1, 30000) x;";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_numbers.sql", numbers)]);
+    run(&project, &["migrate", "up"]);
+    let to = url(&cluster, "app");
+    run(&project, &["db", "copy", "--to", &to]);
+    // More than all that may be on its way is left to send when the first rows are refused.
+    runtime.block_on(session.script("delete from numbers where id > 5; alter table numbers add check (id < 10)"));
+    let refused = project.run(&["db", "copy", "--to", &to, "--replace"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("23514"), "{}", refused.stderr);
+    assert_eq!(ask(&runtime, &session, "select count(*)::text from numbers"), "5");
+}
+
+#[test]
+fn users_of_the_target_are_not_lost_unasked() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    let to = url(&cluster, "app");
+    let there = Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{to}\"\n"))]);
+    run(&there, &["migrate", "up"]);
+    let user = "insert into auth.users (id, email) values ('00000000-0000-4000-8000-000000000001', 'a@example.com')";
+    runtime.block_on(session.script(user));
+    let refused = Project::new(&[("basalt.toml", "")]).run(&["db", "copy", "--to", &to]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+    assert!(refused.stderr.contains("or users, already"), "{}", refused.stderr);
+    assert_eq!(ask(&runtime, &session, "select count(*)::text from auth.users"), "1");
+}
+
+#[test]
 fn chinook_is_imported_on_postgresql_and_copied_to_it() {
     let Some(script) = chinook() else {
         eprintln!("skipped: shared/data/chinook/chinook.sql is not beside this repository");

@@ -141,6 +141,6 @@ impl Shared {
                 self.hub.broadcast(&key, &broadcast);
             }
         }
-        self.subscriptions.deliver(&self.database, batch).await;
+        self.subscriptions.deliver(&self.database, &settings.openness, batch).await;
     }
 }

@@ -34,6 +34,7 @@ mod session;
 
 use basalt_db::migrate::{Service, ServiceMigration};
 
+pub use changes::Openness;
 pub use connection::{Connection, Incoming, Outgoing};
 pub use limits::Limits;
 pub use outbox::Close;

@@ -9,7 +9,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use crate::changes::Subscriptions;
+use crate::changes::{Openness, Subscriptions};
 use crate::connection::Connection;
 use crate::connection::channels::Joined;
 use crate::hub::Hub;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Who verifies tokens.
     pub tokens: Arc<dyn Tokens>,
+    /// Which tables' changes callers from outside may follow.
+    pub openness: Openness,
     broadcasts: Vec<RowBroadcast>,
 }
 
@@ -43,9 +45,14 @@ impl Settings {
     /// Judges the broadcasts of rows.
     ///
     /// Errors: what of them can't be used.
-    pub fn new(limits: Limits, tokens: Arc<dyn Tokens>, broadcasts: &[Broadcasts]) -> Result<Settings, String> {
+    pub fn new(
+        limits: Limits,
+        tokens: Arc<dyn Tokens>,
+        openness: Openness,
+        broadcasts: &[Broadcasts],
+    ) -> Result<Settings, String> {
         let broadcasts = broadcasts.iter().map(RowBroadcast::new).collect::<Result<_, _>>()?;
-        Ok(Settings { limits, tokens, broadcasts })
+        Ok(Settings { limits, tokens, openness, broadcasts })
     }
 
     /// The broadcasts of rows.

@@ -10,13 +10,14 @@ use basalt_core::Identity;
 use basalt_db::{Database, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::Catalog;
+use basalt_sql::unprotected::Unprotected;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Mutex;
 
 use crate::error::{RestError, RestResult};
-use crate::exposure::{Exposure, Unprotected};
+use crate::exposure::Exposure;
 use crate::inserts::Inserts;
 use crate::parse::media::{self, Media};
 use crate::parse::prefer::Preferences;

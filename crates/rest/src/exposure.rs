@@ -7,39 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use basalt_query::{CallStatement, Statement};
-use basalt_sql::catalog::{Relation, Routine};
-use basalt_sql::{Catalog, Name, tables_of_relation, tables_of_routine};
+use basalt_sql::catalog::Routine;
+use basalt_sql::{Catalog, Name, tables_of_relation, tables_of_routine, unprotected};
 
 use crate::door::{Exchange, Options};
 use crate::error::{RestError, RestResult};
-
-/// Tables that are open although nobody has said who may see which rows.
-#[derive(Debug, Clone, Default)]
-pub struct Unprotected {
-    all: bool,
-    schemas: Vec<String>,
-    tables: Vec<Name>,
-}
-
-impl Unprotected {
-    /// Reads `schema.name`, `name` of schema `public`, `schema.*`, and `*` for every table.
-    pub fn new(patterns: &[String]) -> Unprotected {
-        let mut read = Unprotected::default();
-        for pattern in patterns {
-            match pattern.split_once('.') {
-                None if pattern == "*" => read.all = true,
-                None => read.tables.push(Name::new("public", pattern)),
-                Some((schema, "*")) => read.schemas.push(schema.to_owned()),
-                Some((schema, name)) => read.tables.push(Name::new(schema, name)),
-            }
-        }
-        read
-    }
-
-    fn holds(&self, name: &Name) -> bool {
-        self.all || self.schemas.contains(&name.schema) || self.tables.contains(name)
-    }
-}
 
 /// What is closed in one version of the catalog, each with the table that closes it.
 #[derive(Default)]
@@ -52,10 +24,8 @@ impl Exposure {
     pub(crate) fn new(catalog: &Catalog, options: &Options) -> Exposure {
         let planning = &options.planning;
         let is_closed = |name: &Name| {
-            let is_table = |relation: &Arc<Relation>| relation.view().is_none() && !relation.row_security;
             planning.schemas.contains(&name.schema)
-                && catalog.relations.get(name).is_some_and(is_table)
-                && !options.unprotected.holds(name)
+                && catalog.relations.get(name).is_some_and(|relation| options.unprotected.closes(relation))
         };
         // Most schemas have nothing closed; then there is nothing to parse.
         if !catalog.relations.keys().any(is_closed) {
@@ -113,15 +83,14 @@ impl Exposure {
 
     fn refuse<'a>(&self, exchange: &Exchange<'_>, closed: impl FnOnce() -> Option<&'a Name>) -> RestResult<()> {
         let incoming = &exchange.incoming;
-        let from_outside = incoming.anonymous || matches!(&*incoming.identity.role, "anon" | "authenticated");
+        let from_outside = incoming.anonymous || unprotected::is_outside(&incoming.identity.role);
         if self.relations.is_empty() || !from_outside {
             return Ok(());
         }
         let Some(table) = closed() else { return Ok(()) };
+        let (details, hint) = unprotected::closed(table);
         Err(RestError::new(403, "42501", format!("permission denied for table {}", table.name))
-            .details(format!("Row security is off on \"{table}\", so it is not served to this role."))
-            .hint(format!(
-                "Write `alter table {table} enable row level security;` and a policy in a migration, or name \"{table}\" in `api.unprotected` of basalt.toml."
-            )))
+            .details(details)
+            .hint(hint))
     }
 }

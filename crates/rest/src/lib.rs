@@ -27,7 +27,7 @@ mod timing;
 mod transaction;
 mod write;
 
+pub use basalt_sql::unprotected::Unprotected;
 pub use door::{Description, Door, Incoming, Options};
 pub use error::{ErrorBody, Reason, RestError, RestResult};
-pub use exposure::Unprotected;
 pub use timing::{Stage, Timing};

@@ -9,6 +9,7 @@ use basalt_auth::{Auth, Setup, State};
 use basalt_db::Database;
 use basalt_outbound::Outbound;
 use basalt_query::Settings;
+use basalt_realtime::Openness;
 use basalt_rest::{Description, Door, Unprotected};
 use http::HeaderName;
 use ipnet::IpNet;
@@ -102,7 +103,11 @@ impl Surface {
     ///
     /// Errors: what of the configuration can't be used.
     pub fn realtime(&self, config: &Config) -> Result<basalt_realtime::Settings, StartError> {
-        basalt_realtime::Settings::new(config.realtime.clone(), self.verifier.clone(), &config.broadcasts)
+        let openness = Openness {
+            unprotected: Unprotected::new(&config.api.unprotected),
+            anonymous: some(&config.api.anonymous_role),
+        };
+        basalt_realtime::Settings::new(config.realtime.clone(), self.verifier.clone(), openness, &config.broadcasts)
             .map_err(StartError::Config)
     }
 }

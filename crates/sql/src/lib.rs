@@ -5,6 +5,7 @@
 //! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
 //! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
 //! - [`lint`]: what is worth a second look in a schema.
+//! - [`unprotected`]: which tables are closed because nobody has said who may see which rows.
 //! - `reach`: the tables that a relation or a function reaches as its caller.
 //! - [`compile`]: a query or write, and who runs it, become a [`Program`] for SQLite, privileges and row policies included.
 //! - [`program`]: the form of that result, and the functions that it expects of the engine.
@@ -21,6 +22,7 @@ mod reach;
 mod rows;
 pub mod script;
 pub mod telling;
+pub mod unprotected;
 mod visit;
 
 pub use catalog::{Catalog, Name};

@@ -91,9 +91,10 @@ impl Database {
         let send = async {
             let mut sent = BTreeMap::new();
             for table in &tables {
-                let (chunks, mut lines) = mpsc::channel::<(Bytes, u64)>(CHUNKS);
+                let (chunks, lines) = mpsc::channel::<(Bytes, u64)>(CHUNKS);
+                // It owns its end, so that the export ends when the target has given up.
                 let forward = async {
-                    let mut rows = 0;
+                    let (mut lines, mut rows) = (lines, 0);
                     while let Some((chunk, more)) = lines.recv().await {
                         rows += more;
                         copied.rows += more;

@@ -4,6 +4,7 @@
 //! written once for each role. A thousand subscribers with one wish and one identity cost one of each, and share their frame's bytes.
 
 mod filter;
+mod openness;
 mod payload;
 #[cfg(test)]
 mod tests;
@@ -17,12 +18,14 @@ use basalt_core::{Change, Error, Identity, Operation, Result};
 use basalt_db::Database;
 use basalt_db::changes::Batch;
 use basalt_sql::Catalog;
+use basalt_sql::catalog::Relation;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::channel::Member;
 use crate::protocol::{Frame, Version, push};
 use filter::Row;
+pub use openness::Openness;
 use wanted::Wanted;
 
 /// All subscriptions.
@@ -71,10 +74,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 impl Subscriptions {
     /// Gives each entry its id.
-    pub fn ask(&self, catalog: &Catalog, entries: Vec<Map<String, Value>>) -> Asked {
+    pub fn ask(&self, catalog: &Catalog, openness: &Openness, role: &str, entries: Vec<Map<String, Value>>) -> Asked {
         let mut asked = Asked::default();
         for mut entry in entries {
-            let wanted = Wanted::read(&entry).and_then(|wanted| wanted.check(catalog, &entry).map(|()| wanted));
+            let is_closed = |table: &Relation| openness.closes(table, role);
+            let wanted = Wanted::read(&entry);
+            let wanted = wanted.and_then(|wanted| wanted.check(catalog, is_closed, &entry).map(|()| wanted));
             let select = entry.get("select").and_then(Value::as_array);
             let select = select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
             let id = match wanted {
@@ -127,7 +132,7 @@ impl Subscriptions {
     }
 
     /// Tells a batch of changes.
-    pub async fn deliver(&self, database: &Database, batch: &Batch) {
+    pub async fn deliver(&self, database: &Database, openness: &Openness, batch: &Batch) {
         let (channels, wishes) = {
             let inside = self.inside();
             let wishes: Vec<_> = inside.ids.iter().map(|(wanted, (id, _))| (*id, wanted.clone())).collect();
@@ -164,7 +169,10 @@ impl Subscriptions {
         let verdicts = || log.judge(&changes, &identities);
         let Some(verdicts) = patiently("row policies", verdicts).await else { return };
         for ((change, ids), verdict) in changes.iter().zip(&matched).zip(&verdicts) {
-            let allowed = channels.iter().zip(&asked).filter(|(_, identity)| verdict.allows(**identity));
+            let Some(table) = catalog.relation(&change.table.schema, &change.table.name) else { continue };
+            let allowed = channels.iter().zip(&asked).filter(|(channel, identity)| {
+                verdict.allows(**identity) && !openness.closes(table, &channel.identity.role)
+            });
             tell(&catalog, change, ids, allowed.map(|(channel, _)| &**channel));
         }
     }

@@ -3,6 +3,7 @@
 use basalt_core::{Change, Operation};
 use basalt_sql::Catalog;
 use basalt_sql::catalog::{Publication, REALTIME, Relation};
+use basalt_sql::unprotected;
 use serde_json::{Map, Value};
 
 use super::filter::{self, Condition, Row};
@@ -42,7 +43,12 @@ impl Wanted {
     }
 
     /// Whether such changes can come. The error is what the client is told.
-    pub fn check(&self, catalog: &Catalog, entry: &Map<String, Value>) -> Result<(), String> {
+    pub fn check(
+        &self,
+        catalog: &Catalog,
+        is_closed: impl Fn(&Relation) -> bool,
+        entry: &Map<String, Value>,
+    ) -> Result<(), String> {
         let publication = catalog.publications.get(REALTIME);
         let tables: Vec<&Relation> = catalog
             .relations
@@ -57,6 +63,14 @@ impl Wanted {
             return Err(format!(
                 "{UNABLE}. Please check Realtime is enabled for the given connect parameters: {asked}"
             ));
+        }
+        // One of several that is closed is left out without a word, as rows are that a policy hides.
+        if let [table] = tables[..]
+            && self.table.is_some()
+            && is_closed(table)
+        {
+            let (detail, hint) = unprotected::closed(&table.name);
+            return Err(format!("{UNABLE}. {detail} {hint}"));
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));

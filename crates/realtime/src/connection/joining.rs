@@ -98,7 +98,8 @@ impl Connection {
     ) {
         let limits = &settings.limits;
         let follows = self.shared.follows().await;
-        let mut asked = self.shared.subscriptions.ask(&self.shared.database.catalog(), join.changes);
+        let (catalog, role) = (self.shared.database.catalog(), &*session.identity.role);
+        let mut asked = self.shared.subscriptions.ask(&catalog, &settings.openness, role, join.changes);
         let shown = std::mem::take(&mut asked.shown);
         let mut faults = std::mem::take(&mut asked.faults);
         self.answer(message, true, &json!({ "postgres_changes": shown }).to_string());

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::{Frame, Incoming, Limits, Outgoing, Realtime, Session, Settings, TokenFault, Tokens};
+use crate::{Frame, Incoming, Limits, Openness, Outgoing, Realtime, Session, Settings, TokenFault, Tokens};
 use basalt_messaging::Bus;
 
 /// Lets everybody in, and panics over one token.
@@ -27,8 +27,8 @@ async fn a_panic_ends_its_channel_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { data_dir: folder.path().to_owned(), services: vec![crate::SERVICE], ..Options::default() };
     let database = Database::open(options).unwrap();
-    let realtime =
-        Realtime::new(database, Bus::alone(), Settings::new(Limits::default(), Arc::new(Fragile), &[]).unwrap());
+    let settings = Settings::new(Limits::default(), Arc::new(Fragile), Openness::default(), &[]).unwrap();
+    let realtime = Realtime::new(database, Bus::alone(), settings);
     let connection = realtime.connect("apikey=any&vsn=2.0.0", &HeaderMap::new()).unwrap();
     let following = realtime.clone();
     let following = tokio::spawn(async move { following.follow().await });
