@@ -1,7 +1,7 @@
 //! Ways to connect: TLS as `sslmode` has it, and roles that may not make everything.
 
 use basalt_core::Identity;
-use basalt_db::{Database, PostgresOptions, Request};
+use basalt_db::{Database, Format, PostgresOptions, Request};
 use basalt_tests::postgres::Cluster;
 
 async fn connect(url: String) -> Result<Database, basalt_core::Error> {
@@ -111,4 +111,32 @@ async fn a_missing_grant_is_named() {
     // What is there stays as it is.
     drop(database);
     connect(url("deployer")).await.expect("again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_given_up_gives_its_connection_back() {
+    let cluster = Cluster::start();
+    let session = cluster.create("app").await;
+    let database = connect(format!("{} dbname=app", cluster.url())).await.expect("connects");
+    let insert =
+        || Request { format: Format::None, ..Request::new(Identity::owner(), "insert into t values (1)", Vec::new()) };
+    database.run_script("create table t (x int)", |_| {}).await.expect("runs");
+    let pids = "select string_agg(pid::text, ',' order by pid) from pg_stat_activity \
+        where datname = current_database() and pid <> pg_backend_pid()";
+    let pids = async || session.ask(pids).await.expect("runs").0;
+    let given_up = async || {
+        let mut transaction = database.begin_as_owner().await.expect("begins");
+        transaction.run(insert()).await.expect("runs");
+    };
+    given_up().await;
+    // Waits for the undoing: a lock on the table is had when no transaction has written to it.
+    let undone = "begin; lock table t; commit";
+    session.script(undone).await;
+    let before = pids().await;
+    for _ in 0..10 {
+        given_up().await;
+        session.script(undone).await;
+    }
+    assert_eq!(pids().await, before, "no connection was made anew");
+    assert_eq!(session.ask("select count(*)::text from t").await.expect("runs").0.as_deref(), Some("0"));
 }

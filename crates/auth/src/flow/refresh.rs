@@ -79,10 +79,10 @@ impl Call<'_> {
             return Ok(Use::Rotate);
         }
         let Some(active) = work.active_token(session.id).await? else { return Ok(Use::Replay) };
-        let age = known.updated_at.map_or(i64::MAX, |at| self.now.duration_since(at).as_secs());
-        let interval = i64::try_from(self.auth.settings.refresh_token_reuse_interval).unwrap_or(i64::MAX);
+        let age = known.updated_at.map_or(i128::MAX, |at| self.now.duration_since(at).as_millis());
+        let interval = i128::from(self.auth.settings.refresh_token_reuse_interval) * 1000;
         // A client whose answer was lost asks again with the token before the active one; several tabs ask within moments.
-        match active.parent.as_deref() == Some(known.token.as_str()) || age <= interval {
+        match active.parent.as_deref() == Some(known.token.as_str()) || age < interval {
             true => Ok(Use::Repeat(active)),
             false => Ok(Use::Replay),
         }

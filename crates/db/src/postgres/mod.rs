@@ -46,10 +46,10 @@ pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
 use opening::{first_look, load_at_last};
 pub use pool::PoolState;
 use pool::{Pool, Sizes};
-use run::{Lease, Terms};
+use run::{GivenUp, Lease, Terms};
 use settings::Settings;
 
-/// Statements being cancelled at once, at most.
+/// Statements being cancelled, and transactions being undone, at once, at most.
 const CANCELS: usize = 64;
 /// Connections for migrations, the catalog and Basalt's own services.
 const OWNER_CONNECTIONS: usize = 4;
@@ -136,7 +136,7 @@ struct Engine {
     asked: Notify,
     /// What makes a transaction of a request's no superuser's, where a connection can't be made so.
     step_down: &'static str,
-    cancels: mpsc::Sender<Connection>,
+    given_up: GivenUp,
     hub: Arc<Hub>,
     fence: Mutex<changes::Fence>,
     options: PostgresOptions,
@@ -185,7 +185,7 @@ impl Postgres {
             lifetime: options.lifetime,
             statements: options.statements,
         };
-        let (cancels, cancelled) = mpsc::channel(CANCELS);
+        let ((cancels, cancelled), (undone, undoing)) = (mpsc::channel(CANCELS), mpsc::channel(CANCELS));
         let engine = Arc::new(Engine {
             requests: Pool::new(requests, sizes(options.connections))?,
             owner: Pool::new(owner_target.clone(), sizes(OWNER_CONNECTIONS))?,
@@ -195,12 +195,12 @@ impl Postgres {
             reloading: Mutex::new(()),
             asked: Notify::new(),
             step_down,
-            cancels,
+            given_up: GivenUp { cancels, undone },
             hub: Arc::default(),
             fence: Mutex::default(),
             options,
         });
-        let mut tasks = vec![tokio::spawn(cancel_all(cancelled))];
+        let mut tasks = vec![tokio::spawn(run::cancel_all(cancelled)), tokio::spawn(run::undo_all(undoing))];
         if !engine.options.idle.is_zero() {
             tasks.push(tokio::spawn(close_idle(Arc::downgrade(&engine), engine.options.idle)));
         }
@@ -237,7 +237,7 @@ impl Postgres {
         let connection = pool.get().await?;
         let work = self.engine.work(&request);
         tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
-        let lease = Lease::new(connection, self.engine.cancels.clone());
+        let lease = Lease::new(connection, self.engine.given_up.clone());
         let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
         if answer.is_ok() && !request.read_only {
             self.engine.hub.ring();
@@ -257,7 +257,7 @@ impl Postgres {
 
     async fn begin_on(&self, pool: &Pool, step_down: &str) -> Result<Open> {
         let connection = pool.get().await?;
-        let mut lease = Lease::new(connection, self.engine.cancels.clone());
+        let mut lease = Lease::new(connection, self.engine.given_up.clone());
         lease.begin(self.engine.options.statement_timeout.as_millis() as u64, step_down).await?;
         Ok(Open { engine: self.engine.clone(), lease })
     }
@@ -294,7 +294,7 @@ impl Postgres {
     }
 }
 
-/// A transaction of several requests. Dropped, it is cancelled and its connection closed.
+/// A transaction of several requests. Dropped, it is undone.
 pub(crate) struct Open {
     engine: Arc<Engine>,
     lease: Lease,
@@ -357,13 +357,6 @@ async fn close_idle(engine: Weak<Engine>, longest: Duration) {
         let Some(engine) = engine.upgrade() else { return };
         engine.requests.close_idle(longest);
         engine.owner.close_idle(longest);
-    }
-}
-
-/// Cancels what clients that hung up had asked for.
-async fn cancel_all(mut connections: mpsc::Receiver<Connection>) {
-    while let Some(connection) = connections.recv().await {
-        connection.cancel().await;
     }
 }
 

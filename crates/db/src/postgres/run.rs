@@ -6,7 +6,8 @@ use basalt_core::{Error, Result};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use futures_util::future::join_all;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
@@ -18,16 +19,27 @@ use super::text::Text;
 use super::wrap::{FIXED, Wrapped, expectation};
 use crate::{Answer, Count, CountKind, Format, Request, TransactionEnd};
 
-/// A connection while a request has it. Given up half-way (the client hung up), what it does is cancelled, and it is closed:
-/// nobody knows in which state it is.
+/// A connection while a request has it. Given up in the middle of a statement (the client hung up), what it does is cancelled, and it is
+/// closed: nobody knows in which state it is. Given up between the statements of a transaction, that is undone, and it goes back.
 pub(super) struct Lease {
     connection: Option<Pooled>,
-    cancels: Sender<Connection>,
+    given_up: GivenUp,
+    /// Whether a transaction is open, and no statement under way.
+    is_between: bool,
+}
+
+/// Where connections go that are given up.
+#[derive(Clone)]
+pub(super) struct GivenUp {
+    /// What they do is cancelled.
+    pub cancels: Sender<Connection>,
+    /// Their transaction is undone.
+    pub undone: Sender<Pooled>,
 }
 
 impl Lease {
-    pub fn new(connection: Pooled, cancels: Sender<Connection>) -> Lease {
-        Lease { connection: Some(connection), cancels }
+    pub fn new(connection: Pooled, given_up: GivenUp) -> Lease {
+        Lease { connection: Some(connection), given_up, is_between: false }
     }
 
     /// Runs a request.
@@ -51,7 +63,9 @@ impl Lease {
     pub async fn begin(&mut self, limit: u64, step_down: &str) -> Result<()> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         let begin = format!("begin{step_down}; set local idle_in_transaction_session_timeout = {limit}");
-        connection.client.batch_execute(&begin).await.map_err(translate)
+        connection.client.batch_execute(&begin).await.map_err(translate)?;
+        self.is_between = true;
+        Ok(())
     }
 
     /// Runs one of them, in a savepoint.
@@ -63,12 +77,16 @@ impl Lease {
         terms: &Terms,
     ) -> Result<Answer> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
-        run(connection, request, settings, wrapped, terms, &Bounds::savepoint(request)).await
+        self.is_between = false;
+        let answer = run(connection, request, settings, wrapped, terms, &Bounds::savepoint(request)).await;
+        self.is_between = !connection.client.is_closed();
+        answer
     }
 
     /// Ends the transaction with a command.
     pub async fn end(mut self, command: &str) -> Result<()> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
+        self.is_between = false;
         let ended = connection.client.batch_execute(command).await.map_err(translate);
         if ended.is_err() && !connection.client.is_closed() {
             rollback(connection, "rollback").await?;
@@ -80,9 +98,32 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            // With too many to cancel, closing has to do: the server notices at its next answer.
-            let _ = self.cancels.try_send(Pooled::take(connection));
+        let Some(connection) = self.connection.take() else { return };
+        // With too many on their way, closing has to do: the server notices at its next answer.
+        if self.is_between {
+            if let Err(TrySendError::Full(connection) | TrySendError::Closed(connection)) =
+                self.given_up.undone.try_send(connection)
+            {
+                drop(Pooled::take(connection));
+            }
+        } else {
+            let _ = self.given_up.cancels.try_send(Pooled::take(connection));
+        }
+    }
+}
+
+/// Cancels what clients that hung up had asked for.
+pub(super) async fn cancel_all(mut connections: Receiver<Connection>) {
+    while let Some(connection) = connections.recv().await {
+        connection.cancel().await;
+    }
+}
+
+/// Undoes transactions that were given up between two statements.
+pub(super) async fn undo_all(mut connections: Receiver<Pooled>) {
+    while let Some(connection) = connections.recv().await {
+        if connection.client.batch_execute("rollback").await.is_err() {
+            drop(Pooled::take(connection));
         }
     }
 }
