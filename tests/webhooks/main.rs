@@ -173,6 +173,30 @@ async fn a_receiver_that_is_slow_or_down_delays_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_not_there_delays_no_other() {
+    let receiver = Receiver::start().await;
+    let hooks = vec![
+        hook("late", receiver.url("/late"), json!({"table": "late"})),
+        hook("one", receiver.url("/one"), json!({})),
+    ];
+    let server = Server::start_with(SCHEMA, with(&receiver, hooks)).await;
+    ready(&server, 2).await;
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    receiver.wait("/one", 1).await;
+    // Once it is there, its hook works.
+    server.database.run_script("create table late (id int)", |_| ()).await.expect("a table");
+    for id in 0..400 {
+        server.database.run_script(&format!("insert into late values ({id})"), |_| ()).await.expect("a row");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if receiver.all().len() > 1 {
+            break;
+        }
+    }
+    receiver.wait("/late", 1).await;
+    assert_eq!(receiver.all()[1].json()["table"], "late");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_public_is_not_reached_and_redirects_are_not_followed() {
     let receiver = Receiver::start().await;
     receiver.answer("/moved", 302, "location: /elsewhere\r\n");

@@ -119,9 +119,10 @@ impl Webhooks {
     }
 
     async fn serve(self: &Arc<Self>, hooks: Arc<Hooks>) {
-        self.watch(&hooks).await;
+        let missing = self.watch(&hooks).await;
         let readers: Vec<_> = hooks.all.iter().map(|hook| read(self.clone(), hook.clone())).collect();
-        tokio::join!(join_all(readers), supervised("retries", || retry::run(self.clone(), hooks.clone())));
+        let retries = supervised("retries", || retry::run(self.clone(), hooks.clone()));
+        tokio::join!(join_all(readers), retries, self.await_tables(&hooks, missing));
     }
 
     /// Lets another server read for the hooks at once. For when this one stops.
@@ -137,27 +138,44 @@ impl Webhooks {
         }
     }
 
-    /// Has the tables of the hooks watched, as soon as they are there, and forgets the readers of hooks that are gone.
-    async fn watch(&self, hooks: &Hooks) {
-        let tables: BTreeSet<Name> = hooks.all.iter().map(|hook| hook.table.clone()).collect();
-        let tables: Vec<Name> = tables.into_iter().collect();
-        let operations: BTreeSet<Operation> = hooks.all.iter().flat_map(|hook| hook.operations.clone()).collect();
+    /// Has the tables of the hooks watched that are there, and forgets the readers of hooks that are gone. Gives the tables that are not
+    /// there: their hooks wait, and keep no other from being sent.
+    async fn watch(&self, hooks: &Hooks) -> BTreeSet<Name> {
         loop {
-            let there = self.database.catalog();
-            if there.relation("basalt", "changes").is_none() && tables.is_empty() {
-                return;
+            let catalog = self.database.catalog();
+            let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
+            let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
+            let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
+            let tables: Vec<Name> = tables.into_iter().collect();
+            let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
+            let missing = missing.iter().map(|hook| hook.table.clone()).collect();
+            if catalog.relation("basalt", "changes").is_none() && tables.is_empty() {
+                return missing;
             }
             let mut done = self.database.changes().watch("webhooks", &tables, &operations).await;
             if done.is_ok() {
                 done = self.forget_others(hooks).await;
             }
             match done {
-                Ok(()) => return,
+                Ok(()) => return missing,
                 Err(error) => {
                     tracing::error!(%error, "the tables of webhooks can't be watched; trying again in {PAUSE:?}")
                 }
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Has tables watched as they come, for as long as it is polled.
+    async fn await_tables(&self, hooks: &Hooks, mut missing: BTreeSet<Name>) {
+        let mut told = BTreeSet::new();
+        loop {
+            for table in missing.difference(&told) {
+                tracing::error!(%table, "a webhook's table is not there; the hook waits for it");
+            }
+            told = missing;
+            tokio::time::sleep(PAUSE).await;
+            missing = self.watch(hooks).await;
         }
     }
 
