@@ -6,7 +6,7 @@ use basalt_sql::compile::compile;
 use basalt_types::{Value, codec};
 
 use super::Attempt;
-use super::foreign_key::missing;
+use super::foreign_key::{missing, referenced};
 use super::row::{exists, type_name, values};
 use crate::Format;
 use crate::sqlite::functions::with_context;
@@ -14,13 +14,13 @@ use crate::sqlite::programs::Compiled;
 use crate::sqlite::run;
 
 impl Attempt<'_> {
-    /// The key that a referring row's defaults violate, while `gone` rows of `target` become the `kept` ones.
+    /// The key that a referring row's defaults violate, while `gone` rows of `target` become the `kept` ones. It referred to the one at `at`.
     pub(super) fn missing_default(
         &self,
         (relation, referring): (&Relation, &[Value]),
         (name, key): (&str, &ForeignKey),
         target: &Relation,
-        gone: &[Vec<Value>],
+        (gone, at): (&[Vec<Value>], usize),
         kept: &[&[Value]],
     ) -> Option<Error> {
         let row = self.with_defaults(relation, &key.columns, referring)?;
@@ -31,6 +31,10 @@ impl Attempt<'_> {
             || kept.iter().any(|row| is_meant(row));
         if is_there || wanted.iter().any(Value::is_null) {
             return None;
+        }
+        // A row that refers to its default already is left as it was.
+        if is_meant(&gone[at]) {
+            return Some(referenced(target, relation, name, key, self.show_values.then_some(gone[at].as_slice())));
         }
         Some(missing(relation, name, key, self.show_values.then_some(row.as_slice())))
     }

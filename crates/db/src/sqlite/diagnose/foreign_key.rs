@@ -81,7 +81,7 @@ impl Attempt<'_> {
                                 ReferentialAction::Cascade if !is_update => next.push((child, referring)),
                                 ReferentialAction::SetDefault => {
                                     let first = (&**child, referring[0].as_slice());
-                                    let error = self.missing_default(first, (name, key), relation, rows, kept);
+                                    let error = self.missing_default(first, (name, key), relation, (rows, i), kept);
                                     if error.is_some() {
                                         return error;
                                     }
@@ -117,7 +117,13 @@ pub(super) fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Op
     Error::new("23503", message).with_detail(detail).with_constraint(name)
 }
 
-fn referenced(relation: &Relation, child: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
+pub(super) fn referenced(
+    relation: &Relation,
+    child: &Relation,
+    name: &str,
+    key: &ForeignKey,
+    row: Option<&[Value]>,
+) -> Error {
     let message = format!(
         "update or delete on table \"{}\" violates foreign key constraint \"{name}\" on table \"{}\"",
         relation.name.name, child.name.name
