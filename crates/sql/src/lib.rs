@@ -20,6 +20,7 @@ pub mod quote;
 mod reach;
 mod rows;
 pub mod script;
+mod strings;
 pub mod telling;
 mod visit;
 
