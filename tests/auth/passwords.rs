@@ -31,6 +31,22 @@ async fn an_imported_hash_is_made_anew_at_the_next_sign_in() {
     ask(&server, Method::POST, "/admin/users").service().json(&unknown).expect_error(400, "validation_failed").await;
 }
 
+/// As seeds of Supabase projects write their users.
+#[tokio::test]
+async fn a_seed_makes_users_who_sign_in() {
+    let server = start().await;
+    let sql = "insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at,
+          raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
+        values ('00000000-0000-0000-0000-000000000000', gen_random_uuid(), 'authenticated', 'authenticated', 'ada@example.com',
+          extensions.crypt('secret-1', extensions.gen_salt('bf')), current_timestamp,
+          '{\"provider\":\"email\",\"providers\":[\"email\"]}', '{}', current_timestamp, current_timestamp)";
+    let request = basalt_db::Request::new(basalt_core::Identity::owner(), sql, Vec::new());
+    server.database.run(request).await.expect("a user");
+    assert!(stored_hash(&server).await.starts_with("$2a$06$"));
+    assert_eq!(sign_in(&server, "ada@example.com", "secret-2").await.status, 400);
+    session(&sign_in(&server, "ada@example.com", "secret-1").await);
+}
+
 #[tokio::test]
 async fn weak_passwords_are_refused_with_their_reasons() {
     let server = start_with(|config| {

@@ -73,6 +73,36 @@ async fn foreign_keys() {
 }
 
 #[tokio::test]
+async fn keys_are_quoted_where_their_names_need_it() {
+    let db = with_schema(
+        "create table t (\"Id\" int primary key, \"order\" int, b int, unique (\"order\", b)); insert into t values (1, 2, 3);",
+    )
+    .await;
+    let message = "duplicate key value violates unique constraint \"t_pkey\"";
+    fails(&db, "insert into t values (1, 1, 1)", "23505", message, Some("Key (\"Id\")=(1) already exists.")).await;
+    let message = "duplicate key value violates unique constraint \"t_order_b_key\"";
+    let detail = Some("Key (\"order\", b)=(2, 3) already exists.");
+    fails(&db, "insert into t values (2, 2, 3)", "23505", message, detail).await;
+}
+
+#[tokio::test]
+async fn a_default_that_refers_to_nothing_is_named() {
+    let db = with_schema(
+        "create table p (id int primary key);
+         create table c (id int, p_id int default 9 references p on delete set default on update set default);
+         insert into p values (1), (2); insert into c values (1, 1);",
+    )
+    .await;
+    let message = "insert or update on table \"c\" violates foreign key constraint \"c_p_id_fkey\"";
+    let detail = Some("Key (p_id)=(9) is not present in table \"p\".");
+    fails(&db, "delete from p where id = 1", "23503", message, detail).await;
+    fails(&db, "update p set id = 3 where id = 1", "23503", message, detail).await;
+    let error = db.error("delete from p where id = 1", &[]).await;
+    assert_eq!(error.constraint(), Some("c_p_id_fkey"));
+    db.run("delete from p where id = 2", &[]).await.expect("nothing refers to it");
+}
+
+#[tokio::test]
 async fn the_failing_row_shows_the_drawn_value() {
     let db = with_schema("create table t (id serial primary key, n int not null);").await;
     let message = "null value in column \"n\" of relation \"t\" violates not-null constraint";

@@ -122,6 +122,18 @@ async fn sequences_go_on_after_a_failure() {
 }
 
 #[tokio::test]
+async fn the_sequence_of_a_column_is_found_by_its_column() {
+    let db = with_schema("create table t (id serial primary key); insert into t values (7), (9);").await;
+    let set = "select setval(pg_get_serial_sequence('t', 'id'), (select max(id) from t))";
+    assert_eq!(db.json(set, &[]).await, "[{\"setval\":9}]");
+    assert_eq!(db.json("insert into t default values returning id", &[]).await, "[{\"id\":10}]");
+    let error = db.error("select pg_get_serial_sequence(current_user, 'id')", &[]).await;
+    assert_eq!(error.code(), "42P01");
+    let error = db.error("select pg_get_serial_sequence(id::text, 'id') from t", &[]).await;
+    assert_eq!((error.code(), error.hint()), ("0A000", Some("Name both by constants.")));
+}
+
+#[tokio::test]
 async fn a_transaction_can_end_in_a_rollback() {
     let db = with_schema("create table t (id int primary key);").await;
     let request = Request { end: TransactionEnd::Rollback, ..request("insert into t values (1) returning id", &[]) };

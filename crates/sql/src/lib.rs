@@ -21,6 +21,7 @@ pub mod quote;
 mod reach;
 mod rows;
 pub mod script;
+mod strings;
 pub mod telling;
 pub mod unprotected;
 mod visit;

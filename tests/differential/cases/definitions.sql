@@ -232,3 +232,32 @@ create schema analyse;
 create type collation as enum ('a');
 create domain freeze as int;
 select least, none, time, values from words;
+-- The sequence that a column owns.
+create table seq_of (id serial primary key, "Id2" int generated always as identity, n int);
+create table "Capital" ("Id" serial);
+select pg_get_serial_sequence('seq_of', 'id'), pg_get_serial_sequence('public.seq_of', 'Id2'), pg_get_serial_sequence('seq_of', 'n'), pg_get_serial_sequence('"Capital"', 'Id');
+select pg_get_serial_sequence(null, 'id'), pg_get_serial_sequence('seq_of', null);
+select pg_get_serial_sequence('seq_of', 'ID');
+select pg_get_serial_sequence('nosuch', 'id');
+select pg_get_serial_sequence('x.nosuch', 'id');
+select setval(pg_get_serial_sequence('seq_of', 'id'), (select max(id) from seq_of));
+select setval(pg_get_serial_sequence('seq_of', 'n'), 3);
+insert into seq_of (id) values (5);
+select setval(pg_get_serial_sequence('seq_of', 'id'), (select max(id) from seq_of));
+insert into seq_of default values returning *;
+select setval(pg_get_serial_sequence('seq_of', 'id'), coalesce((select max(id) from seq_of), 1), false);
+-- What policies, checks and indexes may not hold.
+create policy p on seq_of using (count(*) > 1);
+create policy p on seq_of using (row_number() over () > 1);
+create policy p on seq_of for update using (id > 1) with check (max(id) > 1);
+create table bad (id int check (count(*) > 1));
+create table bad (id int check (row_number() over () > 1));
+create index bad on seq_of (id) where max(id) > 1;
+select last_value, is_called from seq_of_id_seq;
+select table_name from information_schema.tables where table_name = 'seq_of';
+select relname from pg_class where relname = 'seq_of';
+comment on table seq_of is 'one'
+  ' and two';
+alter table seq_of add column said text default 'a'
+  'b';
+insert into seq_of (id) values (100) returning said;

@@ -177,3 +177,30 @@ select unistr('\00');
 select normalize('é', nfc) = 'é', 'é' is nfd normalized, 'é' is not nfc normalized;
 select 'abc' like 'ab%\';
 select trim(trailing from 'a  '), trim(both from ' a '), trim(leading 'x' from 'xa');
+-- pgcrypto.
+create extension pgcrypto;
+select crypt('secret', '$2a$06$RQiOJ.3ELirrXwxIZY8q0O'), crypt('', '$2a$04$RQiOJ.3ELirrXwxIZY8q0P');
+select crypt('secret', '$2a$03$RQiOJ.3ELirrXwxIZY8q0O');
+select crypt('secret', '$2a$06$');
+select crypt('secret', '');
+select crypt(null, gen_salt('bf')), gen_salt(null);
+select v.hash = crypt('secret', v.hash), v.hash = crypt('Secret', v.hash), left(v.hash, 7), length(v.hash) from (select crypt('secret', gen_salt('bf', 4)) as hash offset 0) v;
+select left(gen_salt('bf'), 7), left(gen_salt('BF', 8), 7), length(gen_salt('bf')), gen_salt('bf') = gen_salt('bf');
+select gen_salt('nope');
+select gen_salt('bf', 3);
+select gen_salt('bf', 32);
+select encode(hmac('data', 'key', 'sha1'), 'hex'), encode(digest('abc', 'SHA1'), 'hex'), encode(hmac('data', 'key', 'md5'), 'hex'), encode(hmac('data', 'key', 'sha384'), 'hex'), encode(digest('abc', 'sha224'), 'hex'), encode(digest('abc', 'sha512'), 'hex');
+select pgp_sym_encrypt('a', 'b') is null;
+select gen_salt('md5') is null;
+select crypt('a', gen_salt('xdes')) is null;
+select length(gen_salt('bf', 15));
+-- Literals in several parts.
+select 'a'
+  'b', e'\t'
+'x' || 'y', 'it''s' -- said
+ ' so';
+select 'a' 'b';
+select 'a' /* no line */ 'b';
+select U&'\0061\+000062c', U&'d!0061t!!' uescape '!', u&'x''y';
+select U&'!00' uescape '!';
+select U&'a' uescape '+';

@@ -149,3 +149,18 @@ select count(*) from ex;
 create table uni (a int, b int, unique nulls not distinct (a, b));
 insert into uni values (1, null);
 insert into uni values (1, null);
+-- Keys in messages.
+create table "Quoted" ("Id" int primary key, "select" int unique, b int, unique ("Id", b));
+insert into "Quoted" values (1, 1, 1);
+insert into "Quoted" values (1, 2, 2);
+insert into "Quoted" values (2, 1, 2);
+create table sd (id int primary key);
+create table sd_ref (id int, p int default 9 references sd on delete set default on update set default);
+insert into sd values (1), (2), (3);
+insert into sd_ref values (1, 1);
+delete from sd where id = 1;
+update sd set id = 4 where id = 1;
+update sd set id = 9 where id = 3;
+delete from sd where id = 1;
+delete from sd where id = 9;
+select * from sd_ref;

@@ -147,6 +147,9 @@ fn sequences(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     connection.create_scalar_function("pg_setval", -1, flags, |call| {
         with_arguments(call, 0, |args| {
+            if args.iter().any(|value| value.is_null()) {
+                return Ok(Value::Null);
+            }
             let is_called = args.get(2).is_none_or(|value| value.int() != 0);
             writing("setval", |sequences| sequences.set(args[0].text(), arg(args, 1).int(), is_called))
         })

@@ -1,9 +1,12 @@
-//! Functions of PostgreSQL that the embedded engine lacks, each with what to write instead.
+//! Functions and relations of PostgreSQL that the embedded engine lacks, each with what to write instead.
 
 use basalt_core::Error;
 
 const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
+
+const CRYPTO: &str =
+    "Encrypt in the application: digest, hmac, crypt, gen_salt and gen_random_bytes are what is built in of pgcrypto.";
 
 /// Names, or beginnings of names that end with `_`, and what to write instead.
 const ABSENT: &[(&str, &str)] = &[
@@ -14,6 +17,13 @@ const ABSENT: &[(&str, &str)] = &[
     ("ts_filter", SEARCH),
     ("querytree", "Look at the text of the tsquery."),
     ("to_ascii", "Use unaccent(...)."),
+    ("pgp_", CRYPTO),
+    ("armor", CRYPTO),
+    ("dearmor", CRYPTO),
+    ("encrypt", CRYPTO),
+    ("encrypt_iv", CRYPTO),
+    ("decrypt", CRYPTO),
+    ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
     ("lo_", "Use a bytea column."),
     ("dblink_", "Copy the data into a table."),
@@ -29,4 +39,23 @@ pub(super) fn function(name: &str) -> Option<Error> {
 /// 0A000 for the operators of jsonpath.
 pub(super) fn jsonpath(operator: &str) -> Error {
     Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
+}
+
+/// 0A000 for a sequence read as a relation, and for PostgreSQL's catalogs.
+pub(super) fn relation(schema: Option<&str>, name: &str, is_sequence: bool) -> Option<Error> {
+    if is_sequence {
+        let message = format!("sequence \"{name}\" can't be read as a relation on the embedded engine");
+        return Some(Error::unsupported(
+            message,
+            "Use nextval, currval and setval, or the greatest value of its column.",
+        ));
+    }
+    let is_catalog = match schema {
+        Some(schema) => matches!(schema, "information_schema" | "pg_catalog"),
+        None => name.starts_with("pg_"),
+    };
+    is_catalog.then(|| {
+        let message = format!("the embedded engine has no system catalogs, and no {name}");
+        Error::unsupported(message, "Take what the project has from its migrations, or run it on PostgreSQL.")
+    })
 }

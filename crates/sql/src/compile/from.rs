@@ -13,7 +13,7 @@ use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
 use super::typed::{Form, Typed};
 use super::types::{fold, split_name};
-use super::{policy, privilege};
+use super::{absent, policy, privilege};
 use crate::catalog::Relation;
 use crate::quote;
 
@@ -107,10 +107,13 @@ impl Compiler<'_> {
             Some(schema) => self.catalog.relation(schema, &table),
             None => self.search_path.iter().find_map(|schema| self.catalog.relation(schema, &table)),
         };
-        let shown = schema.map_or(table.clone(), |schema| format!("{schema}.{table}"));
-        found
-            .cloned()
-            .ok_or_else(|| self.place(Error::new("42P01", format!("relation \"{shown}\" does not exist")), name.span()))
+        let shown = schema.as_ref().map_or(table.clone(), |schema| format!("{schema}.{table}"));
+        let undefined = || {
+            let is_sequence = self.find_sequence(schema.as_deref(), &table).is_some();
+            absent::relation(schema.as_deref(), &table, is_sequence)
+                .unwrap_or_else(|| Error::new("42P01", format!("relation \"{shown}\" does not exist")))
+        };
+        found.cloned().ok_or_else(|| self.place(undefined(), name.span()))
     }
 
     /// One table with its joins.

@@ -259,7 +259,7 @@ impl Compiler<'_> {
                 Error::new("42809", format!("window function {name} requires an OVER clause"))
             }
             None => super::absent::function(name)
-                .filter(|_| schema.is_none_or(|schema| schema == "pg_catalog"))
+                .filter(|_| schema.is_none_or(|schema| matches!(schema, "pg_catalog" | "extensions")))
                 .unwrap_or_else(|| no_function(schema, name, args)),
         }
     }

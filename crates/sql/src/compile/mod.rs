@@ -53,14 +53,14 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
 pub(crate) use compiler::Compiler;
-pub(crate) use parse::{parse_expr, parse_statement};
+pub(crate) use parse::{offset, parse_expr, parse_statement};
 pub use types::resolve_type;
 pub use view::{ViewColumn, view_columns};
 
 use crate::catalog::Relation;
 use crate::program::{Output, OutputColumn};
 use crate::{Catalog, Program};
-use scope::Scope;
+use scope::{Clause, Scope};
 use typed::{CastContext, Typed};
 
 /// Compiles one PostgreSQL statement (SELECT, VALUES, INSERT, UPDATE, DELETE, WITH ...) as `role`.
@@ -135,6 +135,8 @@ pub fn expression(
 /// Errors: as for [`expression`]; 0A000 for a volatile one.
 pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
     defined(catalog, Some(relation), expr, |compiler, scope| {
+        let place = if clause == "WHERE" { "index predicates" } else { "check constraints" };
+        scope.clause.set(Clause::Rows(place));
         let condition = compiler.bind_condition(scope, expr, clause)?;
         match clause {
             "WHERE" if condition.stable || condition.volatile => Err(not_steady()),
@@ -181,6 +183,7 @@ pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Resul
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, expr);
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
+    scope.clause.set(policy::EXPRESSIONS);
     let alias = compiler.alias(&relation.name.name);
     let source = compiler.table_source(&relation, &relation.name.name, &alias);
     scope.sources.push(source);

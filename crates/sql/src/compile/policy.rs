@@ -11,13 +11,16 @@ use sqlparser::ast::{self, Visit, Visitor};
 
 use super::Compiler;
 use super::parse::parse_expr;
-use super::scope::{Scope, Source};
+use super::scope::{Clause, Scope, Source};
 use super::typed::{Form, Typed, constant_sql};
 use crate::catalog::{PUBLIC, Policy, PolicyCommand, Relation};
 use crate::visit::visit;
 
 /// How often a table's policies may be reached again through functions before the stack is called exhausted.
 const MAX_REENTRY: usize = 2;
+
+/// What a policy's expressions may hold.
+pub(super) const EXPRESSIONS: Clause = Clause::Rows("policy expressions");
 
 /// What SELECT's policies of a table ask of a row, over the source's columns, or `None` if the role is not bound by policies.
 /// `42P17` when the table's policies are already being compiled.
@@ -205,6 +208,7 @@ fn bind_policy(
         return Err(Error::new("54001", "stack depth limit exceeded"));
     }
     let mut scope = Scope::new(None);
+    scope.clause.set(EXPRESSIONS);
     scope.sources.push(Source {
         alias: relation.name.name.clone(),
         schema: Some(relation.name.schema.clone()),

@@ -3,6 +3,7 @@
 //! What is steady within a statement becomes a parameter ([`Session`]), so that indexes serve a comparison with it.
 
 use basalt_core::{Error, Identity, Result};
+use basalt_types::text::quoted_ident;
 use basalt_types::{Type, Typmod, Value};
 
 use super::Compiler;
@@ -85,6 +86,10 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             Type::Enum(labels) => enumerated(name, value, &labels.labels),
             _ => return Ok(None),
         },
+        ("pg_get_serial_sequence", [table, column]) => serial_sequence(compiler, table, column)?,
+        ("nextval" | "currval", [sequence]) | ("setval", [sequence, _] | [sequence, _, _]) if is_null(sequence) => {
+            Typed::constant(Value::Null, Type::INT8)
+        }
         ("nextval", [sequence]) => {
             let name = sequence_named(compiler, sequence, &[Privilege::Usage, Privilege::Update])?;
             compiler.writes = true;
@@ -201,6 +206,17 @@ fn literal(sequence: &Name) -> String {
     constant_sql(&Value::from(sequence.to_string()))
 }
 
+impl Compiler<'_> {
+    /// The sequence of that name, by the search path.
+    pub(super) fn find_sequence(&self, schema: Option<&str>, name: &str) -> Option<Name> {
+        let known = |schema: &str| Some(Name::new(schema, name)).filter(|n| self.catalog.sequences.contains_key(n));
+        match schema {
+            Some(schema) => known(schema),
+            None => self.search_path.iter().find_map(|schema| known(schema)),
+        }
+    }
+}
+
 /// The sequence that a constant names as PostgreSQL source does (`s`, `public.s`, `"S"`), if the role has one of the privileges.
 fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privilege]) -> Result<Name> {
     let Form::Constant(Value::Text(text)) = &argument.form else {
@@ -211,12 +227,8 @@ fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privi
     };
     let parts = name_parts(text);
     let name = match parts.as_slice() {
-        [name] => compiler
-            .search_path
-            .iter()
-            .map(|schema| Name::new(schema, name))
-            .find(|name| compiler.catalog.sequences.contains_key(name)),
-        [schema, name] => Some(Name::new(schema, name)),
+        [name] => compiler.find_sequence(None, name),
+        [schema, name] => compiler.find_sequence(Some(schema), name),
         _ => None,
     };
     let undefined = || Error::new("42P01", format!("relation \"{text}\" does not exist"));
@@ -226,6 +238,44 @@ fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privi
     let owner = owner.map_or(Identity::OWNER, |relation| relation.owner.as_str());
     let allowed = privileges.iter().any(|p| compiler.catalog.allows(&compiler.user, owner, &sequence.grants, *p));
     if allowed { Ok(name) } else { Err(Error::permission_denied("sequence", &name.name)) }
+}
+
+fn is_null(value: &Typed) -> bool {
+    matches!(value.form, Form::Constant(Value::Null))
+}
+
+/// `pg_get_serial_sequence(table, column)`: the sequence that a column owns, as `nextval` takes it. The table is named as in PostgreSQL
+/// source, the column as it is. NULL for a column that owns none.
+fn serial_sequence(compiler: &Compiler<'_>, table: &Typed, column: &Typed) -> Result<Typed> {
+    let found = |value: Option<String>| Ok(Typed::constant(Value::from(value), Type::TEXT));
+    let (table, column) = match (&table.form, &column.form) {
+        (Form::Constant(Value::Text(table)), Form::Constant(Value::Text(column))) => (table, column),
+        _ if is_null(table) || is_null(column) => return found(None),
+        _ => {
+            let message = "a computed table or column is not supported in pg_get_serial_sequence";
+            return Err(Error::unsupported(message, "Name both by constants."));
+        }
+    };
+    let parts = name_parts(table);
+    let relation = match parts.as_slice() {
+        [name] => compiler.search_path.iter().find_map(|schema| compiler.catalog.relation(schema, name)),
+        [schema, _] if !compiler.catalog.schemas.contains_key(schema) => {
+            return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
+        }
+        [schema, name] => compiler.catalog.relation(schema, name),
+        _ => None,
+    };
+    let undefined = || Error::new("42P01", format!("relation \"{}\" does not exist", parts.join(".")));
+    let relation = relation.ok_or_else(undefined)?;
+    let Some(definition) = relation.column(column) else {
+        let message = format!("column \"{column}\" of relation \"{}\" does not exist", relation.name.name);
+        return Err(Error::new("42703", message));
+    };
+    let owns = |owner: &Option<(Name, String)>| owner.as_ref().is_some_and(|(t, c)| *t == relation.name && c == column);
+    let owned =
+        || compiler.catalog.sequences.iter().find(|(_, sequence)| owns(&sequence.owned_by)).map(|(name, _)| name);
+    let sequence = definition.sequence.as_ref().or_else(owned);
+    found(sequence.map(|name| format!("{}.{}", quoted_ident(&name.schema), quoted_ident(&name.name))))
 }
 
 /// The parts of a dotted name: quoted ones as they stand, the rest in lower case.

@@ -7,6 +7,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
 use super::keywords::{names_columns, names_functions};
+use crate::strings;
 
 /// Binds as tightly as PostgreSQL's `b_expr`, which a DEFAULT takes: no AND, OR, NOT or IS without parentheses.
 const DEFAULT_PRECEDENCE: u8 = 40;
@@ -31,7 +32,8 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Begins to read a statement.
     pub(super) fn new(sql: &'a str) -> Result<Self> {
-        let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|e| syntax_error(sql, e))?;
+        let tokens = strings::tokens(sql).map_err(|e| syntax_error(sql, e))?;
+        let parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
         Ok(Cursor { sql, parser })
     }
 

@@ -2,6 +2,7 @@
 
 use basalt_core::{Error, Result};
 use md5::{Digest, Md5};
+use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
 use super::hex::write_hex;
@@ -64,6 +65,7 @@ fn hash(name: &str, parts: &[&[u8]]) -> Result<(Vec<u8>, usize)> {
     }
     Ok(match name.to_ascii_lowercase().as_str() {
         "md5" => (run::<Md5>(parts), 64),
+        "sha1" => (run::<Sha1>(parts), 64),
         "sha224" => (run::<Sha224>(parts), 64),
         "sha256" => (run::<Sha256>(parts), 64),
         "sha384" => (run::<Sha384>(parts), 128),

@@ -1,5 +1,6 @@
 //! `bytea`, hashes, encodings and random values.
 
+mod crypt;
 mod digest;
 mod encoding;
 mod function;

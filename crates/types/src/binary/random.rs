@@ -15,12 +15,17 @@ pub(super) fn bytes(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     if !(1..=1024).contains(&count) {
         return Err(Error::new("39000", "Length not in range"));
     }
-    let mut out = Vec::with_capacity(count as usize + 16);
-    while out.len() < count as usize {
+    Ok(Value::Blob(random(count as usize)))
+}
+
+/// So many random bytes.
+pub(super) fn random(count: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(count + 16);
+    while out.len() < count {
         // A version 4 uuid has fixed bits in two bytes, which are left out.
         let random = uuid::Uuid::new_v4().into_bytes();
         out.extend(random.iter().enumerate().filter(|(place, _)| !matches!(place, 6 | 8)).map(|(_, byte)| byte));
     }
-    out.truncate(count as usize);
-    Ok(Value::Blob(out))
+    out.truncate(count);
+    out
 }

@@ -72,8 +72,8 @@ pub(super) fn quote_ident(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     Ok(quoted_ident(args[0].text()).into())
 }
 
-/// In double quotes, unless it reads the same without.
-fn quoted_ident(name: &str) -> String {
+/// An identifier in double quotes, unless it reads the same without.
+pub fn quoted_ident(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if is_plain && RESERVED.binary_search(&name).is_err() {

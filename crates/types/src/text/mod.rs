@@ -10,4 +10,5 @@ mod trigram;
 mod unaccent;
 mod unicode;
 
+pub use compose::quoted_ident;
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS};

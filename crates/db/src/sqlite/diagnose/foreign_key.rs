@@ -79,6 +79,13 @@ impl Attempt<'_> {
                                     return Some(referenced(relation, child, name, key, shown));
                                 }
                                 ReferentialAction::Cascade if !is_update => next.push((child, referring)),
+                                ReferentialAction::SetDefault => {
+                                    let first = (&**child, referring[0].as_slice());
+                                    let error = self.missing_default(first, (name, key), relation, (rows, i), kept);
+                                    if error.is_some() {
+                                        return error;
+                                    }
+                                }
                                 _ => {}
                             }
                         }
@@ -99,7 +106,7 @@ fn has_gone(all: &[Gone<'_>], relation: &Relation, row: &[Value]) -> bool {
     all.iter().any(|(table, rows)| table.name == relation.name && rows.iter().any(|gone| gone == row))
 }
 
-fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
+pub(super) fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
     let message =
         format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", relation.name.name);
     let shown = row.and_then(|row| key_text(relation, &key.columns, row));
@@ -110,7 +117,13 @@ fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Valu
     Error::new("23503", message).with_detail(detail).with_constraint(name)
 }
 
-fn referenced(relation: &Relation, child: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
+pub(super) fn referenced(
+    relation: &Relation,
+    child: &Relation,
+    name: &str,
+    key: &ForeignKey,
+    row: Option<&[Value]>,
+) -> Error {
     let message = format!(
         "update or delete on table \"{}\" violates foreign key constraint \"{name}\" on table \"{}\"",
         relation.name.name, child.name.name

@@ -3,6 +3,7 @@
 //! SQLite names columns or nothing at all. The rows that the write would have stored (the compiled statement's probe) tell the rest:
 //! which constraint it was, and with which values.
 
+mod default;
 mod foreign_key;
 mod row;
 
