@@ -122,3 +122,25 @@ async fn what_goes_takes_along_what_it_has_to() {
     define(&db, "create table copy as select id, n from child; drop table child;").await;
     assert_eq!(db.json("select * from copy", &[]).await, "[{\"id\":1,\"n\":\"x\"}]");
 }
+
+#[tokio::test]
+async fn a_type_changes_by_what_runs_once() {
+    let db = with_schema(
+        "create table t (a timestamp, b timestamptz, c timestamptz, d text, e double precision, f text[], g text, h text);
+         insert into t values ('2024-01-01 10:00', '2024-01-01 10:00+00', '2024-01-02 00:00+00', '2024-01-01', 0, '{x,y}', 'z', null);",
+    )
+    .await;
+    define(
+        &db,
+        "alter table t alter a type timestamptz, alter b type timestamp, alter c type date;
+         alter table t alter d type timestamptz using d::timestamptz, alter e type timestamptz using to_timestamp(e),
+           alter f type text using array_to_string(f, '-'), alter g type uuid using gen_random_uuid(),
+           alter h type timestamptz using now();",
+    )
+    .await;
+    assert_eq!(
+        db.json("select a, b, c, d, e, f, g is not null as g, h <= now() as h from t", &[]).await,
+        "[{\"a\":\"2024-01-01T10:00:00+00:00\",\"b\":\"2024-01-01T10:00:00\",\"c\":\"2024-01-02\",\
+         \"d\":\"2024-01-01T00:00:00+00:00\",\"e\":\"1970-01-01T00:00:00+00:00\",\"f\":\"x-y\",\"g\":true,\"h\":true}]"
+    );
+}

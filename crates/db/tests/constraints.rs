@@ -97,3 +97,42 @@ async fn enums_and_numbers_sort_as_they_should() {
     db.run("insert into t values (4, 'low', 0, null)", &[]).await.expect("inserts");
     assert_eq!(db.json("select id from t order by m", &[]).await, "[{\"id\":2},{\"id\":4},{\"id\":3},{\"id\":1}]");
 }
+
+#[tokio::test]
+async fn checks_may_ask_the_session() {
+    let db = with_schema(
+        "create domain past as timestamptz check (value <= now());
+         create table visits (
+           id int primary key, at timestamptz check (at <= now() + interval '1 hour'), born date check (born < current_date),
+           day timestamp check (day < localtimestamp), seen timestamptz check (seen <= current_timestamp), done past,
+           tenant text check (tenant = current_setting('app.tenant', true)), zone text check (zone = current_setting('timezone')),
+           who text check (who = current_user)
+         );",
+    )
+    .await;
+    db.run("insert into visits (id, at, born, day, done, zone, who) values (1, now(), '2000-01-01', '2000-01-01', now(), 'UTC', 'postgres')", &[])
+        .await
+        .expect("inserts");
+    for (column, value) in [
+        ("at", "now() + interval '2 hours'"),
+        ("born", "current_date"),
+        ("day", "localtimestamp + interval '1 day'"),
+        ("seen", "now() + interval '1 second'"),
+        ("done", "now() + interval '1 second'"),
+        ("zone", "'CET'"),
+        ("who", "'anon'"),
+    ] {
+        let insert = format!("insert into visits (id, {column}) values (2, {value})");
+        assert_eq!(db.error(&insert, &[]).await.code(), "23514", "{column}");
+    }
+    // A setting that is not there makes the check NULL, which holds.
+    db.run("insert into visits (id, tenant) values (3, 'a')", &[]).await.expect("inserts");
+    for refused in [
+        "create table g (a timestamptz, b bool generated always as (a < now()) stored)",
+        "create index on visits ((at < now()))",
+        "create index on visits (id) where zone = current_setting('timezone')",
+    ] {
+        let failed = db.database.run_script(refused, |_| {}).await.expect_err(refused);
+        assert_eq!(failed.error.code(), "42P17", "{refused}");
+    }
+}

@@ -51,7 +51,21 @@ fn auth(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Option<Typed
         ("jwt", []) => (Session::Jwt, Type::JSONB),
         _ => return None,
     };
-    Some(Typed::new(compiler.bind(Bind::Session(asked)), ty))
+    Some(ask(compiler, asked, ty))
+}
+
+/// What the session says: a parameter, or a call where no statement binds any.
+fn ask(compiler: &mut Compiler<'_>, asked: Session, ty: Type) -> Typed {
+    if !compiler.detached {
+        return Typed::new(compiler.bind(Bind::Session(asked)), ty);
+    }
+    let sql = match &asked {
+        Session::Setting(name) => format!("pg_setting({}, 1)", crate::quote::literal(name)),
+        asked => format!("pg_session({})", crate::quote::literal(asked.name())),
+    };
+    let mut typed = Typed::new(sql, ty);
+    typed.stable = true;
+    typed
 }
 
 fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Option<Typed>> {
@@ -63,6 +77,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("localtimestamp", [digits]) => moment(compiler, Type::TIMESTAMP, Some(digits))?,
         ("current_date", []) => moment(compiler, Type::DATE, None)?,
         ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
+        ("current_user" | "current_role" | "user", []) if compiler.detached => ask(compiler, Session::Role, Type::NAME),
         ("current_user" | "current_role" | "user", []) => name_constant(&compiler.user.clone()),
         ("session_user", []) => {
             let login = if compiler.caller == Identity::OWNER { Identity::OWNER } else { "authenticator" };
@@ -119,7 +134,7 @@ fn enumerated(name: &str, value: &Typed, labels: &[String]) -> Typed {
 
 /// `now()`: the start of the transaction.
 pub(super) fn now(compiler: &mut Compiler<'_>) -> Typed {
-    let mut typed = Typed::new(compiler.bind(Bind::Session(Session::Now)), Type::TIMESTAMPTZ);
+    let mut typed = ask(compiler, Session::Now, Type::TIMESTAMPTZ);
     typed.not_null = true;
     typed
 }
@@ -150,12 +165,12 @@ fn setting(compiler: &mut Compiler<'_>, name: &Typed, missing_ok: Option<&Typed>
         && is_steady
     {
         let asked = Session::Setting(name.to_lowercase());
-        return Ok(Typed::new(compiler.bind(Bind::Session(asked)), Type::TEXT));
+        return Ok(ask(compiler, asked, Type::TEXT));
     }
     let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
     let sql = format!("pg_setting({}, {})", name.sql, missing_ok.sql);
     let mut typed = Typed::over(sql, Type::TEXT, [&name, &missing_ok]);
-    (typed.leakproof, typed.volatile) = (false, !is_steady);
+    (typed.leakproof, typed.stable, typed.volatile) = (false, true, !is_steady);
     Ok(typed)
 }
 
