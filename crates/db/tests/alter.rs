@@ -144,3 +144,47 @@ async fn a_type_changes_by_what_runs_once() {
          \"d\":\"2024-01-01T00:00:00+00:00\",\"e\":\"1970-01-01T00:00:00+00:00\",\"f\":\"x-y\",\"g\":true,\"h\":true}]"
     );
 }
+
+#[tokio::test]
+async fn quoted_names_of_types_are_the_types() {
+    let db = with_schema(
+        "create schema app; create sequence app.s;
+         create table app.t (
+           \"id\" bigint default \"nextval\"('\"app\".\"s\"'::\"regclass\") not null,
+           \"a\" \"text\" default 'x'::\"text\", \"b\" \"int4\" default ('1'::\"text\")::\"int4\",
+           \"c\" \"timestamptz\" default \"now\"(), \"d\" \"pg_catalog\".\"int8\" default '2'::\"pg_catalog\".\"int8\",
+           \"e\" \"text\"[] default '{}'::\"text\"[], \"f\" \"jsonb\" default '{}'::\"jsonb\", \"g\" \"bool\" default true,
+           \"h\" \"uuid\" default \"gen_random_uuid\"(), \"i\" \"date\" default '2024-01-01'::\"date\",
+           \"j\" \"timestamp\"(0), \"k\" \"time\"(0), \"l\" \"varchar\"(3) default 'abc'::\"varchar\", \"m\" \"numeric\"(4, 1),
+           \"n\" \"interval\" default '1 day'::\"interval\", \"o\" \"bytea\", \"p\" \"float8\", \"q\" \"int2\", \"r\" \"bpchar\",
+           constraint \"a_short\" check ((\"char_length\"(\"a\") < 5))
+         );",
+    )
+    .await;
+    db.run("insert into app.t (j) values ('2024-01-01 10:00:00.7')", &[]).await.expect("inserts");
+    assert_eq!(
+        db.json("select id, a, b, d, e, f, g, i, j, l, n from app.t", &[]).await,
+        "[{\"id\":1,\"a\":\"x\",\"b\":1,\"d\":2,\"e\":[],\"f\":{},\"g\":true,\"i\":\"2024-01-01\",\
+         \"j\":\"2024-01-01T10:00:01\",\"l\":\"abc\",\"n\":\"1 day\"}]"
+    );
+    assert_eq!(db.json("select 't'::\"pg_catalog\".\"regclass\" as r", &[]).await, "[{\"r\":\"t\"}]");
+}
+
+#[tokio::test]
+async fn long_names_are_cut_wherever_they_stand() {
+    let long = "n".repeat(70);
+    let umlauts = format!("x{}", "ü".repeat(35));
+    let db = with_schema(&format!(
+        "create table t_{long} (c_{long} int check (c_{long} > 0), \"{umlauts}\" int);
+         create view v_{long} as select c_{long} from t_{long};
+         create index on t_{long} (c_{long});
+         insert into t_{long} (c_{long}, \"{umlauts}\") values (1, 2);
+         alter table t_{long} alter c_{long} set default 3; create sequence s_{long}; select nextval('s_{long}');"
+    ))
+    .await;
+    let cut = format!("c_{}", "n".repeat(61));
+    let expected = format!("[{{\"{cut}\":1,\"x{}\":2}}]", "ü".repeat(31));
+    assert_eq!(db.json(&format!("select t.c_{long}, t.\"{umlauts}\" from t_{long} t"), &[]).await, expected);
+    assert_eq!(db.json(&format!("select {cut} from v_{long}"), &[]).await, format!("[{{\"{cut}\":1}}]"));
+    db.run(&format!("update t_{long} set c_{long} = 4 where c_{long} = 1"), &[]).await.expect("updates");
+}

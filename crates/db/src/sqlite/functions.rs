@@ -87,9 +87,13 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
                     ValueRef::Null => error,
                     hint => error.with_hint(hint.text().to_owned()),
                 };
-                Err(match arg(args, 4) {
+                let error = match arg(args, 4) {
                     ValueRef::Null => error,
                     constraint => error.with_constraint(constraint.text()),
+                };
+                Err(match arg(args, 5) {
+                    ValueRef::Null => error,
+                    detail => error.with_detail(detail.text().to_owned()),
                 })
             }
         })

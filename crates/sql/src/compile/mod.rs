@@ -52,6 +52,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
+pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use parse::{parse_expr, parse_statement};
 pub use types::resolve_type;

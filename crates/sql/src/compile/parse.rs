@@ -7,6 +7,9 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+/// Longest name in bytes (`NAMEDATALEN - 1`).
+pub(crate) const LONGEST_NAME: usize = 63;
+
 /// Deeper nesting than this is refused with 54001.
 const RECURSION_LIMIT: usize = 80;
 
@@ -47,20 +50,31 @@ const UNKNOWN_WORDS: [&str; 8] =
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
-    let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
-    let mut parser = parser.try_with_sql(sql).map_err(|error| syntax_error(sql, error))?;
+    let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
-        let mut tokens =
-            Tokenizer::new(&dialect, sql).tokenize_with_location().map_err(|error| syntax_error(sql, error.into()))?;
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
         carry_trim(&mut tokens);
         carry_table(&mut tokens);
         carry_substring(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
-        parser = parser.with_tokens_with_locations(tokens);
     }
+    let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
+    let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// The tokens of a text; names are cut as PostgreSQL cuts them.
+pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location()?;
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && word.value.len() > LONGEST_NAME
+        {
+            word.value.truncate(word.value.floor_char_boundary(LONGEST_NAME));
+        }
+    }
+    Ok(tokens)
 }
 
 /// What OVERRIDING of an INSERT says.

@@ -6,6 +6,7 @@ use basalt_core::{Error, Identity, Result};
 use basalt_types::{Type, Typmod, Value};
 
 use super::Compiler;
+use super::parse::LONGEST_NAME;
 use super::typed::{CastContext, Form, Typed, constant_sql};
 use crate::Name;
 use crate::catalog::Privilege;
@@ -243,7 +244,7 @@ fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privi
     if allowed { Ok(name) } else { Err(Error::permission_denied("sequence", &name.name)) }
 }
 
-/// The parts of a dotted name: quoted ones as they stand, the rest in lower case.
+/// The parts of a dotted name: quoted ones as they stand, the rest in lower case, all cut to a name's length.
 fn name_parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
@@ -257,6 +258,9 @@ fn name_parts(text: &str) -> Vec<String> {
                 }
             }
         }
+    }
+    for part in &mut parts {
+        part.truncate(part.floor_char_boundary(LONGEST_NAME));
     }
     parts
 }

@@ -6,6 +6,8 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+use crate::compile::parse::tokens;
+
 use super::keywords::{names_columns, names_functions};
 
 /// Binds as tightly as PostgreSQL's `b_expr`, which a DEFAULT takes: no AND, OR, NOT or IS without parentheses.
@@ -31,8 +33,8 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Begins to read a statement.
     pub(super) fn new(sql: &'a str) -> Result<Self> {
-        let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(sql).map_err(|e| syntax_error(sql, e))?;
-        Ok(Cursor { sql, parser })
+        let tokens = tokens(sql).map_err(|e| syntax_error(sql, e))?;
+        Ok(Cursor { sql, parser: Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens) })
     }
 
     /// The statement's text.
@@ -125,7 +127,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A name: folded to lower case unless quoted, cut at 63 bytes.
+    /// A name: folded to lower case unless quoted.
     pub(super) fn ident(&mut self) -> Result<String> {
         self.ident_unless(|word| !names_columns(word))
     }
@@ -152,7 +154,7 @@ impl<'a> Cursor<'a> {
                     return Err(Error::new("42601", "zero-length delimited identifier").at(self.offset()));
                 }
                 self.parser.advance_token();
-                Ok(name[..name.floor_char_boundary(63)].to_owned())
+                Ok(name)
             }
             _ => Err(self.unexpected()),
         }

@@ -36,6 +36,7 @@ mod table;
 mod trigger;
 mod truncate;
 mod types;
+mod unique;
 mod view;
 
 #[cfg(test)]
