@@ -92,7 +92,7 @@ async fn names_change_everywhere() {
     .await;
     assert_eq!(refused(&db, "alter type mood rename value 'nosuch' to 'x'").await.0, "22023");
     assert_eq!(db.json("select n from v order by id limit 1", &[]).await, "[{\"n\":\"10\"}]");
-    define(&db, "create view w as select id from kid where m = 'sad'").await;
+    define(&db, "create view w as select id from kid where m = any('{sad}'::mood[])").await;
     assert_eq!(refused(&db, "alter type mood rename value 'sad' to 'blue'").await.0, "2BP01");
     define(&db, "drop view w").await;
     assert_eq!(
@@ -187,4 +187,44 @@ async fn long_names_are_cut_wherever_they_stand() {
     assert_eq!(db.json(&format!("select t.c_{long}, t.\"{umlauts}\" from t_{long} t"), &[]).await, expected);
     assert_eq!(db.json(&format!("select {cut} from v_{long}"), &[]).await, format!("[{{\"{cut}\":1}}]"));
     db.run(&format!("update t_{long} set c_{long} = 4 where c_{long} = 1"), &[]).await.expect("updates");
+}
+
+#[tokio::test]
+async fn a_labels_new_name_goes_into_every_source() {
+    let db = with_schema(
+        "create type mood as enum ('sad', 'ok');
+         create domain feeling as mood default 'ok' check (value <> 'sad');
+         create table t (
+           id int primary key, m mood default 'ok' check (m <> 'sad' or id > 1), f feeling, s text default 'ok' check (s <> 'sad'),
+           g bool generated always as (m = 'ok') stored, p text
+         );
+         create table other (s text check (s::mood <> 'sad'));
+         create index on t (id) where m = 'ok';
+         create view v as select id, case m when 'ok' then 'ok' else 'no' end as word from t where m in ('ok', 'sad');
+         create function good(x mood default 'ok') returns bool language sql immutable as $$ select x = 'ok' $$;
+         alter table t enable row level security; create policy p on t using (m = 'ok'); grant select on t to anon;
+         insert into t (id) values (1);
+         alter type mood rename value 'ok' to 'fine'; alter type mood rename value 'sad' to 'blue';",
+    )
+    .await;
+    db.run("insert into t (id) values (2)", &[]).await.expect("inserts");
+    assert_eq!(
+        db.json("select id, m, f, s, g from t", &[]).await,
+        "[{\"id\":1,\"m\":\"fine\",\"f\":\"fine\",\"s\":\"ok\",\"g\":true},\
+         {\"id\":2,\"m\":\"fine\",\"f\":\"fine\",\"s\":\"ok\",\"g\":true}]"
+    );
+    assert_eq!(db.json("select word, good() as g from v where id = 1", &[]).await, "[{\"word\":\"ok\",\"g\":true}]");
+    for (write, code) in [
+        ("insert into t (id, m) values (0, 'blue')", "23514"),
+        ("insert into t (id, f) values (3, 'blue')", "23514"),
+        ("insert into t (id, s) values (3, 'sad')", "23514"),
+        ("insert into other values ('blue')", "23514"),
+        ("insert into t (id, m) values (3, 'ok')", "22P02"),
+    ] {
+        assert_eq!(db.error(write, &[]).await.code(), code, "{write}");
+    }
+    // Labels within an array's literal are left to whoever wrote it.
+    define(&db, "create table a (ms mood[] default '{fine,blue}')").await;
+    let (code, message) = refused(&db, "alter type mood rename value 'fine' to 'well'").await;
+    assert_eq!(code, "2BP01", "{message}");
 }
