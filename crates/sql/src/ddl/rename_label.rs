@@ -114,7 +114,7 @@ struct Body(Vec<sqlparser::ast::Statement>);
 
 impl Display for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|statement| write!(f, "{statement};\n"))
+        self.0.iter().try_for_each(|statement| writeln!(f, "{statement};"))
     }
 }
 
