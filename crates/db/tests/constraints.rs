@@ -127,3 +127,99 @@ async fn enums_and_numbers_sort_as_they_should() {
     db.run("insert into t values (4, 'low', 0, null)", &[]).await.expect("inserts");
     assert_eq!(db.json("select id from t order by m", &[]).await, "[{\"id\":2},{\"id\":4},{\"id\":3},{\"id\":1}]");
 }
+
+#[tokio::test]
+async fn checks_may_ask_the_session() {
+    let db = with_schema(
+        "create domain past as timestamptz check (value <= now());
+         create table visits (
+           id int primary key, at timestamptz check (at <= now() + interval '1 hour'), born date check (born < current_date),
+           day timestamp check (day < localtimestamp), seen timestamptz check (seen <= current_timestamp), done past,
+           tenant text check (tenant = current_setting('app.tenant', true)), zone text check (zone = current_setting('timezone')),
+           who text check (who = current_user)
+         );",
+    )
+    .await;
+    db.run("insert into visits (id, at, born, day, done, zone, who) values (1, now(), '2000-01-01', '2000-01-01', now(), 'UTC', 'postgres')", &[])
+        .await
+        .expect("inserts");
+    for (column, value) in [
+        ("at", "now() + interval '2 hours'"),
+        ("born", "current_date"),
+        ("day", "localtimestamp + interval '1 day'"),
+        ("seen", "now() + interval '1 second'"),
+        ("done", "now() + interval '1 second'"),
+        ("zone", "'CET'"),
+        ("who", "'anon'"),
+    ] {
+        let insert = format!("insert into visits (id, {column}) values (2, {value})");
+        assert_eq!(db.error(&insert, &[]).await.code(), "23514", "{column}");
+    }
+    // A setting that is not there makes the check NULL, which holds.
+    db.run("insert into visits (id, tenant) values (3, 'a')", &[]).await.expect("inserts");
+    for refused in [
+        "create table g (a timestamptz, b bool generated always as (a < now()) stored)",
+        "create index on visits ((at < now()))",
+        "create index on visits (id) where zone = current_setting('timezone')",
+    ] {
+        let failed = db.database.run_script(refused, |_| {}).await.expect_err(refused);
+        assert_eq!(failed.error.code(), "42P17", "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_tells_which_rows_are_equal() {
+    let db = with_schema(
+        "create type mood as enum ('sad', 'ok');
+         create table u (id int primary key, n text, m mood, d numeric, t timestamptz);
+         insert into u values (1, 'a', 'ok', 1.50, '2024-01-01'), (2, 'A', 'ok', 1.5, '2024-01-01'), (3, null, null, null, null);",
+    )
+    .await;
+    for (script, index, detail) in [
+        ("alter table u add x int not null default 5 unique", "u_x_key", "Key (x)=(5) is duplicated."),
+        ("alter table u add x timestamptz default now() unique", "u_x_key", ""),
+        ("alter table u add unique (m, t)", "u_m_t_key", "Key (m, t)=(ok, 2024-01-01 00:00:00+00) is duplicated."),
+        ("create unique index um on u (m)", "um", "Key (m)=(ok) is duplicated."),
+        ("create unique index ud on u (d)", "ud", "Key (d)=(1.50) is duplicated."),
+        ("create unique index un on u (lower(n))", "un", "Key (lower(n))=(a) is duplicated."),
+        ("create unique index up on u (m) where id < 3", "up", "Key (m)=(ok) is duplicated."),
+        ("alter table u alter id type bigint using id / 4", "u_pkey", "Key (id)=(0) is duplicated."),
+    ] {
+        let error = db.database.run_script(script, |_| {}).await.expect_err(script).error;
+        if detail.is_empty() {
+            assert_eq!(error.code(), "23505", "{script}: {error:?}");
+            continue;
+        }
+        let message = format!("could not create unique index \"{index}\"");
+        assert_eq!((error.code(), error.message()), ("23505", message.as_str()), "{script}");
+        assert_eq!((error.detail(), error.constraint()), (Some(detail), Some(index)), "{script}");
+    }
+    let done =
+        db.database.run_script("alter table u add s serial unique; create unique index on u (m) where id < 2", |_| {});
+    done.await.expect("unique");
+    assert_eq!(db.json("select s from u order by id", &[]).await, "[{\"s\":1},{\"s\":2},{\"s\":3}]");
+}
+
+#[tokio::test]
+async fn what_sqlite_cannot_keep_or_join_is_told() {
+    let db = with_schema(
+        "create table o (id int primary key, a int);
+         create function known(x int) returns bool language sql immutable as 'select exists (select 1 from o where o.id = x)';
+         create domain known_id as int check (known(value));",
+    )
+    .await;
+    for script in [
+        "create table c (a int check (known(a)))",
+        "create table c (a int, b bool generated always as (known(a)) stored)",
+        "alter table o add check (known(a))",
+        "create index on o (known(a))",
+        "create index on o (id) where known(a)",
+    ] {
+        let error = db.database.run_script(script, |_| {}).await.expect_err(script).error;
+        assert_eq!(error.code(), "0A000", "{script}: {error:?}");
+        assert!(error.hint().is_some(), "{script}");
+    }
+    let joins: String = (1..70).map(|n| format!(" join o o{n} on o{n}.id = o0.id")).collect();
+    let error = db.error(&format!("select o0.id from o o0{joins}"), &[]).await;
+    assert_eq!((error.code(), error.hint().is_some()), ("54000", true), "{error:?}");
+}

@@ -10,11 +10,12 @@
 //! | --- | --- |
 //! | `pg_cast(from type, to type, x)` | `x` cast explicitly |
 //! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
-//! | `pg_require(ok, sqlstate, message [, hint [, constraint]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
+//! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
 //! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |
 //! | `pg_rows_agg(shape, x...)` | aggregate: the rows as a JSON array, `[]` never NULL is left to the caller (no rows: NULL) |
 //! | `over_<aggregate>(types, x...)` | a Rust aggregate as a window function: `over_` before its `sqlite_name()` |
 //! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |
+//! | `pg_session(name)` | a [`Session`] value where no statement binds it: in a CHECK |
 //! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
 //! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |
 //! | table `pg_recordset(json, columns)` | `json_to_recordset`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
@@ -102,6 +103,25 @@ pub enum Session {
     Now,
     /// `current_setting(name, true)`: NULL when unset.
     Setting(String),
+}
+
+impl Session {
+    /// What `pg_session` calls it; a setting is its own name, and `pg_setting`'s.
+    pub fn name(&self) -> &str {
+        match self {
+            Session::Uid => "uid",
+            Session::Role => "role",
+            Session::Email => "email",
+            Session::Jwt => "jwt",
+            Session::Now => "now",
+            Session::Setting(name) => name,
+        }
+    }
+
+    /// What `pg_session` calls so.
+    pub fn named(name: &str) -> Option<Session> {
+        [Session::Uid, Session::Role, Session::Email, Session::Jwt, Session::Now].into_iter().find(|s| s.name() == name)
+    }
 }
 
 /// How to find the row and the constraint behind SQLite's bare message.

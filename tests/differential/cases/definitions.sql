@@ -261,3 +261,18 @@ comment on table seq_of is 'one'
 alter table seq_of add column said text default 'a'
   'b';
 insert into seq_of (id) values (100) returning said;
+-- Checks may ask the session; generated columns and indexes may not.
+create table asking (id int primary key, z timestamptz check (z <= now()), d date check (d <= current_date), t timestamp check (t <= localtimestamp));
+insert into asking values (1, now(), current_date, '2000-01-01');
+insert into asking (id, z) values (2, '2999-01-01');
+insert into asking (id, d) values (2, '9999-01-01');
+create index on asking ((z < now()));
+create table asked (z timestamptz, d date);
+alter table asked alter z type timestamp, alter d type text using to_char(d, 'YYYY');
+create table doubled (id int primary key, a text, b int);
+insert into doubled values (1, 'x', 1), (2, 'x', 1);
+create unique index on doubled (a, b);
+create unique index on doubled (lower(a));
+alter table doubled add unique (b);
+alter table doubled add column c int not null default 5 unique;
+select '1'::"pg_catalog"."int8" as a, 'x'::"text" as b, '{1}'::"int4"[] as c;

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
+use basalt_sql::program::Session;
 use basalt_types::codec::{self, JsonStyle, RowShape};
 use basalt_types::{Context, Implementation, Type, Typmod, Value, ValueRef, Volatility};
 use rusqlite::Connection;
@@ -86,9 +87,13 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
                     ValueRef::Null => error,
                     hint => error.with_hint(hint.text().to_owned()),
                 };
-                Err(match arg(args, 4) {
+                let error = match arg(args, 4) {
                     ValueRef::Null => error,
                     constraint => error.with_constraint(constraint.text()),
+                };
+                Err(match arg(args, 5) {
+                    ValueRef::Null => error,
+                    detail => error.with_detail(detail.text().to_owned()),
                 })
             }
         })
@@ -118,9 +123,15 @@ pub(super) fn arg<'a>(args: &[ValueRef<'a>], index: usize) -> ValueRef<'a> {
     args.get(index).copied().unwrap_or(ValueRef::Null)
 }
 
-/// `pg_setting`, `pg_set_config`.
+/// `pg_session`, `pg_setting`, `pg_set_config`.
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
-    connection.create_scalar_function("pg_setting", -1, FunctionFlags::SQLITE_UTF8, |call| {
+    connection.create_scalar_function("pg_session", 1, flags(true), |call| {
+        with_arguments(call, 0, |args| match Session::named(args[0].text()) {
+            Some(asked) => super::run::session_value(&asked),
+            None => Err(Error::internal(format!("a session has no {}", args[0].text()))),
+        })
+    })?;
+    connection.create_scalar_function("pg_setting", -1, flags(false), |call| {
         with_arguments(call, 0, |args| {
             let name = args[0].text();
             match session::with(|session| session.setting(name)) {

@@ -269,7 +269,8 @@ fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: &[Option<Param<'_
     Ok(())
 }
 
-fn session_value(wanted: &SessionValue) -> Result<Value> {
+/// What the session says.
+pub(super) fn session_value(wanted: &SessionValue) -> Result<Value> {
     session::with(|session| {
         let identity = session.identity.borrow();
         let Some(identity) = identity.as_ref() else { return Ok(Value::Null) };

@@ -86,9 +86,6 @@ impl Compiler<'_> {
     /// `cast(x as t)`, `x::t`.
     pub fn bind_cast(&mut self, scope: &Scope<'_>, expr: &ast::Expr, data_type: &ast::DataType) -> Result<Typed> {
         let resolved = self.resolve_type(data_type)?;
-        if let ast::DataType::Regclass = data_type {
-            return self.bind_regclass(scope, expr);
-        }
         let value = self.bind_expr(scope, expr, Some(&resolved.ty))?;
         let cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
         match &resolved.domain {
@@ -164,11 +161,6 @@ impl Compiler<'_> {
             )
             .with_hint("You will need to rewrite or cast the expression."),
         }
-    }
-
-    fn bind_regclass(&mut self, scope: &Scope<'_>, expr: &ast::Expr) -> Result<Typed> {
-        let value = self.bind_expr(scope, expr, Some(&Type::TEXT))?;
-        self.coerce(value, &Type::TEXT, None, CastContext::Explicit)
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Compiler<'a> {
     pub inlining: Vec<Name>,
     /// Whether constants are computed: not in what never runs.
     pub folds: bool,
+    /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
+    pub detached: bool,
     binds: Vec<Bind>,
     /// What every step begins to bind: the arguments of the function whose body is compiled.
     standing: Vec<Bind>,
@@ -70,6 +72,7 @@ impl<'a> Compiler<'a> {
             policies: Vec::new(),
             inlining: Vec::new(),
             folds: true,
+            detached: false,
             binds: Vec::new(),
             standing: Vec::new(),
             aliases: HashSet::new(),

@@ -52,6 +52,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
+pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
 pub use types::resolve_type;
@@ -116,7 +117,7 @@ pub fn expression(
     expr: &ast::Expr,
     expected: Option<(&Type, Option<Typmod>)>,
 ) -> Result<Expression> {
-    defined(catalog, relation, expr, |compiler, scope| {
+    defined(catalog, relation, expr, false, |compiler, scope| {
         let typed = compiler.bind_expr(scope, expr, expected.map(|(ty, _)| ty))?;
         // What a table keeps must not depend on the session, whatever its type.
         if relation.is_some() && (compiler.has_binds() || typed.stable || typed.volatile) {
@@ -130,11 +131,26 @@ pub fn expression(
     })
 }
 
+/// Compiles what gives a column's values anew, once: it may depend on the session, and differ at each call.
+///
+/// Errors: 0A000 for a subquery; 42804 for another type.
+pub fn conversion(
+    catalog: &Catalog,
+    relation: &Relation,
+    expr: &ast::Expr,
+    (ty, typmod): (&Type, Option<Typmod>),
+) -> Result<Expression> {
+    defined(catalog, Some(relation), expr, true, |compiler, scope| {
+        let typed = compiler.bind_expr(scope, expr, Some(ty))?;
+        compiler.coerce(typed, ty, typmod, CastContext::Assignment)
+    })
+}
+
 /// Compiles the condition of a CHECK or of a partial index; `clause` is what the message for another type calls it.
 ///
 /// Errors: as for [`expression`]; 0A000 for a volatile one.
 pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
-    defined(catalog, Some(relation), expr, |compiler, scope| {
+    defined(catalog, Some(relation), expr, clause == "CHECK", |compiler, scope| {
         let place = if clause == "WHERE" { "index predicates" } else { "check constraints" };
         scope.clause.set(Clause::Rows(place));
         let condition = compiler.bind_condition(scope, expr, clause)?;
@@ -149,16 +165,19 @@ pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, claus
     })
 }
 
+/// `asks`: whether it may depend on the session.
 fn defined(
     catalog: &Catalog,
     relation: Option<&Relation>,
     expr: &ast::Expr,
+    asks: bool,
     bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
 ) -> Result<Expression> {
     let text = expr.to_string();
     let path = ["public".to_owned(), "extensions".to_owned()];
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
     compiler.forget_positions();
+    compiler.detached = asks;
     let mut scope = Scope::new(None);
     if let Some(relation) = relation {
         let source = compiler.bare_source(&std::sync::Arc::new(relation.clone()));

@@ -9,6 +9,9 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use crate::strings;
 
+/// Longest name in bytes (`NAMEDATALEN - 1`).
+pub(crate) const LONGEST_NAME: usize = 63;
+
 /// Deeper nesting than this is refused with 54001.
 const RECURSION_LIMIT: usize = 80;
 
@@ -49,7 +52,7 @@ const UNKNOWN_WORDS: [&str; 8] =
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
-    let mut tokens = strings::tokens(sql).map_err(|error| syntax_error(sql, error))?;
+    let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
@@ -61,6 +64,19 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// The tokens of a text, each string literal in one of them; names are cut as PostgreSQL cuts them.
+pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let mut tokens = strings::tokens(sql)?;
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && word.value.len() > LONGEST_NAME
+        {
+            word.value.truncate(word.value.floor_char_boundary(LONGEST_NAME));
+        }
+    }
+    Ok(tokens)
 }
 
 /// What OVERRIDING of an INSERT says.

@@ -7,6 +7,7 @@ use basalt_types::text::quoted_ident;
 use basalt_types::{Type, Typmod, Value};
 
 use super::Compiler;
+use super::parse::LONGEST_NAME;
 use super::typed::{CastContext, Form, Typed, constant_sql};
 use crate::Name;
 use crate::catalog::Privilege;
@@ -52,7 +53,21 @@ fn auth(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Option<Typed
         ("jwt", []) => (Session::Jwt, Type::JSONB),
         _ => return None,
     };
-    Some(Typed::new(compiler.bind(Bind::Session(asked)), ty))
+    Some(ask(compiler, asked, ty))
+}
+
+/// What the session says: a parameter, or a call where no statement binds any.
+fn ask(compiler: &mut Compiler<'_>, asked: Session, ty: Type) -> Typed {
+    if !compiler.detached {
+        return Typed::new(compiler.bind(Bind::Session(asked)), ty);
+    }
+    let sql = match &asked {
+        Session::Setting(name) => format!("pg_setting({}, 1)", crate::quote::literal(name)),
+        asked => format!("pg_session({})", crate::quote::literal(asked.name())),
+    };
+    let mut typed = Typed::new(sql, ty);
+    typed.stable = true;
+    typed
 }
 
 fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Option<Typed>> {
@@ -64,6 +79,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("localtimestamp", [digits]) => moment(compiler, Type::TIMESTAMP, Some(digits))?,
         ("current_date", []) => moment(compiler, Type::DATE, None)?,
         ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
+        ("current_user" | "current_role" | "user", []) if compiler.detached => ask(compiler, Session::Role, Type::NAME),
         ("current_user" | "current_role" | "user", []) => name_constant(&compiler.user.clone()),
         ("session_user", []) => {
             let login = if compiler.caller == Identity::OWNER { Identity::OWNER } else { "authenticator" };
@@ -124,7 +140,7 @@ fn enumerated(name: &str, value: &Typed, labels: &[String]) -> Typed {
 
 /// `now()`: the start of the transaction.
 pub(super) fn now(compiler: &mut Compiler<'_>) -> Typed {
-    let mut typed = Typed::new(compiler.bind(Bind::Session(Session::Now)), Type::TIMESTAMPTZ);
+    let mut typed = ask(compiler, Session::Now, Type::TIMESTAMPTZ);
     typed.not_null = true;
     typed
 }
@@ -155,12 +171,12 @@ fn setting(compiler: &mut Compiler<'_>, name: &Typed, missing_ok: Option<&Typed>
         && is_steady
     {
         let asked = Session::Setting(name.to_lowercase());
-        return Ok(Typed::new(compiler.bind(Bind::Session(asked)), Type::TEXT));
+        return Ok(ask(compiler, asked, Type::TEXT));
     }
     let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
     let sql = format!("pg_setting({}, {})", name.sql, missing_ok.sql);
     let mut typed = Typed::over(sql, Type::TEXT, [&name, &missing_ok]);
-    (typed.leakproof, typed.volatile) = (false, !is_steady);
+    (typed.leakproof, typed.stable, typed.volatile) = (false, true, !is_steady);
     Ok(typed)
 }
 
@@ -278,7 +294,7 @@ fn serial_sequence(compiler: &Compiler<'_>, table: &Typed, column: &Typed) -> Re
     found(sequence.map(|name| format!("{}.{}", quoted_ident(&name.schema), quoted_ident(&name.name))))
 }
 
-/// The parts of a dotted name: quoted ones as they stand, the rest in lower case.
+/// The parts of a dotted name: quoted ones as they stand, the rest in lower case, all cut to a name's length.
 fn name_parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
@@ -292,6 +308,9 @@ fn name_parts(text: &str) -> Vec<String> {
                 }
             }
         }
+    }
+    for part in &mut parts {
+        part.truncate(part.floor_char_boundary(LONGEST_NAME));
     }
     parts
 }

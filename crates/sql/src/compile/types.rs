@@ -175,6 +175,10 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
             let typmod = modifiers_of(base, modifiers)?;
             return Ok(ResolvedType { serial, ..ResolvedType::plain(Type::Base(base), typmod) });
         }
+        // A name of a relation stays a text.
+        if name == "regclass" {
+            return Ok(ResolvedType::plain(Type::TEXT, None));
+        }
         if let Some(element) = name.strip_prefix('_').and_then(Base::by_name) {
             return Ok(ResolvedType::plain(Type::Base(element).array_of(), None));
         }

@@ -6,8 +6,9 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
+use crate::compile::parse::tokens;
+
 use super::keywords::{names_columns, names_functions};
-use crate::strings;
 
 /// Binds as tightly as PostgreSQL's `b_expr`, which a DEFAULT takes: no AND, OR, NOT or IS without parentheses.
 const DEFAULT_PRECEDENCE: u8 = 40;
@@ -32,9 +33,8 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Begins to read a statement.
     pub(super) fn new(sql: &'a str) -> Result<Self> {
-        let tokens = strings::tokens(sql).map_err(|e| syntax_error(sql, e))?;
-        let parser = Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
-        Ok(Cursor { sql, parser })
+        let tokens = tokens(sql).map_err(|e| syntax_error(sql, e))?;
+        Ok(Cursor { sql, parser: Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens) })
     }
 
     /// The statement's text.
@@ -127,7 +127,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A name: folded to lower case unless quoted, cut at 63 bytes.
+    /// A name: folded to lower case unless quoted.
     pub(super) fn ident(&mut self) -> Result<String> {
         self.ident_unless(|word| !names_columns(word))
     }
@@ -154,7 +154,7 @@ impl<'a> Cursor<'a> {
                     return Err(Error::new("42601", "zero-length delimited identifier").at(self.offset()));
                 }
                 self.parser.advance_token();
-                Ok(name[..name.floor_char_boundary(63)].to_owned())
+                Ok(name)
             }
             _ => Err(self.unexpected()),
         }

@@ -17,7 +17,7 @@ use crate::quote::ident;
 use crate::visit::visit_mut;
 
 /// The column that stands for `value` while a domain's check is compiled.
-const VALUE: &str = "value";
+pub(super) const VALUE: &str = "value";
 
 impl Change<'_> {
     pub(super) fn create_domain(&mut self) -> Result<()> {

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::drop::Object;
 use super::sequence::already_exists;
 use super::source::{self, fold};
-use super::{Action, Change, naming, physical};
+use super::{Action, Change, naming, physical, unique};
 use crate::catalog::{ConstraintKind, Index, Name, Relation};
 
 impl Change<'_> {
@@ -114,11 +114,8 @@ impl Change<'_> {
     pub(super) fn add_index(&mut self, table: &Name, index: Index) -> Result<()> {
         self.check_physical(&Name::new(&table.schema, &index.name))?;
         let relation = self.relation(table)?;
-        if index.unique
-            && let Some(columns) = &index.columns
-            && index.predicate.is_none()
-        {
-            self.push(unique_guard(&relation, columns, &index.name));
+        if index.unique {
+            self.push(unique::index_guard(&self.catalog, &relation, &index)?);
         }
         let statement = physical::create_index(&self.catalog, &relation, &index)?;
         self.actions.extend(statement.map(Action::Sql));
@@ -225,21 +222,6 @@ impl Change<'_> {
             None => expr.to_string(),
         }
     }
-}
-
-/// 23505 if two rows agree in all the columns and none is null.
-pub(super) fn unique_guard(relation: &Relation, columns: &[String], name: &str) -> String {
-    let list = physical::column_list(columns);
-    let not_null: Vec<String> = columns.iter().map(|c| format!("{} IS NOT NULL", crate::quote::ident(c))).collect();
-    physical::require(
-        &format!(
-            "NOT EXISTS (SELECT 1 FROM {} WHERE {} GROUP BY {list} HAVING count(*) > 1)",
-            physical::table(&relation.name),
-            not_null.join(" AND ")
-        ),
-        "23505",
-        &format!("could not create unique index \"{name}\""),
-    )
 }
 
 fn plain_column(expr: &Expr) -> Option<String> {

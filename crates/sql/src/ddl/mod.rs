@@ -26,6 +26,7 @@ mod publication;
 mod refused;
 mod rename;
 mod rename_column;
+mod rename_label;
 mod resolve;
 mod role;
 mod schema;
@@ -36,6 +37,7 @@ mod table;
 mod trigger;
 mod truncate;
 mod types;
+mod unique;
 mod view;
 
 #[cfg(test)]

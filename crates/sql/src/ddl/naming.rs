@@ -1,9 +1,7 @@
 //! The names that PostgreSQL gives to what has none: constraints, indexes and sequences.
 
 use crate::catalog::{Catalog, ConstraintKind, Name};
-
-/// Longest name in bytes (`NAMEDATALEN - 1`).
-const LONGEST: usize = 63;
+use crate::compile::parse::LONGEST_NAME as LONGEST;
 
 /// `first_second_label`, the parts cut (the longer one first) to fit 63 bytes.
 pub(super) fn object_name(first: &str, second: Option<&str>, label: &str) -> String {

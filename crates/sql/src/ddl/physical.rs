@@ -70,11 +70,7 @@ fn in_order_of_checking(relation: &Relation) -> Vec<&Constraint> {
 /// and what is asked of documents, text search vectors and arrays is containment.
 pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index) -> Result<Option<String>> {
     let mut keys = Vec::new();
-    for key in &index.keys {
-        let (source, direction) = split_direction(key);
-        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, None);
-        let compiled =
-            compiled.map_err(|error| immutable(error, "functions in index expression must be marked IMMUTABLE"))?;
+    for IndexKey { source, compiled, direction } in index_keys(catalog, relation, index)? {
         if !index.unique && !is_ordered(&compiled.ty) {
             return Ok(None);
         }
@@ -82,15 +78,7 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
         let collation = compiled.ty.collation().filter(|_| !plain).map(|name| format!(" COLLATE {}", ident(&name)));
         keys.push(format!("{}{}{direction}", compiled.sql, collation.unwrap_or_default()));
     }
-    let predicate = match &index.predicate {
-        Some(source) => {
-            let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "WHERE");
-            let compiled =
-                compiled.map_err(|error| immutable(error, "functions in index predicate must be marked IMMUTABLE"))?;
-            format!(" WHERE {}", compiled.sql)
-        }
-        None => String::new(),
-    };
+    let predicate = index_predicate(catalog, relation, index)?;
     Ok(Some(format!(
         "CREATE {}INDEX {} ON {} ({}){predicate}",
         if index.unique { "UNIQUE " } else { "" },
@@ -98,6 +86,66 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
         table(&relation.name),
         keys.join(", ")
     )))
+}
+
+/// A key of an index.
+pub(super) struct IndexKey<'a> {
+    /// PostgreSQL source.
+    pub(super) source: &'a str,
+    /// It in SQLite's terms.
+    pub(super) compiled: compile::Expression,
+    direction: &'static str,
+}
+
+/// The keys of an index.
+///
+/// Errors: those of its expressions.
+pub(super) fn index_keys<'a>(catalog: &Catalog, relation: &Relation, index: &'a Index) -> Result<Vec<IndexKey<'a>>> {
+    let key = |key: &'a String| {
+        let (source, direction) = split_direction(key);
+        let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, None);
+        let message = "functions in index expression must be marked IMMUTABLE";
+        let compiled = kept(compiled.map_err(|error| immutable(error, message))?, "an index")?;
+        Ok(IndexKey { source, compiled, direction })
+    };
+    index.keys.iter().map(key).collect()
+}
+
+/// The WHERE of a partial index, or nothing.
+pub(super) fn index_predicate(catalog: &Catalog, relation: &Relation, index: &Index) -> Result<String> {
+    let Some(source) = &index.predicate else { return Ok(String::new()) };
+    let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "WHERE");
+    let message = "functions in index predicate must be marked IMMUTABLE";
+    let compiled = kept(compiled.map_err(|error| immutable(error, message))?, "an index")?;
+    Ok(format!(" WHERE {}", compiled.sql))
+}
+
+/// What SQLite is to keep in a table's definition, where it lets no query stand.
+///
+/// Errors: 0A000 for an expression that asks one, as a SQL function may.
+fn kept(compiled: compile::Expression, place: &str) -> Result<compile::Expression> {
+    let mut quote = None;
+    let bare: String = compiled
+        .sql
+        .chars()
+        .map(|c| match quote {
+            Some(open) => {
+                quote = (c != open).then_some(open);
+                ' '
+            }
+            None => {
+                quote = (c == '\'' || c == '"').then_some(c);
+                c
+            }
+        })
+        .collect();
+    if bare.contains("SELECT ") {
+        return Err(Error::unsupported(
+            format!("a function that needs a query of its own is not supported in {place} on the embedded engine"),
+            "Write the expression out over the table's own columns, or judge rows in the function that writes them.",
+        ));
+    }
+    Ok(compiled)
 }
 
 /// The statements that put `new` in the place of `old`. `values` gives each stored column's value, as SQLite source over `old`;
@@ -108,7 +156,8 @@ pub(super) fn rebuild(
     new: &Relation,
     values: impl Fn(&Column) -> Option<String>,
 ) -> Result<Vec<String>> {
-    let mut statements = vec![create_table(catalog, new, REBUILD_TABLE)?];
+    let mut statements = super::unique::rebuild_guards(old, new, &values);
+    statements.push(create_table(catalog, new, REBUILD_TABLE)?);
     let copied: Vec<(String, String)> = new
         .columns
         .iter()
@@ -197,6 +246,7 @@ pub(super) fn column_definition(catalog: &Catalog, relation: &Relation, column: 
         let expected = Some((&column.ty, column.typmod));
         let compiled = compile::expression(catalog, Some(relation), &parse_expr(source)?, expected);
         let compiled = compiled.map_err(|error| immutable(error, "generation expression is not immutable"))?;
+        let compiled = kept(compiled, "a generated column")?;
         let _ = write!(sql, " GENERATED ALWAYS AS ({}) STORED", compiled.sql);
     }
     // Defaults belong to the inserts; only SQLite itself can apply the one of ON DELETE SET DEFAULT.
@@ -238,7 +288,10 @@ fn constraint_definition(catalog: &Catalog, relation: &Relation, constraint: &Co
     let body = match &constraint.kind {
         ConstraintKind::PrimaryKey(columns) => format!("PRIMARY KEY ({})", column_list(columns)),
         ConstraintKind::Unique(columns) => format!("UNIQUE ({})", column_list(columns)),
-        ConstraintKind::Check(source) => format!("CHECK ({})", check(catalog, relation, source)?),
+        ConstraintKind::Check(source) => {
+            let compiled = compile::condition(catalog, relation, &parse_expr(source)?, "CHECK")?;
+            format!("CHECK ({})", kept(compiled, "a check")?.sql)
+        }
         ConstraintKind::ForeignKey(key) => foreign_key(key, constraint),
     };
     Ok(format!("CONSTRAINT {} {body}", ident(&constraint.name)))

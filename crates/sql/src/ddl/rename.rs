@@ -154,6 +154,17 @@ impl Change<'_> {
                     })?;
                 }
             }
+            for column in relation.columns.iter().filter(|_| matches!(object, Object::Type(_))) {
+                let Some(source) = &column.default else { continue };
+                let expected = Some((&column.ty, column.typmod));
+                match compile::expression(&self.catalog, None, &parse_expr(source)?, expected) {
+                    Err(error) if error.code() != "42P17" => {
+                        let default = format!("default value for column {} of table", column.name);
+                        return Err(needs(what, &format!("{default} {}", self.show(&relation.name)), &error));
+                    }
+                    _ => {}
+                }
+            }
             let Some(view) = relation.view() else { continue };
             let query = parse_query(&view.query)?;
             if touches(&Uses::of(&query)) {

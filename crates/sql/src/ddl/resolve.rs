@@ -234,7 +234,7 @@ impl Change<'_> {
                 // `char` is `char(1)`; the internal name alone has no limit.
                 Base::Bpchar => self.length(Some(1).filter(|_| raw.name != "bpchar"))?,
                 Base::Numeric => self.precision()?,
-                Base::Timestamptz => self.fraction()?,
+                Base::Time | Base::Timestamp | Base::Timestamptz | Base::Interval => self.fraction()?,
                 Base::Float4 | Base::Float8 if raw.name == "float" => return self.float(raw.at),
                 _ => None,
             };

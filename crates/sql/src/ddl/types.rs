@@ -136,7 +136,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Renames a label in the type and in every row, since rows hold labels.
+    /// Renames a label in the type, in every source, and in every row, since rows hold labels.
     fn rename_label(&mut self, name: &Name, old: &Arc<EnumType>, from: &str, to: String) -> Result<()> {
         check_label(&to)?;
         if old.labels.contains(&to) {
@@ -145,8 +145,11 @@ impl Change<'_> {
         let mut ty = (**old).clone();
         let label = ty.labels.iter_mut().find(|l| **l == from).ok_or_else(|| missing_label(from))?;
         to.clone_into(label);
+        let keeping = self.rename_label_in_sources(name, from, &to)?;
         self.replace_enum(name, ty);
-        let holders = self.tables_with(name);
+        let relations = self.catalog.relations.values().filter(|r| r.view().is_none());
+        let holds = |r: &Relation| keeping.contains(&r.name) || r.columns.iter().any(|c| mentions(&c.ty, name));
+        let holders: Vec<Arc<Relation>> = relations.filter(|r| holds(r)).cloned().collect();
         for table in holders {
             let value = |column: &crate::catalog::Column| {
                 let quoted = ident(&column.name);

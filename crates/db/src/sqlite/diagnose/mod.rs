@@ -268,7 +268,14 @@ pub(super) fn existing(catalog: &Catalog, violation: &Violation) -> Option<Error
         Violation::Unique(what) => {
             let index = what.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
             let name = index.map(|index| index.rsplit_once('.').map_or(index, |(_, name)| name));
-            let name = name.or_else(|| unique_over(catalog, what).map(|(_, name, _)| name))?;
+            let name = name.or_else(|| unique_over(catalog, what).map(|(_, name, _)| name));
+            let Some(name) = name else {
+                // A table being rebuilt has another name for the moment.
+                let columns: Vec<&str> = what.split(", ").map(|c| c.rsplit_once('.').map_or(c, |(_, c)| c)).collect();
+                let message =
+                    format!("could not create a unique index over ({}): a key is duplicated", columns.join(", "));
+                return Some(Error::new("23505", message));
+            };
             Error::new("23505", format!("could not create unique index \"{name}\"")).with_constraint(name)
         }
         Violation::NotNull(what) => {

@@ -277,7 +277,7 @@ impl Change<'_> {
         let using = if self.cursor.accept("using") { Some(self.cursor.expr()?) } else { None };
         self.check_type_users(old, &column.name).map_err(|e| e.at(at))?;
 
-        let expected = Some((&declared.ty, declared.typmod));
+        let target = (&declared.ty, declared.typmod);
         let automatic = castable(&column.ty, &declared.ty).is_some_and(|context| context != CastContext::Explicit);
         let cannot =
             |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
@@ -285,7 +285,7 @@ impl Change<'_> {
             Some(mut expr) => {
                 source::qualify(&mut expr, &self.catalog, &self.session.search_path);
                 let what = format!("result of USING clause for column \"{}\"", column.name);
-                compile::expression(&self.catalog, Some(old), &expr, expected)
+                compile::conversion(&self.catalog, old, &expr, target)
                     .map_err(|e| if e.code() == "42804" { cannot(what).at(at) } else { moved(e, at) })?
             }
             None if !automatic && column.ty != declared.ty => {
@@ -295,7 +295,7 @@ impl Change<'_> {
             }
             None => {
                 let expr = Expr::Identifier(ident_node(&column.name));
-                compile::expression(&self.catalog, Some(old), &expr, expected).map_err(|e| moved(e, at))?
+                compile::conversion(&self.catalog, old, &expr, target).map_err(|e| moved(e, at))?
             }
         };
         let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
@@ -307,7 +307,7 @@ impl Change<'_> {
             ..column.clone()
         };
         if let Some(default) = &changed.default {
-            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, expected);
+            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(target));
             if compiled.is_err_and(|error| error.code() != "42P17") {
                 return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
             }

@@ -12,9 +12,9 @@ use sqlparser::tokenizer::Token;
 use super::constraint::{NewConstraint, NewKind};
 use super::domain::null_guard;
 use super::drop::Object;
-use super::index::unique_guard;
 use super::resolve::row_type;
 use super::table::add_constraint;
+use super::unique::key_guard;
 use super::{Action, Change, naming, physical};
 use crate::catalog::{ConstraintKind, Name, Relation};
 use crate::quote::ident;
@@ -174,9 +174,9 @@ impl Change<'_> {
                 for column in columns.iter().filter(|c| old.column(c).is_some_and(|c| !c.not_null)) {
                     self.push(null_guard(&old, column));
                 }
-                self.push(unique_guard(&old, columns, &constraint.name));
+                self.push(key_guard(&old, columns, &constraint.name));
             }
-            ConstraintKind::Unique(columns) => self.push(unique_guard(&old, columns, &constraint.name)),
+            ConstraintKind::Unique(columns) => self.push(key_guard(&old, columns, &constraint.name)),
             ConstraintKind::Check(source) => {
                 let condition = physical::check(&self.catalog, &old, source)?;
                 let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(table));
