@@ -4,6 +4,7 @@
 mod ask;
 mod evaluator;
 mod generate;
+mod memberships;
 mod noninterference;
 mod oracle;
 mod rules;
