@@ -2,6 +2,7 @@
 //! not tell.
 
 mod ask;
+mod columns;
 mod evaluator;
 mod generate;
 mod memberships;
