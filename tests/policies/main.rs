@@ -2,8 +2,10 @@
 //! not tell.
 
 mod ask;
+mod columns;
 mod evaluator;
 mod generate;
+mod memberships;
 mod noninterference;
 mod oracle;
 mod rules;

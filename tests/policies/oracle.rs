@@ -23,13 +23,19 @@ const STATEMENTS: usize = 24;
 
 /// Roles and functions that Basalt has from the start, for PostgreSQL.
 const BOOTSTRAP: &str = "
-  create role anon; create role authenticated; create role service_role bypassrls; create role keeper;
+  create role anon noinherit; create role authenticated noinherit; create role service_role noinherit bypassrls;
   create schema auth;
   grant usage on schema auth to public;
   create function auth.jwt() returns jsonb language sql stable as
     $$ select nullif(current_setting('request.jwt.claims', true), '')::jsonb $$;
   create function auth.uid() returns uuid language sql stable as $$ select (auth.jwt() ->> 'sub')::uuid $$;
   create function auth.role() returns text language sql stable as $$ select auth.jwt() ->> 'role' $$;
+";
+
+/// Memberships that pass nothing on, since no member inherits: whoever took them into account would answer otherwise.
+const MEMBERS: &str = "
+  create role keeper noinherit;
+  grant keeper to anon, authenticated; grant service_role to keeper;
 ";
 
 /// A schema `public` as Basalt has it from the start, for PostgreSQL.
@@ -58,7 +64,8 @@ async fn policies_mean_what_postgresql_says() {
     }
     let postgres = cluster.connect().await;
     postgres.script(BOOTSTRAP).await;
-    let server = Server::start("create role keeper;").await;
+    postgres.script(MEMBERS).await;
+    let server = Server::start(MEMBERS).await;
     let mut faults = Vec::new();
     for seed in seeds {
         faults.extend(compare(seed, &server, &postgres).await);
@@ -74,7 +81,7 @@ async fn compare(seed: u64, server: &Server, postgres: &Session) -> Option<Strin
     postgres.script(RENEW).await;
     postgres.script(&script).await;
     server.database.reset().await.expect("an empty database");
-    let made = server.database.run_script(&format!("create role keeper;\n{script}"), |_| ()).await;
+    let made = server.database.run_script(&format!("{MEMBERS}{script}"), |_| ()).await;
     if let Err(error) = made {
         return Some(format!("seed {seed}: Basalt refuses the script: {error}\n{script}"));
     }

@@ -54,3 +54,36 @@ async fn requests_beyond_the_most_are_told_to_come_again() {
     let answer = server.get("/actors").service().expect_error(503, "BST002").await;
     assert_eq!(answer.header("retry-after"), "1");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_more_than_a_statement_holds_is_refused() {
+    let server = server_with(|_| ()).await;
+    let list = |n: usize, item: &dyn Fn(usize) -> String| (0..n).map(item).collect::<Vec<_>>().join(",");
+    let column = |i: usize| format!("c{i}:id");
+    let columns = |n: usize| format!("/films?select={}", list(n, &column));
+    for path in [columns(1_665), columns(2_001), format!("/directors?select=films({})", list(2_001, &column))] {
+        let answer = server.get(&path).service().expect_error(400, "54011").await;
+        assert_eq!(answer.json()["message"], "target lists can have at most 1664 entries");
+    }
+    assert_eq!(server.get(&columns(1_664)).service().send().await.status, 200);
+    let path = format!("/actors?id=eq.1&select={}", list(2_001, &column));
+    let write = server.patch(&path, &json!({"name": "changed"})).service().prefer("return=representation");
+    write.expect_error(400, "54011").await;
+    server.get("/actors?id=eq.1").service().expect(200, json!([{"id": 1, "name": "Helm"}])).await;
+    // What was ordered by before decides nothing.
+    let again = format!("/actors?order=id{}&select=id", ",name.desc,id.desc".repeat(1_050));
+    server.get(&again).service().expect(200, json!([{"id": 1}, {"id": 2}])).await;
+    if basalt_tests::on_postgres() {
+        return;
+    }
+    let spreads = |n: usize| format!("/films?select={}", list(n, &|i| format!("...directors(d{i}:name)")));
+    for (path, code) in [
+        (spreads(66), "54000"),
+        (spreads(210), "54000"),
+        (format!("/films?order={}", list(2_100, &|i| format!("data->k{i}"))), "54000"),
+        (format!("/directors?select=films({})", list(1_600, &column)), "54023"),
+    ] {
+        let answer = server.get(&path).service().expect_error(400, code).await;
+        assert!(answer.json()["hint"].is_string(), "{}", answer.body);
+    }
+}

@@ -229,3 +229,17 @@ async fn the_most_rows_hold_at_every_level_of_a_read() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_filter_of_a_real_is_read_as_one() {
+    let server = server().await;
+    server.post("/kinds", &json!({"small": 8, "single": 0.1})).service().expect(201, json!(null)).await;
+    for filter in ["eq.0.1", "in.(0.1,0.2)", "gte.0.1", "neq.0.5", "eq(any).{0.1}", "isdistinct.0.5"] {
+        server
+            .get(&format!("/kinds?single={filter}&select=small&small=eq.8"))
+            .service()
+            .expect(200, json!([{"small": 8}]))
+            .await;
+    }
+    server.get("/kinds?single=gt.0.1&select=small&order=small").service().expect(200, json!([{"small": 7}])).await;
+}

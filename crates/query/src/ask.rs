@@ -66,7 +66,7 @@ pub struct Embed {
 }
 
 /// A column, and a path into it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub struct Field {
     /// The column's name.
     pub name: String,
@@ -75,7 +75,7 @@ pub struct Field {
 }
 
 /// A step into JSON.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PathStep {
     /// `->>` rather than `->`.
     pub as_text: bool,
@@ -84,7 +84,7 @@ pub struct PathStep {
 }
 
 /// Where a JSON step leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PathKey {
     /// An object's member.
     Key(String),

@@ -173,3 +173,16 @@ select -0.5::numeric::int;
 select 0.1::float4, 16777217::float4, 1e10::float4, 123456.7::float4, 0.3::float8 + 0.6, 1e15::float8, 1e16::float8, 123456789012345678::float8;
 select -1.25e-7::float8, 5e-324::float8, 1.7976931348623157e308::float8, 9007199254740993::float8, 0.00001::float8, 0.0001::float8, -100::float8;
 select 4999999996e10::float8, 0.99900054931640625::float8, 33554434::float4, 67108868::float4, 2097152.1::float4, 1e23::float8, 8388608.5::float4;
+
+-- A real beside another number is compared as double precision; an undecided literal is a real.
+create table measured (id int primary key, h real, d double precision, n numeric, i int);
+insert into measured values (1, 0.1, 0.1, 0.1, 0), (2, 0.5, 0.5, 0.5, 0), (3, 16777216, 16777217, 16777217, 16777217);
+select id, h = 0.1, h > 0.1, h >= 0.1, h <> 0.1, 0.1 < h, h = 0.5 from measured order by id;
+select id, h = 0.1::real, h = '0.1', h > '0.1', h = 0.1::float8 from measured order by id;
+select id, h = d, h = n, n = h, h < n, h = i, i > h, h is distinct from n from measured order by id;
+select id, h = 16777217, h < 16777217 from measured order by id;
+select id, h in (0.1), h not in (0.1), h in (0.1, 0.2), h in ('0.1'), h in (n, i), h between 0.1 and 0.2 from measured order by id;
+select id, h = any ('{0.1,0.2}'), h = any ('{0.1,0.2}'::numeric[]), h = any (array[0.1, 0.2]) from measured order by id;
+select id, nullif(h, 0.1), nullif(h, 0.5), coalesce(h, 0.1), (h, id) = (0.1, 1) from measured order by id;
+select id, case h when 0.1 then 'same' else 'other' end, h in (select n from measured) from measured order by id;
+select a.id, b.id from measured a join measured b on a.h = b.n order by 1, 2;

@@ -57,7 +57,7 @@ pub fn readable<'t>(catalog: &Catalog, table: &'t ChangedTable, role: &str) -> V
 fn may_use(catalog: &Catalog, schema: &str, role: &str) -> bool {
     let Some(schema) = catalog.schemas.get(schema) else { return false };
     let holds = |role: &str| schema.grants.get(role).is_some_and(|held| held.contains(&Privilege::Usage));
-    catalog.is_superuser(role) || holds(PUBLIC) || catalog.memberships(role).into_iter().any(holds)
+    catalog.is_superuser(role) || holds(PUBLIC) || catalog.inherited(role).into_iter().any(holds)
 }
 
 /// What a role's part in a table's policies comes to.
@@ -227,11 +227,11 @@ fn terms(catalog: &Catalog, relation: &Relation, role: &str) -> Terms {
     if !catalog.policies_apply(role, relation) {
         return Terms::All;
     }
-    let memberships = catalog.memberships(role);
+    let inherited = catalog.inherited(role);
     let binding = relation.policies.iter().filter(|policy| {
         let command = matches!(policy.command, PolicyCommand::All | PolicyCommand::Select);
         let mut roles = policy.roles.iter();
-        command && (policy.roles.is_empty() || roles.any(|role| role == PUBLIC || memberships.contains(role.as_str())))
+        command && (policy.roles.is_empty() || roles.any(|role| role == PUBLIC || inherited.contains(role.as_str())))
     });
     let (permissive, restrictive): (Vec<_>, Vec<_>) = binding.partition(|policy| policy.permissive);
     let any: Vec<String> = permissive.iter().filter_map(|policy| policy.using.clone()).collect();

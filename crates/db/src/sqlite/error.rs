@@ -37,8 +37,43 @@ pub(crate) fn translate(error: rusqlite::Error) -> Error {
     }
 }
 
+/// A statement beyond what SQLite can hold, by the words in SQLite's message. What PostgreSQL limits too has its code and words.
+fn beyond_a_limit(message: &str) -> Option<Error> {
+    let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
+    let error = if has(&["too many columns in result set"]) {
+        Error::new("54011", "target lists can have at most 1664 entries")
+    } else if has(&["too many columns"]) {
+        Error::new("54011", "too many columns")
+    } else if has(&["too many arguments"]) {
+        Error::new("54023", "too many arguments for a function")
+            .with_hint("Ask for fewer columns of a related resource.")
+    } else if has(&["Expression tree is too large", "nested too deep", "Recursion limit", "stack overflow"]) {
+        Error::new("54001", "stack depth limit exceeded").with_hint("Ask with fewer conditions, or nest them less.")
+    } else if has(&["tables in a join", "too many FROM clause terms", "too many references to", "too many RIGHT JOINs"])
+    {
+        Error::new("54000", "too many tables in a statement")
+            .with_hint("Ask for fewer related resources in one request.")
+    } else if has(&["too many terms in ORDER", "too many terms in GROUP"]) {
+        Error::new("54000", "too many columns to order or group by").with_hint("Ask for fewer of them.")
+    } else if has(&["too many terms in compound SELECT"]) {
+        Error::new("54000", "too many queries in a union")
+    } else if has(&["too many SQL variables", "variable number must be between"]) {
+        Error::new("54000", "too many parameters in a statement").with_hint("Ask with fewer values.")
+    } else if has(&["pattern too complex"]) {
+        Error::new("54000", "a pattern is too long")
+    } else {
+        return None;
+    };
+    Some(error)
+}
+
 /// A fault of the engine or the compiler: logged in full, told in short.
 fn internal(error: rusqlite::Error) -> Error {
+    if let rusqlite::Error::SqlInputError { msg: text, .. } | rusqlite::Error::SqliteFailure(_, Some(text)) = &error
+        && let Some(error) = beyond_a_limit(text)
+    {
+        return error;
+    }
     if let rusqlite::Error::SqliteFailure(_, Some(text)) = &error
         && text == "integer overflow"
     {

@@ -1,5 +1,7 @@
 //! ORDER BY, LIMIT and OFFSET.
 
+use std::collections::HashSet;
+
 use super::writer::Writer;
 use super::{condition, embed};
 use crate::ask::Order;
@@ -8,7 +10,9 @@ use crate::plan::{Alias, Node};
 /// ORDER BY the level's terms, then by `last`, columns that make the order total.
 pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, last: &[String]) {
     let mut word = " ORDER BY ";
-    for term in &node.level.order {
+    let mut seen = HashSet::new();
+    // A field that was ordered by before decides nothing.
+    for term in node.level.order.iter().filter(|term| seen.insert((&term.embed, &term.field))) {
         w.push(std::mem::replace(&mut word, ", "));
         self::term(w, term, node, alias);
     }

@@ -139,21 +139,25 @@ fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, wri
         w.push(" = EXCLUDED.");
         w.ident(&column.name);
     }
-    if relation.view().is_some() {
+    if !tells_by_xmax(relation) {
         w.push(NOTE_UPDATE);
     }
     Written::Upsert
 }
 
-/// A row's `xmax` tells whether it is a new one. A view has none: there a setting tells, which is made while a row is updated and
-/// taken back when the row is given back.
+/// Whether a row's `xmax` tells whether it is a new one. A view has none, and who may select only some columns may not read it: there
+/// a setting tells, which is made while a row is updated and taken back when the row is given back.
+fn tells_by_xmax(relation: &Relation) -> bool {
+    relation.view().is_none() && relation.columns.iter().all(|column| column.grants.is_empty())
+}
+
 const NOTE_UPDATE: &str = " WHERE set_config('basalt.updated', '1', true) IS NOT NULL";
 const IS_NOT_UPDATED: &str = "CASE WHEN current_setting('basalt.updated', true) = '1' THEN set_config('basalt.updated', '', true) IS NULL \
     ELSE true END";
 
 /// The hidden column that tells new rows from updated ones.
 fn inserted(w: &mut Writer<'_>, relation: &Relation) {
-    w.push(if relation.view().is_some() { IS_NOT_UPDATED } else { "(xmax = 0)" });
+    w.push(if tells_by_xmax(relation) { "(xmax = 0)" } else { IS_NOT_UPDATED });
     w.push(" AS \"$inserted\"");
 }
 

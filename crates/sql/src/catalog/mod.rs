@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 pub use name::Name;
-pub use privilege::{DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
+pub use privilege::{API_ROLES, AUTHENTICATOR, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
 pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{
@@ -51,6 +51,7 @@ pub struct Catalog {
     /// Sequences, those of serial and identity columns included.
     pub sequences: BTreeMap<Name, Sequence>,
     /// Roles by name.
+    #[serde(deserialize_with = "privilege::stored_roles")]
     pub roles: BTreeMap<String, Role>,
     /// `alter default privileges`: what new objects of a schema grant.
     pub default_privileges: Vec<DefaultPrivilege>,
@@ -90,7 +91,7 @@ impl Default for Catalog {
 }
 
 fn authenticator() -> String {
-    "authenticator".into()
+    AUTHENTICATOR.into()
 }
 
 /// A schema.

@@ -2,21 +2,70 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Catalog, Column, Relation};
 
 /// A role.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Role {
     /// Passes every privilege check.
     pub superuser: bool,
     /// BYPASSRLS.
     pub bypass_row_security: bool,
-    /// Roles that this one is a member of (and inherits from).
+    /// INHERIT: the privileges of the roles that this one is a member of are its own; otherwise it may only become them.
+    #[serde(default)]
+    pub inherits: bool,
+    /// Roles that this one is a member of.
     pub member_of: BTreeSet<String>,
+    /// Where a membership itself says whether it passes its privileges on (`grant ... with inherit`, PostgreSQL 16).
+    #[serde(default)]
+    pub inherit_options: BTreeMap<String, bool>,
     /// `alter role ... set`.
     pub settings: BTreeMap<String, String>,
+}
+
+impl Default for Role {
+    /// What `create role` makes without options.
+    fn default() -> Self {
+        Role {
+            superuser: false,
+            bypass_row_security: false,
+            inherits: true,
+            member_of: BTreeSet::new(),
+            inherit_options: BTreeMap::new(),
+            settings: BTreeMap::new(),
+        }
+    }
+}
+
+impl Role {
+    fn inherits_from(&self, parent: &str) -> bool {
+        self.inherit_options.get(parent).copied().unwrap_or(self.inherits)
+    }
+}
+
+/// The roles of API requests.
+pub const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
+
+/// The role that requests connect as on the embedded engine.
+pub const AUTHENTICATOR: &str = "authenticator";
+
+/// Reads stored roles. Those of a database from before `inherits` was kept inherit, but for the ones that every database has.
+pub(super) fn stored_roles<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Role>, D::Error> {
+    #[derive(Deserialize)]
+    struct Stored {
+        inherits: Option<bool>,
+        #[serde(flatten)]
+        role: Role,
+    }
+    let stored = BTreeMap::<String, Stored>::deserialize(source)?;
+    let role = |(name, Stored { inherits, role }): (String, Stored)| {
+        let built_in = name == AUTHENTICATOR || API_ROLES.contains(&name.as_str());
+        let role = Role { inherits: inherits.unwrap_or(!built_in), ..role };
+        (name, role)
+    };
+    Ok(stored.into_iter().map(role).collect())
 }
 
 /// Who may do what: role (`public` for everyone) to privileges.
@@ -61,12 +110,22 @@ pub enum DefaultObject {
 }
 
 impl Catalog {
-    /// `role` and every role it is a member of, directly or not.
+    /// `role` and every role it is a member of, directly or not: those that it may become.
     pub fn memberships<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
+        self.reached(role, |_, _| true)
+    }
+
+    /// `role` and every role whose privileges it has without becoming it: those that it inherits from, directly or not.
+    pub fn inherited<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
+        self.reached(role, Role::inherits_from)
+    }
+
+    fn reached<'a>(&'a self, role: &'a str, leads: impl Fn(&Role, &str) -> bool) -> BTreeSet<&'a str> {
         let mut seen = BTreeSet::from([role]);
         let mut open = vec![role];
         while let Some(role) = open.pop() {
-            for parent in self.roles.get(role).into_iter().flat_map(|r| &r.member_of) {
+            let Some(member) = self.roles.get(role) else { continue };
+            for parent in member.member_of.iter().filter(|parent| leads(member, parent)) {
                 if seen.insert(parent) {
                     open.push(parent);
                 }
@@ -80,15 +139,15 @@ impl Catalog {
         self.roles.get(role).is_some_and(|r| r.superuser)
     }
 
-    /// Whether `grants` give `privilege` to `role`, to a role it is a member of, or to everyone. An owner
-    /// (or a member of the owning role) and superusers have every privilege.
+    /// Whether `grants` give `privilege` to `role`, to a role it inherits from, or to everyone. An owner
+    /// (or who inherits from the owning role) and superusers have every privilege.
     pub fn allows(&self, role: &str, owner: &str, grants: &Grants, privilege: Privilege) -> bool {
         let holds = |name: &str| grants.get(name).is_some_and(|p| p.contains(&privilege));
         if holds(PUBLIC) || holds(role) || role == owner || self.is_superuser(role) {
             return true;
         }
-        let memberships = self.memberships(role);
-        memberships.contains(owner) || memberships.into_iter().any(holds)
+        let inherited = self.inherited(role);
+        inherited.contains(owner) || inherited.into_iter().any(holds)
     }
 
     /// Whether `role` may use `privilege` on one column: by a grant on the relation or on the column itself.
@@ -101,7 +160,7 @@ impl Catalog {
     /// owns the table unforced.
     pub fn policies_apply(&self, role: &str, relation: &Relation) -> bool {
         let exempt = self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security);
-        let owns = self.memberships(role).contains(relation.owner.as_str());
+        let owns = self.inherited(role).contains(relation.owner.as_str());
         relation.row_security && !exempt && (!owns || relation.force_row_security)
     }
 }

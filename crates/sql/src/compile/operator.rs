@@ -118,7 +118,7 @@ impl Compiler<'_> {
             (true, true) => Type::TEXT,
             (true, false) => right.ty.clone(),
             (false, true) => left.ty.clone(),
-            (false, false) => overload::common(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
+            (false, false) => overload::compared(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
         };
         if let Type::Record(_) = ty {
             return Err(Error::unsupported(

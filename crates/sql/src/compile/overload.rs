@@ -244,6 +244,14 @@ pub(super) fn common(a: &Type, b: &Type) -> Option<Type> {
     }
 }
 
+/// The type as which an operator compares values of both, if there is one: `real` beside another number is compared as
+/// `double precision`, though their common type is `real`.
+pub(super) fn compared(a: &Type, b: &Type) -> Option<Type> {
+    let common = common(a, b)?;
+    let widened = a != b && common == Type::Base(Base::Float4);
+    Some(if widened && *a != Type::UNKNOWN && *b != Type::UNKNOWN { Type::Base(Base::Float8) } else { common })
+}
+
 /// PostgreSQL's `pg_type.typcategory`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Category {

@@ -144,9 +144,9 @@ impl<'a> Policies<'a> {
         if relation.view().is_some() || !compiler.catalog.policies_apply(&compiler.role, relation) {
             return None;
         }
-        let memberships = compiler.catalog.memberships(&compiler.role);
+        let inherited = compiler.catalog.inherited(&compiler.role);
         let binds = |policy: &&Policy| {
-            let mine = policy.roles.iter().any(|role| role == PUBLIC || memberships.contains(role.as_str()));
+            let mine = policy.roles.iter().any(|role| role == PUBLIC || inherited.contains(role.as_str()));
             let command_fits = policy.command == PolicyCommand::All || policy.command == command;
             command_fits && (policy.roles.is_empty() || mine)
         };

@@ -104,14 +104,22 @@ impl Compiler<'_> {
             let any = Typed::over(format!("({})", sql.join(" OR ")), Type::BOOL, &tests);
             return Ok(if negated { negate(&any) } else { any });
         }
-        self.one_of(value, items, negated)
+        // Several constants are brought to one type with the value; anything else is compared with it one by one.
+        let constants = items.iter().filter(|item| matches!(item.form, Form::Constant(_))).count();
+        self.one_of(value, items, negated, if constants > 1 { overload::common } else { overload::compared })
     }
 
-    /// `value in (items)`.
-    fn one_of(&mut self, value: Typed, items: Vec<Typed>, negated: bool) -> Result<Typed> {
+    /// `value in (items)`, compared as the type that `join` makes of theirs.
+    fn one_of(
+        &mut self,
+        value: Typed,
+        items: Vec<Typed>,
+        negated: bool,
+        join: fn(&Type, &Type) -> Option<Type>,
+    ) -> Result<Typed> {
         let mut ty = value.ty.clone();
         for item in &items {
-            ty = overload::common(&ty, &item.ty).ok_or_else(|| no_operator("=", Some(&value.ty), &item.ty))?;
+            ty = join(&ty, &item.ty).ok_or_else(|| no_operator("=", Some(&value.ty), &item.ty))?;
         }
         if ty == Type::UNKNOWN {
             ty = Type::TEXT;
@@ -273,7 +281,7 @@ impl Compiler<'_> {
             for item in &array.elem {
                 items.push(self.bind_expr(scope, item, Some(&value.ty))?);
             }
-            return self.one_of(value, items, !any);
+            return self.one_of(value, items, !any, overload::compared);
         }
         let expected = if value.is_unknown() { Type::TEXT } else { value.ty.clone() }.array_of();
         let array = self.bind_expr(scope, right, Some(&expected))?;

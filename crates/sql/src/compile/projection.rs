@@ -14,6 +14,9 @@ use super::typed::{Form, Typed};
 use super::types::split_name;
 use crate::quote;
 
+/// The most columns of a row (PostgreSQL's MaxTupleAttributeNumber).
+const MOST_COLUMNS: usize = 1664;
+
 /// An item of a select list.
 pub(super) struct Item {
     /// Its name.
@@ -66,6 +69,9 @@ impl Compiler<'_> {
                 }
                 other => return Err(Error::new("42601", format!("syntax error at or near \"{other}\""))),
             }
+        }
+        if items.len() > MOST_COLUMNS {
+            return Err(Error::new("54011", format!("target lists can have at most {MOST_COLUMNS} entries")));
         }
         if let Some((types, context)) = wanted.types {
             // More columns than wanted are the caller's to refuse, who knows what it is that has too few.

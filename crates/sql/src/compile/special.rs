@@ -1,7 +1,7 @@
 //! Functions with their own syntax: CASE, COALESCE, GREATEST, TRIM, SUBSTRING, CEIL.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Value};
+use basalt_types::{Base, Type, Value};
 use sqlparser::ast::{
     CaseWhen, CeilFloorKind, DateTimeField, Expr, Function, FunctionArg, FunctionArgExpr, NormalizationForm,
     TrimWhereField,
@@ -78,7 +78,12 @@ impl Compiler<'_> {
             let Ok([value, other]) = <[Typed; 2]>::try_from(args) else {
                 return Err(Error::new("42601", "nullif takes two arguments"));
             };
-            let (left, right) = self.comparable("=", value, other)?;
+            let is_real = value.ty == Type::Base(Base::Float4);
+            let (mut left, right) = self.comparable("=", value, other)?;
+            // PostgreSQL has comparisons of `real` with `double precision` that leave it what it is.
+            if is_real {
+                left.ty = Type::Base(Base::Float4);
+            }
             let ty = left.ty.clone();
             match self.folded_comparison("=", &left, &right) {
                 Some(equal) if self.known(&equal) == Some(Some(true)) => {

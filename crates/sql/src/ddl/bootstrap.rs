@@ -4,25 +4,26 @@ use std::collections::BTreeSet;
 
 use basalt_core::Identity;
 
-use crate::catalog::{Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema, publications};
-
-/// The roles of API requests.
-const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
+use crate::catalog::{
+    API_ROLES, AUTHENTICATOR, Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema,
+    publications,
+};
 
 /// A catalog with what every database of Basalt has: schemas `public`, `auth`, `storage`, `extensions`, `graphql_public`; roles
-/// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator`; default privileges that
-/// grant all on tables, sequences and functions of `public` to the three API roles; the publication `supabase_realtime`, of no table.
+/// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator` (none of these four inherits);
+/// default privileges that grant all on tables, sequences and functions of `public` to the three API roles; the publication `supabase_realtime`, of no table.
 pub fn bootstrap() -> Catalog {
     let mut catalog = Catalog { version: 1, publications: publications(), ..Catalog::default() };
 
     catalog
         .roles
         .insert(Identity::OWNER.into(), Role { superuser: true, bypass_row_security: true, ..Role::default() });
-    catalog.roles.insert("anon".into(), Role::default());
-    catalog.roles.insert("authenticated".into(), Role::default());
-    catalog.roles.insert("service_role".into(), Role { bypass_row_security: true, ..Role::default() });
+    for role in API_ROLES {
+        let bypass_row_security = role == "service_role";
+        catalog.roles.insert(role.into(), Role { bypass_row_security, inherits: false, ..Role::default() });
+    }
     let member_of = API_ROLES.map(str::to_owned).into();
-    catalog.roles.insert("authenticator".into(), Role { member_of, ..Role::default() });
+    catalog.roles.insert(AUTHENTICATOR.into(), Role { member_of, inherits: false, ..Role::default() });
 
     for schema in ["public", "auth", "storage", "extensions", "graphql_public"] {
         let everyone = (schema == "public").then_some(PUBLIC);

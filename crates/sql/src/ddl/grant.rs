@@ -1,4 +1,4 @@
-//! Privileges and memberships (PostgreSQL manual, `grant`, `revoke`).
+//! Privileges (PostgreSQL manual, `grant`, `revoke`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ pub(super) fn all_privileges(object: DefaultObject) -> BTreeSet<Privilege> {
 }
 
 /// A privilege as written, perhaps for some columns. No privilege: `all`.
-struct Written {
-    word: Option<String>,
+pub(super) struct Written {
+    pub word: Option<String>,
     columns: Vec<String>,
-    at: usize,
+    pub at: usize,
 }
 
 /// What the privileges are on.
@@ -44,9 +44,10 @@ impl Change<'_> {
     }
 
     pub(super) fn revoke(&mut self) -> Result<()> {
-        let option_only =
-            self.cursor.accept_any(&["grant option for", "admin option for", "inherit option for"]).is_some();
-        if option_only {
+        if self.cursor.accept("inherit option for") {
+            return self.revoke_inherit_option();
+        }
+        if self.cursor.accept_any(&["grant option for", "admin option for"]).is_some() {
             // The right to pass a privilege on is not kept, so there is nothing to take back.
             self.cursor.skip_all();
             return Ok(());
@@ -57,7 +58,8 @@ impl Change<'_> {
     fn grant_or_revoke(&mut self, grant: bool) -> Result<()> {
         let written = self.written_privileges()?;
         if !self.cursor.accept("on") {
-            return self.membership(written, grant);
+            let parents = self.parents(written)?;
+            return if grant { self.grant_membership(&parents) } else { self.revoke_membership(&parents) };
         }
         let target = self.target()?;
         let roles = self.grantees(grant)?;
@@ -97,7 +99,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn written_privileges(&mut self) -> Result<Vec<Written>> {
+    pub(super) fn written_privileges(&mut self) -> Result<Vec<Written>> {
         let mut written = Vec::new();
         loop {
             let at = self.cursor.offset();
@@ -245,33 +247,6 @@ impl Change<'_> {
                 // Taking a privilege on the table takes it on its columns.
                 for column in relation.columns.iter_mut().filter(|_| !grant) {
                     change(&mut column.grants, roles, &privileges, false);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// `grant role, ... to role, ...`.
-    fn membership(&mut self, written: Vec<Written>, grant: bool) -> Result<()> {
-        let mut parents = Vec::new();
-        for written in written {
-            let role = written.word.ok_or_else(|| self.cursor.unexpected())?;
-            self.check_role(&role).map_err(|e| e.at(written.at))?;
-            parents.push(role);
-        }
-        let at = self.cursor.offset();
-        for member in self.grantees(grant)? {
-            for parent in &parents {
-                if grant && self.catalog.memberships(parent).contains(member.as_str()) {
-                    let message = format!("role \"{parent}\" is a member of role \"{member}\"");
-                    return Err(Error::new("0LP01", message).at(at));
-                }
-                if let Some(role) = self.catalog.roles.get_mut(&member) {
-                    if grant {
-                        role.member_of.insert(parent.clone());
-                    } else {
-                        role.member_of.remove(parent);
-                    }
                 }
             }
         }

@@ -18,6 +18,7 @@ mod function;
 mod grant;
 mod index;
 mod keywords;
+mod membership;
 mod naming;
 mod part;
 mod physical;

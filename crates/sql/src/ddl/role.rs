@@ -32,6 +32,7 @@ impl Change<'_> {
             "login",
             "nologin",
             "inherit",
+            "noinherit",
             "createdb",
             "nocreatedb",
             "createrole",
@@ -45,14 +46,10 @@ impl Change<'_> {
                     match flag {
                         "superuser" | "nosuperuser" => role.superuser = flag == "superuser",
                         "bypassrls" | "nobypassrls" => role.bypass_row_security = flag == "bypassrls",
+                        "inherit" | "noinherit" => role.inherits = flag == "inherit",
                         _ => {}
                     }
                 }
-                continue;
-            }
-            // The role that requests arrive as is told by their token; that one does not inherit makes no difference here,
-            // since `set role` is all it is for.
-            if self.cursor.accept("noinherit") {
                 continue;
             }
             match self.cursor.accept_any(&["encrypted password", "password", "valid until", "connection limit"]) {
@@ -118,6 +115,7 @@ impl Change<'_> {
                 if word == "add user" {
                     role.member_of.insert(name)
                 } else {
+                    role.inherit_options.remove(&name);
                     role.member_of.remove(&name)
                 };
             }
@@ -189,6 +187,7 @@ impl Change<'_> {
         self.catalog.roles.remove(name);
         for role in self.catalog.roles.values_mut() {
             role.member_of.remove(name);
+            role.inherit_options.remove(name);
         }
         for entry in &mut self.catalog.default_privileges {
             entry.grants.remove(name);

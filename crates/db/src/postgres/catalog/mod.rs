@@ -80,11 +80,15 @@ async fn query<T: DeserializeOwned>(client: &Client, sql: &str) -> Result<Vec<T>
     serde_json::from_str(text).map_err(|error| Error::internal(format!("the catalog can't be read: {error}")))
 }
 
-/// From version 15 on, settings beyond a user's own may be granted (`grant set on parameter`).
+/// From version 15 on, settings beyond a user's own may be granted (`grant set on parameter`); from 16 on, each membership says
+/// whether its privileges are inherited.
 fn roles_query(server_version: u32) -> String {
-    let sql = include_str!("roles.sql");
+    let mut sql = include_str!("roles.sql").to_owned();
     if server_version < 150_000 {
-        return sql.to_owned();
+        return sql;
+    }
+    if server_version >= 160_000 {
+        sql = sql.replace("null::boolean as inherit_option", "m.inherit_option");
     }
     let by_grant =
         "(k.context = 'user' or pg_catalog.has_parameter_privilege(k.name, 'SET') and k.context <> 'postmaster')";
@@ -131,7 +135,9 @@ fn role(row: RoleRow) -> Role {
     Role {
         superuser: row.superuser,
         bypass_row_security: row.bypass_row_security,
+        inherits: row.inherits,
         member_of: row.member_of.into_iter().collect(),
+        inherit_options: row.inherit_options,
         settings: row.settings.into_iter().collect(),
     }
 }

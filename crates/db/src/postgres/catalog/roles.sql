@@ -1,10 +1,21 @@
--- Roles, the roles that each is a member of, and the settings that the connecting role may give it (`alter role ... set`).
+-- Roles, the roles that each is a member of and what these say about inheriting, and the settings that the connecting role may give it (`alter role ... set`).
 select
   r.rolname as name,
   r.rolsuper as superuser,
   r.rolbypassrls as bypass_row_security,
+  r.rolinherit as inherits,
   coalesce((select json_agg(pg_catalog.pg_get_userbyid(m.roleid)) from pg_catalog.pg_auth_members m where m.member = r.oid), '[]')
     as member_of,
+  coalesce((
+    select json_object_agg(parent, inherit_option)
+    from (
+      select pg_catalog.pg_get_userbyid(roleid) as parent, bool_or(inherit_option) as inherit_option
+      from (select m.roleid, m.member, null::boolean as inherit_option from pg_catalog.pg_auth_members m) membership
+      where member = r.oid
+      group by roleid
+    ) of_membership
+    where inherit_option is not null
+  ), '{}') as inherit_options,
   coalesce((
     select json_object_agg(name, value)
     from (

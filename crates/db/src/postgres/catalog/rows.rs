@@ -188,6 +188,8 @@ pub struct RoleRow {
     pub name: String,
     pub superuser: bool,
     pub bypass_row_security: bool,
+    pub inherits: bool,
     pub member_of: Vec<String>,
+    pub inherit_options: BTreeMap<String, bool>,
     pub settings: BTreeMap<String, String>,
 }

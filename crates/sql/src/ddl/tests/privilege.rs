@@ -58,6 +58,53 @@ fn grants_on_functions_schemas_and_roles() {
 }
 
 #[test]
+fn a_role_that_does_not_inherit_may_only_become_its_parents() {
+    let mut db = Database::new(
+        "create table t (a int); revoke all on t from anon, authenticated; create role reader; grant select on t to reader;
+         create role heir; create role idle noinherit; grant reader to heir, idle; create role child in role idle",
+    );
+    let reads = |db: &Database, role: &str| {
+        let t = db.relation("t");
+        db.catalog.allows(role, &t.owner, &t.grants, Privilege::Select)
+    };
+    assert!(reads(&db, "heir") && !reads(&db, "idle") && !reads(&db, "child"));
+    assert!(db.catalog.memberships("child").contains("reader") && !db.catalog.inherited("child").contains("reader"));
+    db.run("alter role idle inherit; alter role heir noinherit").unwrap();
+    assert!(!reads(&db, "heir") && reads(&db, "idle") && reads(&db, "child"));
+    db.run("grant reader to heir with admin true, inherit true; grant reader to idle with inherit false").unwrap();
+    assert!(reads(&db, "heir") && !reads(&db, "idle"));
+    db.run("revoke inherit option for reader from heir; revoke reader from idle; grant reader to idle").unwrap();
+    assert!(!reads(&db, "heir") && reads(&db, "idle"));
+    db.run("alter table t owner to reader; revoke all on t from reader").unwrap();
+    assert!(!reads(&db, "heir") && reads(&db, "idle"));
+    assert!(db.catalog.policies_apply("heir", &guarded(&db)) && !db.catalog.policies_apply("idle", &guarded(&db)));
+    assert_eq!(db.error("grant reader to heir with set false").code(), "0A000");
+}
+
+fn guarded(db: &Database) -> Relation {
+    Relation { row_security: true, ..db.relation("t").clone() }
+}
+
+#[test]
+fn roles_stored_before_inheriting_was_kept() {
+    let db = Database::new("create role writer; grant writer to anon");
+    assert!(
+        !db.catalog.inherited("authenticator").contains("anon") && !db.catalog.inherited("anon").contains("writer")
+    );
+    let mut json = serde_json::to_value(&db.catalog).unwrap();
+    for role in json["roles"].as_object_mut().unwrap().values_mut() {
+        let role = role.as_object_mut().unwrap();
+        role.remove("inherits").unwrap();
+        role.remove("inherit_options").unwrap();
+    }
+    let older: Catalog = serde_json::from_value(json).unwrap();
+    for (name, role) in &db.catalog.roles {
+        assert_eq!(older.roles[name].inherits, role.inherits, "{name}");
+        assert_eq!(older.roles[name].member_of, role.member_of, "{name}");
+    }
+}
+
+#[test]
 fn policies() {
     let mut db = Database::new("create table t (a int, b int)");
     db.run(
