@@ -95,8 +95,7 @@ impl Config {
             flags.merge(Serialized::global(key, value.clone()))
         };
         let flags = flags.iter().fold(Figment::new(), merged);
-        let config = environment::extract(&figment, environment::variables(), &flags)
-            .map_err(|error| ConfigError(explain(error)))?;
+        let config = environment::extract(&figment, environment::variables(), &flags)?;
         config.limits.check()?;
         Ok(config)
     }
