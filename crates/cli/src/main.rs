@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod administering;
+mod checking;
 mod commands;
 mod copying;
 mod in_place;

@@ -90,7 +90,7 @@ pub async fn run_script(
     result.map_err(|error| script_failure(script, &error))
 }
 
-fn script_failure(script: &Script, error: &ScriptError) -> Failure {
+pub fn script_failure(script: &Script, error: &ScriptError) -> Failure {
     Report::sql(&error.error, &script.path, &script.source, error.offset).into()
 }
 
@@ -102,8 +102,9 @@ pub async fn reset(
     done: impl FnMut(&Migration, Duration),
 ) -> Result<(), Failure> {
     let mark = Mark::seed_pending(&project.root, config);
-    database.reset().await?;
+    // What can't be marked is not emptied.
     mark.set()?;
+    database.reset().await?;
     migrate(project, database, done).await?;
     seed(project, database).await?;
     mark.clear()
@@ -130,6 +131,9 @@ impl Mark {
 
     /// It is so from now on.
     pub fn set(&self) -> Result<(), Failure> {
+        // Beside a PostgreSQL of somebody else's, nothing has made the data folder yet.
+        let folder = self.0.parent().unwrap_or(&self.0);
+        std::fs::create_dir_all(folder).map_err(io("make", folder))?;
         std::fs::write(&self.0, "").map_err(io("write", &self.0))
     }
 

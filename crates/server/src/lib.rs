@@ -9,6 +9,7 @@ mod gauges;
 mod identity;
 mod idle;
 pub mod keys;
+mod layout;
 mod listener;
 mod messaging;
 mod meter;

@@ -6,7 +6,7 @@
 //! DIR/seed.sql                         DIR/supabase/seed.sql
 //! ```
 //!
-//! `DIR` may also be the `supabase` folder itself. A migration named `NNNN_name.postgres.sql` or `NNNN_name.sqlite.sql` belongs to one
+//! `DIR` may also be the `supabase` folder itself ([`root_of`]). A migration named `NNNN_name.postgres.sql` or `NNNN_name.sqlite.sql` belongs to one
 //! engine alone.
 
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
 use crate::config::Engine;
+pub use crate::layout::root_of;
+use crate::layout::{base, second};
 
 /// A project as its folder is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,6 +98,14 @@ pub enum ProjectError {
     /// Nothing in the folder makes it a project.
     #[error("{} holds no project: neither basalt.toml, nor migrations/, nor supabase/", .0.display())]
     NoProject(PathBuf),
+    /// Migrations of both layouts.
+    #[error("{} and {} both hold migrations: a project has one folder of them", .first.display(), .second.display())]
+    TwoLayouts {
+        /// Basalt's folder.
+        first: PathBuf,
+        /// The Supabase CLI's.
+        second: PathBuf,
+    },
     /// A file can't be read.
     #[error("{} can't be read: {error}", path.display())]
     Unreadable {
@@ -146,6 +156,9 @@ impl ProjectError {
         match self {
             ProjectError::NotAFolder(_) => Some("Name a project's folder, or make one with `basalt init DIR`."),
             ProjectError::NoProject(_) => Some("Make a project here with `basalt init`, or name another folder."),
+            ProjectError::TwoLayouts { .. } => {
+                Some("Move the migrations into one of the folders, numbered in their order, and remove the other.")
+            }
             ProjectError::BadName(_) => Some(
                 "Name migrations NNNN_name.sql, as `basalt migrate new NAME` does; keep other files outside the folder.",
             ),
@@ -168,6 +181,9 @@ impl Project {
         }
         let base = base(root).ok_or_else(|| ProjectError::NoProject(root.to_owned()))?;
         let migrations_dir = base.join("migrations");
+        if let Some(second) = second(root).filter(|second| *second != migrations_dir) {
+            return Err(ProjectError::TwoLayouts { first: migrations_dir, second });
+        }
         let migrations = read_migrations(&migrations_dir, engine)?;
         let seeds = seed_paths(&base)?.into_iter().map(Script::read).collect::<Result<_, _>>()?;
         Ok(Project { root: root.to_owned(), migrations_dir, migrations, seeds })
@@ -221,18 +237,6 @@ impl Script {
             Ok(source) => Ok(Script { path, source: source.replace("\r\n", "\n") }),
             Err(error) => Err(ProjectError::Unreadable { path, error }),
         }
-    }
-}
-
-/// The folder that holds `migrations/` and the seed, if `root` is a project.
-fn base(root: &Path) -> Option<PathBuf> {
-    let supabase = root.join("supabase");
-    if root.join("migrations").is_dir() {
-        Some(root.to_owned())
-    } else if supabase.join("config.toml").is_file() || supabase.join("migrations").is_dir() {
-        Some(supabase)
-    } else {
-        (root.join("basalt.toml").is_file() || root.join("config.toml").is_file()).then(|| root.to_owned())
     }
 }
 
@@ -410,6 +414,9 @@ mod tests {
     fn what_is_no_project_or_no_migration_is_refused() {
         let load = |files: &[&str]| Project::load(&folder(files), Engine::Sqlite).unwrap_err();
         assert!(matches!(load(&["notes.txt"]), ProjectError::NoProject(_)));
+        let two = load(&["migrations/1_a.sql", "supabase/migrations/2_b.sql"]);
+        let told = two.to_string();
+        assert!(told.contains("/migrations and ") && told.contains("/supabase/migrations both"), "{told}");
         assert!(matches!(load(&["migrations/tables.sql"]), ProjectError::BadName(_)));
         assert!(matches!(load(&["migrations/0001_.sql"]), ProjectError::BadName(_)));
         let duplicate = load(&["migrations/1_a.sql", "migrations/01_b.sql"]);
@@ -440,6 +447,21 @@ mod tests {
             ]
         );
         assert_eq!(standing.pending.iter().map(|m| m.version.as_str()).collect::<Vec<_>>(), ["0005"]);
+    }
+
+    #[test]
+    fn the_supabase_folder_s_project_is_the_folder_around_it() {
+        let supabase = folder(&["supabase/config.toml", "supabase/migrations/1_a.sql"]);
+        assert_eq!(root_of(&supabase.join("supabase")), supabase);
+        assert_eq!(root_of(&supabase.join("supabase/")), supabase);
+        assert_eq!(root_of(&supabase), supabase);
+        // A folder that is only called so, or lies in a project of its own layout, is what it is.
+        for files in
+            [["supabase/basalt.toml", "supabase/migrations/1_a.sql"], ["migrations/1_a.sql", "supabase/config.toml"]]
+        {
+            let other = folder(&files).join("supabase");
+            assert_eq!(root_of(&other), other);
+        }
     }
 
     #[test]

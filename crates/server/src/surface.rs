@@ -127,10 +127,14 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
     let auth = &config.auth;
     let mut secrets: Vec<String> =
         [&auth.jwt_secret, &auth.jwks].into_iter().filter(|s| !s.is_empty()).cloned().collect();
+    if !auth.jwks.is_empty() {
+        check_key_set("`auth.jwks`", &auth.jwks)?;
+    }
     if !auth.jwks_file.as_os_str().is_empty() {
         let path = project.join(&auth.jwks_file);
         let text = std::fs::read_to_string(&path)
             .map_err(|e| StartError::Config(format!("`auth.jwks_file` {} can't be read: {e}", path.display())))?;
+        check_key_set(&format!("`auth.jwks_file` {}", path.display()), &text)?;
         secrets.push(text);
     }
     let opaque = [(&auth.publishable_key, "anon"), (&auth.secret_key, "service_role")];
@@ -146,6 +150,16 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
             .map(|(key, role)| (key.clone(), role.to_owned()))
             .collect(),
     })
+}
+
+/// Refuses what would otherwise be taken for a secret.
+fn check_key_set(name: &str, text: &str) -> Result<(), StartError> {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(StartError::Config(format!(
+            "{name} holds neither a JWK nor a JWK set, which are JSON objects: {error}"
+        ))),
+    }
 }
 
 /// The header's name, if there is one.

@@ -6,7 +6,8 @@ use basalt_server::Config;
 use basalt_sql::lint::{Finding, lint};
 use clap::Args;
 
-use crate::migrating;
+use super::project_root;
+use crate::checking::{Refused, apply};
 use crate::output::{self, GOOD, count, styled};
 use crate::report::{Failure, Report, Severity};
 use crate::workspace::{Throwaway, block_on, load};
@@ -15,20 +16,24 @@ use crate::workspace::{Throwaway, block_on, load};
 #[derive(Args)]
 pub struct Check {
     /// The project's folder
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_parser = project_root())]
     dir: PathBuf,
 }
 
 impl Check {
     pub fn run(self) -> Result<(), Failure> {
         let (project, config) = load(&self.dir, &[])?;
-        let catalog = block_on(async {
-            let throwaway = Throwaway::migrated(&project, &config).await?;
-            migrating::seed(&project, &throwaway.database).await?;
-            Ok(throwaway.database.catalog())
+        let (refused, catalog) = block_on(async {
+            let throwaway = Throwaway::new(&config).await?;
+            let refused = apply(&project, &throwaway.database).await?;
+            Ok((refused, throwaway.database.catalog()))
         })?;
         let findings = lint(&catalog);
-        let mut reports: Vec<Report> = findings.iter().filter(|f| matters(f, &config)).map(Report::from).collect();
+        let stands = |finding: &Finding| !refused.touches(&finding.relation);
+        let found = findings.iter().filter(|finding| matters(finding, &config) && stands(finding)).map(Report::from);
+        let mut reports: Vec<Report> = found.collect();
+        let Refused { reports: cannot_run, .. } = refused;
+        reports.splice(0..0, cannot_run);
         let of = |severity: Severity| reports.iter().filter(|report| report.severity == severity).count();
         let (errors, warnings, hints) = (of(Severity::Error), of(Severity::Warning), of(Severity::Hint));
         let summary = format!(

@@ -9,7 +9,7 @@ use basalt_server::project::Project;
 use basalt_server::{Basalt, open_database};
 use clap::Args;
 
-use super::{Override, override_of};
+use super::{Override, override_of, project_root};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(300);
 #[derive(Args)]
 pub struct Dev {
     /// The project's folder
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_parser = project_root())]
     dir: PathBuf,
     /// The database engine
     #[arg(long, value_parser = ["sqlite", "postgres"])]

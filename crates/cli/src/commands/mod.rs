@@ -13,6 +13,8 @@ mod users;
 
 use std::path::PathBuf;
 
+use basalt_server::project::root_of;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 
@@ -46,8 +48,13 @@ enum Command {
 #[derive(Args)]
 pub struct ProjectFlag {
     /// The project's folder
-    #[arg(long, value_name = "DIR", default_value = ".", global = true)]
+    #[arg(long, value_name = "DIR", default_value = ".", value_parser = project_root(), global = true)]
     project: PathBuf,
+}
+
+/// Reads a project's folder: however it is named, it is the project's root.
+fn project_root() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|named| root_of(&named))
 }
 
 /// A flag's value for the configuration key that it overrides.

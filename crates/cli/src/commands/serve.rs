@@ -8,7 +8,7 @@ use basalt_server::postgrest::Source;
 use basalt_server::project::Project;
 use clap::Args;
 
-use super::{Override, override_of};
+use super::{Override, override_of, project_root};
 use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report};
@@ -20,7 +20,7 @@ use crate::{in_place, running};
 #[derive(Args)]
 pub struct Serve {
     /// The project's folder, or PostgREST's configuration file (*.conf)
-    #[arg(default_value = ".")]
+    #[arg(default_value = ".", value_parser = project_root())]
     dir: PathBuf,
     /// Serve a database in PostgREST's place, by its configuration file
     #[arg(long, value_name = "FILE")]

@@ -4,7 +4,7 @@ use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
 use basalt_sql::ddl::{self, Action};
 use basalt_sql::script::copy::{Copy, Row, Rows};
-use basalt_sql::script::{Piece, split};
+use basalt_sql::script::{Piece, first_word, is_write, split};
 use basalt_sql::{Catalog, Name, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -80,8 +80,12 @@ impl<'w> Script<'w> {
     }
 
     fn statement(&mut self, sql: &str) -> Result<()> {
+        if only_tells(sql) {
+            return Ok(());
+        }
         if !ddl::is_definition(sql) {
-            self.done.rows += self.query(sql, &[])?;
+            let rows = self.query(sql, &[])?;
+            self.done.rows += if is_write(sql) { rows } else { 0 };
             return Ok(());
         }
         let enums = self.catalog.enums.clone();
@@ -285,6 +289,15 @@ impl<'w> Script<'w> {
             sequences.define(&Catalog::default());
             Ok(())
         })
+    }
+}
+
+/// `show` and plain `explain`, whose answer nobody of a script reads.
+fn only_tells(sql: &str) -> bool {
+    match first_word(sql).map(str::to_ascii_lowercase).as_deref() {
+        Some("show") => true,
+        Some("explain") => !sql.to_ascii_lowercase().contains("analyze"),
+        _ => false,
     }
 }
 

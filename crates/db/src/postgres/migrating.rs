@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use basalt_core::{Error, Result};
-use basalt_sql::script::{Piece, first_word, split};
+use basalt_sql::script::{Piece, first_word, is_write, split};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::types::{ToSql, Type};
@@ -214,8 +214,7 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
             return self.setting(sql).await;
         }
         let messages = self.client.simple_query(sql).await.map_err(translate)?;
-        let writes = ["insert", "update", "delete", "with", "merge"];
-        if first_word(sql).is_some_and(|word| writes.iter().any(|write| word.eq_ignore_ascii_case(write))) {
+        if is_write(sql) {
             let rows = messages.iter().map(|message| match message {
                 SimpleQueryMessage::CommandComplete(rows) => *rows,
                 _ => 0,

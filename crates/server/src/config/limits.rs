@@ -5,6 +5,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
+
+/// Fewer bytes of headers than the server reads at once.
+const LEAST_HEADERS: ByteSize = ByteSize::kib(8);
+
 /// `[limits]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -46,6 +51,19 @@ impl Default for Limits {
             requests: 4096,
             batch: 100,
         }
+    }
+}
+
+impl Limits {
+    /// Refuses limits under which no request is answered, or that can't be kept.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.headers < LEAST_HEADERS {
+            return Err(ConfigError(format!("`limits.headers` is {}; give at least {LEAST_HEADERS}", self.headers)));
+        }
+        if self.requests == 0 {
+            return Err(ConfigError("`limits.requests` is 0: no request would be answered; give at least 1".into()));
+        }
+        Ok(())
     }
 }
 

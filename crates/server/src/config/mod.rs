@@ -1,19 +1,22 @@
 //! Configuration: `basalt.toml` (or a Supabase `config.toml`), then `BASALT_*` environment variables, then flags.
 //!
-//! Environment: `BASALT_API__MAX_ROWS=500` sets `api.max_rows`. An unknown key is an error that names the nearest known one.
+//! Environment: `BASALT_API__MAX_ROWS=500` sets `api.max_rows` (`environment`). An unknown key is an error that names the nearest known one.
 
 mod api;
 mod database;
+mod environment;
 mod limits;
 mod server;
 mod supabase;
+mod supabase_keys;
+mod syntax;
 
 use std::path::Path;
 
 use basalt_core::nearest;
 pub use basalt_webhooks::Settings as Webhook;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 pub use api::{Api, OpenApi, TransactionEnd};
@@ -74,6 +77,7 @@ impl Config {
         let supabase = project.join("supabase").join("config.toml");
         let supabase = if supabase.exists() { supabase } else { project.join("config.toml") };
         if own.exists() {
+            syntax::table(&own)?;
             figment = figment.merge(Toml::file_exact(&own));
         } else if supabase.exists() {
             figment = figment.merge(Serialized::globals(supabase::read(&supabase)?));
@@ -86,12 +90,14 @@ impl Config {
         Config::finish(Figment::from(Serialized::defaults(base)), flags)
     }
 
-    fn finish(mut figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
-        figment = figment.merge(Env::prefixed("BASALT_").split("__"));
-        for (key, value) in flags {
-            figment = figment.merge(Serialized::global(key, value.clone()));
-        }
-        figment.extract().map_err(|error| ConfigError(explain(error)))
+    fn finish(figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+        let merged = |flags: Figment, (key, value): &(String, figment::value::Value)| {
+            flags.merge(Serialized::global(key, value.clone()))
+        };
+        let flags = flags.iter().fold(Figment::new(), merged);
+        let config = environment::extract(&figment, environment::variables(), &flags)?;
+        config.limits.check()?;
+        Ok(config)
     }
 }
 
@@ -153,6 +159,21 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_under_which_nothing_works_is_refused() {
+        for (toml, key) in [("headers = \"1 KiB\"", "`limits.headers`"), ("requests = 0", "`limits.requests`")] {
+            let error = Config::load(&project(&format!("[limits]\n{toml}\n")), &[]).unwrap_err().0;
+            assert!(error.contains(key), "{error}");
+        }
+        assert!(Config::load(&project("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n"), &[]).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_once_with_its_place() {
+        let error = Config::load(&project("[api]\nmax_rows = = 3\n"), &[]).unwrap_err().0;
+        assert!(error.contains("basalt.toml:2:12: ") && !error.contains('\n') && !error.contains("``"), "{error}");
+    }
+
+    #[test]
     fn flags_win_over_the_file() {
         let folder =
             project("[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n");
@@ -172,5 +193,34 @@ mod tests {
         let config = Config::load(&folder, &[]).unwrap();
         assert_eq!((config.server.port, config.api.max_rows), (5000, 7));
         assert_eq!(config.api.schemas, ["public"]);
+    }
+
+    #[test]
+    fn a_key_near_one_of_the_supabase_cli_is_told() {
+        let load = |toml: &str| {
+            let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("config.toml"), toml).unwrap();
+            Config::load(&folder, &[]).map_err(|error| error.0)
+        };
+        for (toml, wrong, right) in [
+            ("[api]\nmaxrows = 3\n", "`api.maxrows`", "`api.max_rows`"),
+            ("[auth]\nsite_ur = \"x\"\n", "`auth.site_ur`", "`auth.site_url`"),
+            ("[auth.email]\nenable_sign_up = true\n", "`auth.email.enable_sign_up`", "`auth.email.enable_signup`"),
+            (
+                "[auth.external.github]\nclientid = \"x\"\n",
+                "`auth.external.github.clientid`",
+                "`auth.external.github.client_id`",
+            ),
+            ("[db.seed]\nsql_path = []\n", "`db.seed.sql_path`", "`db.seed.sql_paths`"),
+        ] {
+            let error = load(toml).unwrap_err();
+            assert!(error.contains(wrong) && error.contains(right) && error.contains("config.toml"), "{error}");
+        }
+        // What only the CLI knows, and what nobody knows.
+        let all = "[api.tls]\nenabled = true\n[studio]\nport = 1\n[auth.third_party.clerk]\nenabled = false\n[auth]\nzzz = 1\n\
+            [auth.sms.twilio]\nenabled = false\n[auth.email.notification.password_changed]\nenabled = true\n\
+            [auth.web3.solana]\nenabled = true\n[db.pooler]\npool_mode = \"session\"\n";
+        load(all).unwrap();
     }
 }

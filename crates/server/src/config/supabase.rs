@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
-use super::{Api, ConfigError, Server, explain};
+use super::{Api, ConfigError, Server, explain, supabase_keys, syntax};
 
 /// Reads it; the rest of that file configures other programs.
 pub(super) fn read(path: &Path) -> Result<serde_json::Value, ConfigError> {
@@ -36,6 +36,7 @@ pub(super) fn read(path: &Path) -> Result<serde_json::Value, ConfigError> {
             }
         }
     }
+    supabase_keys::check(path, &syntax::table(path)?)?;
     let file: File = Figment::from(Toml::file_exact(path)).extract().map_err(|e| ConfigError(explain(e)))?;
     let defaults = serde_json::to_value(basalt_auth::Settings::default()).unwrap_or_default();
     Ok(serde_json::json!({

@@ -315,7 +315,7 @@ fn read_keys(text: &str) -> Result<Vec<Key>, String> {
         return set.keys.iter().map(key_of).collect();
     }
     if text.len() < 32 {
-        return Err("the JWT secret must have at least 32 bytes".into());
+        return Err("`auth.jwt_secret` must have at least 32 bytes".into());
     }
     let algorithms = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
     Ok(vec![Key { id: None, algorithms, key: DecodingKey::from_secret(text.as_bytes()) }])

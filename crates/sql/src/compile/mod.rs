@@ -83,7 +83,7 @@ pub fn compile(catalog: &Catalog, role: &str, search_path: &[String], sql: &str)
             let word = other.to_string().split_whitespace().next().unwrap_or_default().to_uppercase();
             return Err(Error::unsupported(
                 format!("{word} is not a query or a write"),
-                "Run it in a migration.".to_owned(),
+                "Leave it out: definitions, queries and writes run here.".to_owned(),
             ));
         }
     };

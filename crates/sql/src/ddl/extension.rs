@@ -29,7 +29,10 @@ impl Change<'_> {
                 "postgis" => {
                     "Keep longitude and latitude in columns of double precision, or run the project on PostgreSQL."
                 }
-                "pg_cron" | "pg_net" => "Use automations.",
+                "pg_net" => {
+                    "Have changes sent to a URL with `[[webhooks]]` of basalt.toml, or run the project on PostgreSQL."
+                }
+                "pg_cron" => "Have a scheduler outside call a function of the API, or run the project on PostgreSQL.",
                 _ => "Do without it, or run the project on PostgreSQL.",
             };
             let message = format!("extension \"{name}\" is not available in the embedded engine");

@@ -169,16 +169,12 @@ impl Change<'_> {
             Some("schema") => Target::Schemas(self.schema_list()?),
             Some(_) => self.relation_targets()?,
             None => {
-                let unguarded = [
-                    "type",
-                    "domain",
-                    "language",
-                    "database",
-                    "foreign data wrapper",
-                    "foreign server",
-                    "parameter",
-                    "tablespace",
-                ];
+                if let Some(kind) = self.cursor.accept_any(&["type", "domain"]) {
+                    self.type_targets(kind)?;
+                    return Ok(Target::Unguarded);
+                }
+                let unguarded =
+                    ["language", "database", "foreign data wrapper", "foreign server", "parameter", "tablespace"];
                 if self.cursor.accept_any(&unguarded).is_some() {
                     self.cursor.list(|cursor| cursor.name())?;
                     return Ok(Target::Unguarded);
@@ -186,6 +182,19 @@ impl Change<'_> {
                 self.relation_targets()?
             }
         })
+    }
+
+    /// Types or domains: nothing of theirs is guarded, but they have to exist.
+    fn type_targets(&mut self, kind: &str) -> Result<()> {
+        loop {
+            let declared = self.data_type()?;
+            if kind == "domain" && declared.domain.is_none() {
+                return Err(Error::new("42809", "that type is not a domain").at(declared.at));
+            }
+            if !self.cursor.accept_token(&Token::Comma) {
+                return Ok(());
+            }
+        }
     }
 
     /// Tables and views; a sequence may be named as a table too.

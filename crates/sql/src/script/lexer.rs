@@ -78,11 +78,16 @@ impl<'a> Lexer<'a> {
         Ok(Some((token, start)))
     }
 
-    /// The line that begins at `start`, without its end; reads over it.
+    /// The line that begins at `start`, without its end.
+    pub(super) fn line(&self, start: usize) -> &'a str {
+        self.text[start..].split('\n').next().unwrap_or_default().trim_end()
+    }
+
+    /// The same; reads over it.
     pub(super) fn rest_of_line(&mut self, start: usize) -> &'a str {
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
+        let line = self.line(start);
         self.at = start + line.len();
-        line.trim_end()
+        line
     }
 
     /// The lines after this one up to `\.`; reads over them.

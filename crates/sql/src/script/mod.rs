@@ -39,6 +39,8 @@ pub enum Piece<'a> {
 
 /// Cuts a script at its semicolons, minding quotes, dollar quotes, comments (nested), `begin atomic` bodies, copy data and psql lines.
 ///
+/// `\q` ends the script; `\g` at the end of a statement stands for a semicolon.
+///
 /// Errors, with their position: 42601 for a quote or comment that never ends; 0A000 for psql lines that would read files, run
 /// commands or decide what runs (`\i`, `\copy`, `\if`, ...), and for the use of a variable that `\set` gave a value.
 pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
@@ -51,6 +53,9 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
             Token::Backslash => {
                 let line = lexer.rest_of_line(offset);
                 check_meta(line, offset)?;
+                if matches!(meta_command(line), "q" | "quit") {
+                    break;
+                }
                 variables.extend(line.strip_prefix("\\set").and_then(|rest| rest.split_whitespace().next()));
                 pieces.push(Piece::Meta { line, offset });
             }
@@ -58,6 +63,33 @@ pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
         }
     }
     Ok(pieces)
+}
+
+/// Whether the rows that a statement answers for are rows that it writes: of `insert`, `update`, `delete` and `merge`, after `with` too.
+pub fn is_write(sql: &str) -> bool {
+    let is_writing = |word: &str| ["insert", "update", "delete", "merge"].iter().any(|w| word.eq_ignore_ascii_case(w));
+    match first_word(sql) {
+        Some(word) if word.eq_ignore_ascii_case("with") => main_word(sql).is_some_and(is_writing),
+        Some(word) => is_writing(word),
+        None => false,
+    }
+}
+
+/// What a statement does after its `with`: the first verb outside parentheses.
+fn main_word(sql: &str) -> Option<&str> {
+    const VERBS: [&str; 7] = ["select", "values", "table", "insert", "update", "delete", "merge"];
+    let (mut lexer, mut depth) = (Lexer::new(sql), 0usize);
+    while let Ok(Some((token, at))) = lexer.next() {
+        match token {
+            Token::Word(word) if depth == 0 && VERBS.iter().any(|verb| word.eq_ignore_ascii_case(verb)) => {
+                return Some(word);
+            }
+            Token::Other if lexer.slice(at, lexer.position()) == "(" => depth += 1,
+            Token::Other if lexer.slice(at, lexer.position()) == ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The word with which a statement begins; nothing if it begins otherwise.
@@ -92,6 +124,11 @@ fn statement<'a>(lexer: &mut Lexer<'a>, first: Token<'a>, offset: usize, variabl
                 }
                 break;
             }
+            Token::Backslash if ["\\g", "\\gx"].contains(&lexer.line(at)) => {
+                lexer.rest_of_line(at);
+                break;
+            }
+            Token::Backslash => check_meta(lexer.line(at), at)?,
             Token::Word(_) if is_word(previous, "begin") && is_word(token, "atomic") => atomic += 1,
             Token::Word(_) if atomic > 0 && is_word(token, "case") => atomic += 1,
             Token::Word(_) if atomic > 0 && is_word(token, "end") => atomic -= 1,
@@ -119,14 +156,23 @@ fn is_word(token: Token<'_>, word: &str) -> bool {
     matches!(token, Token::Word(w) if w.eq_ignore_ascii_case(word))
 }
 
+/// The name of the command in a line for psql.
+fn meta_command(line: &str) -> &str {
+    let end =
+        line[1..].find(|c: char| !c.is_ascii_alphabetic() && c != '!' && c != '_').map_or(line.len(), |at| at + 1);
+    &line[1..end]
+}
+
 /// Refuses the psql commands whose absence would change what the script does.
 fn check_meta(line: &str, offset: usize) -> Result<()> {
-    let command: String = line[1..].chars().take_while(|c| c.is_ascii_alphabetic() || *c == '!').collect();
-    let instead = match command.as_str() {
+    let command = meta_command(line);
+    let instead = match command {
         "i" | "ir" | "include" | "include_relative" => "Put the other file's statements into this one.",
         "copy" => "Write it as `copy ... from stdin` with its data, or as inserts.",
         "if" | "elif" | "else" | "endif" => "Keep only the statements that are wanted.",
-        "g" | "gexec" | "gset" | "crosstabview" | "!" | "o" | "w" => "Remove the line, or write it as SQL.",
+        "g" | "gx" | "gexec" | "gset" | "gdesc" | "crosstabview" | "!" | "o" | "w" => {
+            "Remove the line, or write it as SQL."
+        }
         _ => return Ok(()),
     };
     Err(Error::unsupported(format!("psql command \\{command} is not supported in a script"), instead).at(offset))

@@ -45,6 +45,38 @@ fn psql_lines_are_told_apart() {
 }
 
 #[test]
+fn a_script_ends_where_psql_would_end_it() {
+    assert_eq!(statements("select 1;\n\\q\nselect 'never"), ["select 1"]);
+    assert_eq!(statements("\\quit\nselect 1;").len(), 0);
+}
+
+#[test]
+fn a_statement_may_end_with_g() {
+    assert_eq!(
+        statements("select 1 \\g\nselect 2\n\\g\nselect 3\\gx\nselect 4;"),
+        ["select 1", "select 2", "select 3", "select 4"]
+    );
+    for refused in ["select 1 \\g out.txt", "select 1 \\gset", "select 1 \\gexec\n;"] {
+        let error = split(refused).unwrap_err();
+        assert!(error.message().starts_with("psql command \\g") && error.position() == Some(9), "{error}");
+    }
+}
+
+#[test]
+fn a_statement_writes_what_its_verb_says() {
+    for write in ["insert into t values (1)", "-- x\nDelete from t", "with a as (select 1) update t set x = 1"] {
+        assert!(is_write(write), "{write}");
+    }
+    for read in [
+        "select setval('s', 1)",
+        "with a as (insert into t values (1) returning x) select * from a",
+        "create table insert ()",
+    ] {
+        assert!(!is_write(read), "{read}");
+    }
+}
+
+#[test]
 fn psql_variables_are_refused_where_they_are_used() {
     let set = "\\set who 'x'\n";
     for used in ["select :who", "select :'who'", "select :\"who\" from t", "insert into t values (1,:who)"] {

@@ -19,6 +19,15 @@ fn new_objects_are_granted_by_default_privileges() {
 }
 
 #[test]
+fn grants_on_types_want_them_to_exist() {
+    let mut db = Database::new("create type mood as enum ('a'); create domain cent as int");
+    db.run("grant usage on type mood, cent, integer, double precision to anon; revoke all on domain cent from anon")
+        .unwrap();
+    assert_eq!(db.error("grant usage on type nosuch to anon").code(), "42704");
+    assert_eq!(db.error("grant usage on domain mood to anon").code(), "42809");
+}
+
+#[test]
 fn grants_on_tables_and_columns() {
     let mut db = Database::new("create table t (a int, b int); revoke all on t from anon, authenticated");
     db.run("grant select (a), insert on table t to anon with grant option").unwrap();

@@ -1,0 +1,99 @@
+//! What people get wrong, or spell in another way: the commands mend it or say it in full.
+
+mod support;
+
+use basalt_tests::postgres::Cluster;
+use support::Project;
+
+#[test]
+fn a_database_of_somebody_else_needs_no_data_folder() {
+    let cluster = Cluster::start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(cluster.create("fresh"));
+    let folder = cluster.folder().display().to_string().replace('/', "%2F");
+    let url = format!("postgresql://postgres@/fresh?host={folder}");
+    let project = Project::new(&[]);
+    project.run(&["init", "f"]);
+    let data = project.path().join("f/.basalt");
+    let server = project.start(&["dev", "f"], &[("BASALT_DATABASE__URL", &url)]);
+    assert!(server.banner.iter().any(|line| line.contains("1 applied")), "{:#?}", server.banner);
+    assert!(server.get("/rest/v1/messages?select=author&order=id").1.contains("Ada"));
+    drop(server);
+
+    let url = [("BASALT_DATABASE__URL", url)];
+    std::fs::remove_dir_all(&data).unwrap();
+    let reset = project.run_with(&["db", "--project", "f", "reset", "--yes"], &url);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    // Where the mark can't be set, no row is lost.
+    std::fs::remove_dir_all(&data).unwrap();
+    project.write("f/.basalt", "in the way");
+    let refused = project.run_with(&["db", "--project", "f", "reset", "--yes"], &url);
+    assert!(refused.code == Some(1) && refused.stderr.contains("f/.basalt"), "{}", refused.stderr);
+    std::fs::remove_file(&data).unwrap();
+    let status = project.run_with(&["migrate", "status", "--project", "f"], &url);
+    assert!(status.stdout.starts_with("applied"), "{} {}", status.stdout, status.stderr);
+}
+
+#[test]
+fn an_import_reads_as_psql_does_and_counts_what_it_writes() {
+    let script = "show server_version;\ncreate table t (id serial primary key, x text) \\g\n
+insert into t (x) values ('a'), ('b') \\g\ncopy t (id, x) from stdin;\n3\tc\n\\.\n
+select setval('t_id_seq', 3);\nselect * from t;\nexplain select * from t;\n
+with new as (select 'd' as x) insert into t (x) select x from new;\n\\q\nnothing of 'this is read\n";
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", script)]);
+    let imported = project.run(&["import", "dump.sql"]);
+    assert!(imported.stdout.contains("1 new table, 4 rows"), "{} {}", imported.stdout, imported.stderr);
+    project.write("refused.sql", "select 1 \\gset\n");
+    let refused = project.run(&["import", "refused.sql"]);
+    assert!(refused.stderr.contains("psql command \\gset"), "{}", refused.stderr);
+}
+
+#[test]
+fn both_names_of_a_supabase_project_are_one_database() {
+    let project = Project::new(&[
+        ("sb/supabase/config.toml", "project_id = \"sb\"\n"),
+        ("sb/supabase/migrations/1_a.sql", "create table a (id int);\n"),
+    ]);
+    assert_eq!(project.run(&["migrate", "up", "--project", "sb/supabase"]).code, Some(0));
+    assert_eq!(project.run(&["migrate", "status", "--project", "sb"]).stdout, "applied   1_a\n");
+    assert!(project.path().join("sb/.basalt").exists() && !project.path().join("sb/supabase/.basalt").exists());
+
+    project.write("sb/migrations/0001_b.sql", "create table b (id int);\n");
+    let both = project.run(&["migrate", "status", "--project", "sb"]);
+    assert_eq!(both.code, Some(1));
+    assert!(both.stderr.contains("sb/migrations and sb/supabase/migrations both"), "{}", both.stderr);
+}
+
+#[test]
+fn a_syntax_error_of_a_configuration_is_one_report() {
+    let project = Project::new(&[("basalt.toml", "[api]\nmax_rows = = 3\n"), ("migrations/1_a.sql", "")]);
+    let said = project.run(&["check"]);
+    assert!(said.stderr.matches("error").count() == 1 && said.stderr.contains("basalt.toml:2:12"), "{}", said.stderr);
+    project.write("basalt.toml", "[auth]\njwks = \"nope\"\n");
+    let said = project.run(&["dev", "--port", "0"]);
+    assert!(said.code == Some(1) && said.stderr.contains("`auth.jwks`"), "{}", said.stderr);
+}
+
+#[test]
+fn check_reports_all_that_cannot_run() {
+    let project = Project::new(&[
+        ("basalt.toml", ""),
+        ("migrations/0001_a.sql", "create tabel a (id int primary key);\ncreate table open (id int);\n"),
+        (
+            "migrations/0002_b.sql",
+            "create index on a (id);\ninsert into nosuch values (1);\ncreate view v as select * from a;\n",
+        ),
+        ("migrations/0003_c.sql", "select id from v;\nalter table open add column x citexd;\n"),
+        ("seed.sql", "insert into open (id) values (1);\ninsert into open (id) values ('no');\n"),
+    ]);
+    let said = project.run(&["check"]);
+    assert_eq!(said.code, Some(1));
+    let places: Vec<&str> = said.stderr.lines().filter_map(|line| line.trim().strip_prefix("--> ")).collect();
+    let expected =
+        ["migrations/0001_a.sql:1:8", "migrations/0002_b.sql:2:13", "migrations/0003_c.sql:2:31", "seed.sql:2:31"];
+    assert_eq!(places, expected, "{}", said.stderr);
+    assert!(said.stdout.contains("3 migrations: 4 errors"), "{}", said.stdout);
+    // What stands is linted still.
+    project.write("migrations/0004_d.sql", "create table bare (id int);\n");
+    assert!(project.run(&["check"]).stderr.contains("row-security-off"));
+}
