@@ -56,4 +56,10 @@ async fn the_mailbox_is_there_only_where_it_is_turned_on_and_runs_nothing() {
     let page = server.raw(Method::GET, "/studio/mail").send().await;
     assert!(page.body.contains("ada@example.com"), "{}", page.body);
     assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    // No page of another origin reads it, or empties it.
+    for (method, path) in [(Method::GET, "/studio/mail/messages"), (Method::OPTIONS, "/studio/mail/messages")] {
+        let ask = server.raw(method, path).header("origin", "https://evil.example");
+        let answer = ask.header("access-control-request-method", "DELETE").send().await;
+        assert!(!answer.headers.contains_key("access-control-allow-origin"), "{:?}", answer.headers);
+    }
 }

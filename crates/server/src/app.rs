@@ -101,7 +101,10 @@ impl App {
             },
         };
 
-        surface.cors.decorate(origin.as_ref(), response.headers_mut());
+        // Mails are for the developer's eyes: no page of another origin may read them.
+        if !std::ptr::eq(route, &MAILBOX) {
+            surface.cors.decorate(origin.as_ref(), response.headers_mut());
+        }
         if let Some((value, name)) = trace {
             response.headers_mut().insert(name, value.unwrap_or(HeaderValue::from_static("")));
         }
@@ -121,17 +124,18 @@ impl App {
     }
 
     async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
-        if let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
+        let path = request.uri().path();
+        let is_mail = surface.has_mailbox && is_below(path, MAIL);
+        if !is_mail && let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
             return (&PREFLIGHT, answer);
         }
-        let path = request.uri().path();
         if is_below(path, &surface.rest_path) {
             return (&REST_API, surface.rest(request, Target::Rest).await);
         }
         if surface.auth.is_some() && is_below(path, AUTH) {
             return (&AUTH_API, surface.auth(peer, request).boxed().await);
         }
-        if surface.has_mailbox && is_below(path, MAIL) {
+        if is_mail {
             return (&MAILBOX, identity::mail(&self.state, &request));
         }
         if is_below(path, realtime::MOUNT) {

@@ -120,7 +120,8 @@ const EXTRAS: [Step; 3] = [
     },
     Step {
         what: "event trigger pgrst_ddl_watch",
-        there: "exists (select from pg_event_trigger where evtname in ('pgrst_ddl_watch', 'basalt_ddl_watch'))",
+        there: "exists (select from pg_event_trigger where evtname = 'pgrst_ddl_watch') \
+                or (select count(*) = 2 from pg_event_trigger where evtname in ('basalt_ddl_watch', 'basalt_drop_watch'))",
         make: include_str!("watch.sql"),
     },
 ];

@@ -169,6 +169,11 @@ impl Postgres {
             }
             looked => looked?,
         };
+        if is_superuser && cluster.is_none() {
+            tracing::warn!(
+                "`database.url` connects as a superuser: SQL that runs text of its callers can step up to it again; connect as a role that is none"
+            );
+        }
         // Behind a pooler that hands out connections by transaction, what is set for a session is others' too.
         let step_down = match (is_superuser, options.transaction_pooler) {
             (true, true) => "; set local session authorization authenticator",

@@ -44,7 +44,7 @@ const fn renamed(name: &'static str, formerly: &'static str) -> Known {
 }
 
 /// Every setting but `app.settings.*`.
-const KNOWN: [Known; 47] = [
+const KNOWN: [Known; 49] = [
     known("admin-server-host"),
     known("admin-server-port"),
     stored("client-error-verbosity"),
@@ -71,6 +71,7 @@ const KNOWN: [Known; 47] = [
     stored("db-timezone-enabled"),
     stored("db-tx-end"),
     known("db-uri"),
+    known("db-use-legacy-gucs"),
     stored("jwt-aud"),
     stored("jwt-cache-max-entries"),
     stored("jwt-cache-max-lifetime"),
@@ -82,6 +83,7 @@ const KNOWN: [Known; 47] = [
     stored("openapi-mode"),
     stored("openapi-security-active"),
     renamed("openapi-server-proxy-uri", "server-proxy-uri"),
+    known("raw-media-types"),
     stored("server-cors-allowed-origins"),
     known("server-host"),
     known("server-otel-enabled"),

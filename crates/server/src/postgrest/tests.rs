@@ -188,7 +188,12 @@ fn secrets_come_in_every_form() {
 #[test]
 fn queries_are_logged_by_either_spelling() {
     let level = |value: &str| {
-        config(&format!("log-level = \"warn\"\nlog-query = {value}\nserver-otel-enabled = true")).unwrap().log.level
+        config(&format!(
+            "log-level = \"warn\"\nlog-query = {value}\nserver-otel-enabled = true\ndb-use-legacy-gucs = false"
+        ))
+        .unwrap()
+        .log
+        .level
     };
     for on in ["true", "\"main-query\""] {
         assert_eq!(level(on), "warn,basalt_db::queries=trace");
