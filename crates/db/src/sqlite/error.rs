@@ -37,7 +37,7 @@ pub(crate) fn translate(error: rusqlite::Error) -> Error {
     }
 }
 
-/// A statement beyond what SQLite can hold, by the words in SQLite's message. What PostgreSQL limits too has its code and words.
+/// A statement beyond what SQLite can hold, by the words in SQLite's message (sqlite.org/limits.html). What PostgreSQL limits too has its code and words.
 fn beyond_a_limit(message: &str) -> Option<Error> {
     let has = |words: &[&str]| words.iter().any(|words| message.contains(words));
     let error = if has(&["too many columns in result set"]) {
@@ -79,30 +79,12 @@ fn internal(error: rusqlite::Error) -> Error {
     {
         return Error::new("22003", "bigint out of range");
     }
-    if let Some(limit) = limit(&error) {
-        return limit;
-    }
     tracing::error!(%error, "SQLite refused a statement");
     // The statement itself may show row policies, which are not for everyone.
     match error {
         rusqlite::Error::SqlInputError { msg, .. } => Error::internal(format!("the engine refused a statement: {msg}")),
         other => Error::internal(format!("the engine refused a statement: {other}")),
     }
-}
-
-/// A statement beyond what SQLite takes, and what to do (sqlite.org/limits.html).
-fn limit(error: &rusqlite::Error) -> Option<Error> {
-    const LIMITS: [(&str, &str, &str); 5] = [
-        ("tables in a join", "a query can join at most 64 tables", "Split the query, or a view it reads."),
-        ("Expression tree is too large", "an expression is nested too deeply", "Split the expression."),
-        ("parser stack overflow", "a statement is nested too deeply", "Split the statement."),
-        ("too many terms in compound SELECT", "a query has too many UNIONs", "Split the query."),
-        ("too many columns", "a table or result has too many columns", "Split the table, or select fewer columns."),
-    ];
-    let text = error.to_string();
-    let (_, message, hint) = LIMITS.into_iter().find(|(told, ..)| text.contains(told))?;
-    let message = format!("{message} on the embedded engine");
-    Some(Error::new("54000", message).with_hint(hint))
 }
 
 /// Whether the fault is of the disk or memory, so that whatever else the transaction holds fails with it.

@@ -8,6 +8,7 @@ use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
+use super::cursor::RawName;
 use crate::catalog::{Name, Relation, Routine, Trigger};
 use crate::telling;
 
@@ -16,6 +17,15 @@ const INSTEAD: &str = "The embedded engine has two trigger functions, extensions
     realtime.broadcast_changes, `after insert or update or delete ... for each row`. Use a default, a generated column or a \
     check constraint; [[broadcasts]] of basalt.toml to tell changes to realtime channels, [[webhooks]] to send them to a URL; or run the \
     project on PostgreSQL.";
+
+/// A trigger's table, and the function that it calls.
+struct Called {
+    raw: RawName,
+    relation: Arc<Relation>,
+    function_at: usize,
+    function: RawName,
+    args: Vec<String>,
+}
 
 impl Change<'_> {
     pub(super) fn create_trigger(&mut self, replace: bool) -> Result<()> {
@@ -27,21 +37,7 @@ impl Change<'_> {
         if !self.cursor.accept("before update") || self.cursor.peek("or") || self.cursor.peek("of") {
             return Err(self.lacking("a trigger on these events", INSTEAD));
         }
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
-        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
-            return Err(self.lacking("a trigger of this kind", INSTEAD));
-        }
-        if self.cursor.peek("when") {
-            return Err(self.lacking("WHEN of a trigger", INSTEAD));
-        }
-        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
-            return Err(self.cursor.unexpected());
-        }
-        let function_at = self.cursor.offset();
-        let function = self.cursor.function_name()?;
-        let args = self.trigger_arguments()?;
+        let Called { raw, relation, function_at, function, args } = self.trigger_call()?;
         let built_in = match (function.name.as_str(), args.as_slice()) {
             ("moddatetime", [column]) => {
                 let ty = relation.column(column).map(|c| &c.ty);
@@ -77,21 +73,7 @@ impl Change<'_> {
                 break;
             }
         }
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
-        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
-            return Err(self.lacking("a trigger of this kind", INSTEAD));
-        }
-        if self.cursor.peek("when") {
-            return Err(self.lacking("WHEN of a trigger", INSTEAD));
-        }
-        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
-            return Err(self.cursor.unexpected());
-        }
-        let function_at = self.cursor.offset();
-        let function = self.cursor.function_name()?;
-        let args = self.trigger_arguments()?;
+        let Called { relation, function_at, function, args, .. } = self.trigger_call()?;
         let routine = self.find_routine(&function, Some(&[])).ok().filter(|_| args.is_empty());
         let told =
             |routine: &Arc<Routine>| (routine.language == "plpgsql").then(|| telling::read(&routine.body)).flatten();
@@ -128,6 +110,26 @@ impl Change<'_> {
         // PostgreSQL fires them in the order of their names.
         triggers.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
+    }
+
+    /// What follows the events of either kind of trigger: `on t for each row execute function f(...)`.
+    fn trigger_call(&mut self) -> Result<Called> {
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
+            return Err(self.lacking("a trigger of this kind", INSTEAD));
+        }
+        if self.cursor.peek("when") {
+            return Err(self.lacking("WHEN of a trigger", INSTEAD));
+        }
+        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
+            return Err(self.cursor.unexpected());
+        }
+        let function_at = self.cursor.offset();
+        let function = self.cursor.function_name()?;
+        let args = self.trigger_arguments()?;
+        Ok(Called { raw, relation, function_at, function, args })
     }
 
     /// `(a, 'b')`: names and strings alike.
