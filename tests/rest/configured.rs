@@ -1,5 +1,7 @@
 //! What the configuration changes.
 
+use std::time::{Duration, Instant};
+
 use basalt_server::Config;
 use basalt_tests::{Server, token};
 use reqwest::Method;
@@ -55,12 +57,19 @@ async fn answers_tell_how_long_each_stage_took() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_counted() {
     let server = server_with(|_| ()).await;
-    let text = server.raw(Method::GET, "/metrics").send().await.body;
     let waiting: &[&str] = match basalt_tests::on_postgres() {
         true => &["basalt_waiting{for=\"connection\"} 0", "pgrst_db_pool_waiting 0", "basalt_refused_total 0"],
         false => &["basalt_waiting{for=\"reader\"} 0", "basalt_waiting{for=\"writer\"} 0", "basalt_refused_total 0"],
     };
-    waiting.iter().for_each(|line| assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}"));
+    // What the services write at the start may still wait.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let text = server.raw(Method::GET, "/metrics").send().await.body;
+        let missing = waiting.iter().find(|line| !text.lines().any(|found| found == **line));
+        let Some(line) = missing else { return };
+        assert!(Instant::now() < deadline, "{line} is not in\n{text}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
