@@ -116,6 +116,19 @@ async fn guarded(change: impl FnOnce(&mut Config)) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_check_may_ask_the_request() {
+    let server = Server::start_with(
+        "create table notes (id integer primary key,
+            constraint from_app check (current_setting('request.headers', true)::json ->> 'x-app' = 'shop'));
+         grant insert on notes to anon;",
+        |config| config.api.unprotected = vec!["public.notes".into()],
+    )
+    .await;
+    server.post("/notes", &json!({"id": 1})).header("x-app", "shop").expect(201, Value::Null).await;
+    server.post("/notes", &json!({"id": 2})).header("x-app", "other").expect_error(400, "23514").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_function_is_called_before_every_statement() {
     let server = guarded(|config| config.api.pre_request = "public.guard".into()).await;
     let asks = [
