@@ -59,6 +59,8 @@ pub struct Options {
     pub error_details: bool,
     /// Most requests of a batch.
     pub batch: usize,
+    /// Most bytes that the requests of a batch may take from earlier answers.
+    pub body: usize,
 }
 
 /// What the API's description shows.

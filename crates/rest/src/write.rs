@@ -131,7 +131,7 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         resolution: verb == Verb::Insert && keyed,
         missing: matches!(verb, Verb::Insert | Verb::Update),
         returning: true,
-        transaction: door.options.end_override,
+        transaction: exchange.ends(door),
         max_affected: matches!(verb, Verb::Update | Verb::Delete),
     };
 

@@ -206,6 +206,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         url,
         error_details: api.error_details,
         batch: config.limits.batch,
+        body: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
     }
 }
 
