@@ -272,6 +272,7 @@ impl<'a> Compiler<'a> {
             scalar: false,
             qualified_only: false,
             at_most_one: false,
+            row_number: None,
         }
     }
 }
