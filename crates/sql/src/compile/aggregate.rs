@@ -10,10 +10,10 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, 
 use super::cast::json;
 use super::compiler::Compiler;
 use super::function::{argument_list, no_function};
-use super::operator::{fill, is_call};
 use super::overload::{self, Choice};
 use super::row;
 use super::scope::{Clause, Scope};
+use super::template::{fill, is_call};
 use super::typed::{CastContext, Typed};
 use super::types::split_name;
 use crate::quote;
@@ -221,7 +221,14 @@ impl Compiler<'_> {
             value.ty,
             Type::Record(_)
                 | Type::Base(
-                    Base::Bool | Base::Uuid | Base::Json | Base::Jsonb | Base::Bytea | Base::Void | Base::Tsvector
+                    Base::Bool
+                        | Base::Uuid
+                        | Base::Json
+                        | Base::Jsonb
+                        | Base::Bytea
+                        | Base::Void
+                        | Base::Tsvector
+                        | Base::Vector
                 )
         );
         if !ordered {
