@@ -12,6 +12,7 @@
 //! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
 //! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
 //! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |
+//! | `pg_joined_rows(jsonb, row...)` | JSON texts of rows as one row; `jsonb` is 0 or 1 |
 //! | `pg_rows_agg(shape, x...)` | aggregate: the rows as a JSON array, `[]` never NULL is left to the caller (no rows: NULL) |
 //! | `over_<aggregate>(types, x...)` | a Rust aggregate as a window function: `over_` before its `sqlite_name()` |
 //! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |

@@ -100,7 +100,7 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`.
+/// `pg_row`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("pg_row", -1, flags(true), |call| {
         let shape = aux(call, 0, row_shape)?;
@@ -108,6 +108,16 @@ fn rows(connection: &Connection) -> rusqlite::Result<()> {
             let mut out = String::new();
             with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
             Ok(out.into())
+        })
+    })?;
+    connection.create_scalar_function("pg_joined_rows", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            let members = |row: &ValueRef<'_>| row.text().strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+            let joined = format!("{{{}}}", args[1..].iter().filter_map(members).collect::<Vec<_>>().join(","));
+            if args[0].int() == 0 {
+                return Ok(joined.into());
+            }
+            with_context(|context| codec::cast(&Type::JSON, &Type::JSONB, None, ValueRef::Text(&joined), context))
         })
     })
 }

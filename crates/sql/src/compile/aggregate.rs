@@ -131,7 +131,7 @@ impl Compiler<'_> {
             ("count", [_]) => self.count(values, distinct)?,
             ("min" | "max", [_]) => self.extreme(name, values)?,
             ("json_agg" | "jsonb_agg", [value])
-                if !distinct && !over && value.row().is_some() && value.sql.is_empty() =>
+                if !distinct && !over && row::fits_one_call(value) && value.sql.is_empty() =>
             {
                 let sql = format!("{}{order})", row::aggregate_call(value, name == "jsonb_agg")?);
                 let ty = if name == "jsonb_agg" { Type::JSONB } else { Type::JSON };
