@@ -160,7 +160,7 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`.
+/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`, `pg_sequence`.
 fn sequences(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8;
     connection.create_scalar_function("pg_nextval", 1, flags, |call| {
@@ -182,6 +182,15 @@ fn sequences(connection: &Connection) -> rusqlite::Result<()> {
                 Some(sequences) => sequences.current(name).map(Value::Int),
                 None => Err(super::sequences::not_yet_defined(name)),
             })
+        })
+    })?;
+    connection.create_scalar_function("pg_sequence", 2, flags, |call| {
+        with_arguments(call, 0, |args| {
+            let state = session::with(|session| session.sequences.borrow().as_ref()?.state(args[0].text()));
+            Ok(state.map_or(Value::Null, |(last_value, is_called)| match args[1].int() {
+                0 => last_value.into(),
+                _ => is_called.into(),
+            }))
         })
     })?;
     connection.create_scalar_function("pg_lastval", 0, flags, |call| {

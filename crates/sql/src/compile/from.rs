@@ -203,6 +203,10 @@ impl Compiler<'_> {
             scope.add(source)?;
             return Ok(Pending::new());
         }
+        if let Some(sequence) = self.sequence_in_from(name)? {
+            self.bind_sequence(scope, (&sequence, name), alias, clause)?;
+            return Ok(Pending::new());
+        }
         let relation = self.relation(name)?;
         privilege::use_schema(self, &relation.name.schema).map_err(|e| self.place(e, name.span()))?;
         let shown = alias.map_or(relation.name.name.clone(), |a| fold(&a.name));

@@ -35,6 +35,7 @@ mod routine;
 mod row;
 mod scope;
 mod select;
+mod sequence;
 mod session;
 mod set_function;
 mod set_operation;
