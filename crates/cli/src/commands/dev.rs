@@ -17,7 +17,7 @@ use crate::report::Failure;
 use crate::running::configuration_asked;
 use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
-use crate::workspace::{block_on, for_development, load};
+use crate::workspace::{block_on, for_development, load, named_files};
 
 /// How often the running server looks for a request of `basalt db reset`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -64,6 +64,8 @@ struct Session {
     overrides: Vec<Override>,
     project: Project,
     config: Config,
+    /// The files that the configuration names, as they were read.
+    files: Vec<(PathBuf, Option<Vec<u8>>)>,
     database: Database,
     /// None when the last start failed; the next change tries again.
     server: Option<Basalt>,
@@ -75,7 +77,8 @@ impl Session {
         let config = for_development(config);
         prepare(&config)?;
         let database = open_database(&root, &config).await?;
-        Ok(Session { root, overrides, project, config, database, server: None })
+        let files = named_files(&root, &config);
+        Ok(Session { root, overrides, project, config, files, database, server: None })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
@@ -93,6 +96,8 @@ impl Session {
         let stop = asked_to_stop();
         tokio::pin!(stop);
         loop {
+            let files: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
+            watch.also(&files);
             let done = tokio::select! {
                 () = watch.changed() => self.reload().await,
                 () = self.asked_to_reset() => self.reset().await,
@@ -184,10 +189,11 @@ impl Session {
     /// Starts over where the configuration, or what the database keeps of it, is another than before. Tells whether it did.
     async fn reconfigure(&mut self) -> Result<bool, Failure> {
         let config = self.configuration().await?;
-        if self.server.is_some() && shown(&config) == shown(&self.config) {
+        let files = named_files(&self.root, &config);
+        if self.server.is_some() && shown(&config) == shown(&self.config) && files == self.files {
             return Ok(false);
         }
-        self.config = config;
+        (self.config, self.files) = (config, files);
         self.listen().await?;
         if let Some(server) = &self.server {
             output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), url(server.address())));
