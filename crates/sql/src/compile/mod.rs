@@ -39,6 +39,7 @@ mod special;
 mod steps;
 mod subquery;
 mod suggest;
+pub mod trigger;
 mod typed;
 mod types;
 mod view;

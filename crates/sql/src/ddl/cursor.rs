@@ -300,7 +300,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// `sqlparser`'s error as PostgreSQL's 42601, with its place as a byte offset.
-pub(super) fn syntax_error(sql: &str, error: ParserError) -> Error {
+pub(crate) fn syntax_error(sql: &str, error: ParserError) -> Error {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
         ParserError::RecursionLimitExceeded => return Error::new("54001", "stack depth limit exceeded"),

@@ -65,6 +65,12 @@ impl Conflict {
         self.update.is_some()
     }
 
+    /// The columns that DO UPDATE assigns to.
+    pub fn assigned(&self, target: &Target) -> Vec<String> {
+        let assigned = self.update.iter().flat_map(|update| &update.assigned);
+        assigned.map(|(index, _)| target.table_column(*index).name.clone()).collect()
+    }
+
     /// The rows as DO UPDATE would leave them, as a query over the proposed rows; none for DO NOTHING. For DETAIL.
     pub fn updated_rows(
         &self,

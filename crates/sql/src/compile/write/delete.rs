@@ -21,6 +21,7 @@ pub(super) fn delete(compiler: &mut Compiler<'_>, delete: &ast::Delete, wanted: 
     };
     let target = written_table(compiler, table, Command::Delete)?;
     target.require_delete(compiler)?;
+    compiler.writes_to(&target.table, Vec::new());
     let returning = Returning::new(delete.returning.as_deref(), false)?;
     let reads = delete.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));

@@ -34,6 +34,7 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
         Some(_) => return Err(Error::new("42601", "syntax error at or near \"ON\"")),
     };
     let updates = conflict.as_ref().is_some_and(Conflict::updates);
+    compiler.writes_to(&target.table, conflict.as_ref().map(|conflict| conflict.assigned(&target)).unwrap_or_default());
     let returning = Returning::new(insert.returning.as_deref(), updates)?;
     let reads = conflict.as_ref().is_some_and(|conflict| !conflict.key.is_empty())
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));

@@ -47,6 +47,8 @@ impl<'u> Statement<'u> {
     fn new(compiler: &mut Compiler<'_>, update: &'u ast::Update, wanted: Wanted<'u>) -> Result<Self> {
         let target = written_table(compiler, &update.table, Command::Update)?;
         let assigned = values::assignments(compiler, &target, &update.assignments)?;
+        let columns = assigned.iter().filter_map(|(index, _)| target.columns[*index]);
+        compiler.writes_to(&target.table, columns.map(|index| target.table_column(index).name.clone()).collect());
         let returning = Returning::new(update.returning.as_deref(), false)?;
         let reads = update.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
             || assigned.iter().any(|(_, value)| target.is_read_in(value))
@@ -330,7 +332,7 @@ pub(super) fn bind_assignments(
         bound.push((base, value));
     }
     target.require(compiler, &named, Privilege::Update)?;
-    for trigger in target.table.triggers.iter().filter(|t| t.on_update && t.function.name == "moddatetime") {
+    for trigger in target.table.triggers.iter().filter(|t| t.is_built_in("moddatetime")) {
         let column = trigger.args.first().and_then(|name| target.table.columns.iter().position(|c| c.name == *name));
         if let Some(index) = column {
             let now = session::now(compiler);
@@ -378,9 +380,7 @@ fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bo
 
 /// `suppress_redundant_updates_trigger`: some assigned value differs from the row's.
 fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Option<String> {
-    let suppresses = |trigger: &crate::catalog::Trigger| {
-        trigger.on_update && trigger.function.name == "suppress_redundant_updates_trigger"
-    };
+    let suppresses = |trigger: &crate::catalog::Trigger| trigger.is_built_in("suppress_redundant_updates_trigger");
     target.table.triggers.iter().any(suppresses).then(|| {
         let differs = |(index, value): &(usize, Typed)| format!("{} IS NOT {}", table.columns[*index].sql, value.sql);
         format!("({})", assigned.iter().map(differs).collect::<Vec<_>>().join(" OR "))
