@@ -179,6 +179,13 @@ pub enum ReferentialAction {
     SetDefault,
 }
 
+impl ReferentialAction {
+    /// Whether it changes rows.
+    pub fn acts(self) -> bool {
+        !matches!(self, ReferentialAction::NoAction | ReferentialAction::Restrict)
+    }
+}
+
 /// An index.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Index {
@@ -276,6 +283,17 @@ impl Relation {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The name by which SQLite knows the number of a row: one that no column has.
+    pub fn row_number(&self) -> Option<&'static str> {
+        let is_free = |name: &&str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
+    }
+
+    /// Whether its rows change with others', by a foreign key's action.
+    pub fn follows_others(&self) -> bool {
+        self.foreign_keys().any(|(_, key)| key.on_delete.acts() || key.on_update.acts())
     }
 
     /// Whether an operation on its rows runs the function of a trigger, before or after it.

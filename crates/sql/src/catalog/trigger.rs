@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Catalog, Name, ReferentialAction, Relation};
+use super::{Catalog, Name, Relation};
 
 impl Catalog {
     /// Whether writing to a table may run a trigger's function: one of its own, or of a table whose rows follow its rows by the actions
@@ -32,6 +32,5 @@ impl Catalog {
 
 /// Whether a table's rows change with those of another.
 fn follows(relation: &Relation, target: &Name) -> bool {
-    let acts = |action| !matches!(action, ReferentialAction::NoAction | ReferentialAction::Restrict);
-    relation.foreign_keys().any(|(_, key)| key.target == *target && (acts(key.on_delete) || acts(key.on_update)))
+    relation.foreign_keys().any(|(_, key)| key.target == *target && (key.on_delete.acts() || key.on_update.acts()))
 }

@@ -307,7 +307,7 @@ impl<'a> Compiler<'a> {
 }
 
 /// The number of parameters that SQLite finds in a statement: its highest `?n`.
-fn parameters(sql: &str) -> usize {
+pub(super) fn parameters(sql: &str) -> usize {
     let mut highest = 0;
     let mut quote = None;
     for (at, byte) in sql.bytes().enumerate() {

@@ -10,6 +10,7 @@ use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast;
 
 use super::Compiler;
+use super::compiler::parameters;
 use super::parse::parse_statement;
 use super::routine::mismatch;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
@@ -124,13 +125,9 @@ fn pass_arguments(
     }
     if !computed.is_empty() {
         let sql = format!("SELECT {}", computed.join(", "));
-        compiler.steps.push(Step {
-            sql,
-            binds: binds.to_vec(),
-            output: Output::Capture(slot),
-            probe: None,
-            fires: None,
-        });
+        let mut binds = binds.to_vec();
+        binds.truncate(parameters(&sql));
+        compiler.steps.push(Step { sql, binds, output: Output::Capture(slot), probe: None, fires: None });
     }
     (passed, standing)
 }

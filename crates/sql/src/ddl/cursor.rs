@@ -278,6 +278,26 @@ impl<'a> Cursor<'a> {
         Ok(expr)
     }
 
+    /// The text between parentheses, whatever it is.
+    pub(super) fn in_parentheses(&mut self) -> Result<&'a str> {
+        self.expect_token(&Token::LParen)?;
+        let (start, mut depth) = (self.offset(), 0usize);
+        loop {
+            let end = self.offset();
+            match &self.parser.peek_token_ref().token {
+                Token::EOF => return Err(self.unexpected()),
+                Token::RParen if depth == 0 => {
+                    self.parser.advance_token();
+                    return Ok(&self.sql[start..end]);
+                }
+                Token::RParen => depth -= 1,
+                Token::LParen => depth += 1,
+                _ => {}
+            }
+            self.parser.advance_token();
+        }
+    }
+
     /// The expression of a DEFAULT.
     pub(super) fn default_expr(&mut self) -> Result<Expr> {
         self.parser.parse_subexpr(DEFAULT_PRECEDENCE).map_err(|e| syntax_error(self.sql, e))

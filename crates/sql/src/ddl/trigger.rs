@@ -107,7 +107,8 @@ impl Change<'_> {
     /// Errors: 42P17 for a row that the operation has not, 0A000 for a subquery.
     fn trigger_condition(&mut self, relation: &Relation, run: &Run) -> Result<String> {
         let at = self.cursor.offset();
-        let expr: Expr = self.cursor.parenthesized()?;
+        let text = self.cursor.in_parentheses()?;
+        let expr = trigger::parse_over_rows(text).map_err(|error| moved(error, at))?;
         for (operation, row, word) in [(Operation::Insert, "old", "OLD"), (Operation::Delete, "new", "NEW")] {
             let reads = |expr: &Expr| match expr {
                 Expr::Identifier(name) => super::source::fold(name) == row,

@@ -25,6 +25,7 @@ use crate::{Catalog, Name, Program, plpgsql, telling};
 pub use check::check;
 pub use frame::{Frame, Variable};
 use pieces::Gives;
+pub(crate) use pieces::parse_over_rows;
 
 /// Whose rights a statement has, and where it looks names up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,7 +122,7 @@ impl Firing {
     pub fn condition(&self, catalog: &Catalog) -> Result<Option<&Program>> {
         let compiled = self.condition.get_or_init(|| {
             let when = self.trigger.run.as_ref().and_then(|run| run.when.as_deref());
-            when.map(|when| self.compile(catalog, &self.asking, when, &Gives::Condition)).transpose()
+            when.map(|when| self.compile(catalog, &self.asking, when, &Gives::When)).transpose()
         });
         compiled.as_ref().map(Option::as_ref).map_err(Clone::clone)
     }
@@ -209,7 +210,7 @@ fn wanted(block: &Block, relation: &Relation, frame: &Frame) -> Vec<(Sql, Result
     block.each_statement(&mut |statement| match statement {
         Statement::Assign(target, sql) => found.push((sql.clone(), place(target).map(Gives::Value))),
         Statement::If(branches, _) => {
-            found.extend(branches.iter().map(|(condition, _)| (condition.clone(), Ok(Gives::Condition))));
+            found.extend(branches.iter().map(|(condition, _)| (condition.clone(), Ok(Gives::condition()))));
         }
         Statement::Run(sql) | Statement::Perform(sql) => found.push((sql.clone(), Ok(Gives::Nothing))),
         Statement::Into(sql, targets, _) => {

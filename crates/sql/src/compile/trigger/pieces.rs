@@ -3,10 +3,11 @@
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast;
+use sqlparser::tokenizer::Token;
 
 use super::frame::Variable;
 use crate::compile::domain::in_domain;
-use crate::compile::parse::{parse_expr, parse_statement};
+use crate::compile::parse::{parse_expr, parse_statement, tokens};
 use crate::compile::scope::{Clause, Scope};
 use crate::compile::select::BoundQuery;
 use crate::compile::typed::{CastContext, Typed};
@@ -19,8 +20,8 @@ use crate::program::Output;
 pub(super) enum Gives {
     /// Nothing.
     Nothing,
-    /// One boolean.
-    Condition,
+    /// The condition of WHEN.
+    When,
     /// A value for a place.
     Value(Variable),
     /// A row for several places.
@@ -32,6 +33,11 @@ impl Gives {
     pub fn text() -> Gives {
         Gives::Value(Variable::plain("text", Type::TEXT))
     }
+
+    /// One boolean: what IF asks is assigned to one.
+    pub fn condition() -> Gives {
+        Gives::Value(Variable::plain("condition", Type::BOOL))
+    }
 }
 
 /// Makes the steps of a piece.
@@ -41,7 +47,7 @@ pub(super) fn bind(compiler: &mut Compiler<'_>, scope: &Scope<'_>, text: &str, g
             let wanted = Wanted { outer: Some(scope), output: &Output::Result, types: None };
             steps::body_statement(compiler, &parse_statement(text)?, wanted).map(drop)
         }
-        Gives::Condition => expression(compiler, scope, text, |compiler, value| compiler.condition(value, "IF")),
+        Gives::When => expression(compiler, scope, text, |compiler, value| compiler.condition(value, "WHEN")),
         Gives::Value(place) => expression(compiler, scope, text, |compiler, value| assigned(compiler, value, place)),
         Gives::Row(places) => row(compiler, scope, text, places),
     }
@@ -54,7 +60,7 @@ fn expression(
     text: &str,
     wanted: impl FnOnce(&mut Compiler<'_>, Typed) -> Result<Typed>,
 ) -> Result<()> {
-    let sql = match parse_expr(text) {
+    let sql = match parse_over_rows(text) {
         Ok(expr) => {
             scope.clause.set(Clause::Rows("expressions of functions"));
             let value = compiler.bind_expr(scope, &expr, None)?;
@@ -75,6 +81,29 @@ fn expression(
     };
     compiler.end_step(sql, Output::Result, None);
     Ok(())
+}
+
+/// Parses an expression in which `new.*` and `old.*` may stand for the whole rows.
+///
+/// Errors: 42601.
+pub(crate) fn parse_over_rows(text: &str) -> Result<ast::Expr> {
+    parse_expr(text).or_else(|error| match whole_rows(text) {
+        Some(text) => parse_expr(&text),
+        None => Err(error),
+    })
+}
+
+/// The text with `new` in the place of `new.*`, which only PostgreSQL takes for an operand.
+fn whole_rows(text: &str) -> Option<String> {
+    let found: Vec<_> = tokens(text).ok()?.into_iter().map(|token| token.token).collect();
+    let is_row = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(word.value.to_ascii_lowercase().as_str(), "new" | "old"));
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    while at < found.len() {
+        out.push_str(&found[at].to_string());
+        let is_whole = matches!(&found[at..], [row, Token::Period, Token::Mul, ..] if is_row(row));
+        at += if is_whole { 3 } else { 1 };
+    }
+    Some(out)
 }
 
 /// A query or write whose row goes to these places: NULL where it has no column for one; what it has too many is left out.

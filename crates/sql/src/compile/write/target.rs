@@ -178,8 +178,7 @@ impl Target {
 
     /// The name by which SQLite knows the row's number; one that no column has.
     pub fn rowid(&self) -> Result<&'static str> {
-        let free = |name: &&str| !self.table.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
-        ["rowid", "_rowid_", "oid"].into_iter().find(free).ok_or_else(|| {
+        self.table.row_number().ok_or_else(|| {
             Error::unsupported("a table with columns rowid, _rowid_ and oid can't be written so", "Rename one of them.")
         })
     }

@@ -170,7 +170,7 @@ impl<'u> Statement<'u> {
         let Statement { target, returning, wanted, .. } = self;
         let table = target.table_source(compiler, &target.sqlite);
         match returning {
-            Some(returning) if captured => {
+            Some(returning) if others => {
                 let written = returning::capture_keyed(compiler, &target, sql, probe)?;
                 let old = new.from.trim_end_matches(&format!(" AS {}", new.alias)).to_owned();
                 let alias = compiler.alias(&target.alias);
@@ -178,7 +178,7 @@ impl<'u> Statement<'u> {
                 let written_table = returning::captured_table(compiler, &target, &alias, 1);
                 let mut sources = vec![target.named_source(compiler, &written_table)?];
                 let mut column = first_other;
-                for source in scope.sources[1..].iter().filter(|_| others) {
+                for source in &scope.sources[1..] {
                     let mut source = source.clone();
                     for slot in &mut source.columns {
                         slot.sql = format!("{others_alias}.c{column}");
