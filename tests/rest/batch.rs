@@ -119,3 +119,12 @@ async fn what_is_no_batch_is_said() {
     server.raw(Method::GET, "/batch/v1").service().expect_error(405, "PGRST117").await;
     batch(&server, &json!([read])).token("x.y.z").expect_error(401, "PGRST301").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_timeout_is_no_limit() {
+    let server =
+        Server::start_with(SCHEMA, |config| config.database.statement_timeout = std::time::Duration::ZERO).await;
+    let answer = batch(&server, &place(ANN)).user(ANN).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()[1]["status"], 201);
+}

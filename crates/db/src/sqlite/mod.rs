@@ -163,15 +163,14 @@ impl Sqlite {
             matches!(queues.reads.try_send(job), Err(TrySendError::Full(_)))
         };
         if is_full {
-            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(too_busy());
+            return Err(self.shared.too_busy());
         }
         waiting.answer().await
     }
 
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Exclusive> {
-        Exclusive::begin(self.queues()?).await
+        Exclusive::begin(self.queues()?, &self.shared).await
     }
 
     /// Copies the database, as it is at one moment, to a file that does not exist yet. Readers and the writer go on meanwhile.
@@ -206,6 +205,14 @@ impl Sqlite {
     }
 }
 
+impl Shared {
+    /// A queue is full: counts it, and says so.
+    fn too_busy(&self) -> Error {
+        self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
+    }
+}
+
 impl Queues {
     /// Makes what the database lacks, and waits for it.
     fn bootstrap(&self, is_new: bool) -> Result<()> {
@@ -235,9 +242,4 @@ fn prepare(connection: &rusqlite::Connection) -> Result<bool> {
         .execute_batch(&format!("BEGIN IMMEDIATE; {}; {}; COMMIT", schema::TABLE, Sequences::TABLE))
         .map_err(translate)?;
     connection.query_row(exists, [], |row| row.get(0)).map(|exists: bool| !exists).map_err(translate)
-}
-
-/// The queue is full.
-fn too_busy() -> Error {
-    Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
 }

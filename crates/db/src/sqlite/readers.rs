@@ -182,8 +182,7 @@ impl Reader {
     fn forward(&self, job: Box<Job>) {
         if let Err(refused) = self.writer.try_send(Work::Statement(job)) {
             let Work::Statement(job) = refused.into_inner() else { return };
-            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
-            job.answer(Err(super::too_busy()));
+            job.answer(Err(self.shared.too_busy()));
         }
     }
 
