@@ -52,10 +52,9 @@ pub(crate) fn client(trusted: &[IpNet], peer: IpAddr, headers: &HeaderMap) -> Ip
     }
     // Each proxy appends whom it heard; the last that is no proxy of ours is the client. What stands before it anybody can write.
     let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<IpAddr> =
-        forwarded.flat_map(|value| value.split(',')).map_while(|hop| hop.trim().parse().ok()).collect();
-    let client = hops.into_iter().rev().map(|hop| hop.to_canonical()).find(|hop| !is_trusted(hop));
-    client.unwrap_or(peer)
+    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).collect();
+    let known = hops.into_iter().rev().map_while(|hop| hop.trim().parse::<IpAddr>().ok());
+    known.map(|hop| hop.to_canonical()).find(|hop| !is_trusted(hop)).unwrap_or(peer)
 }
 
 /// An answer to a body that did not come whole.
@@ -157,6 +156,8 @@ mod tests {
         assert_eq!(seen("10.0.0.1", &["1.2.3.4"]), "1.2.3.4");
         assert_eq!(seen("10.0.0.1", &["6.6.6.6, 1.2.3.4, 10.0.0.2"]), "1.2.3.4");
         assert_eq!(seen("10.0.0.1", &["6.6.6.6", "1.2.3.4"]), "1.2.3.4");
+        assert_eq!(seen("10.0.0.1", &["junk, 1.2.3.4"]), "1.2.3.4");
+        assert_eq!(seen("10.0.0.1", &["1.2.3.4, junk"]), "10.0.0.1");
         assert_eq!(seen("10.0.0.1", &[]), "10.0.0.1");
     }
 }
