@@ -21,8 +21,6 @@ use crate::service::Shared;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two tellings of all presences, and between two questions.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Presences of one message.
-const TOGETHER: usize = 64;
 
 /// What is known of the other nodes.
 struct Follower<'a> {
@@ -142,9 +140,9 @@ impl<'a> Follower<'a> {
             self.asked.notified().await;
             nodes.say(|| Said::Begin);
             for channel in self.hub.all() {
-                for members in channel.present(nodes.this()).chunks(TOGETHER) {
+                for members in channel.parts() {
                     nodes.room().await;
-                    channel.tell(members);
+                    channel.tell(&members);
                 }
             }
             nodes.room().await;
