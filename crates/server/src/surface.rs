@@ -190,6 +190,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         },
         unprotected: Unprotected::new(&api.unprotected),
         plans: api.plans,
+        limited_writes: api.limited_writes,
         pre_request: some(&api.pre_request),
         root_function: some(&api.root_function),
         app_settings: api.settings.iter().map(|(key, value)| (format!("app.settings.{key}"), value.clone())).collect(),
@@ -205,6 +206,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         url,
         error_details: api.error_details,
         batch: config.limits.batch,
+        body: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
     }
 }
 

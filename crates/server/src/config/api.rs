@@ -24,6 +24,8 @@ pub struct Api {
     pub aggregates: bool,
     /// Whether plans (`application/vnd.pgrst.plan`) may be asked for.
     pub plans: bool,
+    /// Whether `limit` and `offset` hold for PATCH and DELETE, which then need an `order`.
+    pub limited_writes: bool,
     /// A function called before every statement.
     pub pre_request: String,
     /// A function that answers at the root instead of the description.
@@ -87,6 +89,7 @@ impl Default for Api {
             unprotected: Vec::new(),
             aggregates: false,
             plans: false,
+            limited_writes: false,
             pre_request: String::new(),
             root_function: String::new(),
             settings: BTreeMap::new(),

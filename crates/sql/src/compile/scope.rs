@@ -89,6 +89,8 @@ pub(crate) struct Source {
     pub qualified_only: bool,
     /// Whether it is known to give one row at most.
     pub at_most_one: bool,
+    /// SQLite source of what tells a table's rows apart, PostgreSQL's `ctid`.
+    pub row_number: Option<String>,
 }
 
 /// A column of a [`Source`].
@@ -225,7 +227,20 @@ impl<'s> Scope<'s> {
     }
 }
 
+/// The name by which SQLite knows the number of a table's row; one that no column has.
+pub(crate) fn row_number(relation: &Relation) -> Option<&'static str> {
+    let free = |name: &&str| !relation.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
+    ["rowid", "_rowid_", "oid"].into_iter().find(free)
+}
+
 impl Source {
+    /// Lets the statement ask for `ctid`, of a table whose rows SQLite reads under this source's name.
+    pub fn with_row_number(mut self) -> Self {
+        let table = self.relation.as_ref().filter(|relation| relation.view().is_none());
+        self.row_number = table.and_then(|table| row_number(table)).map(|name| format!("{}.{name}", self.sqlite));
+        self
+    }
+
     /// The index of the column of that name; 42702 if several have it.
     pub fn find(&self, name: &str) -> Result<Option<usize>> {
         let mut found = self.columns.iter().enumerate().filter(|(_, c)| c.name == name && !c.hidden);

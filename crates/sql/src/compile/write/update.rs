@@ -161,6 +161,7 @@ impl<'u> Statement<'u> {
                         column += 1;
                     }
                     source.guard = None;
+                    source.row_number = None;
                     sources.push(source);
                 }
                 let mut over = Scope::new(wanted.outer);
@@ -238,7 +239,7 @@ impl Found {
         command: PolicyCommand,
         reads: bool,
     ) -> Result<Found> {
-        let mut table = target.table_source(compiler, sqlite);
+        let mut table = target.table_source(compiler, sqlite).with_row_number();
         let role = target.role.clone();
         let mut filters = compiler.as_role(&role, |compiler| {
             let mut filters = Vec::new();
