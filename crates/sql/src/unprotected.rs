@@ -28,11 +28,10 @@ impl Unprotected {
 
     /// Whether a relation is a table that is closed to callers from outside: row security is off, and nobody has opened it.
     pub fn closes(&self, relation: &Relation) -> bool {
-        relation.view().is_none() && !relation.row_security && !self.opens(&relation.name)
+        relation.view().is_none() && !relation.row_security && !self.holds(&relation.name)
     }
 
-    /// Whether a table of this name is one of them.
-    pub fn opens(&self, name: &Name) -> bool {
+    fn holds(&self, name: &Name) -> bool {
         self.all || self.schemas.contains(&name.schema) || self.tables.contains(name)
     }
 }

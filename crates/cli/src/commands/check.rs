@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use basalt_server::Config;
-use basalt_sql::Name;
 use basalt_sql::lint::{Finding, lint};
-use basalt_sql::unprotected::Unprotected;
 use clap::Args;
 
 use super::project_root;
@@ -60,8 +58,11 @@ impl Check {
 
 /// A table that the configuration opens, or whose schema isn't served, may do without row security.
 fn matters(finding: &Finding, config: &Config) -> bool {
-    let (schema, name) = finding.relation.split_once('.').unwrap_or_default();
+    let schema = finding.relation.split('.').next().unwrap_or_default();
     let served = config.api.schemas.iter().any(|served| served == schema);
-    let opened = || Unprotected::new(&config.api.unprotected).opens(&Name::new(schema, name));
-    served && !(finding.code == "row-security-off" && opened())
+    let opened =
+        config.api.unprotected.iter().any(|name| {
+            *name == finding.relation || (!name.contains('.') && format!("public.{name}") == finding.relation)
+        });
+    served && !(opened && finding.code == "row-security-off")
 }
