@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use basalt_db::Database;
 use basalt_db::migrate::{Progress, ScriptError};
 use basalt_server::Config;
-use basalt_server::project::{Migration, Project, Script};
+use basalt_server::project::{Migration, Project, Script, order};
 
 use crate::report::{Failure, Report, io};
 
@@ -41,7 +41,7 @@ async fn migrate_those(
     is_copied_over: bool,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    let is_asked_for = |migration: &Migration| last.is_none_or(|last| *migration.version <= *last);
+    let is_asked_for = |migration: &Migration| last.is_none_or(|last| order(&migration.version) <= order(last));
     let applied = database.applied().await?;
     let standing = project.standing(&applied);
     if !standing.conflicts.is_empty() {
