@@ -121,9 +121,8 @@ impl Source {
         flags: &[(String, figment::value::Value)],
     ) -> Result<Config, StoredError> {
         let mut settings = self.settings()?;
-        if let Some(postgres) =
-            database.postgres().filter(|_| map::flag_of(&settings, "db-config", true).unwrap_or(true))
-        {
+        let is_stored = map::flag_of(&settings, "db-config", true)?;
+        if let Some(postgres) = database.postgres().filter(|_| is_stored) {
             let of_database: Vec<(&str, String)> = KNOWN
                 .iter()
                 .filter(|known| known.stored)
