@@ -48,6 +48,7 @@ static MAILBOX: Meter = Meter::new("mail");
 static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
+static PANIC: Meter = Meter::new("panic");
 static PREFLIGHT: Meter = Meter::new("preflight");
 static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
@@ -96,7 +97,7 @@ impl App {
         let (route, mut response) = match port {
             Port::Admin => self.operators(request.uri().path()),
             Port::Api => match self.under_way.try_acquire() {
-                Ok(_place) => self.route(&surface, peer, request).await,
+                Ok(_place) => self.caught(&surface, peer, &id, request).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
             },
         };
@@ -121,6 +122,24 @@ impl App {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         response
+    }
+
+    /// What a request is answered, a panic included.
+    async fn caught(
+        &self,
+        surface: &Surface,
+        peer: IpAddr,
+        id: &str,
+        request: Request<Body>,
+    ) -> (&'static Meter, Response<Body>) {
+        let method = request.method().clone();
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(self.route(surface, peer, request));
+        AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(%id, %method, "a request panicked");
+            metrics::counter!("basalt_panics_total").increment(1);
+            (&PANIC, surface.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &method))
+        })
     }
 
     async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
@@ -230,25 +249,15 @@ impl Surface {
             timing: &timing,
             within: None,
         };
-        // Pinned where it stands: to move it would copy all that it may come to hold.
-        let answering = pin!(async {
-            match target {
-                Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
-                Target::OpenApi31 => self.door.openapi31(incoming).await,
-            }
-        });
-        match AssertUnwindSafe(answering).catch_unwind().await {
-            Ok(response) => worded(response).map(Body::from),
-            Err(_) => {
-                tracing::error!(path, "a request panicked");
-                metrics::counter!("basalt_panics_total").increment(1);
-                self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &parts.method)
-            }
-        }
+        let response = match target {
+            Target::Rest => self.door.handle(incoming).await,
+            Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
+            Target::OpenApi31 => self.door.openapi31(incoming).await,
+        };
+        worded(response).map(Body::from)
     }
 
-    /// The auth API. A panic in it ends only this request.
+    /// The auth API. A panic in it is answered in its own form.
     async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
         let client = identity::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
