@@ -1,4 +1,4 @@
-//! What a client may cost (contract: wire.md section 3.8).
+//! What a client may cost.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! Broadcasts from SQL: rows of `realtime.messages`, told when they are committed, and told again to those who ask for the past
-//! (contract: wire.md section 3.4).
+//! Broadcasts from SQL: rows of `realtime.messages`, told when they are committed, and told again to those who ask for the past.
 
 use basalt_core::{Change, Error, Identity, Operation, Result};
 use basalt_db::{Database, Format, Request};

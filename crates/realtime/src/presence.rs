@@ -1,4 +1,4 @@
-//! Who is present in a channel (contract: wire.md section 3.5): the state that a joiner is told, and the differences after it. Pure.
+//! Who is present in a channel: the state that a joiner is told, and the differences after it. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! From `Authorization` and `apikey` to an [`Identity`] (contract: rest.md section 15, wire.md section 0; RFC 7519, RFC 7515).
+//! From `Authorization` and `apikey` to an [`Identity`] (RFC 7519, RFC 7515).
 
 use std::borrow::Cow;
 use std::sync::Arc;
