@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_state_fits_into_the_queue_of_whoever_joins() {
-        let mut presence = presence(&Limits { queue_bytes: bytesize::ByteSize::b(400), ..Limits::default() });
+        let mut presence = presence(&Limits { queue_bytes: bytesize::ByteSize::b(440), ..Limits::default() });
         let large = |size: usize| fields(json!({"x": "x".repeat(size)}));
         presence.track("a", 1, large(200)).unwrap();
         assert_eq!(presence.track("b", 2, large(200)), Err(Full::Channel));
