@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{Said, shared};
+use super::Said;
 use crate::hub::Hub;
 use crate::presence::Who;
 use crate::protocol::Broadcast;
@@ -86,7 +86,7 @@ impl<'a> Follower<'a> {
     fn understand(&self, node: NodeId, message: &Bytes, said: Said<'_>) {
         match said {
             Said::Broadcast { channel, event, json, meta, body } => {
-                let body = shared(message, body);
+                let body = message.slice_ref(body);
                 let broadcast = Broadcast { event: event.to_owned(), json, body, meta: meta.map(str::to_owned) };
                 self.hub.broadcast(&channel.into(), &broadcast);
             }
