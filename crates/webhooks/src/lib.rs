@@ -35,7 +35,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 
 pub use admin::{MOUNT, Request, unreadable};
-pub use settings::{BadHook, Event, Settings};
+pub use settings::{BadHook, Settings};
 pub use store::SERVICE;
 
 use defined::Defined;
