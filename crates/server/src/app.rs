@@ -29,9 +29,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{self, AUTH};
 use crate::config::Limits;
 use crate::gauges;
-use crate::identity::{self, AUTH, MAIL};
+use crate::mailbox::{self, MAIL};
 use crate::meter::Meter;
 use crate::realtime;
 use crate::surface::Surface;
@@ -64,8 +65,8 @@ pub struct App {
     pub(crate) metrics: PrometheusHandle,
     /// The hooks of basalt.toml.
     pub(crate) webhooks: Arc<Webhooks>,
-    /// What outlives a change of the configuration.
-    pub(crate) state: State,
+    /// What of the auth API outlives a change of the configuration.
+    pub(crate) auth_state: State,
     pub(crate) realtime: Realtime,
     /// The way to the other nodes.
     pub(crate) bus: Bus,
@@ -155,7 +156,7 @@ impl App {
             return (&AUTH_API, surface.auth(peer, request).boxed().await);
         }
         if is_mail {
-            return (&MAILBOX, identity::mail(&self.state, &request));
+            return (&MAILBOX, mailbox::mail(&self.auth_state, &request));
         }
         if is_below(path, realtime::MOUNT) {
             return (&REALTIME, self.realtime(surface, request).boxed().await);
@@ -208,7 +209,7 @@ impl App {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &self.bus, &mut text);
         gauges::write_tokens(self.surface.load().verifier.remembered(), &mut text);
-        gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
+        gauges::write_hashes(self.auth_state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
 
@@ -259,12 +260,12 @@ impl Surface {
 
     /// The auth API. A panic in it is answered in its own form.
     async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
-        let client = identity::client(&self.trusted_proxies, peer, request.headers());
+        let client = auth::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
         let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
         let body = match self.read(body).await {
             Ok(body) => body,
-            Err(error) => return identity::unreadable(error.status, &error.body.message, &parts.headers),
+            Err(error) => return auth::unreadable(error.status, &error.body.message, &parts.headers),
         };
         let path = parts.uri.path();
         let incoming = basalt_auth::Request {
