@@ -24,7 +24,6 @@ mod tables;
 mod value;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -32,7 +31,6 @@ use std::thread::JoinHandle;
 use basalt_core::{Error, Result};
 use basalt_sql::{Catalog, ddl};
 use flume::{Sender, TrySendError};
-use rusqlite::backup::Backup;
 use tokio::sync::oneshot;
 
 pub(crate) use error::translate;
@@ -171,25 +169,6 @@ impl Sqlite {
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Exclusive> {
         Exclusive::begin(self.queues()?, &self.shared).await
-    }
-
-    /// Copies the database, as it is at one moment, to a file that does not exist yet. Readers and the writer go on meanwhile.
-    ///
-    /// Errors: 58030 when the file exists or can't be written; 53100 when the disk is full.
-    pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<()> {
-        let (file, target) = (self.shared.file.clone(), target.into());
-        let copy = move || {
-            let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&target);
-            made.map_err(|e| Error::new("58030", format!("could not make {}: {e}", target.display())))?;
-            let run = || {
-                let mut copy = rusqlite::Connection::open(&target)?;
-                let source = file.bare()?;
-                // All pages in one step are of one moment.
-                Backup::new(&source, &mut copy)?.step(-1).map(drop)
-            };
-            run().map_err(translate)
-        };
-        tokio::task::spawn_blocking(copy).await.map_err(|_| job::fault())?
     }
 
     /// Runs a task on the writer's thread, alone, and waits for it.
