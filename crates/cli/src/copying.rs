@@ -87,7 +87,7 @@ async fn copy(project: &Project, from: &Database, into: &Database, replace: bool
     script(into, &format!("comment on schema supabase_migrations is '{UNDER_WAY}'")).await?;
     define(project, from, into).await?;
 
-    let bar = output::row_progress("copying");
+    let bar = output::progress("copying", 0, output::ROWS);
     let mut told = Instant::now();
     let copied = from.copy_rows(into, |copied| {
         bar.set_length(copied.all_rows);
