@@ -29,7 +29,6 @@ create function config.pre() returns void language sql as $$
 $$;
 ";
 
-/// A server over a new database of a cluster, and that database's superuser.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }

@@ -390,7 +390,7 @@ impl Database {
         }
     }
 
-    /// The embedded engine, for what only it has: backups and counters.
+    /// The embedded engine, for what only it has: queues and counters.
     pub fn embedded(&self) -> Option<&Sqlite> {
         match &self.engine {
             Engine::Sqlite(engine) => Some(engine),

@@ -166,7 +166,6 @@ impl Server {
     }
 
     /// Sends the process a signal.
-    #[cfg(unix)]
     pub fn signal(&self, name: &str) {
         Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
     }
@@ -177,7 +176,6 @@ impl Server {
     }
 
     /// Asks the process to end, as `kill` does, and waits for its exit code.
-    #[cfg(unix)]
     pub fn terminate(mut self) -> Option<i32> {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         let started = std::time::Instant::now();

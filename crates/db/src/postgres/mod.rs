@@ -100,6 +100,9 @@ pub struct PostgresOptions {
     pub services: Vec<Service>,
 }
 
+/// The longest `statement_timeout` that PostgreSQL takes.
+const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
 impl Default for PostgresOptions {
     fn default() -> Self {
         PostgresOptions {
@@ -159,7 +162,8 @@ impl Postgres {
     /// Connects, or starts a private cluster; makes what is missing; reads the catalog.
     ///
     /// Errors: 08001 when PostgreSQL can't be reached; 58030 when it can't be run; 42501 for a grant that is missing.
-    pub async fn open(options: PostgresOptions) -> Result<Postgres> {
+    pub async fn open(mut options: PostgresOptions) -> Result<Postgres> {
+        options.statement_timeout = options.statement_timeout.min(LONGEST_TIMEOUT);
         let (cluster, owner_target) = match &options.url {
             Some(url) => (None, url::target(url)?),
             None => {

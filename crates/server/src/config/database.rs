@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 /// `[database]`
@@ -44,6 +45,8 @@ pub struct Database {
     pub queue: usize,
     /// Writes that one commit may group.
     pub group: usize,
+    /// Largest file of the embedded engine; 0: as large as the disk lets it.
+    pub max_size: ByteSize,
     /// Longest time a statement may run.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
@@ -97,6 +100,7 @@ impl Default for Database {
             readers: 0,
             queue: 1024,
             group: 256,
+            max_size: ByteSize::b(0),
             statement_timeout: Duration::from_secs(8),
         }
     }

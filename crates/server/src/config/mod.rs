@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{Api, OpenApi, TransactionEnd};
 pub use database::{Database, Engine, Pooler};
+pub(crate) use limits::LEAST_HEADERS;
 pub use limits::{Changes, Limits};
 pub use server::{Log, LogFormat, Server};
 
@@ -98,6 +99,7 @@ impl Config {
         let flags = flags.iter().fold(Figment::new(), merged);
         let config = environment::extract(&figment, environment::variables(), &flags)?;
         config.limits.check()?;
+        config.server.check()?;
         Ok(config)
     }
 }
@@ -181,6 +183,8 @@ mod tests {
             let error = Config::load(&project(&format!("[limits]\n{toml}\n")), &[]).unwrap_err().0;
             assert!(error.contains(key), "{error}");
         }
+        let error = Config::load(&project("[server]\nheader_timeout = \"0s\"\n"), &[]).unwrap_err().0;
+        assert!(error.contains("`server.header_timeout`"), "{error}");
         assert!(Config::load(&project("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n"), &[]).is_ok());
     }
 

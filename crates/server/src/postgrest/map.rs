@@ -20,6 +20,8 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     let text = |name: &str| settings.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let owned = |name: &str| text(name).unwrap_or_default().to_owned();
     let flag = |name: &str, default: bool| flag_of(settings, name, default);
+    // Heeded where the database's settings are read; refused here where it is neither.
+    flag("db-config", true)?;
     let mut config = Config::default();
 
     let server = &mut config.server;

@@ -121,9 +121,8 @@ impl Source {
         flags: &[(String, figment::value::Value)],
     ) -> Result<Config, StoredError> {
         let mut settings = self.settings()?;
-        if let Some(postgres) =
-            database.postgres().filter(|_| map::flag_of(&settings, "db-config", true).unwrap_or(true))
-        {
+        let is_stored = map::flag_of(&settings, "db-config", true)?;
+        if let Some(postgres) = database.postgres().filter(|_| is_stored) {
             let pre_config = settings.get("db-pre-config").cloned();
             let ask =
                 async |names: &[&str], function: Option<&str>| postgres.stored_settings(names, function, None).await;
