@@ -46,6 +46,7 @@ mod suggest;
 mod template;
 mod typed;
 mod types;
+mod unrolled;
 mod view;
 mod window;
 mod write;
