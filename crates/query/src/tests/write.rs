@@ -358,6 +358,14 @@ fn bodies_are_checked() {
     assert_eq!(code("{"), "22P02");
     assert_eq!(code("[1]"), "22023");
     assert_eq!(code(r#"{"title":"\ud800"}"#), "22P02");
+    let nested = |depth: usize| format!("{{\"tags\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    planner().prepare_write(&write("books", insert(body(&nested(6), &["tags"])), all(), false)).unwrap();
+    for depth in [7, 100_000] {
+        match refused(insert(body(&nested(depth), &["tags"])), all()) {
+            PlanError::Database(error) => assert_eq!(error.code(), "54000"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]
