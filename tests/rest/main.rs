@@ -21,5 +21,8 @@ mod relating;
 mod speaking;
 mod syntax;
 mod tokens;
+mod usage;
+mod vectors;
+mod wide;
 mod world;
 mod writing;

@@ -1,5 +1,7 @@
 //! Webhooks: what is sent, how it is signed, and what becomes of what nobody takes.
 
+mod defining;
+
 use std::time::Duration;
 
 use basalt_core::Identity;
@@ -231,7 +233,8 @@ async fn only_the_service_key_opens_the_admin_api() {
         .expect_error(403, "webhook_not_allowed")
         .await;
     server.raw(Method::GET, path).token("nonsense").expect_error(401, "PGRST301").await;
-    server.raw(Method::POST, path).service().expect_error(405, "webhook_method_not_allowed").await;
+    server.raw(Method::POST, path).expect_error(403, "webhook_not_allowed").await;
+    server.raw(Method::DELETE, path).service().expect_error(405, "webhook_method_not_allowed").await;
     for (path, status, code) in [
         ("/none/deliveries", 404, "webhook_not_found"),
         ("/one/nothing", 404, "webhook_not_found"),

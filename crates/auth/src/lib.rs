@@ -15,6 +15,7 @@ mod external;
 mod flow;
 mod hook;
 mod issuer;
+mod json;
 mod judge;
 pub mod keys;
 mod landing;
@@ -135,8 +136,8 @@ pub struct Request<'a> {
     pub headers: &'a HeaderMap,
     /// Its whole body.
     pub body: Bytes,
-    /// The client's address, as far as it is known.
-    pub client: Option<IpAddr>,
+    /// The client's address.
+    pub client: IpAddr,
 }
 
 impl Auth {

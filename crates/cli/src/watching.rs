@@ -1,6 +1,9 @@
-//! A project's folder, watched: completes when SQL or configuration in it changed.
+//! A project's folder, watched: completes when SQL or configuration in it changed, or a file that the configuration names.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use notify::{Config, Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
@@ -18,6 +21,8 @@ pub struct Watch {
     watcher: Box<dyn Watcher + Send>,
     changes: UnboundedReceiver<()>,
     folders: Vec<PathBuf>,
+    /// The names of files that count besides. Another file of such a name is looked at for nothing.
+    named: Arc<RwLock<BTreeSet<OsString>>>,
 }
 
 impl Watch {
@@ -40,12 +45,15 @@ impl Watch {
         make: impl FnOnce(Box<dyn FnMut(notify::Result<Event>) + Send>) -> notify::Result<Box<dyn Watcher + Send>>,
     ) -> notify::Result<Watch> {
         let (sender, changes) = unbounded_channel();
+        let named = Arc::new(RwLock::new(BTreeSet::new()));
+        let counting = named.clone();
         let handler = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| matters(&event)) {
+            let named = counting.read().unwrap_or_else(PoisonError::into_inner);
+            if event.is_ok_and(|event| matters(&event, &named)) {
                 let _ = sender.send(());
             }
         };
-        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new() };
+        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new(), named };
         watch.watcher.watch(root, RecursiveMode::NonRecursive)?;
         watch.folders.push(root.to_owned());
         watch.follow(root);
@@ -55,15 +63,25 @@ impl Watch {
     /// Watches the folders that have come since; the data folder and others' are none of ours.
     fn follow(&mut self, root: &Path) {
         for folder in ["migrations", "supabase", "supabase/migrations", "supabase/seeds"] {
-            let folder = root.join(folder);
-            self.folders.retain(|known| known.exists());
-            if folder.is_dir() && !self.folders.contains(&folder) {
-                let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
-                if watched.is_ok() {
-                    self.folders.push(folder);
-                }
+            self.add(root.join(folder));
+        }
+    }
+
+    fn add(&mut self, folder: PathBuf) {
+        self.folders.retain(|known| known.exists());
+        if folder.is_dir() && !self.folders.contains(&folder) {
+            let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
+            if watched.is_ok() {
+                self.folders.push(folder);
             }
         }
+    }
+
+    /// Watches these files, too.
+    pub fn also(&mut self, files: &[PathBuf]) {
+        let names = files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
+        *self.named.write().unwrap_or_else(PoisonError::into_inner) = names;
+        files.iter().filter_map(|file| file.parent()).for_each(|folder| self.add(folder.to_owned()));
     }
 
     /// Waits until something changed and the changes have settled.
@@ -78,9 +96,10 @@ impl Watch {
     }
 }
 
-/// Whether an event may change the project: a file of SQL or configuration, or a folder (names without an extension).
-fn matters(event: &Event) -> bool {
+/// Whether an event may change the project: a file of SQL or configuration, one that is named, or a folder (names without an extension).
+fn matters(event: &Event, named: &BTreeSet<OsString>) -> bool {
     let ours = |path: &PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        _ if path.file_name().is_some_and(|name| named.contains(name)) => true,
         Some(extension) => matches!(extension, "sql" | "toml"),
         None => path.file_name().is_some_and(|name| name == "migrations" || name == "supabase" || name == "seeds"),
     };
@@ -105,8 +124,13 @@ mod tests {
     async fn other_files_are_not_told() {
         let root = tempfile::tempdir().unwrap();
         let mut watch = Watch::new(root.path()).unwrap();
+        watch.also(&[root.path().join("keys/signing.json")]);
         std::fs::write(root.path().join("notes.txt"), "x").unwrap();
         std::fs::write(root.path().join("basalt.db-wal"), "x").unwrap();
         assert!(tokio::time::timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+        std::fs::create_dir(root.path().join("keys")).unwrap();
+        watch.also(&[root.path().join("keys/signing.json")]);
+        std::fs::write(root.path().join("keys/signing.json"), "{}").unwrap();
+        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! A project with its configuration and its database, as the commands open them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use basalt_db::{Database, Options, PostgresOptions};
 use basalt_server::config::Engine;
@@ -43,6 +43,19 @@ pub fn for_development(mut config: Config) -> Config {
         config.auth.jwt_secret = DEVELOPMENT_SECRET.into();
     }
     config
+}
+
+/// The files besides the project's own that its configuration names, and what they hold.
+pub fn named_files(root: &Path, config: &Config) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let auth = &config.auth;
+    let mails = &auth.email;
+    [&auth.signing_keys_path, &auth.jwks_file, &mails.smtp.root_certificate]
+        .into_iter()
+        .chain(mails.template.values().map(|template| &template.content_path))
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| root.join(path))
+        .map(|path| (path.clone(), std::fs::read(path).ok()))
+        .collect()
 }
 
 /// Whether the configuration says by what tokens are verified.

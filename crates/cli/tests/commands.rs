@@ -353,6 +353,13 @@ fn a_private_key_signs_the_keys_that_are_shown() {
         let users = server.request("GET", "/auth/v1/admin/users", &[&format!("authorization: Bearer {key}")], "");
         assert_eq!(users.0, 200, "{}", users.1);
     }
+    // Another key in the file is taken up.
+    let old = shown(&server.banner.join("\n"));
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
+    server.says("restarted");
+    assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {old}")], "").0, 401);
+    let new = shown(&project.run(&["keys"]).stdout);
+    assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {new}")], "").0, 200);
 }
 
 #[test]

@@ -24,6 +24,12 @@ impl Close {
     pub const IDLE: Close = Close { code: 1000, reason: "Nothing was heard for too long" };
     /// Too much came.
     pub const FLOOD: Close = Close { code: 1008, reason: "Too many messages per second" };
+    /// A message is larger than clients may send.
+    pub const LARGE: Close = Close { code: 1009, reason: "A message has at most 5 MiB" };
+    /// A text is not in UTF-8.
+    pub const TEXT: Close = Close { code: 1007, reason: "A text is not in UTF-8" };
+    /// What came is no WebSocket frame.
+    pub const PROTOCOL: Close = Close { code: 1002, reason: "What came is no WebSocket frame" };
     /// The server stops.
     pub const STOPPING: Close = Close { code: 1012, reason: "The server is restarting" };
 }

@@ -156,13 +156,20 @@ impl App {
 
     /// What operators ask of webhooks.
     async fn webhooks(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
-        let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let identity = match surface.verifier.identify(&parts.headers) {
             Ok(identity) => identity,
             Err(error) => return surface.refuse(error, &parts.method),
         };
+        let body = match surface.read(body).await {
+            Ok(body) => body,
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+                return basalt_webhooks::unreadable(status, &error.body.message).map(Body::from);
+            }
+        };
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity };
+        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, body };
         self.webhooks.handle(asked).await.map(Body::from)
     }
 
@@ -257,7 +264,7 @@ impl Surface {
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
-            client: Some(client),
+            client,
         };
         // Boxed: the flows are many and deep, and a request to another door should not carry them.
         match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {

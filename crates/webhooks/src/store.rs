@@ -14,7 +14,10 @@ use crate::send::Refused;
 /// The schema of webhooks.
 pub const SERVICE: Service = Service {
     name: "webhooks",
-    migrations: &[ServiceMigration { version: "0001", source: include_str!("schema.sql") }],
+    migrations: &[
+        ServiceMigration { version: "0001", source: include_str!("deliveries.sql") },
+        ServiceMigration { version: "0002", source: include_str!("hooks.sql") },
+    ],
 };
 
 /// Dead messages that are kept for a hook; the oldest go.
@@ -161,6 +164,12 @@ pub(crate) async fn replay(database: &Database, hook: &str, id: Option<&str>) ->
 pub(crate) async fn forget(database: &Database, hook: &str, id: &str) -> Result<bool> {
     let sql = "delete from basalt.webhook_deliveries where hook = $1 and id = $2";
     Ok(execute(database, sql, vec![Some(hook.to_owned()), Some(id.to_owned())]).await? > 0)
+}
+
+/// Forgets all messages of a hook.
+pub(crate) async fn forget_all(database: &Database, hook: &str) -> Result<()> {
+    let sql = "delete from basalt.webhook_deliveries where hook = $1";
+    execute(database, sql, vec![Some(hook.to_owned())]).await.map(drop)
 }
 
 fn interval(duration: Duration) -> String {

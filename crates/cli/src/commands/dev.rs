@@ -15,7 +15,7 @@ use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
 use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
-use crate::workspace::{block_on, for_development, load};
+use crate::workspace::{block_on, for_development, load, named_files};
 
 /// How often the running server looks for a request of `basalt db reset`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -62,6 +62,8 @@ struct Session {
     overrides: Vec<Override>,
     project: Project,
     config: Config,
+    /// The files that the configuration names, as they were read.
+    files: Vec<(PathBuf, Option<Vec<u8>>)>,
     database: Database,
     /// None when the last start failed; the next change tries again.
     server: Option<Basalt>,
@@ -73,7 +75,8 @@ impl Session {
         let config = for_development(config);
         prepare(&config)?;
         let database = open_database(&root, &config).await?;
-        Ok(Session { root, overrides, project, config, database, server: None })
+        let files = named_files(&root, &config);
+        Ok(Session { root, overrides, project, config, files, database, server: None })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
@@ -90,6 +93,8 @@ impl Session {
         let stop = asked_to_stop();
         tokio::pin!(stop);
         loop {
+            let files: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
+            watch.also(&files);
             let done = tokio::select! {
                 () = watch.changed() => self.reload().await,
                 () = self.asked_to_reset() => self.reset().await,
@@ -141,12 +146,13 @@ impl Session {
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
         let config = for_development(config);
-        let reconfigured = shown(&config) != shown(&self.config);
+        let files = named_files(&self.root, &config);
+        let reconfigured = shown(&config) != shown(&self.config) || files != self.files;
         if !reconfigured && project == self.project && self.server.is_some() {
             return Ok(());
         }
         let seed_changed = project.seeds != self.project.seeds;
-        self.project = project;
+        (self.project, self.files) = (project, files);
         if reconfigured || self.server.is_none() {
             self.reconfigure(config).await?;
         }

@@ -46,7 +46,13 @@ impl Changes {
         let limits = [after, settled.min(i64::MAX as u64), limit as u64, BATCH_BYTES];
         let body = self.query(READ, limits.map(|n| Some(n.to_string())).to_vec(), true).await?;
         let (changes, trimmed): (Vec<Arc<Change>>, u64) = entry::read(&body, &self.database.catalog())?;
-        Ok(Batch { changes, lost: trimmed.saturating_sub(after) })
+        if !changes.is_empty() {
+            return Ok(Batch { changes, lost: trimmed.saturating_sub(after), lost_up_to: 0 });
+        }
+        // All that there was may have gone before it was read.
+        let trimmed = self.number("select trimmed as n from basalt.log").await?;
+        let lost = trimmed.saturating_sub(after);
+        Ok(Batch { changes, lost, lost_up_to: if lost > 0 { trimmed } else { 0 } })
     }
 
     /// The end of the log: a reader that begins here sees what is written from now on.

@@ -93,7 +93,10 @@ impl Changes {
         let behind = "update basalt.cursors set position = $1, lost = lost + \
             (select count(*) from basalt.changes c where c.id > basalt.cursors.position and c.id <= $1) where position < $1";
         self.execute(behind, to()).await?;
-        self.execute("update basalt.log set trimmed = greatest(trimmed, $1)", to()).await?;
+        // The last entry that goes, not the horizon: ids that no entry has were nobody's loss.
+        let trimmed = "update basalt.log set trimmed = \
+            greatest(trimmed, (select max(c.id) from basalt.changes c where c.id <= $1))";
+        self.execute(trimmed, to()).await?;
         let delete = "delete from basalt.changes where id in \
             (select id from basalt.changes where id <= $1 order by id limit $2)";
         let mut gone = 0;
@@ -101,6 +104,8 @@ impl Changes {
             let deleted = self.execute(delete, vec![Some(horizon.to_string()), Some(CHUNK.to_string())]).await?;
             gone += deleted;
             if deleted < CHUNK {
+                // Who had not read them hears of it now.
+                self.database.hub().ring();
                 return Ok(gone);
             }
         }

@@ -100,7 +100,7 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`.
+/// `pg_row`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("pg_row", -1, flags(true), |call| {
         let shape = aux(call, 0, row_shape)?;
@@ -108,6 +108,16 @@ fn rows(connection: &Connection) -> rusqlite::Result<()> {
             let mut out = String::new();
             with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
             Ok(out.into())
+        })
+    })?;
+    connection.create_scalar_function("pg_joined_rows", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            let members = |row: &ValueRef<'_>| row.text().strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+            let joined = format!("{{{}}}", args[1..].iter().filter_map(members).collect::<Vec<_>>().join(","));
+            if args[0].int() == 0 {
+                return Ok(joined.into());
+            }
+            with_context(|context| codec::cast(&Type::JSON, &Type::JSONB, None, ValueRef::Text(&joined), context))
         })
     })
 }
@@ -150,7 +160,7 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`.
+/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`, `pg_sequence`.
 fn sequences(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8;
     connection.create_scalar_function("pg_nextval", 1, flags, |call| {
@@ -172,6 +182,15 @@ fn sequences(connection: &Connection) -> rusqlite::Result<()> {
                 Some(sequences) => sequences.current(name).map(Value::Int),
                 None => Err(super::sequences::not_yet_defined(name)),
             })
+        })
+    })?;
+    connection.create_scalar_function("pg_sequence", 2, flags, |call| {
+        with_arguments(call, 0, |args| {
+            let state = session::with(|session| session.sequences.borrow().as_ref()?.state(args[0].text()));
+            Ok(state.map_or(Value::Null, |(last_value, is_called)| match args[1].int() {
+                0 => last_value.into(),
+                _ => is_called.into(),
+            }))
         })
     })?;
     connection.create_scalar_function("pg_lastval", 0, flags, |call| {

@@ -41,14 +41,10 @@ pub(super) fn jsonpath(operator: &str) -> Error {
     Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
 }
 
-/// 0A000 for a sequence read as a relation, and for PostgreSQL's catalogs.
+/// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.
 pub(super) fn relation(schema: Option<&str>, name: &str, is_sequence: bool) -> Option<Error> {
     if is_sequence {
-        let message = format!("sequence \"{name}\" can't be read as a relation on the embedded engine");
-        return Some(Error::unsupported(
-            message,
-            "Use nextval, currval and setval, or the greatest value of its column.",
-        ));
+        return Some(Error::new("42809", format!("cannot change sequence \"{name}\"")));
     }
     let is_catalog = match schema {
         Some(schema) => matches!(schema, "information_schema" | "pg_catalog"),

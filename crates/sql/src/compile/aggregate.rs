@@ -10,10 +10,10 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, 
 use super::cast::json;
 use super::compiler::Compiler;
 use super::function::{argument_list, no_function};
-use super::operator::{fill, is_call};
 use super::overload::{self, Choice};
 use super::row;
 use super::scope::{Clause, Scope};
+use super::template::{fill, is_call};
 use super::typed::{CastContext, Typed};
 use super::types::split_name;
 use crate::quote;
@@ -131,7 +131,7 @@ impl Compiler<'_> {
             ("count", [_]) => self.count(values, distinct)?,
             ("min" | "max", [_]) => self.extreme(name, values)?,
             ("json_agg" | "jsonb_agg", [value])
-                if !distinct && !over && value.row().is_some() && value.sql.is_empty() =>
+                if !distinct && !over && row::fits_one_call(value) && value.sql.is_empty() =>
             {
                 let sql = format!("{}{order})", row::aggregate_call(value, name == "jsonb_agg")?);
                 let ty = if name == "jsonb_agg" { Type::JSONB } else { Type::JSON };
@@ -221,7 +221,14 @@ impl Compiler<'_> {
             value.ty,
             Type::Record(_)
                 | Type::Base(
-                    Base::Bool | Base::Uuid | Base::Json | Base::Jsonb | Base::Bytea | Base::Void | Base::Tsvector
+                    Base::Bool
+                        | Base::Uuid
+                        | Base::Json
+                        | Base::Jsonb
+                        | Base::Bytea
+                        | Base::Void
+                        | Base::Tsvector
+                        | Base::Vector
                 )
         );
         if !ordered {

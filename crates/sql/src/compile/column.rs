@@ -1,10 +1,11 @@
 //! Names in expressions: columns, whole rows, function arguments, fields.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type};
+use basalt_types::Type;
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
+use super::predicate::item_value;
 use super::scope::{Clause, Scope, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
@@ -240,7 +241,9 @@ impl Compiler<'_> {
             true => format!(" AND json_type({array}, '$[' || ({i} - 1) || ']') <> 'array'"),
             false => String::new(),
         };
-        let sql = format!("(CASE WHEN {i} > 0{is_inner} THEN {array} ->> ({i} - 1) END)");
+        let item = format!("{array} ->> ({i} - 1)");
+        let item = if last { item_value(&element, &item) } else { item };
+        let sql = format!("(CASE WHEN {i} > 0{is_inner} THEN {item} END)");
         let ty = if last { element } else { value.ty.clone() };
         Ok(Typed::over(sql, ty, [&value, &index]))
     }
@@ -273,7 +276,7 @@ impl Compiler<'_> {
 
     fn element_of(&self, value: &Typed) -> Result<Type> {
         match &value.ty {
-            Type::Array(element) if **element != Type::Base(Base::Bytea) => Ok((**element).clone()),
+            Type::Array(element) => Ok((**element).clone()),
             other => Err(Error::new(
                 "42804",
                 format!("cannot subscript type {} because it does not support subscripting", other.sql_name()),

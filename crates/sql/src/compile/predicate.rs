@@ -4,9 +4,10 @@ use basalt_core::{Error, Result};
 use basalt_types::{Base, Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
+use super::compare::comparison;
 use super::compiler::Compiler;
 use super::function::argument_list;
-use super::operator::{chain, comparison, negate, no_operator, spelling};
+use super::operator::{chain, negate, no_operator, spelling};
 use super::overload;
 use super::parse::asymmetric;
 use super::scope::Scope;
@@ -340,7 +341,7 @@ fn each(test: &Typed, array: &Typed, any: bool) -> Typed {
 /// The stored value of an array's item, which `json_each` gives as JSON has it.
 pub(super) fn item_value(element: &Type, item: &str) -> String {
     match element.base() {
-        Some(Base::Bytea) => format!("unhex({item})"),
+        Some(Base::Bytea | Base::Vector) => format!("unhex({item})"),
         Some(Base::Float4 | Base::Float8) => {
             format!("(CASE {item} WHEN 'Infinity' THEN 9e999 WHEN '-Infinity' THEN -9e999 ELSE {item} END)")
         }

@@ -76,6 +76,7 @@ fn function(name: &str, params: Vec<Param>, returns: Type, body: &str) -> Routin
         returns_set: false,
         language: "sql".to_owned(),
         body: body.to_owned(),
+        parsed: false,
         volatility: Volatility::Stable,
         strict: false,
         security_definer: false,
