@@ -9,9 +9,10 @@
 //! `DIR` may also be the `supabase` folder itself ([`root_of`]). A migration named `NNNN_name.postgres.sql` or `NNNN_name.sqlite.sql` belongs to one
 //! engine alone.
 
+mod standing;
+
 use std::path::{Path, PathBuf};
 
-use basalt_db::migrate::{Applied, checksum};
 use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use crate::config::Engine;
 pub use crate::layout::root_of;
 use crate::layout::{base, second};
+pub use standing::{Conflict, Standing};
 
 /// A project as its folder is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,42 +53,6 @@ pub struct Migration {
     pub name: String,
     /// Its file.
     pub script: Script,
-}
-
-/// How a folder's migrations and a database's stand to each other.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Standing<'a> {
-    /// Migrations to apply, in order.
-    pub pending: Vec<&'a Migration>,
-    /// What keeps them from being applied.
-    pub conflicts: Vec<Conflict>,
-}
-
-/// A difference between the folder and the database that applying migrations can't mend.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Conflict {
-    /// An applied migration's file was edited.
-    #[error("migration {} was edited after it was applied", file_name(.path))]
-    Changed {
-        /// Its file.
-        path: PathBuf,
-    },
-    /// An applied migration's file is gone.
-    #[error("migration {version}_{name} was applied, but its file is gone")]
-    Missing {
-        /// Its version.
-        version: String,
-        /// Its name.
-        name: String,
-    },
-    /// A new migration stands before one that was applied.
-    #[error("migration {} is new, but {after} was applied already", file_name(.path))]
-    OutOfOrder {
-        /// Its file.
-        path: PathBuf,
-        /// The last applied version.
-        after: String,
-    },
 }
 
 /// A folder that can't be read as a project: what is wrong, and what to do.
@@ -132,24 +98,6 @@ pub enum ProjectError {
     Config(String),
 }
 
-impl Conflict {
-    /// What to do about it.
-    pub fn advice(&self) -> &'static str {
-        match self {
-            Conflict::Changed { .. } => {
-                "Undo the edit and put the change into a new migration (`basalt migrate new NAME`), or, where the data may be \
-                 lost, run `basalt db reset`."
-            }
-            Conflict::Missing { .. } => {
-                "Bring the file back (version control has it), or, where the data may be lost, run `basalt db reset`."
-            }
-            Conflict::OutOfOrder { .. } => {
-                "Rename it to a version after the last applied one, or, where the data may be lost, run `basalt db reset`."
-            }
-        }
-    }
-}
-
 impl ProjectError {
     /// What to do about it.
     pub fn advice(&self) -> Option<&'static str> {
@@ -187,36 +135,6 @@ impl Project {
         let migrations = read_migrations(&migrations_dir, engine)?;
         let seeds = seed_paths(&base)?.into_iter().map(Script::read).collect::<Result<_, _>>()?;
         Ok(Project { root: root.to_owned(), migrations_dir, migrations, seeds })
-    }
-
-    /// Compares the folder with what a database has applied.
-    pub fn standing(&self, applied: &[Applied]) -> Standing<'_> {
-        let mut standing = Standing::default();
-        let last = applied.iter().max_by_key(|a| order(&a.version));
-        for migration in &self.migrations {
-            let path = || migration.script.path.clone();
-            match applied.iter().find(|a| order(&a.version) == order(&migration.version)) {
-                Some(known) => {
-                    let comparable = !known.checksum.is_empty();
-                    if comparable && known.checksum != checksum(&migration.script.source) {
-                        standing.conflicts.push(Conflict::Changed { path: path() });
-                    }
-                }
-                None => match last {
-                    Some(last) if order(&last.version) > order(&migration.version) => {
-                        standing.conflicts.push(Conflict::OutOfOrder { path: path(), after: last.version.clone() });
-                    }
-                    _ => standing.pending.push(migration),
-                },
-            }
-        }
-        for known in applied {
-            if !self.migrations.iter().any(|m| order(&m.version) == order(&known.version)) {
-                let (version, name) = (known.version.clone(), known.name.clone());
-                standing.conflicts.push(Conflict::Missing { version, name });
-            }
-        }
-        standing
     }
 
     /// The version for a new migration: the next number where the folder counts in four digits (or is empty), else the time.
@@ -350,6 +268,8 @@ fn seed_paths(base: &Path) -> Result<Vec<PathBuf>, ProjectError> {
 
 #[cfg(test)]
 mod tests {
+    use basalt_db::migrate::{Applied, checksum};
+
     use super::*;
 
     /// A folder with these files, each holding its own name as SQL comment.
