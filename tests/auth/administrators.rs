@@ -78,7 +78,7 @@ async fn links_are_made_without_a_mail() {
     assert_eq!(new["verification_type"], "signup");
     let recovery = link(json!({"type": "recovery", "email": "ada@example.com"})).await.json();
     let verify = json!({"type": "recovery", "token_hash": recovery["hashed_token"]});
-    assert_eq!(crate::world::post(&server, "/verify", verify).send().await.status, 200);
+    assert_eq!(post(&server, "/verify", verify).send().await.status, 200);
     assert!(crate::world::mails(&server, "ada@example.com").await.is_empty());
 }
 
@@ -89,7 +89,7 @@ async fn an_invited_user_is_confirmed_by_the_invitation() {
     let user = ask(&server, Method::POST, "/invite").service().json(&invite).send().await.json();
     assert!(user["invited_at"].is_string());
     let to = follow(&server, &mail(&server, "ada@example.com").await).await;
-    let token = crate::world::parameter(&to, "access_token").unwrap();
+    let token = parameter(&to, "access_token").unwrap();
     let user = get(&server, "/user").token(&token).send().await.json();
     assert_eq!((&user["user_metadata"]["team"], user["email_confirmed_at"].is_string()), (&json!(1), true));
     ask(&server, Method::POST, "/invite").service().json(&invite).expect_error(422, "email_exists").await;
@@ -130,7 +130,7 @@ async fn a_ban_holds_at_every_door() {
     // A proven address: what she has goes on when she signs in by mail.
     assert_eq!(change(json!({"email_confirm": true})).await.status, 200);
     let service = world.exchange(&world.code().await, VERIFIER, BACK).await.json();
-    let (code, opened) = (world.code().await, uuid::Uuid::new_v4());
+    let (code, opened) = (world.code().await, world.asked().await);
     let pair = json!({"email": "ada@example.com", "code_challenge": CHALLENGE, "code_challenge_method": "s256"});
     post(server, "/otp", pair).expect(200, json!({})).await;
     let landed = follow(server, &mail(server, "ada@example.com").await).await;
@@ -158,7 +158,7 @@ async fn a_ban_holds_at_every_door() {
     banned(&post(server, "/token?grant_type=pkce", pkce.clone()).send().await, "the code of a flow");
     banned(&world.exchange(&code, VERIFIER, BACK).await, "a service's code");
     let consent = post(server, &format!("/oauth/authorizations/{opened}/consent"), json!({"action": "approve"}));
-    banned(&consent.token(&ada.access).send().await, "an approval");
+    consent.token(&ada.access).expect_error(403, "user_banned").await;
     let [id, secret] = world.credentials();
     let renewed = world
         .token(&[

@@ -29,7 +29,9 @@ impl Redirects {
     /// The address to send a user to: the one asked for, as it was read, or else the page that asked, or else the site.
     pub fn choose(&self, asked: Option<&str>, referrer: Option<&str>) -> String {
         let mut candidates = [asked, referrer].into_iter().flatten();
-        candidates.find_map(|address| self.read(address)).map_or_else(|| self.site.clone(), String::from)
+        let found = candidates.find_map(|address| self.read(address));
+        // The site is written as the project writes it.
+        found.filter(|url| Some(url) != self.parsed.as_ref()).map_or_else(|| self.site.clone(), String::from)
     }
 
     /// The site itself.

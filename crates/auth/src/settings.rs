@@ -308,7 +308,7 @@ impl Default for Settings {
             enable_manual_linking: false,
             enable_refresh_token_rotation: true,
             refresh_token_reuse_interval: 10,
-            max_metadata_bytes: 8192,
+            max_metadata_bytes: 4096,
             minimum_password_length: 6,
             password_requirements: PasswordRequirements::None,
             refuse_common_passwords: false,

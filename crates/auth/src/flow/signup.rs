@@ -111,21 +111,21 @@ impl Call<'_> {
                 return Err(AuthError::new(422, "user_already_exists", "User already registered"));
             }
             self.pretend(work, Purpose::Confirmation, &address).await?;
-            return Ok(answer(200, &self.as_new(Uuid::new_v4(), &address, data, false)));
+            return Ok(answer(200, &self.as_new(Uuid::new_v4(), &address, data, None)));
         }
         let waiting = match &existing {
             Some(user) if confirm => self.waiting(&mut work, user, channel).await?,
             _ => None,
         };
         let Some(mut user) = existing else {
-            let user = self.new_user(&mut work, &address, Some(hash.ok_or_else(at_once)?), data).await?;
-            return self.signed_up(work, user, &address, confirm, pkce.as_ref(), None).await;
+            let hash = hash.ok_or_else(at_once)?;
+            let user = self.new_user(&mut work, &address, Some(hash), data.clone()).await?;
+            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
         };
-        let shown = self.as_new(user.id, &address, data.clone(), true);
         let Some(waiting) = waiting else {
             // Whoever was here before never proved that the address is theirs, and had their time.
-            self.start_over(&mut work, &mut user, &address, hash.ok_or_else(at_once)?, data).await?;
-            return self.signed_up(work, user, &address, confirm, pkce.as_ref(), Some(shown)).await;
+            self.start_over(&mut work, &mut user, &address, hash.ok_or_else(at_once)?, data.clone()).await?;
+            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
         };
         if waits.as_deref() != present(&user.encrypted_password) {
             return Err(at_once());
@@ -145,20 +145,23 @@ impl Call<'_> {
         self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
         work.commit().await?;
         self.deliver(&user, outgoing).await?;
-        Ok(answer(200, &shown))
+        Ok(answer(200, &self.as_new(user.id, &address, data, Some(Uuid::new_v4()))))
     }
 
-    /// A sign-up that made an account, or made it anew: a session, or a mail and the user, as `shown` to whoever may not be the one that was here.
+    /// A sign-up that made an account, or made it anew: a session, or a mail and the user.
     async fn signed_up(
         &self,
         mut work: Work,
         mut user: User,
         address: &Address,
-        confirm: bool,
+        data: Metadata,
         pkce: Option<&Pkce>,
-        shown: Option<Value>,
     ) -> Result<Response<Bytes>> {
-        let channel = address.channel;
+        let (channel, settings) = (address.channel, &self.auth.settings);
+        let confirm = match channel {
+            Channel::Email => settings.email.enable_confirmations,
+            Channel::Phone => settings.sms.enable_confirmations,
+        };
         if !confirm {
             self.confirm(&mut work, &mut user, channel).await?;
             let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
@@ -168,10 +171,8 @@ impl Call<'_> {
         }
         let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
         work.bind_confirmation(user.id, true).await?;
-        let body = match shown {
-            Some(shown) => shown,
-            None => work.user_json(&user).await?,
-        };
+        let identity = work.identities(user.id).await?.first().map(|identity| identity.id);
+        let body = self.as_new(user.id, address, data, identity);
         self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
         work.commit().await?;
         self.deliver(&user, outgoing).await?;
@@ -274,9 +275,9 @@ impl Call<'_> {
         work.update_user(user, self.now).await
     }
 
-    /// The answer to a sign-up with an address that somebody has: as that of a new user, of what was sent alone. Published clients look at
-    /// `identities`: none says that the address is confirmed already.
-    fn as_new(&self, id: Uuid, address: &Address, data: Metadata, has_identity: bool) -> Value {
+    /// The answer to a sign-up that is to be confirmed: a new user, made of what was sent alone, whoever has the address. Published clients look
+    /// at `identities`: none says that it is confirmed already.
+    fn as_new(&self, id: Uuid, address: &Address, data: Metadata, identity: Option<Uuid>) -> Value {
         let mut user = User::new(self.now);
         user.id = id;
         user.set_address(address);
@@ -284,8 +285,8 @@ impl Call<'_> {
         user.add_provider(address.channel.name());
         let own = own_data(&user, address, data);
         user.patch_user_metadata(&own);
-        let identity = Identity {
-            id: Uuid::new_v4(),
+        let identity = identity.map(|identity| Identity {
+            id: identity,
             provider_id: id.to_string(),
             user_id: id,
             email: (address.channel == Channel::Email).then(|| address.text.clone()),
@@ -294,8 +295,8 @@ impl Call<'_> {
             last_sign_in_at: Some(self.now),
             created_at: Some(self.now),
             updated_at: Some(self.now),
-        };
-        user.json(if has_identity { std::slice::from_ref(&identity) } else { &[] }, &[])
+        });
+        user.json(identity.as_slice(), &[])
     }
 }
 
