@@ -214,3 +214,16 @@ async fn references_stand_in_bodies_paths_and_headers() {
     let refused = batch(&server, &json!([made, much])).service().expect_error(413, "BST001").await;
     assert_eq!(refused.json()["request"], 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_limited_in_sum() {
+    let script = format!("{SCHEMA} insert into orders (customer) values (repeat('x', 1000));");
+    let server = Server::start_with(&script, |config| config.limits.response = "4 KiB".parse().expect("a size")).await;
+    let long = json!({"method": "GET", "path": "/orders"});
+    let one = server.get("/orders").service().send().await;
+    let fitting = 4096 / one.body.len();
+    let answers = batch(&server, &vec![long.clone(); fitting].into()).service().send().await;
+    assert_eq!(answers.status, 200);
+    let refused = batch(&server, &vec![long; fitting + 1].into()).service().expect_error(400, "54000").await;
+    assert_eq!(refused.json()["request"], fitting);
+}

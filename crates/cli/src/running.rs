@@ -54,7 +54,8 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
     }
 }
 
-async fn configuration_asked(database: &Database) {
+/// Completes when the database asks for the configuration to be read again.
+pub async fn configuration_asked(database: &Database) {
     match database.postgres() {
         Some(postgres) => postgres.configuration_asked().await,
         None => std::future::pending().await,

@@ -61,6 +61,8 @@ pub struct Options {
     pub batch: usize,
     /// Most bytes that the requests of a batch may take from earlier answers.
     pub body: usize,
+    /// Most bytes that the answers of a batch may have in sum.
+    pub response: usize,
 }
 
 /// What the API's description shows.

@@ -96,7 +96,7 @@ impl App {
         let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
         let (route, mut response) = match port {
-            Port::Admin => self.operators(request.uri().path()),
+            Port::Admin => self.operators(request.uri().path()).await,
             Port::Api => match self.under_way.try_acquire() {
                 Ok(_place) => self.caught(&surface, peer, &id, request).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
@@ -166,7 +166,7 @@ impl App {
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
-            "/health/ready" => (&HEALTH, self.readiness()),
+            "/health/ready" => (&HEALTH, self.readiness().await),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
@@ -194,10 +194,10 @@ impl App {
     }
 
     /// What the port for operators answers.
-    fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
+    async fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
         match path {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
-            "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
+            "/ready" | "/health/ready" => (&HEALTH, self.readiness().await),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             "/schema_cache" => (&METRICS, json(self.surface.load().door.schema_cache())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
@@ -213,8 +213,9 @@ impl App {
         text
     }
 
-    fn readiness(&self) -> Response<Body> {
-        let ready = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+    async fn readiness(&self) -> Response<Body> {
+        let is_loaded = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+        let ready = is_loaded && self.database.answers().await;
         // A node that can't reach the others serves all the same: to take it away would help nobody.
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
         let text =

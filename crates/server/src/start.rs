@@ -90,6 +90,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
         Engine::Postgres => {
             let options = basalt_db::PostgresOptions {
                 url: Some(from.url.clone()).filter(|url| !url.is_empty()),
+                authenticator_password: Some(from.authenticator_password.clone()).filter(|text| !text.is_empty()),
                 data_dir,
                 durable: true,
                 connections: from.pool,

@@ -207,6 +207,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         error_details: api.error_details,
         batch: config.limits.batch,
         body: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
+        response: usize::try_from(config.limits.response.as_u64()).unwrap_or(usize::MAX),
     }
 }
 

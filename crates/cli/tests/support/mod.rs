@@ -72,6 +72,11 @@ impl Project {
         Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
+    /// Starts a command, and waits for nothing.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Starts a server on a free port and waits until it listens.
     pub fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
         self.launch(self.command(args), args, environment)

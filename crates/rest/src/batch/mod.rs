@@ -62,7 +62,7 @@ impl Door {
     /// Answers a batch. `incoming` is the batch's own request; `mount` precedes paths of the REST API, and may be left out.
     ///
     /// Errors: BST010 for a body that is no list of requests; BST011 for a longer list than allowed; BST012 for a reference to nothing; BST014 for
-    /// a request that answered a status of failure by itself.
+    /// a request that answered a status of failure by itself; 54000 for answers that are too large in sum.
     pub async fn batch(&self, incoming: Incoming<'_>, mount: &str) -> Response<Bytes> {
         let method = incoming.method.clone();
         match self.run_batch(incoming, mount).await {
@@ -82,6 +82,7 @@ impl Door {
         let timing = Timing::start(false);
         let mut answers = Vec::with_capacity(items.len());
         let mut earlier = Answers::new(self.options.body);
+        let mut room = self.options.response;
         for (index, item) in items.into_iter().enumerate() {
             let refused = |error| Failure::Request(index, self.refuse(error, &Method::POST));
             let prepared = prepare(item, &mut earlier, mount).map_err(refused)?;
@@ -102,6 +103,7 @@ impl Door {
             if response.status().as_u16() >= 400 {
                 return Err(self.failed(index, response));
             }
+            room = room.checked_sub(response.body().len()).ok_or_else(|| refused(self.too_large()))?;
             let answer = answer(&response).map_err(refused)?;
             earlier.push(answer.status, &answer.headers, answer.body.clone());
             answers.push(answer);
@@ -132,6 +134,11 @@ impl Door {
                 .hint("Send less at once, or raise `limits.batch` in basalt.toml."));
         }
         Ok(items)
+    }
+
+    fn too_large(&self) -> RestError {
+        let message = format!("the answers of the batch are larger than {} bytes", self.options.response);
+        RestError::new(400, "54000", message).hint("Ask for fewer rows or columns, or for less at once.")
     }
 
     /// Why a request's answer undoes the batch: its error, or that it has the status of one.

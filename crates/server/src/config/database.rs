@@ -14,6 +14,8 @@ pub struct Database {
     pub engine: Engine,
     /// A connection string: PostgreSQL, whatever `engine` says.
     pub url: String,
+    /// The password with which requests log in as `authenticator`, where `url` names another role; empty: they use `url`'s login if they have to.
+    pub authenticator_password: String,
     /// Connections to PostgreSQL for requests.
     pub pool: usize,
     /// How long a request may wait for a connection.
@@ -84,6 +86,7 @@ impl Default for Database {
         Database {
             engine: Engine::Sqlite,
             url: String::new(),
+            authenticator_password: String::new(),
             pool: 10,
             pool_timeout: Duration::from_secs(10),
             pool_idle: Duration::from_secs(10 * 60),
