@@ -21,6 +21,7 @@ mod sequences;
 mod session;
 mod stats;
 mod tables;
+mod triggers;
 mod value;
 mod writer;
 

@@ -199,7 +199,8 @@ impl Prepared {
     pub fn undoes_itself(&self, request: &Request) -> bool {
         let ends_with_it =
             request.check.is_none() && request.end == TransactionEnd::Commit && request.format == Format::None;
-        ends_with_it && self.is_single_step() && self.main.program.columns.is_empty()
+        let fires = self.main.program.steps.iter().any(|step| step.fires.is_some());
+        ends_with_it && self.is_single_step() && self.main.program.columns.is_empty() && !fires
     }
 
     /// 25006 if any part writes.

@@ -108,7 +108,12 @@ impl Compiler<'_> {
                 return Ok(value.clone());
             }
             if let Some(value) = argument(scope, table) {
-                return self.field(&value, name);
+                return self.field(&value, name).map_err(|error| match table {
+                    "new" | "old" if error.code() == "42703" => {
+                        Error::new("42703", format!("record \"{table}\" has no field \"{name}\""))
+                    }
+                    _ => error,
+                });
             }
         }
         let hidden = schema.is_none()
