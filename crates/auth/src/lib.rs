@@ -67,6 +67,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
         ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
     ],
+    dispensable: &["auth.webauthn_credentials", "auth.webauthn_challenges"],
 };
 
 /// Verifies access tokens with the project's keys.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::program::Session;
+use basalt_types::array;
 use basalt_types::codec::{self, JsonStyle, RowShape};
 use basalt_types::{Context, Implementation, Type, Typmod, Value, ValueRef, Volatility};
 use rusqlite::Connection;
@@ -29,6 +30,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         builtin(connection, &operator.sqlite_name(), steady, operator.strict, operator.implementation)?;
     }
     casts(connection)?;
+    arrays(connection)?;
     rows(connection)?;
     settings(connection)?;
     sequences(connection)
@@ -96,6 +98,25 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
                     detail => error.with_detail(detail.text().to_owned()),
                 })
             }
+        })
+    })
+}
+
+/// `pg_slice`, `pg_flat`.
+fn arrays(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_slice", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            if args.iter().any(|arg| arg.is_null()) {
+                return Ok(Value::Null);
+            }
+            let bounds: Vec<(i64, i64)> = args[1..].chunks(2).map(|pair| (pair[0].int(), arg(pair, 1).int())).collect();
+            Ok(array::slice(args[0].text(), &bounds).into())
+        })
+    })?;
+    connection.create_scalar_function("pg_flat", 1, flags(true), |call| {
+        with_arguments(call, 0, |args| match args[0] {
+            ValueRef::Text(text) => Ok(array::flat(text).into_owned().into()),
+            other => Ok(other.to_owned()),
         })
     })
 }

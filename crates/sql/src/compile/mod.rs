@@ -47,6 +47,7 @@ mod template;
 pub mod trigger;
 mod typed;
 mod types;
+mod unrolled;
 mod view;
 mod window;
 mod write;
