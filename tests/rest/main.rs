@@ -14,6 +14,7 @@ mod described;
 mod embedding;
 mod faults;
 mod headers;
+mod limited;
 mod limits;
 mod reading;
 mod relating;

@@ -298,7 +298,7 @@ fn engine_name(engine: Engine) -> &'static str {
 }
 
 /// Versions compare as numbers, however many digits they have.
-fn order(version: &str) -> (usize, &str) {
+pub fn order(version: &str) -> (usize, &str) {
     let digits = version.trim_start_matches('0');
     (digits.len(), digits)
 }

@@ -288,3 +288,16 @@ select * from standing;
 alter table keyed add column c text unique default current_user;
 alter table keyed add column d date unique default current_date;
 alter table keyed add column c text default current_user not null;
+-- What a session may write in its own way is not immutable; what it can't is.
+create type stage as enum ('draft', 'done');
+create table written (id int primary key, s stage, d date, a int[], n numeric, u uuid, j jsonb);
+alter table written add column x text generated always as (s::text) stored;
+alter table written add column x text generated always as (d::text) stored;
+alter table written add column x text generated always as (a::text) stored;
+create index on written ((s::text));
+create index on written (n) where d::text = '2024-01-01';
+alter table written add column x text generated always as (n::text || u::text || j::text) stored;
+create index on written ((s = 'done'));
+alter table written add check (s::text <> 'x' and d::text > '');
+insert into written values (1, 'draft', '2024-01-01', '{1}', 1, '00000000-0000-0000-0000-00000000000a', '{}') returning x;
+select scale(trunc(1.5, 2005)) as a, scale(round(1.5, 20000)) as b;

@@ -15,6 +15,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::translate;
 use super::functions::{arg, gathered, with_context};
 use super::session::{self, EPOCH};
+use super::triggers;
 use super::value::Stored;
 
 /// SQLite's functions take a thousand arguments.
@@ -110,9 +111,10 @@ fn register_row(connection: &Connection, shapes: Vec<RowShape>) -> rusqlite::Res
     })
 }
 
-/// Makes the triggers those that the catalog asks for.
+/// Makes the temporary triggers those that the catalog asks for: the log's, and those that note rows for the project's own triggers.
 pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> {
     uninstall(connection)?;
+    triggers::install(connection, catalog)?;
     if catalog.relation("basalt", "changes").is_none() {
         return Ok(());
     }

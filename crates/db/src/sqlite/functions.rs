@@ -121,8 +121,18 @@ fn arrays(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`, `pg_joined_rows`.
+/// `pg_row`, `pg_cell`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_cell", 3, flags(false), |call| {
+        with_arguments(call, 0, |args| {
+            let [slot, number, column] = [args[0].int(), args[1].int(), args[2].int()];
+            let rows = session::with(|session| session.slots.borrow().get(usize::try_from(slot).ok()?).cloned());
+            let rows = rows.ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))?;
+            let found = rows.binary_search_by_key(&number, |row| row.first().map_or(0, |cell| cell.as_ref().int()));
+            let cell = found.ok().zip(usize::try_from(column).ok()).and_then(|(row, column)| rows[row].get(column));
+            Ok(cell.cloned().unwrap_or_default())
+        })
+    })?;
     connection.create_scalar_function("pg_row", -1, flags(true), |call| {
         let shape = aux(call, 0, row_shape)?;
         with_arguments(call, 1, |args| {

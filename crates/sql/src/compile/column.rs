@@ -10,6 +10,10 @@ use super::typed::{CastContext, Typed};
 use super::types::fold;
 use super::unrolled::item_value;
 use super::{privilege, row, session, suggest};
+use crate::catalog::Privilege;
+
+/// What tells a table's rows apart: where one is on PostgreSQL, its number on SQLite.
+pub(super) const ROW: &str = "ctid";
 
 impl Compiler<'_> {
     /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
@@ -38,6 +42,14 @@ impl Compiler<'_> {
             }
             if let Some((source, column)) = found {
                 return self.use_column(level, source, column, depth > 0);
+            }
+            if name == ROW {
+                let mut numbered = level.sources.iter().filter(|s| !s.qualified_only && s.row_number.is_some());
+                match (numbered.next(), numbered.next()) {
+                    (Some(_), Some(_)) => return Err(ambiguous(name)),
+                    (Some(source), None) => return self.use_row_number(level, source, depth > 0),
+                    (None, _) => {}
+                }
             }
         }
         if let Some((source, level)) = scope.named(None, name) {
@@ -77,6 +89,9 @@ impl Compiler<'_> {
             if let Some(column) = source.find(name)? {
                 return self.use_column(level, source, column, !std::ptr::eq(level, scope));
             }
+            if name == ROW && source.row_number.is_some() {
+                return self.use_row_number(level, source, !std::ptr::eq(level, scope));
+            }
             if source.scalar && source.columns.len() == 1 && matches!(source.columns[0].ty, Type::Record(_)) {
                 return self.field(&source.value(0), name);
             }
@@ -93,7 +108,12 @@ impl Compiler<'_> {
                 return Ok(value.clone());
             }
             if let Some(value) = argument(scope, table) {
-                return self.field(&value, name);
+                return self.field(&value, name).map_err(|error| match table {
+                    "new" | "old" if error.code() == "42703" => {
+                        Error::new("42703", format!("record \"{table}\" has no field \"{name}\""))
+                    }
+                    _ => error,
+                });
             }
         }
         let hidden = schema.is_none()
@@ -120,19 +140,34 @@ impl Compiler<'_> {
             privilege::read_column(self, relation, &column.name)?;
         }
         source.used.set(true);
-        self.check_grouping(level, source, index, outer)?;
+        self.check_grouping(level, source, Some(index), outer)?;
         Ok(source.value(index))
     }
 
-    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: usize, outer: bool) -> Result<()> {
+    /// `ctid`, once the role may read the whole table (no column's privilege is for it) and the grouping allows it.
+    fn use_row_number(&mut self, level: &Scope<'_>, source: &Source, outer: bool) -> Result<Typed> {
+        if let Some(relation) = source.relation.as_ref().filter(|_| source.check_privileges) {
+            privilege::require(self.catalog, &self.role, relation, Privilege::Select)?;
+        }
+        source.used.set(true);
+        self.check_grouping(level, source, None, outer)?;
+        let mut typed = Typed::new(source.row_number.clone().unwrap_or_default(), Type::INT8);
+        typed.not_null = !source.nullable;
+        typed.sources.push(source.id);
+        Ok(typed)
+    }
+
+    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: Option<usize>, outer: bool) -> Result<()> {
         let grouping = level.grouping.borrow();
         let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
             return Ok(());
         };
-        if grouping.columns.contains(&(source.id, index)) || grouping.determined.contains(&source.id) {
+        let grouped = index.is_some_and(|index| grouping.columns.contains(&(source.id, index)));
+        if grouped || grouping.determined.contains(&source.id) {
             return Ok(());
         }
-        let name = format!("\"{}.{}\"", source.alias, source.columns[index].name);
+        let column = index.map_or(ROW, |index| &source.columns[index].name);
+        let name = format!("\"{}.{column}\"", source.alias);
         Err(Error::new(
             "42803",
             match outer {

@@ -228,7 +228,7 @@ impl Compiler<'_> {
         privilege::use_schema(self, &relation.name.schema).map_err(|e| self.place(e, name.span()))?;
         let shown = alias.map_or(relation.name.name.clone(), |a| fold(&a.name));
         let sqlite = self.alias(&shown);
-        let mut source = self.table_source(&relation, &shown, &sqlite);
+        let mut source = self.table_source(&relation, &shown, &sqlite).with_row_number();
         if alias.is_some() {
             source.schema = None;
         }

@@ -44,6 +44,7 @@ mod steps;
 mod subquery;
 mod suggest;
 mod template;
+pub mod trigger;
 mod typed;
 mod types;
 mod unrolled;

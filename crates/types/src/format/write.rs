@@ -108,7 +108,7 @@ impl Moment {
         let number = |value: i64, width: usize, out: &mut String| write_number(value, width, pattern, out);
         match pattern.field {
             Field::Meridiem { dotted } => {
-                let name = match (civil.hour.rem_euclid(24) >= 12, dotted) {
+                let name = match (civil.hour % 24 >= 12, dotted) {
                     (true, true) => "P.M.",
                     (true, false) => "PM",
                     (false, true) => "A.M.",

@@ -45,6 +45,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         row_security: false,
         force_row_security: false,
         replica_identity: Default::default(),
+        partitioned: false,
         policies: vec![],
         triggers: vec![],
         grants: Grants::from([("anon".to_owned(), [Privilege::Select].into())]),
