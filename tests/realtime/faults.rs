@@ -39,6 +39,18 @@ async fn a_flood_ends_the_connection() {
     assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages per second"));
 }
 
+/// Pings count, too.
+#[tokio::test]
+async fn a_flood_of_pings_ends_the_connection() {
+    let server = Server::start_with("", |config| config.realtime.events = 2).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for _ in 0..30 {
+        socket.stream.send(Message::Ping(Vec::new().into())).await.unwrap();
+    }
+    let close = socket.closed().await;
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages per second"));
+}
+
 #[tokio::test]
 async fn an_oversized_message_ends_the_connection_with_a_reason() {
     let server = Server::start("").await;

@@ -13,6 +13,7 @@ use crate::nodes::{Nodes, Said};
 use crate::outbox::Outbox;
 use crate::presence::{Diff, Presence, Present, Who};
 use crate::protocol::{Broadcast, Encoded, Frame, Version, push};
+use crate::rights::{Held, Rights};
 use crate::room::{Full, Room};
 
 /// What names a channel: public and private ones of one topic are different.
@@ -49,10 +50,17 @@ pub(crate) struct Member {
     pub own: bool,
     /// Whether it follows presence.
     pub presence: bool,
+    /// What it may receive.
+    pub reads: Held,
     pub presence_key: String,
 }
 
 impl Member {
+    /// Whether it is told who is present.
+    fn sees_presence(&self) -> bool {
+        self.presence && self.reads.get().presence
+    }
+
     /// Tells this member alone.
     pub fn tell(&self, event: &str, payload: &str) {
         self.outbox.push(push(self.version, self.join_ref.as_deref(), None, &self.key.topic, event, payload));
@@ -92,10 +100,20 @@ impl Channel {
     /// Takes a member in, and tells it who is present if it wants to know.
     pub fn enter(&self, member: Arc<Member>) {
         let mut inside = self.write();
-        if member.presence {
+        if member.sees_presence() {
             member.tell("presence_state", &inside.presence.state());
         }
         inside.members.insert(member.id, member);
+    }
+
+    /// Lets a member receive other things from now on. Who did not see presence, and does now, is told who is present.
+    pub fn allow(&self, member: &Member, reads: Rights) {
+        let inside = self.write();
+        let saw = member.sees_presence();
+        member.reads.set(reads);
+        if !saw && member.sees_presence() {
+            member.tell("presence_state", &inside.presence.state());
+        }
     }
 
     /// Lets a member go, its presence included. Whether the channel is empty now.
@@ -203,7 +221,7 @@ impl Channel {
     pub fn broadcast(&self, broadcast: &Broadcast, except: Option<u64>) {
         let encoded = Encoded::new(&self.key.topic, broadcast);
         for member in self.read().members.values() {
-            if Some(member.id) == except {
+            if Some(member.id) == except || !member.reads.get().broadcast {
                 continue;
             }
             if let Some(frame) = encoded.frame(member.version) {
@@ -233,7 +251,7 @@ impl Inside {
         }
         let payload = diff.json();
         let mut frames: [Option<Frame>; 2] = [None, None];
-        for member in self.members.values().filter(|member| member.presence) {
+        for member in self.members.values().filter(|member| member.sees_presence()) {
             let frame = frames[usize::from(member.version == Version::V2)]
                 .get_or_insert_with(|| push(member.version, None, None, topic, "presence_diff", &payload));
             member.outbox.push(frame.clone());

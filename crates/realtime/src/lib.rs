@@ -47,4 +47,5 @@ pub use session::{Session, TokenFault, Tokens};
 pub const SERVICE: Service = Service {
     name: "realtime",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_messages.sql") }],
+    dispensable: &[],
 };

@@ -36,7 +36,7 @@ impl Webhooks {
                 return Err(Refusal(StatusCode::CONFLICT, "webhook_limit_reached", message));
             }
         }
-        self.refresh().await?;
+        self.begin(&settings.name).await?;
         Ok(settings.name)
     }
 
@@ -60,7 +60,7 @@ impl Webhooks {
             }
             // Where somebody else changed it meanwhile, both changes hold.
             if defined::replace(&self.database, &was, &judged(members)?).await? {
-                return Ok(self.refresh().await?);
+                return Ok(self.begin(name).await?);
             }
         }
     }

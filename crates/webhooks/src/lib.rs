@@ -55,8 +55,8 @@ pub struct Webhooks {
     node: String,
     /// Whether it has left its hooks to others. Held while a right to read is asked for: none is taken after it was given back.
     left: Mutex<bool>,
-    /// Held while the database's hooks are read and taken up, so that what was read first is not taken up last.
-    refreshing: Mutex<()>,
+    /// Held while the database's hooks are read and taken up, so that what was read first is not taken up last; and while tables are watched.
+    turn: Mutex<()>,
 }
 
 /// The hooks of one moment.
@@ -114,7 +114,7 @@ impl Webhooks {
             hooks: watch::Sender::new(hooks),
             node,
             left: Mutex::new(false),
-            refreshing: Mutex::new(()),
+            turn: Mutex::new(()),
         }))
     }
 
@@ -129,7 +129,7 @@ impl Webhooks {
 
     /// Takes up the hooks that the database has by now.
     async fn refresh(&self) -> basalt_core::Result<()> {
-        let _one_at_a_time = self.refreshing.lock().await;
+        let _turn = self.turn.lock().await;
         let defined = defined::all(&self.database).await?;
         if self.hooks.borrow().defined == defined {
             return Ok(());
@@ -208,28 +208,40 @@ impl Webhooks {
     /// there: their hooks wait, and keep no other from being sent.
     async fn watch(&self, hooks: &Hooks) -> BTreeSet<Name> {
         loop {
-            let catalog = self.database.catalog();
-            let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
-            let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
-            let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
-            let tables: Vec<Name> = tables.into_iter().collect();
-            let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
-            let missing = missing.iter().map(|hook| hook.table.clone()).collect();
-            if catalog.relation("basalt", "changes").is_none() && tables.is_empty() {
-                return missing;
-            }
-            let mut done = self.database.changes().watch("webhooks", &tables, &operations).await;
-            if done.is_ok() {
-                done = self.forget_others(hooks).await;
-            }
-            match done {
-                Ok(()) => return missing,
+            match self.watch_once(hooks).await {
+                Ok(missing) => return missing,
                 Err(error) => {
                     tracing::error!(%error, "the tables of webhooks can't be watched; trying again in {PAUSE:?}")
                 }
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn watch_once(&self, hooks: &Hooks) -> basalt_core::Result<BTreeSet<Name>> {
+        let _turn = self.turn.lock().await;
+        let catalog = self.database.catalog();
+        let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
+        let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
+        let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
+        let tables: Vec<Name> = tables.into_iter().collect();
+        let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
+        if catalog.relation("basalt", "changes").is_some() || !tables.is_empty() {
+            self.database.changes().watch("webhooks", &tables, &operations).await?;
+            self.forget_others(hooks).await?;
+        }
+        Ok(missing.iter().map(|hook| hook.table.clone()).collect())
+    }
+
+    /// Takes up the hooks that the database has by now, this one among them, and has what is written from now on kept for it.
+    async fn begin(&self, name: &str) -> basalt_core::Result<()> {
+        self.refresh().await?;
+        let hooks = self.hooks.borrow().clone();
+        if let Some(hook) = hooks.named(name) {
+            self.watch_once(&hooks).await?;
+            self.database.changes().cursor(&reader::cursor(hook)).await?;
+        }
+        Ok(())
     }
 
     /// Has tables watched as they come, for as long as it is polled.

@@ -18,6 +18,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0001", source: include_str!("deliveries.sql") },
         ServiceMigration { version: "0002", source: include_str!("hooks.sql") },
     ],
+    dispensable: &[],
 };
 
 /// Dead messages that are kept for a hook; the oldest go.

@@ -37,7 +37,7 @@ enum Command {
     Db(db::Db),
     Import(import::Import),
     Keys(keys::Keys),
-    Users(users::Users),
+    Users(Box<users::Users>),
     Gen(generate::Gen),
     Check(check::Check),
 }

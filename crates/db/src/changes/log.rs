@@ -12,6 +12,7 @@ use crate::{Format, Request};
 pub(crate) const SERVICE: Service = Service {
     name: "changes",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema.sql") }],
+    dispensable: &[],
 };
 
 /// Bytes of rows in one batch, beyond its first entry.

@@ -16,6 +16,7 @@ pub(crate) const SERVICE: Service = Service {
         source: "create table basalt.imports
             (id integer primary key, name text not null, after text not null, definitions text not null);",
     }],
+    dispensable: &[],
 };
 
 /// An import, in the order in which they happened.

@@ -71,7 +71,7 @@ async fn run(
     if adopts {
         for piece in &pieces {
             if let Piece::Statement { sql, offset } = *piece {
-                adopting::statement(client, sql).await.map_err(|error| failed(error, sql, offset))?;
+                adopting::statement(client, service, sql).await.map_err(|error| failed(error, sql, offset))?;
             }
         }
     } else {

@@ -123,7 +123,12 @@ impl Connection {
                         idle = Instant::now();
                         self.handle(&settings, frame).await;
                     }
-                    Some(Incoming::Alive) => idle = Instant::now(),
+                    Some(Incoming::Alive) => {
+                        idle = Instant::now();
+                        if !self.events.take(Rate::per_second(settings.limits.events.into()), 1) {
+                            self.outbox.close(Close::FLOOD);
+                        }
+                    }
                     Some(Incoming::Unreadable(close)) => {
                         self.outbox.close(close);
                         return std::future::pending().await;
