@@ -124,6 +124,15 @@ async fn what_is_no_batch_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_statement_timeout_is_no_limit() {
+    let server =
+        Server::start_with(SCHEMA, |config| config.database.statement_timeout = std::time::Duration::ZERO).await;
+    let answer = batch(&server, &place(ANN)).user(ANN).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()[1]["status"], 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_status_of_failure_undoes_everything() {
     let server = Server::start(SCHEMA).await;
     let child = |id: i64| json!({"method": "POST", "path": "/children", "body": {"id": id}});

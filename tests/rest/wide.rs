@@ -13,6 +13,7 @@ async fn every_column_of_the_widest_table_can_be_embedded() {
         "create table owners (id integer primary key, name text);
         create table wide (id integer primary key, owner_id integer references owners (id), {});
         create view wide_rows as select to_jsonb(w) as document from wide w;
+        alter publication supabase_realtime add table wide;
         insert into owners values (1, 'a');
         insert into wide (id, owner_id, c3, c{COLUMNS}) values (1, 1, 3, 4);",
         columns.join(", ")

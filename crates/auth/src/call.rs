@@ -13,7 +13,7 @@ use crate::limit::Kind;
 use crate::store::Work;
 use crate::{Auth, Request};
 
-/// Largest body (wire.md section 1.1).
+/// Largest body.
 const MAX_BODY: usize = 1 << 20;
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);

@@ -1,4 +1,4 @@
-//! Bodies in JSON, and what is said of those that can't be read (contract: wire.md section 1.1).
+//! Bodies in JSON, and what is said of those that can't be read.
 
 use serde::de::DeserializeOwned;
 

@@ -1,8 +1,10 @@
-//! Users, sessions, one-time codes, OAuth2 and keys: the auth API of wire.md section 1.
+//! Users, sessions, one-time codes, OAuth2 and keys: Supabase's auth API.
 //!
 //! [`Auth::handle`] answers a [`Request`]. `route` says which file answers what: `flow` has what users do, `admin` what the service
 //! key may do, `mfa` second factors, `passkey` sign-in without a password. They read and write the model (`user`, `session`, `one_time`) in a transaction
 //! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
+//!
+//! The contract is Supabase's auth API as its documentation and its published clients have it: paths, members, statuses and codes are the same.
 
 mod address;
 mod admin;

@@ -15,7 +15,7 @@ use crate::report::{Failure, Report};
 use crate::workspace::load;
 
 /// Says, in the target, that a copy is under way: one that was stopped may begin again without being asked for.
-const MARK: &str = "comment on schema supabase_migrations is 'a copy is under way';";
+const UNDER_WAY: &str = "a copy is under way";
 const UNMARK: &str = "comment on schema supabase_migrations is null;";
 
 /// Seconds before the copy begins again. One that was killed may still be ending in the target, and the two may wait for each other.
@@ -76,16 +76,18 @@ async fn attempt(root: &Path, source: &Config, target: &Config, replace: bool) -
 
 async fn copy(project: &Project, from: &Database, into: &Database, replace: bool) -> Result<Copied, Failure> {
     let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty() && !has_users(into).await?;
-    let is_marked = into.catalog().schemas.get("supabase_migrations").is_some_and(|schema| schema.comment.is_some());
+    let catalog = into.catalog();
+    let mark = catalog.schemas.get("supabase_migrations").and_then(|schema| schema.comment.as_deref());
+    let is_marked = mark == Some(UNDER_WAY);
     if !fresh && !is_marked && !replace {
         return Err(Report::error("the target has the project's tables, or users, already")
             .help("Copy into a new database, or say with --replace that its rows may be lost.")
             .into());
     }
-    script(into, MARK).await?;
+    script(into, &format!("comment on schema supabase_migrations is '{UNDER_WAY}'")).await?;
     define(project, from, into).await?;
 
-    let bar = output::row_progress("copying");
+    let bar = output::progress("copying", 0, output::ROWS);
     let mut told = Instant::now();
     let copied = from.copy_rows(into, |copied| {
         bar.set_length(copied.all_rows);

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use notify::{Config, Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::report::{Failure, Report};
 
@@ -19,7 +20,8 @@ const POLLING: Duration = Duration::from_secs(1);
 /// A watched project.
 pub struct Watch {
     watcher: Box<dyn Watcher + Send>,
-    changes: UnboundedReceiver<()>,
+    /// Rings at a change.
+    changes: Arc<Notify>,
     folders: Vec<PathBuf>,
     /// The names of files that count besides. Another file of such a name is looked at for nothing.
     named: Arc<RwLock<BTreeSet<OsString>>>,
@@ -44,13 +46,14 @@ impl Watch {
         root: &Path,
         make: impl FnOnce(Box<dyn FnMut(notify::Result<Event>) + Send>) -> notify::Result<Box<dyn Watcher + Send>>,
     ) -> notify::Result<Watch> {
-        let (sender, changes) = unbounded_channel();
+        let changes = Arc::new(Notify::new());
+        let told = changes.clone();
         let named = Arc::new(RwLock::new(BTreeSet::new()));
         let counting = named.clone();
         let handler = move |event: notify::Result<Event>| {
             let named = counting.read().unwrap_or_else(PoisonError::into_inner);
             if event.is_ok_and(|event| matters(&event, &named)) {
-                let _ = sender.send(());
+                told.notify_one();
             }
         };
         let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new(), named };
@@ -86,10 +89,8 @@ impl Watch {
 
     /// Waits until something changed and the changes have settled.
     pub async fn changed(&mut self) {
-        if self.changes.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-        while let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await {}
+        self.changes.notified().await;
+        while timeout(SETTLED, self.changes.notified()).await.is_ok() {}
         if let Some(root) = self.folders.first().cloned() {
             self.follow(&root);
         }
@@ -117,7 +118,7 @@ mod tests {
         std::fs::create_dir(root.path().join("migrations")).unwrap();
         watch.changed().await;
         std::fs::write(root.path().join("migrations/0001_a.sql"), "select 1;").unwrap();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
+        timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 
     #[tokio::test]
@@ -127,10 +128,10 @@ mod tests {
         watch.also(&[root.path().join("keys/signing.json")]);
         std::fs::write(root.path().join("notes.txt"), "x").unwrap();
         std::fs::write(root.path().join("basalt.db-wal"), "x").unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+        assert!(timeout(Duration::from_millis(400), watch.changed()).await.is_err());
         std::fs::create_dir(root.path().join("keys")).unwrap();
         watch.also(&[root.path().join("keys/signing.json")]);
         std::fs::write(root.path().join("keys/signing.json"), "{}").unwrap();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
+        timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 }

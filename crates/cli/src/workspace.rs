@@ -73,7 +73,7 @@ pub fn has_development_secret(config: &Config) -> bool {
     auth.jwt_secret == DEVELOPMENT_SECRET || auth.jwks.contains(DEVELOPMENT_SECRET)
 }
 
-/// A database with all migrations of the project that is gone when this is dropped.
+/// A database that is gone when this is dropped.
 pub struct Throwaway {
     pub database: Database,
     _folder: TempDir,

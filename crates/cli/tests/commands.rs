@@ -104,7 +104,6 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     assert!(pending.stderr.contains("basalt serve --migrate"), "{}", pending.stderr);
 }
 
-#[cfg(unix)]
 #[test]
 fn serve_migrates_when_told_and_ends_in_order() {
     let project = books();
@@ -167,7 +166,6 @@ fn a_running_dev_starts_over_when_asked() {
     assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_server_in_production_is_not_reset() {
     let project = books();

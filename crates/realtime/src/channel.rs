@@ -34,6 +34,10 @@ impl Key {
 /// Where topics of channels begin.
 pub(crate) const PREFIX: &str = "realtime:";
 
+/// Presences of one message to other nodes, and their bytes, about: one of any size is a message.
+const TOGETHER: usize = 64;
+const TOGETHER_BYTES: usize = 1 << 20;
+
 /// One connection's place in a channel.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -183,9 +187,22 @@ impl Channel {
         self.read().presence.members(node).next().is_some()
     }
 
-    /// The keys and members of a node that are present.
-    pub fn present(&self, node: NodeId) -> Vec<(String, u64)> {
-        self.read().presence.members(node).map(|(key, member)| (key.to_owned(), member)).collect()
+    /// The keys and members of this node that are present, in parts of which each fits into a message.
+    pub fn parts(&self) -> Vec<Vec<(String, u64)>> {
+        let inside = self.read();
+        let (mut parts, mut bytes) = (Vec::<Vec<_>>::new(), 0);
+        for (key, member) in inside.presence.members(self.nodes.this()) {
+            let size = inside.presence.present(key, member).map_or(0, |present| key.len() + present.meta.len());
+            bytes += size;
+            match parts.last_mut() {
+                Some(part) if part.len() < TOGETHER && bytes <= TOGETHER_BYTES => part.push((key.to_owned(), member)),
+                _ => {
+                    bytes = size;
+                    parts.push(vec![(key.to_owned(), member)]);
+                }
+            }
+        }
+        parts
     }
 
     /// Tells other nodes of these members of this one, as far as they are still present.

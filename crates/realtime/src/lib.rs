@@ -1,4 +1,4 @@
-//! Front door: Phoenix channels over WebSocket, as Supabase's clients speak them (contract: wire.md section 3).
+//! Front door: Phoenix channels over WebSocket, as Supabase's clients speak them: frames, events, statuses and texts are the same.
 //!
 //! ```text
 //! socket -> protocol    frames to messages, in the client's serializer

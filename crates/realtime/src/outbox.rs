@@ -53,7 +53,7 @@ struct Waiting {
 }
 
 impl Outbox {
-    /// A queue for `most` frames and `most_bytes` bytes; one more closes it.
+    /// A queue for `most` frames and `most_bytes` bytes; one more closes it. One frame of any size finds room where none waits.
     pub fn new(most: usize, most_bytes: usize) -> Outbox {
         Outbox { waiting: Mutex::default(), filled: Notify::new(), closed: Notify::new(), most, most_bytes }
     }
@@ -66,7 +66,8 @@ impl Outbox {
         }
         waiting.bytes += frame.len();
         waiting.frames.push_back(frame);
-        if waiting.frames.len() > self.most || waiting.bytes > self.most_bytes {
+        let is_large = waiting.frames.len() > 1 && waiting.bytes > self.most_bytes;
+        if waiting.frames.len() > self.most || is_large {
             drop(waiting);
             self.close(Close::SLOW);
         } else if waiting.frames.len() == 1 {
@@ -167,5 +168,8 @@ mod tests {
             assert_eq!(outbox.until_closed().await, Close::SLOW);
             assert!(outbox.lock().frames.is_empty());
         }
+        let outbox = Outbox::new(100, 25);
+        outbox.push(frame(100));
+        assert_eq!(outbox.take().await.unwrap().len(), 1);
     }
 }

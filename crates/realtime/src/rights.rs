@@ -1,4 +1,4 @@
-//! Who may use a private channel: the row policies of `realtime.messages` say so (contract: wire.md section 3.7).
+//! Who may use a private channel: the row policies of `realtime.messages` say so.
 //!
 //! SELECT is the right to join and receive: would the caller see a row of the channel? INSERT is the right to send and be present: could it
 //! write one? Both are asked with `realtime.topic` and the token's claims in force; nothing is kept.

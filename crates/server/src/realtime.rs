@@ -25,7 +25,7 @@ use crate::surface::Surface;
 /// Where realtime is mounted.
 pub(crate) const MOUNT: &str = "/realtime/v1";
 
-/// Largest message of a client (contract: wire.md section 3.1).
+/// Largest message of a client.
 const LARGEST: usize = 5 << 20;
 /// An idle connection keeps a buffer of this size for what it reads; larger messages are given more while they come in.
 const READ_BUFFER: usize = 2 << 10;

@@ -35,7 +35,7 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 
 pub use admin::{MOUNT, Request, unreadable};
-pub use settings::{BadHook, Event, Settings};
+pub use settings::{BadHook, Settings};
 pub use store::SERVICE;
 
 use defined::Defined;
@@ -185,9 +185,10 @@ impl Webhooks {
 
     async fn serve(self: &Arc<Self>, hooks: Arc<Hooks>) {
         let missing = self.watch(&hooks).await;
-        let readers: Vec<_> = hooks.all.iter().map(|hook| read(self.clone(), hook.clone())).collect();
-        let retries = supervised("retries", || retry::run(self.clone(), hooks.clone()));
-        tokio::join!(join_all(readers), retries, self.await_tables(&hooks, missing));
+        let readers =
+            hooks.all.iter().map(|hook| supervised(&hook.name, || reader::follow(self.clone(), hook.clone())));
+        let retries = hooks.all.iter().map(|hook| supervised(&hook.name, || retry::run(self.clone(), hook.clone())));
+        tokio::join!(join_all(readers), join_all(retries), self.await_tables(&hooks, missing));
     }
 
     /// Lets another server read for the hooks at once. For when this one stops.
@@ -278,10 +279,6 @@ impl Webhooks {
     fn outbound(&self) -> Outbound {
         self.outbound.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-async fn read(webhooks: Arc<Webhooks>, hook: Arc<Hook>) {
-    supervised(&hook.name, || reader::follow(webhooks.clone(), hook.clone())).await;
 }
 
 /// Begins the work again whenever it fails or panics.

@@ -22,7 +22,7 @@ pub struct Settings {
     pub table: String,
     /// What is sent.
     #[serde(default = "all_events")]
-    pub events: BTreeSet<Event>,
+    pub events: BTreeSet<Operation>,
     /// Where it is sent, by POST.
     pub url: String,
     /// Headers besides.
@@ -39,21 +39,8 @@ pub struct Settings {
     pub attempts: u32,
 }
 
-/// What a hook may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)] // SQL's own words
-pub enum Event {
-    #[serde(alias = "insert")]
-    Insert,
-    #[serde(alias = "update")]
-    Update,
-    #[serde(alias = "delete")]
-    Delete,
-}
-
-fn all_events() -> BTreeSet<Event> {
-    [Event::Insert, Event::Update, Event::Delete].into()
+fn all_events() -> BTreeSet<Operation> {
+    [Operation::Insert, Operation::Update, Operation::Delete].into()
 }
 
 fn timeout() -> Duration {
@@ -107,6 +94,9 @@ impl Hook {
         if settings.timeout.is_zero() || settings.timeout > LONGEST_TIMEOUT {
             return Err(bad("`timeout` is more than nothing and at most 5 minutes".into()));
         }
+        if settings.events.contains(&Operation::Truncate) {
+            return Err(bad("`events` are INSERT, UPDATE and DELETE".into()));
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in &settings.headers {
             let header = HeaderName::try_from(name).map_err(|_| bad(format!("\"{name}\" is no name of a header")))?;
@@ -122,7 +112,7 @@ impl Hook {
         };
         Ok(Hook {
             table: Name::new(schema, table),
-            operations: settings.events.iter().map(|event| event.operation()).collect(),
+            operations: settings.events.clone(),
             url,
             headers,
             secrets,
@@ -131,16 +121,6 @@ impl Hook {
             name: settings.name.clone(),
             origin,
         })
-    }
-}
-
-impl Event {
-    fn operation(self) -> Operation {
-        match self {
-            Event::Insert => Operation::Insert,
-            Event::Update => Operation::Update,
-            Event::Delete => Operation::Delete,
-        }
     }
 }
 

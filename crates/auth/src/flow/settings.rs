@@ -1,4 +1,4 @@
-//! What clients may know of the configuration: `/settings`, `/health`, the public keys (contract: wire.md sections 1.4 and 1.11).
+//! What clients may know of the configuration: `/settings`, `/health`, the public keys.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};

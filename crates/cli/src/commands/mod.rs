@@ -18,8 +18,6 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 
-pub use keys::{issue as issue_keys, sign as sign_keys};
-
 use crate::report::Failure;
 
 /// A whole application backend in one binary: PostgreSQL migrations in, a secured REST API out.

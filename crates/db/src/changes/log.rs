@@ -51,7 +51,7 @@ impl Changes {
             return Ok(Batch { changes, lost: trimmed.saturating_sub(after), lost_up_to: 0 });
         }
         // All that there was may have gone before it was read.
-        let trimmed = self.number("select trimmed as n from basalt.log").await?;
+        let trimmed = self.number("select trimmed as n from basalt.log", Vec::new()).await?;
         let lost = trimmed.saturating_sub(after);
         Ok(Batch { changes, lost, lost_up_to: if lost > 0 { trimmed } else { 0 } })
     }
@@ -64,6 +64,7 @@ impl Changes {
             None => {
                 self.number(
                     "select greatest(max(c.id), (select l.trimmed from basalt.log l)) as n from basalt.changes c",
+                    Vec::new(),
                 )
                 .await
             }
@@ -79,8 +80,8 @@ impl Changes {
     }
 
     /// The only column `n` of the only row, 0 for NULL.
-    pub(super) async fn number(&self, sql: &'static str) -> Result<u64> {
-        let body = self.query(sql, Vec::new(), true).await?;
+    pub(super) async fn number(&self, sql: &'static str, params: Vec<Option<String>>) -> Result<u64> {
+        let body = self.query(sql, params, true).await?;
         let rows: Vec<std::collections::BTreeMap<String, Option<u64>>> =
             serde_json::from_slice(&body).map_err(|error| Error::internal(error.to_string()))?;
         Ok(rows.first().and_then(|row| row.get("n").copied().flatten()).unwrap_or_default())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::program::Session;
+use basalt_types::array;
 use basalt_types::codec::{self, JsonStyle, RowShape};
 use basalt_types::{Context, Implementation, Type, Typmod, Value, ValueRef, Volatility};
 use rusqlite::Connection;
@@ -29,6 +30,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         builtin(connection, &operator.sqlite_name(), steady, operator.strict, operator.implementation)?;
     }
     casts(connection)?;
+    arrays(connection)?;
     rows(connection)?;
     settings(connection)?;
     sequences(connection)
@@ -100,8 +102,37 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`, `pg_joined_rows`.
+/// `pg_slice`, `pg_flat`.
+fn arrays(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_slice", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            if args.iter().any(|arg| arg.is_null()) {
+                return Ok(Value::Null);
+            }
+            let bounds: Vec<(i64, i64)> = args[1..].chunks(2).map(|pair| (pair[0].int(), arg(pair, 1).int())).collect();
+            Ok(array::slice(args[0].text(), &bounds).into())
+        })
+    })?;
+    connection.create_scalar_function("pg_flat", 1, flags(true), |call| {
+        with_arguments(call, 0, |args| match args[0] {
+            ValueRef::Text(text) => Ok(array::flat(text).into_owned().into()),
+            other => Ok(other.to_owned()),
+        })
+    })
+}
+
+/// `pg_row`, `pg_cell`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_cell", 3, flags(false), |call| {
+        with_arguments(call, 0, |args| {
+            let [slot, number, column] = [args[0].int(), args[1].int(), args[2].int()];
+            let rows = session::with(|session| session.slots.borrow().get(usize::try_from(slot).ok()?).cloned());
+            let rows = rows.ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))?;
+            let found = rows.binary_search_by_key(&number, |row| row.first().map_or(0, |cell| cell.as_ref().int()));
+            let cell = found.ok().zip(usize::try_from(column).ok()).and_then(|(row, column)| rows[row].get(column));
+            Ok(cell.cloned().unwrap_or_default())
+        })
+    })?;
     connection.create_scalar_function("pg_row", -1, flags(true), |call| {
         let shape = aux(call, 0, row_shape)?;
         with_arguments(call, 1, |args| {

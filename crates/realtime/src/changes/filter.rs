@@ -1,4 +1,4 @@
-//! Filters of database changes: `column=operator.value`, several joined by commas (contract: wire.md section 3.6).
+//! Filters of database changes: `column=operator.value`, several joined by commas.
 //!
 //! They are judged over the logged row with PostgreSQL's own types, orders and patterns. As in SQL, what is unknown does not match.
 

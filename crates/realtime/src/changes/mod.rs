@@ -1,4 +1,4 @@
-//! Database changes for those who subscribed (contract: wire.md section 3.6).
+//! Database changes for those who subscribed.
 //!
 //! Each distinct wish is matched once for a change, and row policies are asked once for each distinct identity; a change's data are
 //! written once for each role. A thousand subscribers with one wish and one identity cost one of each, and share their frame's bytes.
@@ -11,7 +11,8 @@ mod telling;
 mod tests;
 mod wanted;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{self, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -200,15 +201,18 @@ impl Inside {
 
     /// The wish's id, which all who want the same share.
     fn take_id(&mut self, wanted: Wanted) -> (i64, Arc<Wanted>) {
-        if let Some((known, _)) = self.ids.get_key_value(&wanted) {
-            let known = known.clone();
-            let Some((id, count)) = self.ids.get_mut(&known) else { return (0, known) };
-            *count += 1;
-            return (*id, known);
+        match self.ids.entry(Arc::new(wanted)) {
+            hash_map::Entry::Occupied(mut known) => {
+                known.get_mut().1 += 1;
+                (known.get().0, known.key().clone())
+            }
+            hash_map::Entry::Vacant(new) => {
+                self.last_id += 1;
+                let wanted = new.key().clone();
+                new.insert((self.last_id, 1));
+                (self.last_id, wanted)
+            }
         }
-        let (id, wanted) = (self.next_id(), Arc::new(wanted));
-        self.ids.insert(wanted.clone(), (id, 1));
-        (id, wanted)
     }
 
     fn give_back(&mut self, wanted: &Arc<Wanted>) {

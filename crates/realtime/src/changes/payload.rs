@@ -1,4 +1,4 @@
-//! A change as a subscriber is told it (contract: wire.md section 3.6).
+//! A change as a subscriber is told it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What one entry of a join asks for (contract: wire.md section 3.6).
+//! What one entry of a join asks for.
 
 use std::collections::BTreeSet;
 

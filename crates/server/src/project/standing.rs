@@ -1,10 +1,10 @@
-//! What of a folder's migrations a database has applied, and what keeps the rest from being applied.
+//! How a folder's migrations stand to those that a database has applied.
 
 use std::path::PathBuf;
 
 use basalt_db::migrate::{Applied, checksum};
 
-use super::{Migration, Project, file_name, order};
+use super::{Migration, Project, file_name};
 
 /// How a folder's migrations and a database's stand to each other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,4 +90,10 @@ impl Project {
         }
         standing
     }
+}
+
+/// Versions compare as numbers, however many digits they have.
+pub fn order(version: &str) -> (usize, &str) {
+    let digits = version.trim_start_matches('0');
+    (digits.len(), digits)
 }

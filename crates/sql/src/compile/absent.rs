@@ -3,6 +3,8 @@
 use basalt_core::Error;
 
 const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
+const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that could hold a lock.";
+const RANGES: &str = "Keep the two bounds in two columns, and compare both.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
 
 const CRYPTO: &str =
@@ -10,6 +12,12 @@ const CRYPTO: &str =
 
 /// Names, or beginnings of names that end with `_`, and what to write instead.
 const ABSENT: &[(&str, &str)] = &[
+    ("int4range", RANGES),
+    ("int8range", RANGES),
+    ("numrange", RANGES),
+    ("tsrange", RANGES),
+    ("tstzrange", RANGES),
+    ("daterange", RANGES),
     ("jsonb_path_", JSONPATH),
     ("array_to_tsvector", SEARCH),
     ("tsvector_to_array", SEARCH),
@@ -26,6 +34,8 @@ const ABSENT: &[(&str, &str)] = &[
     ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
     ("lo_", "Use a bytea column."),
+    ("pg_advisory_", ADVISORY),
+    ("pg_try_advisory_", ADVISORY),
     ("dblink_", "Copy the data into a table."),
 ];
 

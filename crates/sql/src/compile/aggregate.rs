@@ -16,6 +16,7 @@ use super::scope::{Clause, Scope};
 use super::template::{fill, is_call};
 use super::typed::{CastContext, Typed};
 use super::types::split_name;
+use super::unrolled::{is_bytes, json_of};
 use crate::quote;
 use crate::visit::visit;
 
@@ -283,21 +284,34 @@ impl Compiler<'_> {
                 Call { sql, around, typed }
             }
             AggregateImplementation::Rust(_) => {
-                let types = quote::literal(&json(&types));
+                let described = quote::literal(&json(&types));
                 let prefix = if over { "over_" } else { "" };
                 let function = quote::ident(&format!("{prefix}{}", aggregate.sqlite_name()));
                 if distinct {
                     // SQLite's DISTINCT takes one argument only, so that the distinct values are collected first, in order.
-                    let values = format!("json_group_array(DISTINCT {collated} ORDER BY {collated} NULLS LAST)");
-                    args[0] = "_d.value".to_owned();
+                    let order = match order {
+                        "" => format!(" ORDER BY {collated} NULLS LAST"),
+                        order if order.starts_with(&format!(" ORDER BY {collated}")) => order.to_owned(),
+                        _ => {
+                            let message =
+                                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+                            return Err(Error::new("42P10", message));
+                        }
+                    };
+                    let (of, item) = match types.first() {
+                        Some(ty) if is_bytes(ty) => (json_of(ty, collated), "unhex(_d.value)"),
+                        _ => (collated, "_d.value"),
+                    };
+                    let values = format!("json_group_array(DISTINCT {of}{order})");
+                    args[0] = item.to_owned();
                     let args = args.join(", ");
                     Call {
                         sql: values,
-                        around: Some(format!("(SELECT {function}({types}, {args}) FROM json_each({{0}}) AS _d)")),
+                        around: Some(format!("(SELECT {function}({described}, {args}) FROM json_each({{0}}) AS _d)")),
                         typed,
                     }
                 } else {
-                    Call { sql: format!("{function}({types}, {}{order})", args.join(", ")), around: None, typed }
+                    Call { sql: format!("{function}({described}, {}{order})", args.join(", ")), around: None, typed }
                 }
             }
         })

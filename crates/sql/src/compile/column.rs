@@ -1,14 +1,14 @@
 //! Names in expressions: columns, whole rows, function arguments, fields.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Type, Value};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
-use super::predicate::item_value;
 use super::scope::{Clause, Scope, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
+use super::unrolled::item_value;
 use super::{privilege, row, session, suggest};
 use crate::catalog::Privilege;
 
@@ -108,7 +108,12 @@ impl Compiler<'_> {
                 return Ok(value.clone());
             }
             if let Some(value) = argument(scope, table) {
-                return self.field(&value, name);
+                return self.field(&value, name).map_err(|error| match table {
+                    "new" | "old" if error.code() == "42703" => {
+                        Error::new("42703", format!("record \"{table}\" has no field \"{name}\""))
+                    }
+                    _ => error,
+                });
             }
         }
         let hidden = schema.is_none()
@@ -208,6 +213,13 @@ impl Compiler<'_> {
             several => self.bind_qualified(scope, several)?,
         };
         while let [access, tail @ ..] = rest {
+            let subscripts = rest.iter().take_while(|access| matches!(access, AccessExpr::Subscript(_))).count();
+            let is_slice = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }));
+            if rest[..subscripts].iter().any(is_slice) {
+                value = self.bind_slice(scope, value, &rest[..subscripts])?;
+                rest = &rest[subscripts..];
+                continue;
+            }
             rest = tail;
             value = match access {
                 AccessExpr::Dot(Expr::Identifier(ident)) => self.field(&value, &fold(ident))?,
@@ -219,9 +231,7 @@ impl Compiler<'_> {
                     let last = !matches!(rest, [AccessExpr::Subscript(Subscript::Index { .. }), ..]);
                     self.bind_index(scope, value, index, last)?
                 }
-                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
-                    self.bind_slice(scope, value, lower_bound.as_ref(), upper_bound.as_ref())?
-                }
+                AccessExpr::Subscript(Subscript::Slice { .. }) => return Err(Error::internal("a slice by itself")),
             };
         }
         Ok(value)
@@ -248,30 +258,27 @@ impl Compiler<'_> {
         Ok(Typed::over(sql, ty, [&value, &index]))
     }
 
-    fn bind_slice(
-        &mut self,
-        scope: &Scope<'_>,
-        value: Typed,
-        lower: Option<&Expr>,
-        upper: Option<&Expr>,
-    ) -> Result<Typed> {
+    /// `array[i:j]`, `array[i:j][k:l]`. Beside a slice, an index `k` means `1:k`.
+    fn bind_slice(&mut self, scope: &Scope<'_>, value: Typed, subscripts: &[AccessExpr]) -> Result<Typed> {
         self.element_of(&value)?;
-        let mut conditions = Vec::new();
-        let mut operands = vec![value.clone()];
-        for (bound, op) in [(lower, ">="), (upper, "<=")] {
-            if let Some(bound) = bound {
-                let bound = self.bind_as(scope, bound, &Type::INT4)?;
-                conditions.push(format!("key {op} {} - 1", bound.sql));
-                operands.push(bound);
+        let mut operands = vec![value];
+        for subscript in subscripts {
+            let (lower, upper) = match subscript {
+                AccessExpr::Subscript(Subscript::Index { index }) => (None, Some(index)),
+                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
+                    (lower_bound.as_ref(), upper_bound.as_ref())
+                }
+                AccessExpr::Dot(_) => continue,
+            };
+            for (bound, open) in [(lower, 1), (upper, i32::MAX.into())] {
+                operands.push(match bound {
+                    Some(bound) => self.bind_as(scope, bound, &Type::INT4)?,
+                    None => Typed::constant(Value::Int(open), Type::INT4),
+                });
             }
         }
-        let condition =
-            if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-        let sql = format!(
-            "(CASE WHEN {0} IS NOT NULL THEN (SELECT json_group_array(value) FROM json_each({0}){condition}) END)",
-            value.sql
-        );
-        Ok(Typed::over(sql, value.ty.clone(), &operands))
+        let args: Vec<&str> = operands.iter().map(|operand| operand.sql.as_str()).collect();
+        Ok(Typed::over(format!("pg_slice({})", args.join(", ")), operands[0].ty.clone(), &operands))
     }
 
     fn element_of(&self, value: &Typed) -> Result<Type> {

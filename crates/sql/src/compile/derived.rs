@@ -1,7 +1,6 @@
 //! Subqueries and table-valued functions in FROM.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type};
 use sqlparser::ast::{Query, TableAlias};
 
 use super::compiler::Compiler;
@@ -11,6 +10,7 @@ use super::scope::{Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
 use super::typed::Typed;
 use super::types::fold;
+use super::unrolled::{is_bytes, json_of};
 use crate::quote;
 
 impl Compiler<'_> {
@@ -69,11 +69,7 @@ impl Compiler<'_> {
         source.at_most_one = query.at_most_one;
         if lateral {
             let row = self.alias("_l");
-            // JSON holds no bytes.
-            let value = |column: &BoundColumn| match format!("{row}.{}", quote::ident(&column.sqlite)) {
-                bytes if is_bytes(&column.ty) => format!("hex({bytes})"),
-                value => value,
-            };
+            let value = |column: &BoundColumn| json_of(&column.ty, format!("{row}.{}", quote::ident(&column.sqlite)));
             let values: Vec<String> = query.columns.iter().map(value).collect();
             clause.text(format!(
                 "json_each((SELECT json_group_array(json_array({})) FROM ({}) AS {row})) AS {sqlite}",
@@ -107,9 +103,4 @@ impl Compiler<'_> {
         clause.effects.extend(args.iter().cloned());
         scope.add(source)
     }
-}
-
-/// Whether values of the type are stored as bytes.
-fn is_bytes(ty: &Type) -> bool {
-    matches!(ty, Type::Base(Base::Bytea | Base::Vector))
 }

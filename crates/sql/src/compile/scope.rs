@@ -227,17 +227,11 @@ impl<'s> Scope<'s> {
     }
 }
 
-/// The name by which SQLite knows the number of a table's row; one that no column has.
-pub(crate) fn row_number(relation: &Relation) -> Option<&'static str> {
-    let free = |name: &&str| !relation.columns.iter().any(|c| c.name.eq_ignore_ascii_case(name));
-    ["rowid", "_rowid_", "oid"].into_iter().find(free)
-}
-
 impl Source {
     /// Lets the statement ask for `ctid`, of a table whose rows SQLite reads under this source's name.
     pub fn with_row_number(mut self) -> Self {
         let table = self.relation.as_ref().filter(|relation| relation.view().is_none());
-        self.row_number = table.and_then(|table| row_number(table)).map(|name| format!("{}.{name}", self.sqlite));
+        self.row_number = table.and_then(|table| table.row_number()).map(|name| format!("{}.{name}", self.sqlite));
         self
     }
 

@@ -10,7 +10,7 @@ use crate::catalog::{Column, Privilege, Relation};
 use crate::compile::column::ROW;
 use crate::compile::parse::parse_statement;
 use crate::compile::policy::definition_path;
-use crate::compile::scope::{Scope, Source, SourceColumn, row_number};
+use crate::compile::scope::{Scope, Source, SourceColumn};
 use crate::compile::typed::Typed;
 use crate::compile::types::fold;
 use crate::compile::{Compiler, privilege};
@@ -179,7 +179,7 @@ impl Target {
 
     /// The name by which SQLite knows the row's number; one that no column has.
     pub fn rowid(&self) -> Result<&'static str> {
-        row_number(&self.table).ok_or_else(|| {
+        self.table.row_number().ok_or_else(|| {
             Error::unsupported("a table with columns rowid, _rowid_ and oid can't be written so", "Rename one of them.")
         })
     }

@@ -64,6 +64,8 @@ fn catalog() -> Catalog {
         function: Name::new("extensions", "moddatetime"),
         args: vec!["updated_at".to_owned()],
         after: BTreeSet::new(),
+        run: None,
+        disabled: false,
     }];
     catalog.relations.insert(people.name.clone(), Arc::new(people));
     catalog
