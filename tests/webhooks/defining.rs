@@ -128,7 +128,7 @@ async fn what_can_t_be_used_is_refused_whole() {
         (json!({"name": null}), "name"),
         (json!({"url": "ftp://example.com/"}), "`url`"),
         (json!({"url": 7}), "string"),
-        (json!({"events": ["TRUNCATE"]}), "TRUNCATE"),
+        (json!({"events": ["TRUNCATE"]}), "`events`"),
         (json!({"secret": "hunter2"}), "`secret`"),
         (json!({"headers": {"a b": "x"}}), "a b"),
         (json!({"headers": {"x": "a\r\nb: c"}}), "header x"),
