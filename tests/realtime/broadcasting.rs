@@ -143,7 +143,9 @@ async fn the_endpoint_refuses_what_is_wrong() {
         assert!(status == 422 && body.starts_with("{\"errors\":{"), "{status} {body}");
     }
     let one = json!({"messages": [{"topic": "a", "event": "e", "payload": {}}]}).to_string();
-    for kind in ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp"] {
+    for kind in
+        ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp"]
+    {
         let declared = server.raw(Method::POST, path).token(&anon()).header("content-type", kind).body(one.clone());
         assert_eq!(declared.send().await.status, 415, "{kind}");
     }
