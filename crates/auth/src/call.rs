@@ -9,11 +9,12 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::error::{AuthError, Result};
+use crate::json;
 use crate::limit::Kind;
 use crate::store::Work;
 use crate::{Auth, Request};
 
-/// Largest body (wire.md section 1.1).
+/// Largest body.
 const MAX_BODY: usize = 1 << 20;
 /// The type of a form.
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
@@ -73,9 +74,10 @@ impl<'a> Call<'a> {
         if let Some(kind) = self.declared().filter(|kind| !is_empty && !is_json(kind)) {
             return Err(unsupported(&kind, "application/json"));
         }
-        let text: &[u8] = if is_empty { b"{}" } else { body };
-        serde_json::from_slice(text)
-            .map_err(|error| AuthError::new(400, "bad_json", format!("Could not parse request body as JSON: {error}")))
+        match is_empty {
+            true => json::object(b"{}"),
+            false => json::object(body.trim_ascii()),
+        }
     }
 
     /// A parameter of the query string.
@@ -94,8 +96,8 @@ impl<'a> Call<'a> {
     }
 
     /// The client's address, for sessions and the audit log.
-    pub fn ip(&self) -> Option<String> {
-        self.request.client.map(|address| address.to_canonical().to_string())
+    pub fn ip(&self) -> String {
+        self.request.client.to_canonical().to_string()
     }
 
     /// Where the user is to be sent in the end.
@@ -120,7 +122,7 @@ impl<'a> Call<'a> {
             Kind::Mfa => (most.mfa, Duration::from_secs(60)),
             _ => (most.sign_in_sign_ups, FIVE_MINUTES),
         };
-        match self.auth.state.limits.allows(kind, self.request.client, most, window) {
+        match self.auth.state.limits.allows(kind, Some(self.request.client), most, window) {
             true => Ok(()),
             false => Err(AuthError::rate_limit()),
         }
