@@ -357,3 +357,41 @@ async fn an_administrator_s_word_is_a_proof() {
     assert_eq!(sign_in(&server, "grace@example.com", PASSWORD).await.status, 200);
     assert_eq!(get(&server, "/user").token(&other.access).send().await.status, 200);
 }
+
+/// Users of before count as proven if their address was confirmed by mail, if mails alone signed them in, or if the provider of their first sign-in
+/// verified it.
+#[tokio::test]
+async fn an_upgrade_judges_the_users_that_are_there() {
+    let upgrade = include_str!("../../crates/auth/src/schema/0007_proven.sql");
+    let (_, upgrade) = upgrade.split_once("-- Users of before").expect("the part about them");
+    let server = start().await;
+    for (name, change) in [
+        ("mailed", "confirmation_sent_at = created_at - interval '1 minute'"),
+        ("changed-before-the-mail", "confirmation_sent_at = now() + interval '1 hour'"),
+        ("typed", "confirmation_sent_at = null"),
+        ("linked", "encrypted_password = null, recovery_sent_at = created_at - interval '1 minute'"),
+        ("asked", "recovery_sent_at = created_at - interval '1 minute'"),
+        ("google", r#"encrypted_password = null, raw_app_meta_data = '{"provider": "google"}'"#),
+        ("joined", "last_sign_in_at = null"),
+        ("waiting", "email_confirmed_at = null, confirmation_sent_at = now()"),
+    ] {
+        let id = sign_up(&server, &format!("{name}@example.com")).await.user;
+        run(&server, &format!("update auth.users set {change} where id = '{id}'")).await;
+        if ["google", "joined"].contains(&name) {
+            let data = json!({"sub": name, "email": format!("{name}@example.com"), "email_verified": true});
+            run(
+                &server,
+                &format!(
+                    "insert into auth.identities (id, provider_id, user_id, identity_data, provider)
+                       values (gen_random_uuid(), '{name}', '{id}', '{data}', 'google')"
+                ),
+            )
+            .await;
+        }
+    }
+    run(&server, &format!("--{upgrade}")).await;
+    owners_view(&server, "proven", "select email from auth.users where proven_email = email").await;
+    let proven = server.get("/proven?order=email").service().send().await.json();
+    let emails = ["google", "linked", "mailed"].map(|name| json!({"email": format!("{name}@example.com")}));
+    assert_eq!(proven, json!(emails));
+}

@@ -74,7 +74,10 @@ impl<'a> Call<'a> {
         if let Some(kind) = self.declared().filter(|kind| !is_empty && !is_json(kind)) {
             return Err(unsupported(&kind, "application/json"));
         }
-        json::object(if is_empty { b"{}" } else { body.trim_ascii() })
+        match is_empty {
+            true => json::object(b"{}"),
+            false => json::object(body.trim_ascii()),
+        }
     }
 
     /// A parameter of the query string.
