@@ -113,7 +113,7 @@ pub(crate) struct Current {
     pub(crate) shapes: Shapes,
     /// The inserts that were planned.
     pub(crate) inserts: Inserts,
-    /// Roles that a token may name: those that `authenticator` may become.
+    /// Roles that a token may name.
     roles: BTreeSet<String>,
 }
 
@@ -230,9 +230,8 @@ impl Door {
         };
         let current = self.current();
         let role = &*incoming.identity.role;
-        // A role that does not exist is the database's to report. Nobody is the owner by a token.
-        let exists = current.planner.catalog().roles.contains_key(role);
-        if exists && (!current.roles.contains(role) || role == Identity::OWNER) {
+        // A role that does not exist is the database's to report.
+        if current.planner.catalog().roles.contains_key(role) && !current.roles.contains(role) {
             return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
         }
         Ok(Exchange {
@@ -267,10 +266,7 @@ impl Current {
         };
         let search_paths = options.planning.schemas.iter().map(path).collect();
         let exposure = Exposure::new(&catalog, options);
-        let roles = match catalog.is_superuser(&catalog.login) {
-            true => catalog.roles.keys().cloned().collect(),
-            false => catalog.memberships(&catalog.login).into_iter().map(str::to_owned).collect(),
-        };
+        let roles = catalog.requestable().into_iter().map(str::to_owned).collect();
         Current {
             planner: Planner::new(catalog, options.planning.clone()),
             reads_settings,

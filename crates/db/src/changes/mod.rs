@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cursor::Cursor;
-pub use judge::{Verdict, readable};
+pub use judge::{Verdict, may_select, readable};
 pub(crate) use live::Hub;
 pub use live::Subscription;
 pub(crate) use log::{SERVICE, absent};

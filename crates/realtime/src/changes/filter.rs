@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use basalt_core::{Error, Result};
-use basalt_sql::catalog::{Column, Part, Relation};
+use basalt_sql::catalog::{Column, Relation};
 use basalt_types::codec::{from_json, from_text, to_text};
 use basalt_types::collation::compare_values;
 use basalt_types::{Context, Type, Value, pattern};
@@ -126,14 +126,16 @@ impl Operator {
 }
 
 impl Condition {
-    /// Whether the condition fits a table, of which a part may be published, at all.
+    /// The column that it compares.
+    pub fn column_name(&self) -> &str {
+        &self.column
+    }
+
+    /// Whether the condition fits a table at all, of which some columns are known to who asks.
     ///
     /// Errors: what PostgreSQL would say of an unknown column or a value of another type.
-    pub fn check(&self, table: &Relation, part: Option<&Part>) -> Result<()> {
-        let column = self.column(table)?;
-        if !part.is_none_or(|part| part.has(&self.column)) {
-            return Err(self.unknown());
-        }
+    pub fn check(&self, table: &Relation, is_known: impl Fn(&Column) -> bool) -> Result<()> {
+        let column = self.column(table).ok().filter(|column| is_known(column)).ok_or_else(|| self.unknown())?;
         match self.operator {
             Operator::Like | Operator::ILike => Ok(()),
             Operator::Match | Operator::IMatch => pattern::regex_matches("", &self.values[0], false).map(drop),

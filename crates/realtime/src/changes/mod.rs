@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use basalt_core::{Change, Error, Identity, Operation, Result};
 use basalt_db::Database;
-use basalt_db::changes::Batch;
+use basalt_db::changes::{Batch, readable};
 use basalt_sql::Catalog;
 use basalt_sql::catalog::Relation;
 use indexmap::IndexMap;
@@ -78,10 +78,13 @@ impl Subscriptions {
         let mut asked = Asked::default();
         for mut entry in entries {
             let is_closed = |table: &Relation| openness.closes(table, role);
-            let wanted = Wanted::read(&entry);
-            let wanted = wanted.and_then(|wanted| wanted.check(catalog, is_closed, &entry).map(|()| wanted));
             let select = entry.get("select").and_then(Value::as_array);
-            let select = select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+            let select: Option<BTreeSet<String>> =
+                select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+            let wanted = Wanted::read(&entry).and_then(|wanted| {
+                wanted.check(catalog, role, is_closed, select.as_ref(), &entry)?;
+                Ok(wanted)
+            });
             let id = match wanted {
                 Ok(wanted) => {
                     let (id, wanted) = self.inside().take_id(wanted);
@@ -243,10 +246,16 @@ fn tell<'a>(
     channels: impl Iterator<Item = &'a Subscribed>,
 ) {
     type Select<'a> = Option<BTreeSet<String>>;
+    let mut columns: HashMap<&str, HashSet<&str>> = HashMap::new();
     let mut data: HashMap<(&str, Select<'_>), Arc<str>> = HashMap::new();
     let mut frames: HashMap<(&str, Select<'_>, Vec<i64>, &str, Version), Frame> = HashMap::new();
     for channel in channels {
-        let entries: Vec<&Entry> = channel.entries.iter().filter(|entry| matched.contains(&entry.id)).collect();
+        let role = &*channel.identity.role;
+        let readable =
+            &*columns.entry(role).or_insert_with(|| readable(catalog, &change.table, role).into_iter().collect());
+        // What the role may no longer select does not tell by its conditions either.
+        let told = |entry: &&Entry| matched.contains(&entry.id) && entry.wanted.compares_only(readable);
+        let entries: Vec<&Entry> = channel.entries.iter().filter(told).collect();
         if entries.is_empty() {
             continue;
         }
@@ -255,7 +264,7 @@ fn tell<'a>(
         let all = entries.iter().any(|entry| entry.select.is_none());
         let union = || entries.iter().filter_map(|entry| entry.select.as_ref()).flatten().cloned().collect();
         let select: Select<'_> = if all { None } else { Some(union()) };
-        let (role, member) = (&*channel.identity.role, &*channel.member);
+        let member = &*channel.member;
         let key = (role, select.clone(), ids.clone(), &*member.key.topic, member.version);
         let frame = frames.entry(key).or_insert_with(|| {
             let data = data

@@ -1,8 +1,11 @@
 //! What one entry of a join asks for (contract: wire.md section 3.6).
 
-use basalt_core::{Change, Operation};
+use std::collections::{BTreeSet, HashSet};
+
+use basalt_core::{Change, Error, Operation};
+use basalt_db::changes::may_select;
 use basalt_sql::Catalog;
-use basalt_sql::catalog::{Publication, REALTIME, Relation};
+use basalt_sql::catalog::{Column, Publication, REALTIME, Relation};
 use basalt_sql::unprotected;
 use serde_json::{Map, Value};
 
@@ -42,11 +45,14 @@ impl Wanted {
         })
     }
 
-    /// Whether such changes can come. The error is what the client is told.
+    /// Whether such changes can come to a role. The error is what the client is told: a column that the role may not select is
+    /// as unknown as one that does not exist, lest a condition over it tell its values.
     pub fn check(
         &self,
         catalog: &Catalog,
+        role: &str,
         is_closed: impl Fn(&Relation) -> bool,
+        select: Option<&BTreeSet<String>>,
         entry: &Map<String, Value>,
     ) -> Result<(), String> {
         let publication = catalog.publications.get(REALTIME);
@@ -74,7 +80,12 @@ impl Wanted {
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));
-            self.conditions.iter().try_for_each(|condition| condition.check(table, part))
+            let is_known = |column: &Column| {
+                part.is_none_or(|part| part.has(&column.name)) && may_select(catalog, table, column, role)
+            };
+            self.conditions.iter().try_for_each(|condition| condition.check(table, is_known))?;
+            let unknown = select.into_iter().flatten().find(|name| !table.column(name).is_some_and(is_known));
+            unknown.map_or(Ok(()), |name| Err(Error::new("P0001", format!("invalid column for select {name}"))))
         };
         // Of several tables, it has to fit one.
         let mut faults = tables.iter().map(|table| fits(table));
@@ -87,6 +98,11 @@ impl Wanted {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether all that it compares are among these columns.
+    pub fn compares_only(&self, columns: &HashSet<&str>) -> bool {
+        self.conditions.iter().all(|condition| columns.contains(condition.column_name()))
     }
 
     /// Whether a change is one of these.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use basalt_core::Identity;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Catalog, Column, Relation};
@@ -113,6 +114,16 @@ impl Catalog {
     /// `role` and every role it is a member of, directly or not: those that it may become.
     pub fn memberships<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
         self.reached(role, |_, _| true)
+    }
+
+    /// The roles that a request may name: those that the login may become. Nobody is the owner by a token.
+    pub fn requestable(&self) -> BTreeSet<&str> {
+        let mut roles = match self.is_superuser(&self.login) {
+            true => self.roles.keys().map(String::as_str).collect(),
+            false => self.memberships(&self.login),
+        };
+        roles.remove(Identity::OWNER);
+        roles
     }
 
     /// `role` and every role whose privileges it has without becoming it: those that it inherits from, directly or not.
