@@ -80,7 +80,12 @@ async fn a_role_that_requests_may_not_have_is_refused() {
         assert_eq!(socket.system().await, words);
         let said = json!({"messages": [{"topic": "a", "event": "e", "payload": {}}]});
         let request = server.raw(reqwest::Method::POST, "/realtime/v1/api/broadcast");
-        let answer = request.header("apikey", &token).header("content-type", "application/json").body(said.to_string()).send().await;
+        let answer = request
+            .header("apikey", &token)
+            .header("content-type", "application/json")
+            .body(said.to_string())
+            .send()
+            .await;
         assert_eq!(answer.status, 401, "{role}: {}", answer.body);
     }
 }

@@ -118,8 +118,10 @@ impl Realtime {
         let settings = self.shared.settings();
         let header = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let key = query::parameter(query_string, "apikey").filter(|key| !key.is_empty()).or_else(header);
-        let session =
-            self.shared.verify(&settings, key.as_deref()).map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
+        let session = self
+            .shared
+            .verify(&settings, key.as_deref())
+            .map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
         let version = match query::parameter(query_string, "vsn").as_deref() {
             Some("2.0.0") => Version::V2,
             _ => Version::V1,

@@ -35,6 +35,8 @@ pub struct Options {
     pub unprotected: Unprotected,
     /// Whether plans may be asked for.
     pub plans: bool,
+    /// Whether estimates of rows are told to callers whom row policies bind.
+    pub estimates: bool,
     /// A function called before every statement, by `schema.name`.
     pub pre_request: Option<String>,
     /// A function of the request's schema that answers at the root instead of the description.
@@ -196,6 +198,12 @@ impl Door {
         let route = route(incoming.path)?;
         let exchange = self.exchange(incoming)?;
         let method = exchange.incoming.method.clone();
+        let (current, role) = (exchange.current.clone(), exchange.incoming.identity.role.clone());
+        let answer = self.dispatch(route, &method, exchange).await;
+        answer.map_err(|error| error.told_to(current.planner.catalog(), &role))
+    }
+
+    async fn dispatch(&self, route: Route, method: &Method, exchange: Exchange<'_>) -> RestResult<Response<Bytes>> {
         match (route, method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
                 Some(function) => call::handle(self, exchange, function.clone()).await,

@@ -190,6 +190,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         },
         unprotected: Unprotected::new(&api.unprotected),
         plans: api.plans,
+        estimates: api.estimates,
         pre_request: some(&api.pre_request),
         root_function: some(&api.root_function),
         app_settings: api.settings.iter().map(|(key, value)| (format!("app.settings.{key}"), value.clone())).collect(),

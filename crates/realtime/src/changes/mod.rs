@@ -77,12 +77,12 @@ impl Subscriptions {
     pub fn ask(&self, catalog: &Catalog, openness: &Openness, role: &str, entries: Vec<Map<String, Value>>) -> Asked {
         let mut asked = Asked::default();
         for mut entry in entries {
-            let is_closed = |table: &Relation| openness.closes(table, role);
+            let closes = |table: &Relation| openness.closes(table, role);
             let select = entry.get("select").and_then(Value::as_array);
             let select: Option<BTreeSet<String>> =
                 select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
             let wanted = Wanted::read(&entry).and_then(|wanted| {
-                wanted.check(catalog, role, is_closed, select.as_ref(), &entry)?;
+                wanted.check(catalog, role, closes, select.as_ref(), &entry)?;
                 Ok(wanted)
             });
             let id = match wanted {
@@ -174,7 +174,7 @@ impl Subscriptions {
         for ((change, ids), verdict) in changes.iter().zip(&matched).zip(&verdicts) {
             let Some(table) = catalog.relation(&change.table.schema, &change.table.name) else { continue };
             let allowed = channels.iter().zip(&asked).filter(|(channel, identity)| {
-                verdict.allows(**identity) && !openness.closes(table, &channel.identity.role)
+                verdict.allows(**identity) && openness.closes(table, &channel.identity.role).is_none()
             });
             tell(&catalog, change, ids, allowed.map(|(channel, _)| &**channel));
         }

@@ -6,7 +6,7 @@ use basalt_core::{Change, Error, Operation};
 use basalt_db::changes::may_select;
 use basalt_sql::Catalog;
 use basalt_sql::catalog::{Column, Publication, REALTIME, Relation};
-use basalt_sql::unprotected;
+use basalt_sql::unprotected::Closed;
 use serde_json::{Map, Value};
 
 use super::filter::{self, Condition, Row};
@@ -51,7 +51,7 @@ impl Wanted {
         &self,
         catalog: &Catalog,
         role: &str,
-        is_closed: impl Fn(&Relation) -> bool,
+        closes: impl Fn(&Relation) -> Option<Closed>,
         select: Option<&BTreeSet<String>>,
         entry: &Map<String, Value>,
     ) -> Result<(), String> {
@@ -73,10 +73,9 @@ impl Wanted {
         // One of several that is closed is left out without a word, as rows are that a policy hides.
         if let [table] = tables[..]
             && self.table.is_some()
-            && is_closed(table)
+            && let Some(closed) = closes(table)
         {
-            let (detail, hint) = unprotected::closed(&table.name);
-            return Err(format!("{UNABLE}. {detail} {hint}"));
+            return Err(format!("{UNABLE}. {} {}", closed.detail(), closed.hint()));
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));

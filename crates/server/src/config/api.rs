@@ -24,6 +24,8 @@ pub struct Api {
     pub aggregates: bool,
     /// Whether plans (`application/vnd.pgrst.plan`) may be asked for.
     pub plans: bool,
+    /// Whether PostgreSQL's estimates of rows (`count=planned`) are told to callers whom row policies bind. They count hidden rows.
+    pub estimates: bool,
     /// A function called before every statement.
     pub pre_request: String,
     /// A function that answers at the root instead of the description.
@@ -87,6 +89,7 @@ impl Default for Api {
             unprotected: Vec::new(),
             aggregates: false,
             plans: false,
+            estimates: false,
             pre_request: String::new(),
             root_function: String::new(),
             settings: BTreeMap::new(),

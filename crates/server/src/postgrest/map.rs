@@ -59,6 +59,7 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     api.max_rows = number(settings, "db-max-rows", 0)?;
     api.anonymous_role = owned("db-anon-role");
     api.unprotected = vec!["*".into()];
+    api.estimates = true;
     api.aggregates = flag("db-aggregates-enabled", false)?;
     api.plans = flag("db-plan-enabled", false)?;
     api.pre_request = owned("db-pre-request");

@@ -167,11 +167,21 @@ impl Catalog {
             || self.allows(role, &relation.owner, &column.grants, privilege)
     }
 
+    /// Whether `role` may use `privilege` on the relation or on a column of it.
+    pub fn allows_any(&self, role: &str, relation: &Relation, privilege: Privilege) -> bool {
+        self.allows(role, &relation.owner, &relation.grants, privilege)
+            || relation.columns.iter().any(|column| self.allows(role, &relation.owner, &column.grants, privilege))
+    }
+
     /// Whether row policies bind `role` on `relation`: row security is on, and the role neither bypasses it nor
     /// owns the table unforced.
     pub fn policies_apply(&self, role: &str, relation: &Relation) -> bool {
-        let exempt = self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security);
         let owns = self.inherited(role).contains(relation.owner.as_str());
-        relation.row_security && !exempt && (!owns || relation.force_row_security)
+        relation.row_security && !self.bypasses_policies(role) && (!owns || relation.force_row_security)
+    }
+
+    /// Whether no row policy binds `role`, on any relation.
+    pub fn bypasses_policies(&self, role: &str) -> bool {
+        self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security)
     }
 }
