@@ -53,11 +53,48 @@ async fn a_user_is_made_changed_banned_and_deleted() {
     let soft = ask(&server, Method::DELETE, &path).service().json(&json!({"should_soft_delete": true}));
     soft.expect(200, json!({})).await;
     assert_eq!(sign_in(&server, "countess@example.com", PASSWORD).await.json()["code"], "invalid_credentials");
+    // What is left of them is shown, tells nothing, and goes for good when it is deleted once more.
+    let left = ask(&server, Method::GET, &path).service().send().await;
+    assert!(left.status == 200 && left.json()["deleted_at"].is_string(), "{}", left.body);
+    assert!(!left.body.contains("example.com") && left.json()["user_metadata"] == json!({}), "{}", left.body);
+    let listed = ask(&server, Method::GET, "/admin/users").service().send().await.json();
+    assert_eq!(listed["users"][0]["id"], created["id"]);
+    let again = ask(&server, Method::DELETE, &path).service().json(&json!({"should_soft_delete": true}));
+    again.expect(200, json!({})).await;
+    assert_eq!(ask(&server, Method::GET, &path).service().send().await.json(), left.json(), "nothing more is left");
+    ask(&server, Method::PUT, &path).service().json(&json!({})).expect_error(404, "user_not_found").await;
+    ask(&server, Method::DELETE, &path).service().expect(200, json!({})).await;
     ask(&server, Method::GET, &path).service().expect_error(404, "user_not_found").await;
+    ask(&server, Method::DELETE, &path).service().expect_error(404, "user_not_found").await;
     ask(&server, Method::GET, "/admin/users/x").service().expect_error(404, "validation_failed").await;
     let audit = ask(&server, Method::GET, "/admin/audit").service().send().await.json();
     let actions: Vec<&str> = audit.as_array().unwrap().iter().filter_map(|e| e["payload"]["action"].as_str()).collect();
     assert!(actions.contains(&"user_deleted") && actions.contains(&"login"), "{actions:?}");
+}
+
+#[tokio::test]
+async fn what_is_taken_is_named() {
+    let server = start_confirming().await;
+    let create = |body: Value| ask(&server, Method::POST, "/admin/users").service().json(&body);
+    let id = "5f0c1c9e-4d8a-4b59-9c2c-2f1d3a4b5c6d";
+    let made = create(json!({"id": id, "email": "ada@example.com", "phone": "+15550001"})).send().await;
+    assert_eq!((made.status, &made.json()["id"]), (200, &json!(id)), "{}", made.body);
+    for (body, code) in [
+        (json!({"id": id, "email": "eve@example.com"}), "user_already_exists"),
+        (json!({"email": "ADA@example.com"}), "email_exists"),
+        (json!({"phone": "15550001"}), "phone_exists"),
+    ] {
+        create(body).expect_error(422, code).await;
+    }
+    // What can't be read is named in JSON's words.
+    for (body, message) in [
+        (json!([]), "an object is expected, not an array"),
+        (json!({"email": 7}), "invalid type: integer `7`, expected a string at line 1 column 10"),
+        (json!({"user_metadata": [1]}), "invalid type: array, expected an object at line 1 column 17"),
+    ] {
+        let answer = create(body).expect_error(400, "bad_json").await;
+        assert_eq!(answer.json()["message"], format!("Could not parse request body as JSON: {message}"));
+    }
 }
 
 #[tokio::test]

@@ -8,11 +8,12 @@ use serde::de::DeserializeOwned;
 use url::form_urlencoded;
 
 use crate::error::{AuthError, Result};
+use crate::json;
 use crate::limit::Kind;
 use crate::store::Work;
 use crate::{Auth, Request};
 
-/// Largest body (wire.md section 1.1).
+/// Largest body.
 const MAX_BODY: usize = 1 << 20;
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -42,9 +43,10 @@ impl<'a> Call<'a> {
             let message = "Request body is too large: the limit is 1 MiB";
             return Err(AuthError::new(413, "request_entity_too_large", message));
         }
-        let text: &[u8] = if body.iter().all(u8::is_ascii_whitespace) { b"{}" } else { body };
-        serde_json::from_slice(text)
-            .map_err(|error| AuthError::new(400, "bad_json", format!("Could not parse request body as JSON: {error}")))
+        match body.trim_ascii() {
+            b"" => json::object(b"{}"),
+            text => json::object(text),
+        }
     }
 
     /// A parameter of the query string.
@@ -63,8 +65,8 @@ impl<'a> Call<'a> {
     }
 
     /// The client's address, for sessions and the audit log.
-    pub fn ip(&self) -> Option<String> {
-        self.request.client.map(|address| address.to_canonical().to_string())
+    pub fn ip(&self) -> String {
+        self.request.client.to_canonical().to_string()
     }
 
     /// Where the user is to be sent in the end.
@@ -89,7 +91,7 @@ impl<'a> Call<'a> {
             Kind::Mfa => (most.mfa, Duration::from_secs(60)),
             _ => (most.sign_in_sign_ups, FIVE_MINUTES),
         };
-        match self.auth.state.limits.allows(kind, self.request.client, most, window) {
+        match self.auth.state.limits.allows(kind, Some(self.request.client), most, window) {
             true => Ok(()),
             false => Err(AuthError::rate_limit()),
         }

@@ -1,4 +1,4 @@
-//! Where a user may be sent: the site, or an address that the project allows (contract: wire.md section 1.1).
+//! Where a user may be sent: the site, or an address that the project allows.
 //!
 //! Addresses are compared parsed, never as text: what a browser would read differently (`\`, `user@`, control characters) is no
 //! address that anybody allowed.

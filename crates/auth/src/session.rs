@@ -1,4 +1,4 @@
-//! Sessions, refresh tokens and access tokens (contract: wire.md sections 1.3 and 1.6).
+//! Sessions, refresh tokens and access tokens.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
@@ -43,7 +43,7 @@ pub(crate) struct RefreshToken {
     pub session_id: Option<Uuid>,
 }
 
-/// A method by which a session's user proved themselves (RFC 8176's idea; methods of wire.md section 1.3).
+/// A method by which a session's user proved themselves (RFC 8176's idea).
 #[derive(Debug, Clone, Deserialize)]
 struct Method {
     authentication_method: String,
@@ -258,7 +258,7 @@ impl Call<'_> {
         Ok(SignedIn { user_id: user.id, session_id: session.id, body })
     }
 
-    /// The claims of an access token (wire.md section 1.3).
+    /// The claims of an access token.
     async fn claims(&self, work: &mut Work, user: &User, session: &Session, exp: i64) -> Result<Map<String, Value>> {
         let methods = work.methods(session.id).await?;
         let amr: Vec<Value> = methods

@@ -1,4 +1,4 @@
-//! Users, their identities and factors: rows of the schema, and the objects that clients see (contract: wire.md section 1.3).
+//! Users, their identities and factors: rows of the schema, and the objects that clients see.
 
 mod costs;
 mod rows;

@@ -1,4 +1,4 @@
-//! The HTTP endpoints (contract: wire.md section 3.4): broadcasts of those who hold no connection, and a ping.
+//! The HTTP endpoints: broadcasts of those who hold no connection, and a ping.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};

@@ -37,6 +37,8 @@ pub struct Options {
     pub plans: bool,
     /// Whether estimates of rows are told to callers whom row policies bind.
     pub estimates: bool,
+    /// Whether `limit` and `offset` hold for PATCH and DELETE.
+    pub limited_writes: bool,
     /// A function called before every statement, by `schema.name`.
     pub pre_request: Option<String>,
     /// A function of the request's schema that answers at the root instead of the description.
@@ -59,6 +61,10 @@ pub struct Options {
     pub error_details: bool,
     /// Most requests of a batch.
     pub batch: usize,
+    /// Most bytes that the requests of a batch may take from earlier answers.
+    pub body: usize,
+    /// Most bytes that the answers of a batch may have in sum.
+    pub response: usize,
 }
 
 /// What the API's description shows.

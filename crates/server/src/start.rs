@@ -11,6 +11,7 @@ use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
 use basalt_realtime::Realtime;
+use basalt_supervise::supervised;
 use basalt_webhooks::{BadHook, Webhooks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -77,6 +78,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 group: from.group,
                 statement_timeout: from.statement_timeout,
                 max_body,
+                max_size: from.max_size.as_u64(),
                 services: SERVICES.into(),
                 ..basalt_db::Options::default()
             };
@@ -89,6 +91,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
         Engine::Postgres => {
             let options = basalt_db::PostgresOptions {
                 url: Some(from.url.clone()).filter(|url| !url.is_empty()),
+                authenticator_password: Some(from.authenticator_password.clone()).filter(|text| !text.is_empty()),
                 data_dir,
                 durable: true,
                 connections: from.pool,
@@ -127,7 +130,7 @@ impl Basalt {
         let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
-            state,
+            auth_state: state,
             webhooks: webhooks.clone(),
             database,
             realtime,
@@ -140,10 +143,16 @@ impl Basalt {
         let mut admin_address = None;
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
-        serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
-        serving.spawn(until(stopped.clone(), webhooks.run()));
+        let (changes, limits) = (app.database.changes(), config.changes.limits());
+        let tend = supervised("the change log's limits", move || changes.tend(limits.clone()));
+        serving.spawn(until(stopped.clone(), tend));
+        let send = supervised("webhooks", move || webhooks.clone().run());
+        serving.spawn(until(stopped.clone(), send));
         // It ends by itself, once what the end of the connections makes it say has been said.
-        serving.spawn(async move { bus.run().await });
+        serving.spawn(supervised("messages between nodes", move || {
+            let bus = bus.clone();
+            async move { bus.run().await }
+        }));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
@@ -151,9 +160,14 @@ impl Basalt {
             serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
         serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
-        serving.spawn(until(stopped.clone(), meter::tidy(metrics)));
+        let tidy = supervised("tidying of metrics", move || meter::tidy(metrics.clone()));
+        serving.spawn(until(stopped.clone(), tidy));
         let realtime = app.realtime.clone();
-        serving.spawn(until(stopped, async move { realtime.follow().await }));
+        let follow = supervised("realtime", move || {
+            let realtime = realtime.clone();
+            async move { realtime.follow().await }
+        });
+        serving.spawn(until(stopped, follow));
         Ok(Basalt { address, socket: path, admin_address, app, stop, serving })
     }
 
@@ -176,7 +190,8 @@ impl Basalt {
     ///
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
-        let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
+        let surface =
+            Surface::new(project, config, self.app.database.clone(), self.address, self.app.auth_state.clone())?;
         let realtime = surface.realtime(config)?;
         self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         self.app.realtime.reconfigure(realtime);

@@ -4,6 +4,7 @@
 //! - [`telling`]: trigger functions in PL/pgSQL that only tell their row to channels.
 //! - [`script`]: a file of SQL cut into statements, psql lines and `copy` blocks included.
 //! - [`ddl`]: a definition statement becomes a changed catalog and the SQLite statements that follow it.
+//! - [`plpgsql`]: bodies of trigger functions, read.
 //! - [`lint`]: what is worth a second look in a schema.
 //! - [`unprotected`]: which tables are closed because nobody has said who may see which rows.
 //! - [`Reach`]: what a relation or a function reaches as its caller.
@@ -16,6 +17,7 @@ pub mod catalog;
 pub mod compile;
 pub mod ddl;
 pub mod lint;
+pub mod plpgsql;
 pub mod program;
 pub mod quote;
 mod reach;

@@ -11,13 +11,18 @@
 //! | `pg_cast(from type, to type, x)` | `x` cast explicitly |
 //! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
 //! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
+//! | `pg_slice(array, lower, upper, ...)` | a part of a stored array, by dimension; NULL for a NULL |
+//! | `pg_flat(array)` | the elements of a stored array of several dimensions as one of one |
 //! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |
+//! | `pg_joined_rows(jsonb, row...)` | JSON texts of rows as one row; `jsonb` is 0 or 1 |
 //! | `pg_rows_agg(shape, x...)` | aggregate: the rows as a JSON array, `[]` never NULL is left to the caller (no rows: NULL) |
 //! | `over_<aggregate>(types, x...)` | a Rust aggregate as a window function: `over_` before its `sqlite_name()` |
 //! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |
+//! | `pg_sequence(name, part)` | `last_value` (part 0) or `is_called` (part 1) as the writer knows them; NULL elsewhere |
 //! | `pg_session(name)` | a [`Session`] value where no statement binds it: in a CHECK |
 //! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
 //! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |
+//! | `pg_cell(slot, number, column)` | a cell of the captured row whose first cell is `number`: rows are in its order. NULL if there is none |
 //! | table `pg_recordset(json, columns)` | `json_to_recordset`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
 //! | table `pg_call(name, types, x...)` | a [`basalt_types::SetFunction`] by `name` with arguments of `types`; columns `c0`, ... |
 //! | collations | [`basalt_types::Type::collation`] |
@@ -25,6 +30,7 @@
 use basalt_types::{Type, Typmod};
 
 use crate::Name;
+use crate::compile::trigger::Who;
 
 /// A compiled statement: steps run in order, in one transaction (or savepoint, when there are writes).
 #[derive(Debug, Clone)]
@@ -59,6 +65,33 @@ pub struct Step {
     pub output: Output,
     /// For a write: how to find out what was wrong when SQLite reports a violated constraint.
     pub probe: Option<Probe>,
+    /// Where a statement ends that may have written rows of tables with AFTER triggers: these fire now.
+    pub fires: Option<Box<Fires>>,
+}
+
+/// The end of a statement whose rows fire triggers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fires {
+    /// As whom.
+    pub who: Who,
+    /// The columns that the statement's UPDATEs assign to, by table: what `update of` asks for.
+    pub assigned: Vec<(Name, Vec<String>)>,
+}
+
+/// Rows that are about to be written. In `pg_rows` the first column is the row's number (NULL for INSERT); then come the table's columns as
+/// they are to be (INSERT, UPDATE), then as they are (UPDATE, DELETE), then whatever else the statement needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposed {
+    /// The slot that keeps them.
+    pub slot: usize,
+    /// The table.
+    pub relation: Name,
+    /// What is about to happen to them.
+    pub command: Command,
+    /// As whom the triggers fire.
+    pub who: Who,
+    /// The columns that an UPDATE assigns to.
+    pub assigned: Vec<String>,
 }
 
 /// What becomes of a step's rows.
@@ -70,6 +103,8 @@ pub enum Output {
     Capture(usize),
     /// They are the statement's result.
     Result,
+    /// They are about to be written: kept, like captured ones, as the table's BEFORE triggers leave them.
+    Proposed(Box<Proposed>),
 }
 
 /// What a parameter of a step is.

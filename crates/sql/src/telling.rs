@@ -1,4 +1,4 @@
-//! Trigger functions that the embedded engine understands though they are written in PL/pgSQL: those that do nothing but tell their row to channels.
+//! What trigger functions in PL/pgSQL tell channels of their row.
 //!
 //! ```sql
 //! begin
@@ -7,19 +7,22 @@
 //! end
 //! ```
 //!
-//! They are read, not run: what they say of a change is told from the change log. Any other body is not understood.
+//! These calls are read, not run: what they say of a change is told from the change log, which has every row that the function
+//! would be called for. So they stand under no condition.
 
+use std::collections::HashSet;
+
+use basalt_core::Operation;
 use basalt_types::{Base, Type};
 use sqlparser::ast::{
-    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
+    self, BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
 };
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::keywords::Keyword;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
 
-use crate::catalog::{Catalog, Relation};
+use crate::catalog::{Catalog, Relation, Trigger};
+use crate::compile::parse_statement;
 use crate::ddl::source::fold;
+use crate::plpgsql;
+use crate::plpgsql::ast::{Body, Statement};
 
 /// One call of `realtime.broadcast_changes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,54 +66,67 @@ pub(crate) fn is_plain(ty: &Type) -> bool {
     }
 }
 
-/// What a function in PL/pgSQL tells, if that is all that it does.
-pub fn read(body: &str) -> Option<Vec<Telling>> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(body).ok()?;
-    let mut tellings = Vec::new();
-    if !parser.parse_keyword(Keyword::BEGIN) {
-        return None;
+/// What a function's body tells whenever it is called.
+pub fn tellings(body: &Body) -> Vec<Telling> {
+    told(body).into_iter().map(|(_, telling)| telling).collect()
+}
+
+/// The pieces of a body that tell, by [`Sql::id`](crate::plpgsql::ast::Sql::id).
+pub(crate) fn pieces(body: &Body) -> HashSet<usize> {
+    told(body).into_iter().map(|(piece, _)| piece).collect()
+}
+
+/// Whether a function does nothing else.
+pub(crate) fn only_tells(body: &Body) -> bool {
+    let pieces = pieces(body);
+    let is_nothing = |statement: &Statement| match statement {
+        Statement::Perform(sql) => pieces.contains(&sql.id),
+        Statement::Return(_) | Statement::Nothing => true,
+        _ => false,
+    };
+    !pieces.is_empty() && body.block.declared.is_empty() && body.block.statements.iter().all(is_nothing)
+}
+
+/// The calls that are reached whatever happens, each with its piece.
+fn told(body: &Body) -> Vec<(usize, Telling)> {
+    let mut found = Vec::new();
+    if !body.block.handlers.is_empty() {
+        return found;
     }
-    while accept(&mut parser, "perform") {
-        let Expr::Function(call) = parser.parse_expr().ok()? else { return None };
-        tellings.push(telling(&call)?);
-        parser.expect_token(&Token::SemiColon).ok()?;
+    for statement in &body.block.statements {
+        if let Statement::Perform(sql) = statement
+            && let Some(telling) = called(&sql.text).as_ref().and_then(telling)
+        {
+            found.push((sql.id, telling));
+        }
+        if statement.returns() {
+            break;
+        }
     }
-    if accept(&mut parser, "return") {
-        returned(&parser.parse_expr().ok()?).then_some(())?;
-        parser.expect_token(&Token::SemiColon).ok()?;
+    found
+}
+
+/// The call of `select f(...)`.
+fn called(query: &str) -> Option<Function> {
+    let ast::Statement::Query(query) = parse_statement(query).ok()? else { return None };
+    let ast::SetExpr::Select(select) = *query.body else { return None };
+    match select.projection.as_slice() {
+        [ast::SelectItem::UnnamedExpr(Expr::Function(call))]
+            if select.from.is_empty() && select.selection.is_none() =>
+        {
+            Some(call.clone())
+        }
+        _ => None,
     }
-    let ends = parser.parse_keyword(Keyword::END);
-    // The last semicolon may be left out.
-    let _ = parser.consume_token(&Token::SemiColon);
-    (ends && !tellings.is_empty() && parser.peek_token_ref().token == Token::EOF).then_some(tellings)
 }
 
 impl Catalog {
     /// What the triggers of a table's tell after an operation.
-    pub fn tellings(&self, relation: &Relation, operation: basalt_core::Operation) -> Vec<Telling> {
-        let triggers = relation.triggers.iter().filter(|trigger| trigger.after.contains(&operation));
+    pub fn tellings(&self, relation: &Relation, operation: Operation) -> Vec<Telling> {
+        let tells = |trigger: &&Trigger| trigger.after.contains(&operation) && !trigger.disabled;
+        let triggers = relation.triggers.iter().filter(tells);
         let routines = triggers.flat_map(|trigger| self.routines(&trigger.function.schema, &trigger.function.name));
-        routines.filter_map(|routine| read(&routine.body)).flatten().collect()
-    }
-}
-
-fn accept(parser: &mut Parser<'_>, word: &str) -> bool {
-    let is_word = matches!(&parser.peek_token_ref().token,
-        Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word));
-    if is_word {
-        parser.advance_token();
-    }
-    is_word
-}
-
-/// What a trigger that runs after the row was written may return: it makes no difference.
-fn returned(expr: &Expr) -> bool {
-    match expr {
-        Expr::Value(value) => value.value == Value::Null,
-        Expr::Function(call) if names(call, "", "coalesce") => {
-            arguments(call).is_some_and(|args| args.iter().all(|arg| is_word(arg, "new") || is_word(arg, "old")))
-        }
-        other => is_word(other, "new") || is_word(other, "old"),
+        routines.filter_map(|routine| plpgsql::parse(&routine.body).ok()).flat_map(|body| tellings(&body)).collect()
     }
 }
 
@@ -209,6 +225,11 @@ fn arguments(call: &Function) -> Option<Vec<&Expr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(body: &str) -> Option<Vec<Telling>> {
+        let body = plpgsql::parse(body).ok()?;
+        only_tells(&body).then(|| tellings(&body))
+    }
 
     fn body(topic: &str, rest: &str) -> String {
         format!(

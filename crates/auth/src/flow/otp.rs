@@ -1,4 +1,4 @@
-//! Codes and links to sign in with: `POST /otp`, `POST /magiclink` (contract: wire.md section 1.8).
+//! Codes and links to sign in with: `POST /otp`, `POST /magiclink`.
 
 use bytes::Bytes;
 use http::Response;

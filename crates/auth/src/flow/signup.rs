@@ -1,4 +1,4 @@
-//! Sign-up: by e-mail, by phone, or without an address (contract: wire.md section 1.5).
+//! Sign-up: by e-mail, by phone, or without an address.
 
 use bytes::Bytes;
 use http::Response;

@@ -1,4 +1,4 @@
-//! `/user`: what a user sees and changes of themselves (contract: wire.md section 1.8).
+//! `/user`: what a user sees and changes of themselves.
 
 use std::collections::BTreeSet;
 

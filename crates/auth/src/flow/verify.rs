@@ -1,4 +1,4 @@
-//! `/verify`: what a link or a code proves (contract: wire.md section 1.8). A token is used up by the statement that finds it.
+//! `/verify`: what a link or a code proves. A token is used up by the statement that finds it.
 
 use bytes::Bytes;
 use http::Response;

@@ -61,15 +61,22 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
 
 impl Work {
     pub async fn user(&mut self, id: Uuid) -> Result<Option<User>> {
-        self.one(&format!("{} where id = $1 and deleted_at is null", *SELECT), params![id]).await
+        Ok(self.user_or_what_is_left(id).await?.filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// A user as administrators know one: also one that was deleted softly, of whom a row is left.
+    pub async fn user_or_what_is_left(&mut self, id: Uuid) -> Result<Option<User>> {
+        self.one(&format!("{} where id = $1", *SELECT), params![id]).await
     }
 
     /// Reads a user and keeps others from changing it until the transaction ends.
     pub async fn lock_user(&mut self, id: Uuid) -> Result<Option<User>> {
-        let sql = format!(
-            "update auth.users set updated_at = updated_at where id = $1 and deleted_at is null returning {}",
-            *NAMES
-        );
+        Ok(self.lock_user_or_what_is_left(id).await?.filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// The same for a user as administrators know one.
+    pub async fn lock_user_or_what_is_left(&mut self, id: Uuid) -> Result<Option<User>> {
+        let sql = format!("update auth.users set updated_at = updated_at where id = $1 returning {}", *NAMES);
         self.one(&sql, params![id]).await
     }
 
@@ -156,9 +163,12 @@ impl Work {
     }
 }
 
-/// A violated unique key means that somebody has the address.
+/// A violated unique key means that somebody has the address, or the id.
 fn taken(error: basalt_core::Error, is_email: bool) -> AuthError {
     match (error.code(), is_email) {
+        ("23505", _) if error.constraint() == Some("users_pkey") => {
+            AuthError::new(422, "user_already_exists", "A user with this ID has already been registered")
+        }
         ("23505", true) if error.constraint() != Some("users_phone_key") => {
             AuthError::new(422, "email_exists", "A user with this email address has already been registered")
         }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use basalt_core::{Change, ChangedTable, Error, Identity, Result};
-use basalt_sql::catalog::{Column, PUBLIC, PolicyCommand, Privilege, Relation};
+use basalt_sql::catalog::{PUBLIC, PolicyCommand, Privilege, Relation};
 use basalt_sql::{Catalog, Name, over_rows, quote};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -54,12 +54,8 @@ pub fn readable<'t>(catalog: &Catalog, table: &'t ChangedTable, role: &str) -> V
     names.filter(readable).collect()
 }
 
-/// Whether a role may select a column of a relation, and use its schema.
-pub fn may_select(catalog: &Catalog, relation: &Relation, column: &Column, role: &str) -> bool {
-    may_use(catalog, &relation.name.schema, role) && catalog.allows_column(role, relation, column, Privilege::Select)
-}
-
-fn may_use(catalog: &Catalog, schema: &str, role: &str) -> bool {
+/// Whether a role has USAGE of a schema: may know what is in it.
+pub fn may_use(catalog: &Catalog, schema: &str, role: &str) -> bool {
     let Some(schema) = catalog.schemas.get(schema) else { return false };
     let holds = |role: &str| schema.grants.get(role).is_some_and(|held| held.contains(&Privilege::Usage));
     catalog.is_superuser(role) || holds(PUBLIC) || catalog.inherited(role).into_iter().any(holds)

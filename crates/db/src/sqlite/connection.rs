@@ -8,13 +8,13 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::Schema;
-use super::{aggregates, changes, collations, error, functions, session, tables};
+use super::{aggregates, changes, collations, error, functions, session, tables, triggers};
 
 /// Virtual machine instructions between two looks at the clock.
 const INSTRUCTIONS: i32 = 2000;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
-/// Bytes of the file that a connection keeps in memory (in KiB, negative as SQLite wants it).
+/// KiB of the file that a connection keeps in memory, negative as SQLite wants it.
 const CACHE: i32 = -16 * 1024;
 /// Bytes of the file that a connection maps.
 const MMAP: i64 = 256 << 20;
@@ -85,6 +85,7 @@ impl File {
         aggregates::register(&sqlite)?;
         tables::register(&sqlite)?;
         changes::register(&sqlite)?;
+        triggers::register(&sqlite)?;
         collations::register_builtin(&sqlite)?;
         Ok(sqlite)
     }

@@ -5,20 +5,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
+use basalt_sql::Program;
 use basalt_sql::program::{Bind, Output, Session as SessionValue, Step};
 use basalt_types::{Type, Value, ValueRef, codec};
-use rusqlite::{Connection, Row, Statement};
+use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::functions::with_context;
 use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
 use super::value::{Stored, StoredRef, stored};
-use super::{diagnose, error, plan, session};
+use super::{diagnose, error, plan, session, triggers};
 use crate::{Answer, Explain, Format, Request};
 
 /// A parameter in its stored form.
-enum Param<'a> {
+pub(super) enum Param<'a> {
     Text(&'a str),
     Value(Value),
 }
@@ -144,10 +145,20 @@ pub(super) fn with_rows(
     schema: &Schema,
     compiled: &Compiled,
     params: &[Option<String>],
+    take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<u64> {
+    let params = convert(&compiled.program.params, params)?;
+    rows_of(connection, schema, &compiled.program, Params::Given(&params), take)
+}
+
+/// The same, for parameters in their stored form.
+pub(super) fn rows_of(
+    connection: &Connection,
+    schema: &Schema,
+    program: &Program,
+    params: Params<'_>,
     mut take: impl FnMut(&Row<'_>) -> Result<()>,
 ) -> Result<u64> {
-    let program = &compiled.program;
-    let params = convert(&program.params, params)?;
     let mut changes = 0;
     for step in &program.steps {
         if step.probe.is_some() {
@@ -157,14 +168,45 @@ pub(super) fn with_rows(
                 }
             });
         }
-        let done = run_step(connection, step, &params, &mut take);
+        let done = run_step(connection, schema, step, params, &mut take);
+        let done = done.and_then(|changes| match &step.fires {
+            Some(fires) => triggers::fire(connection, schema, fires).map(|()| changes).map_err(Failure::Ours),
+            None => Ok(changes),
+        });
         changes = match done {
             Ok(changes) => changes,
-            Err(Failure::Ours(error)) => return Err(error),
-            Err(Failure::Sqlite(failure)) => return Err(diagnose_step(connection, schema, step, &params, failure)),
+            Err(failure) => {
+                session::with(|session| session.noted.take());
+                return Err(match failure {
+                    Failure::Ours(error) => error,
+                    Failure::Sqlite(failure) => diagnose_step(connection, schema, step, params, failure),
+                });
+            }
         };
     }
     Ok(changes)
+}
+
+/// The values that a program's steps bind.
+#[derive(Clone, Copy)]
+pub(super) enum Params<'p> {
+    /// A request's.
+    Given(&'p [Option<Param<'p>>]),
+    /// Those of a trigger function's body.
+    Frame(&'p [Value]),
+}
+
+impl Params<'_> {
+    fn get(&self, number: usize) -> ValueRef<'_> {
+        match self {
+            Params::Given(params) => match params.get(number).and_then(Option::as_ref) {
+                None => ValueRef::Null,
+                Some(Param::Text(text)) => ValueRef::Text(text),
+                Some(Param::Value(value)) => value.as_ref(),
+            },
+            Params::Frame(values) => values.get(number).map_or(ValueRef::Null, Value::as_ref),
+        }
+    }
 }
 
 /// Why a step failed.
@@ -187,8 +229,9 @@ impl From<Error> for Failure {
 
 fn run_step(
     connection: &Connection,
+    schema: &Schema,
     step: &Step,
-    params: &[Option<Param<'_>>],
+    params: Params<'_>,
     take: &mut impl FnMut(&Row<'_>) -> Result<()>,
 ) -> Result<u64, Failure> {
     let mut statement = connection.prepare_cached(&step.sql)?;
@@ -196,7 +239,7 @@ fn run_step(
     let is_write = !statement.readonly();
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
-    match step.output {
+    match &step.output {
         Output::Discard => while rows.next()?.is_some() {},
         Output::Result => {
             while let Some(row) = rows.next()? {
@@ -204,21 +247,38 @@ fn run_step(
             }
         }
         Output::Capture(slot) => {
-            let mut captured = Vec::new();
-            while let Some(row) = rows.next()? {
-                captured.push(owned(row, columns)?);
-            }
-            session::with(|session| {
-                let mut slots = session.slots.borrow_mut();
-                if slots.len() <= slot {
-                    slots.resize_with(slot + 1, Default::default);
-                }
-                slots[slot] = Rc::new(captured);
-            });
+            let captured = all(&mut rows, columns)?;
+            keep(*slot, captured);
+        }
+        Output::Proposed(proposed) => {
+            let captured = all(&mut rows, columns)?;
+            drop(rows);
+            keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?);
+            return Ok(0);
         }
     }
     drop(rows);
     Ok(if is_write { connection.changes() } else { 0 })
+}
+
+/// All rows that are left.
+fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(owned(row, columns)?);
+    }
+    Ok(found)
+}
+
+/// Keeps rows for later steps.
+fn keep(slot: usize, rows: Vec<Vec<Value>>) {
+    session::with(|session| {
+        let mut slots = session.slots.borrow_mut();
+        if slots.len() <= slot {
+            slots.resize_with(slot + 1, Default::default);
+        }
+        slots[slot] = Rc::new(rows);
+    });
 }
 
 /// Copies a row.
@@ -249,15 +309,11 @@ fn convert<'a>(
 }
 
 /// Binds a step's parameters.
-fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: &[Option<Param<'_>>]) -> Result<(), Failure> {
+fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: Params<'_>) -> Result<(), Failure> {
     for (i, bind) in binds.iter().enumerate() {
         let index = i + 1;
         match bind {
-            Bind::Param(number) => match params.get(*number).and_then(Option::as_ref) {
-                None => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
-                Some(Param::Text(text)) => statement.raw_bind_parameter(index, StoredRef(ValueRef::Text(text)))?,
-                Some(Param::Value(value)) => statement.raw_bind_parameter(index, StoredRef(value.as_ref()))?,
-            },
+            Bind::Param(number) => statement.raw_bind_parameter(index, StoredRef(params.get(*number)))?,
             Bind::Captured { slot, column } => session::with(|session| {
                 let slots = session.slots.borrow();
                 let value = slots.get(*slot).and_then(|rows| rows.first()).and_then(|row| row.get(*column));
@@ -297,7 +353,7 @@ fn diagnose_step(
     connection: &Connection,
     schema: &Schema,
     step: &Step,
-    params: &[Option<Param<'_>>],
+    params: Params<'_>,
     failure: rusqlite::Error,
 ) -> Error {
     let Some(probe) = &step.probe else { return error::translate(failure) };
@@ -322,15 +378,10 @@ fn diagnose_step(
 fn probe_rows(
     connection: &Connection,
     probe: &basalt_sql::program::Probe,
-    params: &[Option<Param<'_>>],
+    params: Params<'_>,
 ) -> Result<Vec<Vec<Value>>, Failure> {
     let mut statement = connection.prepare(&probe.sql)?;
     bind(&mut statement, &probe.binds, params)?;
     let columns = statement.column_count();
-    let mut rows = statement.raw_query();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(owned(row, columns)?);
-    }
-    Ok(found)
+    Ok(all(&mut statement.raw_query(), columns)?)
 }

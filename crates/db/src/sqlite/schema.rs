@@ -11,6 +11,8 @@ use basalt_sql::catalog::Relation;
 use basalt_sql::{Catalog, Name};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::triggers::Firings;
+
 /// The table that keeps the catalog: one row, one JSON document.
 pub(super) const TABLE: &str =
     "CREATE TABLE IF NOT EXISTS basalt_catalog (id INTEGER PRIMARY KEY CHECK (id = 1), document TEXT NOT NULL)";
@@ -25,6 +27,8 @@ pub(crate) struct Schema {
     pub catalog: Arc<Catalog>,
     /// Whether a parameter's value can decide which index serves: where a partial index is for rows that compare with a constant.
     pub plans_depend_on_values: bool,
+    /// What triggers run.
+    pub(super) firings: Firings,
     /// Tables that a deferred foreign key can reach.
     deferred: HashSet<Name>,
 }
@@ -38,6 +42,7 @@ impl Schema {
         let mut predicates = indexes.filter_map(|index| index.predicate.as_deref());
         Schema {
             plans_depend_on_values: predicates.any(|predicate| predicate.contains(['=', '<', '>'])),
+            firings: Firings::default(),
             deferred: deferred_tables(&catalog),
             catalog: Arc::new(catalog),
         }

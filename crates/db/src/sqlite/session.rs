@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Error, Identity, Result};
+use basalt_sql::Name;
 use basalt_types::{Context, Value};
 use jiff::tz::{Offset, TimeZone};
 
 use super::changes::Log;
 use super::job::Job;
 use super::sequences::Sequences;
+use super::triggers::Noted;
 use crate::Answer;
 
 /// Rows that a step captured, or that a table function gives.
@@ -36,6 +38,14 @@ pub(super) struct Session {
     pub identity: RefCell<Option<Identity>>,
     /// Captured rows by slot.
     pub slots: RefCell<Vec<Rows>>,
+    /// Rows that wait for AFTER triggers.
+    pub noted: RefCell<Noted>,
+    /// The tables whose rows are noted, by the numbers under which the temporary triggers know them.
+    pub noting: RefCell<Rc<[Name]>>,
+    /// How many triggers' functions run within each other.
+    pub nesting: Cell<usize>,
+    /// Whether no trigger's function runs: what is written is no change by anybody.
+    pub is_quiet: Cell<bool>,
     /// The writer's sequences; `None` on a reader.
     pub sequences: RefCell<Option<Sequences>>,
     /// Where the change log ends. The writer's.
@@ -79,6 +89,14 @@ pub(super) fn raise(error: Error) -> rusqlite::Error {
     rusqlite::Error::UserFunctionError(text.into())
 }
 
+/// 57014 if the statement has to stop: where what runs is too short for SQLite to ask.
+pub(super) fn check_time() -> Result<()> {
+    match with(Session::must_stop) {
+        true => Err(Error::new("57014", "canceling statement due to statement timeout")),
+        false => Ok(()),
+    }
+}
+
 impl Session {
     /// Starts a transaction's session.
     ///
@@ -86,6 +104,9 @@ impl Session {
     pub fn start(&self, identity: &Identity, settings: Vec<(String, String)>, read_only: bool) -> Result<()> {
         self.raised.take();
         self.slots.borrow_mut().clear();
+        self.noted.take();
+        self.nesting.set(0);
+        self.is_quiet.set(false);
         self.read_only.set(read_only);
         self.identity.replace(Some(identity.clone()));
         if let Some(sequences) = self.sequences.borrow_mut().as_mut() {

@@ -1,4 +1,4 @@
-//! Filters of database changes: `column=operator.value`, several joined by commas (contract: wire.md section 3.6).
+//! Filters of database changes: `column=operator.value`, several joined by commas.
 //!
 //! They are judged over the logged row with PostgreSQL's own types, orders and patterns. As in SQL, what is unknown does not match.
 
@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use basalt_core::{Error, Result};
-use basalt_sql::catalog::{Column, Relation};
+use basalt_sql::catalog::{Column, Part, Relation};
 use basalt_types::codec::{from_json, from_text, to_text};
 use basalt_types::collation::compare_values;
 use basalt_types::{Context, Type, Value, pattern};
@@ -126,16 +126,14 @@ impl Operator {
 }
 
 impl Condition {
-    /// The column that it compares.
-    pub fn column_name(&self) -> &str {
-        &self.column
-    }
-
-    /// Whether the condition fits a table at all, of which some columns are known to who asks.
+    /// Whether the condition fits a table, of which a part may be published, at all.
     ///
     /// Errors: what PostgreSQL would say of an unknown column or a value of another type.
-    pub fn check(&self, table: &Relation, is_known: impl Fn(&Column) -> bool) -> Result<()> {
-        let column = self.column(table).ok().filter(|column| is_known(column)).ok_or_else(|| self.unknown())?;
+    pub fn check(&self, table: &Relation, part: Option<&Part>) -> Result<()> {
+        let column = self.column(table)?;
+        if !part.is_none_or(|part| part.has(&self.column)) {
+            return Err(self.unknown());
+        }
         match self.operator {
             Operator::Like | Operator::ILike => Ok(()),
             Operator::Match | Operator::IMatch => pattern::regex_matches("", &self.values[0], false).map(drop),
@@ -153,12 +151,17 @@ impl Condition {
         self.judge(table, row).ok().flatten().is_some_and(|truth| truth != self.negated)
     }
 
+    /// The column that it is about.
+    pub fn about(&self) -> &str {
+        &self.column
+    }
+
     fn column<'t>(&self, table: &'t Relation) -> Result<&'t Column> {
         table.column(&self.column).ok_or_else(|| self.unknown())
     }
 
     fn unknown(&self) -> Error {
-        Error::new("P0001", format!("invalid column for filter {}", self.column))
+        unknown("filter", &self.column)
     }
 
     /// SQL's three truths.
@@ -206,6 +209,11 @@ impl Condition {
             Operator::Is | Operator::IsDistinct => return Ok(None),
         }))
     }
+}
+
+/// What is said of a column that is not there, or not for who asks.
+pub(crate) fn unknown(what: &str, column: &str) -> Error {
+    Error::new("P0001", format!("invalid column for {what} {column}"))
 }
 
 fn read(ty: &Type, text: &str) -> Result<Value> {

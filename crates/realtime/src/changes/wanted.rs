@@ -1,11 +1,10 @@
-//! What one entry of a join asks for (contract: wire.md section 3.6).
+//! What one entry of a join asks for.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
-use basalt_core::{Change, Error, Operation};
-use basalt_db::changes::may_select;
+use basalt_core::{Change, Operation};
 use basalt_sql::Catalog;
-use basalt_sql::catalog::{Column, Publication, REALTIME, Relation};
+use basalt_sql::catalog::{Privilege, Publication, REALTIME, Relation};
 use basalt_sql::unprotected::Closed;
 use serde_json::{Map, Value};
 
@@ -21,6 +20,8 @@ pub(crate) struct Wanted {
     /// `None`: every table.
     table: Option<String>,
     conditions: Vec<Condition>,
+    /// The columns that are told besides the key; `None`: all of them.
+    pub select: Option<BTreeSet<String>>,
 }
 
 impl Wanted {
@@ -37,22 +38,23 @@ impl Wanted {
             ),
         };
         let conditions = text("filter").map_or(Ok(Vec::new()), filter::parse)?;
+        let select = entry.get("select").and_then(Value::as_array);
+        let select = select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         Ok(Wanted {
             operation,
             schema: named(text("schema").or(Some("public"))),
             table: named(text("table")),
             conditions,
+            select,
         })
     }
 
-    /// Whether such changes can come to a role. The error is what the client is told: a column that the role may not select is
-    /// as unknown as one that does not exist, lest a condition over it tell its values.
+    /// Whether such changes can come to a role. The error is what the client is told.
     pub fn check(
         &self,
         catalog: &Catalog,
         role: &str,
         closes: impl Fn(&Relation) -> Option<Closed>,
-        select: Option<&BTreeSet<String>>,
         entry: &Map<String, Value>,
     ) -> Result<(), String> {
         let publication = catalog.publications.get(REALTIME);
@@ -79,12 +81,18 @@ impl Wanted {
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));
-            let is_known = |column: &Column| {
-                part.is_none_or(|part| part.has(&column.name)) && may_select(catalog, table, column, role)
+            // By what it may not read nobody is told either: whether a change comes would say what it is, and what is wrong with the
+            // condition, of which type.
+            let may_read = |name: &str| {
+                table.column(name).is_some_and(|column| catalog.allows_column(role, table, column, Privilege::Select))
             };
-            self.conditions.iter().try_for_each(|condition| condition.check(table, is_known))?;
-            let unknown = select.into_iter().flatten().find(|name| !table.column(name).is_some_and(is_known));
-            unknown.map_or(Ok(()), |name| Err(Error::new("P0001", format!("invalid column for select {name}"))))
+            if let Some(condition) = self.conditions.iter().find(|condition| !may_read(condition.about())) {
+                return Err(filter::unknown("filter", condition.about()));
+            }
+            if let Some(name) = self.select.iter().flatten().find(|name| !may_read(name)) {
+                return Err(filter::unknown("select", name));
+            }
+            self.conditions.iter().try_for_each(|condition| condition.check(table, part))
         };
         // Of several tables, it has to fit one.
         let mut faults = tables.iter().map(|table| fits(table));
@@ -99,16 +107,16 @@ impl Wanted {
         }
     }
 
-    /// Whether all that it compares are among these columns.
-    pub fn compares_only(&self, columns: &HashSet<&str>) -> bool {
-        self.conditions.iter().all(|condition| columns.contains(condition.column_name()))
-    }
-
     /// Whether a change is one of these.
     pub fn matches(&self, change: &Change, table: &Relation, row: &Row<'_>) -> bool {
         self.operation.is_none_or(|operation| operation == change.operation)
             && self.is_of(&change.table.schema, &change.table.name)
             && self.conditions.iter().all(|condition| condition.matches(table, row))
+    }
+
+    /// Whether all that it asks of a row is among the columns that somebody may read.
+    pub fn is_within(&self, readable: &[&str]) -> bool {
+        self.conditions.iter().all(|condition| readable.contains(&condition.about()))
     }
 
     fn is_of(&self, schema: &str, table: &str) -> bool {

@@ -1,17 +1,16 @@
 //! Listens to the other nodes, and answers them.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use basalt_messaging::{Event, NodeId, Subscription};
+use basalt_supervise::caught;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{Said, shared};
+use super::Said;
 use crate::hub::Hub;
 use crate::presence::Who;
 use crate::protocol::Broadcast;
@@ -21,8 +20,6 @@ use crate::service::Shared;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two tellings of all presences, and between two questions.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Presences of one message.
-const TOGETHER: usize = 64;
 
 /// What is known of the other nodes.
 struct Follower<'a> {
@@ -60,9 +57,8 @@ impl<'a> Follower<'a> {
     async fn listen(&self, heard: &mut Subscription) {
         loop {
             let event = heard.next().await;
-            if AssertUnwindSafe(async { self.hear(event) }).catch_unwind().await.is_err() {
-                tracing::error!("a message of another node made a panic; it is left out");
-            }
+            // A message that panics is left out.
+            let _ = caught("hearing another node", async { self.hear(event) }).await;
         }
     }
 
@@ -88,7 +84,7 @@ impl<'a> Follower<'a> {
     fn understand(&self, node: NodeId, message: &Bytes, said: Said<'_>) {
         match said {
             Said::Broadcast { channel, event, json, meta, body } => {
-                let body = shared(message, body);
+                let body = message.slice_ref(body);
                 let broadcast = Broadcast { event: event.to_owned(), json, body, meta: meta.map(str::to_owned) };
                 self.hub.broadcast(&channel.into(), &broadcast);
             }
@@ -142,9 +138,9 @@ impl<'a> Follower<'a> {
             self.asked.notified().await;
             nodes.say(|| Said::Begin);
             for channel in self.hub.all() {
-                for members in channel.present(nodes.this()).chunks(TOGETHER) {
+                for members in channel.parts() {
                     nodes.room().await;
-                    channel.tell(members);
+                    channel.tell(&members);
                 }
             }
             nodes.room().await;

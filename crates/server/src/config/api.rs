@@ -12,6 +12,8 @@ pub struct Api {
     pub schemas: Vec<String>,
     /// Schemas where functions may be found besides the request's.
     pub extra_search_path: Vec<String>,
+    /// Whether settings that the database keeps for PostgREST (`alter role authenticator set pgrst.*`) are heeded.
+    pub database_config: bool,
     /// Most rows that a read gives at any level; 0 means no limit.
     pub max_rows: u64,
     /// How deep resources may be embedded.
@@ -26,6 +28,8 @@ pub struct Api {
     pub plans: bool,
     /// Whether PostgreSQL's estimates of rows (`count=planned`) are told to callers whom row policies bind. They count hidden rows.
     pub estimates: bool,
+    /// Whether `limit` and `offset` hold for PATCH and DELETE, which then need an `order`.
+    pub limited_writes: bool,
     /// A function called before every statement.
     pub pre_request: String,
     /// A function that answers at the root instead of the description.
@@ -83,6 +87,7 @@ impl Default for Api {
         Api {
             schemas: vec!["public".into()],
             extra_search_path: vec!["public".into(), "extensions".into()],
+            database_config: true,
             max_rows: 1000,
             max_embed_depth: 8,
             anonymous_role: "anon".into(),
@@ -90,6 +95,7 @@ impl Default for Api {
             aggregates: false,
             plans: false,
             estimates: false,
+            limited_writes: false,
             pre_request: String::new(),
             root_function: String::new(),
             settings: BTreeMap::new(),

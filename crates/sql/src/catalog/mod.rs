@@ -9,6 +9,7 @@ mod publication;
 mod relation;
 mod routine;
 mod stored;
+mod trigger;
 mod view_key;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +25,7 @@ pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{
     Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction,
-    Relation, RelationKind, Takes, Trigger, View,
+    Relation, RelationKind, Run, Takes, Trigger, View,
 };
 pub use routine::{MediaHandler, Param, ParamMode, Routine};
 

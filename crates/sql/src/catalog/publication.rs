@@ -81,7 +81,8 @@ impl Catalog {
     pub fn watched(&self, table: &Name) -> BTreeSet<Operation> {
         let published = self.watching(table).flat_map(|publication| publication.operations.iter());
         let triggers = self.relations.get(table).into_iter().flat_map(|relation| &relation.triggers);
-        published.chain(triggers.flat_map(|trigger| &trigger.after)).copied().collect()
+        let tell = triggers.filter(|trigger| !trigger.disabled);
+        published.chain(tell.flat_map(|trigger| &trigger.after)).copied().collect()
     }
 
     /// The condition of the rows that are watched, in PostgreSQL's SQL. `None`: all are.

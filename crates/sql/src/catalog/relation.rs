@@ -30,6 +30,9 @@ pub struct Relation {
     /// `replica identity`: what of an old row its readers are given.
     #[serde(default)]
     pub replica_identity: ReplicaIdentity,
+    /// Whether its rows are its partitions': only PostgreSQL has such tables.
+    #[serde(default)]
+    pub partitioned: bool,
     /// Row policies.
     pub policies: Vec<Policy>,
     /// Triggers.
@@ -182,6 +185,13 @@ pub enum ReferentialAction {
     SetDefault,
 }
 
+impl ReferentialAction {
+    /// Whether it changes rows.
+    pub fn acts(self) -> bool {
+        !matches!(self, ReferentialAction::NoAction | ReferentialAction::Restrict)
+    }
+}
+
 /// An index.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Index {
@@ -225,28 +235,76 @@ pub enum PolicyCommand {
     Delete,
 }
 
-/// A trigger that the embedded engine can express: a built-in trigger function on a table's events, or one that tells rows to channels.
+/// A trigger of the embedded engine: with a built-in function, or one in PL/pgSQL.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Trigger {
     /// Its name.
     pub name: String,
-    /// BEFORE INSERT.
+    /// BEFORE INSERT, with a built-in function.
     pub on_insert: bool,
-    /// BEFORE UPDATE.
+    /// BEFORE UPDATE, with a built-in function.
     pub on_update: bool,
-    /// The function: `moddatetime`, ...
+    /// The function: `moddatetime`, one of the project's.
     pub function: Name,
     /// Its arguments.
     pub args: Vec<String>,
-    /// The operations after which it runs: its function is one that is [read](crate::telling).
+    /// The operations of which its function [tells](crate::telling) channels.
     #[serde(default)]
     pub after: BTreeSet<Operation>,
+    /// When its function runs, if it is one in PL/pgSQL that does more than tell.
+    #[serde(default)]
+    pub run: Option<Run>,
+    /// `alter table ... disable trigger`.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+/// When a trigger's function runs, for each row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// BEFORE the row is written, or AFTER the statement.
+    pub before: bool,
+    /// What fires it.
+    pub operations: BTreeSet<Operation>,
+    /// The columns of `update of`; empty for any.
+    pub columns: Vec<String>,
+    /// WHEN, as PostgreSQL source.
+    pub when: Option<String>,
+}
+
+impl Trigger {
+    /// Whether it calls a built-in function of that name before an UPDATE.
+    pub fn is_built_in(&self, function: &str) -> bool {
+        self.on_update && !self.disabled && self.function.name == function
+    }
+
+    /// Whether an operation runs its function, before or after it.
+    pub fn runs(&self, before: bool, operation: Operation) -> bool {
+        let run = self.run.as_ref().filter(|_| !self.disabled);
+        run.is_some_and(|run| run.before == before && run.operations.contains(&operation))
+    }
 }
 
 impl Relation {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The name by which SQLite knows the number of a row: one that no column has.
+    pub fn row_number(&self) -> Option<&'static str> {
+        let is_free = |name: &&str| !self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        ["rowid", "_rowid_", "oid"].into_iter().find(is_free)
+    }
+
+    /// Whether its rows change with others', by a foreign key's action.
+    pub fn follows_others(&self) -> bool {
+        self.foreign_keys().any(|(_, key)| key.on_delete.acts() || key.on_update.acts())
+    }
+
+    /// Whether an operation on its rows runs the function of a trigger, before or after it.
+    pub fn runs(&self, before: bool, operation: Operation) -> bool {
+        self.triggers.iter().any(|trigger| trigger.runs(before, operation))
     }
 
     /// Columns of the primary key, in key order. For a view, its base table's, by the view's names.

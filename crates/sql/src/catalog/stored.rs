@@ -4,7 +4,8 @@ use super::relation::ConstraintKind;
 use super::{Catalog, Relation};
 
 impl Catalog {
-    /// Every piece of SQL that statements of callers may run: functions' bodies, views' queries, and the expressions of policies, defaults and checks.
+    /// Every piece of SQL that statements of callers may run: functions' bodies, views' queries, and the expressions of policies, defaults, checks and
+    /// triggers.
     pub fn stored_sql(&self) -> impl Iterator<Item = &str> {
         let bodies = self.functions.values().flatten().map(|routine| routine.body.as_str());
         let domains = self.domains.values().flat_map(|domain| {
@@ -23,6 +24,7 @@ impl Relation {
             ConstraintKind::Check(check) => Some(check),
             _ => None,
         });
-        query.into_iter().chain(policies.chain(columns).chain(checks).map(String::as_str))
+        let triggers = self.triggers.iter().filter_map(|trigger| trigger.run.as_ref()?.when.as_ref());
+        query.into_iter().chain(policies.chain(columns).chain(checks).chain(triggers).map(String::as_str))
     }
 }

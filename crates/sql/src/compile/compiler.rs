@@ -8,8 +8,9 @@ use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
 use super::scope::{Source, SourceColumn};
+use super::trigger::Who;
 use crate::catalog::Relation;
-use crate::program::{Bind, Output, OutputColumn, Probe, Step};
+use crate::program::{Bind, Fires, Output, OutputColumn, Probe, Step};
 use crate::{Catalog, Name, Program, quote};
 
 /// Nested expressions, subqueries, views and functions together; deeper ones would exhaust the stack.
@@ -46,6 +47,12 @@ pub(crate) struct Compiler<'a> {
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
     pub detached: bool,
+    /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
+    /// parsed (policies, views, defaults, checks) named them when it was made.
+    pub names_anew: bool,
+    /// Whether the statement writes what may fire triggers, and the columns that its UPDATEs assign to.
+    fires: bool,
+    assigned: Vec<(Name, Vec<String>)>,
     binds: Vec<Bind>,
     /// What every step begins to bind: the arguments of the function whose body is compiled.
     standing: Vec<Bind>,
@@ -73,6 +80,9 @@ impl<'a> Compiler<'a> {
             inlining: Vec::new(),
             folds: true,
             detached: false,
+            names_anew: true,
+            fires: false,
+            assigned: Vec::new(),
             binds: Vec::new(),
             standing: Vec::new(),
             aliases: HashSet::new(),
@@ -117,7 +127,31 @@ impl<'a> Compiler<'a> {
             probe
         });
         self.aliases.clear();
-        self.steps.push(Step { sql, binds, output, probe });
+        self.steps.push(Step { sql, binds, output, probe, fires: None });
+    }
+
+    /// Whose rights the statement has, for the triggers that it fires.
+    pub fn who(&self) -> Who {
+        Who { caller: self.caller.clone(), user: self.user.clone(), search_path: self.search_path.clone() }
+    }
+
+    /// Notes that the statement writes to a table; `assigned` are the columns that an UPDATE assigns to.
+    pub fn writes_to(&mut self, table: &Relation, assigned: Vec<String>) {
+        if self.catalog.fires(table) {
+            self.fires = true;
+            self.assigned.push((table.name.clone(), assigned));
+        }
+    }
+
+    /// Ends a statement: what its rows fire, fires after its last step.
+    pub fn end_statement(&mut self) {
+        if !std::mem::take(&mut self.fires) {
+            return;
+        }
+        let fires = Fires { who: self.who(), assigned: std::mem::take(&mut self.assigned) };
+        if let Some(step) = self.steps.last_mut() {
+            step.fires = Some(Box::new(fires));
+        }
     }
 
     /// Builds steps that come before the one in the middle of which this is called.
@@ -178,13 +212,34 @@ impl<'a> Compiler<'a> {
         result
     }
 
-    /// Compiles text from the catalog: names are looked up in `search_path`, and errors have no position.
+    /// Compiles what the catalog keeps parsed: names are looked up in `search_path`, and errors have no position.
     pub fn inside<T>(&mut self, search_path: Vec<String>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.names_anew, false);
+        let result = self.elsewhere(search_path, f);
+        self.names_anew = outer;
+        result
+    }
+
+    /// Compiles another text than the statement's.
+    fn elsewhere<T>(&mut self, search_path: Vec<String>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let path = std::mem::replace(&mut self.search_path, search_path);
         let text = self.text.take();
         let result = f(self);
         self.search_path = path;
         self.text = text;
+        result
+    }
+
+    /// Compiles a function's body, which is parsed each time it runs unless it was when it was made.
+    pub fn in_body<T>(
+        &mut self,
+        search_path: Vec<String>,
+        parsed: bool,
+        f: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let outer = std::mem::replace(&mut self.names_anew, !parsed);
+        let result = self.elsewhere(search_path, f);
+        self.names_anew = outer;
         result
     }
 
@@ -272,12 +327,13 @@ impl<'a> Compiler<'a> {
             scalar: false,
             qualified_only: false,
             at_most_one: false,
+            row_number: None,
         }
     }
 }
 
 /// The number of parameters that SQLite finds in a statement: its highest `?n`.
-fn parameters(sql: &str) -> usize {
+pub(super) fn parameters(sql: &str) -> usize {
     let mut highest = 0;
     let mut quote = None;
     for (at, byte) in sql.bytes().enumerate() {

@@ -264,7 +264,7 @@ impl Compiler<'_> {
         let statements = parse_statements(&routine.body)?;
         let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
         let bound = self.as_user(&user, |c| {
-            c.inside(path, |c| match (inlinable, statements.as_slice()) {
+            c.in_body(path, routine.parsed, |c| match (inlinable, statements.as_slice()) {
                 (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
                 _ => c.stepped_body(routine, &statements, args),
             })

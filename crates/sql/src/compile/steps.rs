@@ -10,6 +10,7 @@ use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast;
 
 use super::Compiler;
+use super::compiler::parameters;
 use super::parse::parse_statement;
 use super::routine::mismatch;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
@@ -33,13 +34,17 @@ pub(super) fn query(compiler: &mut Compiler<'_>, query: &ast::Query) -> Result<V
         return super::plain_query(compiler, query);
     }
     let wanted = Wanted { outer: None, output: &Output::Result, types: None };
-    Ok(output(modifying_query(compiler, query, wanted)?))
+    let columns = output(modifying_query(compiler, query, wanted)?);
+    compiler.end_statement();
+    Ok(columns)
 }
 
 /// INSERT, UPDATE or DELETE becomes steps.
 pub(super) fn write(compiler: &mut Compiler<'_>, statement: &ast::Statement) -> Result<Vec<OutputColumn>> {
     let wanted = Wanted { outer: None, output: &Output::Result, types: None };
-    Ok(output(write::write(compiler, statement, wanted)?))
+    let columns = output(write::write(compiler, statement, wanted)?);
+    compiler.end_statement();
+    Ok(columns)
 }
 
 /// Whether a function's body is one query that writes nothing by itself, so that it can stand where the function is called.
@@ -120,7 +125,9 @@ fn pass_arguments(
     }
     if !computed.is_empty() {
         let sql = format!("SELECT {}", computed.join(", "));
-        compiler.steps.push(Step { sql, binds: binds.to_vec(), output: Output::Capture(slot), probe: None });
+        let mut binds = binds.to_vec();
+        binds.truncate(parameters(&sql));
+        compiler.steps.push(Step { sql, binds, output: Output::Capture(slot), probe: None, fires: None });
     }
     (passed, standing)
 }
@@ -156,12 +163,15 @@ fn run_body(
     Ok(if routine.returns_set { captured } else { exactly_one(compiler, captured) })
 }
 
-fn body_statement(
+/// Makes steps of a statement of a function's body.
+///
+/// Errors: 0A000 for what is neither a query nor a write.
+pub(super) fn body_statement(
     compiler: &mut Compiler<'_>,
     statement: &ast::Statement,
     wanted: Wanted<'_>,
 ) -> Result<Vec<CteColumn>> {
-    match statement {
+    let columns = match statement {
         ast::Statement::Query(query) if modifies(query) => modifying_query(compiler, query, wanted),
         ast::Statement::Query(query) => query_step(compiler, query, wanted),
         ast::Statement::Insert(_)
@@ -172,7 +182,9 @@ fn body_statement(
             "a function's body reads and writes rows only, on the embedded engine",
             "Define tables and other objects in migrations.",
         )),
-    }
+    }?;
+    compiler.end_statement();
+    Ok(columns)
 }
 
 /// Name, type and modifier of each column that a function gives; `None` for void.

@@ -278,6 +278,26 @@ impl<'a> Cursor<'a> {
         Ok(expr)
     }
 
+    /// The text between parentheses, whatever it is.
+    pub(super) fn in_parentheses(&mut self) -> Result<&'a str> {
+        self.expect_token(&Token::LParen)?;
+        let (start, mut depth) = (self.offset(), 0usize);
+        loop {
+            let end = self.offset();
+            match &self.parser.peek_token_ref().token {
+                Token::EOF => return Err(self.unexpected()),
+                Token::RParen if depth == 0 => {
+                    self.parser.advance_token();
+                    return Ok(&self.sql[start..end]);
+                }
+                Token::RParen => depth -= 1,
+                Token::LParen => depth += 1,
+                _ => {}
+            }
+            self.parser.advance_token();
+        }
+    }
+
     /// The expression of a DEFAULT.
     pub(super) fn default_expr(&mut self) -> Result<Expr> {
         self.parser.parse_subexpr(DEFAULT_PRECEDENCE).map_err(|e| syntax_error(self.sql, e))
@@ -300,7 +320,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// `sqlparser`'s error as PostgreSQL's 42601, with its place as a byte offset.
-pub(super) fn syntax_error(sql: &str, error: ParserError) -> Error {
+pub(crate) fn syntax_error(sql: &str, error: ParserError) -> Error {
     let text = match error {
         ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
         ParserError::RecursionLimitExceeded => return Error::new("54001", "stack depth limit exceeded"),

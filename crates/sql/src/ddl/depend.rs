@@ -9,6 +9,7 @@ use basalt_types::Type;
 use super::Change;
 use super::drop::Object;
 use super::grant::input_types;
+use super::rename_column::reads_in_rows;
 use super::source::Uses;
 use super::types::mentions;
 use crate::catalog::{ConstraintKind, Name, Relation};
@@ -143,6 +144,15 @@ impl Change<'_> {
             let sources = policy.using.iter().chain(&policy.check);
             if sources.map(|source| Uses::of_expr(source)).any(|uses| uses.columns.contains(column)) {
                 found.push((Object::Policy(table.clone(), policy.name.clone()), false));
+            }
+        }
+        for trigger in &relation.triggers {
+            let reads = |when: &str| reads_in_rows(when, column);
+            let run = trigger.run.as_ref();
+            let is_meant = run
+                .is_some_and(|run| run.columns.iter().any(|c| c == column) || run.when.as_deref().is_some_and(reads));
+            if is_meant {
+                found.push((Object::Trigger(table.clone(), trigger.name.clone()), false));
             }
         }
         let mut elsewhere = Vec::new();

@@ -8,7 +8,7 @@ mod bootstrap;
 mod column;
 mod comment;
 mod constraint;
-mod cursor;
+pub(crate) mod cursor;
 mod default_privileges;
 mod depend;
 mod domain;

@@ -8,7 +8,7 @@ use sqlparser::ast::{DataType, Expr, ObjectName, ObjectNamePart, TableAlias, Tab
 
 use super::depend::bare_key;
 use super::drop::Object;
-use super::rename_column::{ColumnRenamer, renamed};
+use super::rename_column::{ColumnRenamer, renamed, renamed_in_rows};
 use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name};
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
@@ -102,6 +102,12 @@ impl Change<'_> {
                         ColumnRenamer::new(&catalog, table, (from, to), own, &uses, &what)?.apply(&mut expr);
                         *source = expr.to_string();
                     }
+                }
+            }
+            for run in relation.triggers.iter_mut().filter(|_| own).filter_map(|trigger| trigger.run.as_mut()) {
+                run.columns.iter_mut().filter(|column| *column == from).for_each(|column| to.clone_into(column));
+                if let Some(when) = &mut run.when {
+                    *when = renamed_in_rows(when, from, to)?;
                 }
             }
             if let RelationKind::View(view) = &mut relation.kind {

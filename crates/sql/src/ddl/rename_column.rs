@@ -9,13 +9,49 @@ use sqlparser::ast::{
 
 use super::source::{Uses, fold, ident_node, parse_expr};
 use crate::catalog::{Catalog, Name};
-use crate::visit::visit_mut;
+use crate::visit::{any_expression, visit_mut};
 
 /// An expression over one table alone, with a column renamed.
 pub(super) fn renamed(table: &Name, source: &str, from: &str, to: &str) -> Result<String> {
     let mut expr = parse_expr(source)?;
     ColumnRenamer { table, from, to, own: true, scopes: Vec::new(), outputs: Vec::new() }.apply(&mut expr);
     Ok(expr.to_string())
+}
+
+/// The condition of a trigger, with a column of `new` and `old` renamed.
+pub(super) fn renamed_in_rows(source: &str, from: &str, to: &str) -> Result<String> {
+    let mut expr = parse_expr(source)?;
+    let _ = visit_mut(&mut expr, &mut FieldRenamer { from, to });
+    Ok(expr.to_string())
+}
+
+/// Whether the condition of a trigger reads a column of `new` or `old`.
+pub(super) fn reads_in_rows(source: &str, column: &str) -> bool {
+    let reads = |expr: &Expr| matches!(expr, Expr::CompoundIdentifier(parts) if is_field(parts, column));
+    parse_expr(source).is_ok_and(|expr| any_expression(&expr, reads))
+}
+
+/// Whether a name is that of a column of `new` or `old`.
+fn is_field(parts: &[Ident], column: &str) -> bool {
+    matches!(parts, [row, name] if matches!(fold(row).as_str(), "new" | "old") && fold(name) == column)
+}
+
+struct FieldRenamer<'a> {
+    from: &'a str,
+    to: &'a str,
+}
+
+impl VisitorMut for FieldRenamer<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr
+            && is_field(parts, self.from)
+        {
+            parts[1] = ident_node(self.to);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Writes a column's new name where it is read.

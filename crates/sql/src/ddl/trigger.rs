@@ -1,100 +1,208 @@
-//! Triggers with built-in functions, and with those that tell rows to channels (PostgreSQL manual, `create trigger`).
+//! Triggers for each row: with built-in functions, and with the project's own in PL/pgSQL (PostgreSQL manual, `create trigger`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Operation, Result};
 use basalt_types::Type;
+use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::RawName;
-use crate::catalog::{Name, Relation, Routine, Trigger};
-use crate::telling;
+use super::policy::moved;
+use crate::catalog::{Name, Relation, Routine, Run, Trigger};
+use crate::compile::trigger;
+use crate::plpgsql;
+use crate::telling::{self, Telling};
+use crate::visit::any_expression;
 
-const INSTEAD: &str = "The embedded engine has two trigger functions, extensions.moddatetime(column) and \
-    suppress_redundant_updates_trigger(), both `before update ... for each row`, and functions that only call \
-    realtime.broadcast_changes, `after insert or update or delete ... for each row`. Use a default, a generated column or a \
-    check constraint; [[broadcasts]] of basalt.toml to tell changes to realtime channels, [[webhooks]] to send them to a URL; or run the \
-    project on PostgreSQL.";
+const INSTEAD: &str = "The embedded engine has triggers `before` or `after insert, update or delete ... for each row`. Use one of these; a \
+    default, a generated column or a check constraint; or run the project on PostgreSQL.";
 
-/// A trigger's table, and the function that it calls.
-struct Called {
+/// What a trigger says before its function.
+struct Clauses {
+    name: String,
+    run: Run,
     raw: RawName,
     relation: Arc<Relation>,
-    function_at: usize,
-    function: RawName,
-    args: Vec<String>,
 }
 
 impl Change<'_> {
     pub(super) fn create_trigger(&mut self, replace: bool) -> Result<()> {
         let at = self.cursor.offset();
-        let name = self.cursor.ident()?;
-        if self.cursor.accept("after") {
-            return self.create_telling_trigger(name, replace, at);
+        let clauses = self.trigger_clauses()?;
+        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
+            return Err(self.cursor.unexpected());
         }
-        if !self.cursor.accept("before update") || self.cursor.peek("or") || self.cursor.peek("of") {
-            return Err(self.lacking("a trigger on these events", INSTEAD));
-        }
-        let Called { raw, relation, function_at, function, args } = self.trigger_call()?;
-        let built_in = match (function.name.as_str(), args.as_slice()) {
-            ("moddatetime", [column]) => {
-                let ty = relation.column(column).map(|c| &c.ty);
-                if !matches!(ty, Some(&Type::TIMESTAMP | &Type::TIMESTAMPTZ)) {
-                    let message =
-                        format!("attribute \"{column}\" of \"{}\" must be type TIMESTAMP or TIMESTAMPTZ", raw.name);
-                    return Err(Error::new("42804", message).at(function_at));
-                }
-                Name::new("extensions", "moddatetime")
-            }
-            ("suppress_redundant_updates_trigger", []) => Name::new("pg_catalog", "suppress_redundant_updates_trigger"),
-            (other, _) => {
-                let message = format!("trigger function {other} is not supported by the embedded engine");
-                return Err(Error::unsupported(message, INSTEAD).at(function_at));
-            }
+        let function_at = self.cursor.offset();
+        let function = self.cursor.function_name()?;
+        let args = self.trigger_arguments()?;
+        let trigger = match self.find_routine(&function, Some(&[])) {
+            Ok(routine) => self.own_trigger(&clauses, &routine, args),
+            Err(missing) => match built_in(&clauses, &function.name, args) {
+                Some(trigger) => trigger,
+                None => Err(missing),
+            },
         };
-        let trigger =
-            Trigger { name, on_insert: false, on_update: true, function: built_in, args, after: BTreeSet::new() };
-        self.put_trigger(&relation, trigger, replace).map_err(|e| e.at(at))
+        let trigger = trigger.map_err(|error| moved(error, function_at))?;
+        self.put_trigger(&clauses.relation, trigger, replace).map_err(|e| e.at(at))
     }
 
-    /// A trigger after rows were written, whose function tells them to channels.
-    fn create_telling_trigger(&mut self, name: String, replace: bool, at: usize) -> Result<()> {
-        let mut after = BTreeSet::new();
+    /// `name before insert or update of a on t for each row when (...)`.
+    fn trigger_clauses(&mut self) -> Result<Clauses> {
+        let name = self.cursor.ident()?;
+        let before = match self.cursor.accept_any(&["before", "after"]) {
+            Some(word) => word == "before",
+            None if self.cursor.peek("instead of") => return Err(self.lacking("INSTEAD OF triggers", INSTEAD)),
+            None => return Err(self.cursor.unexpected()),
+        };
+        let mut run = Run { before, operations: BTreeSet::new(), columns: Vec::new(), when: None };
+        let mut columns = Vec::new();
         loop {
-            after.insert(match self.cursor.accept_any(&["insert", "update", "delete"]) {
+            let at = self.cursor.offset();
+            let operation = match self.cursor.accept_any(&["insert", "update", "delete"]) {
                 Some("insert") => Operation::Insert,
-                Some("update") if !self.cursor.peek("of") => Operation::Update,
-                Some("delete") => Operation::Delete,
-                _ => return Err(self.lacking("a trigger on these events", INSTEAD)),
-            });
+                Some("update") => Operation::Update,
+                Some(_) => Operation::Delete,
+                None if self.cursor.peek("truncate") => return Err(self.lacking("triggers on TRUNCATE", INSTEAD)),
+                None => return Err(self.cursor.unexpected()),
+            };
+            if !run.operations.insert(operation) {
+                return Err(Error::new("42601", "duplicate trigger events specified").at(at));
+            }
+            if operation == Operation::Update && self.cursor.accept("of") {
+                let at = self.cursor.offset();
+                columns = self.cursor.list(super::cursor::Cursor::ident)?.into_iter().map(|name| (name, at)).collect();
+            }
             if !self.cursor.accept("or") {
                 break;
             }
         }
-        let Called { relation, function_at, function, args, .. } = self.trigger_call()?;
-        let routine = self.find_routine(&function, Some(&[])).ok().filter(|_| args.is_empty());
-        let told =
-            |routine: &Arc<Routine>| (routine.language == "plpgsql").then(|| telling::read(&routine.body)).flatten();
-        let Some((routine, tellings)) = routine.and_then(|routine| Some((routine.clone(), told(&routine)?))) else {
-            let message = format!("trigger function {} is not supported by the embedded engine", function.name);
-            return Err(Error::unsupported(message, INSTEAD).at(function_at));
+        self.cursor.expect("on")?;
+        let raw = self.cursor.name()?;
+        let relation = self.find_table(&raw)?;
+        for (column, at) in columns {
+            if relation.column(&column).is_none() {
+                let message = format!("column \"{column}\" of relation \"{}\" does not exist", raw.name);
+                return Err(Error::new("42703", message).at(at));
+            }
+            run.columns.push(column);
+        }
+        if self.cursor.peek("referencing") {
+            return Err(self.lacking("transition tables (referencing)", INSTEAD));
+        }
+        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
+            let instead = "Write `for each row`: the function then runs once for each row that the statement writes.";
+            return Err(self.lacking("triggers that fire once for a statement", instead));
+        }
+        if self.cursor.accept("when") {
+            run.when = Some(self.trigger_condition(&relation, &run)?);
+        }
+        Ok(Clauses { name, run, raw, relation })
+    }
+
+    /// The condition of WHEN.
+    ///
+    /// Errors: 42P17 for a row that the operation has not, 0A000 for a subquery.
+    fn trigger_condition(&mut self, relation: &Relation, run: &Run) -> Result<String> {
+        let at = self.cursor.offset();
+        let text = self.cursor.in_parentheses()?;
+        let expr = trigger::parse_over_rows(text).map_err(|error| moved(error, at))?;
+        for (operation, row, word) in [(Operation::Insert, "old", "OLD"), (Operation::Delete, "new", "NEW")] {
+            let reads = |expr: &Expr| match expr {
+                Expr::Identifier(name) => super::source::fold(name) == row,
+                Expr::CompoundIdentifier(parts) => super::source::fold(&parts[0]) == row,
+                _ => false,
+            };
+            if run.operations.contains(&operation) && any_expression(&expr, reads) {
+                let event = operation.to_string().to_uppercase();
+                let message = format!("{event} trigger's WHEN condition cannot reference {word} values");
+                return Err(Error::new("42P17", message).at(at));
+            }
+        }
+        let is_query = |expr: &Expr| matches!(expr, Expr::Subquery(_) | Expr::Exists { .. } | Expr::InSubquery { .. });
+        if any_expression(&expr, is_query) {
+            return Err(Error::new("0A000", "cannot use subquery in trigger WHEN condition").at(at));
+        }
+        let generated = |expr: &Expr| match expr {
+            Expr::CompoundIdentifier(parts) if super::source::fold(&parts[0]) == "new" => {
+                let column = parts.last().and_then(|name| relation.column(&super::source::fold(name)));
+                column.is_some_and(|column| column.generated.is_some())
+            }
+            _ => false,
         };
+        if run.before && any_expression(&expr, generated) {
+            let message = "BEFORE trigger's WHEN condition cannot reference NEW generated columns";
+            return Err(Error::new("0A000", message).at(at));
+        }
+        Ok(self.source(expr))
+    }
+
+    /// A trigger with a function of the project's own.
+    fn own_trigger(&self, clauses: &Clauses, routine: &Routine, args: Vec<String>) -> Result<Trigger> {
+        if routine.returns != Type::TRIGGER {
+            let message = format!("function {} must return type trigger", routine.name.name);
+            return Err(Error::new("42P17", message));
+        }
+        let body = plpgsql::parse(&routine.body)?;
+        let tellings = telling::tellings(&body);
+        self.check_tellings(clauses, &tellings)?;
+        let run = (!telling::only_tells(&body)).then(|| clauses.run.clone());
+        let after = if tellings.is_empty() { BTreeSet::new() } else { clauses.run.operations.clone() };
+        let trigger = Trigger {
+            name: clauses.name.clone(),
+            on_insert: false,
+            on_update: false,
+            function: routine.name.clone(),
+            args,
+            after,
+            run,
+            disabled: false,
+        };
+        trigger::check(&self.catalog, &clauses.relation, &trigger)?;
+        Ok(trigger)
+    }
+
+    /// Whether what a function tells can be told from the change log.
+    fn check_tellings(&self, clauses: &Clauses, tellings: &[Telling]) -> Result<()> {
+        if tellings.is_empty() {
+            return Ok(());
+        }
+        let Clauses { run, relation, .. } = clauses;
+        if run.before || run.when.is_some() || !run.columns.is_empty() {
+            return Err(Error::unsupported(
+                "realtime.broadcast_changes in a trigger before, of some columns, or with WHEN",
+                "Tell changes by a trigger of its own: `after insert or update or delete ... for each row`.",
+            ));
+        }
         for column in tellings.iter().flat_map(|telling| &telling.topic).filter_map(telling::Piece::column) {
-            let ty = relation.column(column).map(|c| &c.ty);
-            let Some(ty) = ty else {
-                let message = format!("record \"new\" has no field \"{column}\"");
-                return Err(Error::new("42703", message).at(function_at));
+            let Some(ty) = relation.column(column).map(|c| &c.ty) else {
+                return Err(Error::new("42703", format!("record \"new\" has no field \"{column}\"")));
             };
             if !telling::is_plain(ty) {
                 let message = format!("a channel's name from a column of type {}", ty.sql_name());
                 let instead = "Name channels by numbers, uuids, texts, booleans or enumerations.";
-                return Err(Error::unsupported(message, instead).at(function_at));
+                return Err(Error::unsupported(message, instead));
             }
         }
-        let trigger = Trigger { name, on_insert: false, on_update: false, function: routine.name.clone(), args, after };
-        self.put_trigger(&relation, trigger, replace).map_err(|e| e.at(at))
+        Ok(())
+    }
+
+    /// Checks the triggers of a function that was written anew.
+    pub(super) fn recheck_triggers(&self, routine: &Routine) -> Result<()> {
+        for relation in self.catalog.relations.values() {
+            for one in relation.triggers.iter().filter(|one| one.function == routine.name) {
+                let body = plpgsql::parse(&routine.body)?;
+                let tells = !telling::tellings(&body).is_empty();
+                if one.run.is_none() != telling::only_tells(&body) || one.after.is_empty() == tells {
+                    let what = format!("another kind of function for trigger \"{}\"", one.name);
+                    return Err(Error::unsupported(what, "Drop the trigger first, and create it again afterwards."));
+                }
+                trigger::check(&self.catalog, relation, one)?;
+            }
+        }
+        Ok(())
     }
 
     /// Adds a trigger, or puts it in the place of one of its name.
@@ -112,26 +220,6 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// What follows the events of either kind of trigger: `on t for each row execute function f(...)`.
-    fn trigger_call(&mut self) -> Result<Called> {
-        self.cursor.expect("on")?;
-        let raw = self.cursor.name()?;
-        let relation = self.find_table(&raw)?;
-        if !self.cursor.accept("for each row") && !self.cursor.accept("for row") {
-            return Err(self.lacking("a trigger of this kind", INSTEAD));
-        }
-        if self.cursor.peek("when") {
-            return Err(self.lacking("WHEN of a trigger", INSTEAD));
-        }
-        if self.cursor.accept_any(&["execute function", "execute procedure"]).is_none() {
-            return Err(self.cursor.unexpected());
-        }
-        let function_at = self.cursor.offset();
-        let function = self.cursor.function_name()?;
-        let args = self.trigger_arguments()?;
-        Ok(Called { raw, relation, function_at, function, args })
-    }
-
     /// `(a, 'b')`: names and strings alike.
     fn trigger_arguments(&mut self) -> Result<Vec<String>> {
         self.cursor.expect_token(&Token::LParen)?;
@@ -142,7 +230,8 @@ impl Change<'_> {
             }
             args.push(match self.cursor.accept_string() {
                 Some(text) => text,
-                None => self.cursor.label()?,
+                None if self.cursor.ident_ahead().is_some() => self.cursor.label()?,
+                None => self.cursor.integer()?.to_string(),
             });
         }
         Ok(args)
@@ -165,12 +254,64 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// `alter table ... enable | disable trigger name | all | user`.
+    pub(super) fn switch_trigger(&mut self, table: &Name, disabled: bool) -> Result<()> {
+        let at = self.cursor.offset();
+        let name = self.cursor.label()?;
+        let all = matches!(name.as_str(), "all" | "user");
+        let relation = self.relation_mut(table)?;
+        let mut found = relation.triggers.iter_mut().filter(|trigger| all || trigger.name == name).peekable();
+        if found.peek().is_none() && !all {
+            let message = format!("trigger \"{name}\" for table \"{}\" does not exist", table.name);
+            return Err(Error::new("42704", message).at(at));
+        }
+        found.for_each(|trigger| trigger.disabled = disabled);
+        Ok(())
+    }
+
     pub(super) fn drop_trigger(&mut self) -> Result<()> {
         if let Some((part, relation)) = self.dropped_part("trigger", has)? {
             self.relation_mut(&relation.name)?.triggers.retain(|t| t.name != part.name);
         }
         Ok(())
     }
+}
+
+/// A trigger with a function that PostgreSQL or its extension brings, if it is one.
+fn built_in(clauses: &Clauses, function: &str, args: Vec<String>) -> Option<Result<Trigger>> {
+    let name = match function {
+        "moddatetime" => Name::new("extensions", "moddatetime"),
+        "suppress_redundant_updates_trigger" => Name::new("pg_catalog", "suppress_redundant_updates_trigger"),
+        _ => return None,
+    };
+    let Clauses { run, relation, raw, .. } = clauses;
+    let only_updates = run.before && run.operations == BTreeSet::from([Operation::Update]);
+    if !only_updates || !run.columns.is_empty() || run.when.is_some() {
+        let what = format!("{function} other than `before update ... for each row`");
+        return Some(Err(Error::unsupported(what, "Leave out other events, columns and WHEN.")));
+    }
+    match (function, args.as_slice()) {
+        ("moddatetime", [column]) => {
+            let ty = relation.column(column).map(|c| &c.ty);
+            if !matches!(ty, Some(&Type::TIMESTAMP | &Type::TIMESTAMPTZ)) {
+                let message =
+                    format!("attribute \"{column}\" of \"{}\" must be type TIMESTAMP or TIMESTAMPTZ", raw.name);
+                return Some(Err(Error::new("42804", message)));
+            }
+        }
+        ("suppress_redundant_updates_trigger", []) => {}
+        _ => return None,
+    }
+    Some(Ok(Trigger {
+        name: clauses.name.clone(),
+        on_insert: false,
+        on_update: true,
+        function: name,
+        args,
+        after: BTreeSet::new(),
+        run: None,
+        disabled: false,
+    }))
 }
 
 fn has(relation: &Relation, trigger: &str) -> bool {

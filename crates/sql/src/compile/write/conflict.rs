@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use basalt_core::{Error, Result};
+use basalt_types::Type;
 use sqlparser::ast;
 
 use super::target::{Target, column_list};
 use super::values::{self, assignments};
-use super::{demanding, rows, sources, update};
+use super::{before, demanding, rows, sources, update};
 use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, Scope, Source};
 use crate::compile::typed::Typed;
 use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
+use crate::program::Command;
 use crate::quote;
 
 /// A bound ON CONFLICT.
@@ -22,6 +24,8 @@ pub(super) struct Conflict {
     pub key: Vec<usize>,
     /// The columns to set, and WHERE, of DO UPDATE.
     update: Option<DoUpdate>,
+    /// The columns that the statement assigns to.
+    named: Vec<usize>,
 }
 
 struct DoUpdate {
@@ -57,12 +61,68 @@ impl Conflict {
             }
             ast::OnConflictAction::DoUpdate(update) => Some(DoUpdate::bind(compiler, target, table, outer, update)?),
         };
-        Ok(Conflict { key, update })
+        let named = update.iter().flat_map(|update| &update.assigned).map(|(index, _)| *index).collect();
+        Ok(Conflict { key, update, named })
     }
 
     /// Whether it may change rows that are there.
     pub fn updates(&self) -> bool {
         self.update.is_some()
+    }
+
+    /// The columns that DO UPDATE assigns to.
+    pub fn assigned(&self, target: &Target) -> Vec<String> {
+        self.named.iter().map(|index| target.table_column(*index).name.clone()).collect()
+    }
+
+    /// Ends a step that computes the rows as DO UPDATE would leave them: the slot that keeps them, as BEFORE UPDATE triggers leave them.
+    pub fn propose(
+        &self,
+        compiler: &mut Compiler<'_>,
+        target: &Target,
+        table: &Source,
+        proposed: &str,
+    ) -> Result<usize> {
+        let (assigned, condition) = match &self.update {
+            Some(update) => (update.assigned.as_slice(), update.condition.as_ref()),
+            None => (&[][..], None),
+        };
+        let new = |index: usize| match assigned.iter().find(|(i, _)| *i == index) {
+            Some((_, value)) => value.sql.clone(),
+            None => table.columns[index].sql.clone(),
+        };
+        let number = format!("{}.{}", target.sqlite, target.rowid()?);
+        let list = before::update_list(target, &number, new, |index| table.columns[index].sql.clone());
+        let condition = condition.map(|condition| format!(" WHERE {}", condition.sql)).unwrap_or_default();
+        let joined = self.joined(target, proposed);
+        // A row is found by its number.
+        let sql = format!("SELECT {} FROM {joined}{condition} ORDER BY 1", list.join(", "));
+        Ok(before::end_step(compiler, target, Command::Update, sql, self.named.iter().copied()))
+    }
+
+    /// The clause that writes what [`Self::propose`] kept.
+    pub fn as_proposed(mut self, compiler: &mut Compiler<'_>, target: &Target, slot: usize) -> Result<Conflict> {
+        let mut columns = before::assigned_by_triggers(compiler.catalog, &target.table);
+        columns.extend(&self.named);
+        let key = values::rowid_column(&target.table);
+        columns.sort_by_key(|index| (Some(*index) != key, *index));
+        columns.dedup();
+        let number = format!("{}.{}", target.sqlite, target.rowid()?);
+        let cell = |index: usize| format!("pg_cell({slot}, {number}, {index})");
+        let assigned = columns.into_iter().map(|index| (index, before::cell(target, index, cell(index + 1))));
+        let condition = Typed::new(format!("{} IS NOT NULL", cell(0)), Type::BOOL);
+        self.update = Some(DoUpdate { assigned: assigned.collect(), condition: Some(condition) });
+        Ok(self)
+    }
+
+    /// The proposed rows as `excluded`, beside those that are there.
+    fn joined(&self, target: &Target, proposed: &str) -> String {
+        let equal = |&index: &usize| {
+            let column = quote::ident(&target.table_column(index).name);
+            format!("{}.{column} = excluded.{column}", target.sqlite)
+        };
+        let key: Vec<String> = self.key.iter().map(equal).collect();
+        format!("({proposed}) AS excluded JOIN {} ON {}", target.sqlite, key.join(" AND "))
     }
 
     /// The rows as DO UPDATE would leave them, as a query over the proposed rows; none for DO NOTHING. For DETAIL.
@@ -79,17 +139,7 @@ impl Conflict {
             Some(assigned.map_or_else(|| table.value(index), |(_, value)| value.clone()))
         })?;
         let columns: Vec<&str> = row.columns.iter().map(|column| column.sql.as_str()).collect();
-        let equal = |&index: &usize| {
-            let column = quote::ident(&target.table_column(index).name);
-            format!("{}.{column} = excluded.{column}", target.sqlite)
-        };
-        let key: Vec<String> = self.key.iter().map(equal).collect();
-        Ok(Some(format!(
-            "SELECT {} FROM ({proposed}) AS excluded JOIN {} ON {}",
-            columns.join(", "),
-            target.sqlite,
-            key.join(" AND ")
-        )))
+        Ok(Some(format!("SELECT {} FROM {}", columns.join(", "), self.joined(target, proposed))))
     }
 
     /// SQLite's clause, the policies' demands of an update included. `reads`: the statement reads columns of the target.

@@ -3,10 +3,10 @@
 use basalt_core::Result;
 use sqlparser::ast;
 
-use super::Wanted;
 use super::returning::{self, Returning};
 use super::target::Target;
 use super::update::{Found, and, bind_others, comma, written_table};
+use super::{Wanted, before};
 use crate::catalog::PolicyCommand;
 use crate::compile::from::FromClause;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
@@ -21,14 +21,17 @@ pub(super) fn delete(compiler: &mut Compiler<'_>, delete: &ast::Delete, wanted: 
     };
     let target = written_table(compiler, table, Command::Delete)?;
     target.require_delete(compiler)?;
+    compiler.writes_to(&target.table, Vec::new());
     let returning = Returning::new(delete.returning.as_deref(), false)?;
     let reads = delete.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
     if reads {
         target.require_reads(compiler)?;
     }
+    let is_changed = before::is_asked(&target.table, Command::Delete);
     let statement = Statement { delete, wanted, target, returning, reads };
-    let plain = delete.using.is_none() && !statement.returning.as_ref().is_some_and(Returning::needs_a_step);
+    let needs_a_step = is_changed || statement.returning.as_ref().is_some_and(Returning::needs_a_step);
+    let plain = delete.using.is_none() && !needs_a_step;
     if plain { statement.plain(compiler) } else { statement.found_first(compiler) }
 }
 
@@ -76,7 +79,12 @@ impl Statement<'_> {
             None => Vec::new(),
         };
         let rowid = target.rowid()?;
+        let is_changed = before::is_asked(&target.table, Command::Delete);
         let mut list = vec![format!("{inner}.{rowid}")];
+        if is_changed {
+            list.extend(found.table.columns.iter().map(|column| column.sql.clone()));
+        }
+        let first_returned = list.len();
         list.extend(returned.iter().map(|(_, value)| value.sql.clone()));
         let tables = comma(&from.sql(), &format!("{} AS {inner}", target.sqlite));
         let condition = and(condition, None);
@@ -84,7 +92,7 @@ impl Statement<'_> {
         let once = if self.delete.using.is_some() { " GROUP BY 1" } else { "" };
         let rows = format!("SELECT {} FROM {tables}{condition}{once}", list.join(", "));
         let sqlite = &target.sqlite;
-        if self.returning.is_none() {
+        if self.returning.is_none() && !is_changed {
             let matched = format!(" WHERE {sqlite}.{rowid} IN ({rows})");
             let table = target.table_source(compiler, sqlite);
             let probe = self.probe(compiler, &table, &format!("FROM {sqlite}{matched}"));
@@ -92,13 +100,25 @@ impl Statement<'_> {
             compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), output, Some(probe));
             return Ok(Vec::new());
         }
-        let slot = compiler.slot();
-        compiler.end_step(rows, Output::Capture(slot), None);
+        let slot = match is_changed {
+            true => before::end_step(compiler, target, Command::Delete, rows, []),
+            false => {
+                let slot = compiler.slot();
+                compiler.end_step(rows, Output::Capture(slot), None);
+                slot
+            }
+        };
         let matched = format!(" WHERE {sqlite}.{rowid} IN (SELECT c0 FROM pg_rows({slot}))");
         let table = target.table_source(compiler, sqlite);
         let probe = self.probe(compiler, &table, &format!("FROM {sqlite}{matched}"));
+        if self.returning.is_none() {
+            let output = if *self.wanted.output == Output::Result { Output::Result } else { Output::Discard };
+            compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), output, Some(probe));
+            return Ok(Vec::new());
+        }
         compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), Output::Discard, Some(probe));
-        let list: Vec<String> = (1..=returned.len()).map(|column| format!("c{column}")).collect();
+        let cells = first_returned..first_returned + returned.len();
+        let list: Vec<String> = cells.map(|column| format!("c{column}")).collect();
         compiler.end_step(format!("SELECT {} FROM pg_rows({slot})", list.join(", ")), self.wanted.output.clone(), None);
         Ok(steps::described(returned))
     }

@@ -7,12 +7,12 @@ use super::conflict::Conflict;
 use super::returning::{self, Returning};
 use super::rows::{self, Rows};
 use super::target::{Target, column_list};
-use super::{Wanted, demanding, sources, values};
-use crate::catalog::PolicyCommand;
+use super::{Wanted, before, demanding, sources, values};
+use crate::catalog::{Column, PolicyCommand};
 use crate::compile::Compiler;
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{CteColumn, Source};
-use crate::compile::typed::{Typed, constant_sql};
+use crate::compile::typed::{Form, Typed, constant_sql};
 use crate::program::{Command, Probe};
 use crate::quote;
 
@@ -25,15 +25,31 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
         Target::resolve(compiler, name, insert.table_alias.as_ref().map(|alias| &alias.alias), Command::Insert)?;
     let sqlite = target.sqlite.clone();
     let table = target.table_source(compiler, &sqlite);
-    let rows = Rows::bind(compiler, &target, insert, wanted.outer)?;
-    let conflict = match &insert.on {
+    let mut rows = Rows::bind(compiler, &target, insert, wanted.outer)?;
+    let clause = match &insert.on {
         None => None,
-        Some(ast::OnInsert::OnConflict(clause)) => {
-            Some(Conflict::bind(compiler, &target, &table, wanted.outer, clause)?)
-        }
+        Some(ast::OnInsert::OnConflict(clause)) => Some(clause),
         Some(_) => return Err(Error::new("42601", "syntax error at or near \"ON\"")),
     };
+    let may_update = clause.is_some_and(|clause| matches!(clause.action, ast::OnConflictAction::DoUpdate(_)));
+    let is_changed = may_update && before::is_asked(&target.table, Command::Update);
+    let mut proposed = None;
+    if is_changed || before::is_asked(&target.table, Command::Insert) {
+        let slot = NewRow::of(compiler, &target, rows)?.propose(compiler, &target);
+        rows = proposed_rows(compiler, &target, slot);
+        proposed = Some(slot);
+    }
+    let bind = |compiler: &mut Compiler<'_>| {
+        clause.map(|clause| Conflict::bind(compiler, &target, &table, wanted.outer, clause)).transpose()
+    };
+    let mut conflict = bind(compiler)?;
+    if let (true, Some(slot), Some(bound)) = (is_changed, proposed, &conflict) {
+        let updates = bound.propose(compiler, &target, &table, &before::as_excluded(&target, slot))?;
+        conflict = bind(compiler)?.map(|bound| bound.as_proposed(compiler, &target, updates)).transpose()?;
+        rows = proposed_rows(compiler, &target, slot);
+    }
     let updates = conflict.as_ref().is_some_and(Conflict::updates);
+    compiler.writes_to(&target.table, conflict.as_ref().map(|one| one.assigned(&target)).unwrap_or_default());
     let returning = Returning::new(insert.returning.as_deref(), updates)?;
     let reads = conflict.as_ref().is_some_and(|conflict| !conflict.key.is_empty())
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
@@ -58,6 +74,18 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     };
     let named = target.named_source(compiler, &table)?;
     returning::end_write(compiler, &target, named, sql, probe, returning.as_ref(), wanted)
+}
+
+/// Rows that a step proposed.
+fn proposed_rows(compiler: &mut Compiler<'_>, target: &Target, slot: usize) -> Rows {
+    let alias = compiler.alias("rows");
+    let source = compiler.source_id();
+    let cell = |(index, column): (usize, &Column)| {
+        let cell = before::cell(target, index, format!("{alias}.c{}", index + 1));
+        column.generated.is_none().then_some(Typed { form: Form::Column(source, index), ..cell })
+    };
+    let given = target.table.columns.iter().enumerate().map(cell).collect();
+    Rows { from: Some((format!("pg_rows({slot})"), alias)), volatile: false, given }
 }
 
 /// The values of a row to insert.
@@ -96,6 +124,15 @@ impl NewRow {
             }));
         }
         Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new") })
+    }
+
+    /// Ends a step that computes the rows: the slot that keeps them, as BEFORE INSERT triggers leave them.
+    fn propose(&self, compiler: &mut Compiler<'_>, target: &Target) -> usize {
+        let (with, from) = self.source(false).clauses(target, self);
+        let value = |value: &Option<Typed>| value.as_ref().map_or("NULL", |value| value.sql.as_str()).to_owned();
+        let list: Vec<String> = self.values.iter().map(value).collect();
+        let sql = format!("{with}SELECT NULL, {}{from}", list.join(", "));
+        before::end_step(compiler, target, Command::Insert, sql, [])
     }
 
     /// The row for policies and DETAIL. What is costly, or differs at each call, is read by name from the computed row.

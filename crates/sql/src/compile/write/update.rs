@@ -9,7 +9,7 @@ use sqlparser::ast;
 
 use super::returning::{self, Returning};
 use super::target::Target;
-use super::{Wanted, demanding, rows, sources, values};
+use super::{Wanted, before, demanding, rows, sources, values};
 use crate::catalog::{Identity, PolicyCommand, Privilege};
 use crate::compile::from::FromClause;
 use crate::compile::policy::{self, Part};
@@ -22,12 +22,12 @@ use crate::quote;
 /// Makes the steps of an UPDATE.
 pub(super) fn update(compiler: &mut Compiler<'_>, update: &ast::Update, wanted: Wanted<'_>) -> Result<Vec<CteColumn>> {
     if update.from.is_none() {
-        let before = compiler.steps.len();
+        let steps = compiler.steps.len();
         let plain = compiler.before_this_step(|compiler| Statement::new(compiler, update, wanted)?.plain(compiler))?;
         if let Some(columns) = plain {
             return Ok(columns);
         }
-        compiler.steps.truncate(before);
+        compiler.steps.truncate(steps);
     }
     Statement::new(compiler, update, wanted)?.computed(compiler)
 }
@@ -47,6 +47,8 @@ impl<'u> Statement<'u> {
     fn new(compiler: &mut Compiler<'_>, update: &'u ast::Update, wanted: Wanted<'u>) -> Result<Self> {
         let target = written_table(compiler, &update.table, Command::Update)?;
         let assigned = values::assignments(compiler, &target, &update.assignments)?;
+        let columns = assigned.iter().filter_map(|(index, _)| target.columns[*index]);
+        compiler.writes_to(&target.table, columns.map(|index| target.table_column(index).name.clone()).collect());
         let returning = Returning::new(update.returning.as_deref(), false)?;
         let reads = update.selection.as_ref().is_some_and(|selection| target.is_read_in(selection))
             || assigned.iter().any(|(_, value)| target.is_read_in(value))
@@ -60,6 +62,9 @@ impl<'u> Statement<'u> {
     /// SQLite's own UPDATE, or `None` if the rows have to be computed first.
     fn plain(self, compiler: &mut Compiler<'_>) -> Result<Option<Vec<CteColumn>>> {
         let target = &self.target;
+        if before::is_asked(&target.table, Command::Update) {
+            return Ok(None);
+        }
         let sqlite = target.sqlite.clone();
         let found = Found::new(compiler, target, &sqlite, PolicyCommand::Update, self.reads)?;
         let mut scope = Scope::new(self.wanted.outer);
@@ -115,11 +120,24 @@ impl<'u> Statement<'u> {
         let assigned = bind_set(compiler, target, &scope, self.assigned.clone())?;
         let others = others_read(compiler, &scope, self.returning.as_ref(), self.wanted, &found.named)?;
         let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
-        let condition = and(condition, unchanged(target, &found.table, &assigned));
+        let is_changed = before::is_asked(&target.table, Command::Update);
+        // Among others, such a trigger has its turn.
+        let unchanged = if is_changed { None } else { unchanged(target, &found.table, &assigned) };
+        let condition = and(condition, unchanged);
 
-        let rowid = target.rowid()?;
-        let mut list = vec![format!("{inner}.{rowid} AS c0")];
-        list.extend(assigned.iter().enumerate().map(|(at, (_, value))| format!("{} AS c{}", value.sql, at + 1)));
+        let number = format!("{inner}.{}", target.rowid()?);
+        let mut list = if is_changed {
+            let new = |index: usize| match assigned.iter().find(|(i, _)| *i == index) {
+                Some((_, value)) => value.sql.clone(),
+                None => found.table.columns[index].sql.clone(),
+            };
+            before::update_list(target, &number, new, |index| found.table.columns[index].sql.clone())
+        } else {
+            let values = assigned.iter().map(|(_, value)| value.sql.as_str());
+            let list = std::iter::once(number.as_str()).chain(values).enumerate();
+            list.map(|(at, value)| format!("{value} AS c{at}")).collect()
+        };
+        let assigned = written(compiler, target, assigned, is_changed);
         let first_other = list.len();
         if others {
             let columns = scope.sources[1..].iter().flat_map(|source| &source.columns);
@@ -130,11 +148,18 @@ impl<'u> Statement<'u> {
         let once = if self.update.from.is_some() { " GROUP BY 1" } else { "" };
         let rows = format!("SELECT {} FROM {tables}{condition}{once}", list.join(", "));
 
-        let captured = others || self.returning.as_ref().is_some_and(Returning::needs_a_step);
+        let captured = is_changed || others || self.returning.as_ref().is_some_and(Returning::needs_a_step);
         let (with, new) = if captured {
-            let slot = compiler.slot();
-            compiler.end_step(rows, Output::Capture(slot), None);
-            compiler.alias(&target.table.name.physical());
+            let named = self.assigned.iter().filter_map(|(index, _)| target.columns[*index]);
+            let slot = match is_changed {
+                true => before::end_step(compiler, target, Command::Update, rows, named),
+                false => {
+                    let slot = compiler.slot();
+                    compiler.end_step(rows, Output::Capture(slot), None);
+                    compiler.alias(&target.table.name.physical());
+                    slot
+                }
+            };
             let alias = compiler.alias("new");
             (String::new(), Computed { alias: alias.clone(), from: format!("pg_rows({slot}) AS {alias}") })
         } else {
@@ -145,7 +170,7 @@ impl<'u> Statement<'u> {
         let Statement { target, returning, wanted, .. } = self;
         let table = target.table_source(compiler, &target.sqlite);
         match returning {
-            Some(returning) if captured => {
+            Some(returning) if others => {
                 let written = returning::capture_keyed(compiler, &target, sql, probe)?;
                 let old = new.from.trim_end_matches(&format!(" AS {}", new.alias)).to_owned();
                 let alias = compiler.alias(&target.alias);
@@ -153,7 +178,7 @@ impl<'u> Statement<'u> {
                 let written_table = returning::captured_table(compiler, &target, &alias, 1);
                 let mut sources = vec![target.named_source(compiler, &written_table)?];
                 let mut column = first_other;
-                for source in scope.sources[1..].iter().filter(|_| others) {
+                for source in &scope.sources[1..] {
                     let mut source = source.clone();
                     for slot in &mut source.columns {
                         slot.sql = format!("{others_alias}.c{column}");
@@ -161,6 +186,7 @@ impl<'u> Statement<'u> {
                         column += 1;
                     }
                     source.guard = None;
+                    source.row_number = None;
                     sources.push(source);
                 }
                 let mut over = Scope::new(wanted.outer);
@@ -181,17 +207,16 @@ impl<'u> Statement<'u> {
     fn write_computed(
         &self,
         compiler: &mut Compiler<'_>,
-        assigned: &[(usize, Typed)],
+        assigned: &[Written],
         with: &str,
         new: &Computed,
     ) -> Result<(String, Probe)> {
         let target = &self.target;
         let sqlite = &target.sqlite;
         let table = target.table_source(compiler, sqlite);
-        let value = |index: usize| match assigned.iter().position(|(i, _)| *i == index) {
-            Some(at) => {
-                let (_, value) = &assigned[at];
-                let sql = format!("{}.c{}", new.alias, at + 1);
+        let value = |index: usize| match assigned.iter().find(|written| written.index == index) {
+            Some(Written { cell, value, .. }) => {
+                let sql = format!("{}.c{cell}", new.alias);
                 Some(Typed { sql, collated: false, form: Form::Other, ..value.clone() })
             }
             None => Some(table.value(index)),
@@ -199,8 +224,8 @@ impl<'u> Statement<'u> {
         let row = rows::new_row(compiler, &target.table, value)?;
         let demands = demands(compiler, target, &row, self.reads)?;
         let mut list = Vec::new();
-        for (at, (index, value)) in assigned.iter().enumerate() {
-            let sql = format!("{}.c{}", new.alias, at + 1);
+        for (at, Written { index, cell, value }) in assigned.iter().enumerate() {
+            let sql = format!("{}.c{cell}", new.alias);
             let value = values::stored(&target.table, *index, &Typed { sql, ..value.clone() });
             let value = if at == 0 { demanding(&demands, &value) } else { value };
             list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
@@ -211,6 +236,36 @@ impl<'u> Statement<'u> {
         let probe = probe(compiler, target, &row, &table, &from, with);
         Ok((sql, probe))
     }
+}
+
+/// A column that computed rows change.
+struct Written {
+    /// Its index in the table.
+    index: usize,
+    /// The cell of the computed row that has its value.
+    cell: usize,
+    value: Typed,
+}
+
+/// What computed rows change: what is assigned to, and what triggers may assign to, in the order in which SQLite computes it.
+fn written(compiler: &Compiler<'_>, target: &Target, assigned: Vec<(usize, Typed)>, is_changed: bool) -> Vec<Written> {
+    let key = values::rowid_column(&target.table);
+    let mut written: Vec<Written> = Vec::new();
+    for (at, (index, value)) in assigned.into_iter().enumerate() {
+        match is_changed {
+            true => written.push(Written { index, cell: index + 1, value: before::cell(target, index, value.sql) }),
+            false => written.push(Written { index, cell: at + 1, value }),
+        }
+    }
+    if is_changed {
+        for index in before::assigned_by_triggers(compiler.catalog, &target.table) {
+            if !written.iter().any(|one| one.index == index) {
+                written.push(Written { index, cell: index + 1, value: before::cell(target, index, String::new()) });
+            }
+        }
+    }
+    written.sort_by_key(|one| (Some(one.index) != key, one.index));
+    written
 }
 
 /// Computed rows in SQLite: how they are called, and the entry of FROM.
@@ -238,7 +293,7 @@ impl Found {
         command: PolicyCommand,
         reads: bool,
     ) -> Result<Found> {
-        let mut table = target.table_source(compiler, sqlite);
+        let mut table = target.table_source(compiler, sqlite).with_row_number();
         let role = target.role.clone();
         let mut filters = compiler.as_role(&role, |compiler| {
             let mut filters = Vec::new();
@@ -330,7 +385,7 @@ pub(super) fn bind_assignments(
         bound.push((base, value));
     }
     target.require(compiler, &named, Privilege::Update)?;
-    for trigger in target.table.triggers.iter().filter(|t| t.on_update && t.function.name == "moddatetime") {
+    for trigger in target.table.triggers.iter().filter(|t| t.is_built_in("moddatetime")) {
         let column = trigger.args.first().and_then(|name| target.table.columns.iter().position(|c| c.name == *name));
         if let Some(index) = column {
             let now = session::now(compiler);
@@ -378,9 +433,7 @@ fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bo
 
 /// `suppress_redundant_updates_trigger`: some assigned value differs from the row's.
 fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Option<String> {
-    let suppresses = |trigger: &crate::catalog::Trigger| {
-        trigger.on_update && trigger.function.name == "suppress_redundant_updates_trigger"
-    };
+    let suppresses = |trigger: &crate::catalog::Trigger| trigger.is_built_in("suppress_redundant_updates_trigger");
     target.table.triggers.iter().any(suppresses).then(|| {
         let differs = |(index, value): &(usize, Typed)| format!("{} IS NOT {}", table.columns[*index].sql, value.sql);
         format!("({})", assigned.iter().map(differs).collect::<Vec<_>>().join(" OR "))

@@ -71,7 +71,9 @@ impl Change<'_> {
             "disable row level security",
             "no force row level security",
             "force row level security",
+            "enable always trigger",
             "enable trigger",
+            "disable trigger",
             "replica identity",
             "cluster on",
             "set without cluster",
@@ -96,8 +98,10 @@ impl Change<'_> {
             Some("force row level security") => self.row_security(table, |r| r.force_row_security = true),
             Some("no force row level security") => self.row_security(table, |r| r.force_row_security = false),
             Some("replica identity") => self.replica_identity(table),
-            // How PostgreSQL lays out a table changes no results; triggers are always enabled.
-            Some("enable trigger" | "cluster on" | "set tablespace" | "set access method") => {
+            Some("enable always trigger" | "enable trigger") => self.switch_trigger(table, false),
+            Some("disable trigger") => self.switch_trigger(table, true),
+            // How PostgreSQL lays out a table changes no results.
+            Some("cluster on" | "set tablespace" | "set access method") => {
                 self.cursor.label()?;
                 Ok(())
             }
@@ -109,7 +113,6 @@ impl Change<'_> {
                     ("no inherit", "Use one table; add a column for what would tell them apart."),
                     ("attach", "Use one table."),
                     ("detach", "Use one table."),
-                    ("disable trigger", "Drop the trigger, and create it again afterwards."),
                 ] {
                     if self.cursor.peek(words) {
                         return Err(self.lacking(&format!("ALTER TABLE ... {}", words.to_uppercase()), instead));

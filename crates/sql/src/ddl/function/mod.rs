@@ -1,4 +1,4 @@
-//! Functions in language sql, and those that tell rows to channels (PostgreSQL manual, `create function`, `alter function`).
+//! Functions in language sql, and trigger functions in PL/pgSQL (PostgreSQL manual, `create function`, `alter function`).
 
 mod body;
 mod signature;
@@ -13,7 +13,7 @@ use super::cursor::RawName;
 use super::grant::input_types;
 use super::{Change, source};
 use crate::catalog::{DefaultObject, Name, ParamMode, Routine};
-use crate::{compile, telling};
+use crate::{compile, plpgsql, telling};
 use body::Body;
 
 impl Change<'_> {
@@ -29,6 +29,7 @@ impl Change<'_> {
             returns_set: false,
             language: String::new(),
             body: String::new(),
+            parsed: false,
             volatility: Volatility::Volatile,
             strict: false,
             security_definer: false,
@@ -76,25 +77,36 @@ impl Change<'_> {
             }
             routine.language = "sql".to_owned();
         }
-        if routine.language == "plpgsql" && routine.returns == Type::TRIGGER && telling::read(&body.text).is_some() {
-            if !routine.security_definer {
-                let what = "a trigger function that tells rows to channels with the rights of whoever writes them";
-                let instead = "Say `security definer`, so that it may tell what their writer may not send; or tell the table's changes \
-                    to channels with [[broadcasts]] in basalt.toml (docs/realtime.md).";
-                return Err(Error::unsupported(what, instead).at(language_at));
-            }
+        if routine.language == "plpgsql" && routine.returns == Type::TRIGGER {
+            self.check_trigger_function(&routine, &body, language_at)?;
             routine.body.clone_from(&body.text);
             return self.put_routine(routine, replace, &raw, &body);
         }
         if routine.language != "sql" || object_file {
-            return Err(refused_language(&routine, &body.text).at(language_at));
+            return Err(refused_language(&routine).at(language_at));
         }
         if routine.returns == Type::TRIGGER {
             return Err(Error::new("42P13", "SQL functions cannot return type trigger").at(language_at));
         }
         self.check_inputs(&routine).map_err(|e| e.at(raw.at))?;
+        routine.parsed = body.parsed;
         routine.body = if body.parsed { self.qualified_statements(&body)? } else { body.text.clone() };
         self.put_routine(routine, replace, &raw, &body)
+    }
+
+    /// Reads the body of a trigger function. What it says of its table's rows is checked where a trigger calls it.
+    fn check_trigger_function(&self, routine: &Routine, body: &Body, language_at: usize) -> Result<()> {
+        if routine.inputs().next().is_some() {
+            return Err(Error::new("42P13", "trigger functions cannot have declared arguments").at(language_at));
+        }
+        let read = plpgsql::parse(&body.text).map_err(|error| body.error(error, self.cursor.sql()))?;
+        if !telling::tellings(&read).is_empty() && !routine.security_definer {
+            let what = "a trigger function that tells rows to channels with the rights of whoever writes them";
+            let instead = "Say `security definer`, so that it may tell what their writer may not send; or tell the table's changes \
+                to channels with [[broadcasts]] in basalt.toml (docs/realtime.md).";
+            return Err(Error::unsupported(what, instead).at(language_at));
+        }
+        Ok(())
     }
 
     /// Adds the function, or puts it in the place of the one with the same arguments.
@@ -117,6 +129,9 @@ impl Change<'_> {
         overloads.push(Arc::new(routine.clone()));
         if self.session.check_function_bodies && routine.language == "sql" {
             compile::check_routine(&self.catalog, &routine).map_err(|e| body.error(e, self.cursor.sql()))?;
+        }
+        if routine.returns == Type::TRIGGER {
+            self.recheck_triggers(&routine).map_err(|e| body.error(e, self.cursor.sql()))?;
         }
         Ok(())
     }
@@ -278,15 +293,9 @@ fn check_replacement(old: &Routine, new: &Routine, signature: &str) -> Result<()
     Ok(())
 }
 
-fn refused_language(routine: &Routine, body: &str) -> Error {
-    let broadcasts = body.contains("broadcast_changes") || body.contains("realtime.send");
-    let instead = if broadcasts && routine.returns == Type::TRIGGER {
-        "A body that only performs realtime.broadcast_changes(topic, tg_op, tg_op, tg_table_name, tg_table_schema, new, old) is \
-         understood, with a topic of texts and columns of new and old (docs/realtime.md). Or tell the table's changes to channels with \
-         [[broadcasts]] in basalt.toml; or run the project on PostgreSQL."
-    } else if routine.returns == Type::TRIGGER {
-        "Use a built-in trigger function (extensions.moddatetime, suppress_redundant_updates_trigger), a default, \
-         a generated column or a check constraint; or run the project on PostgreSQL."
+fn refused_language(routine: &Routine) -> Error {
+    let instead = if routine.returns == Type::TRIGGER {
+        "Write it in language plpgsql; or run the project on PostgreSQL."
     } else {
         "Write it in language sql: the body is then one or more SQL statements, the last of which gives the result; \
          or run the project on PostgreSQL."

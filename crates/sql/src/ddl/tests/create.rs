@@ -112,10 +112,16 @@ fn what_the_engine_lacks_is_refused_with_advice() {
         "create table u (\"A\" int, a int)",
         "create table u (a int, exclude using gist (a with =))",
         "create materialized view v as select 1",
-        "create function f() returns trigger language plpgsql as $$ begin return new; end $$",
+        "create function f() returns trigger language plpgsql as $$ begin execute 'x'; return new; end $$",
+        "create function f() returns int language plpgsql as $$ begin return 1; end $$",
         "create procedure p() language sql as ''",
         "do $$ begin end $$",
-        "create trigger x after insert on t for each row execute function f()",
+        "create trigger x after insert on t for each statement execute function f()",
+        "create trigger x after insert on t execute function f()",
+        "create trigger x instead of insert on t for each row execute function f()",
+        "create trigger x after truncate on t execute function f()",
+        "create trigger x after insert on t referencing new table as n for each row execute function f()",
+        "create constraint trigger x after insert on t for each row execute function f()",
         "create extension postgis",
         "create unique index on t (a) nulls not distinct",
         "alter table t add constraint x unique using index y",
@@ -261,6 +267,78 @@ fn triggers_with_built_in_functions() {
     );
     db.run("drop trigger a on t").unwrap();
     assert_eq!(db.relation("t").triggers.len(), 1);
+}
+
+const TOUCHED: &str = "create table t (a int, b text, c int generated always as (a + 1) stored);
+    create function f() returns trigger language plpgsql as $$ begin new.a := 1; return new; end $$;";
+
+#[test]
+fn triggers_with_functions_of_the_project() {
+    let mut db = Database::new(TOUCHED);
+    db.run(
+        "create trigger y before insert or update of a, b or delete on t for each row when (pg_trigger_depth() is null) execute procedure f()",
+    )
+    .expect_err("no such function on the embedded engine");
+    db.run(
+        "create trigger y before update of a, b on t for each row when (new.a > old.a) execute procedure f('x', 2);
+         create trigger x after insert or delete on t for each row execute function public.f()",
+    )
+    .unwrap();
+    let [x, y] = db.relation("t").triggers.as_slice() else { panic!("two triggers, by name") };
+    let (x, y) = (x.run.clone().unwrap(), y.run.clone().unwrap());
+    assert!(!x.before && y.before && x.operations.len() == 2);
+    assert_eq!((y.columns.join(","), y.when.unwrap()), ("a,b".to_owned(), "new.a > old.a".to_owned()));
+    // A column's new name reaches a trigger, and its end takes the trigger along.
+    db.run("alter table t rename column b to d").unwrap();
+    assert_eq!(db.relation("t").triggers[1].run.as_ref().unwrap().columns, ["a", "d"]);
+    assert_eq!(db.error("alter table t drop column d").code(), "2BP01");
+    db.run("alter table t drop column d cascade; alter table t disable trigger x; alter table t disable trigger all")
+        .unwrap();
+    assert_eq!(db.relation("t").triggers.len(), 1);
+    assert!(db.relation("t").triggers[0].disabled);
+    db.run("alter table t enable trigger x").unwrap();
+    assert!(!db.relation("t").triggers[0].disabled);
+    assert_eq!(db.error("alter table t enable trigger nosuch").code(), "42704");
+    assert_eq!(db.error("drop function f()").code(), "2BP01");
+}
+
+#[test]
+fn what_a_trigger_cannot_run_is_told_when_it_is_made() {
+    let mut db = Database::new(TOUCHED);
+    let body = |body: &str| format!("create or replace function f() returns trigger language plpgsql as $$ {body} $$");
+    let trigger = "create trigger x before insert on t for each row execute function f()";
+    for (code, function) in [
+        ("42883", "begin\n new.a := nosuch(new.a); return new; end"),
+        ("42883", "begin\n perform pg_sleep_for(new.b); return new; end"),
+        ("42601", "begin\n new.a := 1 +; return new; end"),
+        ("42601", "begin\n nosuch := 1; return new; end"),
+        ("42846", "begin\n if new.b then return new; end if; end"),
+        (
+            "0A000",
+            "begin\n perform realtime.broadcast_changes('a', tg_op, tg_op, tg_table_name, tg_table_schema, new, old); return new; end",
+        ),
+    ] {
+        let result = db.run(&body(function)).and_then(|_| db.run(trigger));
+        let error = result.expect_err(function);
+        assert!(error.code() == code || error.code() == "42804", "{function}: {error:?}");
+    }
+    // What comes later may be named, as in PostgreSQL.
+    db.run(&body("begin insert into later values (new.a, new.nosuch); return new; end")).unwrap();
+    db.run(trigger).unwrap();
+    let error = db.error(&body("begin\n\n new.a := nosuch(1); return new; end"));
+    assert_eq!(error.message(), "function nosuch(integer) does not exist (line 3 of the body of f)");
+    for (code, trigger) in [
+        ("42P17", "create trigger y after insert on t for each row when (old.a = 1) execute function f()"),
+        ("42P17", "create trigger y after delete on t for each row when (new is null) execute function f()"),
+        ("0A000", "create trigger y after insert on t for each row when (exists (select 1)) execute function f()"),
+        ("0A000", "create trigger y before insert on t for each row when (new.c = 1) execute function f()"),
+        ("42703", "create trigger y after update of nosuch on t for each row execute function f()"),
+        ("42601", "create trigger y after insert or insert on t for each row execute function f()"),
+        ("42883", "create trigger y after insert on t for each row execute function nosuch()"),
+        ("42710", "create trigger x after insert on t for each row execute function f()"),
+    ] {
+        assert_eq!(db.error(trigger).code(), code, "{trigger}");
+    }
 }
 
 #[test]

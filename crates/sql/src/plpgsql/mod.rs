@@ -1,0 +1,15 @@
+//! PL/pgSQL, as far as trigger functions of the embedded engine speak it (PostgreSQL manual, chapter 43).
+//!
+//! [`parse`] reads a function's body into [`ast`]; the SQL within stays text, which `compile::body` compiles where it runs.
+//! What is not understood is refused with its place.
+
+pub mod ast;
+pub mod conditions;
+mod into;
+mod parse;
+mod tokens;
+
+#[cfg(test)]
+mod tests;
+
+pub use parse::parse;
