@@ -13,6 +13,7 @@ mod limits;
 mod mailing;
 mod passkeys;
 mod passwords;
+mod profiles;
 mod recovering;
 mod redirects;
 mod refreshing;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use basalt_core::{Error, Result};
-use basalt_sql::Name;
+use basalt_sql::{Name, quote};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
@@ -66,6 +66,7 @@ impl Postgres {
 
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
     pass_over_keys(client).await?;
+    let silenced = silence(client, tables).await?;
     if !tables.is_empty() {
         let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
         client.batch_execute(&format!("truncate {} cascade", names.join(", "))).await.map_err(translate)?;
@@ -78,14 +79,17 @@ async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Ord
                 sink.send(lines).await.map_err(translate)?;
                 sink.finish().await.map_err(|error| with_table(translate(error), &table.name))?;
             }
-            Order::Finish(sent, standings) => return finish(client, sent, standings).await,
+            Order::Finish(sent, standings) => {
+                finish(client, sent, standings).await?;
+                return client.batch_execute(&switched(&silenced, "enable")).await.map_err(translate);
+            }
         }
     }
     Err(Error::new("57014", "the source ended before everything was sent"))
 }
 
 /// Passes over foreign keys and triggers in the open transaction: the source kept the keys, and its triggers have had their say. Only
-/// a superuser may; for others, keys that can be deferred are.
+/// a superuser may; for others, keys that can be deferred are, and triggers of their own tables are [silenced](silence).
 pub(crate) async fn pass_over_keys(client: &Client) -> Result<()> {
     let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
     let set = match client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0) {
@@ -93,6 +97,28 @@ pub(crate) async fn pass_over_keys(client: &Client) -> Result<()> {
         false => "set constraints all deferred",
     };
     client.batch_execute(set).await.map_err(translate)
+}
+
+/// Takes their say from the triggers of the tables that one owns, where `session_replication_role` does not: tables and triggers, quoted.
+async fn silence(client: &Client, tables: &[Table]) -> Result<Vec<(String, String)>> {
+    let sql = "select n.nspname::text, c.relname::text, t.tgname::text from pg_catalog.pg_trigger t \
+        join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+        where not t.tgisinternal and t.tgenabled = 'O' and pg_catalog.pg_has_role(c.relowner, 'usage') \
+        and pg_catalog.current_setting('session_replication_role') <> 'replica'";
+    let rows = client.query_typed(sql, &[]).await.map_err(translate)?;
+    let triggers = rows.iter().filter_map(|row| {
+        let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
+        let is_copied = tables.iter().any(|table| table.name == name);
+        is_copied.then(|| (name.quoted(), quote::ident(row.get::<_, &str>(2))))
+    });
+    let triggers: Vec<_> = triggers.collect();
+    client.batch_execute(&switched(&triggers, "disable")).await.map_err(translate)?;
+    Ok(triggers)
+}
+
+/// The statements that switch triggers on or off.
+fn switched(triggers: &[(String, String)], switch: &str) -> String {
+    triggers.iter().map(|(table, trigger)| format!("alter table {table} {switch} trigger {trigger};")).collect()
 }
 
 async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Standing>) -> Result<()> {

@@ -287,7 +287,7 @@ impl Compiler<'_> {
         }
         let mut scope = Scope::new(None);
         let values = routine.inputs().map(|p| p.name.clone()).zip(args).collect();
-        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values }));
+        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values, numbered: true }));
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
         self.inlining.push(routine.name.clone());

@@ -7,6 +7,8 @@ use super::ast::{Block, Body, Declared, Handler, Raise, RaiseOption, RowName, Sq
 use super::conditions::{code, is_code};
 use super::into;
 use super::tokens::Tokens;
+use crate::compile::parse::tokens;
+use crate::ddl::cursor::syntax_error;
 
 /// Blocks and IFs within each other.
 const MAX_DEPTH: usize = 50;
@@ -123,7 +125,7 @@ impl Parser<'_> {
                 self.tokens.skip();
                 let (start, end) = self.tokens.until(at_semicolon)?;
                 let text = format!("select {}", &self.tokens.text[start..end]);
-                Statement::Perform(self.piece(text, start))
+                Statement::Perform(self.piece(text, start)?)
             }
             Some("raise") => self.raise()?,
             Some("return") => self.returned()?,
@@ -178,12 +180,17 @@ impl Parser<'_> {
             return Err(self.tokens.unexpected());
         }
         let text = self.tokens.text[start..end].to_owned();
-        Ok(self.piece(text, start))
+        self.piece(text, start)
     }
 
-    fn piece(&mut self, text: String, at: usize) -> Sql {
+    /// Takes a piece of SQL. In it `tg_argv[0]` becomes `tg_argv0`: the arguments are an array that begins at 0.
+    fn piece(&mut self, text: String, at: usize) -> Result<Sql> {
+        let text = match text.to_ascii_lowercase().contains("tg_argv") {
+            true => with_arguments(&text).map_err(|error| error.at(at))?,
+            false => text,
+        };
         self.pieces += 1;
-        Sql { id: self.pieces - 1, text, at }
+        Ok(Sql { id: self.pieces - 1, text, at })
     }
 
     fn if_statement(&mut self) -> Result<Statement> {
@@ -217,7 +224,7 @@ impl Parser<'_> {
                 Some((from, to)) => format!("({}) in ({value})", &self.tokens.text[from..to]),
                 None => value.to_owned(),
             };
-            let condition = self.piece(condition, start);
+            let condition = self.piece(condition, start)?;
             self.tokens.expect("then")?;
             branches.push((condition, self.statements(&["when", "else", "end case"])?));
         }
@@ -245,11 +252,11 @@ impl Parser<'_> {
                 return Err(Error::new("42601", message).with_hint(hint).at(at));
             }
             let text = text.to_owned();
-            return Ok(Statement::Run(self.piece(text, start)));
+            return Ok(Statement::Run(self.piece(text, start)?));
         };
         let (from, to) = into.clause;
         let text = format!("{}{}{}", &text[..from - start], " ".repeat(to - from), &text[to - start..]);
-        let sql = self.piece(text, start);
+        let sql = self.piece(text, start)?;
         Ok(Statement::Into(sql, into.targets, into.strict))
     }
 
@@ -384,6 +391,33 @@ fn condition(name: &str, at: usize) -> Result<String> {
 /// How many arguments a format has places for.
 fn places(format: &str) -> usize {
     format.replace("%%", "").matches('%').count()
+}
+
+/// A text with the names of a trigger's arguments in the places of their indices.
+///
+/// Errors: 0A000 for an index that is no number.
+fn with_arguments(text: &str) -> Result<String> {
+    let found: Vec<Token> =
+        tokens(text).map_err(|error| syntax_error(text, error))?.into_iter().map(|token| token.token).collect();
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    while at < found.len() {
+        let is_argv = matches!(&found[at], Token::Word(word) if word.value.eq_ignore_ascii_case("tg_argv"));
+        match &found[at..] {
+            [_, Token::LBracket, Token::Number(index, _), Token::RBracket, ..] if is_argv => {
+                out.push_str(&format!("tg_argv{index}"));
+                at += 4;
+            }
+            _ if is_argv => {
+                let what = "tg_argv without a number in brackets";
+                return Err(Error::unsupported(what, "Write tg_argv[0], tg_argv[1] and so on."));
+            }
+            rest => {
+                out.push_str(&rest[0].to_string());
+                at += 1;
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn row_name(text: &str) -> Option<RowName> {

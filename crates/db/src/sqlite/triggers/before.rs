@@ -128,7 +128,10 @@ pub(super) fn follow(
         let fired = Row { new: row.new.clone(), old: row.old.clone() };
         match Body::new(connection, schema, &firing, fired).run()? {
             Some(None) => {
-                let what = format!("trigger \"{}\" that keeps a row which a foreign key's action changes", firing.trigger.name);
+                let what = format!(
+                    "trigger \"{}\" that keeps a row which a foreign key's action changes",
+                    firing.trigger.name
+                );
                 return Err(Error::unsupported(what, "Return the row, or raise an exception."));
             }
             Some(Some(returned)) if row.operation == Operation::Update => row.new = returned,
@@ -142,7 +145,13 @@ pub(super) fn follow(
 }
 
 /// Writes what triggers made of a row that has been written already.
-fn rewrite(connection: &Connection, schema: &Schema, relation: &Relation, row: &noted::Row, written: &[Value]) -> Result<()> {
+fn rewrite(
+    connection: &Connection,
+    schema: &Schema,
+    relation: &Relation,
+    row: &noted::Row,
+    written: &[Value],
+) -> Result<()> {
     let is_changed = |at: &usize| relation.columns[*at].generated.is_none() && row.new[*at] != written[*at];
     let sets = (0..written.len()).filter(is_changed);
     let sets: Vec<String> =

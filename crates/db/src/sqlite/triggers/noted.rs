@@ -51,7 +51,8 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("basalt_note", -1, FunctionFlags::SQLITE_UTF8, |call| {
         let table = usize::try_from(call.get::<i64>(0)?).unwrap_or(usize::MAX);
         let (what, number): (i64, i64) = (call.get(1)?, call.get(2)?);
-        let columns: Vec<Value> = gathered(call, 3, |args| args.iter().map(|value| ValueRef::to_owned(*value)).collect())?;
+        let columns: Vec<Value> =
+            gathered(call, 3, |args| args.iter().map(|value| ValueRef::to_owned(*value)).collect())?;
         session::with(|session| {
             let mut noted = session.noted.borrow_mut();
             let row = |operation, old_number, new, old| Row { table, operation, number, old_number, new, old };
