@@ -41,6 +41,21 @@ end; $$;
 create trigger on_auth_user_deleted before delete on auth.users for each row execute procedure public.handle_gone();
 ";
 
+/// The example of the documentation: the first SQL below its heading.
+fn documented() -> &'static str {
+    let (_, section) =
+        include_str!("../../docs/auth.md").split_once("\n## A profile for each user\n").expect("the section");
+    let (_, example) = section.split_once("```sql\n").expect("an example");
+    example.split_once("```").expect("its end").0
+}
+
+#[tokio::test]
+async fn the_documented_example_works() {
+    let server = Server::start(documented()).await;
+    session(&sign_up_as(&server, "ada@example.com", json!({"full_name": "Ada"})).await);
+    server.get("/profiles?select=full_name").expect(200, json!([{"full_name": "Ada"}])).await;
+}
+
 async fn sign_up_as(server: &Server, email: &str, data: Value) -> basalt_tests::Answer {
     post(server, "/signup", json!({"email": email, "password": PASSWORD, "data": data})).send().await
 }

@@ -156,12 +156,12 @@ async fn triggers_broadcast_what_they_decide_to() {
           return new;
         end $$;
         create trigger told after insert or update or delete on t for each row execute function told();
-        create function both() returns trigger language plpgsql security definer as $$ begin
+        create function pair() returns trigger language plpgsql security definer as $$ begin
           perform realtime.broadcast_changes('all', 'written', tg_op, tg_table_name, tg_table_schema, new, old);
           insert into told values (new.id);
           return null;
         end $$;
-        create trigger both after insert on t for each row execute function both();").await;
+        create trigger pair after insert on t for each row execute function pair();").await;
     let (mut a, mut none) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
     let (mut all, mut public) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
     a.join("x:a2024", json!({"private": true})).await;

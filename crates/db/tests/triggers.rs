@@ -4,6 +4,30 @@ mod support;
 
 use support::with_schema;
 
+/// The example of the documentation: the first SQL below its heading.
+fn documented() -> &'static str {
+    let (_, section) = include_str!("../../../docs/migrations.md").split_once("\n## Triggers\n").expect("the section");
+    let (_, example) = section.split_once("```sql\n").expect("an example");
+    example.split_once("```").expect("its end").0
+}
+
+#[tokio::test]
+async fn the_documented_example_works() {
+    let db = with_schema(documented()).await;
+    db.run("insert into articles (title) values (' First One ')", &[]).await.expect("inserted");
+    let row = db
+        .json("update articles set title = 'Second' returning slug, version, updated_at is not null as touched", &[])
+        .await;
+    assert_eq!(row, r#"[{"slug":"second","version":2,"touched":true}]"#);
+    let row = db.json("select article, version, was ->> 'slug' as slug from articles_history", &[]).await;
+    assert_eq!(row, r#"[{"article":1,"version":1,"slug":"first-one"}]"#);
+    let error = db.error("insert into articles (title) values (' ')", &[]).await;
+    assert_eq!(
+        (error.code(), error.message(), error.hint()),
+        ("23514", "article 2 has no title", Some("Give it one."))
+    );
+}
+
 const PEOPLE: &str = "
 create table people (id int primary key, name text, data jsonb);
 create table profiles (id int primary key references people (id) on delete cascade, name text not null, seen int default 0);
@@ -251,4 +275,24 @@ async fn a_row_that_follows_another_is_not_kept() {
     assert_eq!(db.error("delete from a where id = 2", &[]).await.code(), "0A000");
     assert_eq!(db.run("delete from b", &[]).await.expect("none").rows, 0);
     assert_eq!(db.json("select count(*) from b", &[]).await, r#"[{"count":2}]"#);
+}
+
+#[tokio::test]
+async fn what_is_random_is_given_once_to_a_function_that_writes() {
+    let db = with_schema(
+        "create table kept (a uuid, b uuid);
+        create function keep(a uuid, b uuid) returns void language sql as $$ insert into kept values (keep.a, keep.b), (keep.a, null) $$;
+        create table t (id int primary key);
+        create function told() returns trigger language plpgsql as $$ begin perform keep(gen_random_uuid(), gen_random_uuid()); return null; end $$;
+        create trigger told after insert on t for each row execute function told();",
+    )
+    .await;
+    db.run("insert into t values (1), (2)", &[]).await.expect("inserted");
+    let counted = db
+        .json(
+            "select count(*), count(distinct a) as a, count(distinct b) as b from kept where a <> b or b is null",
+            &[],
+        )
+        .await;
+    assert_eq!(counted, r#"[{"count":4,"a":2,"b":2}]"#);
 }

@@ -4,7 +4,7 @@ create table notes (
     version integer not null default 1, kind text default 'plain', length integer generated always as (length(title)) stored
 );
 create table activity (what text primary key, who uuid default auth.uid(), role text, times integer not null default 1);
-create table totals (owner uuid primary key, notes integer not null default 0 check (notes < 6));
+create table totals (owner uuid primary key, notes integer not null default 0 check (notes < 100));
 create table secrets (id integer primary key references notes on delete cascade, note text);
 create table tags (note integer references notes on delete cascade on update cascade, tag text, primary key (note, tag));
 alter table notes enable row level security;

@@ -305,7 +305,8 @@ fn definer(catalog: &Catalog, routine: &Routine, findings: &mut Vec<Finding>) {
             && catalog.allows(role, &routine.owner, &routine.grants, Privilege::Execute)
     };
     let roles: Vec<&str> = OUTSIDE.into_iter().filter(callable).collect();
-    if !roles.is_empty() {
+    // Only triggers call those that are for triggers.
+    if !roles.is_empty() && routine.returns != Type::TRIGGER {
         findings.push(Finding {
             code: "definer-exposed",
             severity: Severity::Hint,
