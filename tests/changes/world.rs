@@ -10,7 +10,7 @@ pub async fn logged(server: &Server, after: u64) -> Vec<std::sync::Arc<Change>> 
     let mut all = Vec::new();
     let mut after = after;
     loop {
-        let Batch { changes, lost } = server.database.changes().read(after, 100).await.expect("the log");
+        let Batch { changes, lost, .. } = server.database.changes().read(after, 100).await.expect("the log");
         assert_eq!(lost, 0);
         let Some(last) = changes.last() else { return all };
         assert!(changes.is_sorted_by(|a, b| a.id < b.id));

@@ -202,12 +202,17 @@ fn statement(expressions: &[String]) -> String {
 
 /// Signatures of functions that PostgreSQL has.
 async fn known(pair: &Pair) -> HashSet<String> {
-    let all: Vec<String> = functions().map(signature).collect();
+    let all: Vec<String> = functions().filter(|function| !of_vectors(function.args)).map(signature).collect();
     let list: Vec<String> = all.iter().map(|name| format!("'{name}'")).collect();
     let sql =
         format!("select json_agg(s) from unnest(array[{}]) s where to_regprocedure(s) is not null", list.join(","));
     let (body, _) = pair.postgres.ask(&sql).await.expect("signatures");
     serde_json::from_str(&body.unwrap_or_default()).expect("a list")
+}
+
+/// Whether it is pgvector's, which the machine's PostgreSQL may lack.
+fn of_vectors(args: &[Kind]) -> bool {
+    args.contains(&Kind::Is(Base::Vector))
 }
 
 fn signature(function: &Function) -> String {
@@ -233,7 +238,9 @@ impl Generator {
             function.volatility != Volatility::Volatile && !SKIPPED.contains(&function.name) && is_known(function)
         };
         let functions = functions().filter(usable).collect();
-        let operators = operators().filter(|operator| !SKIPPED_OPERATORS.contains(&operator.name)).collect();
+        let usable =
+            |operator: &&Operator| !SKIPPED_OPERATORS.contains(&operator.name) && !of_vectors(&[operator.right]);
+        let operators = operators().filter(usable).collect();
         Generator { random: Rng::with_seed(seed), functions, operators, row: row.to_owned() }
     }
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod cases;
+mod counted;
 mod different;
 mod generated;
 mod pair;
@@ -40,6 +41,11 @@ async fn both_engines_answer_alike() {
     let mut all = Tally::default();
     [shop, chinook, generated].into_iter().for_each(|tally| all.add(tally));
     eprintln!("{} distinct requests compared, {} of them known to differ", all.requests.len(), all.known);
+    let (told, few) = counted::kinds(&all.requests);
+    eprintln!("{told}");
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
     assert!(all.requests.len() >= ENOUGH, "only {} distinct requests were compared", all.requests.len());
+    if std::env::var_os("BASALT_DIFFERENTIAL_SEEDS").is_none() {
+        assert!(few.is_empty(), "too few of some kinds: {few:?}");
+    }
 }

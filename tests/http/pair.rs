@@ -123,6 +123,7 @@ impl Pair {
     pub async fn new(cluster: &Cluster, schema: &str) -> Pair {
         let change = |config: &mut Config| {
             config.api.aggregates = true;
+            config.api.limited_writes = true;
             config.api.transaction_end = TransactionEnd::CommitAllowOverride;
         };
         let clock = "select to_char(now() at time zone 'UTC' - interval '1 second', 'YYYY-MM-DD\"T\"HH24:MI:SS')";

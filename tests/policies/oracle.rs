@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use super::ask::{Ask, CALLERS, Call, Caller};
 use super::evaluator;
 use super::generate::Generator;
-use super::world::World;
+use super::world::{Table, World};
 
 /// Databases of the fixed run, and statements over each.
 const SEEDS: std::ops::Range<u64> = 0..150;
@@ -97,6 +97,9 @@ async fn compare(seed: u64, server: &Server, postgres: &Session) -> Option<Strin
         };
         let denied = evaluator::lacks_privilege(&world, caller, &ask);
         let naive = evaluator::answer(&mut world, caller, &ask);
+        if matches!(&expected, Err((code, _)) if code == "23503") && found.is_ok() && is_late_cascade(&world, &ask) {
+            return None; // From here on the engines hold different rows.
+        }
         let naive = naive.map(sorted).map_err(str::to_owned);
         let code = |outcome: &Outcome| outcome.clone().map_err(|(code, _)| code);
         let differs = !agree(&ask, &found, &expected, denied) || code(&expected) != naive;
@@ -112,6 +115,27 @@ async fn compare(seed: u64, server: &Server, postgres: &Session) -> Option<Strin
         }
     }
     None
+}
+
+/// Whether a delete takes rows away over a middle table that also refer to what is deleted without cascading. PostgreSQL judges their
+/// keys before it comes to the middle table's cascades, SQLite after (docs/engines.md).
+fn is_late_cascade(world: &World, ask: &Ask) -> bool {
+    let Ask::Delete { table, .. } = ask else { return false };
+    let reached = |of: usize| {
+        let references = move |child: &Table| child.columns.iter().any(|column| column.references == Some((of, true)));
+        (0..world.tables.len()).filter(move |child| references(&world.tables[*child]))
+    };
+    let middles = (0..world.tables.len()).fold(vec![*table], |mut found, _| {
+        let next: Vec<usize> = found.iter().flat_map(|of| reached(*of)).filter(|t| !found.contains(t)).collect();
+        found.extend(next);
+        found
+    });
+    middles[1..].iter().flat_map(|middle| reached(*middle)).any(|child| {
+        world.tables[child]
+            .columns
+            .iter()
+            .any(|c| c.references.is_some_and(|(to, cascades)| !cascades && middles.contains(&to)))
+    })
 }
 
 /// Whether the REST API serves what a statement reads: tables without row security are closed to the API's callers, and so are

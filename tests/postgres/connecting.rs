@@ -49,6 +49,46 @@ async fn tls_is_judged_as_the_mode_says() {
     }
 }
 
+/// A certificate of an authority's, or one that nobody vouches for, and its key.
+fn certificate(name: &str, authority: Option<&rcgen::Issuer<'_, rcgen::KeyPair>>) -> (String, String) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    let certificate = match authority {
+        Some(authority) => params.signed_by(&key, authority),
+        None => params.self_signed(&key),
+    };
+    (certificate.expect("a certificate").pem(), key.serialize_pem())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_is_shown_where_one_is_named() {
+    let cluster = Cluster::start();
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let root = params.self_signed(&key).expect("a certificate").pem();
+    let authority = rcgen::Issuer::new(params, key);
+    let (server, server_key) = certificate("localhost", Some(&authority));
+    let port = cluster.listen_with_tls_for(&server, &server_key, Some(&root));
+    let folder = tempfile::tempdir().expect("a folder");
+    let named = |name: &str, (certificate, key): (String, String)| {
+        let paths = ["crt", "key"].map(|kind| folder.path().join(format!("{name} {kind}")));
+        std::fs::write(&paths[0], certificate).expect("a file");
+        std::fs::write(&paths[1], key).expect("a file");
+        let encoded = paths.map(|path| path.display().to_string().replace(' ', "%20"));
+        format!("&sslcert={}&sslkey={}", encoded[0], encoded[1])
+    };
+    let own = named("own", certificate("postgres", Some(&authority)));
+    let strange = named("strange", certificate("postgres", None));
+    let others = named("others", certificate("somebody", Some(&authority)));
+    for (shown, works) in [(own, true), (strange, false), (others, false), (String::new(), false)] {
+        let url = format!("postgres://postgres@localhost:{port}/postgres?sslmode=require&gssencmode=disable{shown}");
+        let database = connect(url).await;
+        assert_eq!(database.as_ref().err().map(|error| error.code()), (!works).then_some("08001"), "{shown}");
+    }
+}
+
 /// From PostgreSQL 16 on a role that is no superuser may make even `service_role`; it is no member of what it made that could become it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_makes_roles_makes_what_is_missing() {
@@ -85,6 +125,7 @@ async fn a_missing_grant_is_named() {
     let refused = connect(url("plain")).await.err().expect("plain may make nothing");
     assert_eq!(refused.code(), "42501");
     assert!(refused.message().contains("lacks role anon"), "{refused}");
+    assert!(refused.message().contains("the connecting role plain may not make it"), "{refused}");
     assert!(refused.hint().is_some_and(|hint| hint.contains("create role anon nologin noinherit")), "{refused}");
 
     // Somebody who may makes the roles; the rest the database's owner can make.
@@ -92,10 +133,25 @@ async fn a_missing_grant_is_named() {
         .script(
             "create role anon nologin noinherit; create role authenticated nologin noinherit;
              create role service_role nologin noinherit bypassrls; create role authenticator login noinherit;
-             grant anon, authenticated, service_role to authenticator; grant anon, authenticated, service_role to deployer;
-             alter database app owner to deployer",
+             grant anon, authenticated, service_role to authenticator; grant anon, authenticated, service_role to deployer",
         )
         .await;
+    let refused = connect(url("deployer")).await.err().expect("deployer may make no schemas");
+    assert!(refused.message().contains("lacks schema auth, and the connecting role deployer"), "{refused}");
+    let grant = "grant create on database app to deployer";
+    assert!(refused.hint().is_some_and(|hint| hint.contains(grant)), "{:?}", refused.hint());
+    superuser.script(grant).await;
+    let database = connect(url("deployer")).await.expect("its own schemas suffice");
+    let migrate = async |sql| database.apply_migration("1", "tables", sql).await;
+    let refused = migrate("create table public.t (id integer)").await.expect_err("public is another's").error;
+    let hint = "Have somebody who may run: grant usage, create on schema \"public\" to deployer;";
+    assert_eq!((refused.code(), refused.hint()), ("42501", Some(hint)), "{refused}");
+    // What is made needs no grant any more.
+    superuser.script("revoke create on database app from deployer").await;
+    connect(url("deployer")).await.expect("again").close().await;
+    migrate("select 1").await.expect("is recorded");
+    database.close().await;
+    superuser.script("alter database app owner to deployer").await;
     let database = connect(url("deployer")).await.expect("a role that is no superuser serves");
     database
         .run_script(
@@ -142,6 +198,39 @@ async fn a_transaction_that_is_given_up_gives_its_connection_back() {
     let after: Vec<&str> = after.split(',').collect();
     assert!(before.split(',').all(|pid| after.contains(&pid)), "{before} and then {after:?}");
     assert_eq!(session.ask("select count(*)::text from t").await.expect("runs").0.as_deref(), Some("0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_stays_as_it_is() {
+    let cluster = Cluster::start();
+    let session = cluster.create("app").await;
+    session
+        .script(
+            "create schema auth; create function auth.uid() returns uuid language sql stable as
+             $$ select '00000000-0000-0000-0000-000000000001'::uuid $$;",
+        )
+        .await;
+    connect(format!("{} dbname=app", cluster.url())).await.expect("connects").close().await;
+    let uid = session.ask("select auth.uid()::text").await.expect("runs").0;
+    assert_eq!(uid.as_deref(), Some("00000000-0000-0000-0000-000000000001"));
+    let made = "select count(*)::text from pg_proc where pronamespace = 'auth'::regnamespace and proname in ('jwt', 'role', 'email')";
+    assert_eq!(session.ask(made).await.expect("runs").0.as_deref(), Some("3"));
+}
+
+/// Servers of one project start together.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_make_it_together() {
+    let cluster = Cluster::start();
+    let session = cluster.create("app").await;
+    // Even where a transaction sees what was there when it began.
+    session.script("alter database app set default_transaction_isolation = 'serializable'").await;
+    let url = format!("{} dbname=app", cluster.url());
+    let started = futures_util::future::join_all((0..4).map(|_| tokio::spawn(connect(url.clone())))).await;
+    for database in started {
+        database.expect("no panic").expect("connects");
+    }
+    let made = "select count(*)::text from pg_publication where pubname = 'supabase_realtime'";
+    assert_eq!(session.ask(made).await.expect("runs").0.as_deref(), Some("1"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -150,3 +150,63 @@ async fn a_copy_that_is_stopped_leaves_nothing_and_can_begin_again() {
     source.copy_rows(&server.database, |_| ()).await.expect("copies");
     assert_eq!(everything(&server.database).await, everything(&source).await);
 }
+
+/// A database that a role owns which is no superuser.
+async fn owned(cluster: &Cluster, schema: &str) -> Server {
+    let superuser = cluster.create("owned").await;
+    let roles = "create role maker login createrole bypassrls; create role service_role nologin noinherit bypassrls;
+        grant service_role to maker with admin option; alter database owned owner to maker";
+    superuser.script(roles).await;
+    let folder = cluster.folder().display();
+    let server = Server::start_at(&format!("postgres://maker@/owned?host={folder}"), |_| ()).await;
+    server.database.run_script(schema, |_| {}).await.expect("the schema");
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_a_circle_need_no_superuser() {
+    const CIRCLES: &str = "
+        create table teams (id integer primary key, lead integer);
+        create table people (id integer primary key, boss integer references people (id), team integer not null references teams (id));
+        alter table teams add constraint teams_lead foreign key (lead) references people (id);
+        create table notes (id integer primary key, about integer references people (id) deferrable initially deferred);";
+    let cluster = Cluster::start();
+    let folder = TempDir::new().expect("a folder");
+    let source = embedded(&folder).await;
+    source.run_script(CIRCLES, |_| {}).await.expect("the schema");
+    let rows = "insert into teams values (1, null), (2, null); insert into people values (1, null, 1);
+        insert into people select n, case when n < 20000 then n + 1 end, 2 from generate_series(2, 20000) as n;
+        update teams set lead = 20000; insert into notes values (1, 7);";
+    source.run_script(rows, |_| {}).await.expect("the rows");
+    let server = owned(&cluster, CIRCLES).await;
+    // Triggers have had their say.
+    let counting = "create table told (n integer); create function tell() returns trigger language plpgsql
+        as $$ begin insert into told values (1); return new; end $$;
+        create trigger tell after insert on people for each row execute function tell();
+        create trigger always after insert on teams for each row execute function tell();
+        alter table teams enable always trigger always;
+        create trigger off after insert on teams for each row execute function tell();
+        alter table teams disable trigger off;";
+    server.database.run_script(counting, |_| {}).await.expect("triggers");
+    let state = "select string_agg(conname || condeferrable::text || condeferred::text, ',' order by conname) from pg_constraint
+        where contype = 'f' and connamespace = 'public'::regnamespace
+        union all select string_agg(tgname || tgenabled::text, ',' order by tgname) from pg_trigger where not tgisinternal";
+    let maker = cluster.connect_to("owned").await;
+    let before = maker.ask(state).await.expect("the state");
+    let copied = source.copy_rows(&server.database, |_| ()).await.expect("copies");
+    assert_eq!(copied.rows, 20_003);
+    assert_eq!(maker.ask(state).await.expect("the state"), before);
+    assert_eq!(maker.ask("select count(*) from told").await.expect("a count").0.as_deref(), Some("0"));
+    server.post("/people", &json!({"id": 0, "boss": 99_999, "team": 1})).service().expect_error(409, "23503").await;
+
+    // What refers to nothing is found at the end, and nothing is kept.
+    let fewer = TempDir::new().expect("a folder");
+    let lax = embedded(&fewer).await;
+    lax.run_script(&CIRCLES.replace("references people (id), team", ", team"), |_| {}).await.expect("the schema");
+    lax.run_script("insert into teams values (1, null); insert into people values (1, 5, 1);", |_| {})
+        .await
+        .expect("the rows");
+    assert_eq!(lax.copy_rows(&server.database, |_| ()).await.expect_err("a key").code(), "23503");
+    assert_eq!(server.get("/people?select=id&limit=1").service().send().await.json(), json!([{"id": 1}]));
+    assert_eq!(maker.ask(state).await.expect("the state"), before);
+}

@@ -30,11 +30,23 @@ async fn until(server: &Server, path: &str, status: u16) {
     panic!("{path} never answered {status}, but {last:?}");
 }
 
+/// Waits until whoever sends requests here is told so.
+async fn ready(server: &Server, status: u16) {
+    for _ in 0..200 {
+        if server.raw(Method::GET, "/health/ready").send().await.status == status {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never {status}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_restarts_is_found_again() {
     let cluster = Cluster::start();
     let server = Server::start_on(&cluster, SCHEMA, |_| ()).await;
     server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
+    ready(&server, 200).await;
     cluster.stop();
     // The first requests find broken connections, the next ones that no new one can be made.
     for _ in 0..20 {
@@ -49,7 +61,9 @@ async fn a_server_that_restarts_is_found_again() {
     }
     let answer = server.get("/notes").send().await;
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("PGRST000")));
+    ready(&server, 503).await;
     cluster.run_server();
+    ready(&server, 200).await;
     until(&server, "/notes", 200).await;
     server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
 }

@@ -28,7 +28,7 @@ async fn an_identity_never_stays_on_a_connection() {
         server.get("/letters?select=id").service().expect(200, json!([{"id": 1}, {"id": 2}])).await;
         server.get("/rpc/whoami").expect(200, json!("anon -")).await;
         server.get("/letters?id=eq.x").user(ANN).expect_error(400, "22P02").await;
-        // What a function sets for the session is overwritten by the next request's own.
+        // What a function sets for the session is the next request's no more.
         server.post("/rpc/leave", &json!({})).service().expect(204, json!(null)).await;
     }
     let stolen = json!({"id": 3, "owner": ANN, "body": "forged"});

@@ -10,6 +10,8 @@ mod faults;
 mod functions;
 mod handlers;
 mod identity;
+mod leftovers;
+mod logging_in;
 mod nodes;
 mod pooler;
 mod postgis;

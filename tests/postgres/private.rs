@@ -1,6 +1,9 @@
-//! A private PostgreSQL in the data folder: made, stopped, and recovered after a crash.
+//! A private PostgreSQL in the data folder: made, stopped, recovered after a crash, and started again when it ends by itself.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
 use basalt_core::Identity;
 use basalt_db::{Database, PostgresOptions, Request};
@@ -23,6 +26,14 @@ async fn ask(database: &Database, sql: &str) -> String {
     String::from_utf8(answer.body.to_vec()).expect("text")
 }
 
+/// Kills PostgreSQL's first process.
+fn kill(pid_file: &Path) -> String {
+    let file = std::fs::read_to_string(pid_file).expect("a lock file");
+    let process = file.lines().next().expect("a process").to_owned();
+    assert!(Command::new("kill").args(["-9", &process]).status().expect("kill runs").success());
+    process
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_keeps_its_rows_through_stops_and_crashes() {
     let folder = folder();
@@ -38,14 +49,56 @@ async fn it_keeps_its_rows_through_stops_and_crashes() {
     let database = open(&folder).await;
     ask(&database, "insert into t values (2) returning id").await;
     // The server is gone without a word, its lock file left behind.
-    let pid = std::fs::read_to_string(&pid_file).expect("a lock file");
-    let killed = std::process::Command::new("kill").args(["-9", pid.lines().next().expect("a process")]).status();
-    assert!(killed.expect("kill runs").success());
+    kill(&pid_file);
     database.close().await;
 
     let database = open(&folder).await;
     assert_eq!(ask(&database, "select id from t order by id").await, "[{\"id\":1}, \n {\"id\":2}]");
     database.reset().await.expect("empties");
     assert!(!database.catalog().relations.keys().any(|name| name.name == "t"));
+    database.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_started_again_when_it_ends_by_itself() {
+    let folder = folder();
+    let database = open(&folder).await;
+    database.run_script("create table t (id integer); insert into t values (1);", |_| ()).await.expect("runs");
+    let pid_file = folder.path().join("data/postgres/data/postmaster.pid");
+    for turn in 1..=2 {
+        kill(&pid_file);
+        // Whoever asks meanwhile is told at once, and it comes back by itself.
+        let mut outages = 0;
+        loop {
+            let select = Request::new(Identity::owner(), "select count(*) from t", Vec::new());
+            match database.run(select).await {
+                Ok(_) if outages > 0 => break,
+                Ok(_) => {}
+                Err(error) => {
+                    assert!(["08001", "08006", "57P01", "57P02", "57P03"].contains(&error.code()), "{error}");
+                    outages += 1;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ask(&database, &format!("insert into t values (1 + {turn}) returning id")).await;
+        assert!(database.answers().await);
+    }
+    database.close().await;
+    assert!(!pid_file.exists(), "it was stopped, and stays so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_was_half_made_is_made_anew() {
+    let folder = folder();
+    let home = folder.path().join("data/postgres");
+    // What is left when everything is killed while `initdb` runs.
+    let data = home.join("making-1");
+    std::fs::create_dir_all(data.join("base")).expect("a folder");
+    std::fs::write(data.join("PG_VERSION"), "15\n").expect("a file");
+    let database = open(&folder).await;
+    assert_eq!(ask(&database, "select 1 as one").await, "[{\"one\":1}]");
+    let left: Vec<_> = std::fs::read_dir(&home).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("making-")), "{left:?}");
     database.close().await;
 }

@@ -36,9 +36,13 @@ async fn the_database_asks_for_reloads() {
     let session = cluster.connect_to(server.database_name()).await;
     // Nobody tells of this one by itself.
     session.script("drop event trigger basalt_ddl_watch; drop event trigger basalt_drop_watch").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Whoever begins to listen reads the catalog, too.
+    let mut before = (0, 0);
+    while before != loads(&server).await || before.0 < 3 {
+        before = loads(&server).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
     session.script("create table two (id integer)").await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
     server.get("/two").service().expect_error(404, "PGRST205").await;
     let before = loads(&server).await;
     session.script("notify pgrst, 'reload schema'").await;
@@ -128,6 +132,34 @@ async fn migrations_are_all_or_nothing() {
         .service()
         .expect(200, json!([{"a": 1, "b": "one"}, {"a": 2, "b": null}, {"a": 3, "b": "three"}]))
         .await;
+}
+
+/// What no transaction holds leaves nothing either: neither the index that failed half-way nor those that were made before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_fails_half_way_is_gone() {
+    let cluster = Cluster::start();
+    let schema = "create schema \"Odd One\"; create table \"Odd One\".\"the notes\" (id integer, body text);
+        create index kept on \"Odd One\".\"the notes\" (id);
+        insert into \"Odd One\".\"the notes\" values (1, 'same'), (2, 'same');";
+    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    let migration = "create index concurrently first on \"Odd One\".\"the notes\" (id);
+        create index concurrently on only \"Odd One\".\"the notes\"(lower(body));
+        create unique index concurrently if not exists \"Un\"\"ique\" on \"Odd One\".\"the notes\" using btree (body);";
+    let indexes = async || {
+        let sql = "select string_agg(indexrelid::regclass || ' ' || indisvalid, ', ' order by indexrelid::regclass::text) from pg_index
+            where indrelid = '\"Odd One\".\"the notes\"'::regclass";
+        session.ask(sql).await.expect("reads").0.unwrap_or_default()
+    };
+    let before = indexes().await;
+    for _ in 0..2 {
+        let failed = server.database.apply_migration("1", "indexes", migration).await.expect_err("is not unique");
+        assert_eq!((failed.error.code(), failed.error.hint()), ("23505", None));
+        assert_eq!(indexes().await, before);
+    }
+    session.script("update \"Odd One\".\"the notes\" set body = id::text").await;
+    server.database.apply_migration("1", "indexes", migration).await.expect("is unique now");
+    assert_eq!(indexes().await.matches("true").count(), 4);
 }
 
 /// Codes and relations of what `basalt check` says of a database's public schema.

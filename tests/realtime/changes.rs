@@ -62,7 +62,9 @@ async fn a_change_has_the_rows_of_its_kind() {
     run(&server, "update prices set price = 3; delete from prices").await;
     let update = change(&mut socket).await["data"].clone();
     assert_eq!((&update["type"], &update["record"]["price"]), (&json!("UPDATE"), &json!(3.00)));
-    assert_eq!(update["old_record"], json!({"id": 1}));
+    // All of the old row, since the replica identity is full and the policies show it.
+    let old = json!({"id": 1, "price": 2.50, "tags": ["a", "b"], "at": "2026-01-01T00:00:00+00:00"});
+    assert_eq!(update["old_record"], old);
     let delete = change(&mut socket).await["data"].clone();
     assert_eq!(
         (&delete["type"], &delete["old_record"], delete.get("record")),
@@ -154,6 +156,98 @@ async fn columns_can_be_chosen() {
     let (mut socket, _) = subscribed(&server, &anon(), entry).await;
     run(&server, "insert into prices values (1, 9)").await;
     assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 1, "price": 9.00}));
+}
+
+/// What one listener of a channel chose is not what another one did.
+#[tokio::test]
+async fn each_listener_of_a_channel_has_the_columns_that_it_chose() {
+    let server = Server::start(SCHEMA).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let entry = |select: Value| json!({"event": "*", "schema": "public", "table": "prices", "select": select});
+    let all = json!({"event": "*", "schema": "public", "table": "prices"});
+    let entries = json!([entry(json!(["price"])), all, entry(json!(["tags"])), entry(json!(["price"]))]);
+    let response = socket.join("a", json!({"postgres_changes": entries})).await;
+    let ids: Vec<i64> = (0..4).map(|i| response["postgres_changes"][i]["id"].as_i64().unwrap()).collect();
+    assert_eq!(socket.system().await, "Subscribed to PostgreSQL");
+    run(&server, "insert into prices values (1, 9)").await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        let change = change(&mut socket).await;
+        told.push((change["ids"].clone(), change["data"]["record"].clone()));
+    }
+    let expected = [
+        (json!([ids[0]]), json!({"id": 1, "price": 9.00})),
+        (json!([ids[1]]), json!({"id": 1, "price": 9.00, "tags": null, "at": null})),
+        (json!([ids[2]]), json!({"id": 1, "tags": null})),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(ids[0], ids[3], "the same wish");
+    socket.join("b", json!({"postgres_changes": [entry(json!(["price", "nothing"]))]})).await;
+    assert!(socket.system().await.contains("invalid column for select nothing"));
+}
+
+/// An update's old row is told to those who could have read it, and its key to the others where it is the new row's.
+#[tokio::test]
+async fn an_old_row_that_was_hidden_stays_so() {
+    let server = Server::start(&format!("{SCHEMA} alter table public.notes replica identity full;")).await;
+    let entry = json!({"event": "*", "schema": "public", "table": "notes"});
+    let (mut anna, _) = subscribed(&server, &user(ANNA), entry.clone()).await;
+    let (mut ben, _) = subscribed(&server, &user(BEN), entry).await;
+    run(
+        &server,
+        &format!(
+            "insert into notes values (1, '{ANNA}', 'annas own', null);
+            update notes set text = 'second' where id = 1;
+            update notes set owner = '{BEN}', text = 'given' where id = 1;
+            update notes set owner = '{ANNA}', id = 2 where id = 1;
+            update notes set text = 'third' where id = 2;"
+        ),
+    )
+    .await;
+    assert_eq!(change(&mut anna).await["data"]["type"], "INSERT");
+    let old = change(&mut anna).await["data"]["old_record"].clone();
+    assert_eq!(old, json!({"id": 1, "owner": ANNA, "text": "annas own", "secret": null}));
+    // To Ben it was hidden.
+    let given = change(&mut ben).await["data"].clone();
+    assert_eq!((&given["record"]["text"], &given["old_record"]), (&json!("given"), &json!({"id": 1})));
+    // To Anna it was meanwhile, and its key is another.
+    let back = change(&mut anna).await["data"].clone();
+    assert_eq!((&back["record"]["id"], &back["old_record"]), (&json!(2), &json!({})));
+    assert_eq!(change(&mut anna).await["data"]["old_record"]["text"], "given");
+    ben.expect_none("postgres_changes").await;
+}
+
+/// Who may select nothing of a table is told that, and not by what filter it would have come.
+#[tokio::test]
+async fn who_may_select_nothing_is_told_so() {
+    let schema = format!(
+        "{SCHEMA} revoke select on public.notes from anon; revoke select on public.prices from authenticated;
+        grant select (id, tags) on public.prices to authenticated;"
+    );
+    let server = Server::start(&schema).await;
+    let notes = json!({"event": "*", "schema": "public", "table": "notes"});
+    let (mut socket, id) = subscribed(&server, &anon(), notes).await;
+    run(&server, &format!("insert into notes values (1, '{ANNA}', 't', 's'); delete from notes")).await;
+    for kind in ["INSERT", "DELETE"] {
+        let data = json!({"schema": "public", "table": "notes", "type": kind, "columns": [], "record": {},
+            "errors": ["Error 401: Unauthorized"]});
+        assert_eq!(change(&mut socket).await, json!({"ids": [id], "data": data}));
+    }
+    let filtered = |filter: &str| json!({"event": "*", "schema": "public", "table": "prices", "filter": filter});
+    for (key, entry) in [
+        (anon(), json!({"event": "*", "schema": "public", "table": "notes", "filter": "secret=eq.s"})),
+        (user(ANNA), filtered("price=gt.1")),
+    ] {
+        let mut socket = Socket::connect(&server, &key).await;
+        socket.join("a", json!({"postgres_changes": [entry]})).await;
+        assert!(socket.system().await.contains("invalid column for filter"));
+    }
+    let (mut socket, _) = subscribed(&server, &user(ANNA), filtered("id=eq.1")).await;
+    run(&server, "insert into prices (id, price) values (1, 2)").await;
+    assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 1, "tags": null}));
+    // What was allowed when it was asked for may not be any more.
+    run(&server, "revoke select (id) on public.prices from authenticated; insert into prices (id) values (3)").await;
+    socket.expect_none("postgres_changes").await;
 }
 
 #[tokio::test]
@@ -341,7 +435,7 @@ async fn who_missed_changes_is_told_so() {
         delete from basalt.changes;",
     )
     .await;
-    run(&server, "insert into public.prices (id) values (21)").await;
+    // At once, not with the next change.
     let told = follows.event("system").await;
     assert_eq!(
         (&told["extension"], &told["status"], &told["channel"]),
@@ -350,6 +444,7 @@ async fn who_missed_changes_is_told_so() {
     let message = told["message"].as_str().unwrap();
     assert!(message.starts_with("Changes were missed: about 20 were dropped from the change log"), "{message}");
     // It goes on with what is there.
+    run(&server, "insert into public.prices (id) values (21)").await;
     assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 21);
     run(&server, "insert into public.prices (id) values (22)").await;
     assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 22);

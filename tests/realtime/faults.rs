@@ -5,6 +5,8 @@ use std::time::Duration;
 use basalt_tests::Server;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::MaybeTlsStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::anon;
@@ -37,17 +39,47 @@ async fn a_flood_ends_the_connection() {
     assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages per second"));
 }
 
+/// Pings count, too.
 #[tokio::test]
-async fn an_oversized_message_ends_the_connection() {
+async fn a_flood_of_pings_ends_the_connection() {
+    let server = Server::start_with("", |config| config.realtime.events = 2).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for _ in 0..30 {
+        socket.stream.send(Message::Ping(Vec::new().into())).await.unwrap();
+    }
+    let close = socket.closed().await;
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1008, "Too many messages per second"));
+}
+
+#[tokio::test]
+async fn an_oversized_message_ends_the_connection_with_a_reason() {
     let server = Server::start("").await;
     let mut socket = Socket::connect(&server, &anon()).await;
-    // The server may be gone before all of it is sent.
-    let _ = socket.stream.send(Message::Text("x".repeat(6 << 20).into())).await;
-    while let Some(Ok(message)) = socket.stream.next().await {
-        assert!(matches!(message, Message::Close(_)), "{message:?}");
-    }
+    // All of it is sent before anything is read.
+    socket.stream.send(Message::Text("x".repeat(24 << 20).into())).await.expect("sent");
+    let close = socket.closed().await;
+    assert_eq!((u16::from(close.code), close.reason.as_str()), (1009, "A message has at most 5 MiB"));
     let mut other = Socket::connect(&server, &anon()).await;
     assert_eq!(other.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+}
+
+/// What is no frame, and no text, is told so.
+#[tokio::test]
+async fn what_is_no_frame_ends_the_connection_with_a_reason() {
+    let server = Server::start("").await;
+    // Masked with nothing: a text that is not in UTF-8, an unknown opcode, and a frame without a mask.
+    let frames = [
+        (&b"\x81\x82\0\0\0\0\xff\xff"[..], 1007, "A text is not in UTF-8"),
+        (b"\x83\x82\0\0\0\0ab", 1002, "What came is no WebSocket frame"),
+        (b"\x81\x02ab", 1002, "What came is no WebSocket frame"),
+    ];
+    for (frame, code, reason) in frames {
+        let mut socket = Socket::connect(&server, &anon()).await;
+        let MaybeTlsStream::Plain(stream) = socket.stream.get_mut() else { panic!("no TLS here") };
+        stream.write_all(frame).await.expect("sent");
+        let close = socket.closed().await;
+        assert_eq!((u16::from(close.code), close.reason.as_str()), (code, reason));
+    }
 }
 
 /// More than the system's buffers hold is sent to a client that does not read; it begins to read again when the server has long given it up.

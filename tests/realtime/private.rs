@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::socket::Socket;
-use crate::{anon, user};
+use crate::{anon, token, user};
 
 const ANNA: &str = "00000000-0000-4000-8000-00000000000a";
 const BEN: &str = "00000000-0000-4000-8000-00000000000b";
@@ -102,4 +102,37 @@ async fn a_renewed_token_is_judged_anew() {
     socket.send("realtime:r", "access_token", json!({"access_token": anon()})).await;
     let message = socket.system().await;
     assert_eq!(message, "You no longer have permission to read from this Channel topic: r");
+}
+
+/// The policies speak of broadcasts and of presence apart, and of both anew with a renewed token.
+#[tokio::test]
+async fn who_may_read_one_is_not_told_the_other() {
+    let server = Server::start(
+        "create policy hears on realtime.messages for select to authenticated
+           using (extension = 'broadcast' and auth.jwt() ->> 'may' like '%hear%');
+         create policy sees on realtime.messages for select to authenticated
+           using (extension = 'presence' and auth.jwt() ->> 'may' like '%see%');",
+    )
+    .await;
+    let who = |may: &str| token(json!({"role": "authenticated", "sub": ANNA, "may": may}));
+    let (mut hears, mut sees) =
+        (Socket::connect(&server, &who("hear")).await, Socket::connect(&server, &who("see")).await);
+    let mut speaker = Socket::connect(&server, &token(json!({"role": "service_role"}))).await;
+    for socket in [&mut hears, &mut sees, &mut speaker] {
+        socket.join("r", private()).await;
+    }
+    let broadcast = json!({"type": "broadcast", "event": "e", "payload": {}});
+    speaker.ask("realtime:r", "broadcast", broadcast.clone()).await;
+    speaker.ask("realtime:r", "presence", json!({"event": "track", "payload": {"n": 1}})).await;
+    assert_eq!(hears.event("broadcast").await, broadcast);
+    sees.event("presence_state").await;
+    assert_eq!(sees.event("presence_diff").await["joins"]["k"]["metas"][0]["n"], 1);
+    sees.expect_none("broadcast").await;
+    hears.expect_none("presence_state").await;
+    hears.expect_none("presence_diff").await;
+
+    hears.send("realtime:r", "access_token", json!({"access_token": who("see")})).await;
+    assert_eq!(hears.event("presence_state").await["k"]["metas"][0]["n"], 1);
+    speaker.ask("realtime:r", "broadcast", broadcast).await;
+    hears.expect_none("broadcast").await;
 }

@@ -107,6 +107,12 @@ async fn absurd_input_is_refused() {
         ("logic", get.clone(), format!("/actors?or=({})", deep("and(", "id.eq.1", ")", 5_000)), String::new()),
         ("path", get.clone(), format!("/films?select=data{}", "->a".repeat(5_000)), String::new()),
         ("array", get.clone(), format!("/films?tags=cs.{}", deep("{", "", "}", 5_000)), String::new()),
+        (
+            "json array",
+            post.clone(),
+            "/films".to_owned(),
+            format!("{{\"id\":9,\"title\":\"x\",\"tags\":{}}}", deep("[", "", "]", 100_000)),
+        ),
         ("not utf-8 in the path", get.clone(), "/%ff%fe".to_owned(), String::new()),
         ("not utf-8 in a filter", get.clone(), "/actors?name=eq.%ff%fe&id=eq.x".to_owned(), String::new()),
         ("NUL in the path", get.clone(), "/act%00ors".to_owned(), String::new()),
@@ -137,6 +143,13 @@ async fn absurd_input_is_refused() {
     let answer = invalid.body(b"{\"id\":9,\"name\":\"\xff\"}".to_vec()).send().await;
     if answer.status != 400 {
         wrong.push(format!("not utf-8 in a body: {} {}", answer.status, answer.body));
+    }
+    for csv in [b"id,name\n9,\"x".as_slice(), b"id,name\n9,\xff", b"id,name\n9,x\n10", b"\"id,name\n9,x"] {
+        let ask = server.ask(Method::POST, "/actors").service().header("content-type", "text/csv").body(csv.to_vec());
+        let answer = ask.send().await;
+        if answer.status != 400 || !is_error(&answer, "PGRST102") {
+            wrong.push(format!("{}: {} {}", String::from_utf8_lossy(csv), answer.status, answer.body));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     server.get("/films?id=eq.9").service().expect(200, json!([])).await;

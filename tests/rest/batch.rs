@@ -15,6 +15,9 @@ alter table lines enable row level security;
 create policy own on orders for all to authenticated using (customer = auth.uid()::text) with check (customer = auth.uid()::text);
 create policy own on lines for all to authenticated using (true) with check (exists (select from orders where id = order_id));
 create function tea() returns text language sql volatile as $$ select set_config('response.status', '218', true) $$;
+create function lost() returns text language sql volatile
+    as $$ select case when set_config('response.status', '404', true) is not null then 'gone' end $$;
+create function echo(given json) returns json language sql immutable as $$ select given $$;
 ";
 
 const ANN: &str = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
@@ -118,4 +121,109 @@ async fn what_is_no_batch_is_said() {
     batch(&server, &json!([])).service().expect(200, json!([])).await;
     server.raw(Method::GET, "/batch/v1").service().expect_error(405, "PGRST117").await;
     batch(&server, &json!([read])).token("x.y.z").expect_error(401, "PGRST301").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_timeout_is_no_limit() {
+    let server =
+        Server::start_with(SCHEMA, |config| config.database.statement_timeout = std::time::Duration::ZERO).await;
+    let answer = batch(&server, &place(ANN)).user(ANN).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.json()[1]["status"], 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_of_failure_undoes_everything() {
+    let server = Server::start(SCHEMA).await;
+    let child = |id: i64| json!({"method": "POST", "path": "/children", "body": {"id": id}});
+    let lost = json!({"method": "POST", "path": "/rpc/lost", "body": {}});
+    let refused = batch(&server, &json!([child(1), lost])).service().expect_error(404, "BST014").await;
+    assert_eq!(
+        (&refused.json()["request"], &refused.json()["details"]),
+        (&json!(1), &json!("gone")),
+        "{}",
+        refused.body
+    );
+    // HEAD's errors have no body of their own.
+    let head = json!({"method": "HEAD", "path": "/children?id=eq.x"});
+    let refused = batch(&server, &json!([child(1), head])).service().expect_error(400, "BST014").await;
+    assert_eq!(refused.json()["details"], "PostgREST; error=22P02");
+    server.get("/children").service().expect(200, json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_json() {
+    let server = Server::start(SCHEMA).await;
+    let body = json!([{"method": "GET", "path": "/children"}]).to_string();
+    let send =
+        |kind: &str| server.raw(Method::POST, "/batch/v1").service().header("content-type", kind).body(body.clone());
+    for kind in ["text/csv", "text/plain", "application/x-www-form-urlencoded", "application/xml"] {
+        send(kind).expect_error(415, "BST010").await;
+    }
+    assert_eq!(send("application/json; charset=utf-8").send().await.status, 200);
+    assert_eq!(server.raw(Method::POST, "/batch/v1").service().body(body.clone()).send().await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_keep_their_digits() {
+    let server = Server::start(
+        "create table sums (id bigint primary key, exact numeric, raw json);
+         create table copies (id bigint primary key, exact numeric, raw json);",
+    )
+    .await;
+    let body = r#"[
+        {"method": "POST", "path": "/sums", "headers": {"Prefer": "return=representation"},
+         "body": {"id": 9007199254740993, "exact": 12345678901234567890.50, "raw": {"z": 1.0, "a": [1e2]}}},
+        {"method": "POST", "path": "/copies", "headers": {"Prefer": "return=representation"},
+         "body": [{"id": {"$ref": "0.body[0].id"}, "exact": {"$ref": "0.body[0].exact"}, "raw": {"$ref": "0.body[0].raw"}}]},
+        {"method": "GET", "path": "/copies?id=eq.${1.body[0].id}&exact=eq.${0.body[0].exact}"}]"#;
+    let ask = server.raw(Method::POST, "/batch/v1").service().header("content-type", "application/json");
+    let answer = ask.body(body.to_owned()).send().await;
+    let row = r#"[{"id":9007199254740993,"exact":12345678901234567890.50,"raw":{"z": 1.0, "a": [1e2]}}]"#;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!(answer.body.matches(row).count(), 1, "{}", answer.body);
+    // A value that was taken apart has no spaces of its own left.
+    let copied = row.replace(": ", ":").replace(", ", ",");
+    assert_eq!(answer.body.matches(&copied).count(), 2, "{}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_stand_in_bodies_paths_and_headers() {
+    let server = Server::start_with(SCHEMA, |config| config.limits.body = "2000B".parse().expect("a size")).await;
+    let made = json!({"method": "POST", "path": "/orders?select=id,customer", "body": [{"customer": "a&b"}, {"customer": "c"}],
+        "headers": {"Prefer": "return=representation, count=exact"}});
+    let deep = json!({"method": "POST", "path": "/rpc/echo", "body": {"given": {
+        "nested": [[{"$ref": "0.body[1].id"}], {"all": {"$ref": "0.body"}}], "range": {"$ref": "0.headers.content-range"},
+        "status": {"$ref": "0.status"}, "kept": {"$literal": {"$ref": "#/definitions/a"}}}}});
+    let read = json!({"method": "GET", "path": "/orders?select=id&customer=eq.${0.body[0].customer}"});
+    let strict = json!({"method": "DELETE", "path": "/orders",
+        "headers": {"Prefer": "handling=strict, max-affected=${0.body[0].id}"}});
+    let answers = batch(&server, &json!([made, deep, read])).service().send().await.json();
+    assert_eq!(
+        answers[1]["body"],
+        json!({"nested": [[2], {"all": [{"id": 1, "customer": "a&b"}, {"id": 2, "customer": "c"}]}], "range": "*/2",
+            "status": 201, "kept": {"$ref": "#/definitions/a"}}),
+        "{answers}"
+    );
+    assert_eq!(answers[2]["body"], json!([{"id": 1}]));
+    let made = json!({"method": "GET", "path": "/orders?order=id"});
+    batch(&server, &json!([made, strict])).service().expect_error(400, "PGRST124").await;
+    // A short reference to a long answer, many times.
+    let many = vec![json!({"$ref": "0.body"}); 100];
+    let much = json!({"method": "POST", "path": "/rpc/echo", "body": {"given": many}});
+    let refused = batch(&server, &json!([made, much])).service().expect_error(413, "BST001").await;
+    assert_eq!(refused.json()["request"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_are_limited_in_sum() {
+    let script = format!("{SCHEMA} insert into orders (customer) values (repeat('x', 1000));");
+    let server = Server::start_with(&script, |config| config.limits.response = "4 KiB".parse().expect("a size")).await;
+    let long = json!({"method": "GET", "path": "/orders"});
+    let one = server.get("/orders").service().send().await;
+    let fitting = 4096 / one.body.len();
+    let answers = batch(&server, &vec![long.clone(); fitting].into()).service().send().await;
+    assert_eq!(answers.status, 200);
+    let refused = batch(&server, &vec![long; fitting + 1].into()).service().expect_error(400, "54000").await;
+    assert_eq!(refused.json()["request"], fitting);
 }

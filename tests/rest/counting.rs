@@ -100,3 +100,20 @@ async fn what_is_off_is_refused() {
     }
     server.post("/actors", &json!({"id": 4, "name": "x"})).service().expect(201, Value::Null).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_may_be_measured() {
+    let server = server_with(|_| ()).await;
+    let plan = |form: &str| server.get("/films?select=id&id=gt.1").service().header("accept", form);
+    let measured = plan("application/vnd.pgrst.plan+json; options=analyze").send().await.json();
+    let last = measured.as_array().and_then(|plans| plans.last()).expect("a plan");
+    assert!(last["Plan"]["Actual Rows"].as_f64().is_some(), "{measured}");
+    assert!(last["Execution Time"].as_f64().is_some(), "{measured}");
+    let only_planned = plan("application/vnd.pgrst.plan+json").send().await;
+    assert!(!only_planned.body.contains("Execution Time"), "{}", only_planned.body);
+    let text = plan("application/vnd.pgrst.plan+text; options=analyze").send().await.body;
+    assert!(text.ends_with(" ms\n") && text.contains("Execution Time: "), "{text:?}");
+    if !basalt_tests::on_postgres() {
+        assert_eq!(last["Plan"]["Actual Rows"], 3);
+    }
+}

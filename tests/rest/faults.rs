@@ -206,3 +206,24 @@ async fn lengths_that_contradict_each_other_are_refused() {
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{headers}: {answer}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_under_way_when_a_shutdown_s_time_is_over_is_cut() {
+    let mut server = server_with(|config| {
+        config.server.body_timeout = Duration::from_secs(3600);
+        config.server.shutdown_timeout = Duration::from_millis(100);
+    })
+    .await;
+    let mut sender = connect(&server);
+    let (mut sender, begun) = blocking(move || {
+        let request = head("POST /rest/v1/actors", "expect: 100-continue\r\ncontent-length: 30\r\n");
+        sender.write_all(request.as_bytes()).expect("sent");
+        let mut begun = [0; 12];
+        sender.read_exact(&mut begun).expect("a first answer");
+        (sender, begun)
+    })
+    .await;
+    assert_eq!(&begun, b"HTTP/1.1 100");
+    server.stop().await;
+    blocking(move || rest(&mut sender)).await;
+}

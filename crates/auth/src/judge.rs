@@ -42,8 +42,7 @@ impl Call<'_> {
             (url, _) => url,
         };
         let ip = self.ip();
-        let address = ip.iter().map(|ip| ("remoteip", ip.as_str()));
-        let pairs = [("secret", captcha.secret.as_str()), ("response", token)].into_iter().chain(address);
+        let pairs = [("secret", captcha.secret.as_str()), ("response", token), ("remoteip", &ip)];
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let unsaid = |error: &str| {
             tracing::error!(error, "the captcha service failed");

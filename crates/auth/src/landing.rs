@@ -1,4 +1,4 @@
-//! Back to the application: a redirect that carries a session, a code or an error (contract: wire.md sections 1.7 and 1.8).
+//! Back to the application: a redirect that carries a session, a code or an error.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

@@ -1,8 +1,10 @@
-//! Users, sessions, one-time codes, OAuth2 and keys: the auth API of wire.md section 1.
+//! Users, sessions, one-time codes, OAuth2 and keys: Supabase's auth API.
 //!
 //! [`Auth::handle`] answers a [`Request`]. `route` says which file answers what: `flow` has what users do, `admin` what the service
 //! key may do, `mfa` second factors, `passkey` sign-in without a password. They read and write the model (`user`, `session`, `one_time`) in a transaction
 //! ([`store`]) of the schema's owner; row policies of the project judge nobody here.
+//!
+//! The contract is Supabase's auth API as its documentation and its published clients have it: paths, members, statuses and codes are the same.
 
 mod address;
 mod admin;
@@ -15,15 +17,18 @@ mod external;
 mod flow;
 mod hook;
 mod issuer;
+mod json;
 mod judge;
 pub mod keys;
 mod landing;
 mod limit;
 mod mail;
+mod metadata;
 mod mfa;
 mod one_time;
 mod passkey;
 mod password;
+mod proof;
 pub mod provider;
 mod redirect;
 mod route;
@@ -63,7 +68,10 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
         ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
         ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
+        ServiceMigration { version: "0007", source: include_str!("schema/0007_proven.sql") },
+        ServiceMigration { version: "0008", source: include_str!("schema/0008_replays.sql") },
     ],
+    dispensable: &["auth.webauthn_credentials", "auth.webauthn_challenges"],
 };
 
 /// Verifies access tokens with the project's keys.
@@ -135,8 +143,8 @@ pub struct Request<'a> {
     pub headers: &'a HeaderMap,
     /// Its whole body.
     pub body: Bytes,
-    /// The client's address, as far as it is known.
-    pub client: Option<IpAddr>,
+    /// The client's address.
+    pub client: IpAddr,
 }
 
 impl Auth {

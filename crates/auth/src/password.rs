@@ -16,7 +16,7 @@ use crate::settings::{PasswordRequirements, Settings};
 pub(crate) use cost::{Cost, settings};
 use cost::{Step, steps};
 
-/// A longer password is refused: other servers' hashes don't tell what lies beyond (wire.md section 1.5).
+/// A longer password is refused: other servers' hashes don't tell what lies beyond.
 const MAX_BYTES: usize = 72;
 /// Hashes that may wait for their turn.
 const WAITING: usize = 256;

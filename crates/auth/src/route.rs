@@ -1,4 +1,4 @@
-//! Which method and path is answered by which flow (contract: wire.md section 1.4).
+//! Which method and path is answered by which flow.
 
 use std::pin::Pin;
 

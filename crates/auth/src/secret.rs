@@ -20,7 +20,7 @@ pub(crate) fn digits(length: usize) -> String {
     (0..length.clamp(6, 10)).map(|_| char::from(b'0' + random.random_range(0..10_u8))).collect()
 }
 
-/// What is stored of a code that was sent to an address (wire.md section 1.8): SHA-224 of both, in hex.
+/// What is stored of a code that was sent to an address: SHA-224 of both, in hex.
 pub(crate) fn token_hash(address: &str, code: &str) -> String {
     hex(&Sha224::new().chain_update(address).chain_update(code).finalize())
 }

@@ -1,4 +1,4 @@
-//! Sessions, refresh tokens and access tokens (contract: wire.md sections 1.3 and 1.6).
+//! Sessions, refresh tokens and access tokens.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response};
@@ -43,7 +43,7 @@ pub(crate) struct RefreshToken {
     pub session_id: Option<Uuid>,
 }
 
-/// A method by which a session's user proved themselves (RFC 8176's idea; methods of wire.md section 1.3).
+/// A method by which a session's user proved themselves (RFC 8176's idea).
 #[derive(Debug, Clone, Deserialize)]
 struct Method {
     authentication_method: String,
@@ -258,7 +258,7 @@ impl Call<'_> {
         Ok(SignedIn { user_id: user.id, session_id: session.id, body })
     }
 
-    /// The claims of an access token (wire.md section 1.3).
+    /// The claims of an access token.
     async fn claims(&self, work: &mut Work, user: &User, session: &Session, exp: i64) -> Result<Map<String, Value>> {
         let methods = work.methods(session.id).await?;
         let amr: Vec<Value> = methods
@@ -266,6 +266,8 @@ impl Call<'_> {
             .map(|method| json!({"method": method.authentication_method, "timestamp": method.updated_at.as_second()}))
             .collect();
         let issuer = &self.auth.settings.jwt_issuer;
+        let seen = session.oauth_client_id.map(|_| user.seen_with(session.scopes.as_deref().unwrap_or_default()));
+        let user = seen.as_ref().unwrap_or(user);
         let Value::Object(claims) = json!({
             "iss": if issuer.is_empty() { &self.auth.url } else { issuer },
             "sub": user.id,

@@ -1,10 +1,10 @@
 //! A project's rows carried over from one database to another.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use basalt_core::Identity;
-use basalt_db::{Database, Request};
+use basalt_db::{Copied, Database, Request};
 use basalt_server::Config;
 use basalt_server::config::Engine;
 use basalt_server::project::Project;
@@ -15,8 +15,14 @@ use crate::report::{Failure, Report};
 use crate::workspace::load;
 
 /// Says, in the target, that a copy is under way: one that was stopped may begin again without being asked for.
-const MARK: &str = "comment on schema supabase_migrations is 'a copy is under way';";
+const UNDER_WAY: &str = "a copy is under way";
 const UNMARK: &str = "comment on schema supabase_migrations is null;";
+
+/// Seconds before the copy begins again. One that was killed may still be ending in the target, and the two may wait for each other.
+const PAUSES: [u64; 4] = [1, 2, 4, 8];
+
+/// Without a terminal, how far the copy has come is said this often.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// Carries the rows of the project in `root` over: to the PostgreSQL of `to`, or from that of `from` to the project's own database.
 pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace: bool) -> Result<(), Failure> {
@@ -31,30 +37,17 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
     // The source is served as it is; what projects rely on is the target's to have.
     let source =
         Config { database: basalt_server::config::Database { bootstrap: false, ..source.database.clone() }, ..source };
-    let from = basalt_server::open_database(root, &source).await?;
-    let into = basalt_server::open_database(root, &target).await?;
-    let project = Project::load(root, target.database.engine())?;
-
-    let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty() && !has_users(&into).await?;
-    let is_marked = into.catalog().schemas.get("supabase_migrations").is_some_and(|schema| schema.comment.is_some());
-    if !fresh && !is_marked && !replace {
-        return Err(Report::error("the target has the project's tables, or users, already")
-            .help("Copy into a new database, or say with --replace that its rows may be lost.")
-            .into());
-    }
-    script(&into, MARK).await?;
-    define(&project, &from, &into).await?;
-
     let started = Instant::now();
-    let bar = output::row_progress("copying");
-    let copied = from.copy_rows(&into, |copied| {
-        bar.set_length(copied.all_rows);
-        bar.set_position(copied.rows);
-    });
-    let copied = copied.await;
-    bar.finish_and_clear();
-    let copied = copied?;
-    script(&into, UNMARK).await?;
+    let mut pauses = PAUSES.into_iter();
+    let copied = loop {
+        match (attempt(root, &source, &target, replace).await, pauses.next()) {
+            (Err(failure), Some(pause)) if failure.has_code("40P01") => {
+                output::note(format_args!("  the target waits for another transaction: again in {pause} s"));
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+            }
+            (ended, _) => break ended?,
+        }
+    };
     output::result(format_args!(
         "{} {}, {} {}",
         styled(GOOD, "copied"),
@@ -62,9 +55,53 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
         count(copied.rows as usize, "row"),
         styled(FAINT, output::elapsed(started.elapsed()))
     ));
-    from.close().await;
-    into.close().await;
     Ok(())
+}
+
+/// Opens both databases and copies once.
+async fn attempt(root: &Path, source: &Config, target: &Config, replace: bool) -> Result<Copied, Failure> {
+    let project = Project::load(root, target.database.engine())?;
+    let from = basalt_server::open_database(root, source).await?;
+    let copied = match basalt_server::open_database(root, target).await {
+        Ok(into) => {
+            let copied = copy(&project, &from, &into, replace).await;
+            into.close().await;
+            copied
+        }
+        Err(error) => Err(error.into()),
+    };
+    from.close().await;
+    copied
+}
+
+async fn copy(project: &Project, from: &Database, into: &Database, replace: bool) -> Result<Copied, Failure> {
+    let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty() && !has_users(into).await?;
+    let catalog = into.catalog();
+    let mark = catalog.schemas.get("supabase_migrations").and_then(|schema| schema.comment.as_deref());
+    let is_marked = mark == Some(UNDER_WAY);
+    if !fresh && !is_marked && !replace {
+        return Err(Report::error("the target has the project's tables, or users, already")
+            .help("Copy into a new database, or say with --replace that its rows may be lost.")
+            .into());
+    }
+    script(into, &format!("comment on schema supabase_migrations is '{UNDER_WAY}'")).await?;
+    define(project, from, into).await?;
+
+    let bar = output::progress("copying", 0, output::ROWS);
+    let mut told = Instant::now();
+    let copied = from.copy_rows(into, |copied| {
+        bar.set_length(copied.all_rows);
+        bar.set_position(copied.rows);
+        if bar.is_hidden() && told.elapsed() >= TOLD {
+            told = Instant::now();
+            output::note(format_args!("  copying {} of {}", copied.rows, count(copied.all_rows as usize, "row")));
+        }
+    });
+    let copied = copied.await;
+    bar.finish_and_clear();
+    let copied = copied?;
+    script(into, UNMARK).await?;
+    Ok(copied)
 }
 
 /// Gives the target the project's tables: its migrations, and in between, in the order of the source, what was imported there.

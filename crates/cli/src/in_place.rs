@@ -23,10 +23,6 @@ pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<()
     };
     refuse_development_secret(&config)?;
     let server = Basalt::start(&folder, &config, database.clone()).await?;
-    match server.socket() {
-        Some(path) => tracing::info!(socket = %path.display(), "serving in PostgREST's place"),
-        None => tracing::info!(url = url(server.address()), "serving in PostgREST's place"),
-    }
     if let Some(admin) = server.admin_address() {
         tracing::info!(url = url(admin), "answering operators");
     }

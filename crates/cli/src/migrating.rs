@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use basalt_db::Database;
 use basalt_db::migrate::{Progress, ScriptError};
 use basalt_server::Config;
-use basalt_server::project::{Migration, Project, Script};
+use basalt_server::project::{Migration, Project, Script, order};
 
 use crate::report::{Failure, Report, io};
 
@@ -41,7 +41,7 @@ async fn migrate_those(
     is_copied_over: bool,
     mut done: impl FnMut(&Migration, Duration),
 ) -> Result<usize, Failure> {
-    let is_asked_for = |migration: &Migration| last.is_none_or(|last| *migration.version <= *last);
+    let is_asked_for = |migration: &Migration| last.is_none_or(|last| order(&migration.version) <= order(last));
     let applied = database.applied().await?;
     let standing = project.standing(&applied);
     if !standing.conflicts.is_empty() {
@@ -64,7 +64,8 @@ async fn migrate_those(
 /// Runs the project's seeds, each in its own transaction.
 pub async fn seed(project: &Project, database: &Database) -> Result<(), Failure> {
     for script in &project.seeds {
-        run_script(script, database, |_| {}).await?;
+        let run = database.run_script(&script.source, |_| {}).await;
+        run.map_err(|error| script_failure(script, &error))?;
     }
     Ok(())
 }
@@ -77,16 +78,6 @@ pub async fn import(
 ) -> Result<Progress, Failure> {
     let name = script.path.file_name().unwrap_or_default().to_string_lossy();
     let result = database.import(&name, &script.source, progress).await;
-    result.map_err(|error| script_failure(script, &error))
-}
-
-/// Runs a script, all or nothing; `progress` hears how far it has come.
-pub async fn run_script(
-    script: &Script,
-    database: &Database,
-    progress: impl FnMut(Progress) + Send + 'static,
-) -> Result<Progress, Failure> {
-    let result = database.run_script(&script.source, progress).await;
     result.map_err(|error| script_failure(script, &error))
 }
 

@@ -69,19 +69,14 @@ pub fn confirm(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// A bar over `bytes`, on stderr; invisible without a terminal.
-pub fn byte_progress(bytes: u64, what: &str) -> ProgressBar {
-    let bar = ProgressBar::new(bytes).with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("  {msg} [{bar:32}] {bytes}/{total_bytes} {eta}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar
-}
+/// The measures of a bar over bytes, and over rows.
+pub const BYTES: &str = "{bytes}/{total_bytes}";
+pub const ROWS: &str = "{pos}/{len} rows";
 
-/// A bar over rows, on stderr; invisible without a terminal.
-pub fn row_progress(what: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0).with_message(what.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("  {msg} [{bar:32}] {pos}/{len} rows {eta}") {
+/// A bar over so much, on stderr; invisible without a terminal.
+pub fn progress(what: &'static str, length: u64, measure: &str) -> ProgressBar {
+    let bar = ProgressBar::new(length).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template(&format!("  {{msg}} [{{bar:32}}] {measure} {{eta}}")) {
         bar.set_style(style.progress_chars("=> "));
     }
     bar

@@ -170,6 +170,13 @@ impl From<&Conflict> for Report {
     }
 }
 
+impl Failure {
+    /// Whether one of its errors has this code.
+    pub fn has_code(&self, code: &str) -> bool {
+        self.0.iter().any(|report| report.code.as_deref() == Some(code))
+    }
+}
+
 impl From<Report> for Failure {
     fn from(report: Report) -> Failure {
         Failure(vec![report])

@@ -2,6 +2,7 @@
 
 use basalt_db::Database;
 use basalt_server::Basalt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::report::Failure;
 use crate::serving::{asked_to_stop, url};
@@ -53,7 +54,8 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
     }
 }
 
-async fn configuration_asked(database: &Database) {
+/// Completes when the database asks for the configuration to be read again.
+pub async fn configuration_asked(database: &Database) {
     match database.postgres() {
         Some(postgres) => postgres.configuration_asked().await,
         None => std::future::pending().await,
@@ -68,18 +70,14 @@ async fn reload(database: &Database) -> Result<(), Failure> {
     }
 }
 
-/// SIGUSR1 and SIGUSR2, where they exist.
+/// SIGUSR1 and SIGUSR2, as far as they can be heard.
 struct Signals {
-    #[cfg(unix)]
-    schema: Option<tokio::signal::unix::Signal>,
-    #[cfg(unix)]
-    configuration: Option<tokio::signal::unix::Signal>,
+    schema: Option<Signal>,
+    configuration: Option<Signal>,
 }
 
-#[cfg(unix)]
 impl Signals {
     fn new() -> Signals {
-        use tokio::signal::unix::{SignalKind, signal};
         Signals {
             schema: signal(SignalKind::user_defined1()).ok(),
             configuration: signal(SignalKind::user_defined2()).ok(),
@@ -87,7 +85,7 @@ impl Signals {
     }
 
     async fn next(&mut self) -> Asked {
-        async fn of(signal: &mut Option<tokio::signal::unix::Signal>) {
+        async fn of(signal: &mut Option<Signal>) {
             let heard = match signal {
                 Some(signal) => signal.recv().await,
                 None => None,
@@ -100,16 +98,5 @@ impl Signals {
             () = of(&mut self.schema) => Asked::Schema,
             () = of(&mut self.configuration) => Asked::Configuration,
         }
-    }
-}
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> Signals {
-        Signals {}
-    }
-
-    async fn next(&mut self) -> Asked {
-        std::future::pending().await
     }
 }

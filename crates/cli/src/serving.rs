@@ -9,9 +9,9 @@ use basalt_db::{Database, Request};
 use basalt_server::config::{Config, LogFormat};
 use basalt_server::keys;
 use basalt_sql::catalog::{Relation, RelationKind};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::commands::{issue_keys, sign_keys};
 use crate::report::{Failure, Report};
 
 /// Years for which the keys of a project's own secret or private key are issued.
@@ -20,7 +20,6 @@ const KEY_YEARS: u64 = 10;
 /// Makes the process one that serves: it may hold as many connections as the system lets it, and logs to stderr as the configuration
 /// says.
 pub fn prepare(config: &Config) -> Result<(), Failure> {
-    #[cfg(unix)]
     open_many_files();
     let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
         Report::error(format!("configuration key `log.level`: {error}"))
@@ -35,7 +34,6 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
 }
 
 /// A connection is an open file, and of those a shell's usual limit is 1,024; the system's own is far higher.
-#[cfg(unix)]
 fn open_many_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
@@ -43,16 +41,11 @@ fn open_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// Completes when the process is asked to end: by Ctrl-C, or by SIGTERM where that exists. It listens from the call on, not only when
+/// Completes when the process is asked to end: by Ctrl-C or SIGTERM. It listens from the call on, not only when
 /// it is waited for.
 pub fn asked_to_stop() -> impl Future<Output = ()> {
-    #[cfg(unix)]
-    let heard = {
-        use tokio::signal::unix::{SignalKind, signal};
-        [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok())
-    };
+    let heard = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok());
     async move {
-        #[cfg(unix)]
         if let [Some(mut terminate), Some(mut interrupt)] = heard {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -81,12 +74,12 @@ pub fn api_keys(root: &Path, config: &Config) -> Result<Option<keys::Keys>, Stri
         return Ok(Some(keys::Keys { anon: auth.publishable_key.clone(), service: auth.secret_key.clone() }));
     }
     if !auth.jwt_secret.is_empty() {
-        return Ok(Some(issue_keys(&auth.jwt_secret, KEY_YEARS)));
+        return Ok(Some(keys::Keys::issue(&auth.jwt_secret, KEY_YEARS)));
     }
     if auth.signing_keys_path.as_os_str().is_empty() {
         return Ok(None);
     }
-    sign_keys(&root.join(&auth.signing_keys_path), KEY_YEARS).map(Some)
+    keys::Keys::signed(&root.join(&auth.signing_keys_path), KEY_YEARS).map(Some)
 }
 
 /// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.

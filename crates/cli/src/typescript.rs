@@ -261,6 +261,8 @@ impl Writer<'_> {
                 .named(&e.schema, "Enums", &e.name, None)
                 .unwrap_or_else(|| e.labels.iter().map(|label| quote(label)).collect::<Vec<_>>().join(" | ")),
             Type::Array(element) => array_of(&self.ty(element)),
+            // As the types that Supabase generates have it.
+            Type::Other(other) if other.name == "vector" => "string".into(),
             Type::Other(_) => "unknown".into(),
             Type::Record(fields) if fields.is_empty() => "Record<string, unknown>".into(),
             Type::Record(fields) => match self.catalog.composites.iter().find(|(_, known)| *known == &**fields) {

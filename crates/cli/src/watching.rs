@@ -1,10 +1,14 @@
-//! A project's folder, watched: completes when SQL or configuration in it changed.
+//! A project's folder, watched: completes when SQL or configuration in it changed, or a file that the configuration names.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use notify::{Config, Event, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::report::{Failure, Report};
 
@@ -16,8 +20,11 @@ const POLLING: Duration = Duration::from_secs(1);
 /// A watched project.
 pub struct Watch {
     watcher: Box<dyn Watcher + Send>,
-    changes: UnboundedReceiver<()>,
+    /// Rings at a change.
+    changes: Arc<Notify>,
     folders: Vec<PathBuf>,
+    /// The names of files that count besides. Another file of such a name is looked at for nothing.
+    named: Arc<RwLock<BTreeSet<OsString>>>,
 }
 
 impl Watch {
@@ -39,13 +46,17 @@ impl Watch {
         root: &Path,
         make: impl FnOnce(Box<dyn FnMut(notify::Result<Event>) + Send>) -> notify::Result<Box<dyn Watcher + Send>>,
     ) -> notify::Result<Watch> {
-        let (sender, changes) = unbounded_channel();
+        let changes = Arc::new(Notify::new());
+        let told = changes.clone();
+        let named = Arc::new(RwLock::new(BTreeSet::new()));
+        let counting = named.clone();
         let handler = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| matters(&event)) {
-                let _ = sender.send(());
+            let named = counting.read().unwrap_or_else(PoisonError::into_inner);
+            if event.is_ok_and(|event| matters(&event, &named)) {
+                told.notify_one();
             }
         };
-        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new() };
+        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new(), named };
         watch.watcher.watch(root, RecursiveMode::NonRecursive)?;
         watch.folders.push(root.to_owned());
         watch.follow(root);
@@ -55,32 +66,41 @@ impl Watch {
     /// Watches the folders that have come since; the data folder and others' are none of ours.
     fn follow(&mut self, root: &Path) {
         for folder in ["migrations", "supabase", "supabase/migrations", "supabase/seeds"] {
-            let folder = root.join(folder);
-            self.folders.retain(|known| known.exists());
-            if folder.is_dir() && !self.folders.contains(&folder) {
-                let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
-                if watched.is_ok() {
-                    self.folders.push(folder);
-                }
+            self.add(root.join(folder));
+        }
+    }
+
+    fn add(&mut self, folder: PathBuf) {
+        self.folders.retain(|known| known.exists());
+        if folder.is_dir() && !self.folders.contains(&folder) {
+            let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
+            if watched.is_ok() {
+                self.folders.push(folder);
             }
         }
     }
 
+    /// Watches these files, too.
+    pub fn also(&mut self, files: &[PathBuf]) {
+        let names = files.iter().filter_map(|file| file.file_name()).map(OsString::from).collect();
+        *self.named.write().unwrap_or_else(PoisonError::into_inner) = names;
+        files.iter().filter_map(|file| file.parent()).for_each(|folder| self.add(folder.to_owned()));
+    }
+
     /// Waits until something changed and the changes have settled.
     pub async fn changed(&mut self) {
-        if self.changes.recv().await.is_none() {
-            std::future::pending::<()>().await;
-        }
-        while let Ok(Some(())) = tokio::time::timeout(SETTLED, self.changes.recv()).await {}
+        self.changes.notified().await;
+        while timeout(SETTLED, self.changes.notified()).await.is_ok() {}
         if let Some(root) = self.folders.first().cloned() {
             self.follow(&root);
         }
     }
 }
 
-/// Whether an event may change the project: a file of SQL or configuration, or a folder (names without an extension).
-fn matters(event: &Event) -> bool {
+/// Whether an event may change the project: a file of SQL or configuration, one that is named, or a folder (names without an extension).
+fn matters(event: &Event, named: &BTreeSet<OsString>) -> bool {
     let ours = |path: &PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        _ if path.file_name().is_some_and(|name| named.contains(name)) => true,
         Some(extension) => matches!(extension, "sql" | "toml"),
         None => path.file_name().is_some_and(|name| name == "migrations" || name == "supabase" || name == "seeds"),
     };
@@ -98,15 +118,20 @@ mod tests {
         std::fs::create_dir(root.path().join("migrations")).unwrap();
         watch.changed().await;
         std::fs::write(root.path().join("migrations/0001_a.sql"), "select 1;").unwrap();
-        tokio::time::timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
+        timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 
     #[tokio::test]
     async fn other_files_are_not_told() {
         let root = tempfile::tempdir().unwrap();
         let mut watch = Watch::new(root.path()).unwrap();
+        watch.also(&[root.path().join("keys/signing.json")]);
         std::fs::write(root.path().join("notes.txt"), "x").unwrap();
         std::fs::write(root.path().join("basalt.db-wal"), "x").unwrap();
-        assert!(tokio::time::timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+        assert!(timeout(Duration::from_millis(400), watch.changed()).await.is_err());
+        std::fs::create_dir(root.path().join("keys")).unwrap();
+        watch.also(&[root.path().join("keys/signing.json")]);
+        std::fs::write(root.path().join("keys/signing.json"), "{}").unwrap();
+        timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 }

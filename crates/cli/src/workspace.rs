@@ -1,6 +1,6 @@
 //! A project with its configuration and its database, as the commands open them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use basalt_db::{Database, Options, PostgresOptions};
 use basalt_server::config::Engine;
@@ -45,6 +45,19 @@ pub fn for_development(mut config: Config) -> Config {
     config
 }
 
+/// The files besides the project's own that its configuration names, and what they hold.
+pub fn named_files(root: &Path, config: &Config) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+    let auth = &config.auth;
+    let mails = &auth.email;
+    [&auth.signing_keys_path, &auth.jwks_file, &mails.smtp.root_certificate]
+        .into_iter()
+        .chain(mails.template.values().map(|template| &template.content_path))
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| root.join(path))
+        .map(|path| (path.clone(), std::fs::read(path).ok()))
+        .collect()
+}
+
 /// Whether the configuration says by what tokens are verified.
 pub fn has_secret(config: &Config) -> bool {
     let auth = &config.auth;
@@ -60,7 +73,7 @@ pub fn has_development_secret(config: &Config) -> bool {
     auth.jwt_secret == DEVELOPMENT_SECRET || auth.jwks.contains(DEVELOPMENT_SECRET)
 }
 
-/// A database with all migrations of the project that is gone when this is dropped.
+/// A database that is gone when this is dropped.
 pub struct Throwaway {
     pub database: Database,
     _folder: TempDir,

@@ -104,7 +104,6 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     assert!(pending.stderr.contains("basalt serve --migrate"), "{}", pending.stderr);
 }
 
-#[cfg(unix)]
 #[test]
 fn serve_migrates_when_told_and_ends_in_order() {
     let project = books();
@@ -167,7 +166,6 @@ fn a_running_dev_starts_over_when_asked() {
     assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
 }
 
-#[cfg(unix)]
 #[test]
 fn a_server_in_production_is_not_reset() {
     let project = books();
@@ -353,6 +351,13 @@ fn a_private_key_signs_the_keys_that_are_shown() {
         let users = server.request("GET", "/auth/v1/admin/users", &[&format!("authorization: Bearer {key}")], "");
         assert_eq!(users.0, 200, "{}", users.1);
     }
+    // Another key in the file is taken up.
+    let old = shown(&server.banner.join("\n"));
+    project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
+    server.says("restarted");
+    assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {old}")], "").0, 401);
+    let new = shown(&project.run(&["keys"]).stdout);
+    assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {new}")], "").0, 200);
 }
 
 #[test]

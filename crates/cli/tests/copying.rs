@@ -53,14 +53,17 @@ fn imported_tables_are_carried_over_and_back() {
     let session = runtime.block_on(cluster.create("app"));
     let project = Project::new(&[
         ("basalt.toml", ""),
-        ("migrations/0001_shelves.sql", BEFORE),
+        ("migrations/2_shelves.sql", BEFORE),
         ("library.sql", DUMP),
+        ("late.sql", "create view late as select at from loans;"),
         ("seed.sql", ""),
     ]);
     run(&project, &["migrate", "up"]);
     assert!(run(&project, &["import", "library.sql"]).contains("1 new table, 3 rows"));
-    project.write("migrations/0002_loans.sql", AFTER);
+    // Versions are numbers.
+    project.write("migrations/10_loans.sql", AFTER);
     run(&project, &["migrate", "up"]);
+    run(&project, &["import", "late.sql"]);
     let copied = run(&project, &["db", "copy", "--to", &url(&cluster, "app")]);
     assert!(copied.contains("6 rows"), "{copied}");
     let books = "select string_agg(concat_ws('/', id, shelf, title, mood, seen), ',' order by id) from books";
@@ -70,14 +73,12 @@ fn imported_tables_are_carried_over_and_back() {
         "select count(*)::text from pg_constraint where conname in ('books_pkey', 'books_shelf', 'loans_book_fkey')";
     assert_eq!(ask(&runtime, &session, key), "3");
     assert_eq!(ask(&runtime, &session, "select polname from pg_policy where polname = 'all_see'"), "all_see");
-    assert_eq!(ask(&runtime, &session, "select name || ' ' || after from basalt.imports"), "library.sql 0001");
+    let imports = "select string_agg(name || ' ' || after, ', ' order by id) from basalt.imports";
+    assert_eq!(ask(&runtime, &session, imports), "library.sql 2, late.sql 10");
 
     runtime.block_on(session.script("insert into books values (8, 1, 'Eight', 'sad')"));
-    let back = Project::new(&[
-        ("basalt.toml", ""),
-        ("migrations/0001_shelves.sql", BEFORE),
-        ("migrations/0002_loans.sql", AFTER),
-    ]);
+    let back =
+        Project::new(&[("basalt.toml", ""), ("migrations/2_shelves.sql", BEFORE), ("migrations/10_loans.sql", AFTER)]);
     let copied = run(&back, &["db", "copy", "--from", &url(&cluster, "app")]);
     assert!(copied.contains("7 rows"), "{copied}");
     // Once more, over what is there.
@@ -115,7 +116,8 @@ fn users_of_the_target_are_not_lost_unasked() {
     let to = url(&cluster, "app");
     let there = Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{to}\"\n"))]);
     run(&there, &["migrate", "up"]);
-    let user = "insert into auth.users (id, email) values ('00000000-0000-4000-8000-000000000001', 'a@example.com')";
+    let user = "insert into auth.users (id, email) values ('00000000-0000-4000-8000-000000000001', 'a@example.com');
+        comment on schema supabase_migrations is 'what was applied'";
     runtime.block_on(session.script(user));
     let refused = Project::new(&[("basalt.toml", "")]).run(&["db", "copy", "--to", &to]);
     assert_eq!(refused.code, Some(1), "{}", refused.stdout);

@@ -3,6 +3,7 @@
 mod support;
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -21,6 +22,29 @@ create function place(id integer) returns void language sql as $$
     insert into items select id, g from generate_series(1, 20) g;
 $$;
 ";
+
+/// Killed while `initdb` makes a private PostgreSQL, it is made by the next start.
+#[test]
+fn a_private_postgresql_that_was_half_made_is_made_anew() {
+    let project = Project::new(&[("basalt.toml", "[database]\nengine = \"postgres\"\n")]);
+    // PostgreSQL's own user has to pass.
+    std::fs::set_permissions(project.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let home = project.path().join(".basalt/postgres");
+    let mut first = project.spawn(&["dev", "--port", "0"]);
+    let is_begun = || {
+        let made = std::fs::read_dir(&home).into_iter().flatten().flatten();
+        made.map(|entry| entry.path()).any(|folder| folder.join("PG_VERSION").exists())
+    };
+    while !is_begun() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(!home.join("data").exists(), "it was finished before it could be killed");
+    let server = project.start(&["dev"], &[]);
+    assert_eq!(server.get("/health/ready").0, 200);
+    assert_eq!(server.terminate(), Some(0));
+}
 
 #[test]
 fn more_connections_are_held_than_a_shell_s_limit_of_open_files() {

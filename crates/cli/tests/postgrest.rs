@@ -29,7 +29,6 @@ create function config.pre() returns void language sql as $$
 $$;
 ";
 
-/// A server over a new database of a cluster, and that database's superuser.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
@@ -132,6 +131,79 @@ fn the_environment_and_the_database_configure_it_too() {
     let server = folder.start(&["serve"], &without);
     assert_eq!(server.get("/todos?select=id").1.matches("id").count(), 2);
     assert_eq!(server.get("/").0, 200);
+}
+
+const GATED: &str = "
+create table notes (id integer primary key);
+alter table notes enable row level security;
+create policy everyone on notes for select using (true);
+insert into notes select generate_series(1, 4);
+create function gate() returns void language plpgsql as $$ begin raise sqlstate 'PT402' using message = 'pay first'; end $$;
+alter role authenticator set pgrst.db_pre_request = 'public.gate';
+";
+
+#[test]
+fn a_project_heeds_what_its_database_keeps() {
+    let cluster = Cluster::start();
+    let runtime = runtime();
+    let session = runtime.block_on(cluster.create("app"));
+    let script = |sql: &str| runtime.block_on(session.script(sql));
+    let toml = format!("[database]\nurl = \"{} dbname=app\"\n[api]\nmax_rows = 3\n", cluster.url());
+    let project = Project::new(&[("basalt.toml", &toml), ("migrations/0001_notes.sql", GATED)]);
+    let secret = ("BASALT_AUTH__JWT_SECRET", SECRET);
+    let server = project.start(&["serve", "--migrate"], &[secret]);
+    let notes = "/rest/v1/notes?select=id&order=id";
+    assert_eq!(server.get(notes).0, 402);
+    script("alter role authenticator reset pgrst.db_pre_request; notify pgrst, 'reload config'");
+    server.comes_to(notes, "[{\"id\":1}, \n {\"id\":2}, \n {\"id\":3}]");
+    // What is said for this database comes before what is said for all; both come before the project's file.
+    script("alter role authenticator set pgrst.db_max_rows = '2'; notify pgrst, 'reload config'");
+    server.comes_to(notes, "[{\"id\":1}, \n {\"id\":2}]");
+    script("alter role authenticator in database app set pgrst.db_max_rows = '1'; notify pgrst, 'reload config'");
+    server.comes_to(notes, "[{\"id\":1}]");
+    // What can't be used leaves everything as it was.
+    script("alter role authenticator in database app set pgrst.db_max_rows = 'many'; notify pgrst, 'reload config'");
+    server.says("`db-max-rows`");
+    assert_eq!(server.get(notes).1, "[{\"id\":1}]");
+    drop(server);
+
+    let refused = project.run_with(&["serve", "--port", "0"], &[(secret.0, secret.1.into())]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`db-max-rows`"), "{}", refused.stderr);
+    // Whoever starts the process has the last word.
+    let server = project.start(&["serve"], &[secret, ("BASALT_API__DATABASE_CONFIG", "false")]);
+    assert_eq!(server.get(notes).1.matches("id").count(), 3);
+    drop(server);
+    script("alter role authenticator in database app set pgrst.db_max_rows = '1'");
+    let server = project.start(&["serve"], &[secret, ("BASALT_API__MAX_ROWS", "4")]);
+    assert_eq!(server.get(notes).1.matches("id").count(), 4);
+    drop(server);
+    // A function may say it, too, with no more rights than requests have.
+    script(
+        "create function pre() returns void language plpgsql as $$ begin
+           perform set_config('pgrst.db_max_rows', case session_user when 'authenticator' then '2' else '4' end, true);
+         end $$;
+         alter role authenticator in database app reset pgrst.db_max_rows;
+         alter role authenticator set pgrst.db_pre_config = 'public.pre'",
+    );
+    let server = project.start(&["dev"], &[]);
+    assert_eq!(server.get(notes).1.matches("id").count(), 2);
+    script("alter role authenticator reset pgrst.db_pre_config; alter role authenticator reset pgrst.db_max_rows");
+    script("notify pgrst, 'reload config'");
+    server.comes_to(notes, "[{\"id\":1}, \n {\"id\":2}, \n {\"id\":3}]");
+}
+
+#[test]
+fn a_project_heeds_it_on_the_embedded_engine_too() {
+    let tables = "create table notes (id integer primary key); alter table notes enable row level security;
+        create policy everyone on notes for select using (true); insert into notes values (1), (2), (3);
+        alter role authenticator set pgrst.db_max_rows = '1';";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_notes.sql", tables)]);
+    let server = project.start(&["dev"], &[]);
+    let notes = "/rest/v1/notes?select=id&order=id";
+    assert_eq!(server.get(notes).1, "[{\"id\":1}]");
+    project.write("migrations/0002_more.sql", "alter role authenticator set pgrst.db_max_rows to '2';");
+    server.comes_to(notes, "[{\"id\":1}, \n {\"id\":2}]");
 }
 
 #[test]

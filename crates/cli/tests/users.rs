@@ -61,11 +61,40 @@ fn users_are_made_banned_let_in_and_deleted() {
     assert!(refused(&project, &server, &["delete", id]).contains("Say so with --yes."));
     users(&project, &server, &["delete", "ada_l@example.com", "--yes"]);
     users(&project, &server, &["delete", "+4915112345678", "--soft", "--yes"]);
+    // What is left of the second one goes for good.
+    let left = users(&project, &server, &["list"]);
+    let left: Vec<&str> = left.lines().filter(|line| line.ends_with("  deleted")).collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    users(&project, &server, &["delete", left[0].split_whitespace().next().unwrap(), "--yes"]);
     assert_eq!(users(&project, &server, &["list"]).lines().count(), 1);
     assert!(refused(&project, &server, &["ban", "ada_l@example.com"]).contains("there is no user ada_l@example.com"));
     assert!(refused(&project, &server, &["ban", id]).contains("404: User not found"));
     assert!(refused(&project, &server, &["create", "bob@example.com"]).contains("already been registered"));
     assert!(refused(&project, &server, &["ban", "bob@example.com", "--for", "long"]).contains("24h, 2h45m"));
+}
+
+#[test]
+fn users_are_shown_and_changed() {
+    let project = Project::new(&[("basalt.toml", CONFIG)]);
+    let server = project.start(&["dev"], &[]);
+    let id = "5f0c1c9e-4d8a-4b59-9c2c-2f1d3a4b5c6d";
+    let create = ["create", "ada@example.com", "--id", id, "--user-metadata", r#"{"name":"Ada"}"#, "--role", "staff"];
+    assert_eq!(users(&project, &server, &create), format!("created {id}  ada@example.com"));
+    assert!(refused(&project, &server, &create).contains("already been registered"));
+    let update = ["update", "ada@example.com", "--email", "countess@example.com", "--password", "correct horse"];
+    let more = ["--app-metadata", r#"{"plan":"pro"}"#, "--user-metadata", r#"{"name":null,"born":1815}"#];
+    assert_eq!(users(&project, &server, &[&update[..], &more].concat()), format!("changed {id}  countess@example.com"));
+    assert_eq!(sign_in(&server, "countess@example.com", "correct horse").0, 200);
+    let shown = users(&project, &server, &["show", id, "--json"]);
+    for part in [r#""role":"staff""#, r#""plan":"pro""#, r#""born":1815"#] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    assert!(!shown.contains("\"name\""), "{shown}");
+    assert!(
+        users(&project, &server, &["show", "countess@example.com"]).contains("\n  \"email\": \"countess@example.com\"")
+    );
+    let wrong = project.run(&["users", "update", id, "--user-metadata", "7"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.stderr);
 }
 
 #[test]

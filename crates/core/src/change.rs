@@ -10,9 +10,13 @@ use serde_json::value::RawValue;
 #[serde(rename_all = "UPPERCASE")]
 #[allow(missing_docs)] // SQL's own words
 pub enum Operation {
+    #[serde(alias = "insert")]
     Insert,
+    #[serde(alias = "update")]
     Update,
+    #[serde(alias = "delete")]
     Delete,
+    #[serde(alias = "truncate")]
     Truncate,
 }
 

@@ -1,10 +1,12 @@
 //! What every engine does: [`Database`], the [`Request`] it takes and the [`Answer`] it gives.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
+use basalt_sql::catalog::AUTHENTICATOR;
 use basalt_sql::{Catalog, Name};
 use bytes::Bytes;
 
@@ -245,6 +247,35 @@ impl Database {
         }
     }
 
+    /// Whether the engine answers: the embedded one does as long as it is open.
+    pub async fn answers(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => true,
+            Engine::Postgres(engine) => engine.answers().await,
+        }
+    }
+
+    /// The values of the settings `pgrst.<name>` that the database keeps for the API (`alter role authenticator set`), after
+    /// `pre_config` (`schema.function`) has run.
+    ///
+    /// Errors: 08001 when PostgreSQL can't be reached; the function's; 0A000 for a function on the embedded engine.
+    pub async fn stored_settings(&self, names: &[&str], pre_config: Option<&str>) -> Result<BTreeMap<String, String>> {
+        match &self.engine {
+            Engine::Sqlite(_) if pre_config.is_some() => Err(Error::unsupported(
+                "pgrst.db_pre_config",
+                "Set each setting: alter role authenticator set pgrst.db_max_rows = '100'.",
+            )),
+            Engine::Sqlite(engine) => {
+                let catalog = engine.catalog();
+                let role = catalog.roles.get(AUTHENTICATOR);
+                let setting = |name: &str| role?.settings.get(&format!("pgrst.{name}")).cloned();
+                let set = names.iter().filter_map(|name| Some(((*name).to_owned(), setting(name)?)));
+                Ok(set.filter(|(_, value)| !value.is_empty()).collect())
+            }
+            Engine::Postgres(engine) => engine.stored_settings(names, pre_config, Some(AUTHENTICATOR)).await,
+        }
+    }
+
     /// Runs a statement and waits for its answer; a write is on the disk when this returns.
     pub async fn run(&self, request: Request) -> Result<Answer> {
         match &self.engine {
@@ -359,7 +390,7 @@ impl Database {
         }
     }
 
-    /// The embedded engine, for what only it has: backups and counters.
+    /// The embedded engine, for what only it has: queues and counters.
     pub fn embedded(&self) -> Option<&Sqlite> {
         match &self.engine {
             Engine::Sqlite(engine) => Some(engine),

@@ -2,6 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use basalt_core::{Error, Result};
@@ -40,8 +41,5 @@ pub(super) fn acquire(folder: &Path) -> Result<Lock> {
 /// Makes a folder, where it is missing, that only its owner may look into.
 fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    builder.recursive(true).mode(0o700).create(folder)
 }

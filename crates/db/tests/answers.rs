@@ -10,11 +10,24 @@ use support::{request, text, with_schema};
 /// Writes with their defaults, conflicts, policies, privileges, constraints, `with` queries and functions.
 #[tokio::test]
 async fn writes() {
-    let db = with_schema(include_str!("answers/writes.sql")).await;
-    let cases: Vec<(String, String)> = serde_json::from_str(include_str!("answers/writes.json")).expect("JSON");
+    let (schema, cases) = (include_str!("answers/writes.sql"), include_str!("answers/writes.json"));
+    check(schema, cases, Identity::role("authenticated")).await;
+}
+
+/// The type `vector`, against PostgreSQL 18 with pgvector 0.8.7.
+#[tokio::test]
+async fn vectors() {
+    let (schema, cases) = (include_str!("answers/vectors.sql"), include_str!("answers/vectors.json"));
+    check(schema, cases, Identity::owner()).await;
+}
+
+/// Panics with every statement whose answer differs. Each is undone.
+async fn check(schema: &str, cases: &str, identity: Identity) {
+    let db = with_schema(schema).await;
+    let cases: Vec<(String, String)> = serde_json::from_str(cases).expect("JSON");
     let mut wrong = Vec::new();
     for (sql, expected) in cases {
-        let identity = Identity::role("authenticated");
+        let identity = identity.clone();
         let request = Request { identity, format: Format::Csv, end: TransactionEnd::Rollback, ..request(&sql, &[]) };
         let answer = shown(db.database.run(request).await);
         if answer != expected {

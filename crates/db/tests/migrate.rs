@@ -118,15 +118,3 @@ async fn a_reset_leaves_a_new_database() {
     let answer = db.run("select * from t", &[]).await.expect("reads");
     assert_eq!(text(&answer), "[{\"id\":1}]");
 }
-
-#[tokio::test]
-async fn a_backup_is_a_database() {
-    let db = with_schema("create table t (id int primary key); insert into t values (1), (2);").await;
-    let folder = tempfile::TempDir::new().expect("a folder");
-    let target = folder.path().join("basalt.db");
-    db.database.embedded().expect("embedded").backup(&target).await.expect("copies");
-    assert_eq!(db.database.embedded().expect("embedded").backup(&target).await.expect_err("exists").code(), "58030");
-    let copy =
-        support::Fixture { database: basalt_db::Database::open(support::options(&folder)).expect("opens"), folder };
-    assert_eq!(copy.json("select count(*) from t", &[]).await, "[{\"count\":2}]");
-}

@@ -24,8 +24,8 @@ const MESSAGES: u8 = 0;
 const PIECE: u8 = 1;
 const LEAVING: u8 = 2;
 
-/// Largest message that is put together from parts.
-pub(crate) const LARGEST_MESSAGE: usize = 32 << 20;
+/// Largest message that is put together from parts, in bytes.
+pub const LARGEST_MESSAGE: usize = 32 << 20;
 
 /// A message for a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -30,6 +30,7 @@ mod settings;
 
 pub use bus::{Bus, Event, Subscription};
 pub use counters::Standing;
+pub use frame::LARGEST_MESSAGE;
 pub use line::{Carrier, Line, LineError};
 pub use nats::Nats;
 pub use node::NodeId;

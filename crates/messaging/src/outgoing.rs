@@ -1,6 +1,7 @@
 //! Messages that wait to leave: bounded in number, bytes and age.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,8 @@ pub(crate) struct Queued {
     pub topic: &'static str,
     pub body: Bytes,
     at: Instant,
+    /// Whether messages are missing before it.
+    after_gap: bool,
 }
 
 /// The queue.
@@ -29,7 +32,7 @@ pub(crate) struct Outgoing {
 struct Waiting {
     messages: VecDeque<Queued>,
     bytes: usize,
-    /// Whether one was dropped since the last were taken.
+    /// Whether one was dropped after the last of them.
     gap: bool,
 }
 
@@ -54,7 +57,8 @@ impl Outgoing {
         let fits = waiting.messages.len() < self.most && waiting.bytes + body.len() <= self.most_bytes;
         if fits {
             waiting.bytes += body.len();
-            waiting.messages.push_back(Queued { topic, body, at: Instant::now() });
+            let after_gap = mem::take(&mut waiting.gap);
+            waiting.messages.push_back(Queued { topic, body, at: Instant::now(), after_gap });
         } else {
             waiting.gap = true;
         }
@@ -63,19 +67,20 @@ impl Outgoing {
         fits
     }
 
-    /// What waited until now failed to leave: later messages are told to come after a gap.
+    /// What was taken failed to leave: what waits is told to come after a gap.
     pub fn note_gap(&self) {
-        self.lock().gap = true;
+        let waiting = &mut *self.lock();
+        *waiting.messages.front_mut().map_or(&mut waiting.gap, |first| &mut first.after_gap) = true;
     }
 
-    /// Takes messages of about so many bytes, one at least. Those that are older than `age` are dropped.
+    /// Takes messages of about so many bytes, one at least, up to the next gap. Those that are older than `age` are dropped.
     pub fn take(&self, bytes: usize, age: Duration) -> Taken {
         let mut waiting = self.lock();
         let mut taken = Taken::default();
         let mut size = 0;
         while let Some(message) = waiting.messages.front() {
             let is_stale = message.at.elapsed() > age;
-            if is_stale && !taken.messages.is_empty() {
+            if (is_stale || message.after_gap) && !taken.messages.is_empty() {
                 break;
             }
             if !is_stale && size > 0 && size + message.body.len() > bytes {
@@ -83,15 +88,17 @@ impl Outgoing {
             }
             let Some(message) = waiting.messages.pop_front() else { break };
             waiting.bytes -= message.body.len();
+            taken.gap |= message.after_gap || is_stale;
             if is_stale {
                 taken.stale += 1;
-                waiting.gap = true;
             } else {
                 size += message.body.len().max(1);
                 taken.messages.push(message);
             }
         }
-        taken.gap = std::mem::take(&mut waiting.gap);
+        if taken.messages.is_empty() {
+            taken.gap |= mem::take(&mut waiting.gap);
+        }
         drop(waiting);
         self.drained.notify_waiters();
         taken
@@ -156,9 +163,25 @@ mod tests {
             let queue = Outgoing::new(most, most_bytes);
             let fitted: Vec<bool> = (0..3).map(|_| queue.push("t", vec![0; 10].into())).collect();
             assert_eq!(fitted, [true, true, false]);
-            let taken = queue.take(1000, LONG);
-            assert_eq!((taken.messages.len(), taken.gap), (2, true));
-            assert!(queue.push("t", vec![0; 10].into()) && !queue.take(1000, LONG).gap);
+            let taken = queue.take(10, LONG);
+            assert_eq!((taken.messages.len(), taken.gap), (1, false));
+            assert!(queue.push("t", vec![0; 11].into()) && queue.push("t", vec![0; 2].into()) == (most > 2));
+            // The gap is where the message is missing, not before what waited already.
+            let turns = [queue.take(1000, LONG), queue.take(1000, LONG)];
+            assert_eq!(turns.each_ref().map(|taken| (sizes(taken)[0], taken.gap)), [(10, false), (11, true)]);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_told_once() {
+        let queue = Outgoing::new(1, 1000);
+        assert!(queue.push("t", vec![0; 10].into()) && !queue.push("t", vec![0; 10].into()));
+        assert!(!queue.take(1000, LONG).gap);
+        assert!(queue.take(1000, LONG).gap, "though nothing follows it");
+        queue.push("t", vec![0; 10].into());
+        queue.note_gap();
+        for gap in [true, false] {
+            assert_eq!(queue.take(1000, LONG).gap, gap);
         }
     }
 

@@ -40,6 +40,9 @@ struct Partial {
     bytes: BytesMut,
 }
 
+/// A message is larger than [`LARGEST_MESSAGE`].
+struct TooLarge;
+
 /// What a frame brought.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
@@ -139,7 +142,14 @@ impl Peer {
                 self.partial = None;
                 messages
             }
-            Content::Part { index, count, piece } => self.put(index, count, &piece).into_iter().collect(),
+            Content::Part { index, count, piece } => match self.put(index, count, &piece) {
+                Ok(message) => message.into_iter().collect(),
+                Err(TooLarge) => {
+                    heard.lost += 1;
+                    heard.events.push((None, Event::Missed(node)));
+                    Vec::new()
+                }
+            },
             Content::Leaving => Vec::new(),
         };
         let events = messages.into_iter().map(|message| (Some(message.topic), Event::Message(node, message.body)));
@@ -148,23 +158,26 @@ impl Peer {
     }
 
     /// Adds a part; gives the message when it was the last.
-    fn put(&mut self, index: u32, count: u32, piece: &[u8]) -> Option<Message> {
+    fn put(&mut self, index: u32, count: u32, piece: &[u8]) -> Result<Option<Message>, TooLarge> {
         if index == 0 {
             self.partial = Some(Partial { next: 0, count, bytes: BytesMut::new() });
         }
         // The rest of a message whose beginning was missed is nothing.
-        let partial = self.partial.as_mut()?;
-        let fits = partial.bytes.len() + piece.len() <= LARGEST_MESSAGE;
-        if partial.next != index || partial.count != count || !fits {
+        let Some(partial) = &mut self.partial else { return Ok(None) };
+        if partial.next != index || partial.count != count {
             self.partial = None;
-            return None;
+            return Ok(None);
+        }
+        if partial.bytes.len() + piece.len() > LARGEST_MESSAGE {
+            self.partial = None;
+            return Err(TooLarge);
         }
         partial.next += 1;
         partial.bytes.extend_from_slice(piece);
         if partial.next < count {
-            return None;
+            return Ok(None);
         }
-        Message::read(self.partial.take()?.bytes.freeze())
+        Ok(self.partial.take().and_then(|whole| Message::read(whole.bytes.freeze())))
     }
 
     fn leave(&mut self) {

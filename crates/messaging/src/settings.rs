@@ -67,7 +67,7 @@ impl Settings {
         if self.heartbeat < Duration::from_millis(50) {
             return Err("`messaging.heartbeat` must be at least 50ms".into());
         }
-        if self.timeout < self.heartbeat * 2 {
+        if self.timeout / 2 < self.heartbeat {
             return Err(
                 "`messaging.timeout` must be at least twice `messaging.heartbeat`: one heartbeat may be late".into()
             );
@@ -91,5 +91,6 @@ mod tests {
         assert!(of(10, 1000).judge().unwrap_err().contains("messaging.heartbeat"));
         assert!(of(1000, 1999).judge().unwrap_err().contains("messaging.timeout"));
         assert_eq!(of(1000, 2000).judge(), Ok(()));
+        assert!(of(u64::MAX, u64::MAX).judge().unwrap_err().contains("messaging.timeout"));
     }
 }

@@ -1,4 +1,5 @@
-//! The one HTTP client for every request that leaves on a user's behalf: webhooks, identity providers, functions, images, connectors.
+//! The one HTTP client for every request that leaves on a user's behalf: webhooks, identity providers,
+//! auth's hooks, captchas, leaked passwords, users that are fetched from another project.
 //!
 //! Whoever can name a URL could otherwise have the server speak to what only the server can reach. So, in the order of a request:
 //!

@@ -13,7 +13,7 @@ pub struct Level {
     pub conditions: Vec<Condition>,
     /// Order terms.
     pub order: Vec<Order>,
-    /// Most rows to give (per parent, for an embedded resource).
+    /// Most rows to give (per parent, for an embedded resource), or to update or delete.
     pub limit: Option<i64>,
     /// Rows to skip.
     pub offset: Option<i64>,

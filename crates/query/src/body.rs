@@ -76,27 +76,36 @@ fn parse<'a, T: serde::Deserialize<'a>>(json: &'a str) -> Result<T, Error> {
 /// A value as the text of a parameter of type `ty`: strings by their characters, `null` as NULL, arrays and objects as array and row
 /// literals where the type is one, everything else as it is written.
 ///
-/// Errors: 22P02 for a string with half a surrogate pair.
+/// Errors: 22P02 for a string with half a surrogate pair; 54000 for an array of too many dimensions.
 pub(crate) fn text(value: &RawValue, ty: &Type) -> Result<Option<String>, Error> {
     let raw = value.get();
     Ok(Some(match (raw.as_bytes().first(), ty) {
         (Some(b'n'), _) => return Ok(None),
         (_, Type::Base(Base::Json | Base::Jsonb)) => raw.to_owned(),
         (Some(b'"'), _) => parse(raw)?,
-        (Some(b'['), Type::Array(element)) => array(raw, element)?,
+        (Some(b'['), Type::Array(element)) => array(raw, element, 1)?,
         (Some(b'{'), Type::Record(fields)) => row(raw, fields)?,
         _ => raw.to_owned(),
     }))
 }
 
-fn array(json: &str, element: &Type) -> Result<String, Error> {
+/// Dimensions of an array, as PostgreSQL's MAXDIM has it.
+const MOST_DIMENSIONS: usize = 6;
+
+/// `dimension`: which one of the whole array's this is, from 1.
+fn array(json: &str, element: &Type, dimension: usize) -> Result<String, Error> {
+    if dimension > MOST_DIMENSIONS {
+        let message =
+            format!("number of array dimensions ({dimension}) exceeds the maximum allowed ({MOST_DIMENSIONS})");
+        return Err(Error::new("54000", message));
+    }
     let elements: Vec<&RawValue> = parse(json)?;
     let is_json = matches!(element, Type::Base(Base::Json | Base::Jsonb));
     let mut literal = String::from("{");
     for (index, value) in elements.into_iter().enumerate() {
         literal.push_str(if index > 0 { "," } else { "" });
         if value.get().starts_with('[') && !is_json {
-            literal.push_str(&array(value.get(), element)?);
+            literal.push_str(&array(value.get(), element, dimension + 1)?);
         } else {
             match text(value, element)? {
                 Some(text) => push_element(&mut literal, &text),

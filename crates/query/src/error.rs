@@ -1,6 +1,7 @@
 //! Why a request can't be planned. A door gives each its own code and text.
 
 use basalt_core::Error;
+use basalt_sql::Name;
 
 /// Why a request can't be planned. The sections are those of the REST contract that say what a door answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +69,11 @@ pub enum PlanError {
     },
     /// PUT whose filters are not exactly the primary key by `eq` (`PGRST105`).
     PutFilters,
+    /// A limited write of a relation whose rows nothing tells apart.
+    NoRowKey {
+        /// The relation.
+        relation: Name,
+    },
     /// No function matches (`PGRST202`).
     UnknownFunction {
         /// The schema asked.

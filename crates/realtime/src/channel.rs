@@ -13,6 +13,7 @@ use crate::nodes::{Nodes, Said};
 use crate::outbox::Outbox;
 use crate::presence::{Diff, Presence, Present, Who};
 use crate::protocol::{Broadcast, Encoded, Frame, Version, push};
+use crate::rights::{Held, Rights};
 use crate::room::{Full, Room};
 
 /// What names a channel: public and private ones of one topic are different.
@@ -33,6 +34,10 @@ impl Key {
 /// Where topics of channels begin.
 pub(crate) const PREFIX: &str = "realtime:";
 
+/// Presences of one message to other nodes, and their bytes, about: one of any size is a message.
+const TOGETHER: usize = 64;
+const TOGETHER_BYTES: usize = 1 << 20;
+
 /// One connection's place in a channel.
 #[derive(Debug)]
 pub(crate) struct Member {
@@ -45,10 +50,17 @@ pub(crate) struct Member {
     pub own: bool,
     /// Whether it follows presence.
     pub presence: bool,
+    /// What it may receive.
+    pub reads: Held,
     pub presence_key: String,
 }
 
 impl Member {
+    /// Whether it is told who is present.
+    fn sees_presence(&self) -> bool {
+        self.presence && self.reads.get().presence
+    }
+
     /// Tells this member alone.
     pub fn tell(&self, event: &str, payload: &str) {
         self.outbox.push(push(self.version, self.join_ref.as_deref(), None, &self.key.topic, event, payload));
@@ -88,10 +100,20 @@ impl Channel {
     /// Takes a member in, and tells it who is present if it wants to know.
     pub fn enter(&self, member: Arc<Member>) {
         let mut inside = self.write();
-        if member.presence {
+        if member.sees_presence() {
             member.tell("presence_state", &inside.presence.state());
         }
         inside.members.insert(member.id, member);
+    }
+
+    /// Lets a member receive other things from now on. Who did not see presence, and does now, is told who is present.
+    pub fn allow(&self, member: &Member, reads: Rights) {
+        let inside = self.write();
+        let saw = member.sees_presence();
+        member.reads.set(reads);
+        if !saw && member.sees_presence() {
+            member.tell("presence_state", &inside.presence.state());
+        }
     }
 
     /// Lets a member go, its presence included. Whether the channel is empty now.
@@ -165,9 +187,22 @@ impl Channel {
         self.read().presence.members(node).next().is_some()
     }
 
-    /// The keys and members of a node that are present.
-    pub fn present(&self, node: NodeId) -> Vec<(String, u64)> {
-        self.read().presence.members(node).map(|(key, member)| (key.to_owned(), member)).collect()
+    /// The keys and members of this node that are present, in parts of which each fits into a message.
+    pub fn parts(&self) -> Vec<Vec<(String, u64)>> {
+        let inside = self.read();
+        let (mut parts, mut bytes) = (Vec::<Vec<_>>::new(), 0);
+        for (key, member) in inside.presence.members(self.nodes.this()) {
+            let size = inside.presence.present(key, member).map_or(0, |present| key.len() + present.meta.len());
+            bytes += size;
+            match parts.last_mut() {
+                Some(part) if part.len() < TOGETHER && bytes <= TOGETHER_BYTES => part.push((key.to_owned(), member)),
+                _ => {
+                    bytes = size;
+                    parts.push(vec![(key.to_owned(), member)]);
+                }
+            }
+        }
+        parts
     }
 
     /// Tells other nodes of these members of this one, as far as they are still present.
@@ -186,7 +221,7 @@ impl Channel {
     pub fn broadcast(&self, broadcast: &Broadcast, except: Option<u64>) {
         let encoded = Encoded::new(&self.key.topic, broadcast);
         for member in self.read().members.values() {
-            if Some(member.id) == except {
+            if Some(member.id) == except || !member.reads.get().broadcast {
                 continue;
             }
             if let Some(frame) = encoded.frame(member.version) {
@@ -216,7 +251,7 @@ impl Inside {
         }
         let payload = diff.json();
         let mut frames: [Option<Frame>; 2] = [None, None];
-        for member in self.members.values().filter(|member| member.presence) {
+        for member in self.members.values().filter(|member| member.sees_presence()) {
             let frame = frames[usize::from(member.version == Version::V2)]
                 .get_or_insert_with(|| push(member.version, None, None, topic, "presence_diff", &payload));
             member.outbox.push(frame.clone());

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use basalt_core::{Operation, Result};
 use basalt_db::changes::Batch;
@@ -37,7 +37,12 @@ impl Realtime {
     async fn follow_changes(&self) {
         let mut pause = FIRST_PAUSE;
         loop {
-            match AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await {
+            let began = Instant::now();
+            let ended = AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await;
+            if began.elapsed() > LONGEST_PAUSE {
+                pause = FIRST_PAUSE;
+            }
+            match ended {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
                 Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),

@@ -1,4 +1,4 @@
-//! What a client asks for when it joins (contract: wire.md section 3.2). What is unknown or invalid falls to its default.
+//! What a client asks for when it joins. What is unknown or invalid falls to its default.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! Front door: Phoenix channels over WebSocket, as Supabase's clients speak them (contract: wire.md section 3).
+//! Front door: Phoenix channels over WebSocket, as Supabase's clients speak them: frames, events, statuses and texts are the same.
 //!
 //! ```text
 //! socket -> protocol    frames to messages, in the client's serializer
@@ -47,4 +47,5 @@ pub use session::{Session, TokenFault, Tokens};
 pub const SERVICE: Service = Service {
     name: "realtime",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_messages.sql") }],
+    dispensable: &[],
 };

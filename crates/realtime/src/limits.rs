@@ -1,4 +1,4 @@
-//! What a client may cost (contract: wire.md section 3.8).
+//! What a client may cost.
 
 use std::time::Duration;
 
@@ -74,6 +74,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Bytes that the presences of one channel may take as they are shown: who joins is told of all at once, beside other messages.
+    pub(crate) fn state_bytes(&self) -> usize {
+        (self.queue_bytes.as_u64() / 4 * 3) as usize
+    }
+
     /// Whether a payload of so many bytes is too large.
     pub(crate) fn is_too_large(&self, size: usize) -> bool {
         size as u64 > self.payload.as_u64()

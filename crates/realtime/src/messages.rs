@@ -1,5 +1,4 @@
-//! Broadcasts from SQL: rows of `realtime.messages`, told when they are committed, and told again to those who ask for the past
-//! (contract: wire.md section 3.4).
+//! Broadcasts from SQL: rows of `realtime.messages`, told when they are committed, and told again to those who ask for the past.
 
 use basalt_core::{Change, Error, Identity, Operation, Result};
 use basalt_db::{Database, Format, Request};
@@ -74,9 +73,11 @@ fn hex(text: &str) -> Option<Bytes> {
 ///
 /// Errors: where the database can't be asked.
 pub(crate) async fn replay(database: &Database, topic: &str, replay: Replay) -> Result<Vec<Broadcast>> {
-    let sql = "select id, topic, extension, event, payload, binary_payload, private from realtime.messages \
+    let sql = format!(
+        "select id, topic, extension, event, payload, binary_payload, private from realtime.messages \
         where topic = $1 and private and extension = 'broadcast' and inserted_at >= $2 \
-        and inserted_at > (now() at time zone 'utc') - interval '3 days' order by inserted_at desc limit $3";
+        and inserted_at > (now() at time zone 'utc') - interval '{KEPT}' order by inserted_at desc limit $3"
+    );
     let since = Timestamp::from_millisecond(replay.since).unwrap_or(Timestamp::UNIX_EPOCH);
     let since = since.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string();
     let params = vec![Some(topic.to_owned()), Some(since), Some(replay.limit.to_string())];

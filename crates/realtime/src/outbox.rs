@@ -24,6 +24,12 @@ impl Close {
     pub const IDLE: Close = Close { code: 1000, reason: "Nothing was heard for too long" };
     /// Too much came.
     pub const FLOOD: Close = Close { code: 1008, reason: "Too many messages per second" };
+    /// A message is larger than clients may send.
+    pub const LARGE: Close = Close { code: 1009, reason: "A message has at most 5 MiB" };
+    /// A text is not in UTF-8.
+    pub const TEXT: Close = Close { code: 1007, reason: "A text is not in UTF-8" };
+    /// What came is no WebSocket frame.
+    pub const PROTOCOL: Close = Close { code: 1002, reason: "What came is no WebSocket frame" };
     /// The server stops.
     pub const STOPPING: Close = Close { code: 1012, reason: "The server is restarting" };
 }
@@ -47,7 +53,7 @@ struct Waiting {
 }
 
 impl Outbox {
-    /// A queue for `most` frames and `most_bytes` bytes; one more closes it.
+    /// A queue for `most` frames and `most_bytes` bytes; one more closes it. One frame of any size finds room where none waits.
     pub fn new(most: usize, most_bytes: usize) -> Outbox {
         Outbox { waiting: Mutex::default(), filled: Notify::new(), closed: Notify::new(), most, most_bytes }
     }
@@ -60,7 +66,8 @@ impl Outbox {
         }
         waiting.bytes += frame.len();
         waiting.frames.push_back(frame);
-        if waiting.frames.len() > self.most || waiting.bytes > self.most_bytes {
+        let is_large = waiting.frames.len() > 1 && waiting.bytes > self.most_bytes;
+        if waiting.frames.len() > self.most || is_large {
             drop(waiting);
             self.close(Close::SLOW);
         } else if waiting.frames.len() == 1 {
@@ -161,5 +168,8 @@ mod tests {
             assert_eq!(outbox.until_closed().await, Close::SLOW);
             assert!(outbox.lock().frames.is_empty());
         }
+        let outbox = Outbox::new(100, 25);
+        outbox.push(frame(100));
+        assert_eq!(outbox.take().await.unwrap().len(), 1);
     }
 }

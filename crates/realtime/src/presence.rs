@@ -1,4 +1,4 @@
-//! Who is present in a channel (contract: wire.md section 3.5): the state that a joiner is told, and the differences after it. Pure.
+//! Who is present in a channel: the state that a joiner is told, and the differences after it. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,8 +23,9 @@ pub(crate) struct Who {
 pub(crate) struct Presence {
     node: NodeId,
     room: Arc<Room>,
-    /// How many there are.
+    /// How many there are, and their bytes as they are shown.
     held: usize,
+    shown: usize,
     keys: IndexMap<String, BTreeMap<Who, Tracked>>,
     /// Presences of this node so far, for their references.
     count: u64,
@@ -45,6 +46,11 @@ impl Tracked {
     fn bytes(&self, key: &str) -> u64 {
         let meta = if self.fields.is_empty() { self.meta.len() } else { 2 * self.meta.len() };
         (key.len() + meta + self.reference.len() + size_of::<(Who, Tracked)>()) as u64
+    }
+
+    /// What of a state it takes, in bytes.
+    fn shown(&self, key: &str) -> usize {
+        key.len() + self.meta.len()
     }
 }
 
@@ -68,7 +74,7 @@ pub(crate) struct Diff {
 impl Presence {
     /// Nobody is present. `node` is this one; the room is all channels'.
     pub fn new(node: NodeId, room: Arc<Room>) -> Presence {
-        Presence { node, room, held: 0, keys: IndexMap::new(), count: 0 }
+        Presence { node, room, held: 0, shown: 0, keys: IndexMap::new(), count: 0 }
     }
 
     /// Notes that a member of this node is present with `fields`. `None`: it was so already.
@@ -122,12 +128,14 @@ impl Presence {
     }
 
     fn put(&mut self, key: &str, who: Who, tracked: Tracked, diff: &mut Diff) -> Result<(), Full> {
-        let is_new = self.keys.get(key).is_none_or(|metas| !metas.contains_key(&who));
-        if is_new && self.held >= self.room.of_channel() {
+        let before = self.keys.get(key).and_then(|metas| metas.get(&who)).map(|before| before.shown(key));
+        let held = self.held + usize::from(before.is_none());
+        let shown = self.shown + tracked.shown(key) - before.unwrap_or_default();
+        if !self.room.fits_channel(held, shown) {
             return Err(Full::Channel);
         }
         self.room.take(tracked.bytes(key))?;
-        self.held += usize::from(is_new);
+        (self.held, self.shown) = (held, shown);
         diff.joins.entry(key.to_owned()).or_default().push(tracked.meta.clone());
         if let Some(left) = self.keys.entry(key.to_owned()).or_default().insert(who, tracked) {
             self.room.give_back(left.bytes(key));
@@ -141,6 +149,7 @@ impl Presence {
         let metas = self.keys.get_mut(key)?;
         let left = metas.remove(&who)?;
         self.held -= 1;
+        self.shown -= left.shown(key);
         self.room.give_back(left.bytes(key));
         if metas.is_empty() {
             self.keys.swap_remove(key);
@@ -155,6 +164,7 @@ impl Presence {
         self.keys.retain(|key, metas| {
             for (_, left) in metas.extract_if(.., |who, tracked| is_gone(who, tracked)) {
                 self.held -= 1;
+                self.shown -= left.shown(key);
                 self.room.give_back(left.bytes(key));
                 diff.leaves.entry(key.clone()).or_default().push(left.meta);
             }
@@ -345,6 +355,21 @@ mod tests {
         assert!(presence.mention(node(1), 1, &[told(1, "r3")]).1);
         presence.sweep(node(1), None);
         assert!(presence.track("b", 2, fields(json!({}))).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_state_fits_into_the_queue_of_whoever_joins() {
+        let mut presence = presence(&Limits { queue_bytes: bytesize::ByteSize::b(440), ..Limits::default() });
+        let large = |size: usize| fields(json!({"x": "x".repeat(size)}));
+        presence.track("a", 1, large(200)).unwrap();
+        assert_eq!(presence.track("b", 2, large(200)), Err(Full::Channel));
+        assert!(presence.state().len() < 300);
+        // Who makes itself smaller, or leaves, makes room.
+        presence.track("a", 1, large(10)).unwrap();
+        assert!(presence.track("b", 2, large(200)).unwrap().is_some());
+        presence.forget("b", here(2));
+        presence.forget("a", here(1));
+        assert!(presence.track("c", 3, large(200)).unwrap().is_some());
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Who may use a private channel: the row policies of `realtime.messages` say so (contract: wire.md section 3.7).
+//! Who may use a private channel: the row policies of `realtime.messages` say so.
 //!
 //! SELECT is the right to join and receive: would the caller see a row of the channel? INSERT is the right to send and be present: could it
 //! write one? Both are asked with `realtime.topic` and the token's claims in force; nothing is kept.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use basalt_core::{Error, Identity, Result};
 use basalt_db::{Database, Format, Request, TransactionEnd};
@@ -19,11 +20,37 @@ pub(crate) struct Rights {
     pub presence: bool,
 }
 
+/// [`Rights`] that a renewed token may change while they are in use.
+#[derive(Debug)]
+pub(crate) struct Held {
+    broadcast: AtomicBool,
+    presence: AtomicBool,
+}
+
+impl Held {
+    pub fn new(rights: Rights) -> Held {
+        Held { broadcast: rights.broadcast.into(), presence: rights.presence.into() }
+    }
+
+    pub fn get(&self) -> Rights {
+        let [broadcast, presence] = [&self.broadcast, &self.presence].map(|right| right.load(Ordering::Relaxed));
+        Rights { broadcast, presence }
+    }
+
+    pub fn set(&self, rights: Rights) {
+        self.broadcast.store(rights.broadcast, Ordering::Relaxed);
+        self.presence.store(rights.presence, Ordering::Relaxed);
+    }
+}
+
 const EXTENSIONS: [&str; 2] = ["broadcast", "presence"];
 
 impl Rights {
     /// Everything: a public channel.
     pub const ALL: Rights = Rights { broadcast: true, presence: true };
+
+    /// Nothing.
+    pub const NONE: Rights = Rights { broadcast: false, presence: false };
 
     /// What an identity may receive.
     ///

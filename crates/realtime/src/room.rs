@@ -10,6 +10,7 @@ pub(crate) struct Room {
     bytes: AtomicU64,
     most_bytes: AtomicU64,
     most_in_channel: AtomicUsize,
+    most_bytes_in_channel: AtomicUsize,
     /// Whether it was said that there is no room.
     was_full: AtomicBool,
 }
@@ -29,6 +30,7 @@ impl Room {
             bytes: AtomicU64::new(0),
             most_bytes: AtomicU64::new(0),
             most_in_channel: AtomicUsize::new(0),
+            most_bytes_in_channel: AtomicUsize::new(0),
             was_full: AtomicBool::new(false),
         };
         room.limit(limits);
@@ -39,11 +41,13 @@ impl Room {
     pub fn limit(&self, limits: &Limits) {
         self.most_bytes.store(limits.presence_bytes.as_u64(), Ordering::Relaxed);
         self.most_in_channel.store(limits.presences, Ordering::Relaxed);
+        self.most_bytes_in_channel.store(limits.state_bytes(), Ordering::Relaxed);
     }
 
-    /// Presences of one channel.
-    pub fn of_channel(&self) -> usize {
-        self.most_in_channel.load(Ordering::Relaxed)
+    /// Whether a channel may have so many presences, of so many bytes as they are shown.
+    pub fn fits_channel(&self, presences: usize, bytes: usize) -> bool {
+        presences <= self.most_in_channel.load(Ordering::Relaxed)
+            && bytes <= self.most_bytes_in_channel.load(Ordering::Relaxed)
     }
 
     /// Bytes that are taken.

@@ -98,15 +98,20 @@ impl RowBroadcast {
         for piece in &self.topic {
             match piece {
                 Piece::Text(text) => topic.push_str(text),
-                Piece::Column(name) => match row.get(name)? {
-                    Value::Null => return None,
-                    Value::String(text) => topic.push_str(text),
-                    other => topic.push_str(&other.to_string()),
-                },
+                Piece::Column(name) => topic.push_str(&text(&row, name)?),
             }
         }
         let event = Some(&*self.event).filter(|event| !event.is_empty());
         Some(told(change, topic, event, self.private))
+    }
+}
+
+/// A column's value as a part of a topic, if it has one.
+fn text(row: &Map<String, Value>, column: &str) -> Option<String> {
+    match row.get(column)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
     }
 }
 
@@ -118,11 +123,6 @@ pub(crate) fn of_triggers(catalog: &Catalog, change: &Change) -> Vec<(Key, Broad
         row.as_ref().and_then(|row| serde_json::from_str(row.get()).ok()).unwrap_or_default()
     };
     let (new, old) = (row(&change.new), row(&change.old));
-    let text = |row: &Map<String, Value>, column: &str| match row.get(column)? {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
     let tell = |telling: &Telling| {
         let mut columns = telling.topic.iter().filter_map(telling::Piece::column);
         if let Some(column) = columns.find(|column| relation.column(column).is_none()) {

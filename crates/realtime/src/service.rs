@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use basalt_db::Database;
-use basalt_messaging::{Bus, Subscription};
+use basalt_messaging::{Bus, LARGEST_MESSAGE, Subscription};
+use bytesize::ByteSize;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
@@ -30,6 +31,9 @@ pub struct Realtime {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// The largest payload that other nodes can be told, with the names of its channel and event.
+const LARGEST_PAYLOAD: ByteSize = ByteSize::b((LARGEST_MESSAGE - (1 << 20)) as u64);
+
 /// What can change while the service runs.
 pub struct Settings {
     /// The limits.
@@ -42,7 +46,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Judges the broadcasts of rows.
+    /// Judges the limits, and the broadcasts of rows.
     ///
     /// Errors: what of them can't be used.
     pub fn new(
@@ -51,6 +55,9 @@ impl Settings {
         openness: Openness,
         broadcasts: &[Broadcasts],
     ) -> Result<Settings, String> {
+        if limits.payload > LARGEST_PAYLOAD {
+            return Err(format!("`realtime.payload` is {}; give at most {LARGEST_PAYLOAD}", limits.payload));
+        }
         let broadcasts = broadcasts.iter().map(RowBroadcast::new).collect::<Result<_, _>>()?;
         Ok(Settings { limits, tokens, openness, broadcasts })
     }

@@ -86,7 +86,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         let total = answer.first_row.iter().find(|(name, _)| name == "$total");
         answer.total = total.and_then(|(_, value)| value.as_deref()).and_then(|text| text.parse().ok());
     }
-    let used = Used { transaction: door.options.end_override, max_affected: true, ..Used::default() };
+    let used = Used { transaction: exchange.ends(door), max_affected: true, ..Used::default() };
     let applied = exchange.preferences.applied(used);
     if !shape.is_set() {
         answer.rows = 1;

@@ -35,6 +35,8 @@ pub struct Options {
     pub unprotected: Unprotected,
     /// Whether plans may be asked for.
     pub plans: bool,
+    /// Whether `limit` and `offset` hold for PATCH and DELETE.
+    pub limited_writes: bool,
     /// A function called before every statement, by `schema.name`.
     pub pre_request: Option<String>,
     /// A function of the request's schema that answers at the root instead of the description.
@@ -57,6 +59,10 @@ pub struct Options {
     pub error_details: bool,
     /// Most requests of a batch.
     pub batch: usize,
+    /// Most bytes that the requests of a batch may take from earlier answers.
+    pub body: usize,
+    /// Most bytes that the answers of a batch may have in sum.
+    pub response: usize,
 }
 
 /// What the API's description shows.
@@ -102,7 +108,7 @@ pub struct Door {
 /// What is derived from one version of the catalog.
 pub(crate) struct Current {
     pub(crate) planner: Planner,
-    /// Whether any policy, function, view or default reads what requests set; if none does, they need not set it. What PostgreSQL's
+    /// Whether any SQL of the project's reads what requests set; if none does, they need not set it. What PostgreSQL's
     /// functions read nobody knows.
     pub(crate) reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
@@ -260,13 +266,7 @@ impl Door {
 
 impl Current {
     fn new(catalog: Arc<Catalog>, options: &Options, reads_all: bool) -> Current {
-        let reads_settings = reads_all
-            || catalog.functions.values().flatten().any(|f| reads_request(&f.body))
-            || catalog.relations.values().any(|relation| {
-                relation.view().is_some_and(|view| reads_request(&view.query))
-                    || relation.policies.iter().any(|p| p.using.iter().chain(&p.check).any(|e| reads_request(e)))
-                    || relation.columns.iter().any(|c| c.default.as_deref().is_some_and(reads_request))
-            });
+        let reads_settings = reads_all || catalog.stored_sql().any(reads_request);
         let path = |schema: &String| {
             let extra = options.planning.extra_search_path.iter().filter(|extra| *extra != schema);
             std::iter::once(schema).chain(extra).cloned().collect()

@@ -9,6 +9,13 @@ use crate::error::RestResult;
 use crate::parse::prefer::{self, Preferences};
 use crate::settings::settings;
 
+impl Exchange<'_> {
+    /// Whether the caller may say how its transaction ends. That of a batch is the batch's.
+    pub(crate) fn ends(&self, door: &Door) -> bool {
+        door.options.end_override && self.incoming.within.is_none()
+    }
+}
+
 impl Door {
     /// How a transaction ends that the caller has preferences for.
     pub(crate) fn end(&self, preferences: &Preferences) -> TransactionEnd {

@@ -16,6 +16,7 @@ use crate::parse::body;
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::{Count, Return, Used};
 use crate::parse::query_string::{QueryString, encode};
+use crate::parse::range;
 use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, singular};
 use crate::respond::headers::Reply;
 use crate::timing::Stage;
@@ -112,8 +113,7 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         return Err(RestError::new(400, "PGRST114", message));
     }
     let (mut level, outdated) = query.level(door.options.planning.legacy_target_names)?;
-    level.limit = None;
-    level.offset = None;
+    let limited = limit(door, verb, &query, &mut level)?;
     if verb == Verb::Insert {
         level.conditions.clear();
     }
@@ -131,7 +131,7 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         resolution: verb == Verb::Insert && keyed,
         missing: matches!(verb, Verb::Insert | Verb::Update),
         returning: true,
-        transaction: door.options.end_override,
+        transaction: exchange.ends(door),
         max_affected: matches!(verb, Verb::Update | Verb::Delete),
     };
 
@@ -141,7 +141,8 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
     }
     let write = Write {
         relation: name.clone(),
-        level: if returning { level } else { Level { items: Vec::new(), order: Vec::new(), ..level } },
+        // A limit counts in the order, which may be by an embedded resource.
+        level: if returning || limited { level } else { Level { items: Vec::new(), order: Vec::new(), ..level } },
         returning,
         returning_key: verb == Verb::Insert && preferences.returning == Some(Return::HeadersOnly),
         kind,
@@ -154,6 +155,30 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         nothing: verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty()),
         warning: legacy_warning(&outdated),
     })
+}
+
+/// Whether a write is limited to some of its rows. Current PostgREST's are not; older ones took limits in these words.
+fn limit(door: &Door, verb: Verb, query: &QueryString, level: &mut Level) -> RestResult<bool> {
+    if !door.options.limited_writes || !matches!(verb, Verb::Update | Verb::Delete) {
+        level.limit = None;
+        level.offset = None;
+        return Ok(false);
+    }
+    // A read ignores such text. A write that did would change every row.
+    let unread = |(name, value): &&(String, String)| {
+        matches!(name.as_str(), "limit" | "offset") && value.parse::<i64>().is_err()
+    };
+    if let Some((name, value)) = query.pairs.iter().find(unread) {
+        return Err(RestError::new(400, "PGRST100", format!("\"failed to parse {name} ({value})\""))
+            .details("A number is expected."));
+    }
+    range::judge(level)?;
+    let limited = level.limit.is_some() || level.offset.is_some_and(|offset| offset != 0);
+    if limited && level.order.is_empty() {
+        return Err(RestError::new(400, "PGRST109", "A 'limit' was applied without an explicit 'order'")
+            .hint("Apply an 'order' using unique column(s)"));
+    }
+    Ok(limited)
 }
 
 /// Whether a level has something that can't be planned in every case.

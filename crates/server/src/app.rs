@@ -29,9 +29,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::{self, AUTH};
 use crate::config::Limits;
 use crate::gauges;
-use crate::identity::{self, AUTH, MAIL};
+use crate::mailbox::{self, MAIL};
 use crate::meter::Meter;
 use crate::realtime;
 use crate::surface::Surface;
@@ -48,6 +49,7 @@ static MAILBOX: Meter = Meter::new("mail");
 static METRICS: Meter = Meter::new("metrics");
 static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
+static PANIC: Meter = Meter::new("panic");
 static PREFLIGHT: Meter = Meter::new("preflight");
 static REALTIME: Meter = Meter::new("realtime");
 static REST_API: Meter = Meter::new("rest");
@@ -63,8 +65,8 @@ pub struct App {
     pub(crate) metrics: PrometheusHandle,
     /// The hooks of basalt.toml.
     pub(crate) webhooks: Arc<Webhooks>,
-    /// What outlives a change of the configuration.
-    pub(crate) state: State,
+    /// What of the auth API outlives a change of the configuration.
+    pub(crate) auth_state: State,
     pub(crate) realtime: Realtime,
     /// The way to the other nodes.
     pub(crate) bus: Bus,
@@ -94,9 +96,9 @@ impl App {
         let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
         let (route, mut response) = match port {
-            Port::Admin => self.operators(request.uri().path()),
+            Port::Admin => self.operators(request.uri().path()).await,
             Port::Api => match self.under_way.try_acquire() {
-                Ok(_place) => self.route(&surface, peer, request).await,
+                Ok(_place) => self.caught(&surface, peer, &id, request).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
             },
         };
@@ -123,6 +125,24 @@ impl App {
         response
     }
 
+    /// What a request is answered, a panic included.
+    async fn caught(
+        &self,
+        surface: &Surface,
+        peer: IpAddr,
+        id: &str,
+        request: Request<Body>,
+    ) -> (&'static Meter, Response<Body>) {
+        let method = request.method().clone();
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(self.route(surface, peer, request));
+        AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(%id, %method, "a request panicked");
+            metrics::counter!("basalt_panics_total").increment(1);
+            (&PANIC, surface.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &method))
+        })
+    }
+
     async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
         let path = request.uri().path();
         let is_mail = surface.has_mailbox && is_below(path, MAIL);
@@ -136,7 +156,7 @@ impl App {
             return (&AUTH_API, surface.auth(peer, request).boxed().await);
         }
         if is_mail {
-            return (&MAILBOX, identity::mail(&self.state, &request));
+            return (&MAILBOX, mailbox::mail(&self.auth_state, &request));
         }
         if is_below(path, realtime::MOUNT) {
             return (&REALTIME, self.realtime(surface, request).boxed().await);
@@ -146,7 +166,7 @@ impl App {
         }
         match path {
             "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
-            "/health/ready" => (&HEALTH, self.readiness()),
+            "/health/ready" => (&HEALTH, self.readiness().await),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
@@ -156,21 +176,28 @@ impl App {
 
     /// What operators ask of webhooks.
     async fn webhooks(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
-        let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let identity = match surface.verifier.identify(&parts.headers) {
             Ok(identity) => identity,
             Err(error) => return surface.refuse(error, &parts.method),
         };
+        let body = match surface.read(body).await {
+            Ok(body) => body,
+            Err(error) => {
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+                return basalt_webhooks::unreadable(status, &error.body.message).map(Body::from);
+            }
+        };
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity };
+        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, body };
         self.webhooks.handle(asked).await.map(Body::from)
     }
 
     /// What the port for operators answers.
-    fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
+    async fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
         match path {
             "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
-            "/ready" | "/health/ready" => (&HEALTH, self.readiness()),
+            "/ready" | "/health/ready" => (&HEALTH, self.readiness().await),
             "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
             "/schema_cache" => (&METRICS, json(self.surface.load().door.schema_cache())),
             _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
@@ -182,12 +209,13 @@ impl App {
         let mut text = self.metrics.render();
         gauges::write(&self.database, &self.bus, &mut text);
         gauges::write_tokens(self.surface.load().verifier.remembered(), &mut text);
-        gauges::write_hashes(self.state.hashes.load(Ordering::Relaxed), &mut text);
+        gauges::write_hashes(self.auth_state.hashes.load(Ordering::Relaxed), &mut text);
         text
     }
 
-    fn readiness(&self) -> Response<Body> {
-        let ready = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+    async fn readiness(&self) -> Response<Body> {
+        let is_loaded = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
+        let ready = is_loaded && self.database.answers().await;
         // A node that can't reach the others serves all the same: to take it away would help nobody.
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
         let text =
@@ -223,32 +251,22 @@ impl Surface {
             timing: &timing,
             within: None,
         };
-        // Pinned where it stands: to move it would copy all that it may come to hold.
-        let answering = pin!(async {
-            match target {
-                Target::Rest => self.door.handle(incoming).await,
-                Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
-                Target::OpenApi31 => self.door.openapi31(incoming).await,
-            }
-        });
-        match AssertUnwindSafe(answering).catch_unwind().await {
-            Ok(response) => worded(response).map(Body::from),
-            Err(_) => {
-                tracing::error!(path, "a request panicked");
-                metrics::counter!("basalt_panics_total").increment(1);
-                self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &parts.method)
-            }
-        }
+        let response = match target {
+            Target::Rest => self.door.handle(incoming).await,
+            Target::Batch => Box::pin(self.door.batch(incoming, &self.rest_path)).await,
+            Target::OpenApi31 => self.door.openapi31(incoming).await,
+        };
+        worded(response).map(Body::from)
     }
 
-    /// The auth API. A panic in it ends only this request.
+    /// The auth API. A panic in it is answered in its own form.
     async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
-        let client = identity::client(&self.trusted_proxies, peer, request.headers());
+        let client = auth::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
         let Some(auth) = &self.auth else { return self.refuse(not_found(AUTH, &self.rest_path), &parts.method) };
         let body = match self.read(body).await {
             Ok(body) => body,
-            Err(error) => return identity::unreadable(error.status, &error.body.message, &parts.headers),
+            Err(error) => return auth::unreadable(error.status, &error.body.message, &parts.headers),
         };
         let path = parts.uri.path();
         let incoming = basalt_auth::Request {
@@ -257,7 +275,7 @@ impl Surface {
             query: parts.uri.query().unwrap_or_default(),
             headers: &parts.headers,
             body,
-            client: Some(client),
+            client,
         };
         // Boxed: the flows are many and deep, and a request to another door should not carry them.
         match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {

@@ -1,4 +1,4 @@
-//! Cross-origin requests (Fetch standard; contract: wire.md section 0, rest.md section 11).
+//! Cross-origin requests (Fetch standard).
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, Response, header};

@@ -5,7 +5,7 @@
 //! PostgREST's names too, for dashboards that know them.
 
 use std::fmt::{Display, Write};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_db::Database;
 use basalt_messaging::Bus;
@@ -50,7 +50,11 @@ pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
         let (readers, writer) = embedded.queued();
         let waiting = [("{for=\"reader\"}", readers as u64), ("{for=\"writer\"}", writer as u64)];
         family(text, "basalt_waiting", "gauge", &waiting);
-        family(text, "basalt_refused_total", "counter", &[("", embedded.stats().refused.load(Ordering::Relaxed))]);
+        let stats = embedded.stats();
+        let counted = |counter: &AtomicU64| [("", counter.load(Ordering::Relaxed))];
+        family(text, "basalt_refused_total", "counter", &counted(&stats.refused));
+        family(text, "basalt_commits_total", "counter", &counted(&stats.commits));
+        family(text, "basalt_statement_panics_total", "counter", &counted(&stats.panics));
     }
     if let Some(standing) = bus.standing() {
         family(text, "basalt_nodes_connected", "gauge", &[("", u64::from(standing.connected))]);

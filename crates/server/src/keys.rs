@@ -1,6 +1,7 @@
 //! API keys: the development ones that existing projects' `.env` files already hold, and fresh ones for production.
 
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -27,29 +28,30 @@ impl Keys {
         Keys { anon: key("anon"), service: key("service_role") }
     }
 
-    /// Keys for `secret`, issued at `now` (seconds since 1970) for `years`.
-    pub fn issue(secret: &str, now: u64, years: u64) -> Keys {
+    /// Keys for `secret`, issued now for `years`.
+    pub fn issue(secret: &str, years: u64) -> Keys {
         if secret == DEVELOPMENT_SECRET {
             return Keys::development();
         }
-        let key = |role: &str| sign(secret, &claims(role, now, years));
+        let key = |role: &str| sign(secret, &claims(role, years));
         Keys { anon: key("anon"), service: key("service_role") }
     }
 
     /// The same, signed with the first private key of `path` (`auth.signing_keys_path`).
     ///
     /// Errors: what of the file can't be used.
-    pub fn signed(path: &Path, now: u64, years: u64) -> Result<Keys, String> {
+    pub fn signed(path: &Path, years: u64) -> Result<Keys, String> {
         let keys = basalt_auth::Keys::from_file(path)?;
         let key = |role: &str| {
-            let claims = claims(role, now, years);
+            let claims = claims(role, years);
             keys.sign(claims.as_object().unwrap_or(&Map::new())).map_err(|error| error.to_string())
         };
         Ok(Keys { anon: key("anon")?, service: key("service_role")? })
     }
 }
 
-fn claims(role: &str, now: u64, years: u64) -> Value {
+fn claims(role: &str, years: u64) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
     json!({"iss": "basalt", "role": role, "iat": now, "exp": now + years * 31_557_600})
 }
 

@@ -3,14 +3,15 @@
 //! [`Basalt::start`] opens the database and listens; [`Basalt::stop`] drains. What every request passes through is in `app`.
 
 mod app;
+mod auth;
 pub mod config;
 mod cors;
 mod gauges;
-mod identity;
 mod idle;
 pub mod keys;
 mod layout;
 mod listener;
+mod mailbox;
 mod messaging;
 mod meter;
 pub mod postgrest;

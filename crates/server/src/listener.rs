@@ -11,10 +11,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::app::{App, Port};
-use crate::config::Server;
+use crate::config::{LEAST_HEADERS, Server};
 use crate::idle::{Activity, Noted};
 use crate::refusal::Explained;
 use crate::socket::Socket;
@@ -23,12 +24,15 @@ use crate::socket::Socket;
 /// not finished after the configured time is cut.
 pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mut stop: watch::Receiver<()>) {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    let header_bytes = (app.surface.load().limits.headers.as_u64() as usize).max(8192);
+    let header_bytes = app.surface.load().limits.headers.max(LEAST_HEADERS).as_u64();
     // How long a head may take is ours to judge.
-    builder.http1().header_read_timeout(None).max_buf_size(header_bytes);
-    builder.http2().timer(TokioTimer::new()).max_header_list_size(header_bytes as u32).max_concurrent_streams(256);
+    builder.http1().header_read_timeout(None).max_buf_size(usize::try_from(header_bytes).unwrap_or(usize::MAX));
+    let header_list = u32::try_from(header_bytes).unwrap_or(u32::MAX);
+    builder.http2().timer(TokioTimer::new()).max_header_list_size(header_list).max_concurrent_streams(256);
 
     let graceful = GracefulShutdown::new();
+    // Ours to the end: what is left in it then is cut.
+    let mut connections = JoinSet::new();
     if port == Port::Api {
         app.ready.store(true, Ordering::Release);
     }
@@ -46,6 +50,7 @@ pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mu
             // A sender that is gone means the same.
             _ = stop.changed() => break,
         };
+        while connections.try_join_next().is_some() {}
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(config.send_timeout));
         let activity = Arc::new(Activity::default());
@@ -61,7 +66,7 @@ pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mu
         });
         let connection =
             graceful.watch(builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned());
-        tokio::spawn(async move {
+        connections.spawn(async move {
             tokio::select! {
                 ended = connection => if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended early");

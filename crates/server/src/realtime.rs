@@ -1,6 +1,7 @@
 //! Where realtime is mounted: WebSockets (RFC 6455), with frames to and from the service, and its HTTP endpoints.
 
 use std::future::ready;
+use std::time::Duration;
 
 use axum::body::Body;
 use basalt_realtime::{Close, Connection, Frame, Incoming, Outgoing, Realtime};
@@ -8,7 +9,10 @@ use futures_util::{SinkExt, StreamExt};
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, copy, sink};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -21,12 +25,14 @@ use crate::surface::Surface;
 /// Where realtime is mounted.
 pub(crate) const MOUNT: &str = "/realtime/v1";
 
-/// Largest message of a client (contract: wire.md section 3.1).
+/// Largest message of a client.
 const LARGEST: usize = 5 << 20;
 /// An idle connection keeps a buffer of this size for what it reads; larger messages are given more while they come in.
 const READ_BUFFER: usize = 2 << 10;
 /// What is to be written is handed to the system in pieces of about this size.
 const WRITE_BUFFER: usize = 16 << 10;
+/// How long the rest of what could not be read is waited for.
+const LINGER: Duration = Duration::from_secs(5);
 
 impl App {
     /// Answers a request below [`MOUNT`].
@@ -81,19 +87,39 @@ async fn serve(connection: Connection, upgraded: Upgraded) {
         .max_message_size(Some(LARGEST))
         .max_frame_size(Some(LARGEST));
     let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-    let (writer, reader) = socket.split();
-    let reader = reader.take_while(|message| ready(message.is_ok())).filter_map(|message| ready(incoming(message)));
-    let writer = writer.with(|said| ready(Ok::<_, Error>(outgoing(said))));
-    connection.run(reader, writer).await;
+    let (mut writer, mut reader) = socket.split();
+    let close = connection
+        .run(
+            (&mut reader).filter_map(|message| ready(incoming(message))),
+            (&mut writer).with(|said| ready(Ok::<_, Error>(outgoing(said)))),
+        )
+        .await;
+    if let Some(Close::LARGE | Close::TEXT | Close::PROTOCOL) = close
+        && let Ok(socket) = reader.reunite(writer)
+    {
+        let _ = timeout(LINGER, linger(socket)).await;
+    }
+}
+
+/// Reads what a client goes on sending after it was told why it is disconnected: a connection that is given up before would be reset,
+/// and the reason be lost on the way.
+async fn linger(mut socket: WebSocketStream<TokioIo<Upgraded>>) {
+    let stream = socket.get_mut();
+    let _ = stream.shutdown().await;
+    let _ = copy(stream, &mut sink()).await;
 }
 
 fn incoming(message: Result<Message, Error>) -> Option<Incoming> {
-    match message.ok()? {
-        Message::Text(text) => Some(Incoming::Frame(Frame::Text(text.into()))),
-        Message::Binary(bytes) => Some(Incoming::Frame(Frame::Binary(bytes))),
-        Message::Ping(_) | Message::Pong(_) => Some(Incoming::Alive),
-        // The stream ends by itself after a close.
-        Message::Close(_) | Message::Frame(_) => None,
+    match message {
+        Ok(Message::Text(text)) => Some(Incoming::Frame(Frame::Text(text.into()))),
+        Ok(Message::Binary(bytes)) => Some(Incoming::Frame(Frame::Binary(bytes))),
+        Ok(Message::Ping(_) | Message::Pong(_)) => Some(Incoming::Alive),
+        Err(Error::Capacity(_)) => Some(Incoming::Unreadable(Close::LARGE)),
+        Err(Error::Utf8(_)) => Some(Incoming::Unreadable(Close::TEXT)),
+        // The stream ends by itself after a close, and when the client is gone.
+        Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => None,
+        Err(Error::Protocol(_)) => Some(Incoming::Unreadable(Close::PROTOCOL)),
+        Ok(Message::Close(_) | Message::Frame(_)) | Err(_) => None,
     }
 }
 

@@ -77,6 +77,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 group: from.group,
                 statement_timeout: from.statement_timeout,
                 max_body,
+                max_size: from.max_size.as_u64(),
                 services: SERVICES.into(),
                 ..basalt_db::Options::default()
             };
@@ -89,6 +90,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
         Engine::Postgres => {
             let options = basalt_db::PostgresOptions {
                 url: Some(from.url.clone()).filter(|url| !url.is_empty()),
+                authenticator_password: Some(from.authenticator_password.clone()).filter(|text| !text.is_empty()),
                 data_dir,
                 durable: true,
                 connections: from.pool,
@@ -127,7 +129,7 @@ impl Basalt {
         let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
             surface: ArcSwap::from_pointee(surface),
-            state,
+            auth_state: state,
             webhooks: webhooks.clone(),
             database,
             realtime,
@@ -176,7 +178,8 @@ impl Basalt {
     ///
     /// Errors: what of it can't be used; then everything stays.
     pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
-        let surface = Surface::new(project, config, self.app.database.clone(), self.address, self.app.state.clone())?;
+        let surface =
+            Surface::new(project, config, self.app.database.clone(), self.address, self.app.auth_state.clone())?;
         let realtime = surface.realtime(config)?;
         self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         self.app.realtime.reconfigure(realtime);

@@ -14,9 +14,9 @@ use basalt_rest::{Description, Door, Unprotected};
 use http::HeaderName;
 use ipnet::IpNet;
 
+use crate::auth;
 use crate::config::{Config, Limits, OpenApi, TransactionEnd};
 use crate::cors::Cors;
-use crate::identity;
 use crate::start::StartError;
 use crate::token::{Verifier, VerifierOptions};
 
@@ -67,14 +67,14 @@ impl Surface {
             configured => configured.to_owned(),
         };
         let rest_path = rest_path(&config.server.rest_path)?;
-        let keys = identity::keys(project, config)?;
+        let keys = auth::keys(project, config)?;
         let mut options = verifier_options(project, config)?;
         options.secrets.extend(keys.iter().filter(|keys| keys.is_asymmetric()).map(|keys| keys.jwks().to_string()));
         let verifier = Arc::new(Verifier::new(options).map_err(StartError::Config)?);
         let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
         let auth = match keys.filter(|_| config.auth.enabled) {
             Some(keys) => {
-                let (settings, url) = (config.auth.clone(), format!("{public_url}{}", identity::AUTH));
+                let (settings, url) = (config.auth.clone(), format!("{public_url}{}", auth::AUTH));
                 let (database, outbound, verify) = (database.clone(), outbound.clone(), verifier.clone());
                 let setup = Setup { database, settings, project, url, keys, verify, outbound, state };
                 Some(Auth::new(setup).map_err(StartError::Config)?)
@@ -190,6 +190,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         },
         unprotected: Unprotected::new(&api.unprotected),
         plans: api.plans,
+        limited_writes: api.limited_writes,
         pre_request: some(&api.pre_request),
         root_function: some(&api.root_function),
         app_settings: api.settings.iter().map(|(key, value)| (format!("app.settings.{key}"), value.clone())).collect(),
@@ -205,6 +206,8 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         url,
         error_details: api.error_details,
         batch: config.limits.batch,
+        body: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
+        response: usize::try_from(config.limits.response.as_u64()).unwrap_or(usize::MAX),
     }
 }
 

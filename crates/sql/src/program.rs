@@ -11,10 +11,14 @@
 //! | `pg_cast(from type, to type, x)` | `x` cast explicitly |
 //! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
 //! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
+//! | `pg_slice(array, lower, upper, ...)` | a part of a stored array, by dimension; NULL for a NULL |
+//! | `pg_flat(array)` | the elements of a stored array of several dimensions as one of one |
 //! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |
+//! | `pg_joined_rows(jsonb, row...)` | JSON texts of rows as one row; `jsonb` is 0 or 1 |
 //! | `pg_rows_agg(shape, x...)` | aggregate: the rows as a JSON array, `[]` never NULL is left to the caller (no rows: NULL) |
 //! | `over_<aggregate>(types, x...)` | a Rust aggregate as a window function: `over_` before its `sqlite_name()` |
 //! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |
+//! | `pg_sequence(name, part)` | `last_value` (part 0) or `is_called` (part 1) as the writer knows them; NULL elsewhere |
 //! | `pg_session(name)` | a [`Session`] value where no statement binds it: in a CHECK |
 //! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
 //! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |

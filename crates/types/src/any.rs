@@ -1,11 +1,11 @@
-//! Functions over values of any type.
+//! Functions over values of any type, and of no value at all.
 
 use basalt_core::Result;
 
-use crate::Base::Int4;
+use crate::Base::{Bool, Int4, Int8, Void};
 use crate::Implementation::Rust;
 use crate::Kind::{Any, Is};
-use crate::{Context, Function, Value, ValueRef};
+use crate::{Context, Function, Kind, Value, ValueRef};
 
 fn count_nulls(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     Ok((args.iter().filter(|arg| arg.is_null()).count() as i64).into())
@@ -15,7 +15,22 @@ fn count_values(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     Ok((args.iter().filter(|arg| !arg.is_null()).count() as i64).into())
 }
 
+/// An advisory lock until the end of the transaction: transactions that write run one after the other anyway.
+const fn lock(name: &'static str, args: &'static [Kind]) -> Function {
+    Function::new(name, args, Is(Void), Rust(|_, _| Ok("".into()))).volatile()
+}
+
+const fn try_lock(name: &'static str, args: &'static [Kind]) -> Function {
+    Function::new(name, args, Is(Bool), Rust(|_, _| Ok(true.into()))).volatile()
+}
+
 pub(crate) const FUNCTIONS: &[Function] = &[
+    lock("pg_advisory_xact_lock", &[Is(Int8)]),
+    lock("pg_advisory_xact_lock", &[Is(Int4), Is(Int4)]),
+    lock("pg_advisory_xact_lock_shared", &[Is(Int8)]),
+    lock("pg_advisory_xact_lock_shared", &[Is(Int4), Is(Int4)]),
+    try_lock("pg_try_advisory_xact_lock", &[Is(Int8)]),
+    try_lock("pg_try_advisory_xact_lock", &[Is(Int4), Is(Int4)]),
     Function::new("num_nulls", &[Any, Any], Is(Int4), Rust(count_nulls)).variadic().called_on_null().leakproof(),
     Function::new("num_nonnulls", &[Any, Any], Is(Int4), Rust(count_values)).variadic().called_on_null().leakproof(),
 ];

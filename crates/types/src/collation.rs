@@ -33,7 +33,7 @@ pub fn compare_values(ty: &Type, a: ValueRef<'_>, b: ValueRef<'_>) -> Ordering {
 
 /// The types whose collations every connection registers, beside those of the schema's enums and their arrays.
 pub fn builtin() -> Vec<Type> {
-    const ELEMENTS: [Type; 22] = [
+    const ELEMENTS: [Type; 23] = [
         Type::BOOL,
         Type::INT2,
         Type::INT4,
@@ -56,6 +56,7 @@ pub fn builtin() -> Vec<Type> {
         Type::BYTEA,
         Type::TSVECTOR,
         Type::TSQUERY,
+        Type::VECTOR,
     ];
     let plain = [Type::NUMERIC, Type::INTERVAL, Type::JSONB, Type::BPCHAR];
     plain.into_iter().chain(ELEMENTS.into_iter().map(Type::array_of)).collect()

@@ -25,6 +25,7 @@
 //! | enum | TEXT | the label | `pg_enum_<schema>.<name>` |
 //! | array | TEXT | JSON array of stored values, compact (bytea elements as hex) | `pg_array_<element>` |
 //! | tsvector, tsquery | TEXT | PostgreSQL's text | |
+//! | vector | BLOB | four bytes a number, ordered as numbers are (`vector`) | |
 //!
 //! A value so stored compares with SQLite's own operators, under its collation, exactly as PostgreSQL compares it,
 //! so indexes serve it.
@@ -49,6 +50,7 @@ mod testing;
 pub mod text;
 pub mod types;
 pub mod value;
+pub mod vector;
 
 pub use context::Context;
 pub use function::{Accumulator, Aggregate, Function, Implementation, Kind, Operator, SetFunction, Volatility};
@@ -70,6 +72,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         numeric::FUNCTIONS,
         pattern::FUNCTIONS,
         text::FUNCTIONS,
+        vector::FUNCTIONS,
     ]
     .into_iter()
     .flatten()
@@ -88,6 +91,7 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
         numeric::OPERATORS,
         pattern::OPERATORS,
         text::OPERATORS,
+        vector::OPERATORS,
     ]
     .into_iter()
     .flatten()
@@ -95,9 +99,17 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
 
 /// Every built-in aggregate.
 pub fn aggregates() -> impl Iterator<Item = &'static Aggregate> {
-    [array::AGGREGATES, interval::AGGREGATES, json::AGGREGATES, math::AGGREGATES, numeric::AGGREGATES, text::AGGREGATES]
-        .into_iter()
-        .flatten()
+    [
+        array::AGGREGATES,
+        interval::AGGREGATES,
+        json::AGGREGATES,
+        math::AGGREGATES,
+        numeric::AGGREGATES,
+        text::AGGREGATES,
+        vector::AGGREGATES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Every built-in function that returns a set of rows.

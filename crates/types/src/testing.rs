@@ -107,6 +107,7 @@ impl Literal {
         let typmod = match (base, numbers[0]) {
             (Base::Numeric, precision) => Typmod::Precision(precision as u32, numbers.get(1).copied().unwrap_or(0)),
             (Base::Varchar | Base::Bpchar, length) => Typmod::Length(length as u32),
+            (Base::Vector, dimensions) => Typmod::Dimensions(dimensions as u32),
             (_, digits) => Typmod::Fraction(digits as u32),
         };
         Some((Literal { text, ty, typmod: Some(typmod) }, rest))

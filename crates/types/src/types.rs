@@ -33,6 +33,8 @@ pub enum Base {
     Bytea,
     Tsvector,
     Tsquery,
+    /// pgvector's.
+    Vector,
     /// The return type of a trigger function.
     Trigger,
 }
@@ -81,6 +83,8 @@ pub enum Typmod {
     Precision(u32, i32),
     /// `timestamp(p)`, `time(p)`, `interval(p)`: digits of the second's fraction, 0 to 6.
     Fraction(u32),
+    /// `vector(n)`: numbers.
+    Dimensions(u32),
 }
 
 macro_rules! constants {
@@ -93,7 +97,7 @@ constants! {
     UNKNOWN = Unknown, VOID = Void, BOOL = Bool, INT2 = Int2, INT4 = Int4, INT8 = Int8, FLOAT4 = Float4, FLOAT8 = Float8,
     NUMERIC = Numeric, TEXT = Text, VARCHAR = Varchar, BPCHAR = Bpchar, NAME = Name, UUID = Uuid, DATE = Date, TIME = Time,
     TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
-    TSVECTOR = Tsvector, TSQUERY = Tsquery, TRIGGER = Trigger,
+    TSVECTOR = Tsvector, TSQUERY = Tsquery, VECTOR = Vector, TRIGGER = Trigger,
 }
 
 impl Base {
@@ -124,6 +128,7 @@ impl Base {
             Base::Bytea => "bytea",
             Base::Tsvector => "tsvector",
             Base::Tsquery => "tsquery",
+            Base::Vector => "vector",
             Base::Trigger => "trigger",
         }
     }
@@ -173,6 +178,7 @@ impl Base {
             "bytea" => Base::Bytea,
             "tsvector" => Base::Tsvector,
             "tsquery" => Base::Tsquery,
+            "vector" => Base::Vector,
             // Names of search configurations are kept as text.
             "regconfig" => Base::Text,
             "trigger" => Base::Trigger,

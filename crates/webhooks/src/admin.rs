@@ -3,6 +3,8 @@
 //! | request | answer |
 //! | --- | --- |
 //! | `GET /admin/v1/webhooks` | the hooks, how far each has read, and how many messages wait or are dead |
+//! | `POST /admin/v1/webhooks` | a new hook ([`crate::defining`]) |
+//! | `GET`, `PATCH`, `DELETE .../{hook}` | one hook; changed; removed |
 //! | `GET .../{hook}/deliveries?status=dead&after=0&limit=100` | messages that were not taken, oldest first |
 //! | `POST .../{hook}/replay` | all dead messages of the hook are tried again |
 //! | `POST .../{hook}/deliveries/{id}/replay` | this one is |
@@ -12,10 +14,10 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Identity};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::settings::Hook;
+use crate::settings::{Hook, Origin};
 use crate::{Webhooks, reader, store};
 
 /// Where it is mounted.
@@ -34,10 +36,12 @@ pub struct Request<'r> {
     pub query: &'r str,
     /// Who asks.
     pub identity: &'r Identity,
+    /// The body.
+    pub body: Bytes,
 }
 
 /// A refusal: status, code, message.
-struct Refusal(StatusCode, &'static str, String);
+pub(crate) struct Refusal(pub StatusCode, pub &'static str, pub String);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -50,75 +54,119 @@ impl From<Error> for Refusal {
     }
 }
 
+/// What a request is answered whose body could not be read.
+pub fn unreadable(status: StatusCode, message: &str) -> Response<Bytes> {
+    refused(&Refusal(status, "webhook_body_unreadable", message.to_owned()))
+}
+
+fn refused(Refusal(status, code, message): &Refusal) -> Response<Bytes> {
+    json_response(*status, &json!({"code": code, "message": message}))
+}
+
 impl Webhooks {
     /// Answers an operator.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
         match self.answer(&request).await {
-            Ok(body) => json_response(StatusCode::OK, &body),
-            Err(Refusal(status, code, message)) => json_response(status, &json!({"code": code, "message": message})),
+            Ok((status, body)) => json_response(status, &body),
+            Err(refusal) => refused(&refusal),
         }
     }
 
-    async fn answer(&self, request: &Request<'_>) -> Result<Value, Refusal> {
+    async fn answer(&self, request: &Request<'_>) -> Result<(StatusCode, Value), Refusal> {
         if &*request.identity.role != "service_role" {
             let message = "Webhooks are for the service key alone".to_owned();
             return Err(Refusal(StatusCode::FORBIDDEN, "webhook_not_allowed", message));
         }
         let path = request.path.strip_prefix(MOUNT).unwrap_or_default().trim_matches('/');
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let get = request.method == Method::GET;
-        let post = request.method == Method::POST;
-        match parts[..] {
-            [] if get => self.all().await,
-            [hook, "deliveries"] if get => self.deliveries(&*self.named(hook)?, request.query).await,
-            [hook, "replay"] if post => {
-                let count = store::replay(&self.database, &self.named(hook)?.name, None).await?;
-                Ok(json!({"replayed": count}))
+        // What another server was told a moment ago is known here, too.
+        self.refresh().await?;
+        let body = &request.body;
+        let done = match (request.method.as_str(), &parts[..]) {
+            ("GET", []) => self.all().await?,
+            ("POST", []) => {
+                let name = self.create(body).await?;
+                return Ok((StatusCode::CREATED, self.one(self.named(&name)?).await?));
             }
-            [hook, "deliveries", id, "replay"] if post => {
+            ("GET", [hook]) => self.one(self.named(hook)?).await?,
+            ("PATCH", [hook]) => {
+                self.change(hook, body).await?;
+                self.one(self.named(hook)?).await?
+            }
+            ("DELETE", [hook]) => {
+                self.remove(hook).await?;
+                json!({"deleted": 1})
+            }
+            ("GET", [hook, "deliveries"]) => self.deliveries(&*self.named(hook)?, request.query).await?,
+            ("POST", [hook, "replay"]) => {
+                json!({"replayed": store::replay(&self.database, &self.named(hook)?.name, None).await?})
+            }
+            ("POST", [hook, "deliveries", id, "replay"]) => {
                 match store::replay(&self.database, &self.named(hook)?.name, Some(id)).await? {
-                    0 => Err(absent(format!("There is no dead message {id}"))),
-                    count => Ok(json!({"replayed": count})),
+                    0 => return Err(absent(format!("There is no dead message {id}"))),
+                    count => json!({"replayed": count}),
                 }
             }
-            [hook, "deliveries", id] if request.method == Method::DELETE => {
+            ("DELETE", [hook, "deliveries", id]) => {
                 match store::forget(&self.database, &self.named(hook)?.name, id).await? {
-                    true => Ok(json!({"deleted": 1})),
-                    false => Err(absent(format!("There is no message {id}"))),
+                    true => json!({"deleted": 1}),
+                    false => return Err(absent(format!("There is no message {id}"))),
                 }
             }
-            [] | [_, "deliveries" | "replay"] | [_, "deliveries", _] | [_, "deliveries", _, "replay"] => {
-                let message = format!("{} is not for this path", request.method);
-                Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "webhook_method_not_allowed", message))
+            (
+                method,
+                [] | [_] | [_, "deliveries" | "replay"] | [_, "deliveries", _] | [_, "deliveries", _, "replay"],
+            ) => {
+                let message = format!("{method} is not for this path");
+                return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "webhook_method_not_allowed", message));
             }
-            _ => Err(absent(format!("There is nothing at {}", request.path))),
-        }
+            _ => return Err(absent(format!("There is nothing at {}", request.path))),
+        };
+        Ok((StatusCode::OK, done))
     }
 
     fn named(&self, name: &str) -> Result<Arc<Hook>, Refusal> {
-        self.hook(name).ok_or_else(|| absent(format!("There is no webhook {name} in basalt.toml")))
+        self.hook(name).ok_or_else(|| absent(format!("There is no webhook {name}")))
     }
 
     async fn all(&self) -> Result<Value, Refusal> {
-        let cursors = self.database.changes().cursors().await?;
-        let mut all = Vec::new();
         let hooks = self.hooks.borrow().clone();
-        for hook in &hooks.all {
+        self.shown(&hooks.all).await.map(Value::Array)
+    }
+
+    async fn one(&self, hook: Arc<Hook>) -> Result<Value, Refusal> {
+        let shown = self.shown(std::slice::from_ref(&hook)).await?;
+        Ok(shown.into_iter().next().unwrap_or_default())
+    }
+
+    /// Hooks as they are told: without their secrets, among which the values of their headers may be.
+    async fn shown(&self, hooks: &[Arc<Hook>]) -> Result<Vec<Value>, Refusal> {
+        let cursors = self.database.changes().cursors().await?;
+        let mut shown = Vec::new();
+        for hook in hooks {
             let cursor = reader::cursor(hook);
             let position = cursors.iter().find(|(name, _)| *name == cursor).map(|(_, position)| *position);
             let counted = store::count(&self.database, &hook.name).await?;
             let of = |status: &str| counted.iter().find(|(name, _)| name == status).map_or(0, |(_, n)| *n);
-            all.push(json!({
+            shown.push(json!({
                 "name": hook.name,
                 "table": hook.table.to_string(),
                 "events": hook.operations.iter().map(|operation| operation.name()).collect::<Vec<_>>(),
                 "url": hook.url.to_string(),
+                "headers": hook.headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+                "signed": hook.secrets.is_some(),
+                "timeout": humantime::format_duration(hook.timeout).to_string(),
+                "attempts": hook.attempts,
+                "source": match hook.origin {
+                    Origin::File => "basalt.toml",
+                    Origin::Api => "api",
+                },
                 "position": position,
                 "pending": of("pending"),
                 "dead": of("dead"),
             }));
         }
-        Ok(Value::Array(all))
+        Ok(shown)
     }
 
     async fn deliveries(&self, hook: &Hook, query: &str) -> Result<Value, Refusal> {
@@ -141,7 +189,7 @@ impl Webhooks {
     }
 }
 
-fn absent(message: String) -> Refusal {
+pub(crate) fn absent(message: String) -> Refusal {
     Refusal(StatusCode::NOT_FOUND, "webhook_not_found", message)
 }
 

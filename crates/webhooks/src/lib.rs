@@ -5,10 +5,15 @@
 //! and later; what was tried often enough is dead, and waits for somebody who looks at it or replays it ([`admin`]). A hook that is slow or
 //! down delays no other. With several servers on one database, one of them reads for a hook at a time.
 //!
+//! Hooks stand in basalt.toml, or in the database, where the admin API puts them ([`defining`], [`defined`]): a server takes up what another one's
+//! was told within seconds.
+//!
 //! A message is what Supabase's database webhooks send ([`message`]), signed by Standard Webhooks where the hook has a secret, and leaves
 //! through the guarded client alone ([`send`]).
 
 mod admin;
+mod defined;
+mod defining;
 mod message;
 mod reader;
 mod retry;
@@ -29,14 +34,17 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 
-pub use admin::{MOUNT, Request};
-pub use settings::{BadHook, Event, Settings};
+pub use admin::{MOUNT, Request, unreadable};
+pub use settings::{BadHook, Settings};
 pub use store::SERVICE;
 
-use settings::Hook;
+use defined::Defined;
+use settings::{Hook, Origin};
 
 /// The pause before what failed is begun again.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often a server looks for what others on its database were told.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// All hooks of a server.
 pub struct Webhooks {
@@ -47,22 +55,41 @@ pub struct Webhooks {
     node: String,
     /// Whether it has left its hooks to others. Held while a right to read is asked for: none is taken after it was given back.
     left: Mutex<bool>,
+    /// Held while the database's hooks are read and taken up, so that what was read first is not taken up last; and while tables are watched.
+    turn: Mutex<()>,
 }
 
-/// The hooks of one configuration.
+/// The hooks of one moment.
 struct Hooks {
+    /// Those of basalt.toml, and those of the database.
     settings: Vec<Settings>,
+    defined: Vec<Defined>,
     all: Vec<Arc<Hook>>,
 }
 
 impl Hooks {
-    fn new(settings: &[Settings]) -> Result<Arc<Hooks>, BadHook> {
-        let all = settings.iter().map(|one| Hook::new(one).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let names: BTreeSet<&str> = all.iter().map(|hook| hook.name.as_str()).collect();
+    /// Judges what was written. What can't be used of the database's (another version may have put it there) waits, and keeps nothing else from
+    /// being sent.
+    ///
+    /// Errors: what of basalt.toml's can't be used.
+    fn new(settings: &[Settings], defined: &[Defined]) -> Result<Arc<Hooks>, BadHook> {
+        let hooks = settings.iter().map(|one| Hook::new(one, Origin::File).map(Arc::new));
+        let mut all = hooks.collect::<Result<Vec<_>, _>>()?;
+        let mut names: BTreeSet<String> = all.iter().map(|hook| hook.name.clone()).collect();
         if names.len() < all.len() {
             return Err(BadHook("two webhooks have the same name".into()));
         }
-        Ok(Arc::new(Hooks { settings: settings.to_vec(), all }))
+        for one in defined {
+            let read = serde_json::from_str(&one.definition).map_err(|error| BadHook(error.to_string()));
+            match read.and_then(|settings| Hook::new(&settings, Origin::Api)) {
+                Ok(hook) if names.insert(hook.name.clone()) => all.push(Arc::new(hook)),
+                Ok(hook) => {
+                    tracing::error!(hook = hook.name, "basalt.toml has a webhook of this name: the admin API's waits")
+                }
+                Err(error) => tracing::error!(hook = one.name, %error, "a webhook of the admin API can't be used"),
+            }
+        }
+        Ok(Arc::new(Hooks { settings: settings.to_vec(), defined: defined.to_vec(), all }))
     }
 
     fn named(&self, name: &str) -> Option<&Arc<Hook>> {
@@ -75,7 +102,7 @@ impl Webhooks {
     ///
     /// Errors: what of them can't be used.
     pub fn new(database: Database, outbound: Outbound, settings: &[Settings]) -> Result<Arc<Webhooks>, BadHook> {
-        let hooks = Hooks::new(settings)?;
+        let hooks = Hooks::new(settings, &[])?;
         // An embedded database is one process's: what a killed one held is this one's at once.
         let node = match database.embedded() {
             Some(_) => "embedded".to_owned(),
@@ -87,6 +114,7 @@ impl Webhooks {
             hooks: watch::Sender::new(hooks),
             node,
             left: Mutex::new(false),
+            turn: Mutex::new(()),
         }))
     }
 
@@ -94,20 +122,57 @@ impl Webhooks {
     ///
     /// Errors: what of the hooks can't be used; then everything stays.
     pub fn reconfigure(&self, outbound: Outbound, settings: &[Settings]) -> Result<(), BadHook> {
-        let hooks = Hooks::new(settings)?;
+        self.take_up(|now| Hooks::new(settings, &now.defined))?;
         *self.outbound.write().unwrap_or_else(PoisonError::into_inner) = outbound;
-        self.hooks.send_if_modified(|current| {
-            let differ = current.settings != hooks.settings;
-            if differ {
-                *current = hooks;
-            }
-            differ
-        });
         Ok(())
+    }
+
+    /// Takes up the hooks that the database has by now.
+    async fn refresh(&self) -> basalt_core::Result<()> {
+        let _turn = self.turn.lock().await;
+        let defined = defined::all(&self.database).await?;
+        if self.hooks.borrow().defined == defined {
+            return Ok(());
+        }
+        let taken = self.take_up(|now| Hooks::new(&now.settings, &defined));
+        taken.map_err(|error| basalt_core::Error::internal(error.to_string()))
+    }
+
+    fn take_up(&self, hooks: impl FnOnce(&Hooks) -> Result<Arc<Hooks>, BadHook>) -> Result<(), BadHook> {
+        let mut outcome = Ok(());
+        self.hooks.send_if_modified(|current| match hooks(current) {
+            Ok(hooks) if hooks.settings != current.settings || hooks.defined != current.defined => {
+                *current = hooks;
+                true
+            }
+            other => {
+                outcome = other.map(drop);
+                false
+            }
+        });
+        outcome
     }
 
     /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
     pub async fn run(self: Arc<Self>) {
+        while let Err(error) = self.refresh().await {
+            tracing::error!(%error, "the database's webhooks can't be read; trying again in {PAUSE:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+        tokio::join!(self.serve_all(), self.look());
+    }
+
+    /// Takes up what other servers on the database were told, for ever.
+    async fn look(&self) {
+        while self.database.embedded().is_none() {
+            tokio::time::sleep(LOOK).await;
+            if let Err(error) = self.refresh().await {
+                tracing::warn!(%error, "the database's webhooks can't be read; those that are known go on");
+            }
+        }
+    }
+
+    async fn serve_all(self: &Arc<Self>) {
         let mut configured = self.hooks.subscribe();
         loop {
             let hooks = configured.borrow_and_update().clone();
@@ -120,9 +185,10 @@ impl Webhooks {
 
     async fn serve(self: &Arc<Self>, hooks: Arc<Hooks>) {
         let missing = self.watch(&hooks).await;
-        let readers: Vec<_> = hooks.all.iter().map(|hook| read(self.clone(), hook.clone())).collect();
-        let retries = supervised("retries", || retry::run(self.clone(), hooks.clone()));
-        tokio::join!(join_all(readers), retries, self.await_tables(&hooks, missing));
+        let readers =
+            hooks.all.iter().map(|hook| supervised(&hook.name, || reader::follow(self.clone(), hook.clone())));
+        let retries = hooks.all.iter().map(|hook| supervised(&hook.name, || retry::run(self.clone(), hook.clone())));
+        tokio::join!(join_all(readers), join_all(retries), self.await_tables(&hooks, missing));
     }
 
     /// Lets another server read for the hooks at once. For when this one stops.
@@ -142,28 +208,40 @@ impl Webhooks {
     /// there: their hooks wait, and keep no other from being sent.
     async fn watch(&self, hooks: &Hooks) -> BTreeSet<Name> {
         loop {
-            let catalog = self.database.catalog();
-            let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
-            let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
-            let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
-            let tables: Vec<Name> = tables.into_iter().collect();
-            let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
-            let missing = missing.iter().map(|hook| hook.table.clone()).collect();
-            if catalog.relation("basalt", "changes").is_none() && tables.is_empty() {
-                return missing;
-            }
-            let mut done = self.database.changes().watch("webhooks", &tables, &operations).await;
-            if done.is_ok() {
-                done = self.forget_others(hooks).await;
-            }
-            match done {
-                Ok(()) => return missing,
+            match self.watch_once(hooks).await {
+                Ok(missing) => return missing,
                 Err(error) => {
                     tracing::error!(%error, "the tables of webhooks can't be watched; trying again in {PAUSE:?}")
                 }
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn watch_once(&self, hooks: &Hooks) -> basalt_core::Result<BTreeSet<Name>> {
+        let _turn = self.turn.lock().await;
+        let catalog = self.database.catalog();
+        let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
+        let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
+        let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
+        let tables: Vec<Name> = tables.into_iter().collect();
+        let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
+        if catalog.relation("basalt", "changes").is_some() || !tables.is_empty() {
+            self.database.changes().watch("webhooks", &tables, &operations).await?;
+            self.forget_others(hooks).await?;
+        }
+        Ok(missing.iter().map(|hook| hook.table.clone()).collect())
+    }
+
+    /// Takes up the hooks that the database has by now, this one among them, and has what is written from now on kept for it.
+    async fn begin(&self, name: &str) -> basalt_core::Result<()> {
+        self.refresh().await?;
+        let hooks = self.hooks.borrow().clone();
+        if let Some(hook) = hooks.named(name) {
+            self.watch_once(&hooks).await?;
+            self.database.changes().cursor(&reader::cursor(hook)).await?;
+        }
+        Ok(())
     }
 
     /// Has tables watched as they come, for as long as it is polled.
@@ -181,9 +259,13 @@ impl Webhooks {
 
     async fn forget_others(&self, hooks: &Hooks) -> basalt_core::Result<()> {
         let changes = self.database.changes();
-        for (cursor, _) in changes.cursors().await? {
+        let cursors = changes.cursors().await?;
+        // Asked for after them: a hook that another server was told of is in the database before its reader is.
+        let defined = defined::all(&self.database).await?;
+        let is_there = |name: &str| hooks.named(name).is_some() || defined.iter().any(|one| one.name == name);
+        for (cursor, _) in cursors {
             let of = cursor.strip_prefix(reader::CURSOR);
-            if of.is_some_and(|name| hooks.named(name).is_none()) {
+            if of.is_some_and(|name| !is_there(name)) {
                 changes.drop_cursor(&cursor).await?;
             }
         }
@@ -197,10 +279,6 @@ impl Webhooks {
     fn outbound(&self) -> Outbound {
         self.outbound.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-async fn read(webhooks: Arc<Webhooks>, hook: Arc<Hook>) {
-    supervised(&hook.name, || reader::follow(webhooks.clone(), hook.clone())).await;
 }
 
 /// Begins the work again whenever it fails or panics.

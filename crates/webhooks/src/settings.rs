@@ -1,4 +1,4 @@
-//! `[[webhooks]]` of basalt.toml, as written and as judged.
+//! A hook, as written (in `[[webhooks]]` of basalt.toml, or to the admin API) and as judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,6 +8,9 @@ use basalt_outbound::webhook::Secrets;
 use basalt_sql::Name;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
+
+/// The longest time that an answer may be waited for.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// One `[[webhooks]]`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +22,7 @@ pub struct Settings {
     pub table: String,
     /// What is sent.
     #[serde(default = "all_events")]
-    pub events: BTreeSet<Event>,
+    pub events: BTreeSet<Operation>,
     /// Where it is sent, by POST.
     pub url: String,
     /// Headers besides.
@@ -36,21 +39,8 @@ pub struct Settings {
     pub attempts: u32,
 }
 
-/// What a hook may send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[allow(missing_docs)] // SQL's own words
-pub enum Event {
-    #[serde(alias = "insert")]
-    Insert,
-    #[serde(alias = "update")]
-    Update,
-    #[serde(alias = "delete")]
-    Delete,
-}
-
-fn all_events() -> BTreeSet<Event> {
-    [Event::Insert, Event::Update, Event::Delete].into()
+fn all_events() -> BTreeSet<Operation> {
+    [Operation::Insert, Operation::Update, Operation::Delete].into()
 }
 
 fn timeout() -> Duration {
@@ -66,9 +56,19 @@ fn attempts() -> u32 {
 #[error("{0}")]
 pub struct BadHook(pub String);
 
+/// Where a hook is defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// In basalt.toml, where alone it can be changed.
+    File,
+    /// In the database, by the admin API.
+    Api,
+}
+
 /// A hook that can be used.
 pub(crate) struct Hook {
     pub name: String,
+    pub origin: Origin,
     pub table: Name,
     pub operations: BTreeSet<Operation>,
     pub url: Uri,
@@ -79,7 +79,7 @@ pub(crate) struct Hook {
 }
 
 impl Hook {
-    pub fn new(settings: &Settings) -> Result<Hook, BadHook> {
+    pub fn new(settings: &Settings, origin: Origin) -> Result<Hook, BadHook> {
         let name = settings.name.clone();
         let bad = |what: String| BadHook(format!("webhook \"{name}\": {what}"));
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -90,6 +90,12 @@ impl Hook {
         let url: Uri = settings.url.parse().map_err(|error| bad(format!("`url` can't be read: {error}")))?;
         if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
             return Err(bad("`url` is an absolute one of http or https".into()));
+        }
+        if settings.timeout.is_zero() || settings.timeout > LONGEST_TIMEOUT {
+            return Err(bad("`timeout` is more than nothing and at most 5 minutes".into()));
+        }
+        if settings.events.contains(&Operation::Truncate) {
+            return Err(bad("`events` are INSERT, UPDATE and DELETE".into()));
         }
         let mut headers = HeaderMap::new();
         for (name, value) in &settings.headers {
@@ -106,24 +112,15 @@ impl Hook {
         };
         Ok(Hook {
             table: Name::new(schema, table),
-            operations: settings.events.iter().map(|event| event.operation()).collect(),
+            operations: settings.events.clone(),
             url,
             headers,
             secrets,
             timeout: settings.timeout,
             attempts: settings.attempts.max(1),
             name: settings.name.clone(),
+            origin,
         })
-    }
-}
-
-impl Event {
-    fn operation(self) -> Operation {
-        match self {
-            Event::Insert => Operation::Insert,
-            Event::Update => Operation::Update,
-            Event::Delete => Operation::Delete,
-        }
     }
 }
 
@@ -148,16 +145,18 @@ mod tests {
 
     #[test]
     fn a_table_without_a_schema_is_public() {
-        assert_eq!(Hook::new(&settings(|_| ())).unwrap().table, Name::new("public", "orders"));
-        let other = Hook::new(&settings(|s| s.table = "shop.orders".into())).unwrap();
+        assert_eq!(Hook::new(&settings(|_| ()), Origin::File).unwrap().table, Name::new("public", "orders"));
+        let other = Hook::new(&settings(|s| s.table = "shop.orders".into()), Origin::File).unwrap();
         assert_eq!(other.table, Name::new("shop", "orders"));
     }
 
     #[test]
     fn what_can_t_be_used_is_named_and_secrets_are_not_told() {
-        let refused = |change: fn(&mut Settings)| Hook::new(&settings(change)).err().expect("refused").0;
+        let refused = |change: fn(&mut Settings)| Hook::new(&settings(change), Origin::File).err().expect("refused").0;
         assert!(refused(|s| s.name = "a b".into()).contains("`name`"));
         assert!(refused(|s| s.url = "/hook".into()).contains("`url`"));
+        assert!(refused(|s| s.timeout = Duration::ZERO).contains("`timeout`"));
+        assert!(refused(|s| s.timeout = Duration::from_secs(301)).contains("`timeout`"));
         assert!(refused(|s| s.url = "ftp://example.com/".into()).contains("`url`"));
         assert!(refused(|s| _ = s.headers.insert("a b".into(), "x".into())).contains("a b"));
         assert!(!refused(|s| s.secret = "hunter2".into()).contains("hunter2"));

@@ -14,11 +14,17 @@ use crate::send::Refused;
 /// The schema of webhooks.
 pub const SERVICE: Service = Service {
     name: "webhooks",
-    migrations: &[ServiceMigration { version: "0001", source: include_str!("schema.sql") }],
+    migrations: &[
+        ServiceMigration { version: "0001", source: include_str!("deliveries.sql") },
+        ServiceMigration { version: "0002", source: include_str!("hooks.sql") },
+    ],
+    dispensable: &[],
 };
 
 /// Dead messages that are kept for a hook; the oldest go.
-const DEAD: u64 = 10_000;
+const MOST_DEAD: u64 = 10_000;
+/// The status of a message that is not tried again by itself.
+const DEAD: &str = "dead";
 
 /// The pause after the first failed attempt, what each further one multiplies it by, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -60,30 +66,31 @@ pub(crate) async fn keep(
     let sql =
         "insert into basalt.webhook_deliveries (id, hook, change_id, status, attempts, next_at, answer, error, body)
         values ($1, $2, $3, $4, 1, now() + $5::interval, $6, $7, $8) on conflict (id) do nothing";
+    let status = status(1, most_attempts, refused);
     let params = vec![
         Some(message.id.clone()),
         Some(hook.to_owned()),
         Some(message.change.to_string()),
-        Some(status(1, most_attempts, refused).to_owned()),
+        Some(status.to_owned()),
         Some(interval(pause(1, refused.wait))),
         refused.status.map(|status| status.to_string()),
         Some(refused.reason.clone()),
         Some(message.body.clone()),
     ];
-    execute(database, sql, params).await.map(drop)
+    execute(database, sql, params).await?;
+    bury(database, hook, status).await
 }
 
-/// Takes messages of these hooks that are due. Until `lease` is over nobody else takes them.
-pub(crate) async fn due(database: &Database, hooks: &[&str], most: usize, lease: Duration) -> Result<Vec<Delivery>> {
+/// Takes messages of a hook that are due. Until `lease` is over nobody else takes them.
+pub(crate) async fn due(database: &Database, hook: &str, most: usize, lease: Duration) -> Result<Vec<Delivery>> {
     let sql = format!(
         "update basalt.webhook_deliveries set next_at = now() + $1::interval
          where status = 'pending' and next_at <= now() and id in
            (select id from basalt.webhook_deliveries
-            where status = 'pending' and next_at <= now() and hook = any ($2::text[]) order by next_at limit $3)
+            where status = 'pending' and next_at <= now() and hook = $2 order by next_at limit $3)
          returning {COLUMNS}"
     );
-    let hooks = format!("{{{}}}", hooks.join(","));
-    rows(database, sql, vec![Some(interval(lease)), Some(hooks), Some(most.to_string())], false).await
+    rows(database, sql, vec![Some(interval(lease)), Some(hook.to_owned()), Some(most.to_string())], false).await
 }
 
 /// A message was taken.
@@ -101,23 +108,32 @@ pub(crate) async fn failed(
     let attempts = delivery.attempts + 1;
     let sql = "update basalt.webhook_deliveries set status = $2, attempts = $3, next_at = now() + $4::interval,
         answer = $5, error = $6 where id = $1";
+    let status = status(attempts, most_attempts, refused);
     let params = vec![
         Some(delivery.id.clone()),
-        Some(status(attempts, most_attempts, refused).to_owned()),
+        Some(status.to_owned()),
         Some(attempts.to_string()),
         Some(interval(pause(attempts, refused.wait))),
         refused.status.map(|status| status.to_string()),
         Some(refused.reason.clone()),
     ];
     execute(database, sql, params).await?;
+    bury(database, &delivery.hook, status).await
+}
+
+/// When one more message of a hook is dead, the oldest go.
+async fn bury(database: &Database, hook: &str, status: &str) -> Result<()> {
+    if status != DEAD {
+        return Ok(());
+    }
     let sql = "delete from basalt.webhook_deliveries where hook = $1 and status = 'dead' and change_id <=
         (select change_id from basalt.webhook_deliveries where hook = $1 and status = 'dead'
          order by change_id desc limit 1 offset $2)";
-    execute(database, sql, vec![Some(delivery.hook.clone()), Some(DEAD.to_string())]).await.map(drop)
+    execute(database, sql, vec![Some(hook.to_owned()), Some(MOST_DEAD.to_string())]).await.map(drop)
 }
 
 fn status(attempts: u32, most_attempts: u32, refused: &Refused) -> &'static str {
-    if refused.for_good || attempts >= most_attempts { "dead" } else { "pending" }
+    if refused.for_good || attempts >= most_attempts { DEAD } else { "pending" }
 }
 
 /// A hook's messages of a status (any without one), oldest first, after a change.
@@ -161,6 +177,12 @@ pub(crate) async fn replay(database: &Database, hook: &str, id: Option<&str>) ->
 pub(crate) async fn forget(database: &Database, hook: &str, id: &str) -> Result<bool> {
     let sql = "delete from basalt.webhook_deliveries where hook = $1 and id = $2";
     Ok(execute(database, sql, vec![Some(hook.to_owned()), Some(id.to_owned())]).await? > 0)
+}
+
+/// Forgets all messages of a hook.
+pub(crate) async fn forget_all(database: &Database, hook: &str) -> Result<()> {
+    let sql = "delete from basalt.webhook_deliveries where hook = $1";
+    execute(database, sql, vec![Some(hook.to_owned())]).await.map(drop)
 }
 
 fn interval(duration: Duration) -> String {

@@ -88,14 +88,19 @@ describe('users', () => {
     await ok(soft.client.from('notes').insert({ body: 'stays' }))
     await ok(admin().deleteUser(hard.user.id))
     await ok(admin().deleteUser(soft.user.id, true))
-    for (const { email, user } of [hard, soft]) {
-      await refused(admin().getUserById(user.id), 404, 'user_not_found')
+    await refused(admin().getUserById(hard.user.id), 404, 'user_not_found')
+    const left = (await ok(admin().getUserById(soft.user.id))).user
+    assert.ok(left.deleted_at && !JSON.stringify(left).includes(soft.email))
+    for (const { email } of [hard, soft]) {
       await refused(client().auth.signInWithPassword({ email, password: PASSWORD }), 400, 'invalid_credentials')
     }
     await refused(soft.auth.refreshSession(), 400, 'refresh_token_not_found')
     assert.equal((await ok(world.admin.from('notes').select().eq('owner', soft.user.id))).length, 1)
     await ok(client().auth.signUp({ email: hard.email, password: PASSWORD }))
     await refused(admin().deleteUser(hard.user.id), 404, 'user_not_found')
+    await world.admin.from('notes').delete().eq('owner', soft.user.id)
+    await ok(admin().deleteUser(soft.user.id))
+    await refused(admin().getUserById(soft.user.id), 404, 'user_not_found')
   })
   test('are signed out by their token', async () => {
     const { auth, session } = await signedUp()

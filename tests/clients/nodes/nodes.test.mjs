@@ -1,56 +1,29 @@
 // Two nodes on one PostgreSQL (`TEST_POSTGRES`), and the published client at each: what one says, the other hears.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createClient } from '@supabase/supabase-js'
-import ws from 'ws'
+import { ANNA, BEN, close, inbox, open, subscribed } from '../channels.mjs'
 import { start, token } from '../server.mjs'
 
 const SECRET = 'a-secret-of-the-nodes-own-for-the-tests-0123456789'
-const ANNA = '00000000-0000-4000-8000-00000000000a'
-const BEN = '00000000-0000-4000-8000-00000000000b'
 const SILENT = 3000
 
 const key = token({ role: 'anon' }, SECRET)
 const nodes = []
-const opened = []
 before(async () => {
   const node = { database: `${process.env.TEST_POSTGRES} dbname=postgres`, secret: SECRET }
   // Together: one of them migrates.
   nodes.push(...(await Promise.all([start('postgres', { node }), start('postgres', { node })])))
 })
 after(async () => {
-  await Promise.all(opened.map((client) => client.removeAllChannels()))
-  opened.forEach((client) => client.realtime.disconnect())
+  await close()
   await Promise.all(nodes.map((node) => node.stop()))
 })
 
 /** A user's client at a node. */
 async function connect(node, sub) {
-  const client = createClient(nodes[node].url, key, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    realtime: { transport: ws },
-    accessToken: async () => token({ role: 'authenticated', sub, aud: 'authenticated' }, SECRET),
-  })
-  opened.push(client)
+  const client = open(nodes[node].url, key, () => token({ role: 'authenticated', sub, aud: 'authenticated' }, SECRET))
   await client.realtime.setAuth()
   return client
-}
-
-/** Subscribes, and waits until the server says how that went. */
-const subscribed = (channel) =>
-  new Promise((resolve, reject) =>
-    channel.subscribe((status, error) => {
-      if (status === 'SUBSCRIBED') resolve(channel)
-      else if (status !== 'CLOSED') reject(error ?? new Error(status))
-    })
-  )
-
-/** What comes, in order; `next` waits for it. */
-function inbox() {
-  const [waiting, wanted] = [[], []]
-  const put = (value) => (wanted.length ? wanted.shift()(value) : waiting.push(value))
-  const next = () => (waiting.length ? Promise.resolve(waiting.shift()) : new Promise((resolve) => wanted.push(resolve)))
-  return { put, next, waiting }
 }
 
 test('a broadcast crosses the nodes, both ways', async () => {

@@ -1,59 +1,18 @@
 // Realtime with the published client: broadcast, presence, database changes, reconnecting, tokens.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { createClient } from '@supabase/supabase-js'
-import ws from 'ws'
+import { ANNA, BEN, close, inbox, open, sockets, subscribed } from '../channels.mjs'
 import { anonKey, serviceKey, start, token, userToken } from '../server.mjs'
 
-const ANNA = '00000000-0000-4000-8000-00000000000a'
-const BEN = '00000000-0000-4000-8000-00000000000b'
-
 let server
-const opened = []
 before(async () => (server = await start()))
 after(async () => {
-  await Promise.all(opened.map((client) => client.removeAllChannels()))
-  opened.forEach((client) => client.realtime.disconnect())
+  await close()
   await server?.stop()
 })
 
-/** Connections, to cut them. */
-const sockets = []
-class Recorded extends ws {
-  constructor(...all) {
-    super(...all)
-    sockets.push(this)
-  }
-}
-
-/** A client, of a user if a token is given. */
-function connect(accessToken) {
-  const client = createClient(server.url, anonKey, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    realtime: { transport: Recorded },
-    ...(accessToken && { accessToken: async () => accessToken.current }),
-  })
-  opened.push(client)
-  return client
-}
-const user = (sub) => connect({ current: userToken(sub) })
-
-/** Subscribes, and waits until the server says how that went. */
-const subscribed = (channel) =>
-  new Promise((resolve, reject) =>
-    channel.subscribe((status, error) => {
-      if (status === 'SUBSCRIBED') resolve(channel)
-      else if (status !== 'CLOSED') reject(error ?? new Error(status))
-    })
-  )
-
-/** What comes, in order; `next` waits for it. */
-function inbox() {
-  const [waiting, wanted] = [[], []]
-  const put = (value) => (wanted.length ? wanted.shift()(value) : waiting.push(value))
-  const next = () => (waiting.length ? Promise.resolve(waiting.shift()) : new Promise((resolve) => wanted.push(resolve)))
-  return { put, next, waiting }
-}
+const connect = (accessToken) => open(server.url, anonKey, accessToken)
+const user = (sub) => connect(() => userToken(sub))
 
 test('a broadcast reaches the others', async () => {
   const got = inbox()
@@ -113,6 +72,29 @@ test('each user is told the changes that its policies let it read', async () => 
   assert.deepEqual([annas.waiting, bens.waiting], [[], []])
 })
 
+test('each listener is told the columns that it chose', async () => {
+  const [bodies, wholes, news] = [inbox(), inbox(), inbox()]
+  const anna = user(ANNA)
+  await anna.realtime.setAuth()
+  const ready = inbox()
+  const changes = { event: '*', schema: 'public', table: 'messages' }
+  const channel = anna.channel('columns').on('system', {}, ready.put)
+  channel.on('postgres_changes', { ...changes, select: ['id', 'body'] }, bodies.put)
+  channel.on('postgres_changes', changes, wholes.put)
+  await subscribed(channel)
+  assert.equal((await ready.next()).status, 'ok')
+  const alone = anna.channel('column').on('postgres_changes', { ...changes, event: 'INSERT', select: ['body'] }, news.put)
+  await subscribed(alone)
+  const { error } = await anna.from('messages').insert({ id: 11, owner: ANNA, body: 'a' })
+  assert.equal(error, null)
+  assert.deepEqual((await bodies.next()).new, { id: 11, body: 'a' })
+  assert.deepEqual((await wholes.next()).new, { id: 11, owner: ANNA, body: 'a' })
+  assert.deepEqual((await news.next()).new, { id: 11, body: 'a' }, 'the key is always told')
+  await anna.from('messages').delete().eq('id', 11)
+  assert.deepEqual([(await bodies.next()).old, (await wholes.next()).old], [{ id: 11 }, { id: 11 }])
+  assert.deepEqual([bodies.waiting, wholes.waiting, news.waiting], [[], [], []])
+})
+
 test('private channels are for members', async () => {
   const got = inbox()
   const config = { private: true }
@@ -136,19 +118,19 @@ test('a client that lost its connection comes back', async () => {
   assert.equal(await statuses.next(), 'SUBSCRIBED')
   sockets.at(-1).terminate()
   while ((await statuses.next()) !== 'SUBSCRIBED');
-  await createClient(server.url, serviceKey, { realtime: { transport: ws } }).channel('again').httpSend('e', { n: 1 })
+  await open(server.url, serviceKey).channel('again').httpSend('e', { n: 1 })
   assert.deepEqual((await got.next()).payload, { n: 1 })
 })
 
 test('a renewed token keeps a channel beyond the first one', async () => {
   const soon = Math.floor(Date.now() / 1000) + 3
-  const current = { current: token({ role: 'authenticated', sub: ANNA, exp: soon }) }
-  const client = connect(current)
+  let current = token({ role: 'authenticated', sub: ANNA, exp: soon })
+  const client = connect(() => current)
   await client.realtime.setAuth()
   const [systems, got] = [inbox(), inbox()]
   const channel = client.channel('long').on('system', {}, systems.put).on('broadcast', { event: 'e' }, got.put)
   await subscribed(channel)
-  current.current = userToken(ANNA)
+  current = userToken(ANNA)
   await client.realtime.setAuth()
   await new Promise((resolve) => setTimeout(resolve, 4000))
   assert.deepEqual(systems.waiting, [])

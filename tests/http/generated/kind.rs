@@ -21,6 +21,7 @@ pub struct Kind {
 const COMMON: [&str; 3] = ["eq", "neq", "isdistinct"];
 const ORDER: [&str; 4] = ["gt", "gte", "lt", "lte"];
 const PATTERNS: [&str; 4] = ["like", "ilike", "match", "imatch"];
+const TEXTS: [&str; 8] = ["like", "ilike", "match", "imatch", "fts", "plfts", "phfts", "wfts"];
 const SETS: [&str; 3] = ["cs", "cd", "ov"];
 
 const fn kind(
@@ -34,7 +35,7 @@ const fn kind(
 }
 
 /// All types that generated columns have.
-pub const KINDS: [Kind; 24] = [
+pub const KINDS: [Kind; 31] = [
     kind("smallint", &["0", "1", "-7", "32767", "12"], &[], true, true),
     kind("integer", &["0", "1", "2", "-5", "2147483647", "40"], &[], true, true),
     kind("bigint", &["0", "9007199254740993", "-3", "5", "1000000"], &[], true, true),
@@ -43,8 +44,8 @@ pub const KINDS: [Kind; 24] = [
     kind("real", &["0", "1.5", "-2.25", "0.1", "1e10"], &[], true, false),
     kind("double precision", &["0", "0.5", "-1.25", "0.1", "1e300", "Infinity"], &[], true, false),
     kind("boolean", &["true", "false"], &[], true, false),
-    kind("text", &["", "a", "B", "it's", "été", "100%", "a,b", "null", "x\ny", "{q}"], &PATTERNS, true, false),
-    kind("varchar(5)", &["", "abc", "Abc", "zzzzz", "ü"], &PATTERNS, true, false),
+    kind("text", &["", "a", "B", "it's", "été", "100%", "a,b", "null", "x\ny", "{q}"], &TEXTS, true, false),
+    kind("varchar(5)", &["", "abc", "Abc", "zzzzz", "ü"], &TEXTS, true, false),
     kind("char(3)", &["a", "abc", "Z", "ab"], &PATTERNS, true, false),
     kind(
         "uuid",
@@ -79,6 +80,13 @@ pub const KINDS: [Kind; 24] = [
     kind("bytea", &["\\x", "\\x00ff", "\\xdeadbeef"], &[], true, false),
     kind("integer[]", &["{}", "{1,2}", "{2,NULL,3}", "{{1,2},{3,4}}", "{7}"], &SETS, true, false),
     kind("text[]", &["{}", "{a}", "{a,\"b c\",NULL}", "{\"\",\"{x}\"}", "{b,a}"], &SETS, true, false),
+    kind("numeric[]", &["{}", "{1.50,-2}", "{NULL,0.0}", "{1e3}"], &SETS, true, false),
+    kind("uuid[]", &["{}", "{a0000000-0000-4000-8000-00000000000a}", "{NULL}"], &SETS, true, false),
+    kind("date[]", &["{}", "{2024-02-29,1999-12-31}", "{NULL}"], &SETS, true, false),
+    kind("boolean[]", &["{}", "{t,f,NULL}", "{f}"], &SETS, true, false),
+    kind("mood[]", &["{}", "{happy,sad}", "{ok}"], &SETS, true, false),
+    kind("jsonb[]", &["{}", "{1,NULL}", "{\"{\\\"a\\\": 1}\"}"], &[], false, false),
+    kind("tsvector", &["", "'cat':3 'fat':2", "'a' 'b'"], &["fts", "plfts", "phfts", "wfts"], false, false),
     kind("mood", &["sad", "ok", "happy"], &[], true, false),
     kind("positive", &["1", "2", "77"], &[], true, true),
 ];
@@ -124,11 +132,28 @@ impl Kind {
                 let other = self.value(random);
                 format!("in.({},{})", quoted(value), quoted(other))
             }
-            4 if self.number => format!("{}(any).{{{},{}}}", pick(random, &ORDER), value, self.value(random)),
+            4 if self.number => {
+                let (operator, how) =
+                    (*pick(random, &["eq", "gt", "gte", "lt", "lte"]), *pick(random, &["any", "all"]));
+                format!("{operator}({how}).{{{},{}}}", value, self.value(random))
+            }
+            4 if self.operators == TEXTS => {
+                let (operator, how) = (*pick(random, &PATTERNS), *pick(random, &["any", "all"]));
+                format!("{operator}({how}).{{a,b,\"{}\"}}", pick(random, &["^a", "A", "."]))
+            }
             5 if self.sql != "positive" && random.fault(2) => format!("{}.{value}", pick(random, &PATTERNS)),
             6..9 if !self.operators.is_empty() => {
                 let operator = *pick(random, self.operators);
-                match PATTERNS.contains(&operator) {
+                match TEXTS.contains(&operator) {
+                    true if operator.ends_with("fts") => {
+                        let language = *pick(random, &["", "(simple)", "(english)"]);
+                        // `fts` alone takes a query's own syntax.
+                        let words: &[&str] = match operator {
+                            "fts" => &["cat", "a & b", "!cat | fat", "fat:*"],
+                            _ => &["cat", "fat cat", "a", "\"fat cat\" -dog"],
+                        };
+                        format!("{operator}{language}.{}", pick(random, words))
+                    }
                     true if operator.ends_with("like") => {
                         format!("{operator}.{}", pick(random, &["*a*", "a*", "_", "*", "%b", "A_*"]))
                     }
@@ -136,6 +161,7 @@ impl Kind {
                     false => format!("{operator}.{value}"),
                 }
             }
+            _ if self.sql == "tsvector" => "not.is.null".to_owned(),
             9..12 if self.ordered => format!("{}.{value}", pick(random, &ORDER)),
             _ if self.sql == "json" && !random.fault(2) => "not.is.null".to_owned(),
             _ => format!("{}.{value}", pick(random, &COMMON)),

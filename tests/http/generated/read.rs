@@ -47,9 +47,23 @@ pub fn request(random: &mut Dice, schema: &Schema, who: Who) -> Asked {
             table.name.clone()
         }
     };
-    let method = if one_in(random, 30) { Method::HEAD } else { Method::GET };
+    let method = match random.u8(0..60) {
+        0 | 1 => Method::HEAD,
+        2 => Method::OPTIONS,
+        _ => Method::GET,
+    };
     let mut asked = Asked::new(who, method, query.path(&target));
-    if one_in(random, 4) {
+    if one_in(random, 20) {
+        let range = *pick(random, &["0-2", "1-", "3-1", "50-60", "x"]);
+        asked.headers.push(("Range".into(), range.into()));
+    }
+    if one_in(random, 12) {
+        let strict = *pick(
+            random,
+            &["handling=strict", "handling=strict, nope=1", "handling=lenient, nope", "tx=rollback", "max-affected=1"],
+        );
+        asked.headers.push(("Prefer".into(), strict.into()));
+    } else if one_in(random, 4) {
         asked.headers.push(("Prefer".into(), "count=exact".into()));
     } else if one_in(random, 8) {
         asked.headers.push(("Prefer".into(), "timezone=Asia/Tokyo".into()));
@@ -104,20 +118,25 @@ pub fn select(random: &mut Dice, schema: &Schema, index: usize, query: &mut Quer
             // A spread has no alias: its parameters go by the table's name.
             if one_in(random, 4) {
                 let name = embed.text.split('!').next().unwrap_or_default();
+                let rest = target.columns.iter().take(random.usize(0..3));
                 let columns: Vec<String> = target
                     .key
                     .iter()
-                    .map(|column| format!("s{depth}{n}_{}:{}", column.name, column.quoted()))
+                    .chain(rest)
+                    .map(|column| format!("s{depth}{n}_{}:{}", column.name.replace(", ", "_"), column.quoted()))
                     .collect();
                 items.push(format!("...{}{join}({})", embed.text, columns.join(",")));
                 if !embed.single && n == 0 {
                     query.add(&format!("{path}{name}.order"), &keys(target));
+                    limits(random, query, &format!("{path}{name}."));
                 }
                 continue;
             }
-            let list = match random.u8(0..6) {
+            let list = match random.u8(0..8) {
                 0 => "count()".to_owned(),
                 1 => String::new(),
+                2 => aggregates(random, target),
+                3 => format!("level,count(),{}", aggregates(random, target)),
                 _ => {
                     query.add(&format!("{inner}order"), &order(random, target));
                     limits(random, query, &inner);
@@ -200,8 +219,12 @@ pub fn keys(table: &Table) -> String {
 }
 
 /// An order that leaves nothing open.
-fn order(random: &mut Dice, table: &Table) -> String {
+pub fn order(random: &mut Dice, table: &Table) -> String {
     let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind.ordered).collect();
+    let json: Vec<&Column> = table.columns.iter().filter(|column| column.kind.sql.starts_with("json")).collect();
+    if !json.is_empty() && one_in(random, 6) {
+        return format!("{}->>a.desc.nullslast,{}", pick(random, &json).quoted(), keys(table));
+    }
     let direction = pick(random, &["", ".desc", ".asc.nullsfirst", ".desc.nullslast"]);
     match columns.is_empty() || random.bool() {
         true => keys(table),
@@ -216,6 +239,15 @@ fn limits(random: &mut Dice, query: &mut Query, path: &str) {
     if one_in(random, 6) {
         query.add(&format!("{path}offset"), &random.u8(0..8).to_string());
     }
+}
+
+/// Aggregates of numbers, without and with casts.
+fn aggregates(random: &mut Dice, table: &Table) -> String {
+    let numbers: Vec<&Column> = table.columns.iter().filter(|column| column.kind.number).collect();
+    let column = pick(random, &numbers).quoted();
+    let aggregate = *pick(random, &["sum", "avg", "min", "max", "count"]);
+    let cast = *pick(random, &["", "", "::text", "::numeric"]);
+    format!("a:{column}.{aggregate}(){cast}")
 }
 
 fn grouped(random: &mut Dice, table: &Table, query: &mut Query) {

@@ -172,6 +172,9 @@ impl Schema {
                 }
             }
         }
+        // Computed relationships, of one row and of many.
+        embeds.push(Embed { text: format!("kin_{}", self.tables[table].name), table, single: false });
+        embeds.push(Embed { text: format!("first_{}", self.tables[table].name), table, single: true });
         for &(junction, one, other) in &self.junctions {
             for (from, to) in [(one, other), (other, one)] {
                 if from == table {
@@ -358,6 +361,10 @@ impl Table {
             sql,
             "create view v_{name} with (security_invoker = true) as select {key}, level from {name} where level is not null;\n\
              create function label({name}) returns text language sql stable as $$ select concat_ws('/', $1.{first}, $1.level) $$;\n\
+             create function kin_{name}({name}) returns setof {name} language sql stable as\n  \
+             $$ select * from {name} where level = $1.level $$;\n\
+             create function first_{name}({name}) returns setof {name} rows 1 language sql stable as\n  \
+             $$ select * from {name} where level < $1.level order by level, {key} limit 1 $$;\n\
              create function top_{name}(n integer default 3) returns setof {name} language sql stable as\n  \
              $$ select * from {name} order by level desc nulls last, {key} limit n $$;\n\
              create function raise_{name}(by integer) returns setof {name} language sql volatile as\n  \

@@ -4,17 +4,18 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::USERS;
-use super::dice::{Dice, encoded, one_in, pick};
-use super::read::{Query, accept, keys};
+use super::dice::{Dice, encoded, one_in, pick, word};
+use super::read::{Query, accept, keys, order, select};
 use super::schema::{Column, Schema, Table};
 use crate::pair::{Asked, Who};
 
 /// A write to a table or a view, or a call.
 pub fn request(random: &mut Dice, schema: &Schema, who: Who) -> Asked {
-    let table = pick(random, &schema.tables);
+    let index = random.usize(0..schema.tables.len());
+    let table = &schema.tables[index];
     match random.u8(0..12) {
-        0..5 => insert(random, table, who),
-        5..8 => update(random, table, who),
+        0..5 => insert(random, schema, index, who),
+        5..8 => update(random, schema, index, who),
         8 | 9 => delete(random, table, who),
         10 => replace(random, table, who),
         _ => call(random, table, who),
@@ -22,9 +23,10 @@ pub fn request(random: &mut Dice, schema: &Schema, who: Who) -> Asked {
 }
 
 fn preferences(random: &mut Dice, asked: &mut Asked, others: &[&str]) {
-    let mut preferences: Vec<&str> = match random.u8(0..6) {
+    let mut preferences: Vec<&str> = match random.u8(0..8) {
         0 => vec!["return=headers-only"],
         1 => vec![],
+        2 => vec!["return=minimal"],
         _ => vec!["return=representation"],
     };
     preferences.extend(others.iter().filter(|_| one_in(random, 2 + others.len() as u32)));
@@ -33,6 +35,12 @@ fn preferences(random: &mut Dice, asked: &mut Asked, others: &[&str]) {
     }
     if one_in(random, 8) {
         preferences.push("count=exact");
+    }
+    let rare = ["timezone=Asia/Tokyo", "handling=strict", "handling=lenient, nope=1", "missing=null", "tx=commit"];
+    if random.fault(12) {
+        preferences.push("timezone=Nowhere/City");
+    } else if one_in(random, 6) {
+        preferences.push(word(random, &rare));
     }
     if !preferences.is_empty() {
         asked.headers.push(("Prefer".into(), preferences.join(", ")));
@@ -73,31 +81,69 @@ fn rows(random: &mut Dice, columns: &[(&Column, bool)], count: usize) -> Vec<Val
     (0..count).map(|_| row()).collect()
 }
 
-fn insert(random: &mut Dice, table: &Table, who: Who) -> Asked {
+/// What is given back: the key and what is computed, or embedded resources too.
+fn given_back(random: &mut Dice, schema: &Schema, index: usize, query: &mut Query) {
+    let select = match random.u8(0..4) {
+        0 => format!("{},level,label", keys(&schema.tables[index])),
+        1 => select(random, schema, index, query, "", 1),
+        _ => return,
+    };
+    query.add("select", &select);
+}
+
+fn insert(random: &mut Dice, schema: &Schema, index: usize, who: Who) -> Asked {
+    let table = &schema.tables[index];
     let named = columns(random, table, true);
     let count = random.usize(1..4);
-    let rows = rows(random, &named, count);
+    let mut rows = rows(random, &named, count);
     let mut query = Query::default();
-    if one_in(random, 5) && !named.is_empty() {
+    if one_in(random, 4) && !named.is_empty() {
         let names: Vec<String> = named.iter().map(|(column, _)| column.quoted()).collect();
         query.add("columns", &names.join(","));
+        // Then rows may lack members, and have others.
+        for row in rows.iter_mut().filter_map(Value::as_object_mut) {
+            let (column, in_key) = pick(random, &named);
+            if !in_key && random.bool() {
+                row.remove(&column.name);
+            }
+            if one_in(random, 4) {
+                row.insert("other".into(), json!(1));
+            }
+        }
     }
     if one_in(random, 6) {
         query.add("on_conflict", &keys(table));
     }
-    if one_in(random, 3) {
-        query.add("select", &format!("{},level,label", keys(table)));
-    }
+    given_back(random, schema, index, &mut query);
     let mut asked = Asked::new(who, Method::POST, query.path(&table.name));
-    preferences(
-        random,
-        &mut asked,
-        &["resolution=merge-duplicates", "resolution=ignore-duplicates", "missing=default"],
-    );
+    let resolution = *pick(random, &["resolution=merge-duplicates", "resolution=ignore-duplicates"]);
+    preferences(random, &mut asked, &[resolution, "missing=default"]);
     accept(random, &mut asked);
+    if one_in(random, 12) && !named.is_empty() {
+        csv_body(&mut asked, &named, &rows);
+        return asked;
+    }
     let body = if rows.len() == 1 { rows[0].to_string() } else { Value::from(rows).to_string() };
     json_body(&mut asked, body);
     asked
+}
+
+/// The rows as CSV: nulls, texts, and everything else by its JSON.
+fn csv_body(asked: &mut Asked, named: &[(&Column, bool)], rows: &[Value]) {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let cell = |value: &Value| match value {
+        Value::Null => "NULL".to_owned(),
+        Value::String(text) => quoted(text),
+        other => quoted(&other.to_string()),
+    };
+    let header: Vec<String> = named.iter().map(|(column, _)| quoted(&column.name)).collect();
+    let mut lines = vec![header.join(",")];
+    for row in rows {
+        let cells: Vec<String> = named.iter().map(|(column, _)| cell(&row[&column.name])).collect();
+        lines.push(cells.join(","));
+    }
+    asked.headers.push(("Content-Type".into(), "text/csv".into()));
+    asked.body = lines.join("\n");
 }
 
 fn json_body(asked: &mut Asked, body: String) {
@@ -125,12 +171,25 @@ fn target(random: &mut Dice, table: &Table, query: &mut Query) {
     }
 }
 
-fn update(random: &mut Dice, table: &Table, who: Who) -> Asked {
+/// Sometimes only some of the rows, in an order.
+fn limited(random: &mut Dice, table: &Table, query: &mut Query) {
+    if one_in(random, 5) {
+        if !random.fault(2) {
+            query.add("order", &order(random, table));
+        }
+        query.add("limit", &random.u8(0..3).to_string());
+        if one_in(random, 3) {
+            query.add("offset", "1");
+        }
+    }
+}
+
+fn update(random: &mut Dice, schema: &Schema, index: usize, who: Who) -> Asked {
+    let table = &schema.tables[index];
     let mut query = Query::default();
     target(random, table, &mut query);
-    if one_in(random, 3) {
-        query.add("select", &format!("{},level,label", keys(table)));
-    }
+    given_back(random, schema, index, &mut query);
+    limited(random, table, &mut query);
     let name = if one_in(random, 10) { format!("v_{}", table.name) } else { table.name.clone() };
     let mut asked = Asked::new(who, Method::PATCH, query.path(&name));
     preferences(random, &mut asked, &["handling=strict, max-affected=2", "missing=default"]);
@@ -147,6 +206,7 @@ fn update(random: &mut Dice, table: &Table, who: Who) -> Asked {
 fn delete(random: &mut Dice, table: &Table, who: Who) -> Asked {
     let mut query = Query::default();
     target(random, table, &mut query);
+    limited(random, table, &mut query);
     let mut asked = Asked::new(who, Method::DELETE, query.path(&table.name));
     preferences(random, &mut asked, &["handling=strict, max-affected=1"]);
     accept(random, &mut asked);

@@ -1,4 +1,4 @@
-//! What the service key may do (contract: wire.md section 1.9).
+//! What the service key may do.
 
 mod audit;
 mod duration;

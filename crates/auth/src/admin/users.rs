@@ -97,8 +97,8 @@ impl Call<'_> {
         let page = Page::of(self)?;
         let filter = self.query("filter").map(|filter| containing(&filter));
         let ascending = self.query("sort").is_some_and(|sort| sort.to_lowercase().ends_with("asc"));
-        let condition = "deleted_at is null and ($1::text is null or email ilike $1::text or phone ilike $1::text \
-            or raw_user_meta_data ->> 'full_name' ilike $1::text)";
+        let condition = "$1::text is null or email ilike $1::text or phone ilike $1::text \
+            or raw_user_meta_data ->> 'full_name' ilike $1::text";
         let direction = if ascending { "asc" } else { "desc" };
         let mut work = self.begin().await?;
         let counted: Option<Counted> =
@@ -110,7 +110,7 @@ impl Call<'_> {
         let ids: Vec<Id> = work.all(&sql, params![filter, page.size, page.offset()]).await?;
         let mut users = Vec::with_capacity(ids.len());
         for Id { id } in ids {
-            if let Some(user) = work.user(id).await? {
+            if let Some(user) = work.user_or_what_is_left(id).await? {
                 users.push(work.user_json(&user).await?);
             }
         }
@@ -136,7 +136,7 @@ impl Call<'_> {
 
     pub async fn show_user(&self, id: Uuid) -> Result<Response<Bytes>> {
         let mut work = self.begin().await?;
-        let user = work.user(id).await?.ok_or_else(user_not_found)?;
+        let user = work.user_or_what_is_left(id).await?.ok_or_else(user_not_found)?;
         Ok(answer(200, &work.user_json(&user).await?))
     }
 
@@ -202,7 +202,10 @@ impl Call<'_> {
     pub async fn delete_user(&self, id: Uuid) -> Result<Response<Bytes>> {
         let Deletion { should_soft_delete } = self.body()?;
         let mut work = self.begin().await?;
-        let mut user = work.lock_user(id).await?.ok_or_else(user_not_found)?;
+        let mut user = work.lock_user_or_what_is_left(id).await?.ok_or_else(user_not_found)?;
+        if should_soft_delete && user.deleted_at.is_some() {
+            return Ok(done());
+        }
         self.audit(&mut work, "user_deleted", Some(&user), "admin").await?;
         if should_soft_delete {
             self.veil(&mut work, &mut user).await?;
@@ -224,6 +227,7 @@ impl Call<'_> {
         user.email = present(&user.email).map(veiled);
         // A number has 15 digits at most.
         user.phone = present(&user.phone).map(|phone| veiled(phone)[..15].to_owned());
+        (user.proven_email, user.proven_phone) = (None, None);
         user.encrypted_password = None;
         user.email_change = None;
         user.phone_change = None;
@@ -272,16 +276,18 @@ impl Call<'_> {
             user.aud = Some(audience.to_owned());
         }
         if let Some(data) = &fields.user_metadata {
-            user.patch_user_metadata(data);
+            self.patch_user_metadata(user, data)?;
         }
         if let Some(data) = &fields.app_metadata {
-            user.patch_app_metadata(data);
+            self.patch_app_metadata(user, data)?;
         }
         if fields.email_confirm && present(&user.email).is_some() {
             user.email_confirmed_at.get_or_insert(self.now);
+            user.set_proven(Channel::Email);
         }
         if fields.phone_confirm && present(&user.phone).is_some() {
             user.phone_confirmed_at.get_or_insert(self.now);
+            user.set_proven(Channel::Phone);
         }
         match present(&fields.ban_duration) {
             None => {}

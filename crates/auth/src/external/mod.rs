@@ -1,4 +1,4 @@
-//! Sign-in through identity providers (contract: wire.md section 1.7).
+//! Sign-in through identity providers.
 //!
 //! ```text
 //! authorize   the browser comes; a flow is stored; the browser leaves for the provider with the flow's id as state

@@ -1,4 +1,4 @@
-//! `POST /logout`: ends sessions of the bearer (contract: wire.md section 1.6).
+//! `POST /logout`: ends sessions of the bearer.
 
 use bytes::Bytes;
 use http::{Response, StatusCode};

@@ -1,4 +1,4 @@
-//! What users do: each file is one flow of wire.md sections 1.5 to 1.8.
+//! What users do: each file is one flow.
 
 mod logout;
 mod nobody;

@@ -1,4 +1,4 @@
-//! `GET /reauthenticate`: a nonce that shows that it is still the user who changes their password (contract: wire.md section 1.8).
+//! `GET /reauthenticate`: a nonce that shows that it is still the user who changes their password.
 
 use bytes::Bytes;
 use http::Response;

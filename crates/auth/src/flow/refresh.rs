@@ -1,4 +1,4 @@
-//! Refresh: a refresh token is good for one use (contract: wire.md section 1.6; RFC 9700 section 4.14.2).
+//! Refresh: a refresh token is good for one use (RFC 9700 section 4.14.2).
 
 use bytes::Bytes;
 use http::Response;

@@ -1,4 +1,4 @@
-//! What clients may know of the configuration: `/settings`, `/health`, the public keys (contract: wire.md sections 1.4 and 1.11).
+//! What clients may know of the configuration: `/settings`, `/health`, the public keys.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header};
@@ -76,13 +76,12 @@ impl Call<'_> {
     pub fn discovery(&self) -> Response<Bytes> {
         let url = &self.auth.url;
         let issuer = &self.auth.settings.jwt_issuer;
-        let document: Value = json!({
+        let mut document: Value = json!({
             "issuer": if issuer.is_empty() { url } else { issuer },
             "authorization_endpoint": format!("{url}/oauth/authorize"),
             "token_endpoint": format!("{url}/oauth/token"),
             "userinfo_endpoint": format!("{url}/oauth/userinfo"),
             "introspection_endpoint": format!("{url}/oauth/introspect"),
-            "registration_endpoint": format!("{url}/oauth/clients/register"),
             "jwks_uri": format!("{url}/.well-known/jwks.json"),
             "scopes_supported": ["openid", "email", "profile", "phone"],
             "response_types_supported": ["code"],
@@ -94,6 +93,9 @@ impl Call<'_> {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
         });
+        if self.auth.settings.oauth_server.allow_dynamic_registration {
+            document["registration_endpoint"] = format!("{url}/oauth/clients/register").into();
+        }
         cached(answer(200, &document))
     }
 }

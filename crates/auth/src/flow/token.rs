@@ -1,4 +1,4 @@
-//! `POST /token`: each grant (contract: wire.md section 1.6).
+//! `POST /token`: each grant.
 
 use bytes::Bytes;
 use http::Response;

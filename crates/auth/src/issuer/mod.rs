@@ -1,4 +1,4 @@
-//! The project as an OAuth 2.1 and OpenID provider for its own services (contract: wire.md section 1.11; RFC 6749, RFC 7636, RFC 7662,
+//! The project as an OAuth 2.1 and OpenID provider for its own services (RFC 6749, RFC 7636, RFC 7662,
 //! OpenID Connect Core).
 //!
 //! ```text
@@ -14,6 +14,7 @@ mod client;
 mod clients;
 mod consent;
 mod introspect;
+mod seen;
 mod token;
 
 use crate::call::Call;

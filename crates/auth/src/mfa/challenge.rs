@@ -71,7 +71,7 @@ impl Call<'_> {
         work.execute(sql, params![factor, old]).await?;
         let sql = "insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code, web_authn_session_data) \
             values ($1, $2, $3, $4, $5, $6)";
-        let values = params![id, factor, self.now, self.ip().unwrap_or_default(), code_hash, state];
+        let values = params![id, factor, self.now, self.ip(), code_hash, state];
         work.execute(sql, values).await?;
         let sql = "update auth.mfa_factors set last_challenged_at = $2 where id = $1";
         work.execute(sql, params![factor, self.now]).await?;

@@ -1,4 +1,4 @@
-//! Second factors (contract: wire.md section 1.10): what is below `/factors`, and what a proved factor makes of a session.
+//! Second factors: what is below `/factors`, and what a proved factor makes of a session.
 
 mod challenge;
 mod enroll;

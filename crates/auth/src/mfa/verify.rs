@@ -87,7 +87,7 @@ impl Call<'_> {
             let message = "MFA factor with the provided challenge ID not found";
             AuthError::new(422, "mfa_factor_not_found", message)
         })?;
-        if challenge.ip_address != self.ip().unwrap_or_default() {
+        if challenge.ip_address != self.ip() {
             let message = "Challenge and verify IP addresses mismatch";
             return Err(AuthError::new(422, "mfa_ip_address_mismatch", message));
         }

@@ -1,4 +1,4 @@
-//! Passkeys: signing in without a password (contract: wire.md section 1.11). Browsers find the credential themselves and verify
+//! Passkeys: signing in without a password. Browsers find the credential themselves and verify
 //! their user. A challenge is gone with the statement that finds it, whatever its answer is worth.
 
 mod manage;

@@ -15,7 +15,7 @@ use crate::store::{Param, Work, params};
 type Stored = fn(&User) -> Option<String>;
 
 /// The columns that a [`User`] has. The first is the key. A change that nobody asked for is an empty text, as projects' SQL expects it.
-const COLUMNS: [(&str, Stored); 26] = [
+const COLUMNS: [(&str, Stored); 28] = [
     ("id", |user| user.id.text()),
     ("aud", |user| user.aud.text()),
     ("role", |user| user.role.text()),
@@ -42,6 +42,8 @@ const COLUMNS: [(&str, Stored); 26] = [
     ("is_sso_user", |user| user.is_sso_user.text()),
     ("deleted_at", |user| user.deleted_at.text()),
     ("is_anonymous", |user| user.is_anonymous.text()),
+    ("proven_email", |user| user.proven_email.text()),
+    ("proven_phone", |user| user.proven_phone.text()),
 ];
 
 static NAMES: LazyLock<String> = LazyLock::new(|| COLUMNS.map(|(name, _)| name).join(", "));
@@ -61,15 +63,22 @@ static UPDATE: LazyLock<String> = LazyLock::new(|| {
 
 impl Work {
     pub async fn user(&mut self, id: Uuid) -> Result<Option<User>> {
-        self.one(&format!("{} where id = $1 and deleted_at is null", *SELECT), params![id]).await
+        Ok(self.user_or_what_is_left(id).await?.filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// A user as administrators know one: also one that was deleted softly, of whom a row is left.
+    pub async fn user_or_what_is_left(&mut self, id: Uuid) -> Result<Option<User>> {
+        self.one(&format!("{} where id = $1", *SELECT), params![id]).await
     }
 
     /// Reads a user and keeps others from changing it until the transaction ends.
     pub async fn lock_user(&mut self, id: Uuid) -> Result<Option<User>> {
-        let sql = format!(
-            "update auth.users set updated_at = updated_at where id = $1 and deleted_at is null returning {}",
-            *NAMES
-        );
+        Ok(self.lock_user_or_what_is_left(id).await?.filter(|user| user.deleted_at.is_none()))
+    }
+
+    /// The same for a user as administrators know one.
+    pub async fn lock_user_or_what_is_left(&mut self, id: Uuid) -> Result<Option<User>> {
+        let sql = format!("update auth.users set updated_at = updated_at where id = $1 returning {}", *NAMES);
         self.one(&sql, params![id]).await
     }
 
@@ -163,15 +172,15 @@ impl Work {
     }
 }
 
-/// The refusal where a key of the users' says that somebody has the address.
+/// The refusal where a key of the users' says that somebody has the address, or the id. Others are of what triggers write.
 fn taken(error: &basalt_core::Error) -> Option<AuthError> {
-    match (error.code(), error.constraint()?) {
+    let (code, sentence) = match (error.code(), error.constraint()?) {
+        ("23505", "users_pkey") => ("user_already_exists", "A user with this ID has already been registered"),
         ("23505", "users_email_partial_key") => {
-            Some(AuthError::new(422, "email_exists", "A user with this email address has already been registered"))
+            ("email_exists", "A user with this email address has already been registered")
         }
-        ("23505", "users_phone_key") => {
-            Some(AuthError::new(422, "phone_exists", "A user with this phone number has already been registered"))
-        }
-        _ => None,
-    }
+        ("23505", "users_phone_key") => ("phone_exists", "A user with this phone number has already been registered"),
+        _ => return None,
+    };
+    Some(AuthError::new(422, code, sentence))
 }

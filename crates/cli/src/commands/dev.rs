@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use basalt_db::Database;
 use basalt_server::config::Config;
+use basalt_server::postgrest::load_project;
 use basalt_server::project::Project;
 use basalt_server::{Basalt, open_database};
 use clap::Args;
@@ -13,9 +14,10 @@ use super::{Override, override_of, project_root};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::Failure;
+use crate::running::configuration_asked;
 use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
-use crate::workspace::{block_on, for_development, load};
+use crate::workspace::{block_on, for_development, load, named_files};
 
 /// How often the running server looks for a request of `basalt db reset`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -62,6 +64,8 @@ struct Session {
     overrides: Vec<Override>,
     project: Project,
     config: Config,
+    /// The files that the configuration names, as they were read.
+    files: Vec<(PathBuf, Option<Vec<u8>>)>,
     database: Database,
     /// None when the last start failed; the next change tries again.
     server: Option<Basalt>,
@@ -73,12 +77,14 @@ impl Session {
         let config = for_development(config);
         prepare(&config)?;
         let database = open_database(&root, &config).await?;
-        Ok(Session { root, overrides, project, config, database, server: None })
+        let files = named_files(&root, &config);
+        Ok(Session { root, overrides, project, config, files, database, server: None })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
         let mut watch = Watch::new(&self.root)?;
         let migrated = self.migrate().await;
+        self.config = self.configuration().await?;
         self.listen().await?;
         self.banner().await;
         if let Err(failure) = migrated {
@@ -90,9 +96,12 @@ impl Session {
         let stop = asked_to_stop();
         tokio::pin!(stop);
         loop {
+            let files: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
+            watch.also(&files);
             let done = tokio::select! {
                 () = watch.changed() => self.reload().await,
                 () = self.asked_to_reset() => self.reset().await,
+                () = configuration_asked(&self.database) => self.reconfigure().await.map(drop),
                 () = &mut stop => break,
             };
             if let Err(failure) = done {
@@ -140,17 +149,19 @@ impl Session {
     /// Takes up what changed in the folder.
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
-        let config = for_development(config);
-        let reconfigured = shown(&config) != shown(&self.config);
-        if !reconfigured && project == self.project && self.server.is_some() {
-            return Ok(());
+        let reopens = shown(&config)["database"] != shown(&self.config)["database"];
+        if reopens {
+            self.database = open_database(&self.root, &config).await?;
         }
         let seed_changed = project.seeds != self.project.seeds;
+        let changed = project != self.project;
         self.project = project;
-        if reconfigured || self.server.is_none() {
-            self.reconfigure(config).await?;
+        let restarted = self.reconfigure().await?;
+        if !(changed || reopens || restarted) {
+            return Ok(());
         }
         self.migrate().await?;
+        self.reconfigure().await?;
         if seed_changed {
             output::note("  The seed changed; it runs on new databases only: `basalt db reset` makes one.");
         }
@@ -170,20 +181,29 @@ impl Session {
         self.project = load(&self.root, &self.overrides)?.0;
         migrating::reset(&self.project, &self.config, &self.database, output::applied).await?;
         self.project.seeds.iter().for_each(output::seeded);
+        self.reconfigure().await?;
         output::note(format_args!("  {} with an empty database", styled(GOOD, "started over")));
         Ok(())
     }
 
-    async fn reconfigure(&mut self, config: Config) -> Result<(), Failure> {
-        if shown(&config)["database"] != shown(&self.config)["database"] {
-            self.database = open_database(&self.root, &config).await?;
+    /// Starts over where the configuration, or what the database keeps of it, is another than before. Tells whether it did.
+    async fn reconfigure(&mut self) -> Result<bool, Failure> {
+        let config = self.configuration().await?;
+        let files = named_files(&self.root, &config);
+        if self.server.is_some() && shown(&config) == shown(&self.config) && files == self.files {
+            return Ok(false);
         }
-        self.config = config;
+        (self.config, self.files) = (config, files);
         self.listen().await?;
         if let Some(server) = &self.server {
             output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), url(server.address())));
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The configuration as it is now.
+    async fn configuration(&self) -> Result<Config, Failure> {
+        Ok(for_development(load_project(&self.root, &self.database, &self.overrides).await?))
     }
 
     /// What a person needs to call the server.

@@ -31,7 +31,7 @@ impl Import {
         let workspace = Workspace::open(&self.project.project, &[]).await?;
         let before = workspace.database.catalog().relations.len();
         let started = Instant::now();
-        let bar = output::byte_progress(script.source.len() as u64, "importing");
+        let bar = output::progress("importing", script.source.len() as u64, output::BYTES);
         let shown = bar.clone();
         let result = migrating::import(&script, &workspace.database, move |progress| {
             shown.set_position(progress.bytes as u64);

@@ -1,7 +1,6 @@
 //! `basalt keys`: the API keys of a secret, or of a private key.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use basalt_server::Config;
 use basalt_server::keys::{self, DEVELOPMENT_SECRET};
@@ -50,10 +49,9 @@ impl Keys {
                 .help("`basalt keys --new` makes one.")
                 .into());
         }
-        let issued = issue(&secret, self.years);
+        let issued = keys::Keys::issue(&secret, self.years);
         output::result(format_args!("{}   {secret}", styled(STRONG, "JWT secret")));
-        output::result(format_args!("{}     {}", styled(STRONG, "anon key"), issued.anon));
-        output::result(format_args!("{}  {}", styled(STRONG, "service key"), issued.service));
+        show(&issued);
         if secret == DEVELOPMENT_SECRET {
             output::note(
                 "\nThese are the published development keys, which `basalt serve` refuses. For production: basalt keys --new",
@@ -67,18 +65,6 @@ impl Keys {
         }
         Ok(())
     }
-}
-
-/// The keys of `secret`, issued now.
-pub fn issue(secret: &str, years: u64) -> keys::Keys {
-    keys::Keys::issue(secret, now(), years)
-}
-
-/// The keys that the first private key of a file signs, issued now.
-///
-/// Errors: what of the file can't be used.
-pub fn sign(path: &Path, years: u64) -> Result<keys::Keys, String> {
-    keys::Keys::signed(path, now(), years)
 }
 
 /// What signs a project's tokens.
@@ -99,9 +85,8 @@ fn configured(project: &ProjectFlag) -> Result<Signer, Failure> {
 }
 
 fn show_signed(path: &Path, years: u64) -> Result<(), Failure> {
-    let issued = sign(path, years).map_err(Report::error)?;
-    output::result(format_args!("{}     {}", styled(STRONG, "anon key"), issued.anon));
-    output::result(format_args!("{}  {}", styled(STRONG, "service key"), issued.service));
+    let issued = keys::Keys::signed(path, years).map_err(Report::error)?;
+    show(&issued);
     output::note(format_args!(
         "\nThey are signed with the first key of {}, and hold until that key is taken out of it.",
         path.display()
@@ -109,6 +94,7 @@ fn show_signed(path: &Path, years: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+fn show(keys: &keys::Keys) {
+    output::result(format_args!("{}     {}", styled(STRONG, "anon key"), keys.anon));
+    output::result(format_args!("{}  {}", styled(STRONG, "service key"), keys.service));
 }

@@ -1,7 +1,6 @@
 //! `basalt migrate`: begin a migration, apply what is pending, show how things stand.
 
-use basalt_db::migrate::Applied;
-use basalt_server::project::{Conflict, Project};
+use basalt_server::project::{Conflict, Project, Standing};
 use clap::{Args, Subcommand};
 
 use super::ProjectFlag;
@@ -65,7 +64,7 @@ async fn up(workspace: &Workspace) -> Result<(), Failure> {
 async fn status(workspace: &Workspace) -> Result<(), Failure> {
     let applied = workspace.database.applied().await?;
     let standing = workspace.project.standing(&applied);
-    for (name, state) in states(&workspace.project, &applied, &standing.conflicts) {
+    for (name, state) in states(&workspace.project, &standing) {
         output::result(format_args!("{state:8}  {name}"));
     }
     if standing.conflicts.is_empty() {
@@ -75,18 +74,18 @@ async fn status(workspace: &Workspace) -> Result<(), Failure> {
 }
 
 /// Every migration of the folder and of the database, with its state.
-fn states(project: &Project, applied: &[Applied], conflicts: &[Conflict]) -> Vec<(String, &'static str)> {
+fn states(project: &Project, standing: &Standing<'_>) -> Vec<(String, &'static str)> {
     let of_file = project.migrations.iter().map(|migration| {
-        let conflict = conflicts.iter().find_map(|conflict| match conflict {
+        let conflict = standing.conflicts.iter().find_map(|conflict| match conflict {
             Conflict::Changed { path } if *path == migration.script.path => Some("edited"),
             Conflict::OutOfOrder { path, .. } if *path == migration.script.path => Some("late"),
             _ => None,
         });
-        let pending = project.standing(applied).pending.contains(&migration);
+        let pending = standing.pending.contains(&migration);
         let state = conflict.unwrap_or(if pending { "pending" } else { "applied" });
         (format!("{}_{}", migration.version, migration.name), state)
     });
-    let missing = conflicts.iter().filter_map(|conflict| match conflict {
+    let missing = standing.conflicts.iter().filter_map(|conflict| match conflict {
         Conflict::Missing { version, name } => Some((format!("{version}_{name}"), "missing")),
         _ => None,
     });

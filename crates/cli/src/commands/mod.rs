@@ -18,8 +18,6 @@ use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use figment::value::Value;
 
-pub use keys::{issue as issue_keys, sign as sign_keys};
-
 use crate::report::Failure;
 
 /// A whole application backend in one binary: PostgreSQL migrations in, a secured REST API out.
@@ -39,7 +37,7 @@ enum Command {
     Db(db::Db),
     Import(import::Import),
     Keys(keys::Keys),
-    Users(users::Users),
+    Users(Box<users::Users>),
     Gen(generate::Gen),
     Check(check::Check),
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use basalt_server::Basalt;
 use basalt_server::config::Config;
-use basalt_server::postgrest::Source;
+use basalt_server::postgrest::{Source, load_project};
 use basalt_server::project::Project;
 use clap::Args;
 
@@ -74,10 +74,13 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
     } else {
         refuse_pending(&workspace).await?;
     }
-    let Workspace { project, config, database } = workspace;
+    let Workspace { project, database, .. } = workspace;
+    // Migrations may have set what the database keeps.
+    let config = load_project(&project.root, &database, overrides).await?;
+    require_production(&config)?;
     let server = Basalt::start(&project.root, &config, database.clone()).await?;
     running::run(server, &database, async |server| {
-        let config = Config::load(&project.root, overrides)?;
+        let config = load_project(&project.root, &database, overrides).await?;
         require_production(&config)?;
         Ok(server.reconfigure(&project.root, &config)?)
     })

@@ -1,9 +1,13 @@
 //! `basalt users`: what the admin API does, from the command line.
 
+mod action;
+
 use basalt_server::Config;
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use http::Method;
 use serde_json::{Map, Value, json};
+
+use action::Action;
 
 use super::ProjectFlag;
 use crate::administering::Administration;
@@ -11,12 +15,10 @@ use crate::output::{self, FAINT, STRONG, styled};
 use crate::report::{Failure, Report};
 use crate::workspace::{block_on, for_development};
 
-/// A ban that lasts until it is lifted.
-const FOR_EVER: &str = "876000h";
 /// Users of one page of a search.
 const PAGE: usize = 1000;
 
-/// List, create, ban, delete and invite users of a running server; their sessions and factors
+/// List, create, change, ban, delete and invite users of a running server; their sessions and factors
 #[derive(Args)]
 pub struct Users {
     #[command(subcommand)]
@@ -31,125 +33,6 @@ pub struct Users {
     project: ProjectFlag,
 }
 
-#[derive(Subcommand)]
-enum Action {
-    /// List users, newest first
-    List {
-        /// Those whose address, number or name contains this
-        filter: Option<String>,
-        /// The page, from 1
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-        page: u32,
-        /// Users of a page
-        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-        per_page: u32,
-    },
-    /// Create a user, whose address counts as confirmed
-    Create {
-        /// An e-mail address, or a phone number with its plus sign
-        address: String,
-        /// The password; without one, the user signs in by a link or code
-        #[arg(long, conflicts_with = "password_hash")]
-        password: Option<String>,
-        /// The hash of a password from elsewhere (bcrypt, argon2, scrypt)
-        #[arg(long, value_name = "HASH")]
-        password_hash: Option<String>,
-        /// The address has yet to be confirmed
-        #[arg(long)]
-        unconfirmed: bool,
-    },
-    /// Delete a user, and every row that goes with them
-    Delete {
-        /// The id or the address
-        user: String,
-        /// Keep the row, but nothing that tells who it was
-        #[arg(long)]
-        soft: bool,
-        /// Don't ask
-        #[arg(long, short)]
-        yes: bool,
-    },
-    /// Keep a user from signing in
-    Ban {
-        /// The id or the address
-        user: String,
-        /// How long: 30m, 24h, 2h45m
-        #[arg(long = "for", value_name = "DURATION", default_value = FOR_EVER, hide_default_value = true)]
-        duration: String,
-    },
-    /// Let a user in again
-    Unban {
-        /// The id or the address
-        user: String,
-    },
-    /// List the sessions of a user
-    Sessions {
-        /// The id or the address
-        user: String,
-    },
-    /// End the sessions of a user, or one of them
-    SignOut {
-        /// The id or the address
-        user: String,
-        /// The session
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-    },
-    /// List the second factors of a user
-    Factors {
-        /// The id or the address
-        user: String,
-    },
-    /// Remove a second factor that its user lost
-    RemoveFactor {
-        /// The id or the address
-        user: String,
-        /// The factor
-        factor: String,
-    },
-    /// List what was done, newest first
-    Audit {
-        /// The page, from 1
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-        page: u32,
-    },
-    /// Create a user and mail them a link
-    Invite {
-        /// The e-mail address
-        email: String,
-        /// Where the link leads in the end
-        #[arg(long, value_name = "URL")]
-        redirect_to: Option<String>,
-    },
-    /// Make a link and its code, and send nothing
-    Link {
-        /// What it is for
-        kind: Kind,
-        /// The e-mail address
-        email: String,
-        /// The address to change to
-        #[arg(long, value_name = "EMAIL")]
-        new_email: Option<String>,
-        /// The password of a new user
-        #[arg(long)]
-        password: Option<String>,
-        /// Where it leads in the end
-        #[arg(long, value_name = "URL")]
-        redirect_to: Option<String>,
-    },
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Kind {
-    Signup,
-    Invite,
-    Magiclink,
-    Recovery,
-    EmailChangeCurrent,
-    EmailChangeNew,
-}
-
 impl Users {
     pub fn run(self) -> Result<(), Failure> {
         let config = for_development(Config::load(&self.project.project, &[])?);
@@ -158,11 +41,21 @@ impl Users {
         block_on(async {
             match self.action {
                 Action::List { filter, page, per_page } => command.list(filter.as_deref(), page, per_page).await,
-                Action::Create { address, password, password_hash, unconfirmed } => {
-                    let mut fields = addressed(&address, !unconfirmed);
-                    fields.extend(given("password", password));
-                    fields.extend(given("password_hash", password_hash));
-                    command.create(fields).await
+                Action::Show { user } => command.show(&user).await,
+                Action::Create { address, id, unconfirmed, fields } => {
+                    let mut all = addressed(&address, !unconfirmed);
+                    all.extend(given("id", id));
+                    all.extend(fields.members());
+                    command.create(all).await
+                }
+                Action::Update { user, email, phone, confirm, fields } => {
+                    let mut all = fields.members();
+                    all.extend(given("email", email));
+                    all.extend(given("phone", phone));
+                    if confirm {
+                        all.extend(["email_confirm", "phone_confirm"].map(|name| (name.to_owned(), true.into())));
+                    }
+                    command.update(&user, all).await
                 }
                 Action::Delete { user, soft, yes } => command.delete(&user, soft, yes).await,
                 Action::Ban { user, duration } => command.ban(&user, &duration, "banned").await,
@@ -220,6 +113,22 @@ impl Command {
     async fn create(&self, fields: Map<String, Value>) -> Result<(), Failure> {
         let user = self.server.ask(Method::POST, &["admin", "users"], &[], Some(&fields.into())).await?;
         self.tell("created", &user);
+        Ok(())
+    }
+
+    async fn show(&self, user: &str) -> Result<(), Failure> {
+        let user = self.find(user).await?;
+        match self.json {
+            true => output::result(user),
+            false => output::result(format_args!("{user:#}")),
+        }
+        Ok(())
+    }
+
+    async fn update(&self, user: &str, fields: Map<String, Value>) -> Result<(), Failure> {
+        let user = self.find(user).await?;
+        let user = self.server.ask(Method::PUT, &["admin", "users", id(&user)], &[], Some(&fields.into())).await?;
+        self.tell("changed", &user);
         Ok(())
     }
 
@@ -358,6 +267,9 @@ fn given(name: &str, value: Option<String>) -> Option<(String, Value)> {
 fn line(user: &Value) -> String {
     let moment = |name| user.get(name).and_then(Value::as_str).and_then(|at| at.parse::<jiff::Timestamp>().ok());
     let mut line = format!("{}  {}", id(user), styled(STRONG, address(user)));
+    if moment("deleted_at").is_some() {
+        return line + "  deleted";
+    }
     if moment("confirmed_at").is_none() && user.get("is_anonymous") != Some(&Value::Bool(true)) {
         line += "  unconfirmed";
     }

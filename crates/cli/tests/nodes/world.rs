@@ -150,7 +150,7 @@ impl Node {
 
     /// Waits until it serves a path to the service role.
     pub async fn serves(&self, path: &str) {
-        let service = format!("apikey: {}", Keys::issue(SECRET, 0, 1000).service);
+        let service = format!("apikey: {}", Keys::issue(SECRET, 10).service);
         let started = Instant::now();
         loop {
             let answer = self.server.request("GET", path, &[&service], "");

@@ -72,6 +72,11 @@ impl Project {
         Said { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
     }
 
+    /// Starts a command, and waits for nothing.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Starts a server on a free port and waits until it listens.
     pub fn start(&self, args: &[&str], environment: &[(&str, &str)]) -> Server {
         self.launch(self.command(args), args, environment)
@@ -161,7 +166,6 @@ impl Server {
     }
 
     /// Sends the process a signal.
-    #[cfg(unix)]
     pub fn signal(&self, name: &str) {
         Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
     }
@@ -172,7 +176,6 @@ impl Server {
     }
 
     /// Asks the process to end, as `kill` does, and waits for its exit code.
-    #[cfg(unix)]
     pub fn terminate(mut self) -> Option<i32> {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         let started = std::time::Instant::now();

@@ -54,7 +54,8 @@ pub fn readable<'t>(catalog: &Catalog, table: &'t ChangedTable, role: &str) -> V
     names.filter(readable).collect()
 }
 
-fn may_use(catalog: &Catalog, schema: &str, role: &str) -> bool {
+/// Whether a role has USAGE of a schema: may know what is in it.
+pub fn may_use(catalog: &Catalog, schema: &str, role: &str) -> bool {
     let Some(schema) = catalog.schemas.get(schema) else { return false };
     let holds = |role: &str| schema.grants.get(role).is_some_and(|held| held.contains(&Privilege::Usage));
     catalog.is_superuser(role) || holds(PUBLIC) || catalog.inherited(role).into_iter().any(holds)

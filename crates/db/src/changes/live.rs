@@ -185,7 +185,8 @@ impl Subscription {
     fn unseen(&mut self, batch: &Batch) -> Option<Batch> {
         let changes: Vec<Arc<Change>> =
             batch.changes.iter().filter(|change| change.id > self.position).cloned().collect();
-        let unseen = Batch { changes, lost: if batch.last() > self.position { batch.lost } else { 0 } };
+        let lost = if batch.last() > self.position { batch.lost } else { 0 };
+        let unseen = Batch { changes, lost, lost_up_to: batch.lost_up_to };
         self.position = unseen.last().max(self.position);
         (!unseen.is_empty()).then_some(unseen)
     }

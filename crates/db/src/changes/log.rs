@@ -12,6 +12,7 @@ use crate::{Format, Request};
 pub(crate) const SERVICE: Service = Service {
     name: "changes",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema.sql") }],
+    dispensable: &[],
 };
 
 /// Bytes of rows in one batch, beyond its first entry.
@@ -46,7 +47,13 @@ impl Changes {
         let limits = [after, settled.min(i64::MAX as u64), limit as u64, BATCH_BYTES];
         let body = self.query(READ, limits.map(|n| Some(n.to_string())).to_vec(), true).await?;
         let (changes, trimmed): (Vec<Arc<Change>>, u64) = entry::read(&body, &self.database.catalog())?;
-        Ok(Batch { changes, lost: trimmed.saturating_sub(after) })
+        if !changes.is_empty() {
+            return Ok(Batch { changes, lost: trimmed.saturating_sub(after), lost_up_to: 0 });
+        }
+        // All that there was may have gone before it was read.
+        let trimmed = self.number("select trimmed as n from basalt.log", Vec::new()).await?;
+        let lost = trimmed.saturating_sub(after);
+        Ok(Batch { changes, lost, lost_up_to: if lost > 0 { trimmed } else { 0 } })
     }
 
     /// The end of the log: a reader that begins here sees what is written from now on.
@@ -57,6 +64,7 @@ impl Changes {
             None => {
                 self.number(
                     "select greatest(max(c.id), (select l.trimmed from basalt.log l)) as n from basalt.changes c",
+                    Vec::new(),
                 )
                 .await
             }
@@ -72,8 +80,8 @@ impl Changes {
     }
 
     /// The only column `n` of the only row, 0 for NULL.
-    pub(super) async fn number(&self, sql: &'static str) -> Result<u64> {
-        let body = self.query(sql, Vec::new(), true).await?;
+    pub(super) async fn number(&self, sql: &'static str, params: Vec<Option<String>>) -> Result<u64> {
+        let body = self.query(sql, params, true).await?;
         let rows: Vec<std::collections::BTreeMap<String, Option<u64>>> =
             serde_json::from_slice(&body).map_err(|error| Error::internal(error.to_string()))?;
         Ok(rows.first().and_then(|row| row.get("n").copied().flatten()).unwrap_or_default())

@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use cursor::Cursor;
-pub use judge::{Verdict, readable};
+pub use judge::{Verdict, may_use, readable};
 pub(crate) use live::Hub;
 pub use live::Subscription;
 pub(crate) use log::{SERVICE, absent};
@@ -61,12 +61,14 @@ pub struct Batch {
     /// How many the reader missed before these, because the log went over its [`Limits`]. (For readers without a durable cursor: at
     /// most so many.)
     pub lost: u64,
+    /// The last id that was lost, where no change comes after it.
+    lost_up_to: u64,
 }
 
 impl Batch {
-    /// The id of its last change; 0 without one.
+    /// The id up to which it tells: of its last change, or else of the last one that was lost; 0 where there is nothing to tell.
     pub fn last(&self) -> u64 {
-        self.changes.last().map_or(0, |change| change.id)
+        self.changes.last().map_or(self.lost_up_to, |change| change.id)
     }
 
     /// Whether there is nothing to tell.

@@ -10,7 +10,7 @@ use crate::database::Database;
 
 /// Entries that one statement deletes.
 const CHUNK: u64 = 2000;
-/// Entries whose size stands for the others'.
+/// How often the log is looked at.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// How large the log may grow.
@@ -93,7 +93,10 @@ impl Changes {
         let behind = "update basalt.cursors set position = $1, lost = lost + \
             (select count(*) from basalt.changes c where c.id > basalt.cursors.position and c.id <= $1) where position < $1";
         self.execute(behind, to()).await?;
-        self.execute("update basalt.log set trimmed = greatest(trimmed, $1)", to()).await?;
+        // The last entry that goes, not the horizon: ids that no entry has were nobody's loss.
+        let trimmed = "update basalt.log set trimmed = \
+            greatest(trimmed, (select max(c.id) from basalt.changes c where c.id <= $1))";
+        self.execute(trimmed, to()).await?;
         let delete = "delete from basalt.changes where id in \
             (select id from basalt.changes where id <= $1 order by id limit $2)";
         let mut gone = 0;
@@ -101,6 +104,8 @@ impl Changes {
             let deleted = self.execute(delete, vec![Some(horizon.to_string()), Some(CHUNK.to_string())]).await?;
             gone += deleted;
             if deleted < CHUNK {
+                // Who had not read them hears of it now.
+                self.database.hub().ring();
                 return Ok(gone);
             }
         }
@@ -109,10 +114,10 @@ impl Changes {
     /// What every durable cursor has passed, and nothing that may still appear.
     async fn passed(&self) -> Result<u64> {
         let settled = self.settled().await?;
-        let none = self.number("select count(*) as n from basalt.cursors").await? == 0;
+        let none = self.number("select count(*) as n from basalt.cursors", Vec::new()).await? == 0;
         match none {
             true => Ok(settled),
-            false => Ok(self.number("select min(position) as n from basalt.cursors").await?.min(settled)),
+            false => Ok(self.number("select min(position) as n from basalt.cursors", Vec::new()).await?.min(settled)),
         }
     }
 
@@ -123,13 +128,7 @@ impl Changes {
         // Ids and times grow together, so a search from the old end stops at the first young entry.
         let sql = "select coalesce((select min(id) from basalt.changes where committed_at >= $1::bigint) - 1, \
             (select max(id) from basalt.changes)) as n";
-        let body = self.query(sql, vec![Some(before)], true).await?;
-        #[derive(Deserialize)]
-        struct Found {
-            n: Option<u64>,
-        }
-        let rows: Vec<Found> = serde_json::from_slice(&body).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(rows.first().and_then(|row| row.n).unwrap_or_default())
+        self.number(sql, vec![Some(before)]).await
     }
 }
 

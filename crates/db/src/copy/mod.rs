@@ -9,7 +9,7 @@ mod sqlite;
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{Error, Identity, Result};
-use basalt_sql::catalog::Relation;
+use basalt_sql::catalog::{Constraint, ConstraintKind, Relation};
 use basalt_sql::{Catalog, Name, quote};
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -42,6 +42,8 @@ struct Table {
     name: Name,
     /// The columns that are stored, not generated.
     columns: Vec<String>,
+    /// The target's foreign keys to rows that come with these or after them, where the target judges each at once.
+    early: Vec<String>,
 }
 
 /// Where a sequence stands.
@@ -161,7 +163,7 @@ fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
     let tables: Vec<&Relation> =
         source.relations.values().map(|relation| &**relation).filter(|r| is_copied(r)).collect();
     let mut done: BTreeSet<&Name> = BTreeSet::new();
-    let mut ordered = Vec::with_capacity(tables.len());
+    let mut ordered: Vec<&Relation> = Vec::with_capacity(tables.len());
     let mut open = tables;
     while !open.is_empty() {
         let is_free = |relation: &&Relation| {
@@ -169,14 +171,20 @@ fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
         };
         let (mut free, rest): (Vec<&Relation>, Vec<&Relation>) = open.iter().copied().partition(is_free);
         if free.is_empty() {
-            // A circle: the target puts its keys off, or speaks up.
+            // A circle: the target puts its keys off.
             free.push(rest[0]);
         }
         done.extend(free.iter().map(|relation| &relation.name));
         open.retain(|relation| !done.contains(&relation.name));
         ordered.extend(free);
     }
-    ordered.into_iter().map(|relation| table(relation, target)).collect()
+    let mut earlier = BTreeSet::new();
+    let mut planned = Vec::with_capacity(ordered.len());
+    for relation in ordered {
+        planned.push(table(relation, target, &earlier)?);
+        earlier.insert(&relation.name);
+    }
+    Ok(planned)
 }
 
 fn is_copied(relation: &Relation) -> bool {
@@ -184,7 +192,7 @@ fn is_copied(relation: &Relation) -> bool {
     relation.view().is_none() && !matches!(relation.name.schema.as_str(), "supabase_migrations" | "basalt")
 }
 
-fn table(relation: &Relation, target: &Catalog) -> Result<Table> {
+fn table(relation: &Relation, target: &Catalog, earlier: &BTreeSet<&Name>) -> Result<Table> {
     let name = &relation.name;
     let there = target.relation(&name.schema, &name.name).ok_or_else(|| {
         Error::new("42P01", format!("the target has no table {name}")).with_hint(
@@ -195,8 +203,16 @@ fn table(relation: &Relation, target: &Catalog) -> Result<Table> {
     let columns: Vec<String> = stored.map(|column| column.name.clone()).collect();
     match columns.iter().find(|column| there.column(column).is_none()) {
         Some(missing) => Err(Error::new("42703", format!("the target's table {name} has no column \"{missing}\""))),
-        None => Ok(Table { name: name.clone(), columns }),
+        None => Ok(Table { name: name.clone(), columns, early: early(there, earlier) }),
     }
+}
+
+fn early(table: &Relation, earlier: &BTreeSet<&Name>) -> Vec<String> {
+    let is_early = |constraint: &&Constraint| match &constraint.kind {
+        ConstraintKind::ForeignKey(key) => !constraint.deferrable && !earlier.contains(&key.target),
+        _ => false,
+    };
+    table.constraints.iter().filter(is_early).map(|constraint| constraint.name.clone()).collect()
 }
 
 /// 21000: the target has other numbers of rows than the source sent.

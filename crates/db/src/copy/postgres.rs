@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use basalt_core::{Error, Result};
-use basalt_sql::{Name, quote};
+use basalt_sql::Name;
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::{CHUNK, Order, Standing, Table, miscounted};
 use crate::postgres::{Postgres, translate};
@@ -65,8 +65,7 @@ impl Postgres {
 }
 
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
-    pass_over_keys(client).await?;
-    let silenced = silence(client, tables).await?;
+    let restore = put_off(client, tables).await?;
     if !tables.is_empty() {
         let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
         client.batch_execute(&format!("truncate {} cascade", names.join(", "))).await.map_err(translate)?;
@@ -80,8 +79,8 @@ async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Ord
                 sink.finish().await.map_err(|error| with_table(translate(error), &table.name))?;
             }
             Order::Finish(sent, standings) => {
-                finish(client, sent, standings).await?;
-                return client.batch_execute(&switched(&silenced, "enable")).await.map_err(translate);
+                client.batch_execute(&restore).await.map_err(translate)?;
+                return finish(client, sent, standings).await;
             }
         }
     }
@@ -89,36 +88,49 @@ async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Ord
 }
 
 /// Passes over foreign keys and triggers in the open transaction: the source kept the keys, and its triggers have had their say. Only
-/// a superuser may; for others, keys that can be deferred are, and triggers of their own tables are [silenced](silence).
+/// a superuser may; for others, keys that can be deferred are.
 pub(crate) async fn pass_over_keys(client: &Client) -> Result<()> {
-    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
-    let set = match client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0) {
+    let set = match is_superuser(client).await? {
         true => "set local session_replication_role = replica",
         false => "set constraints all deferred",
     };
     client.batch_execute(set).await.map_err(translate)
 }
 
-/// Takes their say from the triggers of the tables that one owns, where `session_replication_role` does not: tables and triggers, quoted.
-async fn silence(client: &Client, tables: &[Table]) -> Result<Vec<(String, String)>> {
-    let sql = "select n.nspname::text, c.relname::text, t.tgname::text from pg_catalog.pg_trigger t \
-        join pg_catalog.pg_class c on c.oid = t.tgrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
-        where not t.tgisinternal and t.tgenabled = 'O' and pg_catalog.pg_has_role(c.relowner, 'usage') \
-        and pg_catalog.current_setting('session_replication_role') <> 'replica'";
-    let rows = client.query_typed(sql, &[]).await.map_err(translate)?;
-    let triggers = rows.iter().filter_map(|row| {
-        let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
-        let is_copied = tables.iter().any(|table| table.name == name);
-        is_copied.then(|| (name.quoted(), quote::ident(row.get::<_, &str>(2))))
-    });
-    let triggers: Vec<_> = triggers.collect();
-    client.batch_execute(&switched(&triggers, "disable")).await.map_err(translate)?;
-    Ok(triggers)
+async fn is_superuser(client: &Client) -> Result<bool> {
+    let sql = "select rolsuper from pg_catalog.pg_roles where rolname = current_user";
+    Ok(client.query_typed_one(sql, &[]).await.map_err(translate)?.get(0))
 }
 
-/// The statements that switch triggers on or off.
-fn switched(triggers: &[(String, String)], switch: &str) -> String {
-    triggers.iter().map(|(table, trigger)| format!("alter table {table} {switch} trigger {trigger};")).collect()
+/// Has triggers and foreign keys leave the rows alone as [`pass_over_keys`] does, and gives what puts them back. Who may not pass over them
+/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end.
+async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
+    let sql = "select \
+            pg_catalog.format('alter table %s disable trigger %I', t.tgrelid::pg_catalog.regclass, t.tgname), \
+            pg_catalog.format('alter table %s enable %s trigger %I', t.tgrelid::pg_catalog.regclass, \
+                case t.tgenabled when 'A' then 'always' else '' end, t.tgname) \
+        from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid \
+        where not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgrelid = any ($1::text[]::pg_catalog.regclass[]) \
+            and pg_catalog.pg_has_role(c.relowner, 'usage') \
+        union all select \
+            pg_catalog.format('alter table %s alter constraint %I deferrable initially deferred', k.conrelid::pg_catalog.regclass, k.conname), \
+            pg_catalog.format('alter table %s alter constraint %I not deferrable', k.conrelid::pg_catalog.regclass, k.conname) \
+        from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid \
+            join unnest($2::text[], $3::text[]) as early (relation, name) \
+                on early.relation::pg_catalog.regclass = k.conrelid and early.name = k.conname \
+        where pg_catalog.pg_has_role(c.relowner, 'usage')";
+    pass_over_keys(client).await?;
+    if is_superuser(client).await? {
+        return Ok(String::new());
+    }
+    let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
+    let early = tables.iter().flat_map(|table| table.early.iter().map(|key| (table.name.quoted(), key.as_str())));
+    let (relations, keys): (Vec<String>, Vec<&str>) = early.unzip();
+    let params = [&names as &(dyn ToSql + Sync), &relations, &keys].map(|param| (param, Type::TEXT_ARRAY));
+    let found = client.query_typed(sql, &params).await.map_err(translate)?;
+    let statements = |column: usize| found.iter().map(|row| row.get::<_, String>(column) + ";").collect::<String>();
+    client.batch_execute(&statements(0)).await.map_err(translate)?;
+    Ok(format!("set constraints all immediate;{}", statements(1)))
 }
 
 async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Standing>) -> Result<()> {

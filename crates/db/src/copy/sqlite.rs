@@ -1,6 +1,6 @@
 //! The embedded engine's side of a copy.
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_sql::{Name, quote};
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -68,8 +68,9 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
     while let Some(order) = orders.blocking_recv() {
         match order {
             Order::Rows(table, lines) => {
-                let text = String::from_utf8_lossy(&lines);
-                script.copy(&table.copy_in(), &text, 0, 0)?;
+                let foreign = |_| Error::new("22021", format!("a row of {} is not UTF-8", table.name));
+                let text = std::str::from_utf8(&lines).map_err(foreign)?;
+                script.copy(&table.copy_in(), text, 0, 0)?;
             }
             Order::Finish(sent, standings) => {
                 for Standing { name, last_value, is_called } in standings {
@@ -88,5 +89,5 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
             }
         }
     }
-    Err(basalt_core::Error::new("57014", "the source ended before everything was sent").into())
+    Err(Error::new("57014", "the source ended before everything was sent").into())
 }

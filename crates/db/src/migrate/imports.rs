@@ -16,6 +16,7 @@ pub(crate) const SERVICE: Service = Service {
         source: "create table basalt.imports
             (id integer primary key, name text not null, after text not null, definitions text not null);",
     }],
+    dispensable: &[],
 };
 
 /// An import, in the order in which they happened.
@@ -65,7 +66,8 @@ impl Database {
     async fn keep(&self, name: &str, definitions: &str) -> Result<()> {
         let sql = "insert into basalt.imports (id, name, after, definitions) \
             select coalesce(max(id), 0) + 1, $1, \
-            coalesce((select max(version) from supabase_migrations.schema_migrations), ''), $2 from basalt.imports";
+            coalesce((select version from supabase_migrations.schema_migrations \
+            order by length(ltrim(version, '0')) desc, ltrim(version, '0') desc limit 1), ''), $2 from basalt.imports";
         let params = vec![Some(name.to_owned()), Some(definitions.to_owned())];
         let request = Request { format: Format::None, ..Request::new(Identity::owner(), sql, params) };
         self.run(request).await.map(drop)

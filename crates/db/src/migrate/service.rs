@@ -22,6 +22,8 @@ pub struct Service {
     pub name: &'static str,
     /// Its migrations, in order. Each runs once, on either engine; none is changed after it was released.
     pub migrations: &'static [ServiceMigration],
+    /// Tables whose rows it can do without: where something else made one in another form, it is set aside with them.
+    pub dispensable: &'static [&'static str],
 }
 
 /// One migration of a service.

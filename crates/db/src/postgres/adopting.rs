@@ -3,7 +3,7 @@
 //! The service's own migrations are the measure. Each of their statements looks first whether what it makes is there: a type gets the
 //! labels that it lacks, a table the columns and unique keys; what rows need not have here is required no longer. Nothing is
 //! dropped and no type is changed, so that what made the tables can go on with them. A table that can't serve is moved to
-//! the schema `SCHEMA_before` while it is empty; one that holds rows is refused by name.
+//! the schema `SCHEMA_before` while it is empty, or the service can do without its rows; another one that holds rows is refused by name.
 
 use basalt_core::{Error, Result};
 use basalt_sql::script::{Piece, split};
@@ -74,7 +74,7 @@ pub(super) async fn is_needed(client: &Client, service: &Service) -> Result<bool
 /// Runs a statement of a migration, or makes what is lacking of what it would make.
 ///
 /// Errors: the statement's; 42501 for a table of another role; 55000 for one that can't be used.
-pub(super) async fn statement(client: &Client, sql: &str) -> Result<()> {
+pub(super) async fn statement(client: &Client, service: &Service, sql: &str) -> Result<()> {
     let there = match makes(sql) {
         Makes::Schema(name) => is_there(client, "to_regnamespace($1) is not null", name).await?,
         Makes::Function(name) => is_there(client, FUNCTION, name).await?,
@@ -94,7 +94,8 @@ pub(super) async fn statement(client: &Client, sql: &str) -> Result<()> {
             there
         }
         Makes::Table { name, members } => {
-            is_there(client, "to_regclass($1) is not null", name).await? && table(client, name, &members).await?
+            is_there(client, "to_regclass($1) is not null", name).await?
+                && table(client, service, name, &members).await?
         }
         Makes::Column { table, definition } => match column(client, table, definition).await? {
             Ok(()) => true,
@@ -106,13 +107,14 @@ pub(super) async fn statement(client: &Client, sql: &str) -> Result<()> {
 }
 
 /// Gives a table what it lacks. False if it was moved away, so that a new one is to be made.
-async fn table(client: &Client, name: &str, members: &[&str]) -> Result<bool> {
+async fn table(client: &Client, service: &Service, name: &str, members: &[&str]) -> Result<bool> {
     judge_owner(client, name).await?;
     take_every_row(client, name).await?;
     let definitions = members.iter().copied().filter(|member| !is_constraint(member));
     for definition in definitions.clone() {
         if let Err(unfit) = column(client, name, definition).await? {
-            if has_rows(client, name).await? {
+            let has_rows = has_rows(client, name).await?;
+            if has_rows && !service.dispensable.contains(&name) {
                 return Err(unfit.error(name));
             }
             let before = format!("{}_before", name.split('.').next().unwrap_or_default());
@@ -123,7 +125,16 @@ async fn table(client: &Client, name: &str, members: &[&str]) -> Result<bool> {
                 "create schema if not exists {before}; grant usage, create on schema {before} to {owner}; alter table {name} set schema {before}"
             );
             run(client, &moved).await?;
-            tracing::info!(table = name, schema = before, "an empty table that can't be used was moved away");
+            match has_rows {
+                true => tracing::warn!(
+                    table = name,
+                    schema = before,
+                    "a table that can't be used was moved away with its rows"
+                ),
+                false => {
+                    tracing::info!(table = name, schema = before, "an empty table that can't be used was moved away")
+                }
+            }
             return Ok(false);
         }
     }

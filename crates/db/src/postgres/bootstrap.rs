@@ -5,6 +5,7 @@ use basalt_core::{Error, Result};
 use tokio_postgres::Client;
 
 use super::error::translate;
+use super::grants::Connected;
 
 /// How often it is tried again when others make the same at the same time.
 const RETRIES: usize = 20;
@@ -23,7 +24,7 @@ struct Step {
 const MEANS: &str = "with means as (select case when current_setting('server_version_num')::int >= 160000 \
     then 'set' else 'member' end as means)";
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 17] = [
     Step {
         what: "role anon",
         there: "exists (select from pg_roles where rolname = 'anon')",
@@ -77,10 +78,32 @@ const STEPS: [Step; 14] = [
         make: "create schema graphql_public; grant usage on schema graphql_public to anon, authenticated, service_role",
     },
     Step {
-        what: "functions auth.uid(), auth.role(), auth.email() and auth.jwt()",
-        there: "to_regprocedure('auth.uid()') is not null and to_regprocedure('auth.role()') is not null \
-                and to_regprocedure('auth.email()') is not null and to_regprocedure('auth.jwt()') is not null",
-        make: include_str!("identity.sql"),
+        what: "function auth.jwt()",
+        there: "to_regprocedure('auth.jwt()') is not null",
+        make: "create function auth.jwt() returns jsonb language sql stable as \
+               $$ select coalesce(nullif(pg_catalog.current_setting('request.jwt.claims', true), ''), '{}')::jsonb $$; \
+               grant execute on function auth.jwt() to public",
+    },
+    Step {
+        what: "function auth.uid()",
+        there: "to_regprocedure('auth.uid()') is not null",
+        make: "create function auth.uid() returns uuid language sql stable as \
+               $$ select nullif(nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')::uuid $$; \
+               grant execute on function auth.uid() to public",
+    },
+    Step {
+        what: "function auth.role()",
+        there: "to_regprocedure('auth.role()') is not null",
+        make: "create function auth.role() returns text language sql stable as \
+               $$ select nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'role' $$; \
+               grant execute on function auth.role() to public",
+    },
+    Step {
+        what: "function auth.email()",
+        there: "to_regprocedure('auth.email()') is not null",
+        make: "create function auth.email() returns text language sql stable as \
+               $$ select nullif(pg_catalog.current_setting('request.jwt.claims', true), '')::jsonb ->> 'email' $$; \
+               grant execute on function auth.email() to public",
     },
     Step {
         what: "usage of schema public by the API's roles",
@@ -142,8 +165,9 @@ pub(super) async fn bootstrap(client: &Client) -> Result<()> {
 }
 
 async fn try_bootstrap(client: &Client) -> Result<()> {
-    // Two servers may start at once on one database.
-    let lock = "begin; set local search_path = pg_catalog; select pg_advisory_xact_lock(7021114200142)";
+    // Two servers may start at once on one database, and each has to see what the other made.
+    let lock = "begin isolation level read committed; set local search_path = pg_catalog; \
+        select pg_advisory_xact_lock(7021114200142)";
     client.batch_execute(lock).await.map_err(translate)?;
     let made = make_all(client).await;
     let end = if made.is_ok() { "commit" } else { "rollback" };
@@ -152,35 +176,57 @@ async fn try_bootstrap(client: &Client) -> Result<()> {
 }
 
 async fn make_all(client: &Client) -> Result<()> {
+    let who = Connected::ask(client).await?;
     for step in &STEPS {
-        step.ensure(client).await?;
+        step.ensure(client, &who).await?;
     }
-    let superuser = "select rolsuper from pg_roles where rolname = current_user";
-    if client.query_typed_one(superuser, &[]).await.map_err(translate)?.get(0) {
+    if who.is_superuser {
         for step in &EXTRAS {
-            step.ensure(client).await?;
+            step.ensure(client, &who).await?;
         }
+    }
+    if !who.creates_in_public {
+        tracing::warn!(
+            role = who.role,
+            "the connecting role may not create in schema public, where migrations do; have its owner run: \
+             grant create on schema public to {}",
+            who.role
+        );
     }
     Ok(())
 }
 
 impl Step {
-    async fn ensure(&self, client: &Client) -> Result<()> {
-        let there = client.query_typed_one(&format!("{MEANS} select {}", self.there), &[]).await.map_err(translate)?;
-        if there.get(0) {
+    async fn ensure(&self, client: &Client, who: &Connected) -> Result<()> {
+        if self.is_there(client).await? {
             return Ok(());
         }
-        client.batch_execute(self.make).await.map_err(|error| match translate(error) {
-            error if matches!(error.code(), "42501" | "0LP01") => {
-                let make = self.make.replace("current_user", "the role of `database.url`");
-                Error::new(
-                    "42501",
-                    format!("the database lacks {}, and the role of `database.url` may not make it", self.what),
-                )
-                .with_detail(error.message().to_owned())
-                .with_hint(format!("Have somebody who may run: {make};"))
-            }
-            error => error,
-        })
+        let made = client.batch_execute(self.make).await.map_err(translate);
+        match made {
+            Err(error) if matches!(error.code(), "42501" | "0LP01") => Err(self.refused(Some(&error), who)),
+            Err(error) => Err(error),
+            // Who may grant nothing is only warned.
+            Ok(()) if !self.is_there(client).await? => Err(self.refused(None, who)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    async fn is_there(&self, client: &Client) -> Result<bool> {
+        let there = client.query_typed_one(&format!("{MEANS} select {}", self.there), &[]).await.map_err(translate)?;
+        Ok(there.get(0))
+    }
+
+    fn refused(&self, error: Option<&Error>, who: &Connected) -> Error {
+        let make = self.make.replace("current_user", &who.role);
+        let hint = match error.and_then(|error| who.grant(error)) {
+            Some(grant) => format!("Have somebody who may run: {grant}; or make it for it: {make};"),
+            None => format!("Have somebody who may run: {make};"),
+        };
+        let message = format!("the database lacks {}, and the connecting role {} may not make it", self.what, who.role);
+        let refused = Error::new("42501", message).with_hint(hint);
+        match error {
+            Some(error) => refused.with_detail(error.message().to_owned()),
+            None => refused.with_detail("It holds no right that it could grant."),
+        }
     }
 }

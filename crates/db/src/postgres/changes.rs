@@ -90,6 +90,10 @@ pub(super) async fn install(client: &Client) -> Result<()> {
     let made = client.batch_execute("savepoint one; create publication supabase_realtime; release savepoint one").await;
     if let Err(error) = made.map_err(translate) {
         client.batch_execute("rollback to savepoint one").await.map_err(translate)?;
+        if error.code() == "42710" {
+            // Somebody else was faster.
+            return Ok(());
+        }
         tracing::warn!(%error, "the publication supabase_realtime could not be made: no table is watched before it is there");
     }
     Ok(())

@@ -1,12 +1,16 @@
 //! A private PostgreSQL in the data folder: made and run from the programs that the machine has, on a Unix socket, stopped with the
 //! server.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use basalt_core::{Error, Result};
+use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio_postgres::Config;
 
 use super::connection::Target;
@@ -16,6 +20,9 @@ use crate::lock::{self, Lock};
 /// A socket's path may have no more bytes (`sockaddr_un`); PostgreSQL appends `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 90;
 
+/// What PostgreSQL's folder is called while it is made.
+const UNFINISHED: &str = "making-";
+
 /// A running cluster.
 pub(super) struct Cluster {
     /// PostgreSQL's own folder.
@@ -23,9 +30,11 @@ pub(super) struct Cluster {
     /// Where its socket is.
     sockets: PathBuf,
     programs: PathBuf,
-    _lock: Lock,
+    durable: bool,
     /// PostgreSQL does not run as root: the system's user for it, where we are root.
     user: Option<(u32, u32)>,
+    /// The right to the data folder, until it has been stopped for good.
+    lock: Mutex<Option<Lock>>,
 }
 
 impl Cluster {
@@ -41,59 +50,116 @@ impl Cluster {
             data: home.join("data"),
             sockets: socket_folder(&home),
             programs: programs()?,
+            durable,
             user: user()?,
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         };
         cluster.let_through(&folder)?;
         cluster.own(&home)?;
         cluster.own(&cluster.sockets)?;
-        if !cluster.data.join("PG_VERSION").exists() {
-            cluster.make()?;
+        if !cluster.data.exists() {
+            cluster.make(&home)?;
         }
         if cluster.is_running() {
             cluster.stop()?;
         }
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// Starts it again after its processes ended by themselves, unless it was ended meanwhile. Blocks.
+    ///
+    /// Errors: 58030, as at the start.
+    pub fn revive(&self) -> Result<()> {
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reap();
+        match lock.is_some() {
+            true => self.launch(),
+            false => Ok(()),
+        }
+    }
+
+    /// Stops it for good, and gives the data folder free. Blocks.
+    pub fn end(&self) {
+        let Some(lock) = self.lock.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        if self.is_running()
+            && let Err(error) = self.stop()
+        {
+            tracing::error!(%error, "PostgreSQL could not be stopped");
+        }
+        drop(lock);
+    }
+
+    fn launch(&self) -> Result<()> {
         let mut options =
-            format!("-k '{}' -c listen_addresses= -c unix_socket_permissions=0700", cluster.sockets.display());
-        if !durable {
+            format!("-k '{}' -c listen_addresses= -c unix_socket_permissions=0700", self.sockets.display());
+        if !self.durable {
             options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
         }
         // A pipe would be held open by the server that it starts.
-        let log = home.join("log");
-        let mut start = cluster.program("pg_ctl");
-        start.args(["start", "-w", "-s", "-t", "120", "-o", &options, "-l"]).arg(&log).arg("-D").arg(&cluster.data);
-        cluster.run(start).map_err(|error| {
+        let log = self.data.with_file_name("log");
+        let mut start = self.program("pg_ctl");
+        start.args(["start", "-w", "-s", "-t", "120", "-o", &options, "-l"]).arg(&log).arg("-D").arg(&self.data);
+        self.run(start).map(drop).map_err(|error| {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = text.lines().rev().take(5).collect();
             error.with_detail(last.into_iter().rev().collect::<Vec<_>>().join("\n"))
-        })?;
-        Ok(cluster)
+        })
+    }
+
+    /// Takes note of the end of PostgreSQL's first process where that became our child (as the first of a container we are everybody's
+    /// parent): PostgreSQL would take the rest of it for one that runs.
+    fn reap(&self) {
+        let file = std::fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+        let process = file.lines().next().and_then(|line| Pid::from_raw(line.trim().parse().ok()?));
+        if let Some(process) = process {
+            // Whoever is nobody's child of ours is none of our business.
+            let _ = waitpid(Some(process), WaitOptions::NOHANG);
+        }
     }
 
     /// How to reach it as `user`.
     pub fn target(&self, user: &str) -> Target {
         let mut config = Config::new();
         config.host_path(&self.sockets).user(user).dbname("postgres").application_name("basalt");
-        Target { config, tls: Tls::Off, greeting: None }
+        Target { config, tls: Tls::Off }
     }
 
-    /// Stops it; running transactions are rolled back. Blocks.
-    pub fn stop(&self) -> Result<()> {
+    /// Stops it; running transactions are rolled back.
+    fn stop(&self) -> Result<()> {
         let mut stop = self.program("pg_ctl");
         stop.args(["stop", "-w", "-s", "-m", "fast", "-t", "120", "-D"]).arg(&self.data);
         self.run(stop).map(drop)
     }
 
-    fn make(&self) -> Result<()> {
+    /// Makes PostgreSQL's folder under another name, and gives it its own when all of it is on the disk: what is there by half was never there.
+    fn make(&self, home: &Path) -> Result<()> {
+        let unfinished = home.join(format!("{UNFINISHED}{}", std::process::id()));
+        let clear = || {
+            for entry in std::fs::read_dir(home)?.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                    std::fs::remove_dir_all(entry.path())?;
+                }
+            }
+            Ok(())
+        };
+        clear().map_err(|error: std::io::Error| failed(&home.display().to_string(), &error.to_string()))?;
         let mut make = self.program("initdb");
         // Text in the order of its bytes, as the embedded engine has it. Whoever reaches the socket, which the folder's mode guards,
         // is trusted.
-        make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-D"]).arg(&self.data);
+        make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-D"])
+            .arg(&unfinished);
         self.run(make)?;
         let settings = "\ntimezone = 'UTC'\ndefault_text_search_config = 'pg_catalog.english'\nmax_connections = 200\n";
-        let path = self.data.join("postgresql.auto.conf");
-        let old = std::fs::read_to_string(&path).unwrap_or_default();
-        std::fs::write(&path, old + settings).map_err(|error| failed(&path.display().to_string(), &error.to_string()))
+        let path = unfinished.join("postgresql.auto.conf");
+        let finish = || {
+            let mut file = OpenOptions::new().append(true).open(&path)?;
+            file.write_all(settings.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(&unfinished, &self.data)?;
+            File::open(home)?.sync_all()
+        };
+        finish().map_err(|error| failed(&unfinished.display().to_string(), &error.to_string()))
     }
 
     fn is_running(&self) -> bool {
@@ -151,9 +217,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if let Err(error) = self.stop() {
-            tracing::error!(%error, "PostgreSQL could not be stopped");
-        }
+        self.end();
     }
 }
 

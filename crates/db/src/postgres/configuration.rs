@@ -10,15 +10,30 @@ use super::Postgres;
 use super::error::translate;
 use super::run::call;
 
+/// Takes over a role's settings, those for this database after those for all.
+const OF_ROLE: &str =
+    "select pg_catalog.set_config(split_part(setting, '=', 1), substr(setting, strpos(setting, '=') + 1), true)
+  from (select setting from pg_catalog.pg_db_role_setting, unnest(setconfig) setting
+    where setrole = (select oid from pg_catalog.pg_roles where rolname = $1) and setting like 'pgrst.%'
+      and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
+    order by setdatabase) of_role";
+
 impl Postgres {
-    /// The values of the settings `pgrst.<name>` that the connecting role has, after `pre_config` (`schema.function`) has run.
+    /// The values of the settings `pgrst.<name>` that requests' sessions have, after `pre_config` (`schema.function`) has run. Those of
+    /// `role`, if one is named, come before the connecting role's.
     ///
     /// Errors: 08001 when PostgreSQL can't be reached; the function's.
-    pub async fn stored_settings(&self, names: &[&str], pre_config: Option<&str>) -> Result<BTreeMap<String, String>> {
-        // A role's settings are those of its new sessions.
-        let connection = self.engine.owner_target.connect(1).await?;
+    pub async fn stored_settings(
+        &self,
+        names: &[&str],
+        pre_config: Option<&str>,
+        role: Option<&str>,
+    ) -> Result<BTreeMap<String, String>> {
+        // A role's settings are those of its new sessions. The function runs with no more rights than requests do.
+        let connection = self.engine.requests_target.connect(1).await?;
         let client = &connection.client;
-        client.batch_execute("begin read only").await.map_err(translate)?;
+        client.batch_execute(&format!("begin read only{}", self.engine.step_down)).await.map_err(translate)?;
+        client.query_typed(OF_ROLE, &[(&role, Type::TEXT)]).await.map_err(translate)?;
         if let Some(function) = pre_config {
             client.batch_execute(&call(function)).await.map_err(translate)?;
         }

@@ -1,7 +1,5 @@
 //! One connection: how it is made, and the statements that are prepared on it.
 
-use std::sync::Arc;
-
 use basalt_core::{Error, Result};
 use quick_cache::unsync::Cache;
 use tokio::task::JoinHandle;
@@ -15,8 +13,6 @@ use super::tls::Tls;
 pub(crate) struct Target {
     pub config: Config,
     pub tls: Tls,
-    /// What every new connection runs first.
-    pub greeting: Option<Arc<str>>,
 }
 
 /// A connection with its prepared statements.
@@ -44,11 +40,7 @@ impl Target {
             }
         };
         let statements = Cache::new(statements.max(1));
-        let connection = Connection { client, tls: self.tls.clone(), statements, driver };
-        if let Some(greeting) = &self.greeting {
-            connection.client.batch_execute(greeting).await.map_err(translate)?;
-        }
-        Ok(connection)
+        Ok(Connection { client, tls: self.tls.clone(), statements, driver })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The services' own schemas, made where they are missing.
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::adopting;
 use super::error::translate;
+use super::grants::Connected;
 use super::migrating::{Script, failed};
 use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, checksum};
 
@@ -15,26 +16,41 @@ use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, chec
 /// Errors: a statement's, with the service and the migration in its message.
 pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()> {
     // Several servers may start at once on one database.
-    let lock = "begin; set local client_min_messages = warning; set local search_path = public, extensions; \
+    let lock = "begin isolation level read committed; set local client_min_messages = warning; set local search_path = public, extensions; \
         set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)";
     client.batch_execute(lock).await.map_err(translate)?;
-    let mut done = Ok(());
-    for service in OWN.iter().chain(services) {
-        done = install_one(client, service).await;
-        if done.is_err() {
-            break;
-        }
-    }
-    if done.is_ok() {
-        done = super::changes::install(client).await;
-    }
+    let done = install_all(client, services).await;
     let end = if done.is_ok() { "commit" } else { "rollback" };
     client.batch_execute(end).await.map_err(translate)?;
-    done
+    match done {
+        Err(error) if error.code() == "42501" => Err(refused(client, error).await?),
+        done => done,
+    }
+}
+
+async fn install_all(client: &Client, services: &[Service]) -> Result<()> {
+    let there = "select to_regclass('basalt.service_migrations') is not null";
+    if !client.query_typed_one(there, &[]).await.map_err(translate)?.get::<_, bool>(0) {
+        client.batch_execute(SERVICES).await.map_err(translate)?;
+    }
+    for service in OWN.iter().chain(services) {
+        install_one(client, service).await?;
+    }
+    super::changes::install(client).await
+}
+
+/// Says whose the schema is that the connecting role may not look after.
+async fn refused(client: &Client, error: Error) -> Result<Error> {
+    let owner = "select quote_ident(pg_catalog.pg_get_userbyid(nspowner)) from pg_catalog.pg_namespace \
+        where nspname = 'basalt' and not pg_catalog.pg_has_role(nspowner, 'usage')";
+    let owner = client.query_typed(owner, &[]).await.map_err(translate)?;
+    match owner.first().map(|row| row.get::<_, String>(0)) {
+        Some(owner) => Ok(error.with_hint(format!("Basalt's own schemas are those of {owner}: connect as that role."))),
+        None => Ok(Connected::ask(client).await?.explain(error)),
+    }
 }
 
 async fn install_one(client: &Client, service: &Service) -> Result<()> {
-    client.batch_execute(SERVICES).await.map_err(translate)?;
     let sql = "select version from basalt.service_migrations where service = $1";
     let rows = client.query_typed(sql, &[(&service.name, Type::TEXT)]).await.map_err(translate)?;
     let done: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -55,7 +71,7 @@ async fn run(
     if adopts {
         for piece in &pieces {
             if let Piece::Statement { sql, offset } = *piece {
-                adopting::statement(client, sql).await.map_err(|error| failed(error, sql, offset))?;
+                adopting::statement(client, service, sql).await.map_err(|error| failed(error, sql, offset))?;
             }
         }
     } else {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use basalt_core::Result;
 use basalt_sql::Catalog;
+use tokio_postgres::types::Type;
 
 use super::connection::Connection;
 use super::error::translate;
-use super::opening::requests_login;
 use super::pool::Unfinished;
 use super::{Engine, catalog};
 
@@ -17,8 +17,10 @@ use super::{Engine, catalog};
 #[derive(Default)]
 pub(super) struct Current {
     pub catalog: Arc<Catalog>,
-    /// The connecting role's own `statement_timeout` decides, if it has one.
+    /// The `statement_timeout` of requests' own sessions decides, if they have one.
     pub own_timeout: bool,
+    /// Whether a function of the database may leave something on its connection.
+    pub litters: bool,
     /// How long it took to read.
     took: Duration,
 }
@@ -70,23 +72,42 @@ impl Engine {
     async fn read(&self) -> Result<Current> {
         let unfinished = Unfinished::new(self.owner.get().await?);
         let connection = unfinished.get()?;
-        let login = match self.is_loaded() {
-            true => self.current.load().catalog.login.clone(),
-            false => requests_login(connection, false, false).await?.0,
-        };
-        let current = Current::read(connection, &login).await?;
+        let current = Current::read(connection, self.login.as_deref()).await?;
         unfinished.finish();
         Ok(current)
     }
 }
 
+/// Whether new sessions of the role `$1` have a `statement_timeout`.
+const OWN_TIMEOUT: &str = "select exists (select from pg_catalog.pg_db_role_setting, unnest(setconfig) setting
+      where setrole in (0, (select oid from pg_catalog.pg_roles where rolname = $1))
+        and setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database()))
+        and setting ~ '^statement_timeout=' and setting !~ '=0[a-z]*$')
+  or exists (select from pg_catalog.pg_settings where name = 'statement_timeout' and setting <> '0'
+      and source in ('configuration file', 'command line', 'environment variable', 'client'))";
+
+/// Whether there is a function whose text may change its session for longer than its transaction. Extensions are trusted.
+const LITTERS: &str = "select exists (select from pg_catalog.pg_proc f
+    join pg_catalog.pg_language l on l.oid = f.prolang
+    join pg_catalog.pg_namespace n on n.oid = f.pronamespace
+    where l.lanname not in ('c', 'internal') and n.nspname not in ('pg_catalog', 'information_schema', 'basalt')
+      and not exists (select from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'e')
+      and coalesce(nullif(f.prosrc, ''), pg_catalog.pg_get_functiondef(f.oid))
+        ~* '\\mset_config\\M|advisory_lock|\\mexecute\\M|\\mtemp(orary)?\\M|(^|;|\\mbegin|\\mthen|\\melse|\\mloop)\\s*(re)?set\\M')";
+
 impl Current {
-    pub(super) async fn read(connection: &Connection, login: &str) -> Result<Current> {
-        let started = Instant::now();
-        let timeout = "select current_setting('statement_timeout') not in ('0', '0ms')";
-        let own_timeout = connection.client.query_typed_one(timeout, &[]).await.map_err(translate)?.get(0);
-        let mut catalog = catalog::load(&connection.client).await?;
-        catalog.login = login.to_owned();
-        Ok(Current { catalog: Arc::new(catalog), own_timeout, took: started.elapsed() })
+    /// Reads everything. Requests' sessions are those of `login`, or of whoever has this connection.
+    pub(super) async fn read(connection: &Connection, login: Option<&str>) -> Result<Current> {
+        let (started, client) = (Instant::now(), &connection.client);
+        let login = match login {
+            Some(login) => login.to_owned(),
+            None => client.query_typed_one("select current_user::text", &[]).await.map_err(translate)?.get(0),
+        };
+        let own_timeout = client.query_typed_one(OWN_TIMEOUT, &[(&login, Type::TEXT)]).await.map_err(translate)?.get(0);
+        let litters = client.query_typed_one(LITTERS, &[]).await.map_err(translate)?.get(0);
+        let mut catalog = catalog::load(client).await?;
+        catalog.login = login;
+        Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, took: started.elapsed() })
     }
 }

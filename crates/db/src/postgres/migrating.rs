@@ -9,10 +9,11 @@ use futures_util::SinkExt;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::Postgres;
 use super::error::translate;
+use super::grants::Connected;
 use super::turn::Turn;
 use super::views::{Keeper, explained};
+use super::{Postgres, outside};
 use crate::copy::pass_over_keys;
 use crate::migrate::{Applied, Keys, Progress, ScriptError, checksum};
 
@@ -23,7 +24,7 @@ pub(super) const RECORD: &str = "create schema if not exists supabase_migrations
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;
 /// How long a script waits for locks that requests hold before it gives up (55P03).
-const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Postgres {
     /// See [`crate::Database::apply_migration`].
@@ -39,7 +40,12 @@ impl Postgres {
         let turn = Turn::take(&self.engine.owner_target).await?;
         let done = self.apply_in_turn((version, name), source, &pieces, keys).await;
         turn.end().await?;
-        done?;
+        if let Err(mut failure) = done {
+            if failure.error.code() == "42501" {
+                failure.error = Connected::ask(&self.owner().await?.client).await?.explain(failure.error);
+            }
+            return Err(failure);
+        }
         Ok(self.engine.reload().await?)
     }
 
@@ -62,8 +68,8 @@ impl Postgres {
         let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
         let recorded: [(&(dyn ToSql + Sync), Type); 4] =
             [(&version, Type::TEXT), (&statements, Type::TEXT_ARRAY), (&name, Type::TEXT), (&checksum, Type::TEXT)];
-        if statements.iter().any(|sql| is_outside(sql)) {
-            self.outside(client, pieces).await?;
+        if statements.iter().any(|sql| outside::is_outside(sql)) {
+            outside::run(client, pieces, self.engine.options.transaction_pooler).await?;
             client.execute_typed(record, &recorded).await.map_err(translate)?;
             return Ok(());
         }
@@ -119,38 +125,6 @@ impl Postgres {
         super::bootstrap::bootstrap(&connection.client).await?;
         super::installing::install(&connection.client, &self.engine.options.services).await?;
         self.engine.reload().await
-    }
-
-    /// Statements that no transaction may hold, each by itself.
-    ///
-    /// Behind a pooler that hands out connections by transaction there is no session to set anything in for them.
-    async fn outside(&self, client: &Client, pieces: &[Piece<'_>]) -> Result<(), ScriptError> {
-        let statements = pieces.iter().filter_map(|piece| match piece {
-            Piece::Statement { sql, offset } => Some((*sql, *offset)),
-            Piece::Copy { sql, offset, .. } => Some((*sql, *offset)),
-            Piece::Meta { .. } => None,
-        });
-        for (sql, offset) in statements.clone() {
-            if !is_outside(sql) && !is_transaction_word(sql) {
-                let error = Error::unsupported(
-                    "a statement that can't run in a transaction stands beside others in one migration",
-                    "Put `create index concurrently` and its like into a migration of their own.",
-                );
-                return Err(failed(error, sql, offset));
-            }
-        }
-        let set = format!(
-            "set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}",
-            LOCK_TIMEOUT.as_millis()
-        );
-        if !self.engine.options.transaction_pooler {
-            client.batch_execute(&set).await.map_err(translate)?;
-        }
-
-        for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
-            client.batch_execute(sql).await.map_err(|error| failed(translate(error), sql, offset))?;
-        }
-        Ok(())
     }
 }
 
@@ -252,6 +226,12 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
 
 /// Makes the record of migrations where it is missing.
 async fn keep_record(client: &Client) -> Result<()> {
+    // What is there needs no right to make it.
+    let there = "select count(*) = 2 from pg_catalog.pg_attribute where attname in ('version', 'checksum') and not attisdropped \
+        and attrelid = to_regclass('supabase_migrations.schema_migrations')";
+    if client.query_typed_one(there, &[]).await.map_err(translate)?.get(0) {
+        return Ok(());
+    }
     let make = format!(
         "set local client_min_messages = warning; {RECORD}; \
          alter table supabase_migrations.schema_migrations add column if not exists checksum text"
@@ -287,7 +267,7 @@ pub(super) fn words(sql: &str) -> Vec<String> {
 }
 
 /// `begin`, `commit` and their like.
-fn is_transaction_word(sql: &str) -> bool {
+pub(super) fn is_transaction_word(sql: &str) -> bool {
     let words = words(sql);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(words.as_slice(), ["begin" | "commit" | "end", ..] | ["start", "transaction", ..])
@@ -298,20 +278,6 @@ fn is_of_databases(sql: &str) -> bool {
     let words = words(sql);
     words.first().is_some_and(|word| word == "create" || word == "drop")
         && words.get(1).is_some_and(|word| word == "database")
-}
-
-/// Whether PostgreSQL refuses the statement in a transaction.
-fn is_outside(sql: &str) -> bool {
-    let words = words(sql);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["vacuum", ..] | ["alter", "system", ..] | ["create" | "drop", "database" | "tablespace", ..] => true,
-        ["create" | "drop" | "reindex", rest @ ..] => {
-            (rest.first().is_some_and(|word| matches!(*word, "index" | "unique")) || words[0] == "reindex")
-                && rest.contains(&"concurrently")
-        }
-        _ => false,
-    }
 }
 
 /// Places an error: its position counts characters of the statement, which begins at `offset`.

@@ -8,15 +8,19 @@ mod cluster;
 mod configuration;
 mod connection;
 mod error;
+mod grants;
 mod installing;
 mod listen;
 mod loading;
 mod migrating;
 mod notify;
 mod opening;
+mod outside;
 mod pool;
+mod pulse;
 mod run;
 mod settings;
+mod supervising;
 mod text;
 mod tls;
 mod turn;
@@ -31,6 +35,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::Catalog;
+use basalt_sql::catalog::AUTHENTICATOR;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio::task::JoinHandle;
 
@@ -43,11 +48,12 @@ pub(crate) use error::translate;
 pub use loading::Loads;
 use loading::{Counted, Current};
 pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
-use opening::{first_look, load_at_last};
+use opening::{Login, first_look, load_at_last};
 pub use pool::PoolState;
 use pool::{Pool, Sizes};
+use pulse::Pulse;
 use run::{GivenUp, Lease, Terms};
-use settings::Settings;
+use settings::{CLEAN, Settings, UNLOCK};
 
 /// Statements being cancelled, and transactions being undone, at once, at most.
 const CANCELS: usize = 64;
@@ -59,6 +65,8 @@ const OWNER_CONNECTIONS: usize = 4;
 pub struct PostgresOptions {
     /// A connection string; without one, a private cluster runs in `data_dir`.
     pub url: Option<String>,
+    /// The password with which requests log in as `authenticator`, where the connection string is another role's.
+    pub authenticator_password: Option<String>,
     /// Where a private cluster lives.
     pub data_dir: PathBuf,
     /// Whether a private cluster syncs commits to the disk. Off only for tests and throwaway data.
@@ -92,10 +100,14 @@ pub struct PostgresOptions {
     pub services: Vec<Service>,
 }
 
+/// The longest `statement_timeout` that PostgreSQL takes.
+const LONGEST_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
 impl Default for PostgresOptions {
     fn default() -> Self {
         PostgresOptions {
             url: None,
+            authenticator_password: None,
             data_dir: PathBuf::from(".basalt"),
             durable: true,
             connections: 10,
@@ -119,8 +131,8 @@ impl Default for PostgresOptions {
 pub struct Postgres {
     engine: Arc<Engine>,
     tasks: Vec<JoinHandle<()>>,
-    /// Ours, if it is. Stops when dropped, after everything that uses it.
-    cluster: Option<Cluster>,
+    /// Ours, if it is.
+    cluster: Option<Arc<Cluster>>,
 }
 
 /// What all tasks share.
@@ -128,17 +140,21 @@ struct Engine {
     requests: Pool,
     owner: Pool,
     owner_target: Target,
+    requests_target: Target,
     current: ArcSwap<Current>,
     loads: Counted,
     /// One reload at a time.
     reloading: Mutex<()>,
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
+    /// The role of requests' sessions, where that is not the owner's.
+    login: Option<String>,
     /// What makes a transaction of a request's no superuser's, where a connection can't be made so.
     step_down: &'static str,
     given_up: GivenUp,
     hub: Arc<Hub>,
     fence: Mutex<changes::Fence>,
+    pulse: Mutex<Pulse>,
     options: PostgresOptions,
 }
 
@@ -146,7 +162,8 @@ impl Postgres {
     /// Connects, or starts a private cluster; makes what is missing; reads the catalog.
     ///
     /// Errors: 08001 when PostgreSQL can't be reached; 58030 when it can't be run; 42501 for a grant that is missing.
-    pub async fn open(options: PostgresOptions) -> Result<Postgres> {
+    pub async fn open(mut options: PostgresOptions) -> Result<Postgres> {
+        options.statement_timeout = options.statement_timeout.min(LONGEST_TIMEOUT);
         let (cluster, owner_target) = match &options.url {
             Some(url) => (None, url::target(url)?),
             None => {
@@ -154,34 +171,16 @@ impl Postgres {
                 let start = tokio::task::spawn_blocking(move || Cluster::start(&folder, durable));
                 let cluster = start.await.map_err(|error| Error::internal(error.to_string()))??;
                 let target = cluster.target(Identity::OWNER);
-                (Some(cluster), target)
+                (Some(Arc::new(cluster)), target)
             }
         };
-        let mut requests = match &cluster {
-            Some(cluster) => cluster.target("authenticator"),
-            None => owner_target.clone(),
-        };
-        let made = options.bootstrap.then_some(&*options.services);
-        let (current, is_superuser) = match first_look(&owner_target, cluster.is_some(), made).await {
+        let trusted = cluster.as_ref().map(|cluster| cluster.target(AUTHENTICATOR));
+        let (current, login) = match first_look(&owner_target, trusted, &options).await {
             Err(error) if !options.required && !options.bootstrap => {
                 tracing::warn!(%error, "PostgreSQL is not there yet");
-                (Current::default(), false)
+                (Current::default(), Login::unasked(&owner_target, &options))
             }
             looked => looked?,
-        };
-        if is_superuser && cluster.is_none() {
-            tracing::warn!(
-                "`database.url` connects as a superuser: SQL that runs text of its callers can step up to it again; connect as a role that is none"
-            );
-        }
-        // Behind a pooler that hands out connections by transaction, what is set for a session is others' too.
-        let step_down = match (is_superuser, options.transaction_pooler) {
-            (true, true) => "; set local session authorization authenticator",
-            (true, false) => {
-                requests.greeting = Some("set session authorization authenticator".into());
-                ""
-            }
-            (false, _) => "",
         };
         let sizes = |connections| Sizes {
             connections,
@@ -192,17 +191,20 @@ impl Postgres {
         };
         let ((cancels, cancelled), (undone, undoing)) = (mpsc::channel(CANCELS), mpsc::channel(CANCELS));
         let engine = Arc::new(Engine {
-            requests: Pool::new(requests, sizes(options.connections))?,
+            requests: Pool::new(login.target.clone(), sizes(options.connections))?,
             owner: Pool::new(owner_target.clone(), sizes(OWNER_CONNECTIONS))?,
             owner_target,
+            requests_target: login.target,
             loads: Counted::after(&current),
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
             asked: Notify::new(),
-            step_down,
+            login: login.role,
+            step_down: login.step_down,
             given_up: GivenUp { cancels, undone },
             hub: Arc::default(),
             fence: Mutex::default(),
+            pulse: Mutex::default(),
             options,
         });
         let mut tasks = vec![tokio::spawn(run::cancel_all(cancelled)), tokio::spawn(run::undo_all(undoing))];
@@ -215,6 +217,9 @@ impl Postgres {
         // A pooler that hands out connections by transaction loses notifications.
         if !engine.options.channel.is_empty() && !engine.options.transaction_pooler {
             tasks.push(tokio::spawn(listen::listen(Arc::downgrade(&engine), engine.options.channel.clone())));
+        }
+        if let Some(cluster) = &cluster {
+            tasks.push(tokio::spawn(supervising::supervise(cluster.clone(), cluster.target(Identity::OWNER))));
         }
         Ok(Postgres { engine, tasks, cluster })
     }
@@ -263,7 +268,11 @@ impl Postgres {
     async fn begin_on(&self, pool: &Pool, step_down: &str) -> Result<Open> {
         let connection = pool.get().await?;
         let mut lease = Lease::new(connection, self.engine.given_up.clone());
-        lease.begin(self.engine.options.statement_timeout.as_millis() as u64, step_down).await?;
+        let mut more = step_down.to_owned();
+        if self.engine.cleans() {
+            more = format!("{CLEAN}; select {UNLOCK}{more}");
+        }
+        lease.begin(self.engine.options.statement_timeout.as_millis() as u64, &more).await?;
         Ok(Open { engine: self.engine.clone(), lease })
     }
 
@@ -291,12 +300,6 @@ impl Postgres {
     pub(crate) async fn single(&self) -> Result<Connection> {
         self.engine.owner_target.connect(1).await
     }
-
-    /// Whether PostgreSQL answers.
-    pub async fn ping(&self) -> Result<()> {
-        let connection = self.engine.owner.get().await?;
-        connection.client.batch_execute("select 1").await.map_err(translate)
-    }
 }
 
 /// A transaction of several requests. Dropped, it is undone.
@@ -308,6 +311,7 @@ pub(crate) struct Open {
 impl Open {
     pub async fn run(&mut self, request: Request) -> Result<Answer> {
         let mut work = self.engine.work(&request);
+        work.settings.unlocks = false;
         // One answer's settings are no other's.
         let answers = ["response.status", "response.headers"].map(|name| (name.to_owned(), String::new()));
         work.settings.values.extend(answers);
@@ -338,6 +342,10 @@ impl Engine {
         let limit = self.options.statement_timeout.as_millis() as u64;
         let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
         let mut settings = Settings::of(request, &current.catalog, timeout, !request.as_owner);
+        if self.cleans() {
+            settings.begin.push_str(CLEAN);
+            settings.unlocks = true;
+        }
         settings.begin.push_str(if request.as_owner { "" } else { self.step_down });
         Work {
             settings,
@@ -348,6 +356,12 @@ impl Engine {
                 max_body: self.options.max_body,
             },
         }
+    }
+
+    /// Whether a transaction begins with doing away with what earlier ones left on its connection. A pooler's connections are others' too,
+    /// and theirs to clean.
+    fn cleans(&self) -> bool {
+        !self.options.transaction_pooler && self.current.load().litters
     }
 
     fn is_loaded(&self) -> bool {
@@ -370,5 +384,8 @@ impl Drop for Postgres {
         self.tasks.iter().for_each(JoinHandle::abort);
         self.engine.requests.close();
         self.engine.owner.close();
+        if let Some(cluster) = &self.cluster {
+            cluster.end();
+        }
     }
 }

@@ -1,36 +1,70 @@
-//! The first look at a database: what is missing is made, the catalog is read, and it shows as whom requests run.
+//! The first look at a database: what is missing is made, it shows as whom requests log in, and the catalog is read.
 
 use std::sync::Weak;
 use std::time::Duration;
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
+use basalt_sql::catalog::AUTHENTICATOR;
 
 use super::connection::{Connection, Target};
 use super::error::translate;
-use super::{Current, Engine, bootstrap, changes, installing};
-use crate::migrate::Service;
+use super::{Current, Engine, PostgresOptions, bootstrap, changes, installing};
 
 /// The pauses between attempts to read the catalog for the first time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
-/// Makes what is missing if there are services to make it for, and reads the catalog; tells whether requests would be a superuser's.
+/// How requests log in.
+pub(super) struct Login {
+    pub target: Target,
+    /// The role of their sessions, where that is not the owner's.
+    pub role: Option<String>,
+    /// What makes a transaction no superuser's, where a connection can't be made so.
+    pub step_down: &'static str,
+}
+
+impl Login {
+    /// As the owner does.
+    fn own(owner: &Target) -> Login {
+        Login { target: owner.clone(), role: None, step_down: "" }
+    }
+
+    /// While nobody could be asked, where Basalt makes no roles.
+    pub fn unasked(owner: &Target, options: &PostgresOptions) -> Login {
+        match &options.authenticator_password {
+            Some(password) => Login::authenticator(with_password(owner, password)),
+            None => Login::own(owner),
+        }
+    }
+
+    /// As `authenticator`, by the way that `target` says: no SQL leads up from there.
+    fn authenticator(target: Target) -> Login {
+        Login { target, role: Some(AUTHENTICATOR.into()), step_down: "" }
+    }
+}
+
+/// Makes what is missing if that is asked for, finds out how requests log in, and reads the catalog.
+///
+/// `trusted`: how `authenticator` logs in, where that is known (a cluster of our own).
 pub(super) async fn first_look(
     owner: &Target,
-    is_own_cluster: bool,
-    services: Option<&[Service]>,
-) -> Result<(Current, bool)> {
+    trusted: Option<Target>,
+    options: &PostgresOptions,
+) -> Result<(Current, Login)> {
     let first = owner.connect(1).await?;
-    if let Some(services) = services {
+    if options.bootstrap {
         bootstrap::bootstrap(&first.client).await?;
-        installing::install(&first.client, services).await?;
+        installing::install(&first.client, &options.services).await?;
     }
-    let (login, steps_down) = requests_login(&first, is_own_cluster, services.is_some()).await?;
-    let current = Current::read(&first, &login).await?;
+    let login = match trusted {
+        Some(target) => Login::authenticator(target),
+        None => login(&first, owner, options).await?,
+    };
+    let current = Current::read(&first, login.role.as_deref()).await?;
     if current.catalog.relation("basalt", "changes").is_some() {
         changes::watch(&first.client, &current.catalog).await?;
     }
-    Ok((current, steps_down))
+    Ok((current, login))
 }
 
 /// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
@@ -50,19 +84,57 @@ pub(super) async fn load_at_last(engine: Weak<Engine>) {
     }
 }
 
-/// The role as which requests run, and whether a connection has to be made that role's. Where Basalt makes the roles, a superuser steps
-/// down: whatever happens in a request, `reset role` leads no higher than to `authenticator`.
-pub(super) async fn requests_login(
-    connection: &Connection,
-    is_own_cluster: bool,
-    bootstrap: bool,
-) -> Result<(String, bool)> {
-    if is_own_cluster {
-        return Ok(("authenticator".into(), false));
+/// Where Basalt makes the roles, requests of a superuser's connection are those of `authenticator`: by a login of their own, if
+/// PostgreSQL lets `authenticator` in, else by a step down in each transaction, which SQL can undo.
+async fn login(first: &Connection, owner: &Target, options: &PostgresOptions) -> Result<Login> {
+    if let Some(password) = &options.authenticator_password {
+        return as_authenticator(with_password(owner, password)).await.map(Login::authenticator).map_err(|error| {
+            Error::new("08001", "`database.authenticator_password` does not let requests log in as `authenticator`")
+                .with_detail(error.detail().unwrap_or(error.message()).to_owned())
+                .with_hint("Have a superuser run: alter role authenticator login password '...'.")
+        });
     }
-    let sql = "select current_user::text, rolsuper, exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
+    let superuser = "select rolsuper and exists (select from pg_catalog.pg_roles where rolname = 'authenticator') \
         from pg_catalog.pg_roles where rolname = current_user";
-    let row = connection.client.query_typed_one(sql, &[]).await.map_err(translate)?;
-    let (user, steps_down): (String, bool) = (row.get(0), bootstrap && row.get::<_, bool>(1) && row.get::<_, bool>(2));
-    Ok((if steps_down { "authenticator".into() } else { user }, steps_down))
+    if !options.bootstrap || !first.client.query_typed_one(superuser, &[]).await.map_err(translate)?.get::<_, bool>(0) {
+        return Ok(Login::own(owner));
+    }
+    let mut target = owner.clone();
+    target.config.user(AUTHENTICATOR);
+    match as_authenticator(target).await {
+        Ok(target) => Ok(Login::authenticator(target)),
+        Err(error) => {
+            let reason = error.detail().unwrap_or(error.message());
+            tracing::warn!(
+                reason,
+                "`database.url` connects as a superuser, and requests can't log in as `authenticator`: SQL that runs text of its callers \
+                 can step up again; set `database.authenticator_password`, or connect as a role that is no superuser"
+            );
+            Ok(Login {
+                target: owner.clone(),
+                role: Some(AUTHENTICATOR.into()),
+                step_down: "; set local session authorization authenticator",
+            })
+        }
+    }
+}
+
+fn with_password(owner: &Target, password: &str) -> Target {
+    let mut target = owner.clone();
+    target.config.user(AUTHENTICATOR).password(password);
+    target
+}
+
+/// Tries a login of `authenticator`.
+///
+/// Errors: 08001 when PostgreSQL refuses, or something in between logs in as somebody else.
+async fn as_authenticator(target: Target) -> Result<Target> {
+    let connection = target.connect(1).await?;
+    let who = connection.client.query_typed_one("select session_user::text", &[]).await.map_err(translate)?;
+    match who.get(0) {
+        AUTHENTICATOR => Ok(target),
+        other => {
+            Err(Error::new("08001", format!("what stands before PostgreSQL logs `authenticator` in as `{other}`")))
+        }
+    }
 }

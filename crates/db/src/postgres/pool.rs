@@ -147,7 +147,7 @@ impl Pool {
 
 /// A connection in the middle of something: whoever is dropped before the end leaves it in a state that nobody knows, and it is closed
 /// rather than given to the next.
-pub struct Unfinished(Option<Pooled>);
+pub(super) struct Unfinished(Option<Pooled>);
 
 impl Unfinished {
     pub fn new(connection: Pooled) -> Unfinished {

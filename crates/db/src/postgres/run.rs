@@ -59,10 +59,10 @@ impl Lease {
     }
 
     /// Begins a transaction for several requests. `limit`: how long it may be idle, in milliseconds.
-    /// `step_down` follows the command that begins.
-    pub async fn begin(&mut self, limit: u64, step_down: &str) -> Result<()> {
+    /// `more` follows the command that begins.
+    pub async fn begin(&mut self, limit: u64, more: &str) -> Result<()> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
-        let begin = format!("begin{step_down}; set local idle_in_transaction_session_timeout = {limit}");
+        let begin = format!("begin{more}; set local idle_in_transaction_session_timeout = {limit}");
         connection.client.batch_execute(&begin).await.map_err(translate)?;
         self.is_between = true;
         Ok(())

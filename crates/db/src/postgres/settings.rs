@@ -11,7 +11,15 @@ pub(super) struct Settings {
     pub begin: String,
     /// Names and values in the order in which they are set.
     pub values: Vec<(String, String)>,
+    /// Whether locks that an earlier request left on the connection are given up first.
+    pub unlocks: bool,
 }
+
+/// Undoes what functions of an earlier request may have left on a connection (`set_config(.., false)`, temporary tables); their locks
+/// go with [`UNLOCK`]. It follows the command that begins.
+pub(super) const CLEAN: &str = "; reset all; reset role; discard temp";
+/// Gives up the locks of the session, as an expression.
+pub(super) const UNLOCK: &str = "pg_catalog.pg_advisory_unlock_all()";
 
 impl Settings {
     /// What a request sets. `timeout`, in milliseconds, holds where no role or function says otherwise; `names_role` is false
@@ -43,14 +51,14 @@ impl Settings {
                 _ => values.push((name.clone(), value.clone())),
             }
         }
-        Settings { begin: begin(isolation.as_deref(), request.read_only), values }
+        Settings { begin: begin(isolation.as_deref(), request.read_only), values, unlocks: false }
     }
 
     /// The statement that sets all of them, one parameter each.
     pub fn sql(&self) -> String {
-        let mut sql = String::from("select ");
+        let mut sql = format!("select {}", if self.unlocks { UNLOCK } else { "" });
         for (index, (name, _)) in self.values.iter().enumerate() {
-            sql.push_str(if index > 0 { ", " } else { "" });
+            sql.push_str(if index > 0 || self.unlocks { ", " } else { "" });
             sql.push_str("pg_catalog.set_config(");
             quote::push_literal(&mut sql, name);
             sql.push_str(&format!(", ${}, true)", index + 1));

@@ -7,7 +7,7 @@ use basalt_core::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -32,10 +32,11 @@ pub(super) enum Trust {
 }
 
 impl Tls {
-    /// A connector. `root` is a file of certificates to trust instead of the system's.
+    /// A connector. `root` is a file of certificates to trust instead of the system's; `own` are the files of a certificate to show, and of
+    /// its private key.
     ///
     /// Errors: 58030 for a file that can't be read.
-    pub(super) fn new(trust: Trust, root: Option<&Path>) -> Result<Tls> {
+    pub(super) fn new(trust: Trust, root: Option<&Path>, own: Option<(&Path, &Path)>) -> Result<Tls> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
@@ -55,20 +56,33 @@ impl Tls {
                     .with_custom_certificate_verifier(Arc::new(Lenient { provider, authority: Some(authority) }))
             }
         };
-        Ok(Tls::On(Arc::new(MakeRustlsConnect::new(config.with_no_client_auth()))))
+        let config = match own {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let chain = certificates("sslcert", certificate)?;
+                let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("sslkey", key, &error))?;
+                config.with_client_auth_cert(chain, private).map_err(|error| unreadable("sslkey", key, &error))?
+            }
+        };
+        Ok(Tls::On(Arc::new(MakeRustlsConnect::new(config))))
     }
+}
+
+fn unreadable(option: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::new("58030", format!("`{option}` {} can't be used: {error}", path.display()))
+}
+
+fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
+    read.map_err(|error| unreadable(option, path, &error))
 }
 
 fn roots(file: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     match file {
         Some(path) => {
-            let unreadable = |error: &dyn std::fmt::Display| {
-                Error::new("58030", format!("`sslrootcert` {} can't be read: {error}", path.display()))
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))? {
-                let certificate = certificate.map_err(|error| unreadable(&error))?;
-                roots.add(certificate).map_err(|error| unreadable(&error))?;
+            for certificate in certificates("sslrootcert", path)? {
+                roots.add(certificate).map_err(|error| unreadable("sslrootcert", path, &error))?;
             }
         }
         None => {

@@ -1,8 +1,9 @@
-//! `database.url`: a connection string as libpq reads it, `sslmode=verify-*` and `sslrootcert` included.
+//! `database.url`: a connection string as libpq reads it, with what the driver does not know: certificates and `sslmode`'s other words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use basalt_core::{Error, Result};
+use percent_encoding::percent_decode_str;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
 
@@ -11,9 +12,12 @@ use super::tls::{Tls, Trust};
 
 /// Reads `postgres://user:password@host:port/database?option=value`, or `host=... user=...`.
 ///
-/// Errors: 08001 for a string that is none; 58030 for a root certificate that can't be read.
+/// Errors: 08001 for a string that is none; 0A000 for encryption by GSSAPI; 58030 for a certificate that can't be read.
 pub(super) fn target(url: &str) -> Result<Target> {
     let (url, options) = take_options(url);
+    if options.requires_gss {
+        return Err(Error::unsupported("gssencmode=require", "Encrypt with TLS: sslmode=require, or a stricter one."));
+    }
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         Error::new("08001", format!("`database.url` is no connection string: {reason}"))
@@ -38,9 +42,9 @@ pub(super) fn target(url: &str) -> Result<Target> {
     }
     let tls = match config.get_ssl_mode() {
         SslMode::Disable => Tls::Off,
-        _ => Tls::new(trust, options.root.as_deref())?,
+        _ => Tls::new(trust, options.root.as_deref(), options.own()?)?,
     };
-    Ok(Target { config, tls, greeting: None })
+    Ok(Target { config, tls })
 }
 
 /// What the driver does not read itself.
@@ -48,29 +52,60 @@ pub(super) fn target(url: &str) -> Result<Target> {
 struct Options {
     mode: Option<String>,
     root: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    requires_gss: bool,
 }
 
-/// Takes `sslmode=verify-*` and `sslrootcert` out of a connection string; another `sslmode` stays as well.
+impl Options {
+    /// The files of the certificate to show and its private key.
+    fn own(&self) -> Result<Option<(&Path, &Path)>> {
+        match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+            (None, None) => Ok(None),
+            _ => Err(Error::new("08001", "`database.url` names one of `sslcert` and `sslkey` without the other")),
+        }
+    }
+
+    /// Takes a pair over; otherwise gives what the driver is to read.
+    fn take(&mut self, pair: &str) -> Option<String> {
+        let Some((name, value)) = pair.split_once('=') else { return Some(pair.to_owned()) };
+        let path = || {
+            let path = percent_decode_str(value).decode_utf8_lossy().into_owned();
+            Some(PathBuf::from(path.trim_matches('\''))).filter(|path| !path.as_os_str().is_empty())
+        };
+        match (name, value) {
+            ("sslmode", mode) => {
+                self.mode = Some(mode.to_owned());
+                match mode {
+                    // Without TLS first, and with it where the server insists: whoever allows it won't mind it being preferred.
+                    "allow" => return Some("sslmode=prefer".into()),
+                    _ if mode.starts_with("verify-") => {}
+                    _ => return Some(pair.to_owned()),
+                }
+            }
+            ("sslrootcert", "system") => {}
+            ("sslrootcert", _) => self.root = path(),
+            ("sslcert", _) => self.certificate = path(),
+            ("sslkey", _) => self.key = path(),
+            // `prefer` finds nobody who speaks it here.
+            ("gssencmode", mode) => self.requires_gss = mode == "require",
+            _ => return Some(pair.to_owned()),
+        }
+        None
+    }
+}
+
+/// Takes what the driver does not read out of a connection string.
 fn take_options(url: &str) -> (String, Options) {
     let mut options = Options::default();
-    let mut keep = |pair: &str| match pair.split_once('=') {
-        Some(("sslmode", mode)) => {
-            options.mode = Some(mode.to_owned());
-            !mode.starts_with("verify-")
-        }
-        Some(("sslrootcert", root)) => {
-            options.root = Some(root.into()).filter(|root: &PathBuf| root.as_os_str() != "system");
-            false
-        }
-        _ => true,
-    };
     let kept = match url.split_once('?') {
         Some((base, query)) => {
-            let kept: Vec<&str> = query.split('&').filter(|pair| keep(pair)).collect();
+            let kept: Vec<String> = query.split('&').filter_map(|pair| options.take(pair)).collect();
             if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) }
         }
         None if url.contains("://") => url.to_owned(),
-        None => url.split_whitespace().filter(|pair| keep(pair)).collect::<Vec<_>>().join(" "),
+        None => url.split_whitespace().filter_map(|pair| options.take(pair)).collect::<Vec<_>>().join(" "),
     };
     (kept, options)
 }
@@ -87,6 +122,10 @@ mod tests {
         let verified = target("host=db.example user=ann sslmode=verify-full").unwrap();
         assert_eq!(verified.config.get_ssl_mode(), SslMode::Require);
         assert_eq!(verified.config.get_dbname(), Some("ann"));
+        for mode in ["allow", "prefer"] {
+            let either = target(&format!("postgres://ann@db.example/shop?sslmode={mode}&gssencmode=prefer")).unwrap();
+            assert_eq!(either.config.get_ssl_mode(), SslMode::Prefer);
+        }
     }
 
     #[test]
@@ -95,5 +134,11 @@ mod tests {
         assert_eq!(error.code(), "08001");
         let error = target("postgres://ann@db/shop?sslmode=verify-ca&sslrootcert=/nowhere.pem").err().unwrap();
         assert_eq!(error.code(), "58030");
+        let error = target("postgres://ann@db/shop?sslcert=/a.pem").err().unwrap();
+        assert!(error.message().contains("without the other"), "{error}");
+        let error = target("host=db user=ann sslcert=/nowhere.pem sslkey=/nowhere.key").err().unwrap();
+        assert!(error.code() == "58030" && error.message().contains("`sslcert` /nowhere.pem"), "{error}");
+        let error = target("postgres://ann@db/shop?gssencmode=require").err().unwrap();
+        assert_eq!(error.code(), "0A000");
     }
 }

@@ -4,7 +4,7 @@
 //! changed they are made anew. SQLite runs them for the rows of foreign keys' actions too.
 
 use basalt_core::{Operation, Result};
-use basalt_sql::catalog::Relation;
+use basalt_sql::catalog::{Column, Relation};
 use basalt_sql::quote::{ident, literal};
 use basalt_sql::{Catalog, Name};
 use basalt_types::Value;
@@ -17,6 +17,9 @@ use super::functions::{arg, gathered, with_context};
 use super::session::{self, EPOCH};
 use super::triggers;
 use super::value::Stored;
+
+/// SQLite's functions take a thousand arguments.
+const MOST_VALUES: usize = 900;
 
 /// What the triggers know of the transaction that runs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,17 +121,18 @@ pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> 
     let tables = catalog.relations.values().filter(|relation| relation.view().is_none());
     let watched: Vec<_> =
         tables.map(|table| (table, catalog.watched(&table.name))).filter(|(_, o)| !o.is_empty()).collect();
-    let shape = |table: &Relation| {
-        let columns = table.columns.iter().map(|column| (column.name.clone(), column.ty.clone()));
+    let shape = |columns: &[Column]| {
+        let columns = columns.iter().map(|column| (column.name.clone(), column.ty.clone()));
         RowShape::new(columns.collect(), JsonStyle::Json)
     };
-    register_row(connection, watched.iter().map(|(table, _)| shape(table)).collect()).map_err(translate)?;
-    for (number, (table, operations)) in watched.iter().enumerate() {
-        for sql in operations.iter().filter_map(|operation| trigger(table, number, *operation)) {
-            connection.execute_batch(&sql).map_err(translate)?;
-        }
+    let (mut shapes, mut triggers) = (Vec::new(), Vec::new());
+    for (table, operations) in &watched {
+        let first = shapes.len();
+        shapes.extend(table.columns.chunks(MOST_VALUES).map(shape));
+        triggers.extend(operations.iter().filter_map(|operation| trigger(table, first, *operation)));
     }
-    Ok(())
+    register_row(connection, shapes).map_err(translate)?;
+    triggers.iter().try_for_each(|sql| connection.execute_batch(sql)).map_err(translate)
 }
 
 /// Takes all of them away: what changes a table's form is no change of its rows.
@@ -152,9 +156,9 @@ pub(crate) fn truncated(connection: &Connection, catalog: &Catalog, table: &Name
     connection.execute_batch(&entry(table, Operation::Truncate, "NULL", "NULL")).map_err(translate)
 }
 
-/// SQLite has no trigger on emptying a table: [`truncated`] is called.
-fn trigger(relation: &Relation, shape: usize, operation: Operation) -> Option<String> {
-    let row = |which| row(relation, shape, which);
+/// SQLite has no trigger on emptying a table: [`truncated`] is called. `first` is the shape of the row's first part.
+fn trigger(relation: &Relation, first: usize, operation: Operation) -> Option<String> {
+    let row = |which| row(relation, first, which);
     let (old, new) = match operation {
         Operation::Insert => ("NULL".to_owned(), row("new")),
         Operation::Update => (row("old"), row("new")),
@@ -181,8 +185,12 @@ fn entry(table: &Name, operation: Operation, old: &str, new: &str) -> String {
     )
 }
 
-/// A row as JSON.
-fn row(relation: &Relation, shape: usize, which: &str) -> String {
-    let values = relation.columns.iter().map(|column| format!(", {which}.{}", ident(&column.name)));
-    format!("basalt_change_row({shape}{})", values.collect::<String>())
+/// A row as JSON, joined of several parts if it is very wide.
+fn row(relation: &Relation, first: usize, which: &str) -> String {
+    let part = |(number, columns): (usize, &[Column])| {
+        let values = columns.iter().map(|column| format!(", {which}.{}", ident(&column.name)));
+        format!("basalt_change_row({}{})", first + number, values.collect::<String>())
+    };
+    let parts: Vec<String> = relation.columns.chunks(MOST_VALUES).enumerate().map(part).collect();
+    if let [whole] = parts.as_slice() { whole.clone() } else { format!("pg_joined_rows(0, {})", parts.join(", ")) }
 }

@@ -14,7 +14,7 @@ use super::{aggregates, changes, collations, error, functions, session, tables, 
 const INSTRUCTIONS: i32 = 2000;
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
-/// Bytes of the file that a connection keeps in memory (in KiB, negative as SQLite wants it).
+/// KiB of the file that a connection keeps in memory, negative as SQLite wants it.
 const CACHE: i32 = -16 * 1024;
 /// Bytes of the file that a connection maps.
 const MMAP: i64 = 256 << 20;

@@ -46,7 +46,6 @@ fn beyond_a_limit(message: &str) -> Option<Error> {
         Error::new("54011", "too many columns")
     } else if has(&["too many arguments"]) {
         Error::new("54023", "too many arguments for a function")
-            .with_hint("Ask for fewer columns of a related resource.")
     } else if has(&["Expression tree is too large", "nested too deep", "Recursion limit", "stack overflow"]) {
         Error::new("54001", "stack depth limit exceeded").with_hint("Ask with fewer conditions, or nest them less.")
     } else if has(&["tables in a join", "too many FROM clause terms", "too many references to", "too many RIGHT JOINs"])

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use basalt_core::{Error, Result};
-use flume::{Receiver, RecvTimeoutError, Sender};
+use flume::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
 use super::job::{self, Job};
 use super::schema::Schema;
 use super::writer::{Work, Writer};
-use super::{Queues, changes, diagnose};
+use super::{Queues, Shared, changes, diagnose};
 use crate::{Answer, Request};
 
 /// The caller's side. Dropping it undoes the transaction.
@@ -25,7 +25,9 @@ enum Order {
 
 impl Exclusive {
     /// Waits for the writer's turn.
-    pub(super) async fn begin(queues: &Queues) -> Result<Exclusive> {
+    ///
+    /// Errors: 53300 when too many wait for it.
+    pub(super) async fn begin(queues: &Queues, shared: &Shared) -> Result<Exclusive> {
         let (orders, received) = flume::bounded(1);
         let (begun, ready) = oneshot::channel();
         let serve = move |writer: &mut Writer| {
@@ -39,7 +41,10 @@ impl Exclusive {
                 serve(writer, &schema, &received);
             }
         };
-        queues.writes.send_async(Work::Exclusive(Box::new(serve))).await.map_err(|_| job::closing())?;
+        queues.writes.try_send(Work::Exclusive(Box::new(serve))).map_err(|refused| match refused {
+            TrySendError::Full(_) => shared.too_busy(),
+            TrySendError::Disconnected(_) => job::closing(),
+        })?;
         ready.await.map_err(|_| job::fault())??;
         Ok(Exclusive { orders })
     }
@@ -65,11 +70,16 @@ impl Exclusive {
     }
 }
 
-/// Serves orders until the transaction ends, at the latest after the statement timeout: everybody's writes wait.
+/// Serves orders until the transaction ends, at the latest after the statement timeout (zero: none): everybody's writes wait.
 fn serve(writer: &mut Writer, schema: &Schema, orders: &Receiver<Order>) {
-    let deadline = Instant::now() + writer.shared.options.statement_timeout;
+    let timeout = writer.shared.options.statement_timeout;
+    let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
     loop {
-        match orders.recv_deadline(deadline) {
+        let order = match deadline {
+            Some(deadline) => orders.recv_deadline(deadline),
+            None => orders.recv().map_err(RecvTimeoutError::from),
+        };
+        match order {
             Ok(Order::Run(job)) => {
                 let result = writer.prepare(&job, schema).and_then(|prepared| writer.attempt(&job, &prepared, schema));
                 let lost = writer.connection.sqlite.is_autocommit();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::program::Session;
+use basalt_types::array;
 use basalt_types::codec::{self, JsonStyle, RowShape};
 use basalt_types::{Context, Implementation, Type, Typmod, Value, ValueRef, Volatility};
 use rusqlite::Connection;
@@ -29,6 +30,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         builtin(connection, &operator.sqlite_name(), steady, operator.strict, operator.implementation)?;
     }
     casts(connection)?;
+    arrays(connection)?;
     rows(connection)?;
     settings(connection)?;
     sequences(connection)
@@ -100,7 +102,26 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`, `pg_cell`.
+/// `pg_slice`, `pg_flat`.
+fn arrays(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_slice", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            if args.iter().any(|arg| arg.is_null()) {
+                return Ok(Value::Null);
+            }
+            let bounds: Vec<(i64, i64)> = args[1..].chunks(2).map(|pair| (pair[0].int(), arg(pair, 1).int())).collect();
+            Ok(array::slice(args[0].text(), &bounds).into())
+        })
+    })?;
+    connection.create_scalar_function("pg_flat", 1, flags(true), |call| {
+        with_arguments(call, 0, |args| match args[0] {
+            ValueRef::Text(text) => Ok(array::flat(text).into_owned().into()),
+            other => Ok(other.to_owned()),
+        })
+    })
+}
+
+/// `pg_row`, `pg_cell`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("pg_cell", 3, flags(false), |call| {
         with_arguments(call, 0, |args| {
@@ -118,6 +139,16 @@ fn rows(connection: &Connection) -> rusqlite::Result<()> {
             let mut out = String::new();
             with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
             Ok(out.into())
+        })
+    })?;
+    connection.create_scalar_function("pg_joined_rows", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            let members = |row: &ValueRef<'_>| row.text().strip_prefix('{')?.strip_suffix('}').map(str::to_owned);
+            let joined = format!("{{{}}}", args[1..].iter().filter_map(members).collect::<Vec<_>>().join(","));
+            if args[0].int() == 0 {
+                return Ok(joined.into());
+            }
+            with_context(|context| codec::cast(&Type::JSON, &Type::JSONB, None, ValueRef::Text(&joined), context))
         })
     })
 }
@@ -160,7 +191,7 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`.
+/// `pg_nextval`, `pg_currval`, `pg_lastval`, `pg_setval`, `pg_sequence`.
 fn sequences(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8;
     connection.create_scalar_function("pg_nextval", 1, flags, |call| {
@@ -182,6 +213,15 @@ fn sequences(connection: &Connection) -> rusqlite::Result<()> {
                 Some(sequences) => sequences.current(name).map(Value::Int),
                 None => Err(super::sequences::not_yet_defined(name)),
             })
+        })
+    })?;
+    connection.create_scalar_function("pg_sequence", 2, flags, |call| {
+        with_arguments(call, 0, |args| {
+            let state = session::with(|session| session.sequences.borrow().as_ref()?.state(args[0].text()));
+            Ok(state.map_or(Value::Null, |(last_value, is_called)| match args[1].int() {
+                0 => last_value.into(),
+                _ => is_called.into(),
+            }))
         })
     })?;
     connection.create_scalar_function("pg_lastval", 0, flags, |call| {

@@ -25,7 +25,6 @@ mod triggers;
 mod value;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -33,7 +32,6 @@ use std::thread::JoinHandle;
 use basalt_core::{Error, Result};
 use basalt_sql::{Catalog, ddl};
 use flume::{Sender, TrySendError};
-use rusqlite::backup::Backup;
 use tokio::sync::oneshot;
 
 pub(crate) use error::translate;
@@ -164,34 +162,14 @@ impl Sqlite {
             matches!(queues.reads.try_send(job), Err(TrySendError::Full(_)))
         };
         if is_full {
-            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(too_busy());
+            return Err(self.shared.too_busy());
         }
         waiting.answer().await
     }
 
     /// Opens a transaction of several requests.
     pub(crate) async fn begin(&self) -> Result<Exclusive> {
-        Exclusive::begin(self.queues()?).await
-    }
-
-    /// Copies the database, as it is at one moment, to a file that does not exist yet. Readers and the writer go on meanwhile.
-    ///
-    /// Errors: 58030 when the file exists or can't be written; 53100 when the disk is full.
-    pub async fn backup(&self, target: impl Into<PathBuf>) -> Result<()> {
-        let (file, target) = (self.shared.file.clone(), target.into());
-        let copy = move || {
-            let made = std::fs::OpenOptions::new().write(true).create_new(true).open(&target);
-            made.map_err(|e| Error::new("58030", format!("could not make {}: {e}", target.display())))?;
-            let run = || {
-                let mut copy = rusqlite::Connection::open(&target)?;
-                let source = file.bare()?;
-                // All pages in one step are of one moment.
-                Backup::new(&source, &mut copy)?.step(-1).map(drop)
-            };
-            run().map_err(translate)
-        };
-        tokio::task::spawn_blocking(copy).await.map_err(|_| job::fault())?
+        Exclusive::begin(self.queues()?, &self.shared).await
     }
 
     /// Runs a task on the writer's thread, alone, and waits for it.
@@ -204,6 +182,14 @@ impl Sqlite {
         let work = Work::Exclusive(Box::new(move |writer| _ = done.send(task(writer))));
         queues.writes.send_async(work).await.map_err(|_| job::closing())?;
         result.await.map_err(|_| job::fault())
+    }
+}
+
+impl Shared {
+    /// A queue is full: counts it, and says so.
+    fn too_busy(&self) -> Error {
+        self.stats.refused.fetch_add(1, Ordering::Relaxed);
+        Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
     }
 }
 
@@ -236,9 +222,4 @@ fn prepare(connection: &rusqlite::Connection) -> Result<bool> {
         .execute_batch(&format!("BEGIN IMMEDIATE; {}; {}; COMMIT", schema::TABLE, Sequences::TABLE))
         .map_err(translate)?;
     connection.query_row(exists, [], |row| row.get(0)).map(|exists: bool| !exists).map_err(translate)
-}
-
-/// The queue is full.
-fn too_busy() -> Error {
-    Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
 }

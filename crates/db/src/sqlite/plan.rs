@@ -18,6 +18,12 @@ struct Node {
     detail: String,
 }
 
+/// What running the statement gave.
+struct Execution {
+    rows: u64,
+    milliseconds: f64,
+}
+
 /// Explains every step of a program; `run` runs it if that is wanted. Only then are there times in the answer: without
 /// them the same statement always has the same plan.
 pub(super) fn explain(
@@ -32,7 +38,9 @@ pub(super) fn explain(
     }
     let started = Instant::now();
     let ran = run()?;
-    let execution = ran.as_ref().map(|_| started.elapsed().as_secs_f64() * 1000.0);
+    let execution = ran
+        .as_ref()
+        .map(|answer| Execution { rows: answer.rows, milliseconds: started.elapsed().as_secs_f64() * 1000.0 });
     let body = if json { to_json(&plans, execution) } else { to_text(&plans, execution) };
     Ok(Answer { body: Bytes::from(body), rows: ran.map_or(0, |answer| answer.rows), ..Answer::default() })
 }
@@ -45,13 +53,16 @@ fn nodes(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<Node>> {
     rows.collect()
 }
 
-fn to_text(plans: &[Vec<Node>], execution: Option<f64>) -> String {
+fn to_text(plans: &[Vec<Node>], execution: Option<Execution>) -> String {
     let mut lines = Vec::new();
     for nodes in plans {
         write_level(nodes, 0, 0, &mut lines);
     }
-    lines.extend(execution.map(|time| format!("Execution Time: {time:.3} ms")));
-    lines.join("\n")
+    if let Some(Execution { rows, milliseconds }) = execution {
+        lines.push(format!("Actual Rows: {rows}"));
+        lines.push(format!("Execution Time: {milliseconds:.3} ms"));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
 fn write_level(nodes: &[Node], parent: i64, depth: usize, lines: &mut Vec<String>) {
@@ -62,15 +73,15 @@ fn write_level(nodes: &[Node], parent: i64, depth: usize, lines: &mut Vec<String
     }
 }
 
-fn to_json(plans: &[Vec<Node>], execution: Option<f64>) -> String {
-    let steps = plans.iter().map(|nodes| {
-        let mut step = json!({ "Plan": { "Node Type": "SQLite", "Plans": children(nodes, 0) } });
-        if let Some(time) = execution {
-            step["Execution Time"] = time.into();
-        }
-        step
-    });
-    Value::Array(steps.collect()).to_string()
+/// A list of the steps' plans; the last one's rows are the statement's.
+fn to_json(plans: &[Vec<Node>], execution: Option<Execution>) -> String {
+    let plan = |nodes: &Vec<Node>| json!({ "Plan": { "Node Type": "SQLite", "Plans": children(nodes, 0) } });
+    let mut steps: Vec<Value> = plans.iter().map(plan).collect();
+    if let (Some(last), Some(Execution { rows, milliseconds })) = (steps.last_mut(), execution) {
+        last["Plan"]["Actual Rows"] = rows.into();
+        last["Execution Time"] = milliseconds.into();
+    }
+    Value::Array(steps).to_string()
 }
 
 fn children(nodes: &[Node], parent: i64) -> Vec<Value> {

@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use basalt_core::{Error, Result};
 use basalt_sql::compile::compile;
@@ -13,7 +13,6 @@ use quick_cache::sync::Cache;
 
 use super::render::Layout;
 use super::schema::Schema;
-use super::stats::Stats;
 use crate::{Format, Request, TransactionEnd};
 
 /// Statements kept.
@@ -108,12 +107,12 @@ impl Programs {
     /// The request's programs, compiled where they are not at hand.
     ///
     /// Errors: 22023 for an unknown role; the compiler's.
-    pub fn prepare(&self, schema: &Schema, request: &Request, stats: &Stats) -> Result<Prepared> {
+    pub fn prepare(&self, schema: &Schema, request: &Request) -> Result<Prepared> {
         let role = &*request.identity.role;
         if !schema.catalog.roles.contains_key(role) {
             return Err(Error::new("22023", format!("role \"{role}\" does not exist")));
         }
-        let get = |sql: &Arc<str>| self.get(schema, &request.identity.role, &request.search_path, sql, stats);
+        let get = |sql: &Arc<str>| self.get(schema, &request.identity.role, &request.search_path, sql);
         Ok(Prepared {
             version: schema.version(),
             main: get(&request.sql)?,
@@ -128,13 +127,11 @@ impl Programs {
         role: &Arc<str>,
         search_path: &Arc<[String]>,
         sql: &Arc<str>,
-        stats: &Stats,
     ) -> Result<Arc<Compiled>> {
         let version = schema.version();
         if let Some(known) = self.cache.get(&KeyRef { sql, role, search_path, version }) {
             return Ok(known);
         }
-        stats.compiled.fetch_add(1, Ordering::Relaxed);
         let program = compile(&schema.catalog, role, search_path, sql)?;
         let compiled = Arc::new(Compiled::new(program, schema));
         let key = Key { sql: sql.clone(), role: role.clone(), search_path: search_path.clone(), version };

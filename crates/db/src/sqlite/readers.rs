@@ -109,7 +109,6 @@ impl Reader {
                     }
                     Outcome::Answered(answer) => {
                         is_steady = true;
-                        self.shared.stats.reads.fetch_add(1, Ordering::Relaxed);
                         session::with(|session| session.hold(job, answer));
                         if !batch.is_empty() && Instant::now() >= due {
                             session::with(|session| session.release());
@@ -146,7 +145,7 @@ impl Reader {
             _ => {
                 // To compile takes long.
                 session::with(|session| session.release());
-                match self.shared.programs.prepare(schema, request, &self.shared.stats) {
+                match self.shared.programs.prepare(schema, request) {
                     Ok(prepared) => {
                         fresh = prepared;
                         &fresh
@@ -182,8 +181,7 @@ impl Reader {
     fn forward(&self, job: Box<Job>) {
         if let Err(refused) = self.writer.try_send(Work::Statement(job)) {
             let Work::Statement(job) = refused.into_inner() else { return };
-            self.shared.stats.refused.fetch_add(1, Ordering::Relaxed);
-            job.answer(Err(super::too_busy()));
+            job.answer(Err(self.shared.too_busy()));
         }
     }
 

@@ -137,6 +137,11 @@ impl Sequences {
         self.drawn.get(name).copied().ok_or_else(|| not_yet_defined(name))
     }
 
+    /// `last_value` and `is_called`.
+    pub fn state(&self, name: &str) -> Option<(i64, bool)> {
+        self.known.get(name).map(|sequence| (sequence.state.last_value, sequence.state.is_called))
+    }
+
     /// `lastval`.
     pub fn last(&self) -> Option<i64> {
         self.last

@@ -5,19 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Counters since the database was opened.
 #[derive(Debug, Default)]
 pub struct Stats {
-    /// Requests that the readers answered.
-    pub reads: AtomicU64,
-    /// Requests that the writer answered.
-    pub writes: AtomicU64,
-    /// Commits of the writer: `writes / commits` is the mean size of a group.
+    /// Commits of the writer.
     pub commits: AtomicU64,
     /// The largest group.
     pub largest_group: AtomicU64,
-    /// Statements compiled: what the cache did not have.
-    pub compiled: AtomicU64,
     /// Requests refused because the queue was full.
     pub refused: AtomicU64,
-    /// Panics caught.
+    /// Panics of statements, caught.
     pub panics: AtomicU64,
     /// Checkpoints that moved the write-ahead log into the file.
     pub checkpoints: AtomicU64,
@@ -26,9 +20,7 @@ pub struct Stats {
 impl Stats {
     /// Notes a committed group.
     pub(super) fn group(&self, size: usize) {
-        let size = size as u64;
-        self.writes.fetch_add(size, Ordering::Relaxed);
         self.commits.fetch_add(1, Ordering::Relaxed);
-        self.largest_group.fetch_max(size, Ordering::Relaxed);
+        self.largest_group.fetch_max(size as u64, Ordering::Relaxed);
     }
 }

@@ -157,7 +157,7 @@ impl Writer {
         match &job.prepared {
             Some(prepared) if prepared.version == schema.version() => Ok(prepared.clone()),
             _ => {
-                let compile = || self.shared.programs.prepare(schema, &job.request, &self.shared.stats);
+                let compile = || self.shared.programs.prepare(schema, &job.request);
                 catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|payload| {
                     self.shared.stats.panics.fetch_add(1, Ordering::Relaxed);
                     Err(panicked(&*payload))

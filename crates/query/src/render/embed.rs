@@ -122,10 +122,18 @@ fn target<'a>(
         Kind::Computed { function, .. } => {
             w.name(function);
             w.push("(");
-            w.alias(parent_alias);
-            if let Source::Written(relation) = parent.source {
-                w.push("::");
-                w.name(&relation.name);
+            match parent.source {
+                // What was written may bring computed fields along, which are no part of the row.
+                Source::Written(relation) => {
+                    w.push("ROW(");
+                    for (index, column) in relation.columns.iter().enumerate() {
+                        w.comma(index);
+                        w.column(parent_alias, &column.name);
+                    }
+                    w.push(")::");
+                    w.name(&relation.name);
+                }
+                _ => w.alias(parent_alias),
             }
             w.push(") AS ");
             w.alias(alias);

@@ -5,6 +5,7 @@
 mod call;
 mod condition;
 mod embed;
+mod limited;
 mod order;
 mod output;
 mod select;

@@ -7,6 +7,7 @@ use basalt_sql::Name;
 use basalt_sql::catalog::{Column, Relation};
 
 use super::condition::{self, filters};
+use super::limited;
 use super::output::{Output, outputs};
 use super::select::{self, Frame};
 use super::values::{self, Values};
@@ -22,11 +23,12 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
     let relation = planner.relation(&write.relation)?;
     let alias = relation.name.name.as_str();
     let mut builder = Builder { planner, schema: &relation.name.schema, aliases: Aliases::new(alias), capped: false };
-    let root = builder.root(Source::Relation(relation), alias, &write.level)?;
-    let mut root = Node { limit: None, offset: None, ..root };
+    let mut root = builder.root(Source::Relation(relation), alias, &write.level)?;
 
     let mut w = Writer::new(planner, builder.aliases);
     let written = command(&mut w, planner, relation, &root, &write.kind)?;
+    // The limits are of what is written: all of that is given back.
+    (root.limit, root.offset) = (None, None);
     if written == Written::Nothing {
         return Ok(nothing(w, &root, write.returning));
     }
@@ -54,8 +56,8 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
         count_sql: None,
         count_params: 0,
         relation,
-        embedded: Vec::new(),
-        computed: w.computed,
+        embedded: root.embedded_relations(),
+        computed: w.computed.into_iter().chain(root.computed_relationships()).collect(),
         hidden,
         places: w.places,
     })
@@ -101,23 +103,27 @@ fn command<'a>(
             w.push("UPDATE ");
             w.name(&relation.name);
             values.assign(w)?;
-            restrict(w, root);
+            restrict(w, relation, root)?;
             Ok(Written::Rows)
         }
         WriteKind::Delete => {
             w.push("DELETE FROM ");
             w.name(&relation.name);
-            restrict(w, root);
+            restrict(w, relation, root)?;
             Ok(Written::Rows)
         }
     }
 }
 
 /// WHERE of an UPDATE or DELETE. An embedded resource's name is no more than a column's here.
-fn restrict<'a>(w: &mut Writer<'a>, root: &Node<'a>) {
+fn restrict<'a>(w: &mut Writer<'a>, relation: &Relation, root: &Node<'a>) -> Result<(), PlanError> {
+    if root.limit.is_some() || root.offset.is_some() {
+        return limited::restrict(w, relation, root);
+    }
     let source = root.source.relation().map_or_else(|| Source::Columns(Vec::new()), Source::Relation);
     let rows = Node::bare(source, root.alias, root.level);
     filters(w, &mut Clause::filter(), &rows, root.alias);
+    Ok(())
 }
 
 /// ON CONFLICT over the given columns or the primary key, if there are any.

@@ -257,7 +257,8 @@ fn functions_of_a_written_row_take_it_as_its_type() {
         planner().prepare_write(&ask).unwrap(),
         r#"WITH "written" AS (INSERT INTO "public"."authors" ("id") VALUES ($1) RETURNING "authors"."id",
         "authors"."name", "authors"."country_id") SELECT (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT
-        "employees_1"."name" FROM "public"."fans"("authors"::"public"."authors") AS "employees_1") AS _e) AS "fans"
+        "employees_1"."name" FROM "public"."fans"(ROW("authors"."id", "authors"."name",
+        "authors"."country_id")::"public"."authors") AS "employees_1") AS _e) AS "fans"
         FROM "written" AS "authors""#,
         &["9"],
     );
@@ -265,7 +266,7 @@ fn functions_of_a_written_row_take_it_as_its_type() {
 
 #[test]
 fn updates_and_deletes_take_the_filters() {
-    let level = || limited(filtered(fields(["id"]), [eq("id", "1"), eq("full_title", "y")]), 1, Some(1));
+    let level = || filtered(fields(["id"]), [eq("id", "1"), eq("full_title", "y")]);
     is(
         returning(update(r#"{"title":"x","data":null}"#, &["title", "data", "price"]), level()),
         r#"UPDATE "public"."books" SET "title" = $1, "data" = $2, "price" = $3 WHERE "books"."id" = $4 AND
@@ -293,6 +294,17 @@ fn updates_and_deletes_take_the_filters() {
         "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS _e) AS "authors" FROM
         "written" AS "books""#,
         &["1"],
+    );
+}
+
+#[test]
+fn limited_writes_take_the_rows_that_a_read_finds() {
+    let level = ordered(filtered(fields(["id"]), [eq("id", "1")]), [order("title")]);
+    is(
+        silent(WriteKind::Delete, limited(level, 2, Some(1))),
+        r#"DELETE FROM "public"."books" WHERE ("books"."id") IN (SELECT "books"."id" FROM "public"."books" AS "books"
+        WHERE "books"."id" = $1 ORDER BY "books"."title" LIMIT $2 OFFSET $3) RETURNING 1 AS "$one""#,
+        &["1", "2", "1"],
     );
 }
 
@@ -358,6 +370,14 @@ fn bodies_are_checked() {
     assert_eq!(code("{"), "22P02");
     assert_eq!(code("[1]"), "22023");
     assert_eq!(code(r#"{"title":"\ud800"}"#), "22P02");
+    let nested = |depth: usize| format!("{{\"tags\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    planner().prepare_write(&write("books", insert(body(&nested(6), &["tags"])), all(), false)).unwrap();
+    for depth in [7, 100_000] {
+        match refused(insert(body(&nested(depth), &["tags"])), all()) {
+            PlanError::Database(error) => assert_eq!(error.code(), "54000"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

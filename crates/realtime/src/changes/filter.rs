@@ -1,4 +1,4 @@
-//! Filters of database changes: `column=operator.value`, several joined by commas (contract: wire.md section 3.6).
+//! Filters of database changes: `column=operator.value`, several joined by commas.
 //!
 //! They are judged over the logged row with PostgreSQL's own types, orders and patterns. As in SQL, what is unknown does not match.
 
@@ -151,12 +151,17 @@ impl Condition {
         self.judge(table, row).ok().flatten().is_some_and(|truth| truth != self.negated)
     }
 
+    /// The column that it is about.
+    pub fn about(&self) -> &str {
+        &self.column
+    }
+
     fn column<'t>(&self, table: &'t Relation) -> Result<&'t Column> {
         table.column(&self.column).ok_or_else(|| self.unknown())
     }
 
     fn unknown(&self) -> Error {
-        Error::new("P0001", format!("invalid column for filter {}", self.column))
+        unknown("filter", &self.column)
     }
 
     /// SQL's three truths.
@@ -204,6 +209,11 @@ impl Condition {
             Operator::Is | Operator::IsDistinct => return Ok(None),
         }))
     }
+}
+
+/// What is said of a column that is not there, or not for who asks.
+pub(crate) fn unknown(what: &str, column: &str) -> Error {
+    Error::new("P0001", format!("invalid column for {what} {column}"))
 }
 
 fn read(ty: &Type, text: &str) -> Result<Value> {

@@ -1,4 +1,4 @@
-//! Database changes for those who subscribed (contract: wire.md section 3.6).
+//! Database changes for those who subscribed.
 //!
 //! Each distinct wish is matched once for a change, and row policies are asked once for each distinct identity; a change's data are
 //! written once for each role. A thousand subscribers with one wish and one identity cost one of each, and share their frame's bytes.
@@ -6,11 +6,13 @@
 mod filter;
 mod openness;
 mod payload;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod wanted;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{self, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,9 +25,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use crate::channel::Member;
-use crate::protocol::{Frame, Version, push};
 use filter::Row;
 pub use openness::Openness;
+use telling::Telling;
 use wanted::Wanted;
 
 /// All subscriptions.
@@ -54,8 +56,6 @@ struct Subscribed {
 struct Entry {
     id: i64,
     wanted: Arc<Wanted>,
-    /// The columns that were asked for.
-    select: Option<BTreeSet<String>>,
 }
 
 /// What a join asked for, with its ids, before it counts.
@@ -79,13 +79,11 @@ impl Subscriptions {
         for mut entry in entries {
             let is_closed = |table: &Relation| openness.closes(table, role);
             let wanted = Wanted::read(&entry);
-            let wanted = wanted.and_then(|wanted| wanted.check(catalog, is_closed, &entry).map(|()| wanted));
-            let select = entry.get("select").and_then(Value::as_array);
-            let select = select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
+            let wanted = wanted.and_then(|wanted| wanted.check(catalog, role, is_closed, &entry).map(|()| wanted));
             let id = match wanted {
                 Ok(wanted) => {
                     let (id, wanted) = self.inside().take_id(wanted);
-                    asked.entries.push(Entry { id, wanted, select });
+                    asked.entries.push(Entry { id, wanted });
                     id
                 }
                 Err(fault) => {
@@ -166,14 +164,27 @@ impl Subscriptions {
             })
             .collect();
         let identities: Vec<Identity> = identities.into_values().cloned().collect();
-        let verdicts = || log.judge(&changes, &identities);
+        // Old rows that say more than the new ones are judged with them.
+        let mut judged = changes.clone();
+        let olds: Vec<Option<usize>> = changes
+            .iter()
+            .map(|change| {
+                judged.push(Arc::new(payload::revealing(change)?));
+                Some(judged.len() - 1)
+            })
+            .collect();
+        let verdicts = || log.judge(&judged, &identities);
         let Some(verdicts) = patiently("row policies", verdicts).await else { return };
-        for ((change, ids), verdict) in changes.iter().zip(&matched).zip(&verdicts) {
+        for (place, (change, ids)) in changes.iter().zip(&matched).enumerate() {
             let Some(table) = catalog.relation(&change.table.schema, &change.table.name) else { continue };
-            let allowed = channels.iter().zip(&asked).filter(|(channel, identity)| {
-                verdict.allows(**identity) && !openness.closes(table, &channel.identity.role)
-            });
-            tell(&catalog, change, ids, allowed.map(|(channel, _)| &**channel));
+            let mut telling = Telling::new(&catalog, change, ids);
+            for (channel, identity) in channels.iter().zip(&asked) {
+                let sees = |place: usize| verdicts[place].allows(*identity);
+                let role = &channel.identity.role;
+                if !openness.closes(table, role) && (sees(place) || telling.is_refused(role)) {
+                    telling.tell(channel, olds[place].is_none_or(sees));
+                }
+            }
         }
     }
 
@@ -190,15 +201,18 @@ impl Inside {
 
     /// The wish's id, which all who want the same share.
     fn take_id(&mut self, wanted: Wanted) -> (i64, Arc<Wanted>) {
-        if let Some((known, _)) = self.ids.get_key_value(&wanted) {
-            let known = known.clone();
-            let Some((id, count)) = self.ids.get_mut(&known) else { return (0, known) };
-            *count += 1;
-            return (*id, known);
+        match self.ids.entry(Arc::new(wanted)) {
+            hash_map::Entry::Occupied(mut known) => {
+                known.get_mut().1 += 1;
+                (known.get().0, known.key().clone())
+            }
+            hash_map::Entry::Vacant(new) => {
+                self.last_id += 1;
+                let wanted = new.key().clone();
+                new.insert((self.last_id, 1));
+                (self.last_id, wanted)
+            }
         }
-        let (id, wanted) = (self.next_id(), Arc::new(wanted));
-        self.ids.insert(wanted.clone(), (id, 1));
-        (id, wanted)
     }
 
     fn give_back(&mut self, wanted: &Arc<Wanted>) {
@@ -233,38 +247,4 @@ async fn patiently<T, F: Future<Output = Result<T>>>(what: &str, ask: impl Fn() 
         tracing::error!(%error, what, "changes were not told, since the database could not be asked");
     }
     None
-}
-
-/// Tells one change to the channels that may know it.
-fn tell<'a>(
-    catalog: &Catalog,
-    change: &Change,
-    matched: &HashSet<i64>,
-    channels: impl Iterator<Item = &'a Subscribed>,
-) {
-    type Select<'a> = Option<BTreeSet<String>>;
-    let mut data: HashMap<(&str, Select<'_>), Arc<str>> = HashMap::new();
-    let mut frames: HashMap<(&str, Select<'_>, Vec<i64>, &str, Version), Frame> = HashMap::new();
-    for channel in channels {
-        let entries: Vec<&Entry> = channel.entries.iter().filter(|entry| matched.contains(&entry.id)).collect();
-        if entries.is_empty() {
-            continue;
-        }
-        let mut ids: Vec<i64> = entries.iter().map(|entry| entry.id).collect();
-        ids.dedup();
-        let all = entries.iter().any(|entry| entry.select.is_none());
-        let union = || entries.iter().filter_map(|entry| entry.select.as_ref()).flatten().cloned().collect();
-        let select: Select<'_> = if all { None } else { Some(union()) };
-        let (role, member) = (&*channel.identity.role, &*channel.member);
-        let key = (role, select.clone(), ids.clone(), &*member.key.topic, member.version);
-        let frame = frames.entry(key).or_insert_with(|| {
-            let data = data
-                .entry((role, select.clone()))
-                .or_insert_with(|| payload::data(catalog, change, role, select.as_ref()).into());
-            let ids = serde_json::to_string(&ids).unwrap_or_default();
-            let payload = format!("{{\"ids\":{ids},\"data\":{data}}}");
-            push(member.version, None, None, &member.key.topic, "postgres_changes", &payload)
-        });
-        member.outbox.push(frame.clone());
-    }
 }

@@ -1,8 +1,10 @@
-//! What one entry of a join asks for (contract: wire.md section 3.6).
+//! What one entry of a join asks for.
+
+use std::collections::BTreeSet;
 
 use basalt_core::{Change, Operation};
 use basalt_sql::Catalog;
-use basalt_sql::catalog::{Publication, REALTIME, Relation};
+use basalt_sql::catalog::{Privilege, Publication, REALTIME, Relation};
 use basalt_sql::unprotected;
 use serde_json::{Map, Value};
 
@@ -18,6 +20,8 @@ pub(crate) struct Wanted {
     /// `None`: every table.
     table: Option<String>,
     conditions: Vec<Condition>,
+    /// The columns that are told besides the key; `None`: all of them.
+    pub select: Option<BTreeSet<String>>,
 }
 
 impl Wanted {
@@ -34,18 +38,22 @@ impl Wanted {
             ),
         };
         let conditions = text("filter").map_or(Ok(Vec::new()), filter::parse)?;
+        let select = entry.get("select").and_then(Value::as_array);
+        let select = select.map(|names| names.iter().filter_map(Value::as_str).map(str::to_owned).collect());
         Ok(Wanted {
             operation,
             schema: named(text("schema").or(Some("public"))),
             table: named(text("table")),
             conditions,
+            select,
         })
     }
 
-    /// Whether such changes can come. The error is what the client is told.
+    /// Whether such changes can come to a role. The error is what the client is told.
     pub fn check(
         &self,
         catalog: &Catalog,
+        role: &str,
         is_closed: impl Fn(&Relation) -> bool,
         entry: &Map<String, Value>,
     ) -> Result<(), String> {
@@ -74,7 +82,18 @@ impl Wanted {
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));
-            self.conditions.iter().try_for_each(|condition| condition.check(table, part))
+            self.conditions.iter().try_for_each(|condition| condition.check(table, part))?;
+            // By what it may not read nobody is told either: whether a change comes would say what it is.
+            let may_read = |name: &str| {
+                table.column(name).is_some_and(|column| catalog.allows_column(role, table, column, Privilege::Select))
+            };
+            if let Some(condition) = self.conditions.iter().find(|condition| !may_read(condition.about())) {
+                return Err(filter::unknown("filter", condition.about()));
+            }
+            match self.select.iter().flatten().find(|name| !may_read(name)) {
+                Some(name) => Err(filter::unknown("select", name)),
+                None => Ok(()),
+            }
         };
         // Of several tables, it has to fit one.
         let mut faults = tables.iter().map(|table| fits(table));
@@ -94,6 +113,11 @@ impl Wanted {
         self.operation.is_none_or(|operation| operation == change.operation)
             && self.is_of(&change.table.schema, &change.table.name)
             && self.conditions.iter().all(|condition| condition.matches(table, row))
+    }
+
+    /// Whether all that it asks of a row is among the columns that somebody may read.
+    pub fn is_within(&self, readable: &[&str]) -> bool {
+        self.conditions.iter().all(|condition| readable.contains(&condition.about()))
     }
 
     fn is_of(&self, schema: &str, table: &str) -> bool {

@@ -93,8 +93,7 @@ impl Connection {
 
     /// What the channel's session may send; asked for once.
     async fn may_write(&mut self, topic: &str) -> Rights {
-        const NONE: Rights = Rights { broadcast: false, presence: false };
-        let Some(joined) = self.joined.get(topic) else { return NONE };
+        let Some(joined) = self.joined.get(topic) else { return Rights::NONE };
         if let Some(rights) = joined.write {
             return rights;
         }
@@ -108,7 +107,7 @@ impl Connection {
             }
             Err(error) => {
                 tracing::warn!(%error, "the right to send to a private channel could not be asked for");
-                NONE
+                Rights::NONE
             }
         }
     }
@@ -126,7 +125,7 @@ impl Connection {
         if joined.member.key.private {
             let name = joined.channel.key().name();
             match Rights::to_read(&self.shared.database, &session.identity, name).await {
-                Ok(rights) if rights.broadcast || rights.presence => {}
+                Ok(rights) if rights != Rights::NONE => joined.channel.allow(&joined.member, rights),
                 Ok(_) => {
                     let name = name.to_owned();
                     let gone = format!("You no longer have permission to read from this Channel topic: {name}");

@@ -12,7 +12,7 @@ use crate::join::{Join, Replay};
 use crate::limits::{Bucket, Rate};
 use crate::messages;
 use crate::protocol::{Encoded, Message};
-use crate::rights::Rights;
+use crate::rights::{Held, Rights};
 use crate::service::Settings;
 use crate::session::{Session, TokenFault};
 
@@ -54,12 +54,13 @@ impl Connection {
             return Err("UnableToReplayMessages: Replay is not allowed for public channels".into());
         }
         let session = self.session(settings, join).map_err(TokenFault::reason)?;
+        let mut reads = Rights::ALL;
         if join.private {
-            let rights = Rights::to_read(&self.shared.database, &session.identity, name).await.map_err(|error| {
+            reads = Rights::to_read(&self.shared.database, &session.identity, name).await.map_err(|error| {
                 tracing::warn!(%error, "the right to join a private channel could not be asked for");
                 "Unknown Error on Channel".to_owned()
             })?;
-            if !rights.broadcast && !rights.presence {
+            if reads == Rights::NONE {
                 let text = "You do not have permissions to read from this Channel topic";
                 return Err(format!("Unauthorized: {text}: {name}"));
             }
@@ -73,6 +74,7 @@ impl Connection {
             outbox: self.outbox.clone(),
             own: join.own,
             presence: join.presence,
+            reads: Held::new(reads),
             presence_key: if named { join.presence_key.clone() } else { Uuid::new_v4().to_string() },
         };
         Ok((member, session))
@@ -119,7 +121,7 @@ impl Connection {
         if !follows && !shown.is_empty() {
             faults.push("Unable to subscribe to changes now: the database can't be followed".to_owned());
         }
-        if let Some(replay) = join.replay {
+        if let Some(replay) = join.replay.filter(|_| member.reads.get().broadcast) {
             self.replay(&member, replay).await;
         }
         if !shown.is_empty() && faults.is_empty() {

@@ -31,6 +31,8 @@ pub enum Incoming {
     Frame(Frame),
     /// A sign of life.
     Alive,
+    /// What can't be read, nor anything after it: the connection is to be closed so.
+    Unreadable(Close),
 }
 
 /// What goes to a socket.
@@ -84,8 +86,8 @@ impl Connection {
         }
     }
 
-    /// Serves the connection until either side ends it.
-    pub async fn run<R, W>(mut self, mut reader: R, mut writer: W)
+    /// Serves the connection until either side ends it. Gives why, if it was this one.
+    pub async fn run<R, W>(mut self, mut reader: R, mut writer: W) -> Option<Close>
     where
         R: Stream<Item = Incoming> + Unpin,
         W: Sink<Outgoing> + Unpin,
@@ -93,7 +95,7 @@ impl Connection {
         let outbox = self.outbox.clone();
         let close_timeout = self.shared.settings().limits.close_timeout;
         let close = tokio::select! {
-            () = self.listen(&mut reader) => return,
+            () = self.listen(&mut reader) => return None,
             close = write(&outbox, &mut writer, close_timeout) => close,
         };
         if let Some(close) = close {
@@ -105,6 +107,7 @@ impl Connection {
                 () = outbox.until_stopping() => {}
             }
         }
+        close
     }
 
     /// Answers what comes. Ends when the client is gone; a connection that is too silent or too loud is closed, and goes on until that is written.
@@ -120,7 +123,16 @@ impl Connection {
                         idle = Instant::now();
                         self.handle(&settings, frame).await;
                     }
-                    Some(Incoming::Alive) => idle = Instant::now(),
+                    Some(Incoming::Alive) => {
+                        idle = Instant::now();
+                        if !self.events.take(Rate::per_second(settings.limits.events.into()), 1) {
+                            self.outbox.close(Close::FLOOD);
+                        }
+                    }
+                    Some(Incoming::Unreadable(close)) => {
+                        self.outbox.close(close);
+                        return std::future::pending().await;
+                    }
                     None => return,
                 },
                 () = sleep_until(look.map_or(silent, |look| look.min(silent))) => {

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{Said, shared};
+use super::Said;
 use crate::hub::Hub;
 use crate::presence::Who;
 use crate::protocol::Broadcast;
@@ -21,8 +21,6 @@ use crate::service::Shared;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two tellings of all presences, and between two questions.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Presences of one message.
-const TOGETHER: usize = 64;
 
 /// What is known of the other nodes.
 struct Follower<'a> {
@@ -88,7 +86,7 @@ impl<'a> Follower<'a> {
     fn understand(&self, node: NodeId, message: &Bytes, said: Said<'_>) {
         match said {
             Said::Broadcast { channel, event, json, meta, body } => {
-                let body = shared(message, body);
+                let body = message.slice_ref(body);
                 let broadcast = Broadcast { event: event.to_owned(), json, body, meta: meta.map(str::to_owned) };
                 self.hub.broadcast(&channel.into(), &broadcast);
             }
@@ -142,9 +140,9 @@ impl<'a> Follower<'a> {
             self.asked.notified().await;
             nodes.say(|| Said::Begin);
             for channel in self.hub.all() {
-                for members in channel.present(nodes.this()).chunks(TOGETHER) {
+                for members in channel.parts() {
                     nodes.room().await;
-                    channel.tell(members);
+                    channel.tell(&members);
                 }
             }
             nodes.room().await;

@@ -11,7 +11,6 @@ mod follow;
 mod said;
 
 use basalt_messaging::{Bus, NodeId};
-use bytes::Bytes;
 
 use crate::channel::Key;
 use crate::protocol::Broadcast;
@@ -61,9 +60,4 @@ impl Nodes {
     pub async fn attempted(&self) {
         self.0.attempted().await;
     }
-}
-
-/// The bytes of a part of a message, shared with it.
-fn shared(message: &Bytes, part: &[u8]) -> Bytes {
-    message.slice_ref(part)
 }

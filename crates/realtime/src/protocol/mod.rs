@@ -1,4 +1,4 @@
-//! Phoenix channels on the wire (contract: wire.md section 3.1): frames to [`Message`]s and back, in both serializers. Pure.
+//! Phoenix channels on the wire: frames to [`Message`]s and back, in both serializers. Pure.
 
 mod broadcast;
 mod decode;

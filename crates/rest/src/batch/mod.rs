@@ -8,19 +8,24 @@
 //! The answer lists `{"status", "headers", "body"}` in the same order. The first request that fails undoes everything, and its
 //! error is the answer, with its place in the list as `request`.
 
+mod json;
 mod reference;
 
+use basalt_db::TransactionEnd;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
+use self::reference::Answers;
 use crate::door::{Door, Incoming};
 use crate::error::{RestError, RestResult};
+use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Preferences;
 use crate::timing::{Stage, Timing};
-use basalt_db::TransactionEnd;
 
 /// Headers of a request that are the batch's to say: who asks, and how much is sent.
 const NOT_OWN: [&str; 4] = ["authorization", "apikey", "content-length", "host"];
@@ -34,7 +39,7 @@ struct Item {
     path: String,
     #[serde(default)]
     headers: Map<String, Value>,
-    body: Option<Value>,
+    body: Option<Box<RawValue>>,
 }
 
 /// A request as the door takes it.
@@ -45,40 +50,42 @@ struct Prepared {
     body: Bytes,
 }
 
+/// A response as a member of the list.
+#[derive(Serialize)]
+struct Answer {
+    status: u16,
+    headers: IndexMap<String, String>,
+    body: Box<RawValue>,
+}
+
 impl Door {
     /// Answers a batch. `incoming` is the batch's own request; `mount` precedes paths of the REST API, and may be left out.
     ///
-    /// Errors: BST010 for a body that is no list of requests; BST011 for a longer list than allowed; BST012 for a reference to nothing.
+    /// Errors: BST010 for a body that is no list of requests; BST011 for a longer list than allowed; BST012 for a reference to nothing; BST014 for
+    /// a request that answered a status of failure by itself; 54000 for answers that are too large in sum.
     pub async fn batch(&self, incoming: Incoming<'_>, mount: &str) -> Response<Bytes> {
         let method = incoming.method.clone();
         match self.run_batch(incoming, mount).await {
-            Ok(answers) => respond(200, &Value::Array(answers)),
+            Ok(answers) => respond(&answers),
             Err(Failure::Whole(error)) => self.refuse(error, &method),
-            Err(Failure::Request(status, body)) => respond(status, &body),
+            Err(Failure::Request(index, response)) => numbered(index, response),
         }
     }
 
-    async fn run_batch(&self, incoming: Incoming<'_>, mount: &str) -> Result<Vec<Value>, Failure> {
+    async fn run_batch(&self, incoming: Incoming<'_>, mount: &str) -> Result<Vec<Answer>, Failure> {
         if incoming.method != Method::POST {
             return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {}", incoming.method)).into());
         }
-        let items: Vec<Item> = serde_json::from_slice(&incoming.body).map_err(|error| {
-            RestError::new(400, "BST010", "The body is no list of requests")
-                .details(error.to_string())
-                .hint("Send [{\"method\": \"POST\", \"path\": \"/table\", \"headers\": {}, \"body\": {}}, ...].")
-        })?;
-        if items.len() > self.options.batch {
-            let message = format!("The batch has {} requests, {} are allowed", items.len(), self.options.batch);
-            return Err(RestError::new(413, "BST011", message)
-                .hint("Send less at once, or raise `limits.batch` in basalt.toml.")
-                .into());
-        }
+        let items = self.items(&incoming)?;
         let opened = self.database.begin().await;
         let transaction = Mutex::new(opened.map_err(|error| RestError::database(&error, incoming.anonymous))?);
         let timing = Timing::start(false);
-        let mut answers: Vec<Value> = Vec::with_capacity(items.len());
+        let mut answers = Vec::with_capacity(items.len());
+        let mut earlier = Answers::new(self.options.body);
+        let mut room = self.options.response;
         for (index, item) in items.into_iter().enumerate() {
-            let prepared = prepare(item, &answers, mount).map_err(|error| at(index, error))?;
+            let refused = |error| Failure::Request(index, self.refuse(error, &Method::POST));
+            let prepared = prepare(item, &mut earlier, mount).map_err(refused)?;
             let (path, query) = prepared.path.split_once('?').unwrap_or((&prepared.path, ""));
             let response = self
                 .handle(Incoming {
@@ -93,11 +100,12 @@ impl Door {
                     within: Some(&transaction),
                 })
                 .await;
-            let status = response.status().as_u16();
-            let answer = answer(&response).map_err(|error| at(index, error))?;
-            if status >= 400 {
-                return Err(Failure::Request(status, numbered(index, answer["body"].clone())));
+            if response.status().as_u16() >= 400 {
+                return Err(self.failed(index, response));
             }
+            room = room.checked_sub(response.body().len()).ok_or_else(|| refused(self.too_large()))?;
+            let answer = answer(&response).map_err(refused)?;
+            earlier.push(answer.status, &answer.headers, answer.body.clone());
             answers.push(answer);
         }
         let transaction = transaction.into_inner();
@@ -109,14 +117,56 @@ impl Door {
         incoming.timing.mark(Stage::Transaction);
         Ok(answers)
     }
+
+    /// The requests that a batch lists.
+    fn items(&self, incoming: &Incoming<'_>) -> RestResult<Vec<Item>> {
+        let hint = "Send [{\"method\": \"POST\", \"path\": \"/table\", \"headers\": {}, \"body\": {}}, ...] as application/json.";
+        let media = content_type(incoming.headers);
+        if media != Media::Json {
+            return Err(RestError::new(415, "BST010", format!("A batch is JSON, not {}", media.name())).hint(hint));
+        }
+        let items: Vec<Item> = serde_json::from_slice(&incoming.body).map_err(|error| {
+            RestError::new(400, "BST010", "The body is no list of requests").details(error.to_string()).hint(hint)
+        })?;
+        if items.len() > self.options.batch {
+            let message = format!("The batch has {} requests, {} are allowed", items.len(), self.options.batch);
+            return Err(RestError::new(413, "BST011", message)
+                .hint("Send less at once, or raise `limits.batch` in basalt.toml."));
+        }
+        Ok(items)
+    }
+
+    fn too_large(&self) -> RestError {
+        let message = format!("the answers of the batch are larger than {} bytes", self.options.response);
+        RestError::new(400, "54000", message).hint("Ask for fewer rows or columns, or for less at once.")
+    }
+
+    /// Why a request's answer undoes the batch: its error, or that it has the status of one.
+    fn failed(&self, index: usize, response: Response<Bytes>) -> Failure {
+        let told = response.headers().get("proxy-status");
+        if told.is_some() && !response.body().is_empty() {
+            return Failure::Request(index, response);
+        }
+        let status = response.status().as_u16();
+        let details: Value = match told.and_then(|value| value.to_str().ok()) {
+            // HEAD has no body.
+            Some(told) => told.into(),
+            None => serde_json::from_slice(response.body())
+                .unwrap_or_else(|_| String::from_utf8_lossy(response.body()).into_owned().into()),
+        };
+        let error = RestError::new(status, "BST014", format!("A request of the batch was answered with {status}"))
+            .details(details)
+            .hint("Every request of a batch must succeed; nothing was kept.");
+        Failure::Request(index, self.refuse(error, &Method::POST))
+    }
 }
 
 /// Why a batch was undone.
 enum Failure {
     /// Of no single request.
     Whole(RestError),
-    /// A request's status and body.
-    Request(u16, Value),
+    /// A request's place in the list, from 0, and its error.
+    Request(usize, Response<Bytes>),
 }
 
 impl From<RestError> for Failure {
@@ -125,24 +175,20 @@ impl From<RestError> for Failure {
     }
 }
 
-fn at(index: usize, error: RestError) -> Failure {
-    let body = serde_json::to_value(&error.body).unwrap_or_default();
-    Failure::Request(error.status, numbered(index, body))
-}
-
-/// An error's body with the request's place in the list, from 0.
-fn numbered(index: usize, mut body: Value) -> Value {
-    if let Value::Object(members) = &mut body {
+/// An error with the request's place in the list.
+fn numbered(index: usize, mut response: Response<Bytes>) -> Response<Bytes> {
+    if let Ok(mut members) = serde_json::from_slice::<Map<String, Value>>(response.body()) {
         members.insert("request".into(), index.into());
+        *response.body_mut() = Value::Object(members).to_string().into();
     }
-    body
+    response
 }
 
-fn prepare(item: Item, answers: &[Value], mount: &str) -> RestResult<Prepared> {
+fn prepare(item: Item, earlier: &mut Answers, mount: &str) -> RestResult<Prepared> {
     let invalid = |what: String| RestError::new(400, "BST010", what);
     let method =
         Method::from_bytes(item.method.as_bytes()).map_err(|_| invalid(format!("\"{}\" is no method", item.method)))?;
-    let path = reference::in_path(&item.path, answers)?;
+    let path = earlier.in_path(&item.path)?;
     let path = match path.strip_prefix(mount) {
         Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => rest.to_owned(),
         _ => path,
@@ -154,42 +200,43 @@ fn prepare(item: Item, answers: &[Value], mount: &str) -> RestResult<Prepared> {
             return Err(invalid(format!("a request of a batch has no header \"{name}\" of its own"))
                 .hint("Send it with the batch."));
         }
-        let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
-        match (HeaderName::from_bytes(lower.as_bytes()), value) {
-            (Ok(name), Some(value)) => drop(headers.append(name, value)),
-            _ => return Err(invalid(format!("header \"{name}\" has no text for a value"))),
-        }
+        let no_text = || invalid(format!("header \"{name}\" has no text for a value"));
+        let value = earlier.in_header(value.as_str().ok_or_else(no_text)?)?;
+        let value = HeaderValue::from_str(&value).map_err(|_| no_text())?;
+        headers.append(HeaderName::from_bytes(lower.as_bytes()).map_err(|_| no_text())?, value);
     }
-    let is_text = headers.get(header::CONTENT_TYPE).is_some_and(|ty| !ty.as_bytes().starts_with(b"application/json"));
+    let is_text = content_type(&headers) != Media::Json;
     let body = match item.body {
         None => Bytes::new(),
-        Some(Value::String(text)) if is_text => text.into(),
-        Some(body) => reference::in_body(body, answers)?.to_string().into(),
+        Some(body) if is_text && body.get().starts_with('"') => {
+            serde_json::from_str::<String>(body.get()).map_err(|error| invalid(error.to_string()))?.into()
+        }
+        Some(body) => earlier.in_body(&body)?.into(),
     };
     Ok(Prepared { method, path, headers, body })
 }
 
 /// A response as a member of the list.
-fn answer(response: &Response<Bytes>) -> RestResult<Value> {
-    let mut headers = Map::new();
+fn answer(response: &Response<Bytes>) -> RestResult<Answer> {
+    let mut headers = IndexMap::new();
     for (name, value) in response.headers() {
-        headers.insert(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into());
+        headers.insert(name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned());
     }
-    let text = std::str::from_utf8(response.body()).map_err(|_| {
-        RestError::new(400, "BST010", "An answer in bytes can't be a part of a batch").hint("Ask for it by itself.")
-    })?;
-    let is_json = headers.get("content-type").and_then(Value::as_str).is_some_and(|ty| ty.contains("json"));
-    let body = match (text, is_json) {
-        ("", _) => Value::Null,
-        (text, true) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
-        (text, false) => text.into(),
+    let in_bytes =
+        || RestError::new(400, "BST010", "An answer in bytes can't be a part of a batch").hint("Ask for it by itself.");
+    let text = std::str::from_utf8(response.body()).map_err(|_| in_bytes())?;
+    let is_json = headers.get("content-type").is_some_and(|ty| ty.contains("json"));
+    let json = is_json.then(|| RawValue::from_string(text.to_owned()).ok()).flatten();
+    let body = match json {
+        Some(json) => json,
+        None if text.is_empty() => RawValue::NULL.to_owned(),
+        None => to_raw_value(text).map_err(|_| in_bytes())?,
     };
-    Ok(json!({"status": response.status().as_u16(), "headers": headers, "body": body}))
+    Ok(Answer { status: response.status().as_u16(), headers, body })
 }
 
-fn respond(status: u16, body: &Value) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body.to_string()));
-    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+fn respond(answers: &[Answer]) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(serde_json::to_vec(answers).unwrap_or_default()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     response
 }

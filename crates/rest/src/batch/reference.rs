@@ -1,66 +1,162 @@
-//! What a request takes from earlier answers: `{"$ref": "0.body[0].id"}` in a body, `${0.body[0].id}` in a path.
+//! What a request takes from earlier answers: `{"$ref": "0.body[0].id"}` in a body, `${0.body[0].id}` in a path or header.
 
+use std::cell::OnceCell;
+
+use indexmap::IndexMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use super::json::{self, Json};
 use crate::error::{RestError, RestResult};
 
-/// A body with every reference replaced by what it names.
-///
-/// Errors: BST012 for a reference to nothing.
-pub(super) fn in_body(body: Value, answers: &[Value]) -> RestResult<Value> {
-    Ok(match body {
-        Value::Array(elements) => {
-            elements.into_iter().map(|element| in_body(element, answers)).collect::<RestResult<_>>()?
+/// The earlier answers, and how much may still be taken from them.
+pub(super) struct Answers {
+    answers: Vec<Answered>,
+    /// Bytes: a reference is short, and what it names may be long and be named often.
+    left: usize,
+    most: usize,
+}
+
+/// An answer as references see it: taken apart when the first one asks.
+struct Answered {
+    status: Json,
+    headers: Json,
+    body: Box<RawValue>,
+    /// None if it is nested too deeply.
+    read: OnceCell<Option<Json>>,
+}
+
+impl Answers {
+    /// No answers yet, from which at most `most` bytes may be taken.
+    pub(super) fn new(most: usize) -> Answers {
+        Answers { answers: Vec::new(), left: most, most }
+    }
+
+    /// Adds the next answer: its status, headers and body.
+    pub(super) fn push(&mut self, status: u16, headers: &IndexMap<String, String>, body: Box<RawValue>) {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), Json::plain(value)));
+        let (status, headers) = (Json::plain(&status), Json::Object(headers.collect()));
+        self.answers.push(Answered { status, headers, body, read: OnceCell::new() });
+    }
+
+    /// A body with every reference replaced by what it names, and `{"$literal": ...}` by what stands in it.
+    ///
+    /// Errors: BST010 for one nested too deeply to look for references; BST012 for a reference to nothing; BST001 for too much taken.
+    pub(super) fn in_body(&mut self, body: &RawValue) -> RestResult<String> {
+        // What has no reference goes as it came. A name may also be written with escapes.
+        if !["$ref", "$literal", "\\u00"].iter().any(|sign| body.get().contains(sign)) {
+            return Ok(body.get().to_owned());
         }
-        Value::Object(members) => match (members.len(), members.get("$ref")) {
-            (1, Some(Value::String(reference))) => named(reference, answers)?.clone(),
-            _ => {
-                let replaced = members.into_iter().map(|(key, value)| Ok((key, in_body(value, answers)?)));
-                Value::Object(replaced.collect::<RestResult<_>>()?)
+        let json = Json::read(body).ok_or_else(|| {
+            RestError::new(400, "BST010", "A body with references is nested too deeply")
+                .details(format!("References are looked for {} levels deep.", json::DEEPEST))
+        })?;
+        Ok(self.replaced(json)?.written())
+    }
+
+    fn replaced(&mut self, json: Json) -> RestResult<Json> {
+        Ok(match json {
+            Json::Array(elements) => {
+                Json::Array(elements.into_iter().map(|element| self.replaced(element)).collect::<RestResult<_>>()?)
             }
-        },
-        scalar => scalar,
-    })
+            Json::Object(mut members) if members.len() == 1 => {
+                if let Some(literal) = members.swap_remove("$literal") {
+                    return Ok(literal);
+                }
+                match members.get("$ref").and_then(string) {
+                    Some(reference) => self.take(&reference)?,
+                    None => self.members(members)?,
+                }
+            }
+            Json::Object(members) => self.members(members)?,
+            scalar => scalar,
+        })
+    }
+
+    fn members(&mut self, members: IndexMap<String, Json>) -> RestResult<Json> {
+        let replaced = members.into_iter().map(|(name, value)| Ok((name, self.replaced(value)?)));
+        Ok(Json::Object(replaced.collect::<RestResult<_>>()?))
+    }
+
+    /// A path with every reference replaced by the text of the scalar that it names, percent-encoded.
+    ///
+    /// Errors: as [`Answers::in_body`]; BST012 also for what is no scalar.
+    pub(super) fn in_path(&mut self, path: &str) -> RestResult<String> {
+        self.in_text(path, |text| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string())
+    }
+
+    /// A header's value with every reference replaced by the text of the scalar that it names.
+    ///
+    /// Errors: as [`Answers::in_path`].
+    pub(super) fn in_header(&mut self, value: &str) -> RestResult<String> {
+        self.in_text(value, |text| text)
+    }
+
+    fn in_text(&mut self, text: &str, encode: impl Fn(String) -> String) -> RestResult<String> {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find("${") {
+            let after = &rest[start + 2..];
+            let Some(end) = after.find('}') else { break };
+            let reference = &after[..end];
+            let value = self.take(reference)?.text();
+            let value = value.ok_or_else(|| nothing(reference, "it is no text, number or boolean"))?;
+            out.push_str(&rest[..start]);
+            out.push_str(&encode(value));
+            rest = &after[end + 1..];
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+
+    /// What a reference names.
+    fn take(&mut self, reference: &str) -> RestResult<Json> {
+        let named = self.named(reference)?.clone();
+        let left = self.left.checked_sub(named.written().len());
+        self.left = left.ok_or_else(|| {
+            RestError::new(413, "BST001", "The requests of the batch take too much from earlier answers")
+                .details(format!("The limit is {} bytes.", self.most))
+                .hint("Take less of them, or raise `limits.body` in basalt.toml.")
+        })?;
+        Ok(named)
+    }
+
+    /// What `0.body[0].id` names: an answer by its number, then members and elements.
+    fn named(&self, reference: &str) -> RestResult<&Json> {
+        let (number, rest) = reference.split_at(reference.find(['.', '[']).unwrap_or(reference.len()));
+        let answer = number.parse::<usize>().ok().and_then(|index| self.answers.get(index));
+        let answer = answer.ok_or_else(|| nothing(reference, "there is no earlier answer of that number"))?;
+        let misspelt = || nothing(reference, "it is written as 0.body[0].id");
+        let absent = || nothing(reference, "the answer has nothing there");
+        let (Step::Member(part), mut rest) = step(rest).ok_or_else(misspelt)? else { return Err(misspelt()) };
+        let mut value = match part {
+            "status" => &answer.status,
+            "headers" => &answer.headers,
+            "body" => {
+                let body = answer.read.get_or_init(|| Json::read(&answer.body)).as_ref();
+                body.ok_or_else(|| nothing(reference, "the answer is nested too deeply"))?
+            }
+            _ => return Err(absent()),
+        };
+        while !rest.is_empty() {
+            let (step, after) = step(rest).ok_or_else(misspelt)?;
+            let found = match (step, value) {
+                (Step::Member(name), Json::Object(members)) => members.get(name),
+                (Step::Element(index), Json::Array(elements)) => elements.get(index),
+                _ => None,
+            };
+            value = found.ok_or_else(absent)?;
+            rest = after;
+        }
+        Ok(value)
+    }
 }
 
-/// A path with every reference replaced by the text of the scalar that it names, percent-encoded.
-///
-/// Errors: as [`in_body`]; BST012 for what is no scalar.
-pub(super) fn in_path(path: &str, answers: &[Value]) -> RestResult<String> {
-    let mut out = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some(start) = rest.find("${") {
-        let after = &rest[start + 2..];
-        let Some(end) = after.find('}') else { break };
-        let text = match named(&after[..end], answers)? {
-            Value::String(text) => text.clone(),
-            scalar @ (Value::Number(_) | Value::Bool(_)) => scalar.to_string(),
-            _ => return Err(nothing(&after[..end], "it is no text, number or boolean")),
-        };
-        out.push_str(&rest[..start]);
-        out.extend(utf8_percent_encode(&text, NON_ALPHANUMERIC));
-        rest = &after[end + 1..];
+fn string(json: &Json) -> Option<String> {
+    match json {
+        Json::Scalar(raw) if raw.get().starts_with('"') => json.text(),
+        _ => None,
     }
-    out.push_str(rest);
-    Ok(out)
-}
-
-/// What `0.body[0].id` names: an answer by its number, then members and elements.
-fn named<'a>(reference: &str, answers: &'a [Value]) -> RestResult<&'a Value> {
-    let (number, mut rest) = reference.split_at(reference.find(['.', '[']).unwrap_or(reference.len()));
-    let answer = number.parse::<usize>().ok().and_then(|index| answers.get(index));
-    let mut value = answer.ok_or_else(|| nothing(reference, "there is no earlier answer of that number"))?;
-    while !rest.is_empty() {
-        let (step, after) = step(rest).ok_or_else(|| nothing(reference, "it is written as 0.body[0].id"))?;
-        let found = match step {
-            Step::Member(name) => value.get(name),
-            Step::Element(index) => value.get(index),
-        };
-        value = found.ok_or_else(|| nothing(reference, "the answer has nothing there"))?;
-        rest = after;
-    }
-    Ok(value)
 }
 
 enum Step<'a> {
@@ -86,22 +182,63 @@ fn nothing(reference: &str, why: &str) -> RestError {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn answers(most: usize) -> Answers {
+        let mut answers = Answers::new(most);
+        let body =
+            r#"[{"id":7,"name":"a b&c","exact":1.50,"far":{"big":123456789012345678901234567890,"a":[true,null]}}]"#;
+        let headers = IndexMap::from([("content-range".to_owned(), "0-0/*".to_owned())]);
+        answers.push(201, &headers, raw(body));
+        answers
+    }
 
     #[test]
     fn references_name_parts_of_earlier_answers() {
-        let answers = [json!({"status": 201, "body": [{"id": 7, "name": "a b&c"}]})];
-        let body = json!({"a": [{"$ref": "0.body[0].id"}], "b": {"$ref": "0.status"}, "$ref": 1});
-        assert_eq!(in_body(body, &answers).unwrap(), json!({"a": [7], "b": 201, "$ref": 1}));
-        assert_eq!(
-            in_path("/t?id=eq.${0.body[0].id}&n=eq.${0.body[0].name}", &answers).unwrap(),
-            "/t?id=eq.7&n=eq.a%20b%26c"
-        );
-        for reference in ["1.body", "x", "0.body[1]", "0..a", "0.body[0", "0.nope", ""] {
-            assert_eq!(in_body(json!({"$ref": reference}), &answers).unwrap_err().body.code, "BST012", "{reference}");
+        for (body, expected) in [
+            (r#"{"z":[{"$ref":"0.body[0].id"}],"b":{"$ref":"0.status"},"$ref":1}"#, r#"{"z":[7],"b":201,"$ref":1}"#),
+            (r#"{"a":{"$ref":"0.headers.content-range"}}"#, r#"{"a":"0-0/*"}"#),
+            (
+                r#"{"a":{"$ref":"0.body[0].far"},"c":1.0}"#,
+                r#"{"a":{"big":123456789012345678901234567890,"a":[true,null]},"c":1.0}"#,
+            ),
+            (r#"{"\u0024ref":"0.body[0].exact"}"#, "1.50"),
+            (r#"{"a":{"$literal":{"$ref":"x"}},"b":{"$literal":1.0}}"#, r#"{"a":{"$ref":"x"},"b":1.0}"#),
+            (r#"{"a":"$ref"}"#, r#"{"a":"$ref"}"#),
+        ] {
+            assert_eq!(answers(1000).in_body(&raw(body)).unwrap(), expected);
         }
-        assert_eq!(in_path("/${0.body}", &answers).unwrap_err().body.code, "BST012");
+        assert_eq!(
+            answers(1000).in_path("/t?id=eq.${0.body[0].id}&n=eq.${0.body[0].name}&x=${").unwrap(),
+            "/t?id=eq.7&n=eq.a%20b%26c&x=${"
+        );
+        assert_eq!(answers(1000).in_header("max-affected=${0.body[0].id}").unwrap(), "max-affected=7");
+    }
+
+    #[test]
+    fn references_to_nothing_are_refused() {
+        for reference in
+            ["1.body", "x", "0", "0[0]", "0.body[1]", "0..a", "0.body[0", "0.nope", "", "0.body.id", "0.body[-1]"]
+        {
+            let body = raw(&serde_json::json!({"$ref": reference}).to_string());
+            assert_eq!(answers(1000).in_body(&body).unwrap_err().body.code, "BST012", "{reference}");
+        }
+        for path in ["/${0.body}", "/${0.body[0].far.a[1]}", "/${}"] {
+            assert_eq!(answers(1000).in_path(path).unwrap_err().body.code, "BST012", "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_limited() {
+        let body = raw(r#"[{"$ref":"0.body"},{"$ref":"0.body"}]"#);
+        assert_eq!(answers(150).in_body(&body).unwrap_err().body.code, "BST001");
+        assert!(answers(1000).in_body(&body).is_ok());
+        let deep = |depth: usize| raw(&format!("{}{{\"$ref\":\"0.status\"}}{}", "[".repeat(depth), "]".repeat(depth)));
+        assert!(answers(1000).in_body(&deep(20)).is_ok());
+        assert_eq!(answers(1000).in_body(&deep(100_000)).unwrap_err().body.code, "BST010");
     }
 }

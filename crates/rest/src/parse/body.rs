@@ -133,8 +133,15 @@ fn first_object(value: &RawValue) -> RestResult<Object<'_>> {
 
 /// CSV with a header becomes a JSON array of objects of strings; a cell `NULL` is null.
 fn csv_rows(bytes: &[u8]) -> RestResult<String> {
+    // The reader takes a field that is never closed to end with the text.
+    if bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        return Err(RestError::body("A quoted field is not closed"));
+    }
     let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(bytes);
-    let uneven = |_| RestError::body("All lines must have same number of fields");
+    let uneven = |error: csv::Error| match error.kind() {
+        csv::ErrorKind::Utf8 { .. } => RestError::body("The CSV is not valid UTF-8"),
+        _ => RestError::body("All lines must have same number of fields"),
+    };
     let headers = reader.headers().map_err(uneven)?.clone();
     let mut rows = Vec::new();
     for record in reader.records() {

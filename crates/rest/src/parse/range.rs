@@ -6,14 +6,20 @@ use basalt_query::ask::Level;
 
 use crate::error::{RestError, RestResult};
 
-/// Narrows the root's limit and offset by the `Range` header and refuses what can't be.
-pub(crate) fn apply(level: &mut Level, method: &Method, headers: &HeaderMap) -> RestResult<()> {
+/// Refuses a negative limit (PGRST103); a limit of no rows has no offset.
+pub(crate) fn judge(level: &mut Level) -> RestResult<()> {
     if level.limit.is_some_and(|limit| limit < 0) {
         return Err(RestError::range("Limit should be greater than or equal to zero."));
     }
     if level.limit == Some(0) {
         level.offset = None;
     }
+    Ok(())
+}
+
+/// Narrows the root's limit and offset by the `Range` header and refuses what can't be.
+pub(crate) fn apply(level: &mut Level, method: &Method, headers: &HeaderMap) -> RestResult<()> {
+    judge(level)?;
     if method != Method::GET {
         return Ok(());
     }

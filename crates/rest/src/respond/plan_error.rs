@@ -73,6 +73,11 @@ pub(crate) fn explain(error: PlanError) -> RestError {
             "PGRST105",
             "Filters must include all and only primary key columns with 'eq' operators",
         ),
+        PlanError::NoRowKey { relation } => {
+            RestError::new(400, "BST013", format!("\"{}\" has no primary key that tells its rows apart", relation.name))
+                .details("Writes that are limited to some rows need one, but for plain tables.")
+                .hint("Filter the rows to write instead, or write to the table behind it.")
+        }
         PlanError::UnknownFunction { schema, name, arguments, unnamed, suggestion } => {
             unknown_function(&schema, &name, &arguments, unnamed, suggestion)
         }

@@ -12,6 +12,8 @@ pub struct Api {
     pub schemas: Vec<String>,
     /// Schemas where functions may be found besides the request's.
     pub extra_search_path: Vec<String>,
+    /// Whether settings that the database keeps for PostgREST (`alter role authenticator set pgrst.*`) are heeded.
+    pub database_config: bool,
     /// Most rows that a read gives at any level; 0 means no limit.
     pub max_rows: u64,
     /// How deep resources may be embedded.
@@ -24,6 +26,8 @@ pub struct Api {
     pub aggregates: bool,
     /// Whether plans (`application/vnd.pgrst.plan`) may be asked for.
     pub plans: bool,
+    /// Whether `limit` and `offset` hold for PATCH and DELETE, which then need an `order`.
+    pub limited_writes: bool,
     /// A function called before every statement.
     pub pre_request: String,
     /// A function that answers at the root instead of the description.
@@ -81,12 +85,14 @@ impl Default for Api {
         Api {
             schemas: vec!["public".into()],
             extra_search_path: vec!["public".into(), "extensions".into()],
+            database_config: true,
             max_rows: 1000,
             max_embed_depth: 8,
             anonymous_role: "anon".into(),
             unprotected: Vec::new(),
             aggregates: false,
             plans: false,
+            limited_writes: false,
             pre_request: String::new(),
             root_function: String::new(),
             settings: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 /// `[database]`
@@ -13,6 +14,8 @@ pub struct Database {
     pub engine: Engine,
     /// A connection string: PostgreSQL, whatever `engine` says.
     pub url: String,
+    /// The password with which requests log in as `authenticator`, where `url` names another role; empty: they use `url`'s login if they have to.
+    pub authenticator_password: String,
     /// Connections to PostgreSQL for requests.
     pub pool: usize,
     /// How long a request may wait for a connection.
@@ -42,6 +45,8 @@ pub struct Database {
     pub queue: usize,
     /// Writes that one commit may group.
     pub group: usize,
+    /// Largest file of the embedded engine; 0: as large as the disk lets it.
+    pub max_size: ByteSize,
     /// Longest time a statement may run.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
@@ -81,6 +86,7 @@ impl Default for Database {
         Database {
             engine: Engine::Sqlite,
             url: String::new(),
+            authenticator_password: String::new(),
             pool: 10,
             pool_timeout: Duration::from_secs(10),
             pool_idle: Duration::from_secs(10 * 60),
@@ -94,6 +100,7 @@ impl Default for Database {
             readers: 0,
             queue: 1024,
             group: 256,
+            max_size: ByteSize::b(0),
             statement_timeout: Duration::from_secs(8),
         }
     }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
-/// Fewer bytes of headers than the server reads at once.
-const LEAST_HEADERS: ByteSize = ByteSize::kib(8);
+/// The fewest bytes of headers that can be the limit: the server reads so many at once.
+pub(crate) const LEAST_HEADERS: ByteSize = ByteSize::kib(8);
 
 /// `[limits]`
 #[derive(Debug, Clone, Serialize, Deserialize)]

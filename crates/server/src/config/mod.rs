@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use api::{Api, OpenApi, TransactionEnd};
 pub use database::{Database, Engine, Pooler};
+pub(crate) use limits::LEAST_HEADERS;
 pub use limits::{Changes, Limits};
 pub use server::{Log, LogFormat, Server};
 
@@ -72,17 +73,18 @@ pub struct ConfigError(pub String);
 impl Config {
     /// Reads a project's configuration. `flags` are `key.path` and value, strongest of all.
     pub fn load(project: &Path, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
-        let mut figment = Figment::from(Serialized::defaults(Config::default()));
-        let own = project.join("basalt.toml");
-        let supabase = project.join("supabase").join("config.toml");
-        let supabase = if supabase.exists() { supabase } else { project.join("config.toml") };
-        if own.exists() {
-            syntax::table(&own)?;
-            figment = figment.merge(Toml::file_exact(&own));
-        } else if supabase.exists() {
-            figment = figment.merge(Serialized::globals(supabase::read(&supabase)?));
-        }
-        Config::finish(figment, flags)
+        Config::finish(of_file(project)?, flags)
+    }
+
+    /// The same where something else than the environment and `flags` stands over the file.
+    pub(crate) fn load_over(
+        project: &Path,
+        flags: &[(String, figment::value::Value)],
+        change: impl FnOnce(&mut Config) -> Result<(), ConfigError>,
+    ) -> Result<Config, ConfigError> {
+        let mut base = environment::extract(&of_file(project)?, Vec::new(), &Figment::new())?;
+        change(&mut base)?;
+        Config::overlaid(base, flags)
     }
 
     /// `base`, under the environment and flags.
@@ -97,7 +99,24 @@ impl Config {
         let flags = flags.iter().fold(Figment::new(), merged);
         let config = environment::extract(&figment, environment::variables(), &flags)?;
         config.limits.check()?;
+        config.server.check()?;
         Ok(config)
+    }
+}
+
+/// The defaults under a project's file.
+fn of_file(project: &Path) -> Result<Figment, ConfigError> {
+    let defaults = Figment::from(Serialized::defaults(Config::default()));
+    let own = project.join("basalt.toml");
+    let supabase = project.join("supabase").join("config.toml");
+    let supabase = if supabase.exists() { supabase } else { project.join("config.toml") };
+    if own.exists() {
+        syntax::table(&own)?;
+        return Ok(defaults.merge(Toml::file_exact(&own)));
+    }
+    match supabase.exists() {
+        true => Ok(defaults.merge(Serialized::globals(supabase::read(&supabase)?))),
+        false => Ok(defaults),
     }
 }
 
@@ -164,6 +183,8 @@ mod tests {
             let error = Config::load(&project(&format!("[limits]\n{toml}\n")), &[]).unwrap_err().0;
             assert!(error.contains(key), "{error}");
         }
+        let error = Config::load(&project("[server]\nheader_timeout = \"0s\"\n"), &[]).unwrap_err().0;
+        assert!(error.contains("`server.header_timeout`"), "{error}");
         assert!(Config::load(&project("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n"), &[]).is_ok());
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
 use crate::start::StartError;
 
 /// `[server]`
@@ -49,6 +50,16 @@ pub struct Server {
 }
 
 impl Server {
+    /// Refuses times within which no request could come.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.header_timeout < Duration::from_millis(1) {
+            return Err(ConfigError(
+                "`server.header_timeout` is too short: no request could come; give at least 1ms".into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// [`Server::unix_socket_mode`] as a number.
     ///
     /// Errors: a text that is no mode.

@@ -20,6 +20,8 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     let text = |name: &str| settings.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let owned = |name: &str| text(name).unwrap_or_default().to_owned();
     let flag = |name: &str, default: bool| flag_of(settings, name, default);
+    // Heeded where the database's settings are read; refused here where it is neither.
+    flag("db-config", true)?;
     let mut config = Config::default();
 
     let server = &mut config.server;
@@ -28,8 +30,6 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     server.admin_host = text("admin-server-host").map(host).unwrap_or_default();
     server.admin_port = number(settings, "admin-server-port", 0)?;
     server.rest_path = String::new();
-    server.public_url = owned("openapi-server-proxy-uri");
-    server.trace_header = owned("server-trace-header");
     server.unix_socket = owned("server-unix-socket").into();
     if let Some(mode) = text("server-unix-socket-mode") {
         server.unix_socket_mode = mode.to_owned();
@@ -54,54 +54,14 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     };
 
     let api = &mut config.api;
-    api.schemas = list(text("db-schemas").unwrap_or("public"));
-    api.extra_search_path = list(settings.get("db-extra-search-path").map_or("public", String::as_str));
-    api.max_rows = number(settings, "db-max-rows", 0)?;
-    api.anonymous_role = owned("db-anon-role");
+    api.extra_search_path = vec!["public".into()];
+    api.max_rows = 0;
+    api.anonymous_role = String::new();
     api.unprotected = vec!["*".into()];
-    api.aggregates = flag("db-aggregates-enabled", false)?;
-    api.plans = flag("db-plan-enabled", false)?;
-    api.pre_request = owned("db-pre-request");
-    api.root_function = owned("db-root-spec");
-    if let Some(hoisted) = settings.get("db-hoisted-tx-settings") {
-        api.hoisted_settings = list(hoisted);
-    }
     let of_application = settings.iter().filter_map(|(name, value)| Some((name.strip_prefix(APP)?, value)));
     api.settings = of_application.map(|(name, value)| (name.to_owned(), value.clone())).collect();
-    api.transaction_end = match text("db-tx-end").unwrap_or("commit") {
-        "commit" => TransactionEnd::Commit,
-        "commit-allow-override" => TransactionEnd::CommitAllowOverride,
-        "rollback" => TransactionEnd::Rollback,
-        "rollback-allow-override" => TransactionEnd::RollbackAllowOverride,
-        _ => return Err(wrong("db-tx-end", "commit, commit-allow-override, rollback or rollback-allow-override")),
-    };
-    api.legacy_target_names = flag("url-use-legacy-target-names", true)?;
-    api.openapi = match text("openapi-mode").unwrap_or("follow-privileges") {
-        "follow-privileges" => OpenApi::FollowPrivileges,
-        "ignore-privileges" => OpenApi::IgnorePrivileges,
-        "disabled" => OpenApi::Disabled,
-        _ => return Err(wrong("openapi-mode", "follow-privileges, ignore-privileges or disabled")),
-    };
-    api.openapi_security = flag("openapi-security-active", false)?;
-    api.server_timing = flag("server-timing-enabled", false)?;
-    api.cors_origins = list(text("server-cors-allowed-origins").unwrap_or_default());
-    api.error_details = match text("client-error-verbosity").unwrap_or("verbose") {
-        "verbose" => true,
-        "minimal" => false,
-        _ => return Err(wrong("client-error-verbosity", "verbose or minimal")),
-    };
 
     let auth = &mut config.auth;
-    if let Some(secret) = text("jwt-secret") {
-        let secret = contents(secret, "jwt-secret")?;
-        match flag("jwt-secret-is-base64", false)? {
-            true => auth.jwks = decoded(&secret)?,
-            false if secret.trim_start().starts_with('{') => auth.jwks = secret,
-            false => auth.jwt_secret = secret,
-        }
-    }
-    auth.jwt_audience = owned("jwt-aud");
-    auth.role_claim = text("jwt-role-claim-key").unwrap_or("$.role").to_owned();
     auth.enabled = false;
     auth.apikey_header = false;
     config.messaging.notify = false;
@@ -119,7 +79,81 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     if logs_queries {
         config.log.level.push_str(",basalt_db::queries=trace");
     }
+    apply(settings, &mut config)?;
     Ok(config)
+}
+
+/// Has a configuration say what those of the settings say that the database may keep, too. What they don't name stays.
+pub(super) fn apply(settings: &Settings, config: &mut Config) -> Result<(), ConfigError> {
+    let text = |name: &str| settings.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let set_text = |name: &str, key: &mut String| {
+        if let Some(text) = text(name) {
+            *key = text.to_owned();
+        }
+    };
+    let set_list = |name: &str, key: &mut Vec<String>| {
+        // An empty list is one.
+        if let Some(text) = settings.get(name) {
+            *key = list(text);
+        }
+    };
+    let set_flag = |name: &str, key: &mut bool| flag_of(settings, name, *key).map(|flag| *key = flag);
+
+    set_text("openapi-server-proxy-uri", &mut config.server.public_url);
+    set_text("server-trace-header", &mut config.server.trace_header);
+
+    let api = &mut config.api;
+    if let Some(schemas) = text("db-schemas") {
+        api.schemas = list(schemas);
+    }
+    set_list("db-extra-search-path", &mut api.extra_search_path);
+    api.max_rows = number(settings, "db-max-rows", api.max_rows)?;
+    set_text("db-anon-role", &mut api.anonymous_role);
+    set_flag("db-aggregates-enabled", &mut api.aggregates)?;
+    set_flag("db-plan-enabled", &mut api.plans)?;
+    set_text("db-pre-request", &mut api.pre_request);
+    set_text("db-root-spec", &mut api.root_function);
+    set_list("db-hoisted-tx-settings", &mut api.hoisted_settings);
+    api.transaction_end = match text("db-tx-end") {
+        None => api.transaction_end,
+        Some("commit") => TransactionEnd::Commit,
+        Some("commit-allow-override") => TransactionEnd::CommitAllowOverride,
+        Some("rollback") => TransactionEnd::Rollback,
+        Some("rollback-allow-override") => TransactionEnd::RollbackAllowOverride,
+        Some(_) => {
+            return Err(wrong("db-tx-end", "commit, commit-allow-override, rollback or rollback-allow-override"));
+        }
+    };
+    set_flag("url-use-legacy-target-names", &mut api.legacy_target_names)?;
+    api.openapi = match text("openapi-mode") {
+        None => api.openapi,
+        Some("follow-privileges") => OpenApi::FollowPrivileges,
+        Some("ignore-privileges") => OpenApi::IgnorePrivileges,
+        Some("disabled") => OpenApi::Disabled,
+        Some(_) => return Err(wrong("openapi-mode", "follow-privileges, ignore-privileges or disabled")),
+    };
+    set_flag("openapi-security-active", &mut api.openapi_security)?;
+    set_flag("server-timing-enabled", &mut api.server_timing)?;
+    set_list("server-cors-allowed-origins", &mut api.cors_origins);
+    api.error_details = match text("client-error-verbosity") {
+        None => api.error_details,
+        Some("verbose") => true,
+        Some("minimal") => false,
+        Some(_) => return Err(wrong("client-error-verbosity", "verbose or minimal")),
+    };
+
+    let auth = &mut config.auth;
+    if let Some(secret) = text("jwt-secret") {
+        let secret = contents(secret, "jwt-secret")?;
+        match flag_of(settings, "jwt-secret-is-base64", false)? {
+            true => auth.jwks = decoded(&secret)?,
+            false if secret.trim_start().starts_with('{') => auth.jwks = secret,
+            false => auth.jwt_secret = secret,
+        }
+    }
+    set_text("jwt-aud", &mut auth.jwt_audience);
+    set_text("jwt-role-claim-key", &mut auth.role_claim);
+    Ok(())
 }
 
 /// A setting that is on or off.
@@ -167,13 +201,16 @@ fn contents(value: &str, name: &str) -> Result<String, ConfigError> {
 }
 
 /// What libpq's environment completes a connection string by.
-const COMPLETIONS: [(&str, &str); 6] = [
+const COMPLETIONS: [(&str, &str); 9] = [
     ("PGHOST", "host"),
     ("PGPORT", "port"),
     ("PGUSER", "user"),
     ("PGPASSWORD", "password"),
     ("PGDATABASE", "dbname"),
     ("PGSSLMODE", "sslmode"),
+    ("PGSSLROOTCERT", "sslrootcert"),
+    ("PGSSLCERT", "sslcert"),
+    ("PGSSLKEY", "sslkey"),
 ];
 
 /// What stands in a URI's query as it is.

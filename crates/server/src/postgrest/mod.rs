@@ -121,23 +121,12 @@ impl Source {
         flags: &[(String, figment::value::Value)],
     ) -> Result<Config, StoredError> {
         let mut settings = self.settings()?;
-        if let Some(postgres) =
-            database.postgres().filter(|_| map::flag_of(&settings, "db-config", true).unwrap_or(true))
-        {
-            let of_database: Vec<(&str, String)> = KNOWN
-                .iter()
-                .filter(|known| known.stored)
-                .map(|known| (known.name, known.name.replace('-', "_")))
-                .collect();
-            let names: Vec<&str> = of_database.iter().map(|(_, name)| name.as_str()).collect();
-            let mut found = postgres.stored_settings(&names, None).await?;
-            let pre_config = found.get("db_pre_config").or(settings.get("db-pre-config")).cloned();
-            if let Some(function) = pre_config.filter(|function| !function.is_empty()) {
-                found = postgres.stored_settings(&names, Some(&function)).await?;
-            }
-            for (name, of_database) in &of_database {
-                settings.extend(found.remove(of_database).map(|value| ((*name).to_owned(), value)));
-            }
+        let is_stored = map::flag_of(&settings, "db-config", true)?;
+        if let Some(postgres) = database.postgres().filter(|_| is_stored) {
+            let pre_config = settings.get("db-pre-config").cloned();
+            let ask =
+                async |names: &[&str], function: Option<&str>| postgres.stored_settings(names, function, None).await;
+            settings.extend(kept(pre_config, ask).await?);
         }
         Ok(self.config(&settings, flags)?)
     }
@@ -169,6 +158,48 @@ impl Source {
     fn config(&self, settings: &Settings, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
         Config::overlaid(map::config(settings, &|name| std::env::var(name))?, flags)
     }
+}
+
+/// What a database keeps of the settings that it may keep. `ask` gives the values of settings after a function has run.
+async fn kept(
+    pre_config: Option<String>,
+    ask: impl AsyncFn(&[&str], Option<&str>) -> Result<BTreeMap<String, String>, Error>,
+) -> Result<Settings, Error> {
+    let of_database: Vec<(&str, String)> =
+        KNOWN.iter().filter(|known| known.stored).map(|known| (known.name, known.name.replace('-', "_"))).collect();
+    let names: Vec<&str> = of_database.iter().map(|(_, name)| name.as_str()).collect();
+    let mut found = ask(&names, None).await?;
+    let pre_config = found.get("db_pre_config").cloned().or(pre_config);
+    if let Some(function) = pre_config.filter(|function| !function.is_empty()) {
+        found = ask(&names, Some(&function)).await?;
+    }
+    let named = of_database
+        .into_iter()
+        .filter_map(|(name, of_database)| found.remove(&of_database).map(|value| (name.to_owned(), value)));
+    Ok(named.collect())
+}
+
+/// A project's configuration under what its database keeps for PostgREST, as long as `api.database_config` is on: over the project's file, as
+/// PostgREST has it, and under the environment and `flags`.
+///
+/// Errors: as [`Config::load`], a setting that can't be used, and the database's.
+pub async fn load_project(
+    project: &Path,
+    database: &Database,
+    flags: &[(String, figment::value::Value)],
+) -> Result<Config, StoredError> {
+    let config = Config::load(project, flags)?;
+    if !config.api.database_config || !database.is_loaded() {
+        return Ok(config);
+    }
+    let ask = async |names: &[&str], function: Option<&str>| database.stored_settings(names, function).await;
+    let settings = kept(None, ask).await?;
+    let names: Vec<&str> = settings.keys().map(String::as_str).collect();
+    if settings.is_empty() {
+        return Ok(config);
+    }
+    tracing::info!(settings = names.join(", "), "the database configures the API");
+    Ok(Config::load_over(project, flags, |config| map::apply(&settings, config))?)
 }
 
 /// Why what the database keeps can't be used.

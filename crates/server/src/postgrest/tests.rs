@@ -157,6 +157,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
             "the PostgREST setting `db-max-rows` can't be used as it is; expected: a number in its range",
         ),
         ("db-tx-end = \"x\"", "expected: commit, commit-allow-override"),
+        ("db-config = \"maybe\"", "the PostgREST setting `db-config` can't be used"),
         (
             "jwt-secret = \"@/no/such/file\"",
             "the file of the PostgREST setting `jwt-secret`, /no/such/file, can't be read",

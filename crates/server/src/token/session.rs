@@ -1,4 +1,4 @@
-//! Tokens for connections that outlive a request: who they speak for, and until when (contract: wire.md section 3.1).
+//! Tokens for connections that outlive a request: who they speak for, and until when.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -8,6 +8,7 @@ mod privilege;
 mod publication;
 mod relation;
 mod routine;
+mod stored;
 mod trigger;
 mod view_key;
 

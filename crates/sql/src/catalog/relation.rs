@@ -30,6 +30,9 @@ pub struct Relation {
     /// `replica identity`: what of an old row its readers are given.
     #[serde(default)]
     pub replica_identity: ReplicaIdentity,
+    /// Whether its rows are its partitions': only PostgreSQL has such tables.
+    #[serde(default)]
+    pub partitioned: bool,
     /// Row policies.
     pub policies: Vec<Policy>,
     /// Triggers.

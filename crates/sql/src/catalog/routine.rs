@@ -27,6 +27,9 @@ pub struct Routine {
     pub language: String,
     /// Source of the body: statements separated by semicolons, or the one of `return expr` as a SELECT.
     pub body: String,
+    /// Whether the body was parsed when the function was made (`begin atomic`, `return`).
+    #[serde(default)]
+    pub parsed: bool,
     /// How steady its result is.
     #[serde(with = "volatility")]
     pub volatility: Volatility,

@@ -3,6 +3,8 @@
 use basalt_core::Error;
 
 const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
+const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that could hold a lock.";
+const RANGES: &str = "Keep the two bounds in two columns, and compare both.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
 
 const CRYPTO: &str =
@@ -10,6 +12,12 @@ const CRYPTO: &str =
 
 /// Names, or beginnings of names that end with `_`, and what to write instead.
 const ABSENT: &[(&str, &str)] = &[
+    ("int4range", RANGES),
+    ("int8range", RANGES),
+    ("numrange", RANGES),
+    ("tsrange", RANGES),
+    ("tstzrange", RANGES),
+    ("daterange", RANGES),
     ("jsonb_path_", JSONPATH),
     ("array_to_tsvector", SEARCH),
     ("tsvector_to_array", SEARCH),
@@ -26,6 +34,8 @@ const ABSENT: &[(&str, &str)] = &[
     ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
     ("lo_", "Use a bytea column."),
+    ("pg_advisory_", ADVISORY),
+    ("pg_try_advisory_", ADVISORY),
     ("dblink_", "Copy the data into a table."),
 ];
 
@@ -41,14 +51,10 @@ pub(super) fn jsonpath(operator: &str) -> Error {
     Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
 }
 
-/// 0A000 for a sequence read as a relation, and for PostgreSQL's catalogs.
+/// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.
 pub(super) fn relation(schema: Option<&str>, name: &str, is_sequence: bool) -> Option<Error> {
     if is_sequence {
-        let message = format!("sequence \"{name}\" can't be read as a relation on the embedded engine");
-        return Some(Error::unsupported(
-            message,
-            "Use nextval, currval and setval, or the greatest value of its column.",
-        ));
+        return Some(Error::new("42809", format!("cannot change sequence \"{name}\"")));
     }
     let is_catalog = match schema {
         Some(schema) => matches!(schema, "information_schema" | "pg_catalog"),

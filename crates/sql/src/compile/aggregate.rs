@@ -10,12 +10,13 @@ use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, 
 use super::cast::json;
 use super::compiler::Compiler;
 use super::function::{argument_list, no_function};
-use super::operator::{fill, is_call};
 use super::overload::{self, Choice};
 use super::row;
 use super::scope::{Clause, Scope};
+use super::template::{fill, is_call};
 use super::typed::{CastContext, Typed};
 use super::types::split_name;
+use super::unrolled::{is_bytes, json_of};
 use crate::quote;
 use crate::visit::visit;
 
@@ -131,7 +132,7 @@ impl Compiler<'_> {
             ("count", [_]) => self.count(values, distinct)?,
             ("min" | "max", [_]) => self.extreme(name, values)?,
             ("json_agg" | "jsonb_agg", [value])
-                if !distinct && !over && value.row().is_some() && value.sql.is_empty() =>
+                if !distinct && !over && row::fits_one_call(value) && value.sql.is_empty() =>
             {
                 let sql = format!("{}{order})", row::aggregate_call(value, name == "jsonb_agg")?);
                 let ty = if name == "jsonb_agg" { Type::JSONB } else { Type::JSON };
@@ -221,7 +222,14 @@ impl Compiler<'_> {
             value.ty,
             Type::Record(_)
                 | Type::Base(
-                    Base::Bool | Base::Uuid | Base::Json | Base::Jsonb | Base::Bytea | Base::Void | Base::Tsvector
+                    Base::Bool
+                        | Base::Uuid
+                        | Base::Json
+                        | Base::Jsonb
+                        | Base::Bytea
+                        | Base::Void
+                        | Base::Tsvector
+                        | Base::Vector
                 )
         );
         if !ordered {
@@ -276,21 +284,34 @@ impl Compiler<'_> {
                 Call { sql, around, typed }
             }
             AggregateImplementation::Rust(_) => {
-                let types = quote::literal(&json(&types));
+                let described = quote::literal(&json(&types));
                 let prefix = if over { "over_" } else { "" };
                 let function = quote::ident(&format!("{prefix}{}", aggregate.sqlite_name()));
                 if distinct {
                     // SQLite's DISTINCT takes one argument only, so that the distinct values are collected first, in order.
-                    let values = format!("json_group_array(DISTINCT {collated} ORDER BY {collated} NULLS LAST)");
-                    args[0] = "_d.value".to_owned();
+                    let order = match order {
+                        "" => format!(" ORDER BY {collated} NULLS LAST"),
+                        order if order.starts_with(&format!(" ORDER BY {collated}")) => order.to_owned(),
+                        _ => {
+                            let message =
+                                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+                            return Err(Error::new("42P10", message));
+                        }
+                    };
+                    let (of, item) = match types.first() {
+                        Some(ty) if is_bytes(ty) => (json_of(ty, collated), "unhex(_d.value)"),
+                        _ => (collated, "_d.value"),
+                    };
+                    let values = format!("json_group_array(DISTINCT {of}{order})");
+                    args[0] = item.to_owned();
                     let args = args.join(", ");
                     Call {
                         sql: values,
-                        around: Some(format!("(SELECT {function}({types}, {args}) FROM json_each({{0}}) AS _d)")),
+                        around: Some(format!("(SELECT {function}({described}, {args}) FROM json_each({{0}}) AS _d)")),
                         typed,
                     }
                 } else {
-                    Call { sql: format!("{function}({types}, {}{order})", args.join(", ")), around: None, typed }
+                    Call { sql: format!("{function}({described}, {}{order})", args.join(", ")), around: None, typed }
                 }
             }
         })

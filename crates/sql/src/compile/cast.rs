@@ -45,6 +45,7 @@ impl Compiler<'_> {
                 return Ok(Typed { typmod, ..Typed::constant(folded, to.clone()) });
             }
         }
+        let stable = value.stable || asks_session(&from, to);
         if typmod.is_none()
             && let Some(sql) = free_cast(&value, to)
         {
@@ -55,7 +56,7 @@ impl Compiler<'_> {
             } else {
                 sql
             };
-            return Ok(Typed { sql, ty: to.clone(), typmod: None, collated, form: Form::Other, ..value });
+            return Ok(Typed { sql, ty: to.clone(), typmod: None, collated, stable, form: Form::Other, ..value });
         }
         let function = if context == CastContext::Explicit { "pg_cast" } else { "pg_assign" };
         let sql = format!("{function}({}, {}, {})", type_literal(&from, None), type_literal(to, typmod), value.sql);
@@ -66,8 +67,7 @@ impl Compiler<'_> {
             typmod,
             collated: false,
             leakproof: value.leakproof && !may_fail,
-            // The session's time zone decides what a point in time is called.
-            stable: value.stable || (from == Type::TIMESTAMPTZ) != (*to == Type::TIMESTAMPTZ),
+            stable,
             form: Form::Other,
             ..value
         })
@@ -203,6 +203,17 @@ fn free_cast(value: &Typed, to: &Type) -> Option<String> {
         (Type::Enum(_), Type::Base(Text | Varchar)) => Some(value.sql.clone()),
         _ => None,
     }
+}
+
+/// Whether the session's settings may decide what a cast gives: its time zone, and how it writes dates (PostgreSQL counts arrays and
+/// labels among what it writes in its own way).
+fn asks_session(from: &Type, to: &Type) -> bool {
+    let is_written = |ty: &Type| {
+        let dated = [Type::DATE, Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::INTERVAL];
+        dated.contains(ty) || matches!(ty, Type::Array(_) | Type::Enum(_) | Type::Record(_))
+    };
+    let as_text = |text: &Type, other: &Type| text.is_textual() && is_written(other);
+    (*from == Type::TIMESTAMPTZ) != (*to == Type::TIMESTAMPTZ) || as_text(from, to) || as_text(to, from)
 }
 
 /// Whether a cast between the types can't fail (so that it may run before a row policy).

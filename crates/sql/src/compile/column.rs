@@ -1,14 +1,19 @@
 //! Names in expressions: columns, whole rows, function arguments, fields.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type};
+use basalt_types::{Type, Value};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
 use super::scope::{Clause, Scope, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
+use super::unrolled::item_value;
 use super::{privilege, row, session, suggest};
+use crate::catalog::Privilege;
+
+/// What tells a table's rows apart: where one is on PostgreSQL, its number on SQLite.
+pub(super) const ROW: &str = "ctid";
 
 impl Compiler<'_> {
     /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
@@ -37,6 +42,14 @@ impl Compiler<'_> {
             }
             if let Some((source, column)) = found {
                 return self.use_column(level, source, column, depth > 0);
+            }
+            if name == ROW {
+                let mut numbered = level.sources.iter().filter(|s| !s.qualified_only && s.row_number.is_some());
+                match (numbered.next(), numbered.next()) {
+                    (Some(_), Some(_)) => return Err(ambiguous(name)),
+                    (Some(source), None) => return self.use_row_number(level, source, depth > 0),
+                    (None, _) => {}
+                }
             }
         }
         if let Some((source, level)) = scope.named(None, name) {
@@ -75,6 +88,9 @@ impl Compiler<'_> {
         if let Some((source, level)) = scope.named(schema, table) {
             if let Some(column) = source.find(name)? {
                 return self.use_column(level, source, column, !std::ptr::eq(level, scope));
+            }
+            if name == ROW && source.row_number.is_some() {
+                return self.use_row_number(level, source, !std::ptr::eq(level, scope));
             }
             if source.scalar && source.columns.len() == 1 && matches!(source.columns[0].ty, Type::Record(_)) {
                 return self.field(&source.value(0), name);
@@ -124,19 +140,34 @@ impl Compiler<'_> {
             privilege::read_column(self, relation, &column.name)?;
         }
         source.used.set(true);
-        self.check_grouping(level, source, index, outer)?;
+        self.check_grouping(level, source, Some(index), outer)?;
         Ok(source.value(index))
     }
 
-    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: usize, outer: bool) -> Result<()> {
+    /// `ctid`, once the role may read the whole table (no column's privilege is for it) and the grouping allows it.
+    fn use_row_number(&mut self, level: &Scope<'_>, source: &Source, outer: bool) -> Result<Typed> {
+        if let Some(relation) = source.relation.as_ref().filter(|_| source.check_privileges) {
+            privilege::require(self.catalog, &self.role, relation, Privilege::Select)?;
+        }
+        source.used.set(true);
+        self.check_grouping(level, source, None, outer)?;
+        let mut typed = Typed::new(source.row_number.clone().unwrap_or_default(), Type::INT8);
+        typed.not_null = !source.nullable;
+        typed.sources.push(source.id);
+        Ok(typed)
+    }
+
+    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: Option<usize>, outer: bool) -> Result<()> {
         let grouping = level.grouping.borrow();
         let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
             return Ok(());
         };
-        if grouping.columns.contains(&(source.id, index)) || grouping.determined.contains(&source.id) {
+        let grouped = index.is_some_and(|index| grouping.columns.contains(&(source.id, index)));
+        if grouped || grouping.determined.contains(&source.id) {
             return Ok(());
         }
-        let name = format!("\"{}.{}\"", source.alias, source.columns[index].name);
+        let column = index.map_or(ROW, |index| &source.columns[index].name);
+        let name = format!("\"{}.{column}\"", source.alias);
         Err(Error::new(
             "42803",
             match outer {
@@ -182,6 +213,13 @@ impl Compiler<'_> {
             several => self.bind_qualified(scope, several)?,
         };
         while let [access, tail @ ..] = rest {
+            let subscripts = rest.iter().take_while(|access| matches!(access, AccessExpr::Subscript(_))).count();
+            let is_slice = |access: &AccessExpr| matches!(access, AccessExpr::Subscript(Subscript::Slice { .. }));
+            if rest[..subscripts].iter().any(is_slice) {
+                value = self.bind_slice(scope, value, &rest[..subscripts])?;
+                rest = &rest[subscripts..];
+                continue;
+            }
             rest = tail;
             value = match access {
                 AccessExpr::Dot(Expr::Identifier(ident)) => self.field(&value, &fold(ident))?,
@@ -193,9 +231,7 @@ impl Compiler<'_> {
                     let last = !matches!(rest, [AccessExpr::Subscript(Subscript::Index { .. }), ..]);
                     self.bind_index(scope, value, index, last)?
                 }
-                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
-                    self.bind_slice(scope, value, lower_bound.as_ref(), upper_bound.as_ref())?
-                }
+                AccessExpr::Subscript(Subscript::Slice { .. }) => return Err(Error::internal("a slice by itself")),
             };
         }
         Ok(value)
@@ -215,40 +251,39 @@ impl Compiler<'_> {
             true => format!(" AND json_type({array}, '$[' || ({i} - 1) || ']') <> 'array'"),
             false => String::new(),
         };
-        let sql = format!("(CASE WHEN {i} > 0{is_inner} THEN {array} ->> ({i} - 1) END)");
+        let item = format!("{array} ->> ({i} - 1)");
+        let item = if last { item_value(&element, &item) } else { item };
+        let sql = format!("(CASE WHEN {i} > 0{is_inner} THEN {item} END)");
         let ty = if last { element } else { value.ty.clone() };
         Ok(Typed::over(sql, ty, [&value, &index]))
     }
 
-    fn bind_slice(
-        &mut self,
-        scope: &Scope<'_>,
-        value: Typed,
-        lower: Option<&Expr>,
-        upper: Option<&Expr>,
-    ) -> Result<Typed> {
+    /// `array[i:j]`, `array[i:j][k:l]`. Beside a slice, an index `k` means `1:k`.
+    fn bind_slice(&mut self, scope: &Scope<'_>, value: Typed, subscripts: &[AccessExpr]) -> Result<Typed> {
         self.element_of(&value)?;
-        let mut conditions = Vec::new();
-        let mut operands = vec![value.clone()];
-        for (bound, op) in [(lower, ">="), (upper, "<=")] {
-            if let Some(bound) = bound {
-                let bound = self.bind_as(scope, bound, &Type::INT4)?;
-                conditions.push(format!("key {op} {} - 1", bound.sql));
-                operands.push(bound);
+        let mut operands = vec![value];
+        for subscript in subscripts {
+            let (lower, upper) = match subscript {
+                AccessExpr::Subscript(Subscript::Index { index }) => (None, Some(index)),
+                AccessExpr::Subscript(Subscript::Slice { lower_bound, upper_bound, .. }) => {
+                    (lower_bound.as_ref(), upper_bound.as_ref())
+                }
+                AccessExpr::Dot(_) => continue,
+            };
+            for (bound, open) in [(lower, 1), (upper, i32::MAX.into())] {
+                operands.push(match bound {
+                    Some(bound) => self.bind_as(scope, bound, &Type::INT4)?,
+                    None => Typed::constant(Value::Int(open), Type::INT4),
+                });
             }
         }
-        let condition =
-            if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
-        let sql = format!(
-            "(CASE WHEN {0} IS NOT NULL THEN (SELECT json_group_array(value) FROM json_each({0}){condition}) END)",
-            value.sql
-        );
-        Ok(Typed::over(sql, value.ty.clone(), &operands))
+        let args: Vec<&str> = operands.iter().map(|operand| operand.sql.as_str()).collect();
+        Ok(Typed::over(format!("pg_slice({})", args.join(", ")), operands[0].ty.clone(), &operands))
     }
 
     fn element_of(&self, value: &Typed) -> Result<Type> {
         match &value.ty {
-            Type::Array(element) if **element != Type::Base(Base::Bytea) => Ok((**element).clone()),
+            Type::Array(element) => Ok((**element).clone()),
             other => Err(Error::new(
                 "42804",
                 format!("cannot subscript type {} because it does not support subscripting", other.sql_name()),

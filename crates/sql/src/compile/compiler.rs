@@ -47,6 +47,9 @@ pub(crate) struct Compiler<'a> {
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
     pub detached: bool,
+    /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
+    /// parsed (policies, views, defaults, checks) named them when it was made.
+    pub names_anew: bool,
     /// Whether the statement writes what may fire triggers, and the columns that its UPDATEs assign to.
     fires: bool,
     assigned: Vec<(Name, Vec<String>)>,
@@ -77,6 +80,7 @@ impl<'a> Compiler<'a> {
             inlining: Vec::new(),
             folds: true,
             detached: false,
+            names_anew: true,
             fires: false,
             assigned: Vec::new(),
             binds: Vec::new(),
@@ -208,13 +212,34 @@ impl<'a> Compiler<'a> {
         result
     }
 
-    /// Compiles text from the catalog: names are looked up in `search_path`, and errors have no position.
+    /// Compiles what the catalog keeps parsed: names are looked up in `search_path`, and errors have no position.
     pub fn inside<T>(&mut self, search_path: Vec<String>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = std::mem::replace(&mut self.names_anew, false);
+        let result = self.elsewhere(search_path, f);
+        self.names_anew = outer;
+        result
+    }
+
+    /// Compiles another text than the statement's.
+    fn elsewhere<T>(&mut self, search_path: Vec<String>, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let path = std::mem::replace(&mut self.search_path, search_path);
         let text = self.text.take();
         let result = f(self);
         self.search_path = path;
         self.text = text;
+        result
+    }
+
+    /// Compiles a function's body, which is parsed each time it runs unless it was when it was made.
+    pub fn in_body<T>(
+        &mut self,
+        search_path: Vec<String>,
+        parsed: bool,
+        f: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let outer = std::mem::replace(&mut self.names_anew, !parsed);
+        let result = self.elsewhere(search_path, f);
+        self.names_anew = outer;
         result
     }
 
@@ -302,6 +327,7 @@ impl<'a> Compiler<'a> {
             scalar: false,
             qualified_only: false,
             at_most_one: false,
+            row_number: None,
         }
     }
 }

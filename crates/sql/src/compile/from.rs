@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Value};
-use sqlparser::ast::{Expr, Join, JoinOperator, ObjectName, Query, Spanned, TableAlias, TableFactor, TableWithJoins};
+use sqlparser::ast::{Join, JoinOperator, ObjectName, Spanned, TableAlias, TableFactor, TableWithJoins};
 
 use super::compiler::Compiler;
-use super::cte::dml_in_from;
-use super::operator::join_conditions;
-use super::scope::{Clause, Scope, Source, SourceColumn};
-use super::select::{BoundColumn, BoundQuery};
-use super::typed::{Form, Typed};
+use super::scope::{Scope, Source, SourceColumn};
+use super::select::BoundColumn;
+use super::typed::Typed;
 use super::types::{fold, split_name};
 use super::{absent, policy, privilege};
 use crate::catalog::Relation;
@@ -24,12 +21,13 @@ pub(crate) struct FromClause {
     pub filters: Vec<Typed>,
     /// What conditions and subqueries within it read.
     pub effects: Vec<Typed>,
-    parts: Vec<Part>,
-    barred: Vec<usize>,
+    pub(super) parts: Vec<Part>,
+    /// Sources of subqueries that something that leaks reads.
+    pub(super) barred: Vec<usize>,
 }
 
 /// A piece of FROM's source.
-enum Part {
+pub(super) enum Part {
     Text(String),
     /// A subquery, behind a barrier if something that leaks reads the source.
     Derived(usize, String),
@@ -205,11 +203,15 @@ impl Compiler<'_> {
             scope.add(source)?;
             return Ok(Pending::new());
         }
+        if let Some(sequence) = self.sequence_in_from(name)? {
+            self.bind_sequence(scope, (&sequence, name), alias, clause)?;
+            return Ok(Pending::new());
+        }
         let relation = self.relation(name)?;
         privilege::use_schema(self, &relation.name.schema).map_err(|e| self.place(e, name.span()))?;
         let shown = alias.map_or(relation.name.name.clone(), |a| fold(&a.name));
         let sqlite = self.alias(&shown);
-        let mut source = self.table_source(&relation, &shown, &sqlite);
+        let mut source = self.table_source(&relation, &shown, &sqlite).with_row_number();
         if alias.is_some() {
             source.schema = None;
         }
@@ -262,126 +264,6 @@ impl Compiler<'_> {
         Ok(pending)
     }
 
-    fn bind_derived(
-        &mut self,
-        scope: &mut Scope<'_>,
-        lateral: bool,
-        query: &Query,
-        alias: Option<&TableAlias>,
-        clause: &mut FromClause,
-    ) -> Result<()> {
-        dml_in_from(query)?;
-        let bound = match lateral {
-            true => self.bind_query(Some(&*scope), query)?,
-            false => self.bind_query(scope.parent, query)?,
-        };
-        let shown = match alias {
-            Some(alias) => fold(&alias.name),
-            None => {
-                return Err(Error::new("42601", "subquery in FROM must have an alias")
-                    .with_hint("For example, FROM (SELECT ...) [AS] foo."));
-            }
-        };
-        self.add_query(scope, bound, &shown, alias, clause)
-    }
-
-    /// A bound query as an entry of FROM. One that reads entries before it (LATERAL) becomes a JSON array that is unrolled,
-    /// since SQLite lets only table-valued functions see those.
-    pub(super) fn add_query(
-        &mut self,
-        scope: &mut Scope<'_>,
-        query: BoundQuery,
-        shown: &str,
-        alias: Option<&TableAlias>,
-        clause: &mut FromClause,
-    ) -> Result<()> {
-        let sqlite = self.alias(shown);
-        let lateral = query.effects.sources.iter().any(|id| scope.source(*id).is_some());
-        let columns = query.columns.iter().enumerate().map(|(index, c)| SourceColumn {
-            name: c.name.clone(),
-            ty: c.ty.clone(),
-            typmod: c.typmod,
-            sql: match lateral {
-                true => format!("({sqlite}.value ->> {index})"),
-                false => format!("{sqlite}.{}", quote::ident(&c.sqlite)),
-            },
-            not_null: c.not_null,
-            collated: c.collated && !lateral,
-            hidden: false,
-        });
-        let columns = columns.collect();
-        let mut source = self.source(shown, &sqlite, columns);
-        source.protected = query.protected && !lateral;
-        source.at_most_one = query.at_most_one;
-        if lateral {
-            let row = self.alias("_l");
-            if query.columns.iter().any(|c| c.ty == Type::BYTEA) {
-                return Err(Error::unsupported(
-                    "a LATERAL subquery with a bytea column is not supported on the embedded engine",
-                    "Encode it: encode(column, 'hex').",
-                ));
-            }
-            let values: Vec<String> =
-                query.columns.iter().map(|c| format!("{row}.{}", quote::ident(&c.sqlite))).collect();
-            clause.text(format!(
-                "json_each((SELECT json_group_array(json_array({})) FROM ({}) AS {row})) AS {sqlite}",
-                values.join(", "),
-                query.sql
-            ));
-        } else {
-            clause.parts.push(Part::Derived(source.id, query.sql));
-            clause.text(format!(" AS {sqlite}"));
-        }
-        clause.effects.push(query.effects);
-        rename(&mut source, alias)?;
-        scope.add(source)
-    }
-
-    /// Adds the text of a table-valued function and its source.
-    pub(super) fn add_function(
-        &mut self,
-        scope: &mut Scope<'_>,
-        sql: String,
-        source: Source,
-        args: &[Typed],
-        clause: &mut FromClause,
-    ) -> Result<()> {
-        if !clause.parts.is_empty()
-            && matches!(clause.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '(']))
-        {
-            clause.text(", ");
-        }
-        clause.text(format!("{sql} AS {}", source.sqlite));
-        clause.effects.extend(args.iter().cloned());
-        scope.add(source)
-    }
-
-    /// WHERE over a scope's sources: the user's condition cut into conjuncts, each that leaks behind the row policies of the
-    /// sources that it reads, and all of `filters` (row policies) and-ed to it. `None` if nothing is asked.
-    pub fn bind_where(
-        &mut self,
-        scope: &Scope<'_>,
-        from: &mut FromClause,
-        selection: Option<&Expr>,
-    ) -> Result<Option<String>> {
-        let mut conditions: Vec<String> = Vec::new();
-        for filter in std::mem::take(&mut from.filters) {
-            conditions.push(filter.sql.clone());
-            from.effects.push(filter);
-        }
-        let outer = scope.clause.replace(Clause::Rows("WHERE"));
-        for conjunct in selection.into_iter().flat_map(conjuncts) {
-            let condition = self.bind_condition(scope, conjunct, "WHERE")?;
-            // What is true anyway need not be asked.
-            if !matches!(condition.form, Form::Constant(Value::Int(1))) {
-                conditions.push(guarded(scope, &condition, from));
-            }
-            from.effects.push(condition);
-        }
-        scope.clause.set(outer);
-        Ok((!conditions.is_empty()).then(|| join_conditions(conditions, " AND ")))
-    }
-
     /// Asks for the privilege on some column of each relation of which none was read.
     pub(super) fn check_unread(&self, scope: &Scope<'_>) -> Result<()> {
         for source in scope.sources.iter().filter(|s| s.check_privileges && !s.used.get()) {
@@ -390,47 +272,6 @@ impl Compiler<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// The operands of the ANDs at the top of a condition.
-pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
-    let mut found = Vec::new();
-    let mut open = vec![expr];
-    while let Some(expr) = open.pop() {
-        match expr {
-            Expr::BinaryOp { left, op: sqlparser::ast::BinaryOperator::And, right } => {
-                open.push(right);
-                open.push(left);
-            }
-            Expr::Nested(inner) => open.push(inner),
-            other => found.push(other),
-        }
-    }
-    found
-}
-
-/// A condition that sees no row before its policies have allowed it.
-pub(super) fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromClause) -> String {
-    if condition.leakproof {
-        return condition.sql.clone();
-    }
-    let mut guards = Vec::new();
-    for source in condition.sources.iter().filter_map(|id| scope.source(*id)) {
-        if source.protected {
-            clause.barred.push(source.id);
-        }
-        if let Some(guard) = &source.guard {
-            guards.push(match (source.nullable, source.marker()) {
-                // The row that an outer join makes up shows nothing.
-                (true, Some(marker)) => format!("({guard} OR {marker} IS NULL)"),
-                _ => guard.clone(),
-            });
-        }
-    }
-    match guards.is_empty() {
-        true => condition.sql.clone(),
-        false => format!("CASE WHEN {} THEN {} ELSE 0 END", guards.join(" AND "), condition.sql),
     }
 }
 

@@ -10,9 +10,9 @@ use sqlparser::ast::{
 
 use super::compiler::Compiler;
 use super::fold::Nature;
-use super::operator::implementation;
 use super::overload::{self, Choice, Fit, Parameter};
 use super::scope::Scope;
+use super::template::implementation;
 use super::typed::{Form, Typed};
 use super::types::{fold, split_name};
 use super::{aggregate, privilege, row, session};

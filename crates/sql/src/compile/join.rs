@@ -6,7 +6,8 @@ use basalt_core::{Error, Result};
 use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator};
 
 use super::compiler::Compiler;
-use super::from::{FromClause, Pending, Position, conjuncts, guarded};
+use super::filter::{conjuncts, guarded};
+use super::from::{FromClause, Pending, Position};
 use super::scope::{Clause, Merged, Scope, Source};
 use super::typed::Typed;
 use super::types::split_name;

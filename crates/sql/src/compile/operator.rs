@@ -1,15 +1,16 @@
-//! Operators: comparisons, logic, and those of the tables in `basalt_types`.
+//! Operators: logic, and those of the tables in `basalt_types`.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Implementation, Kind, Type, Value, Volatility};
-use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
+use basalt_types::{Base, Kind, Type, Value, Volatility};
+use sqlparser::ast::{BinaryOperator, Expr, UnaryOperator};
 
+use super::compare::comparison;
 use super::compiler::Compiler;
 use super::fold::{Nature, constant};
 use super::overload::{self, Choice, Parameter};
 use super::scope::{Clause, Scope};
+use super::template::implementation;
 use super::typed::{CastContext, Form, Typed};
-use crate::quote;
 
 impl Compiler<'_> {
     pub(super) fn bind_binary(
@@ -94,97 +95,6 @@ impl Compiler<'_> {
             op => op.to_string(),
         };
         self.apply(&name, None, operand)
-    }
-
-    /// One of the six comparisons. `op` is SQLite's spelling.
-    pub(super) fn compare(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed> {
-        if let (Form::Row(a), Form::Row(b)) = (&left.form, &right.form) {
-            return self.compare_rows(op, a.clone(), b.clone());
-        }
-        let (left, right) = self.comparable(op, left, right)?;
-        if let Some(result) = self.folded_comparison(op, &left, &right) {
-            return Ok(result);
-        }
-        let sql = format!("({} {op} {})", left.collated_beside(&right), right.sql);
-        let mut typed = Typed::over(sql, Type::BOOL, [&left, &right]);
-        typed.not_null = left.not_null && right.not_null;
-        Ok(typed)
-    }
-
-    /// Two operands as values of one type that has an order; 42883 if there is none.
-    pub(super) fn comparable(&mut self, op: &str, left: Typed, right: Typed) -> Result<(Typed, Typed)> {
-        let missing = |l: &Typed, r: &Typed| no_operator(op, Some(&l.ty), &r.ty);
-        let ty = match (left.is_unknown(), right.is_unknown()) {
-            (true, true) => Type::TEXT,
-            (true, false) => right.ty.clone(),
-            (false, true) => left.ty.clone(),
-            (false, false) => overload::compared(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
-        };
-        if let Type::Record(_) = ty {
-            return Err(Error::unsupported(
-                "a row can only be compared with a row whose fields are known, on the embedded engine",
-                "Compare the fields: (a, b) = (c, d).",
-            ));
-        }
-        if !has_order(&ty) {
-            return Err(missing(&left, &right));
-        }
-        // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
-        let left = self.coerce(left, &ty, None, CastContext::Implicit)?;
-        let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
-        Ok((left, right))
-    }
-
-    fn compare_rows(&mut self, op: &str, left: Vec<(String, Typed)>, right: Vec<(String, Typed)>) -> Result<Typed> {
-        if left.len() != right.len() {
-            return Err(Error::new("42601", "unequal number of entries in row expressions"));
-        }
-        let mut lefts = Vec::new();
-        let mut rights = Vec::new();
-        let mut all = Vec::new();
-        for ((_, l), (_, r)) in left.into_iter().zip(right) {
-            let (l, r) = self.comparable(op, l, r)?;
-            lefts.push(l.collated_beside(&r));
-            rights.push(r.sql.clone());
-            all.extend([l, r]);
-        }
-        let sql = match lefts.len() {
-            1 => format!("({} {op} {})", lefts[0], rights[0]),
-            _ => format!("(({}) {op} ({}))", lefts.join(", "), rights.join(", ")),
-        };
-        Ok(Typed::over(sql, Type::BOOL, &all))
-    }
-
-    /// `(a, b) = (select x, y ...)`.
-    fn compare_row_with_query(
-        &mut self,
-        scope: &Scope<'_>,
-        op: &str,
-        fields: Vec<(String, Typed)>,
-        query: &Query,
-    ) -> Result<Typed> {
-        let query = self.bind_subquery(scope, query)?;
-        if fields.len() != query.columns.len() {
-            let many = if query.columns.len() > fields.len() { "many" } else { "few" };
-            return Err(Error::new("42601", format!("subquery has too {many} columns")));
-        }
-        let (mut lefts, mut rights, mut all) = (Vec::new(), Vec::new(), Vec::new());
-        for ((_, field), column) in fields.into_iter().zip(&query.columns) {
-            let (left, right) = self.comparable(op, field, column.value("_q"))?;
-            lefts.push(left.collated_beside(&right));
-            rights.push(right.sql);
-            all.push(left);
-        }
-        let sql = match query.at_most_one {
-            true => format!("(({}) {op} (SELECT {} FROM ({}) AS _q))", lefts.join(", "), rights.join(", "), query.sql),
-            false => {
-                return Err(Error::unsupported(
-                    "a row is compared with a subquery that may give several rows",
-                    "Add LIMIT 1 to the subquery, or write IN.",
-                ));
-            }
-        };
-        Ok(Typed::over(sql, Type::BOOL, all.iter().chain([&query.effects])))
     }
 
     /// An operator of the tables, chosen by its operands' types.
@@ -345,80 +255,6 @@ pub(super) fn negate(operand: &Typed) -> Typed {
     typed
 }
 
-/// A call of an implementation over its arguments.
-pub(super) fn implementation(code: Implementation, name: &str, args: &[Typed]) -> String {
-    let values: Vec<&str> = args.iter().map(|a| a.sql.as_str()).collect();
-    match code {
-        Implementation::Sqlite(template) => {
-            let filled = fill(template, &values);
-            if is_call(template) || template == "{0}" { filled } else { format!("({filled})") }
-        }
-        Implementation::Rust(_) => format!("{}({})", quote::ident(name), values.join(", ")),
-        Implementation::Typed(_) => {
-            let types: Vec<&Type> = args.iter().map(|a| &a.ty).collect();
-            let types = quote::literal(&super::cast::json(&types));
-            let values: Vec<&str> = std::iter::once(types.as_str()).chain(values).collect();
-            format!("{}({})", quote::ident(name), values.join(", "))
-        }
-    }
-}
-
-/// A template with its `{0}`, `{1}`, ... filled.
-pub(super) fn fill(template: &str, values: &[&str]) -> String {
-    let mut out = String::with_capacity(template.len() + 32);
-    let mut rest = template;
-    while let Some(open) = rest.find('{') {
-        let Some(close) = rest[open..].find('}').map(|c| open + c) else { break };
-        let Ok(index) = rest[open + 1..close].parse::<usize>() else {
-            // A brace of its own, as in a type's JSON.
-            out.push_str(&rest[..=open]);
-            rest = &rest[open + 1..];
-            continue;
-        };
-        out.push_str(&rest[..open]);
-        // An optional argument that was left out.
-        out.push_str(values.get(index).copied().unwrap_or("NULL"));
-        rest = &rest[close + 1..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Whether a template is one call, `name(...)`, and so needs no parentheses around it.
-pub(super) fn is_call(template: &str) -> bool {
-    let Some(open) = template.find('(') else { return false };
-    if open == 0 || !template[..open].chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return false;
-    }
-    let mut depth = 0;
-    for (at, c) in template.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' => {
-                depth -= 1;
-                if depth == 0 {
-                    return at + 1 == template.len();
-                }
-            }
-            _ => {}
-        }
-    }
-    false
-}
-
-/// SQLite's spelling of one of the six comparisons.
-pub(super) fn comparison(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "=" => "=",
-        "<>" | "!=" => "<>",
-        "<" => "<",
-        "<=" => "<=",
-        ">" => ">",
-        ">=" => ">=",
-        _ => return None,
-    })
-}
-
 /// PostgreSQL's spelling of an operator.
 pub(super) fn spelling(op: &BinaryOperator) -> Result<String> {
     Ok(match op {
@@ -428,14 +264,12 @@ pub(super) fn spelling(op: &BinaryOperator) -> Result<String> {
     })
 }
 
-/// Whether values of the type compare.
-fn has_order(ty: &Type) -> bool {
-    !matches!(ty, Type::Base(Base::Json | Base::Void | Base::Trigger))
-}
-
 /// 42883 in PostgreSQL's words.
 pub(super) fn no_operator(op: &str, left: Option<&Type>, right: &Type) -> Error {
+    let hint = match left {
+        Some(_) => "No operator matches the given name and argument types. You might need to add explicit type casts.",
+        None => "No operator matches the given name and argument type. You might need to add an explicit type cast.",
+    };
     let left = left.map(|ty| format!("{} ", ty.sql_name())).unwrap_or_default();
-    Error::new("42883", format!("operator does not exist: {left}{op} {}", right.sql_name()))
-        .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    Error::new("42883", format!("operator does not exist: {left}{op} {}", right.sql_name())).with_hint(hint)
 }

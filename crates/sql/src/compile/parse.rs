@@ -69,6 +69,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
 /// The tokens of a text, each string literal in one of them; names are cut as PostgreSQL cuts them.
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
     let mut tokens = strings::tokens(sql)?;
+    join_operators(&mut tokens);
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
             && word.value.len() > LONGEST_NAME
@@ -77,6 +78,19 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
         }
     }
     Ok(tokens)
+}
+
+/// `<+>`, which the tokenizer takes for three operators.
+fn join_operators(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at + 2 < tokens.len() {
+        if let [Token::Lt, Token::Plus, Token::Gt] = [0, 1, 2].map(|next| &tokens[at + next].token) {
+            let span = tokens[at].span.union(&tokens[at + 2].span);
+            let joined = TokenWithSpan::new(Token::CustomBinaryOperator("<+>".to_owned()), span);
+            tokens.splice(at..at + 3, [joined]);
+        }
+        at += 1;
+    }
 }
 
 /// What OVERRIDING of an INSERT says.

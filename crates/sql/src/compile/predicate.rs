@@ -1,17 +1,19 @@
 //! Predicates with their own syntax: null and truth tests, BETWEEN, IN, LIKE, ANY and ALL.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type, Value};
+use basalt_types::{Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
+use super::compare::comparison;
 use super::compiler::Compiler;
 use super::function::argument_list;
-use super::operator::{chain, comparison, negate, no_operator, spelling};
+use super::operator::{chain, negate, no_operator, spelling};
 use super::overload;
 use super::parse::asymmetric;
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
 use super::types::split_name;
+use super::unrolled::{item_value, items};
 
 impl Compiler<'_> {
     pub(super) fn bind_null_test(&mut self, scope: &Scope<'_>, operand: &Expr, not: bool) -> Result<Typed> {
@@ -335,25 +337,6 @@ impl Compiler<'_> {
 fn each(test: &Typed, array: &Typed, any: bool) -> Typed {
     let results = format!("SELECT {} AS r FROM json_each({}) AS _a", test.sql, items(array));
     Typed::over(quantified(&results, any), Type::BOOL, [test, array])
-}
-
-/// The stored value of an array's item, which `json_each` gives as JSON has it.
-pub(super) fn item_value(element: &Type, item: &str) -> String {
-    match element.base() {
-        Some(Base::Bytea) => format!("unhex({item})"),
-        Some(Base::Float4 | Base::Float8) => {
-            format!("(CASE {item} WHEN 'Infinity' THEN 9e999 WHEN '-Infinity' THEN -9e999 ELSE {item} END)")
-        }
-        _ => item.to_owned(),
-    }
-}
-
-/// An array to be unrolled for a comparison: a NULL one compares as one unknown item does.
-fn items(array: &Typed) -> String {
-    match array.not_null {
-        true => array.sql.clone(),
-        false => format!("coalesce({}, '[null]')", array.sql),
-    }
 }
 
 /// Truth of any or all of the results `r` of a query, NULL as SQL wants it.

@@ -58,8 +58,11 @@ pub(super) fn execute(compiler: &Compiler<'_>, routine: &Routine) -> Result<()> 
     }
 }
 
-/// Demands USAGE on a schema. One that doesn't exist is the name's lookup's to report.
+/// Demands USAGE on a schema, where names are looked up anew. One that doesn't exist is the name's lookup's to report.
 pub(super) fn use_schema(compiler: &Compiler<'_>, schema: &str) -> Result<()> {
+    if !compiler.names_anew {
+        return Ok(());
+    }
     let Some(found) = compiler.catalog.schemas.get(schema) else { return Ok(()) };
     if compiler.catalog.allows(&compiler.role, Identity::OWNER, &found.grants, Privilege::Usage) {
         Ok(())

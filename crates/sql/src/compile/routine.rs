@@ -270,7 +270,7 @@ impl Compiler<'_> {
         let statements = parse_statements(&routine.body)?;
         let inlinable = is_inlined(routine, &statements);
         let bound = self.as_user(&user, |c| {
-            c.inside(path, |c| match (inlinable, statements.as_slice()) {
+            c.in_body(path, routine.parsed, |c| match (inlinable, statements.as_slice()) {
                 (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
                 _ => c.stepped_body(routine, &statements, args),
             })

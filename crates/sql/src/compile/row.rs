@@ -11,6 +11,9 @@ use super::scope::Source;
 use super::typed::{Form, Typed};
 use crate::quote;
 
+/// SQLite's functions take a thousand arguments.
+const MOST_FIELDS: usize = 900;
+
 /// A row expression of these fields.
 pub(super) fn record(fields: Vec<(String, Typed)>) -> Typed {
     let ty = Type::Record(Arc::new(fields.iter().map(|(name, field)| (name.clone(), field.ty.clone())).collect()));
@@ -34,19 +37,30 @@ pub(super) fn of_source(source: &Source) -> Typed {
     row
 }
 
-/// `pg_row(shape, x...)`: a row as JSON.
+/// `pg_row(shape, x...)`: a row as JSON. One of very many fields is joined of several.
 pub(super) fn to_json(row: &Typed, jsonb: bool) -> Result<Typed> {
     let ty = Type::Base(if jsonb { Base::Jsonb } else { Base::Json });
     let Some(fields) = row.row() else {
         return Ok(Typed { ty, form: Form::Other, ..row.clone() });
     };
-    let mut sql = format!("pg_row({})", arguments(fields, jsonb)?);
+    let mut sql = match fits_one_call(row) {
+        true => format!("pg_row({})", arguments(fields, jsonb)?),
+        false => {
+            let parts = fields.chunks(MOST_FIELDS).map(|part| Ok(format!("pg_row({})", arguments(part, false)?)));
+            format!("pg_joined_rows({}, {})", u8::from(jsonb), parts.collect::<Result<Vec<_>>>()?.join(", "))
+        }
+    };
     if !row.sql.is_empty() {
         sql = format!("(CASE WHEN {} IS NOT NULL THEN {sql} END)", row.sql);
     }
     let mut typed = Typed::over(sql, ty, [row]);
     typed.not_null = row.sql.is_empty();
     Ok(typed)
+}
+
+/// Whether SQLite takes the row's fields as arguments of one call.
+pub(super) fn fits_one_call(row: &Typed) -> bool {
+    row.row().is_some_and(|fields| fields.len() <= MOST_FIELDS)
 }
 
 /// `pg_rows_agg(shape, x...)` without its closing parenthesis: rows as one JSON array.

@@ -89,6 +89,8 @@ pub(crate) struct Source {
     pub qualified_only: bool,
     /// Whether it is known to give one row at most.
     pub at_most_one: bool,
+    /// SQLite source of what tells a table's rows apart, PostgreSQL's `ctid`.
+    pub row_number: Option<String>,
 }
 
 /// A column of a [`Source`].
@@ -228,6 +230,13 @@ impl<'s> Scope<'s> {
 }
 
 impl Source {
+    /// Lets the statement ask for `ctid`, of a table whose rows SQLite reads under this source's name.
+    pub fn with_row_number(mut self) -> Self {
+        let table = self.relation.as_ref().filter(|relation| relation.view().is_none());
+        self.row_number = table.and_then(|table| table.row_number()).map(|name| format!("{}.{name}", self.sqlite));
+        self
+    }
+
     /// The index of the column of that name; 42702 if several have it.
     pub fn find(&self, name: &str) -> Result<Option<usize>> {
         let mut found = self.columns.iter().enumerate().filter(|(_, c)| c.name == name && !c.hidden);

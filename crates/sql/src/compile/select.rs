@@ -8,7 +8,7 @@ use sqlparser::ast::{Distinct, Expr, GroupByExpr, OrderByExpr, Query, Select, Se
 
 use super::aggregate::has_aggregate;
 use super::compiler::Compiler;
-use super::from::conjuncts;
+use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
 use super::order;
 use super::order_by::distinct_on;

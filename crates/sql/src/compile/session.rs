@@ -2,9 +2,11 @@
 //!
 //! What is steady within a statement becomes a parameter ([`Session`]), so that indexes serve a comparison with it.
 
+use std::sync::Arc;
+
 use basalt_core::{Error, Identity, Result};
 use basalt_types::text::quoted_ident;
-use basalt_types::{Type, Typmod, Value};
+use basalt_types::{EnumType, Type, Typmod, Value};
 
 use super::Compiler;
 use super::parse::LONGEST_NAME;
@@ -102,6 +104,10 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             Type::Enum(labels) => enumerated(name, value, &labels.labels),
             _ => return Ok(None),
         },
+        ("enum_range", [lower, upper]) => match (&lower.ty, &upper.ty) {
+            (Type::Enum(labels), _) | (_, Type::Enum(labels)) => enum_range(compiler, labels, [lower, upper])?,
+            _ => return Ok(None),
+        },
         ("pg_get_serial_sequence", [table, column]) => serial_sequence(compiler, table, column)?,
         ("nextval" | "currval", [sequence]) | ("setval", [sequence, _] | [sequence, _, _]) if is_null(sequence) => {
             Typed::constant(Value::Null, Type::INT8)
@@ -136,6 +142,23 @@ fn enumerated(name: &str, value: &Typed, labels: &[String]) -> Typed {
         "enum_last" => label(labels.last()),
         _ => Typed::constant(Value::from(super::cast::json(&labels)), value.ty.clone().array_of()),
     }
+}
+
+/// `enum_range(lower, upper)`: the labels between two, both included; NULL leaves an end open.
+fn enum_range(compiler: &mut Compiler<'_>, labels: &Arc<EnumType>, bounds: [&Typed; 2]) -> Result<Typed> {
+    let ty = Type::Enum(labels.clone());
+    let all = constant_sql(&Value::from(super::cast::json(&labels.labels)));
+    let mut conditions = Vec::new();
+    let mut operands = Vec::new();
+    for (bound, op) in bounds.into_iter().zip([">=", "<="]) {
+        let bound = compiler.coerce(bound.clone(), &ty, None, CastContext::Implicit)?;
+        let place = format!("(SELECT b.key FROM json_each({all}) AS b WHERE b.value = {})", bound.sql);
+        conditions.push(format!("({0} IS NULL OR e.key {op} {place})", bound.sql));
+        operands.push(bound);
+    }
+    let sql =
+        format!("(SELECT json_group_array(e.value) FROM json_each({all}) AS e WHERE {})", conditions.join(" AND "));
+    Ok(Typed::over(sql, ty.array_of(), &operands))
 }
 
 /// `now()`: the start of the transaction.

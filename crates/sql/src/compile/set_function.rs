@@ -9,12 +9,12 @@ use super::compiler::Compiler;
 use super::from::{FromClause, rename};
 use super::function::{Argument, Callee, argument_list};
 use super::overload::{self, Fit};
-use super::predicate::item_value;
 use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
 use super::session;
 use super::typed::{CastContext, Typed};
 use super::types::{fold, split_name};
+use super::unrolled::{flat, item_value};
 use crate::quote;
 
 /// A call in FROM and what stands around it.
@@ -191,6 +191,7 @@ impl Compiler<'_> {
                 return Err(super::function::no_function(None, "unnest", &[(None, array)]));
             };
             // Several arrays are unrolled side by side: the items of each by the number of the row.
+            let array = Typed { sql: flat(&array), ..array };
             let item = if single { format!("{sqlite}.value") } else { format!("({} ->> {sqlite}.key)", array.sql) };
             let value = item_value(&element, &item);
             columns.push(column(if single { &shown } else { "unnest" }, element, value));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type, Typmod};
+use basalt_types::{Base, Type, Typmod, vector};
 use sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, ObjectNamePart, TimezoneInfo,
 };
@@ -55,6 +55,9 @@ const KNOWN_ELSEWHERE: &[&str] = &[
     "geography",
     "citext",
 ];
+
+/// What to do where the type `vector` is unknown.
+pub(crate) const CREATE_VECTOR: &str = "Create the extension first: create extension vector;";
 
 /// A resolved type name.
 #[derive(Debug, Clone)]
@@ -170,7 +173,7 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
         None => search_path.iter().map(String::as_str).collect(),
     };
     if schemas.is_empty() || schema.is_none() {
-        if let Some(base) = Base::by_name(&name) {
+        if let Some(base) = Base::by_name(&name).filter(|base| *base != Base::Vector) {
             let serial = name.contains("serial");
             let typmod = modifiers_of(base, modifiers)?;
             return Ok(ResolvedType { serial, ..ResolvedType::plain(Type::Base(base), typmod) });
@@ -200,6 +203,9 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
             return Ok(ResolvedType { relation: Some(name), ..plain });
         }
     }
+    if name == "vector" {
+        return vector(catalog, modifiers);
+    }
     if name == "record" {
         return Ok(ResolvedType::plain(Type::Record(Arc::default()), None));
     }
@@ -210,9 +216,20 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
     Err(Error::new("42704", format!("type \"{shown}\" does not exist")))
 }
 
+/// pgvector's type, which is in no schema of its own. 42704 without the extension.
+fn vector(catalog: &Catalog, modifiers: &[String]) -> Result<ResolvedType> {
+    if !catalog.extensions.contains("vector") {
+        return Err(Error::new("42704", "type \"vector\" does not exist").with_hint(CREATE_VECTOR));
+    }
+    Ok(ResolvedType::plain(Type::VECTOR, vector::modifier(&numbers_of(modifiers)?)?))
+}
+
+fn numbers_of(modifiers: &[String]) -> Result<Vec<i64>> {
+    modifiers.iter().map(|text| text.trim().parse().map_err(|_| Error::invalid_text("integer", text))).collect()
+}
+
 fn modifiers_of(base: Base, modifiers: &[String]) -> Result<Option<Typmod>> {
-    let number = |text: &String| text.trim().parse::<i64>().map_err(|_| Error::invalid_text("integer", text));
-    let numbers = modifiers.iter().map(number).collect::<Result<Vec<i64>>>()?;
+    let numbers = numbers_of(modifiers)?;
     let bounded = |n: i64| u64::try_from(n).map_err(|_| Error::new("22023", "type modifier is out of bounds"));
     match (base, numbers.as_slice()) {
         (_, []) => Ok(None),

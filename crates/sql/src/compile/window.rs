@@ -9,8 +9,8 @@ use sqlparser::ast::{
 use super::aggregate::is_aggregate;
 use super::compiler::Compiler;
 use super::function::argument_list;
-use super::operator::fill;
 use super::scope::{Clause, Scope};
+use super::template::fill;
 use super::typed::{CastContext, Typed};
 use super::types::fold;
 

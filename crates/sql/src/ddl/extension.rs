@@ -1,13 +1,23 @@
 //! Extensions: those whose functions are built in can be created, and that changes nothing but the list of them.
 
 use basalt_core::{Error, Result};
+use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 
 /// Extensions that the engine has built in, or whose absence changes no results.
-const BUILT_IN: [&str; 8] =
-    ["plpgsql", "pgcrypto", "uuid-ossp", "pg_trgm", "moddatetime", "unaccent", "pg_stat_statements", "pg_graphql"];
+const BUILT_IN: [&str; 9] = [
+    "plpgsql",
+    "pgcrypto",
+    "uuid-ossp",
+    "pg_trgm",
+    "moddatetime",
+    "unaccent",
+    "vector",
+    "pg_stat_statements",
+    "pg_graphql",
+];
 
 impl Change<'_> {
     pub(super) fn create_extension(&mut self) -> Result<()> {
@@ -25,7 +35,6 @@ impl Change<'_> {
             let instead = match name.as_str() {
                 "citext" => "Use text with a unique index over lower(...), and compare lower(...).",
                 "hstore" => "Use jsonb.",
-                "vector" => "Use real[], or run the project on PostgreSQL.",
                 "postgis" => {
                     "Keep longitude and latitude in columns of double precision, or run the project on PostgreSQL."
                 }
@@ -60,6 +69,9 @@ impl Change<'_> {
         loop {
             let at = self.cursor.offset();
             let name = self.cursor.ident()?;
+            if name == "vector" {
+                self.check_vectors_unused().map_err(|e| e.at(at))?;
+            }
             if !self.catalog.extensions.remove(&name) && !if_exists {
                 return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
             }
@@ -68,5 +80,19 @@ impl Change<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// 2BP01 while a column holds vectors.
+    fn check_vectors_unused(&self) -> Result<()> {
+        let is_vector = |ty: &Type| *ty.element().unwrap_or(ty) == Type::VECTOR;
+        let detail = self.catalog.relations.values().find_map(|relation| {
+            let column = relation.columns.iter().find(|column| is_vector(&column.ty))?;
+            Some(format!("column {} of table {} depends on type vector", column.name, relation.name.name))
+        });
+        detail.map_or(Ok(()), |detail| {
+            Err(Error::new("2BP01", "cannot drop extension vector because other objects depend on it")
+                .with_detail(detail)
+                .with_hint("Drop those columns first."))
+        })
     }
 }

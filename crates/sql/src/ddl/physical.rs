@@ -213,11 +213,13 @@ fn split_direction(key: &str) -> (&str, &'static str) {
     }
 }
 
-/// Whether an ordered index over the type serves anyone.
+/// Whether an ordered index over the type serves anyone: none finds the nearest vectors.
 fn is_ordered(ty: &Type) -> bool {
     !matches!(
         ty,
-        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery) | Type::Array(_) | Type::Record(_)
+        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery | Base::Vector)
+            | Type::Array(_)
+            | Type::Record(_)
     )
 }
 
@@ -279,7 +281,7 @@ fn affinity(ty: &Type) -> &'static str {
             | Base::Timestamptz,
         ) => "INTEGER",
         Type::Base(Base::Float4 | Base::Float8) => "REAL",
-        Type::Base(Base::Bytea) => "BLOB",
+        Type::Base(Base::Bytea | Base::Vector) => "BLOB",
         _ => "TEXT",
     }
 }

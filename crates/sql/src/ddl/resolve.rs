@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Type, Typmod};
+use basalt_types::{Base, Type, Typmod, vector};
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::RawName;
 use crate::catalog::{Catalog, Name, PUBLIC, Relation, Routine};
+use crate::compile::CREATE_VECTOR;
 
 /// A type as written, resolved.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,7 +227,7 @@ impl Change<'_> {
         if builtin && quoted && raw.name == "char" {
             return Err(lacking("\"char\"", "char(1) or text"));
         }
-        if builtin && let Some(base) = Base::by_name(&raw.name) {
+        if builtin && let Some(base) = Base::by_name(&raw.name).filter(|base| *base != Base::Vector) {
             let serial =
                 matches!(raw.name.as_str(), "serial" | "serial4" | "bigserial" | "serial8" | "smallserial" | "serial2");
             let typmod = match base {
@@ -246,8 +247,23 @@ impl Change<'_> {
                 || self.catalog.composites.contains_key(name)
                 || self.catalog.relations.contains_key(name)
         });
-        let Some(name) = known else { return Err(unknown_type(raw)) };
+        let Some(name) = known else {
+            return match raw.name.as_str() {
+                "vector" => self.vector(raw),
+                _ => Err(unknown_type(raw)),
+            };
+        };
         Ok(declared_type(&self.catalog, &name, raw.at))
+    }
+
+    /// pgvector's type, which is in no schema of its own. 42704 without the extension.
+    fn vector(&mut self, raw: &RawName) -> Result<Declared> {
+        if !self.catalog.extensions.contains("vector") {
+            let message = format!("type \"{}\" does not exist", raw.text());
+            return Err(Error::new("42704", message).with_hint(CREATE_VECTOR).at(raw.at));
+        }
+        let typmod = vector::modifier(&self.modifiers()?).map_err(|e| e.at(raw.at))?;
+        Ok(Declared::base(Base::Vector, typmod, raw.at))
     }
 
     fn float(&mut self, at: usize) -> Result<Declared> {
@@ -335,7 +351,7 @@ fn unknown_type(raw: &RawName) -> Error {
         "inet" | "cidr" | "macaddr" | "macaddr8" | "xml" | "ltree" | "bit" | "varbit" => {
             "text, with a check constraint"
         }
-        "vector" | "halfvec" | "sparsevec" => "real[]",
+        "halfvec" | "sparsevec" => "vector",
         "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" | "geometry" | "geography" => {
             "two columns of double precision, or jsonb"
         }

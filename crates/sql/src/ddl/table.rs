@@ -248,6 +248,7 @@ impl Change<'_> {
             row_security: false,
             force_row_security: false,
             replica_identity: Default::default(),
+            partitioned: false,
             policies: Vec::new(),
             triggers: Vec::new(),
             grants: self.default_grants(&name.schema, DefaultObject::Tables),

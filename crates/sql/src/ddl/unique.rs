@@ -23,6 +23,16 @@ pub(super) fn key_guard(relation: &Relation, columns: &[String], name: &str) -> 
     guard(name, &physical::table(&relation.name), &parts.collect::<Vec<_>>(), "")
 }
 
+/// The same for every key of `new` that `old` does not have, once the rows have their values.
+pub(super) fn new_key_guards(old: &Relation, new: &Relation) -> Vec<String> {
+    let is_new = |name: &str| old.constraints.iter().all(|constraint| constraint.name != name);
+    let guards = new.constraints.iter().filter(|c| is_new(&c.name)).filter_map(|constraint| match &constraint.kind {
+        ConstraintKind::PrimaryKey(key) | ConstraintKind::Unique(key) => Some(key_guard(new, key, &constraint.name)),
+        _ => None,
+    });
+    guards.collect()
+}
+
 /// The same for a unique index.
 ///
 /// Errors: those of its expressions.

@@ -5,8 +5,11 @@ mod function;
 pub(crate) mod literal;
 mod percentile;
 mod shape;
+mod slice;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
+
+pub use slice::{flat, slice};
 
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};

@@ -117,7 +117,9 @@ pub(crate) fn with_leaf<R>(element: &Type, raw: &str, f: impl FnOnce(ValueRef<'_
         Some(b'"') => {
             let text = json::raw::string(raw).unwrap_or_default();
             match (element.base(), &*text) {
-                (Some(Base::Bytea), hex) => f(ValueRef::Blob(&binary::read_hex(hex).unwrap_or_default())),
+                (Some(Base::Bytea | Base::Vector), hex) => {
+                    f(ValueRef::Blob(&binary::read_hex(hex).unwrap_or_default()))
+                }
                 (Some(Base::Float4 | Base::Float8), "Infinity") => f(ValueRef::Real(f64::INFINITY)),
                 (Some(Base::Float4 | Base::Float8), "-Infinity") => f(ValueRef::Real(f64::NEG_INFINITY)),
                 (_, text) => f(ValueRef::Text(text)),

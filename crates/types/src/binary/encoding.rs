@@ -142,3 +142,55 @@ pub(super) fn substring(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let (from, to) = (clamp(start), clamp(end));
     Ok(data[from.min(to)..to].to_vec().into())
 }
+
+/// Where bytes first stand in others, from 1; 0 for nowhere.
+pub(super) fn position(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let (data, wanted) = (bytes(args[0]), bytes(args[1]));
+    let found = match wanted.len() {
+        0 => Some(0),
+        length => data.windows(length).position(|window| window == wanted),
+    };
+    Ok(Value::Int(found.map_or(0, |at| at as i64 + 1)))
+}
+
+/// `overlay(bytes placing new from start for length)`. 22011 for a start before the first byte.
+pub(super) fn overlay(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let (data, new, start) = (bytes(args[0]), bytes(args[1]), args[2].int());
+    let length = args.get(3).map_or(new.len() as i64, |length| length.int());
+    if start <= 0 {
+        return Err(Error::new("22011", "negative substring length not allowed"));
+    }
+    let clamp = |position: i64| (position - 1).clamp(0, data.len() as i64) as usize;
+    let (before, after) = (&data[..clamp(start)], &data[clamp(start.saturating_add(length))..]);
+    Ok([before, new, after].concat().into())
+}
+
+pub(super) fn btrim(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(trimmed(args, true, true).to_vec().into())
+}
+
+pub(super) fn ltrim(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(trimmed(args, true, false).to_vec().into())
+}
+
+pub(super) fn rtrim(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(trimmed(args, false, true).to_vec().into())
+}
+
+/// The first argument without bytes of the second at its start, its end, or both.
+fn trimmed<'a>(args: &[ValueRef<'a>], start: bool, end: bool) -> &'a [u8] {
+    let (mut data, set) = (bytes(args[0]), bytes(args[1]));
+    while let [first, rest @ ..] = data
+        && start
+        && set.contains(first)
+    {
+        data = rest;
+    }
+    while let [rest @ .., last] = data
+        && end
+        && set.contains(last)
+    {
+        data = rest;
+    }
+    data
+}

@@ -21,6 +21,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("set_byte", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::set_byte)),
     Function::new("substring", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
     Function::new("substr", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
+    Function::new("strpos", &[Is(Bytea), Is(Bytea)], Is(Int4), Rust(encoding::position)).leakproof(),
+    Function::new("overlay", &[Is(Bytea), Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::overlay))
+        .optional(1),
+    Function::new("btrim", &[Is(Bytea), Is(Bytea)], Is(Bytea), Rust(encoding::btrim)).leakproof(),
+    Function::new("ltrim", &[Is(Bytea), Is(Bytea)], Is(Bytea), Rust(encoding::ltrim)).leakproof(),
+    Function::new("rtrim", &[Is(Bytea), Is(Bytea)], Is(Bytea), Rust(encoding::rtrim)).leakproof(),
     Function::new("md5", &[Is(Bytea)], Is(Text), Rust(digest::md5_text)).leakproof(),
     Function::new("sha224", &[Is(Bytea)], Is(Bytea), Rust(digest::sha224)).leakproof(),
     Function::new("sha256", &[Is(Bytea)], Is(Bytea), Rust(digest::sha256)).leakproof(),

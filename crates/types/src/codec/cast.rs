@@ -4,7 +4,7 @@ use basalt_core::{Error, Result};
 
 use super::{from_text, to_text};
 use crate::array::stored::Array;
-use crate::{Base, Context, Type, Typmod, Value, ValueRef, datetime, interval, json, math, numeric};
+use crate::{Base, Context, Type, Typmod, Value, ValueRef, datetime, interval, json, math, numeric, vector};
 
 /// In which contexts a cast from one type to another exists (PostgreSQL's `pg_cast.castcontext`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +28,8 @@ pub fn castable(from: &Type, to: &Type) -> Option<CastContext> {
         }
         (Type::Base(from), Type::Base(to)) => castable_base(*from, *to),
         (Type::Array(from), Type::Array(to)) => castable(from, to),
+        (Type::Array(element), to) if *to == Type::VECTOR && is_vector_of(element) => Some(Assignment),
+        (Type::Base(Base::Vector), Type::Array(element)) if **element == Type::FLOAT4 => Some(Implicit),
         (_, to) if to.is_textual() => Some(Assignment),
         (from, Type::Enum(_) | Type::Array(_) | Type::Record(_)) if from.is_textual() => Some(Explicit),
         _ => None,
@@ -54,6 +56,11 @@ fn castable_base(from: Base, to: Base) -> Option<CastContext> {
     })
 }
 
+/// Whether pgvector makes vectors of arrays of these.
+fn is_vector_of(element: &Type) -> bool {
+    matches!(element, Type::Base(Base::Int4 | Base::Float4 | Base::Float8 | Base::Numeric))
+}
+
 /// Numbers from the narrowest to the one that all others turn into.
 fn width(base: Base) -> Option<usize> {
     [Base::Int2, Base::Int4, Base::Int8, Base::Numeric, Base::Float4, Base::Float8].iter().position(|b| *b == base)
@@ -69,6 +76,8 @@ pub fn cast(from: &Type, to: &Type, typmod: Option<Typmod>, value: ValueRef<'_>,
         (_, to) if to.is_textual() => apply_typmod(to, typmod, cast_to_text(from, value, context).into(), true),
         (from, to) if from.is_textual() => from_text(to, typmod, value.text(), context),
         (Type::Base(from), Type::Base(to)) => cast_base(*from, *to, typmod, value, context),
+        (Type::Array(element), Type::Base(Base::Vector)) => vector::from_array(element, typmod, value.text()),
+        (Type::Base(Base::Vector), Type::Array(_)) => Ok(vector::to_array(value)),
         (Type::Array(from), Type::Array(to)) => cast_array(from, to, typmod, value.text(), context),
         _ => Err(Error::new("42846", format!("cannot cast type {from} to {to}"))),
     }
@@ -178,6 +187,10 @@ pub fn apply_typmod(ty: &Type, typmod: Option<Typmod>, value: Value, explicit: b
         },
         (Type::Base(Base::Time | Base::Timestamp | Base::Timestamptz), Some(_), Value::Int(micros)) => {
             Ok(datetime::apply_typmod(micros, typmod).into())
+        }
+        (Type::Base(Base::Vector), typmod, Value::Blob(stored)) => {
+            vector::check_dimensions(&stored, typmod)?;
+            Ok(stored.into())
         }
         (_, _, value) => Ok(value),
     }

@@ -66,6 +66,11 @@ impl RowShape {
                 ValueRef::Text(text) if strip_nulls && is_document(&column.ty) => {
                     json::strip_nulls(text, self.style, out);
                 }
+                value if strip_nulls && is_array_of_documents(&column.ty) => {
+                    let mut text = String::new();
+                    to_json(&column.ty, value, context, self.style, &mut text);
+                    json::strip_nulls(&text, self.style, out);
+                }
                 value => to_json(&column.ty, value, context, self.style, out),
             }
         }
@@ -75,6 +80,10 @@ impl RowShape {
 
 fn is_document(ty: &Type) -> bool {
     matches!(ty, Type::Base(Base::Json | Base::Jsonb) | Type::Record(_))
+}
+
+fn is_array_of_documents(ty: &Type) -> bool {
+    matches!(ty, Type::Array(element) if is_document(element))
 }
 
 fn is_null_document(ty: &Type, value: ValueRef<'_>) -> bool {

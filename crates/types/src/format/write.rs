@@ -75,9 +75,18 @@ impl Moment {
         })
     }
 
-    /// The year and week of ISO 8601.
+    /// The year and week of ISO 8601. Of an interval as PostgreSQL counts them: within a year of its own, however many weeks that makes.
     fn iso_week(&self) -> (i64, i64) {
-        iso_week(self.assumed_days())
+        if let Some(days) = self.days {
+            return iso_week(days);
+        }
+        let (days, own) = (self.assumed_days(), self.civil.year);
+        let week = |year: i64| ((days - iso_year_start(year)) as f64 / 7.0 + 1.0) as i64;
+        let year = if days < iso_year_start(own) { own - 1 } else { own };
+        match week(year) >= 52 && days >= iso_year_start(own + 1) {
+            true => (own + 1, week(own + 1)),
+            false => (year, week(year)),
+        }
     }
 
     /// Counted from 1; of an interval by years of 360 days.
@@ -99,7 +108,7 @@ impl Moment {
         let number = |value: i64, width: usize, out: &mut String| write_number(value, width, pattern, out);
         match pattern.field {
             Field::Meridiem { dotted } => {
-                let name = match (civil.hour.rem_euclid(24) >= 12, dotted) {
+                let name = match (civil.hour % 24 >= 12, dotted) {
                     (true, true) => "P.M.",
                     (true, false) => "PM",
                     (false, true) => "A.M.",

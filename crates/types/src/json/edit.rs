@@ -28,8 +28,12 @@ impl Change<'_> {
 /// A path's steps; `None` for NULL ones.
 type Path<'a> = Vec<Option<Cow<'a, str>>>;
 
-fn read_path(path: &str) -> Path<'_> {
-    raw::elements(path).map(raw::string).collect()
+/// The texts of an array of one dimension; 2202E for more.
+fn read_texts(array: &str) -> Result<Path<'_>> {
+    if raw::elements(array).any(|element| element.trim_start().starts_with('[')) {
+        return Err(Error::new("2202E", "wrong number of array subscripts"));
+    }
+    Ok(raw::elements(array).map(raw::string).collect())
 }
 
 /// Changes the value at a path. 22023 for a scalar, 22P02 for an array's step that is no integer, 22004 for a NULL step.
@@ -115,8 +119,9 @@ fn change_element<'a>(elements: &mut Vec<Json<'a>>, at: usize, change: Change<'a
 }
 
 fn changed(args: &[ValueRef<'_>], change: Change<'_>) -> Result<Value> {
+    let path = read_texts(args[1].text())?;
     let mut json = parse_jsonb(args[0].text())?;
-    change_at(&mut json, &read_path(args[1].text()), change)?;
+    change_at(&mut json, &path, change)?;
     Ok(json.to_jsonb().into())
 }
 
@@ -179,8 +184,8 @@ pub(super) fn delete_key(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
 }
 
 pub(super) fn delete_keys(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-    let keys: Vec<_> = raw::elements(args[1].text()).filter_map(raw::string).collect();
-    without_keys(args[0].text(), |key| keys.iter().any(|k| k == key))
+    let keys = read_texts(args[1].text())?;
+    without_keys(args[0].text(), |key| keys.iter().flatten().any(|k| k == key))
 }
 
 /// 22023 of what is no array.

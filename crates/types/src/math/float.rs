@@ -138,6 +138,36 @@ pub(super) fn acosh(a: f64) -> f64 {
     }
 }
 
+/// The inverse hyperbolic sine, to the digit that C libraries give.
+pub(super) fn asinh(a: f64) -> f64 {
+    let size = a.abs();
+    let square = size * size;
+    let result = if size < (0.5_f64).powi(28) {
+        size
+    } else if size <= 2.0 {
+        (size + square / (1.0 + (1.0 + square).sqrt())).ln_1p()
+    } else if size <= (1_u64 << 28) as f64 {
+        (2.0 * size + 1.0 / ((square + 1.0).sqrt() + size)).ln()
+    } else {
+        size.ln() + std::f64::consts::LN_2
+    };
+    result.copysign(a)
+}
+
+/// The inverse hyperbolic tangent, to the digit that C libraries give.
+pub(super) fn atanh(a: f64) -> f64 {
+    let size = a.abs();
+    let twice = size + size;
+    let result = if size < (0.5_f64).powi(28) {
+        size
+    } else if size < 0.5 {
+        0.5 * (twice + twice * size / (1.0 - size)).ln_1p()
+    } else {
+        0.5 * (twice / (1.0 - size)).ln_1p()
+    };
+    result.copysign(a)
+}
+
 /// 22003 if a finite computation gave an infinity.
 fn bounded(result: f64, operands: &[f64]) -> Result<f64> {
     if result.is_infinite() && operands.iter().all(|operand| operand.is_finite()) {

@@ -90,8 +90,9 @@ pub fn floor(a: &str) -> Result<String> {
     unary(a, |a| nearest(a, Sign::Minus))
 }
 
+/// Within the digits that a `numeric` may have before and after its point.
 fn clamp_scale(scale: i64) -> i64 {
-    scale.clamp(-2000, 2000)
+    scale.clamp(-131_072, 16_383)
 }
 
 fn nearest(a: Decimal, towards: Sign) -> Decimal {

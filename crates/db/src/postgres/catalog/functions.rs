@@ -38,6 +38,8 @@ fn routine(row: FunctionRow, name: Name, types: &Types, relations: &HashMap<u32,
         returns_set: row.returns_set,
         language: row.language,
         body: row.body,
+        // PostgreSQL runs it.
+        parsed: false,
         volatility: match row.volatility {
             'i' => Volatility::Immutable,
             's' => Volatility::Stable,

@@ -94,6 +94,7 @@ pub fn build(
                 ('i', Some(index)) => ReplicaIdentity::Index(index),
                 _ => ReplicaIdentity::Default,
             },
+            partitioned: row.kind == 'p',
             policies: row.policies.into_iter().flatten().map(policy).collect(),
             triggers: Vec::new(),
             grants: grants(row.grants),

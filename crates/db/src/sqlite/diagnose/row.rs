@@ -61,7 +61,7 @@ pub(super) fn type_name(ty: &Type) -> String {
     }
 }
 
-pub(super) fn condition(columns: &[impl AsRef<str>]) -> String {
+fn condition(columns: &[impl AsRef<str>]) -> String {
     let terms = columns.iter().enumerate().map(|(i, column)| format!("{} = ?{}", quote::ident(column.as_ref()), i + 1));
     terms.collect::<Vec<_>>().join(" AND ")
 }

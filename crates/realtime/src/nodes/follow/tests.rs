@@ -12,6 +12,7 @@ use crate::nodes::Nodes;
 use crate::outbox::Outbox;
 use crate::presence::Present;
 use crate::protocol::{Frame, Version};
+use crate::rights::{Held, Rights};
 
 const OTHER: NodeId = NodeId::from_bytes([1; NodeId::LENGTH]);
 
@@ -33,6 +34,7 @@ fn member(hub: &Hub) -> Arc<Member> {
         outbox: Arc::new(Outbox::new(100, 1 << 20)),
         own: false,
         presence: true,
+        reads: Held::new(Rights::ALL),
         presence_key: "here".into(),
     });
     hub.join(member.clone());

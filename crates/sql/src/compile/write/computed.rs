@@ -100,6 +100,7 @@ impl Statement<'_> {
                         column += 1;
                     }
                     source.guard = None;
+                    source.row_number = None;
                     sources.push(source);
                 }
                 let mut over = Scope::new(wanted.outer);

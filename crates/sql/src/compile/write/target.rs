@@ -7,6 +7,7 @@ use sqlparser::ast;
 
 use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
+use crate::compile::column::ROW;
 use crate::compile::parse::parse_statement;
 use crate::compile::policy::definition_path;
 use crate::compile::scope::{Scope, Source, SourceColumn};
@@ -189,7 +190,7 @@ impl Target {
         any_expression(node, |expr| match expr {
             ast::Expr::Identifier(ident) if !super::values::is_default(expr) => {
                 let name = fold(ident);
-                name == self.alias || self.named.column(&name).is_some()
+                name == self.alias || name == ROW || self.named.column(&name).is_some()
             }
             ast::Expr::CompoundIdentifier(parts) => {
                 let names: Vec<String> = parts.iter().map(fold).collect();
@@ -276,7 +277,7 @@ impl ViewLevel {
                 hidden: false,
             });
         }
-        Ok(Source { columns, relation: Some(self.view.clone()), ..source.clone() })
+        Ok(Source { columns, relation: Some(self.view.clone()), row_number: None, ..source.clone() })
     }
 }
 

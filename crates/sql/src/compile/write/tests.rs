@@ -100,6 +100,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         row_security: false,
         force_row_security: false,
         replica_identity: Default::default(),
+        partitioned: false,
         policies: Vec::new(),
         triggers: Vec::new(),
         grants: [("authenticated".to_owned(), BTreeSet::from([Select, Insert, Update, Delete]))].into(),

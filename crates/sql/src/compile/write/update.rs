@@ -72,8 +72,7 @@ impl<'u> Statement<'u> {
         if assigned.iter().any(|(_, value)| reads_itself(target, &value.sql)) {
             return Ok(None);
         }
-        let mut from = FromClause::default();
-        from.filters = found.filters;
+        let mut from = FromClause { filters: found.filters, ..FromClause::default() };
         let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
         let row = rows::new_row(compiler, &target.table, |index| match assigned.iter().find(|(i, _)| *i == index) {
             Some((_, value)) if value.volatile => Some(Typed { sql: VOLATILE.to_owned(), ..value.clone() }),
@@ -122,7 +121,7 @@ impl Found {
         command: PolicyCommand,
         reads: bool,
     ) -> Result<Found> {
-        let mut table = target.table_source(compiler, sqlite);
+        let mut table = target.table_source(compiler, sqlite).with_row_number();
         let role = target.role.clone();
         let mut filters = compiler.as_role(&role, |compiler| {
             let mut filters = Vec::new();

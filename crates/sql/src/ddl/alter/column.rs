@@ -13,7 +13,7 @@ use super::super::policy::moved;
 use super::super::resolve::Declared;
 use super::super::source::{self, Uses, ident_node};
 use super::super::table::{add_constraint, duplicate_column};
-use super::super::{Action, Change, physical};
+use super::super::{Action, Change, physical, unique};
 use crate::catalog::{Column, ConstraintKind, Identity, Name, Relation};
 use crate::compile;
 use crate::quote::ident;
@@ -92,6 +92,9 @@ impl Change<'_> {
                 self.rebuild(old, &loose, keep(None))?;
                 let set = format!("update {} set {} = {default}", old.name.quoted(), ident(name));
                 self.actions.push(Action::Statement(set));
+                for guard in unique::new_key_guards(old, after) {
+                    self.push(guard);
+                }
                 self.rebuild(&loose, after, |column| Some(ident(&column.name)))
             }
             Err(error) => Err(error),

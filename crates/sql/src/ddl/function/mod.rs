@@ -29,6 +29,7 @@ impl Change<'_> {
             returns_set: false,
             language: String::new(),
             body: String::new(),
+            parsed: false,
             volatility: Volatility::Volatile,
             strict: false,
             security_definer: false,
@@ -88,6 +89,7 @@ impl Change<'_> {
             return Err(Error::new("42P13", "SQL functions cannot return type trigger").at(language_at));
         }
         self.check_inputs(&routine).map_err(|e| e.at(raw.at))?;
+        routine.parsed = body.parsed;
         routine.body = if body.parsed { self.qualified_statements(&body)? } else { body.text.clone() };
         self.put_routine(routine, replace, &raw, &body)
     }

@@ -1,0 +1,88 @@
+//! The development mailbox: what would have been sent, as pages and as JSON.
+
+use axum::body::Body;
+use basalt_auth::State;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use uuid::Uuid;
+
+/// Where it is.
+pub const MAIL: &str = "/studio/mail";
+
+/// What a mail holds must not run: styles and pictures only.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; sandbox allow-popups",
+);
+
+/// A list and each mail as pages, all of them as JSON.
+///
+/// `GET /studio/mail` is the list, `/studio/mail/ID` a mail, `/studio/mail/messages[?to=ADDRESS]` all mails as JSON, newest first;
+/// `DELETE /studio/mail/messages` throws them away.
+pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
+    let rest = request.uri().path().strip_prefix(MAIL).unwrap_or_default().trim_matches('/');
+    let mailbox = &state.mailbox;
+    match (request.method().as_str(), rest) {
+        ("GET", "") => page(&list(&mailbox.mails(None))),
+        ("GET", "messages") => {
+            let query = request.uri().query().unwrap_or_default();
+            let to = url::form_urlencoded::parse(query.as_bytes())
+                .find(|(key, _)| key == "to")
+                .map(|(_, to)| to.into_owned());
+            json(&mailbox.mails(to.as_deref()))
+        }
+        ("DELETE", "messages") => {
+            mailbox.empty();
+            status(StatusCode::NO_CONTENT)
+        }
+        ("GET", id) => match Uuid::parse_str(id).ok().and_then(|id| mailbox.mail(id)) {
+            Some(mail) => page(&mail.html),
+            None => status(StatusCode::NOT_FOUND),
+        },
+        _ => status(StatusCode::METHOD_NOT_ALLOWED),
+    }
+}
+
+fn list(mails: &[basalt_auth::Mail]) -> String {
+    let row = |mail: &basalt_auth::Mail| {
+        format!(
+            "<tr><td>{}</td><td>{}</td><td><a href=\"{MAIL}/{}\">{}</a></td><td><code>{}</code></td></tr>",
+            mail.sent_at.strftime("%H:%M:%S"),
+            escaped(&mail.to),
+            mail.id,
+            escaped(&mail.subject),
+            escaped(&mail.token),
+        )
+    };
+    let rows: String = mails.iter().map(row).collect();
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Mail</title>\
+         <style>body{{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}}table{{width:100%;border-collapse:collapse}}\
+         td,th{{text-align:left;padding:.4rem;border-bottom:1px solid #8884}}</style>\
+         <h1>Mail</h1><p>What would have been sent, newest first.</p>\
+         <table><tr><th>Time (UTC)</th><th>To</th><th>Subject</th><th>Code</th></tr>{rows}</table></html>"
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+fn page(html: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(html.to_owned()));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+fn json(body: &impl serde::Serialize) -> Response<Body> {
+    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

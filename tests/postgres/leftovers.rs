@@ -1,0 +1,55 @@
+//! What a function leaves on its connection does not reach the next request.
+
+use basalt_tests::Server;
+use basalt_tests::postgres::Cluster;
+use serde_json::{Value, json};
+
+const SCHEMA: &str = "
+    create table notes (id integer primary key);
+    alter table notes enable row level security;
+    create policy everyone on notes for select using (true);
+    insert into notes values (1);
+    create function litter() returns void language plpgsql as $$
+    begin
+      perform set_config('app.tenant', 'one', false);
+      set row_security = off;
+      set search_path = pg_catalog;
+      set role service_role;
+      perform pg_advisory_lock(7);
+      create temp table notes (id text);
+      insert into notes values ('forged');
+    end $$;
+    create function found() returns json language sql stable as $$
+      select json_build_object(
+        'tenant', coalesce(current_setting('app.tenant', true), ''),
+        'row_security', current_setting('row_security'),
+        'role', current_user::text,
+        'temporary', exists (select from pg_catalog.pg_class where relpersistence = 't'),
+        'locks', (select count(*) from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_backend_pid()))
+    $$;
+    create function count_notes() returns text language plpgsql stable as $$
+    begin return (select string_agg(id::text, ',') from notes); end $$;";
+
+fn nothing() -> Value {
+    json!({"tenant": "", "row_security": "on", "role": "anon", "temporary": false, "locks": 0})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_finds_nothing_of_another() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    for _ in 0..3 {
+        server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
+        server.get("/rpc/found").expect(200, nothing()).await;
+        server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
+        server.get("/rpc/count_notes").expect(200, json!("1")).await;
+        // Nor do several in one transaction.
+        server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
+        let batch = json!([{"method": "GET", "path": "/rpc/found"}]);
+        let answer = server.raw(reqwest::Method::POST, "/batch/v1").json(&batch).send().await;
+        assert_eq!(answer.json()[0]["body"], nothing(), "{}", answer.body);
+    }
+    // Nobody who litters comes back: whoever was told so before is none the wiser.
+    server.database.run_script("drop function litter()", |_| ()).await.expect("runs");
+    server.get("/rpc/found").expect(200, nothing()).await;
+}
