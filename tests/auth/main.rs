@@ -16,6 +16,7 @@ mod once;
 mod ownership;
 mod passkeys;
 mod passwords;
+mod profiles;
 mod recovering;
 mod redirects;
 mod refreshing;

@@ -16,6 +16,17 @@ use basalt_tests::postgres::Cluster;
 
 use pair::Tally;
 
+/// What writes of tables with triggers answer and leave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_fire_alike() {
+    let cluster = Cluster::start();
+    if !cluster.has(15, "`security_invoker`") {
+        return;
+    }
+    let all = projects::triggers(&cluster).await;
+    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+}
+
 /// Requests that have to be compared at least.
 const ENOUGH: usize = 2_000;
 

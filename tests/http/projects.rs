@@ -18,6 +18,13 @@ const SHOPPERS: [(&str, &str); 4] = [
 /// What the shop's functions write.
 const SHOP_TABLES: [&str; 6] = ["carts", "cart_items", "orders", "order_items", "stock", "stock_movements"];
 
+/// Who asks the tables with triggers.
+const WRITERS: [(&str, &str); 2] =
+    [("ann", "a0000000-0000-4000-8000-00000000000a"), ("bo", "b0000000-0000-4000-8000-00000000000b")];
+
+/// What triggers write.
+const TRIGGERED: [&str; 5] = ["notes", "activity", "totals", "secrets", "tags"];
+
 /// Chinook's tables are opened: everybody reads, whoever is signed in writes.
 const CHINOOK_OPENED: &str = "
     alter table # enable row level security; create policy seen on # for select using (true);
@@ -55,6 +62,15 @@ pub async fn shop(cluster: &Cluster) -> Tally {
             let watched: &[&str] = if asked.path.starts_with("/rpc/") { &SHOP_TABLES } else { &[] };
             pair.compare(&asked, watched).await;
         }
+    }
+    pair.tally
+}
+
+/// Tables whose triggers write to each other.
+pub async fn triggers(cluster: &Cluster) -> Tally {
+    let mut pair = Pair::new(cluster, include_str!("cases/triggers.sql")).await;
+    for asked in cases::read(include_str!("cases/triggers.txt"), &WRITERS) {
+        pair.compare(&asked, &TRIGGERED).await;
     }
     pair.tally
 }

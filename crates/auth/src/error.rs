@@ -64,6 +64,16 @@ impl AuthError {
         AuthError::new(500, "unexpected_failure", "Unexpected failure, please check server logs for more information")
     }
 
+    /// A row of the users' that could not be stored: what the project's own triggers and keys refuse is told in the log only.
+    pub fn of_database(error: Error, doing: &str) -> Self {
+        // The latter two are of a text that no column takes.
+        if is_passing(error.code()) || matches!(error.code(), "22021" | "22P05") {
+            return error.into();
+        }
+        tracing::error!(cause = %error, "database error {doing}");
+        AuthError::new(500, "unexpected_failure", format!("Database error {doing}"))
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.status
@@ -110,6 +120,11 @@ impl AuthError {
         }
         body
     }
+}
+
+/// Whether the database may do the same another time.
+fn is_passing(code: &str) -> bool {
+    ["53300", "PGRST003", "08001", "08006", "57P03", "57014", "25P03", "40001", "40P01", "55P03"].contains(&code)
 }
 
 impl From<Error> for AuthError {

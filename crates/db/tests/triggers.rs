@@ -4,6 +4,30 @@ mod support;
 
 use support::with_schema;
 
+/// The example of the documentation: the first SQL below its heading.
+fn documented() -> &'static str {
+    let (_, section) = include_str!("../../../docs/migrations.md").split_once("\n## Triggers\n").expect("the section");
+    let (_, example) = section.split_once("```sql\n").expect("an example");
+    example.split_once("```").expect("its end").0
+}
+
+#[tokio::test]
+async fn the_documented_example_works() {
+    let db = with_schema(documented()).await;
+    db.run("insert into articles (title) values (' First One ')", &[]).await.expect("inserted");
+    let row = db
+        .json("update articles set title = 'Second' returning slug, version, updated_at is not null as touched", &[])
+        .await;
+    assert_eq!(row, r#"[{"slug":"second","version":2,"touched":true}]"#);
+    let row = db.json("select article, version, was ->> 'slug' as slug from articles_history", &[]).await;
+    assert_eq!(row, r#"[{"article":1,"version":1,"slug":"first-one"}]"#);
+    let error = db.error("insert into articles (title) values (' ')", &[]).await;
+    assert_eq!(
+        (error.code(), error.message(), error.hint()),
+        ("23514", "article 2 has no title", Some("Give it one."))
+    );
+}
+
 const PEOPLE: &str = "
 create table people (id int primary key, name text, data jsonb);
 create table profiles (id int primary key references people (id) on delete cascade, name text not null, seen int default 0);
@@ -193,4 +217,82 @@ async fn rows_before_they_go() {
     db.run("update items set name = 'x' where id = 4", &[]).await.expect("updated");
     assert_eq!(db.run("delete from items", &[]).await.expect("deleted").rows, 1);
     assert_eq!(db.json("select id from items", &[]).await, r#"[{"id":2}]"#);
+}
+
+#[tokio::test]
+async fn definitions_fill_rows_in_without_firing() {
+    let db = with_schema(PEOPLE).await;
+    db.run(r#"insert into people values (1, 'a', '{"full_name": "Ada"}')"#, &[]).await.expect("inserted");
+    let script = "create function loud() returns trigger language plpgsql as $$
+        begin raise exception 'nobody changed it'; end $$;
+        create trigger loud_before before update or delete on people for each row execute function loud();
+        create trigger loud_after after update or delete on people for each row execute function loud();
+        alter table people add column since timestamptz not null default now();
+        alter table people alter column name type varchar(20);
+        truncate people cascade;";
+    db.database.run_script(script, |_| {}).await.expect("no trigger fires");
+    // Data of a script does fire them.
+    let script = "copy people (id, name, data) from stdin;\n7\tseven\t{\"full_name\": \"Seven\"}\n\\.\n
+        insert into people (id, name, data) values (8, 'eight', '{\"full_name\": \"Eight\"}');";
+    db.database.run_script(script, |_| {}).await.expect("runs");
+    assert_eq!(
+        db.json("select id, name from profiles order by id", &[]).await,
+        r#"[{"id":7,"name":"Seven"},{"id":8,"name":"Eight"}]"#
+    );
+    let failed = db.database.run_script("update people set name = 'x'", |_| {}).await.expect_err("fires");
+    assert_eq!((failed.error.code(), failed.error.message()), ("P0001", "nobody changed it"));
+}
+
+#[tokio::test]
+async fn triggers_that_fire_each_other_end_somewhere() {
+    let db = with_schema(
+        "create table t (id int primary key, n int);
+        create function again() returns trigger language plpgsql as $$ begin update t set n = n + 1 where id = new.id; return null; end $$;
+        create trigger again after update on t for each row execute function again();
+        insert into t values (1, 0);",
+    )
+    .await;
+    let error = db.error("update t set n = 1", &[]).await;
+    assert_eq!((error.code(), error.message()), ("54001", "stack depth limit exceeded"));
+    assert_eq!(db.json("select n from t", &[]).await, r#"[{"n":0}]"#);
+}
+
+#[tokio::test]
+async fn a_row_that_follows_another_is_not_kept() {
+    let db = with_schema(
+        "create table a (id int primary key);
+        create table b (id int primary key, a int references a on delete cascade on update cascade, n int check (n < 10) default 0);
+        create function keeps() returns trigger language plpgsql as $$
+        begin if tg_op = 'DELETE' then return null; end if; new.n := new.a; return new; end $$;
+        create trigger keeps before update or delete on b for each row execute function keeps();
+        insert into a values (1), (2); insert into b values (1, 1), (2, 2);",
+    )
+    .await;
+    db.run("update a set id = 5 where id = 1", &[]).await.expect("updates");
+    assert_eq!(db.json("select * from b where id = 1", &[]).await, r#"[{"id":1,"a":5,"n":5}]"#);
+    let error = db.error("update a set id = 50 where id = 5", &[]).await;
+    assert_eq!((error.code(), error.constraint()), ("23514", Some("b_n_check")));
+    assert_eq!(db.error("delete from a where id = 2", &[]).await.code(), "0A000");
+    assert_eq!(db.run("delete from b", &[]).await.expect("none").rows, 0);
+    assert_eq!(db.json("select count(*) from b", &[]).await, r#"[{"count":2}]"#);
+}
+
+#[tokio::test]
+async fn what_is_random_is_given_once_to_a_function_that_writes() {
+    let db = with_schema(
+        "create table kept (a uuid, b uuid);
+        create function keep(a uuid, b uuid) returns void language sql as $$ insert into kept values (keep.a, keep.b), (keep.a, null) $$;
+        create table t (id int primary key);
+        create function told() returns trigger language plpgsql as $$ begin perform keep(gen_random_uuid(), gen_random_uuid()); return null; end $$;
+        create trigger told after insert on t for each row execute function told();",
+    )
+    .await;
+    db.run("insert into t values (1), (2)", &[]).await.expect("inserted");
+    let counted = db
+        .json(
+            "select count(*), count(distinct a) as a, count(distinct b) as b from kept where a <> b or b is null",
+            &[],
+        )
+        .await;
+    assert_eq!(counted, r#"[{"count":4,"a":2,"b":2}]"#);
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! These calls are read, not run: what they say of a change is told from the change log, which has every row that the function
-//! would be called for. So they stand under no condition.
+//! would be called for. So they stand under no condition; those that do are run, as [messages](sending).
 
 use std::collections::HashSet;
 
@@ -104,6 +104,19 @@ fn told(body: &Body) -> Vec<(usize, Telling)> {
         }
     }
     found
+}
+
+/// The statement that sends what a call of `realtime.broadcast_changes` tells, where it stands under a condition: no function takes any
+/// table's row on the embedded engine.
+pub(crate) fn sending(query: &str, operation: Operation) -> Option<String> {
+    let call = called(query).filter(|call| names(call, "realtime", "broadcast_changes"))?;
+    let [topic, event, word, table, schema, new, old, ..] = arguments(&call)?[..] else { return None };
+    let row = |row: &Expr, is_there: bool| if is_there { format!("to_jsonb({row})") } else { "null::jsonb".to_owned() };
+    let (new, old) = (row(new, operation != Operation::Delete), row(old, operation != Operation::Insert));
+    Some(format!(
+        "select realtime.send(jsonb_build_object('id', gen_random_uuid(), 'schema', {schema}, 'table', {table}, 'operation', {word}, \
+         'record', {new}, 'old_record', {old}), {event}, {topic})"
+    ))
 }
 
 /// The call of `select f(...)`.

@@ -369,6 +369,54 @@ insert into profiles (id, seen) values (1, 5);
 delete from people where id = 3;
 select tab, op, old_row, new_row from audit order by id;
 
+-- Whole rows, and a trigger's arguments.
+create table pairs (a int primary key, b text);
+create table pairs_log (op text, a int, b text);
+create function whole() returns trigger language plpgsql as $$
+begin
+  if new.* is distinct from old.* and (new is not null or old.b = tg_argv[0]) then
+    insert into pairs_log select tg_argv[1] || tg_op || coalesce(tg_argv[7], '-'), new.*;
+  end if;
+  if row(new.a, new.b) = row(1, 'one') then
+    insert into pairs_log values (to_jsonb(new.*)::text, tg_nargs, (select b from pairs where a = new.a));
+  end if;
+  return null;
+end $$;
+create trigger whole after insert or update or delete on pairs for each row execute function whole('x', 'did ');
+insert into pairs values (1, 'one'), (2, null), (3, 'x');
+update pairs set b = b;
+update pairs set b = 'two' where a = 2;
+delete from pairs;
+select * from pairs_log;
+drop table pairs;
+
+-- Rows that change with others, before and after.
+create table owners (id int primary key, name text);
+create table things (id int primary key, owner int default 9 references owners on delete set null on update cascade, moves int default 0);
+create function moves() returns trigger language plpgsql as $$
+begin
+  if tg_when = 'AFTER' then
+    insert into log (what) values (concat_ws(' ', 'thing', new.id, old.owner, 'to', coalesce(new.owner::text, 'nobody'), new.moves));
+    return null;
+  end if;
+  if new.owner = 13 then raise exception 'not to 13'; end if;
+  new.moves := old.moves + 1;
+  return new;
+end $$;
+create trigger moves before update on things for each row execute function moves();
+create trigger moved after update of owner on things for each row execute function moves();
+insert into owners values (1, 'a'), (2, 'b');
+insert into things values (1, 1), (2, 1), (3, 2);
+delete from log;
+update owners set name = 'A' where id = 1;
+update owners set id = 5 where id = 1;
+update owners set id = 13 where id = 5;
+delete from owners where id = 2;
+update things set moves = 100 where id = 3;
+select * from things order by id;
+select what from log order by id;
+drop table owners cascade;
+
 -- Views pass writes on to tables with triggers.
 create view named as select id, full_name from profiles where id < 100;
 insert into named values (30, 'thirty') returning *;

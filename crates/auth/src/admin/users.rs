@@ -210,7 +210,7 @@ impl Call<'_> {
         if should_soft_delete {
             self.veil(&mut work, &mut user).await?;
         } else {
-            work.execute("delete from auth.users where id = $1", params![id]).await?;
+            work.delete_user(id).await?;
         }
         work.commit().await?;
         Ok(done())

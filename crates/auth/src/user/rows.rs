@@ -104,18 +104,25 @@ impl Work {
 
     /// Stores a new user. An address that somebody took in the meantime is a refusal.
     pub async fn insert_user(&mut self, user: &User) -> Result<()> {
-        self.store(&INSERT, user).await
+        self.store(&INSERT, user, "saving new user").await
     }
 
     /// Stores a user as it is now.
     pub async fn update_user(&mut self, user: &mut User, now: Timestamp) -> Result<()> {
         user.updated_at = Some(now);
-        self.store(&UPDATE, user).await
+        self.store(&UPDATE, user, "updating user").await
     }
 
-    async fn store(&mut self, sql: &str, user: &User) -> Result<()> {
+    async fn store(&mut self, sql: &str, user: &User, doing: &str) -> Result<()> {
         let values = COLUMNS.iter().map(|(_, value)| value(user)).collect();
-        self.attempt(sql, values).await.map(drop).map_err(|error| taken(error, user.email.is_some()))
+        let stored = self.attempt(sql, values).await;
+        stored.map(drop).map_err(|error| taken(&error).unwrap_or_else(|| AuthError::of_database(error, doing)))
+    }
+
+    /// Deletes a user, and what belongs to it.
+    pub async fn delete_user(&mut self, id: Uuid) -> Result<()> {
+        let deleted = self.attempt("delete from auth.users where id = $1", params![id]).await;
+        deleted.map(drop).map_err(|error| AuthError::of_database(error, "deleting user"))
     }
 
     pub async fn identities(&mut self, user: Uuid) -> Result<Vec<Identity>> {
@@ -165,18 +172,15 @@ impl Work {
     }
 }
 
-/// A violated unique key means that somebody has the address, or the id.
-fn taken(error: basalt_core::Error, is_email: bool) -> AuthError {
-    match (error.code(), is_email) {
-        ("23505", _) if error.constraint() == Some("users_pkey") => {
-            AuthError::new(422, "user_already_exists", "A user with this ID has already been registered")
+/// The refusal where a key of the users' says that somebody has the address, or the id. Others are of what triggers write.
+fn taken(error: &basalt_core::Error) -> Option<AuthError> {
+    let (code, sentence) = match (error.code(), error.constraint()?) {
+        ("23505", "users_pkey") => ("user_already_exists", "A user with this ID has already been registered"),
+        ("23505", "users_email_partial_key") => {
+            ("email_exists", "A user with this email address has already been registered")
         }
-        ("23505", true) if error.constraint() != Some("users_phone_key") => {
-            AuthError::new(422, "email_exists", "A user with this email address has already been registered")
-        }
-        ("23505", _) => {
-            AuthError::new(422, "phone_exists", "A user with this phone number has already been registered")
-        }
-        _ => error.into(),
-    }
+        ("23505", "users_phone_key") => ("phone_exists", "A user with this phone number has already been registered"),
+        _ => return None,
+    };
+    Some(AuthError::new(422, code, sentence))
 }

@@ -58,6 +58,8 @@ impl Sqlite {
 }
 
 fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<(), ScriptError> {
+    // The source's triggers have had their say.
+    migrating::be_quiet(true);
     // Keys are judged at the end, when all rows are there.
     script.sqlite("PRAGMA defer_foreign_keys = ON")?;
     for table in tables.iter().rev() {

@@ -123,7 +123,10 @@ impl<'w> Script<'w> {
         changes::uninstall(self.connection)?;
         self.is_watched = false;
         let compiled = self.compile(sql)?;
-        self.run_compiled(&compiled, &[]).map(drop)
+        migrating::be_quiet(true);
+        let done = self.run_compiled(&compiled, &[]);
+        migrating::be_quiet(false);
+        done.map(drop)
     }
 
     fn schema(&mut self) -> &Schema {

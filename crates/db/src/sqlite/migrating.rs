@@ -24,6 +24,11 @@ pub(crate) fn start() {
     changes::begin();
 }
 
+/// Whether what is written from now on fires no triggers: it is no change by anybody.
+pub(crate) fn be_quiet(quiet: bool) {
+    session::with(|session| session.is_quiet.set(quiet));
+}
+
 /// Runs a SELECT as the owner and hands each row to `take` as a line of COPY's text format.
 pub(crate) fn copy_lines(
     connection: &Connection,

@@ -157,10 +157,10 @@ impl Compiled {
             layout: Layout::new(&program.columns),
             needs_writer: program.writes || calls_writing(),
             commits_alone: program.writes
-                && program
-                    .steps
-                    .iter()
-                    .any(|step| step.probe.as_ref().is_some_and(|p| schema.has_deferred_keys(&p.relation))),
+                && program.steps.iter().any(|step| {
+                    let may_reach_any = step.fires.is_some() && schema.deferred().next().is_some();
+                    may_reach_any || step.probe.as_ref().is_some_and(|p| schema.has_deferred_keys(&p.relation))
+                }),
             body_size: AtomicUsize::new(256),
             program,
         }

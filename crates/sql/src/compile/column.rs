@@ -337,7 +337,8 @@ pub(super) fn array_item(element: &Typed) -> String {
     }
 }
 
-fn argument(scope: &Scope<'_>, name: &str) -> Option<Typed> {
+/// The argument of that name of the function whose body this is.
+pub(super) fn argument(scope: &Scope<'_>, name: &str) -> Option<Typed> {
     let args = scope.levels().find_map(|level| level.args.clone())?;
     args.values.iter().find(|(arg, _)| arg == name && !arg.is_empty()).map(|(_, value)| value.clone())
 }

@@ -156,9 +156,12 @@ impl Compiler<'_> {
             FunctionArgExpr::Expr(expr) => self.bind_expr(scope, expr, expected),
             FunctionArgExpr::QualifiedWildcard(name) => {
                 let (schema, alias) = split_name(name)?;
+                let missing = || Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));
                 match scope.named(schema.as_deref(), &alias) {
                     Some((source, level)) => self.whole_row(level, source),
-                    None => Err(Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""))),
+                    None => {
+                        super::column::argument(scope, &alias).filter(|row| row.row().is_some()).ok_or_else(missing)
+                    }
                 }
             }
             FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => {

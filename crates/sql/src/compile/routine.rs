@@ -115,6 +115,11 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     compiler.routine_rows(&Arc::new(routine.clone()), given).map(|_| ())
 }
 
+/// Whether a body stands where the function is called, rather than run in steps before.
+fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
+    steps::is_inlinable(statements) && routine.returns != Type::VOID
+}
+
 /// A value of which only the type is known.
 fn unknown_value(ty: Type) -> Typed {
     match &ty {
@@ -140,8 +145,9 @@ impl Compiler<'_> {
             ));
         }
         let args = self.arguments(routine, given)?;
-        // An argument whose value changes with each evaluation is evaluated once.
-        let (args, volatile) = self.steady(args);
+        // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
+        let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
+        let (args, volatile) = if is_inlined { self.steady(args) } else { (args, None) };
         let nullable: Vec<String> = args
             .iter()
             .filter(|a| routine.strict && !a.not_null && !matches!(a.form, Form::Row(_)))
@@ -262,7 +268,7 @@ impl Compiler<'_> {
             return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
         }
         let statements = parse_statements(&routine.body)?;
-        let inlinable = steps::is_inlinable(&statements) && routine.returns != Type::VOID;
+        let inlinable = is_inlined(routine, &statements);
         let bound = self.as_user(&user, |c| {
             c.in_body(path, routine.parsed, |c| match (inlinable, statements.as_slice()) {
                 (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
@@ -287,7 +293,7 @@ impl Compiler<'_> {
         }
         let mut scope = Scope::new(None);
         let values = routine.inputs().map(|p| p.name.clone()).zip(args).collect();
-        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values }));
+        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values, numbered: true }));
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
         self.inlining.push(routine.name.clone());

@@ -157,8 +157,10 @@ pub(crate) struct CteColumn {
 pub(crate) struct Arguments {
     /// The function's name, by which they may be qualified.
     pub function: String,
-    /// Names (empty if unnamed) and values, in order: `$1` is the first.
+    /// Names (empty if unnamed) and values, in order.
     pub values: Vec<(String, Typed)>,
+    /// Whether `$1` is the first.
+    pub numbered: bool,
 }
 
 impl<'s> Scope<'s> {

@@ -89,7 +89,7 @@ pub(super) fn run_routine(
     compiler.inlining.push(routine.name.clone());
     let captured = compiler.before_this_step(|compiler| {
         let (values, standing) = pass_arguments(compiler, values, &binds);
-        let args = Rc::new(Arguments { function: routine.name.name.clone(), values });
+        let args = Rc::new(Arguments { function: routine.name.name.clone(), values, numbered: true });
         compiler.with_standing(standing, |compiler| {
             compiler.deeper(|compiler| run_body(compiler, routine, statements, &args))
         })

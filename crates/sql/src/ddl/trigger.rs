@@ -42,7 +42,10 @@ impl Change<'_> {
             Ok(routine) => self.own_trigger(&clauses, &routine, args),
             Err(missing) => match built_in(&clauses, &function.name, args) {
                 Some(trigger) => trigger,
-                None => Err(missing),
+                None => Err(missing.with_hint(
+                    "Create the function first, in language plpgsql. [[webhooks]] of basalt.toml send changes to a URL, [[broadcasts]] tell them to \
+                     channels.",
+                )),
             },
         };
         let trigger = trigger.map_err(|error| moved(error, function_at))?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use basalt_types::Type;
+
 use super::{Finding, OUTSIDE, Severity, enters, uses};
 use crate::catalog::{Catalog, Name, Privilege, Relation, Routine};
 use crate::reach::Reach;
@@ -85,7 +87,8 @@ pub(super) fn routine(
     let args: Vec<String> = routine.inputs().map(|param| param.ty.sql_name()).collect();
     let signature = format!("{}({})", routine.name.quoted(), args.join(", "));
     let roles = reached.roles_of_routine(catalog, routine);
-    if !roles.is_empty() {
+    // Only triggers call those that are for triggers.
+    if !roles.is_empty() && routine.returns != Type::TRIGGER {
         findings.push(Finding {
             code: "definer-exposed",
             severity: Severity::Hint,

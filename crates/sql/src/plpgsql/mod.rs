@@ -7,6 +7,7 @@ pub mod ast;
 pub mod conditions;
 mod into;
 mod parse;
+mod raise;
 mod tokens;
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Body, Declared, Handler, Raise, RaiseOption, RowName, Sql, Statement, Target};
-use super::conditions::{code, is_code};
+use super::ast::{Block, Body, Declared, Handler, Raise, RowName, Sql, Statement, Target};
+use super::conditions::is_code;
 use super::into;
+use super::raise::{condition, exception};
 use super::tokens::Tokens;
+use crate::compile::parse::tokens;
+use crate::ddl::cursor::syntax_error;
 
 /// Blocks and IFs within each other.
 const MAX_DEPTH: usize = 50;
@@ -30,8 +33,8 @@ pub fn parse(body: &str) -> Result<Body> {
     }
 }
 
-struct Parser<'b> {
-    tokens: Tokens<'b>,
+pub(super) struct Parser<'b> {
+    pub tokens: Tokens<'b>,
     pieces: usize,
     depth: usize,
     /// The names of all variables so far.
@@ -123,7 +126,7 @@ impl Parser<'_> {
                 self.tokens.skip();
                 let (start, end) = self.tokens.until(at_semicolon)?;
                 let text = format!("select {}", &self.tokens.text[start..end]);
-                Statement::Perform(self.piece(text, start))
+                Statement::Perform(self.piece(text, start)?)
             }
             Some("raise") => self.raise()?,
             Some("return") => self.returned()?,
@@ -172,18 +175,23 @@ impl Parser<'_> {
     }
 
     /// A piece of SQL up to where `ends` says.
-    fn expression_until(&mut self, ends: impl Fn(&Tokens<'_>) -> bool) -> Result<Sql> {
+    pub fn expression_until(&mut self, ends: impl Fn(&Tokens<'_>) -> bool) -> Result<Sql> {
         let (start, end) = self.tokens.until(ends)?;
         if start == end {
             return Err(self.tokens.unexpected());
         }
         let text = self.tokens.text[start..end].to_owned();
-        Ok(self.piece(text, start))
+        self.piece(text, start)
     }
 
-    fn piece(&mut self, text: String, at: usize) -> Sql {
+    /// Takes a piece of SQL. In it `tg_argv[0]` becomes `tg_argv0`: the arguments are an array that begins at 0.
+    fn piece(&mut self, text: String, at: usize) -> Result<Sql> {
+        let text = match text.to_ascii_lowercase().contains("tg_argv") {
+            true => with_arguments(&text).map_err(|error| error.at(at))?,
+            false => text,
+        };
         self.pieces += 1;
-        Sql { id: self.pieces - 1, text, at }
+        Ok(Sql { id: self.pieces - 1, text, at })
     }
 
     fn if_statement(&mut self) -> Result<Statement> {
@@ -217,7 +225,7 @@ impl Parser<'_> {
                 Some((from, to)) => format!("({}) in ({value})", &self.tokens.text[from..to]),
                 None => value.to_owned(),
             };
-            let condition = self.piece(condition, start);
+            let condition = self.piece(condition, start)?;
             self.tokens.expect("then")?;
             branches.push((condition, self.statements(&["when", "else", "end case"])?));
         }
@@ -245,74 +253,12 @@ impl Parser<'_> {
                 return Err(Error::new("42601", message).with_hint(hint).at(at));
             }
             let text = text.to_owned();
-            return Ok(Statement::Run(self.piece(text, start)));
+            return Ok(Statement::Run(self.piece(text, start)?));
         };
         let (from, to) = into.clause;
         let text = format!("{}{}{}", &text[..from - start], " ".repeat(to - from), &text[to - start..]);
-        let sql = self.piece(text, start);
+        let sql = self.piece(text, start)?;
         Ok(Statement::Into(sql, into.targets, into.strict))
-    }
-
-    /// `raise [level] ['format', args | condition | sqlstate '...'] [using option = value, ...]`.
-    fn raise(&mut self) -> Result<Statement> {
-        self.tokens.skip();
-        let mut raise = exception();
-        if self.tokens.peek() == Some(&Token::SemiColon) {
-            return Ok(Statement::Raise(Raise { again: true, ..raise }));
-        }
-        let levels = ["debug", "log", "info", "notice", "warning"];
-        raise.is_exception = !levels.iter().any(|level| self.tokens.accept(level));
-        if raise.is_exception {
-            self.tokens.accept("exception");
-        }
-        let at = self.tokens.at();
-        if let Some(format) = self.tokens.accept_string() {
-            while self.tokens.accept_token(&Token::Comma) {
-                raise.args.push(self.expression_until(|tokens| {
-                    at_semicolon(tokens) || tokens.peek() == Some(&Token::Comma) || tokens.sees("using")
-                })?);
-            }
-            let wanted = places(&format);
-            if wanted != raise.args.len() {
-                let many = if raise.args.len() > wanted { "many" } else { "few" };
-                return Err(Error::new("42601", format!("too {many} parameters specified for RAISE")).at(at));
-            }
-            raise.format = Some(format);
-        } else if self.tokens.accept("sqlstate") {
-            let at = self.tokens.at();
-            let code = self.tokens.accept_string().filter(|code| is_code(code));
-            raise.code = Some(code.ok_or_else(|| Error::new("42601", "invalid SQLSTATE code").at(at))?);
-        } else if !self.tokens.sees("using") && self.tokens.peek() != Some(&Token::SemiColon) {
-            let name = self.tokens.name()?;
-            raise.code = Some(condition(&name, at)?);
-        }
-        if self.tokens.accept("using") {
-            loop {
-                raise.options.push(self.raise_option()?);
-                if !self.tokens.accept_token(&Token::Comma) {
-                    break;
-                }
-            }
-        }
-        Ok(Statement::Raise(raise))
-    }
-
-    fn raise_option(&mut self) -> Result<(RaiseOption, Sql)> {
-        let at = self.tokens.at();
-        let option = match self.tokens.name()?.as_str() {
-            "message" => RaiseOption::Message,
-            "detail" => RaiseOption::Detail,
-            "hint" => RaiseOption::Hint,
-            "errcode" => RaiseOption::Errcode,
-            "constraint" => RaiseOption::Constraint,
-            "column" | "table" | "schema" | "datatype" => RaiseOption::Other,
-            _ => return Err(Error::new("42601", "unrecognized RAISE statement option").at(at)),
-        };
-        if !self.tokens.accept_token(&Token::Eq) {
-            self.tokens.expect_token(&Token::Assignment)?;
-        }
-        let value = self.expression_until(|tokens| at_semicolon(tokens) || tokens.peek() == Some(&Token::Comma))?;
-        Ok((option, value))
     }
 
     /// `return new`, `old`, `null`, or `coalesce(new, old)`.
@@ -367,23 +313,35 @@ impl Parser<'_> {
     }
 }
 
-fn at_semicolon(tokens: &Tokens<'_>) -> bool {
+pub(super) fn at_semicolon(tokens: &Tokens<'_>) -> bool {
     tokens.peek() == Some(&Token::SemiColon)
 }
 
-/// `raise exception` of nothing yet.
-fn exception() -> Raise {
-    Raise { is_exception: true, code: None, format: None, args: Vec::new(), options: Vec::new(), again: false }
-}
-
-fn condition(name: &str, at: usize) -> Result<String> {
-    let missing = || Error::new("42704", format!("unrecognized exception condition \"{name}\"")).at(at);
-    code(name).map(str::to_owned).ok_or_else(missing)
-}
-
-/// How many arguments a format has places for.
-fn places(format: &str) -> usize {
-    format.replace("%%", "").matches('%').count()
+/// A text with the names of a trigger's arguments in the places of their indices.
+///
+/// Errors: 0A000 for an index that is no number.
+fn with_arguments(text: &str) -> Result<String> {
+    let found: Vec<Token> =
+        tokens(text).map_err(|error| syntax_error(text, error))?.into_iter().map(|token| token.token).collect();
+    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    while at < found.len() {
+        let is_argv = matches!(&found[at], Token::Word(word) if word.value.eq_ignore_ascii_case("tg_argv"));
+        match &found[at..] {
+            [_, Token::LBracket, Token::Number(index, _), Token::RBracket, ..] if is_argv => {
+                out.push_str(&format!("tg_argv{index}"));
+                at += 4;
+            }
+            _ if is_argv => {
+                let what = "tg_argv without a number in brackets";
+                return Err(Error::unsupported(what, "Write tg_argv[0], tg_argv[1] and so on."));
+            }
+            rest => {
+                out.push_str(&rest[0].to_string());
+                at += 1;
+            }
+        }
+    }
+    Ok(out)
 }
 
 fn row_name(text: &str) -> Option<RowName> {

@@ -66,6 +66,7 @@ fn statements() {
         own public.people.id%type;
       BEGIN
         NEW.updated_at = now();
+        new.b := TG_ARGV[1] || 'tg_argv[2]';
         n := (select count(*) from t where a = new.\"Id\");
         if n > 1 and new.x in (1, 2) then
           insert into public.log (what) values (';' || new.a);
@@ -85,6 +86,7 @@ fn statements() {
         read,
         [
             "new.updated_at <- now()",
+            "new.b <- tg_argv1 || 'tg_argv[2]'",
             "n <- (select count(*) from t where a = new.\"Id\")",
             "n > 1 and new.x in (1, 2) -> [run insert into public.log (what) values (';' || new.a)], \
              (case when n = 0 then true end) -> [nothing] else [perform select f(new.id), 2]",
@@ -153,6 +155,7 @@ fn what_is_refused_says_where() {
         ("begin insert into t values (1; end", "42601", ";"),
         ("begin insert into t values (1)); end", "42601", "); end"),
         ("begin new.a = ; end", "42601", "; end"),
+        ("begin new.a = tg_argv[new.b]; end", "0A000", "tg_argv"),
     ] {
         let error = refused(body);
         assert_eq!(error.code(), code, "{body}: {error}");

@@ -29,7 +29,7 @@ struct Waiting {
 /// Errors: the functions' own.
 pub(in crate::sqlite) fn fire(connection: &Connection, schema: &Schema, fires: &Fires) -> Result<()> {
     let Noted { mut rows, proposed, .. } = session::with(|session| session.noted.take());
-    if rows.is_empty() {
+    if rows.is_empty() || session::with(|session| session.is_quiet.get()) {
         return Ok(());
     }
     within(|| {

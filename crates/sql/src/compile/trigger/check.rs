@@ -25,7 +25,6 @@ pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> 
         for Piece { sql, .. } in &firing.pieces {
             match firing.program(catalog, sql) {
                 Err(error) if !may_come(&error) => {
-                    let error = if sql.text.contains("realtime.") { untold() } else { error };
                     let body = &routine(catalog, &trigger.function)?.body;
                     return Err(placed(error, &trigger.function.name, body, sql.at));
                 }
@@ -39,16 +38,6 @@ pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> 
 /// Whether the error is that something is not there yet or may not be read yet, or is of a value, which may never be reached.
 fn may_come(error: &Error) -> bool {
     matches!(error.code(), "42P01" | "42703" | "3F000" | "42704" | "42501") || error.code().starts_with("22")
-}
-
-/// What stands under a condition can't be told from the change log.
-fn untold() -> Error {
-    Error::unsupported(
-        "telling channels where a condition or an earlier return decides, or by another function than realtime.broadcast_changes,",
-        "Perform realtime.broadcast_changes(topic, tg_op, tg_op, tg_table_name, tg_table_schema, new, old) outside of IF and before any \
-         RETURN, with a topic of texts and columns of new and old; or tell the table's changes with [[broadcasts]] in basalt.toml \
-         (docs/realtime.md).",
-    )
 }
 
 /// An error with the function's line in its message.

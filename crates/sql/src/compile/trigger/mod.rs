@@ -27,6 +27,9 @@ pub use frame::{Frame, Variable};
 use pieces::Gives;
 pub(crate) use pieces::parse_over_rows;
 
+/// Arguments of a trigger that are known at least: NULL where it has fewer.
+const ARGUMENTS: usize = 16;
+
 /// Whose rights a statement has, and where it looks names up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Who {
@@ -88,11 +91,11 @@ impl Firing {
         };
         let frame = Frame::new(catalog, &running.search_path, relation, &body.block)?;
         let told = telling::pieces(&body);
-        let pieces = wanted(&body.block, relation, &frame).into_iter().map(|(sql, gives)| Piece {
-            is_told: told.contains(&sql.id),
-            sql,
-            gives,
-            program: OnceLock::new(),
+        let pieces = wanted(&body.block, relation, &frame).into_iter().map(|(mut sql, gives)| {
+            if let Some(text) = telling::sending(&sql.text, operation) {
+                sql.text = text;
+            }
+            Piece { is_told: told.contains(&sql.id), sql, gives, program: OnceLock::new() }
         });
         let mut pieces: Vec<Piece> = pieces.collect();
         pieces.sort_by_key(|piece| piece.sql.id);
@@ -184,7 +187,11 @@ impl Firing {
         values.extend(texts.map(|(name, text)| (name.to_owned(), Typed::constant(Value::from(text), Type::TEXT))));
         let count = i64::try_from(trigger.args.len()).unwrap_or_default();
         values.push(("tg_nargs".to_owned(), Typed::constant(Value::from(count), Type::INT4)));
-        Arguments { function: trigger.function.name.clone(), values }
+        for at in 0..trigger.args.len().max(ARGUMENTS) {
+            let argument = Typed::constant(Value::from(trigger.args.get(at).cloned()), Type::TEXT);
+            values.push((format!("tg_argv{at}"), argument));
+        }
+        Arguments { function: trigger.function.name.clone(), values, numbered: false }
     }
 }
 

@@ -83,27 +83,27 @@ fn expression(
     Ok(())
 }
 
-/// Parses an expression in which `new.*` and `old.*` may stand for the whole rows.
+/// Parses an expression in which `new.*` and `old.*` may stand for the whole rows, as PostgreSQL alone takes them for operands.
 ///
 /// Errors: 42601.
 pub(crate) fn parse_over_rows(text: &str) -> Result<ast::Expr> {
-    parse_expr(text).or_else(|error| match whole_rows(text) {
-        Some(text) => parse_expr(&text),
-        None => Err(error),
-    })
-}
-
-/// The text with `new` in the place of `new.*`, which only PostgreSQL takes for an operand.
-fn whole_rows(text: &str) -> Option<String> {
-    let found: Vec<_> = tokens(text).ok()?.into_iter().map(|token| token.token).collect();
-    let is_row = |token: &Token| matches!(token, Token::Word(word) if word.quote_style.is_none() && matches!(word.value.to_ascii_lowercase().as_str(), "new" | "old"));
-    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
+    if !text.contains(".*") {
+        return parse_expr(text);
+    }
+    let Ok(found) = tokens(text) else { return parse_expr(text) };
+    let found: Vec<Token> = found.into_iter().map(|token| token.token).collect();
+    let (mut bare, mut at) = (String::with_capacity(text.len()), 0);
     while at < found.len() {
-        out.push_str(&found[at].to_string());
+        bare.push_str(&found[at].to_string());
         let is_whole = matches!(&found[at..], [row, Token::Period, Token::Mul, ..] if is_row(row));
         at += if is_whole { 3 } else { 1 };
     }
-    Some(out)
+    parse_expr(&bare)
+}
+
+fn is_row(token: &Token) -> bool {
+    let Token::Word(word) = token else { return false };
+    word.quote_style.is_none() && ["new", "old"].iter().any(|row| word.value.eq_ignore_ascii_case(row))
 }
 
 /// A query or write whose row goes to these places: NULL where it has no column for one; what it has too many is left out.

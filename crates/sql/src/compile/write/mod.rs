@@ -5,6 +5,7 @@
 //! looks at NOT NULL, CHECK and UNIQUE.
 
 mod before;
+mod computed;
 mod conflict;
 mod delete;
 mod insert;

@@ -1,8 +1,7 @@
 //! UPDATE.
 //!
 //! The plain form is SQLite's own. Where new values come from other tables, read the table itself by subqueries, or differ at
-//! each call while a policy looks at them, the rows are found and computed first (`WITH ... AS MATERIALIZED`) and then written, so that
-//! every value is computed once, from the rows as they were before.
+//! each call while a policy looks at them, and where BEFORE triggers look at the rows, these are computed first ([`super::computed`]).
 
 use basalt_core::{Error, Result};
 use sqlparser::ast;
@@ -14,9 +13,9 @@ use crate::catalog::{Identity, PolicyCommand, Privilege};
 use crate::compile::from::FromClause;
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
-use crate::compile::typed::{CastContext, Form, Typed};
+use crate::compile::typed::{CastContext, Typed};
 use crate::compile::{Compiler, privilege, session};
-use crate::program::{Command, Output, Probe};
+use crate::program::{Command, Probe};
 use crate::quote;
 
 /// Makes the steps of an UPDATE.
@@ -33,14 +32,14 @@ pub(super) fn update(compiler: &mut Compiler<'_>, update: &ast::Update, wanted: 
 }
 
 /// An UPDATE whose names are looked up.
-struct Statement<'u> {
-    update: &'u ast::Update,
-    wanted: Wanted<'u>,
-    target: Target,
-    assigned: Vec<(usize, ast::Expr)>,
-    returning: Option<Returning>,
+pub(super) struct Statement<'u> {
+    pub update: &'u ast::Update,
+    pub wanted: Wanted<'u>,
+    pub target: Target,
+    pub assigned: Vec<(usize, ast::Expr)>,
+    pub returning: Option<Returning>,
     /// Whether it reads columns of the target.
-    reads: bool,
+    pub reads: bool,
 }
 
 impl<'u> Statement<'u> {
@@ -101,176 +100,6 @@ impl<'u> Statement<'u> {
         let Statement { target, returning, wanted, .. } = self;
         returning::end_write(compiler, &target, found.named, sql, probe, returning.as_ref(), wanted).map(Some)
     }
-
-    /// Finds the rows and computes their new values first.
-    fn computed(self, compiler: &mut Compiler<'_>) -> Result<Vec<CteColumn>> {
-        let target = &self.target;
-        let inner = compiler.alias(&target.table.name.name);
-        let found = Found::new(compiler, target, &inner, PolicyCommand::Update, self.reads)?;
-        let mut scope = Scope::new(self.wanted.outer);
-        scope.sources.push(found.named.clone());
-        let mut from = match &self.update.from {
-            Some(ast::UpdateTableFromKind::AfterSet(tables) | ast::UpdateTableFromKind::BeforeSet(tables)) => {
-                bind_others(compiler, &mut scope, tables)?
-            }
-            None => FromClause::default(),
-        };
-        from.filters.extend(found.filters);
-        let assigned = bind_set(compiler, target, &scope, self.assigned.clone())?;
-        let others = others_read(compiler, &scope, self.returning.as_ref(), self.wanted, &found.named)?;
-        let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
-        let is_changed = before::is_asked(&target.table, Command::Update);
-        // Among others, such a trigger has its turn.
-        let unchanged = if is_changed { None } else { unchanged(target, &found.table, &assigned) };
-        let condition = and(condition, unchanged);
-
-        let number = format!("{inner}.{}", target.rowid()?);
-        let mut list = if is_changed {
-            let new = |index: usize| match assigned.iter().find(|(i, _)| *i == index) {
-                Some((_, value)) => value.sql.clone(),
-                None => found.table.columns[index].sql.clone(),
-            };
-            before::update_list(target, &number, new, |index| found.table.columns[index].sql.clone())
-        } else {
-            let values = assigned.iter().map(|(_, value)| value.sql.as_str());
-            let list = std::iter::once(number.as_str()).chain(values).enumerate();
-            list.map(|(at, value)| format!("{value} AS c{at}")).collect()
-        };
-        let assigned = written(compiler, target, assigned, is_changed);
-        let first_other = list.len();
-        if others {
-            let columns = scope.sources[1..].iter().flat_map(|source| &source.columns);
-            list.extend(columns.enumerate().map(|(at, column)| format!("{} AS c{}", column.sql, first_other + at)));
-        }
-        let tables = comma(&from.sql(), &format!("{} AS {inner}", target.sqlite));
-        // A row that meets several of the other tables is updated once.
-        let once = if self.update.from.is_some() { " GROUP BY 1" } else { "" };
-        let rows = format!("SELECT {} FROM {tables}{condition}{once}", list.join(", "));
-
-        let captured = is_changed || others || self.returning.as_ref().is_some_and(Returning::needs_a_step);
-        let (with, new) = if captured {
-            let named = self.assigned.iter().filter_map(|(index, _)| target.columns[*index]);
-            let slot = match is_changed {
-                true => before::end_step(compiler, target, Command::Update, rows, named),
-                false => {
-                    let slot = compiler.slot();
-                    compiler.end_step(rows, Output::Capture(slot), None);
-                    compiler.alias(&target.table.name.physical());
-                    slot
-                }
-            };
-            let alias = compiler.alias("new");
-            (String::new(), Computed { alias: alias.clone(), from: format!("pg_rows({slot}) AS {alias}") })
-        } else {
-            let alias = compiler.alias("new");
-            (format!("WITH {alias} AS MATERIALIZED ({rows}) "), Computed { alias: alias.clone(), from: alias })
-        };
-        let (sql, probe) = self.write_computed(compiler, &assigned, &with, &new)?;
-        let Statement { target, returning, wanted, .. } = self;
-        let table = target.table_source(compiler, &target.sqlite);
-        match returning {
-            Some(returning) if others => {
-                let written = returning::capture_keyed(compiler, &target, sql, probe)?;
-                let old = new.from.trim_end_matches(&format!(" AS {}", new.alias)).to_owned();
-                let alias = compiler.alias(&target.alias);
-                let others_alias = compiler.alias("others");
-                let written_table = returning::captured_table(compiler, &target, &alias, 1);
-                let mut sources = vec![target.named_source(compiler, &written_table)?];
-                let mut column = first_other;
-                for source in &scope.sources[1..] {
-                    let mut source = source.clone();
-                    for slot in &mut source.columns {
-                        slot.sql = format!("{others_alias}.c{column}");
-                        slot.collated = false;
-                        column += 1;
-                    }
-                    source.guard = None;
-                    source.row_number = None;
-                    sources.push(source);
-                }
-                let mut over = Scope::new(wanted.outer);
-                over.sources = sources;
-                let tables = format!(
-                    "pg_rows({written}) AS {alias} JOIN {old} AS {others_alias} ON {others_alias}.c0 = {alias}.c0"
-                );
-                returning::select_step(compiler, &returning, &over, &tables, wanted)
-            }
-            returning => {
-                let named = target.named_source(compiler, &table)?;
-                returning::end_write(compiler, &target, named, sql, probe, returning.as_ref(), wanted)
-            }
-        }
-    }
-
-    /// The UPDATE that writes computed rows, and its probe.
-    fn write_computed(
-        &self,
-        compiler: &mut Compiler<'_>,
-        assigned: &[Written],
-        with: &str,
-        new: &Computed,
-    ) -> Result<(String, Probe)> {
-        let target = &self.target;
-        let sqlite = &target.sqlite;
-        let table = target.table_source(compiler, sqlite);
-        let value = |index: usize| match assigned.iter().find(|written| written.index == index) {
-            Some(Written { cell, value, .. }) => {
-                let sql = format!("{}.c{cell}", new.alias);
-                Some(Typed { sql, collated: false, form: Form::Other, ..value.clone() })
-            }
-            None => Some(table.value(index)),
-        };
-        let row = rows::new_row(compiler, &target.table, value)?;
-        let demands = demands(compiler, target, &row, self.reads)?;
-        let mut list = Vec::new();
-        for (at, Written { index, cell, value }) in assigned.iter().enumerate() {
-            let sql = format!("{}.c{cell}", new.alias);
-            let value = values::stored(&target.table, *index, &Typed { sql, ..value.clone() });
-            let value = if at == 0 { demanding(&demands, &value) } else { value };
-            list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
-        }
-        let matched = format!("{sqlite}.{} = {}.c0", target.rowid()?, new.alias);
-        let sql = format!("{with}UPDATE {sqlite} SET {} FROM {} WHERE {matched}", list.join(", "), new.from);
-        let from = format!("FROM {} JOIN {sqlite} ON {matched}", new.from);
-        let probe = probe(compiler, target, &row, &table, &from, with);
-        Ok((sql, probe))
-    }
-}
-
-/// A column that computed rows change.
-struct Written {
-    /// Its index in the table.
-    index: usize,
-    /// The cell of the computed row that has its value.
-    cell: usize,
-    value: Typed,
-}
-
-/// What computed rows change: what is assigned to, and what triggers may assign to, in the order in which SQLite computes it.
-fn written(compiler: &Compiler<'_>, target: &Target, assigned: Vec<(usize, Typed)>, is_changed: bool) -> Vec<Written> {
-    let key = values::rowid_column(&target.table);
-    let mut written: Vec<Written> = Vec::new();
-    for (at, (index, value)) in assigned.into_iter().enumerate() {
-        match is_changed {
-            true => written.push(Written { index, cell: index + 1, value: before::cell(target, index, value.sql) }),
-            false => written.push(Written { index, cell: at + 1, value }),
-        }
-    }
-    if is_changed {
-        for index in before::assigned_by_triggers(compiler.catalog, &target.table) {
-            if !written.iter().any(|one| one.index == index) {
-                written.push(Written { index, cell: index + 1, value: before::cell(target, index, String::new()) });
-            }
-        }
-    }
-    written.sort_by_key(|one| (Some(one.index) != key, one.index));
-    written
-}
-
-/// Computed rows in SQLite: how they are called, and the entry of FROM.
-struct Computed {
-    alias: String,
-    from: String,
 }
 
 /// The rows of the target that a command may find.
@@ -345,7 +174,7 @@ pub(super) fn written_table(
 }
 
 /// Binds SET and what triggers add to it, and demands the privilege to update.
-fn bind_set(
+pub(super) fn bind_set(
     compiler: &mut Compiler<'_>,
     target: &Target,
     scope: &Scope<'_>,
@@ -418,7 +247,7 @@ fn refuse_value(column: &crate::catalog::Column) -> Result<()> {
 }
 
 /// What policies ask of the new row.
-fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bool) -> Result<Vec<String>> {
+pub(super) fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bool) -> Result<Vec<String>> {
     let role = target.role.clone();
     compiler.as_role(&role, |compiler| {
         let mut demands = policy::demands(compiler, row, PolicyCommand::Update, Part::Check)?;
@@ -431,7 +260,7 @@ fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source, reads: bo
 }
 
 /// `suppress_redundant_updates_trigger`: some assigned value differs from the row's.
-fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Option<String> {
+pub(super) fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Option<String> {
     let suppresses = |trigger: &crate::catalog::Trigger| trigger.is_built_in("suppress_redundant_updates_trigger");
     target.table.triggers.iter().any(suppresses).then(|| {
         let differs = |(index, value): &(usize, Typed)| format!("{} IS NOT {}", table.columns[*index].sql, value.sql);
@@ -439,20 +268,14 @@ fn unchanged(target: &Target, table: &Source, assigned: &[(usize, Typed)]) -> Op
     })
 }
 
-/// Whether RETURNING reads other entries of the scope than the target.
-fn others_read(
-    compiler: &mut Compiler<'_>,
-    scope: &Scope<'_>,
-    returning: Option<&Returning>,
-    wanted: Wanted<'_>,
-    target: &Source,
-) -> Result<bool> {
-    let Some(returning) = returning.filter(|_| scope.sources.len() > 1) else { return Ok(false) };
-    let bound = returning.bind(compiler, scope, wanted)?;
-    Ok(bound.iter().any(|(_, value)| value.sources.iter().any(|id| *id != target.id)))
-}
-
-fn probe(compiler: &Compiler<'_>, target: &Target, new: &Source, old: &Source, from: &str, with: &str) -> Probe {
+pub(super) fn probe(
+    compiler: &Compiler<'_>,
+    target: &Target,
+    new: &Source,
+    old: &Source,
+    from: &str,
+    with: &str,
+) -> Probe {
     let columns: Vec<&str> = new.columns.iter().chain(&old.columns).map(|column| column.sql.as_str()).collect();
     Probe {
         relation: target.table.name.clone(),
