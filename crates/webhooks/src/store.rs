@@ -36,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Delivery {
     pub id: String,
     pub hook: String,
-    pub change_id: u64,
+    pub change_id: i64,
     pub status: String,
     pub attempts: u32,
     pub next_at: String,
