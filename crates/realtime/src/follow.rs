@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
-use basalt_core::{Operation, Result};
+use basalt_core::{Backoff, Operation, Result};
 use basalt_db::changes::Batch;
 use basalt_sql::Name;
 use futures_util::FutureExt;
@@ -35,13 +35,12 @@ impl Realtime {
     }
 
     async fn follow_changes(&self) {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let began = Instant::now();
             let ended = AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await;
-            if began.elapsed() > LONGEST_PAUSE {
-                pause = FIRST_PAUSE;
-            }
+            backoff.reset_after(began.elapsed());
+            let pause = backoff.pause();
             match ended {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
@@ -49,7 +48,6 @@ impl Realtime {
             }
             self.shared.following.send_replace(false);
             sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
