@@ -198,8 +198,8 @@ impl App {
     }
 
     async fn readiness(&self) -> Response<Body> {
-        let is_loaded = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
-        let ready = is_loaded && self.database.answers().await;
+        let serves = self.ready.load(Ordering::Acquire) && self.surface.load().door.serves();
+        let ready = serves && self.database.answers().await;
         // A node that can't reach the others serves all the same: to take it away would help nobody.
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
         let text =

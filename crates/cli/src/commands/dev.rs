@@ -104,7 +104,7 @@ impl Session {
             let done = tokio::select! {
                 () = watch.changed() => self.reload().await,
                 () = self.asked_to_reset() => self.reset().await,
-                () = self.asked_to_reconfigure() => self.reconfigure().await.map(drop),
+                () = self.asked_to_reconfigure() => self.told().await,
                 () = &mut stop => break,
             };
             if let Err(failure) = done {
@@ -247,6 +247,16 @@ impl Session {
             output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), url(server.address())));
         }
         Ok(true)
+    }
+
+    /// Heeds the database's word that it keeps another configuration, or one that can be read at last.
+    async fn told(&mut self) -> Result<(), Failure> {
+        if !self.reconfigure().await?
+            && let Some(server) = &self.server
+        {
+            server.reconfigure(&self.root, &self.config)?;
+        }
+        Ok(())
     }
 
     /// The configuration as it is now.

@@ -21,13 +21,13 @@ pub(crate) struct FromClause {
     pub filters: Vec<Typed>,
     /// What conditions and subqueries within it read.
     pub effects: Vec<Typed>,
-    pub(super) parts: Vec<Part>,
+    parts: Vec<Part>,
     /// Sources of subqueries that something that leaks reads.
-    pub(super) barred: Vec<usize>,
+    barred: Vec<usize>,
 }
 
 /// A piece of FROM's source.
-pub(super) enum Part {
+enum Part {
     Text(String),
     /// A subquery, behind a barrier if something that leaks reads the source.
     Derived(usize, String),
@@ -60,6 +60,23 @@ impl FromClause {
 
     pub(super) fn text(&mut self, text: impl Into<String>) {
         self.parts.push(Part::Text(text.into()));
+    }
+
+    /// A subquery that is the source of this id.
+    pub(super) fn derived(&mut self, source: usize, query: String) {
+        self.parts.push(Part::Derived(source, query));
+    }
+
+    /// Something that leaks reads the source.
+    pub(super) fn bar(&mut self, source: usize) {
+        self.barred.push(source);
+    }
+
+    /// A comma, unless what stands here asks for a source.
+    pub(super) fn separate(&mut self) {
+        if matches!(self.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '('])) {
+            self.text(", ");
+        }
     }
 }
 
@@ -234,7 +251,7 @@ impl Compiler<'_> {
                     column.collated = bound.collated;
                     column.not_null = bound.not_null;
                 }
-                clause.parts.push(Part::Derived(source.id, query.sql));
+                clause.derived(source.id, query.sql);
                 clause.text(format!(" AS {sqlite}"));
                 clause.effects.push(query.effects);
                 Pending::new()
@@ -246,7 +263,7 @@ impl Compiler<'_> {
                     Some(filter) if position.enclosed => {
                         let query = format!("SELECT * FROM {physical} AS {sqlite} WHERE {}", filter.sql);
                         source.protected = true;
-                        clause.parts.push(Part::Derived(source.id, query));
+                        clause.derived(source.id, query);
                         clause.text(format!(" AS {sqlite}"));
                         Pending::new()
                     }
