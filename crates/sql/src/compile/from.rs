@@ -37,6 +37,11 @@ enum Part {
 pub(super) type Pending = Vec<(usize, Typed)>;
 
 impl FromClause {
+    /// No sources of its own: the table of a write, and its row policies.
+    pub fn filtered(filters: Vec<Typed>) -> FromClause {
+        FromClause { filters, ..FromClause::default() }
+    }
+
     /// SQLite source, without the word FROM. After [`Compiler::bind_where`].
     pub fn sql(&self) -> String {
         let mut sql = String::new();
