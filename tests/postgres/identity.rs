@@ -92,7 +92,7 @@ async fn views_of_migrations_are_no_way_around_row_policies() {
     let cluster = Cluster::start();
     let schema = "create table kept (id integer, note text); alter table kept enable row level security;
         insert into kept values (1, 'n'); create view by_others as select id from kept;";
-    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let mut server = Server::start_on(&cluster, schema, |_| ()).await;
     let migrate = async |version: &str, sql: &str| {
         server.database.apply_migration(version, "views", sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     };
@@ -107,8 +107,10 @@ async fn views_of_migrations_are_no_way_around_row_policies() {
     assert!(is_closed(&seen("/views").await));
     migrate("3", "create or replace view views as select id, note from kept;").await;
     assert!(is_closed(&seen("/views").await));
-    // What no migration touches stays as it is.
-    server.get("/by_others").expect(200, json!([{"id": 1}])).await;
+    // What no migration touches stays as it is, and is not served.
+    for path in ["/by_others", "/stored"] {
+        server.get(path).expect_error(401, "42501").await;
+    }
     if cluster.version() >= 15 {
         migrate("4", "create view opened with (security_invoker = false) as select id from kept;").await;
         migrate("5", "create view another as select id from kept; alter view another set (security_invoker = off);")
@@ -116,6 +118,8 @@ async fn views_of_migrations_are_no_way_around_row_policies() {
         server.get("/another").expect(200, json!([{"id": 1}])).await;
     } else {
         migrate("4", "create view opened as select id from kept; grant select on opened to anon;").await;
+        server.get("/opened").expect_error(401, "42501").await;
+        server.restart(|config| config.api.unprotected = vec!["opened".into()]).await;
         let refused =
             server.database.apply_migration("5", "v", "create view v with (security_invoker) as select 1;").await;
         let error = refused.expect_err("is refused").error;

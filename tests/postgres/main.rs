@@ -3,6 +3,7 @@
 mod adopting;
 mod calling;
 mod changes;
+mod closed;
 mod connecting;
 mod copying;
 mod extensions;

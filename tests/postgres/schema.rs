@@ -164,7 +164,7 @@ async fn an_index_that_fails_half_way_is_gone() {
 
 /// Codes and relations of what `basalt check` says of a database's public schema.
 fn findings(server: &Server) -> Vec<(&'static str, String)> {
-    let findings = basalt_sql::lint::lint(&server.database.catalog()).into_iter();
+    let findings = basalt_sql::lint::lint(&server.database.catalog(), &["public".to_owned()]).into_iter();
     findings.map(|f| (f.code, f.relation)).filter(|(_, relation)| relation.starts_with("public.")).collect()
 }
 

@@ -62,3 +62,30 @@ async fn a_renewed_token_keeps_the_channel() {
     assert_eq!(socket.system().await, "The token provided is not a valid JWT");
     socket.until(|frame| frame[3] == "phx_close").await;
 }
+
+/// A role that REST refuses is refused here: its columns and rows are not a subscriber's either.
+#[tokio::test]
+async fn a_role_that_requests_may_not_have_is_refused() {
+    let server = Server::start("create role stranger;").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for role in ["postgres", "stranger"] {
+        let token = token(json!({"role": role}));
+        server.get("/anything").token(&token).expect_error(403, "42501").await;
+        let asked = json!({"config": {}, "access_token": token});
+        let reply = socket.ask("realtime:a", "phx_join", asked).await;
+        let words = "The role of the JWT is not one that requests may have";
+        assert_eq!(reply["response"]["reason"], format!("InvalidJWTToken: {words}"), "{role}");
+        socket.join("b", json!({})).await;
+        socket.send("realtime:b", "access_token", json!({"access_token": token})).await;
+        assert_eq!(socket.system().await, words);
+        let said = json!({"messages": [{"topic": "a", "event": "e", "payload": {}}]});
+        let request = server.raw(reqwest::Method::POST, "/realtime/v1/api/broadcast");
+        let answer = request
+            .header("apikey", &token)
+            .header("content-type", "application/json")
+            .body(said.to_string())
+            .send()
+            .await;
+        assert_eq!(answer.status, 401, "{role}: {}", answer.body);
+    }
+}

@@ -7,14 +7,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-core", &[]),
     ("basalt-types", &["basalt-core"]),
     ("basalt-sql", &["basalt-core", "basalt-types"]),
-    ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql"]),
+    ("basalt-supervise", &["basalt-core"]),
+    ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql", "basalt-supervise"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),
     ("basalt-messaging", &["basalt-core", "basalt-db"]),
-    ("basalt-realtime", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-messaging"]),
+    (
+        "basalt-realtime",
+        &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-messaging", "basalt-supervise"],
+    ),
     ("basalt-outbound", &[]),
-    ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound"]),
-    ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql"]),
+    ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-supervise"]),
+    ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql", "basalt-supervise"]),
     (
         "basalt-server",
         &[
@@ -29,6 +33,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-messaging",
             "basalt-realtime",
             "basalt-webhooks",
+            "basalt-supervise",
         ],
     ),
     (

@@ -1,7 +1,8 @@
 //! Which addresses are public.
 //!
 //! The blocks are those of IANA's special-purpose registries (RFC 6890 and successors) that are not globally reachable, and public
-//! addresses where clouds answer their own machines. An IPv6 address that carries an IPv4 one is judged by what it carries.
+//! addresses where clouds answer their own machines. An IPv6 address that stands for an IPv4 one is judged as that; one that tunnels to it,
+//! as both.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
@@ -64,7 +65,7 @@ pub(crate) fn is_metadata(address: IpAddr) -> bool {
             (address.segments()[0] & 0xffc0) == 0xfe80
                 || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
                 || address == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)
-                || carried(address).is_some_and(|inner| is_metadata(inner.into()))
+                || translated(address).or_else(|| tunnelled(address)).is_some_and(|inner| is_metadata(inner.into()))
         }
     }
 }
@@ -77,14 +78,14 @@ fn judge_v4(address: Ipv4Addr) -> Result<(), &'static str> {
 }
 
 fn judge_v6(address: Ipv6Addr) -> Result<(), &'static str> {
-    if let Some(inner) = carried(address) {
+    if let Some(inner) = translated(address) {
         return judge_v4(inner);
     }
     if let Some((_, why)) = V6.iter().find(|(block, _)| block.contains(&address)) {
         return Err(why);
     }
     match address.segments()[0] {
-        0x2000..=0x3fff => Ok(()),
+        0x2000..=0x3fff => tunnelled(address).map_or(Ok(()), judge_v4),
         0xfc00..=0xfdff => Err("private"),
         0xfe80..=0xfebf => Err("link-local"),
         0xff00..=0xffff => Err("multicast"),
@@ -94,14 +95,20 @@ fn judge_v6(address: Ipv6Addr) -> Result<(), &'static str> {
     }
 }
 
-/// The IPv4 address that a mapped (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`) or ISATAP address leads to.
-fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 address that a mapped (`::ffff:0:0/96`) or NAT64 (`64:ff9b::/96`) address stands for.
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let stands = matches!(address.segments(), [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..]);
+    stands.then(|| tail(address))
+}
+
+/// The IPv4 address that an ISATAP address leads to from the network of its prefix.
+fn tunnelled(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    matches!(address.segments(), [_, _, _, _, 0 | 0x200, 0x5efe, ..]).then(|| tail(address))
+}
+
+fn tail(address: Ipv6Addr) -> Ipv4Addr {
     let [.., a, b, c, d] = address.octets();
-    let carries = matches!(
-        address.segments(),
-        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] | [_, _, _, _, 0 | 0x200, 0x5efe, ..]
-    );
-    carries.then_some(Ipv4Addr::new(a, b, c, d))
+    Ipv4Addr::new(a, b, c, d)
 }
 
 #[cfg(test)]
@@ -141,6 +148,7 @@ mod tests {
             "2001:4860:4860::8888",
             "::ffff:8.8.8.8",
             "64:ff9b::8.8.8.8",
+            "2606:4700::5efe:8.8.8.8",
         ] {
             assert_eq!(judge(address.parse().unwrap()), Ok(()), "{address}");
         }
@@ -213,6 +221,11 @@ mod tests {
             "2001:0:4136:e378:8000:63bf:3fff:fdd2",
             "2606:4700::5efe:10.0.0.1",
             "2606:4700::200:5efe:192.168.0.1",
+            // Public IPv4 behind a prefix that is not.
+            "fd00::5efe:8.8.8.8",
+            "fe80::200:5efe:8.8.8.8",
+            "2001:db8::5efe:8.8.8.8",
+            "ff02::5efe:8.8.8.8",
         ] {
             assert!(judge(address.parse().unwrap()).is_err(), "{address}");
         }

@@ -12,7 +12,7 @@ use crate::limits::Rate;
 use crate::protocol::{Broadcast, MAX_LENGTH};
 use crate::query;
 use crate::rights::Rights;
-use crate::service::{Realtime, Settings, verify};
+use crate::service::{Realtime, Settings, Shared};
 use crate::session::Session;
 
 /// A request to an endpoint, read whole.
@@ -77,7 +77,7 @@ impl Realtime {
             private: Option<bool>,
         }
         let settings = self.shared.settings();
-        let session = caller(&settings, incoming.headers)?;
+        let session = caller(&self.shared, &settings, incoming.headers)?;
         let declared = media(incoming.headers);
         if declared.is_some_and(|media| media != "application/json" && !media.ends_with("+json")) {
             let message = "Unsupported Media Type: send application/json";
@@ -118,7 +118,7 @@ impl Realtime {
     /// The body is the payload.
     async fn one(&self, incoming: &Incoming<'_>, topic: &str, event: &str) -> Result<(), Refusal> {
         let settings = self.shared.settings();
-        let session = caller(&settings, incoming.headers)?;
+        let session = caller(&self.shared, &settings, incoming.headers)?;
         let (topic, event) = (percent_decode_str(topic), percent_decode_str(event));
         let topic = topic.decode_utf8().map_err(|_| unprocessable(json!({"topic": ["is invalid"]})))?;
         let event = event.decode_utf8().map_err(|_| unprocessable(json!({"event": ["is invalid"]})))?;
@@ -185,13 +185,14 @@ impl Realtime {
 }
 
 /// `Authorization: Bearer`, else `apikey`.
-fn caller(settings: &Settings, headers: &HeaderMap) -> Result<Session, Refusal> {
+fn caller(shared: &Shared, settings: &Settings, headers: &HeaderMap) -> Result<Session, Refusal> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text("authorization").and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    verify(settings, bearer.or_else(|| text("apikey")))
+    shared
+        .verify(settings, bearer.or_else(|| text("apikey")))
         .map_err(|_| (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})))
 }
 

@@ -2,21 +2,19 @@
 //! for channels.
 
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use basalt_core::{Backoff, Operation, Result};
+use basalt_core::{Operation, Result};
 use basalt_db::changes::Batch;
 use basalt_sql::Name;
-use futures_util::FutureExt;
+use basalt_supervise::{Pauses, caught};
 use tokio::time::{sleep, timeout};
 
 use crate::service::{Realtime, Shared};
 use crate::{messages, nodes, rows};
 
-/// The pauses after a failure.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The pause after tables could not be watched.
+const PAUSE: Duration = Duration::from_secs(30);
 /// How often old messages are forgotten.
 const TRIMMING: Duration = Duration::from_secs(3600);
 
@@ -35,19 +33,15 @@ impl Realtime {
     }
 
     async fn follow_changes(&self) {
-        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pauses = Pauses::default();
         loop {
-            let began = Instant::now();
-            let ended = AssertUnwindSafe(self.shared.follow_while_somebody_listens()).catch_unwind().await;
-            backoff.reset_after(began.elapsed());
-            let pause = backoff.pause();
-            match ended {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again in {pause:?}"),
-                Err(_) => tracing::error!("telling changes panicked; going on in {pause:?}"),
+            match caught("telling changes", self.shared.follow_while_somebody_listens()).await {
+                Some(Ok(())) => return,
+                Some(Err(error)) => tracing::warn!(%error, "changes can't be followed; trying again"),
+                None => {}
             }
             self.shared.following.send_replace(false);
-            sleep(pause).await;
+            pauses.wait().await;
         }
     }
 }
@@ -71,8 +65,8 @@ impl Shared {
                     self.reconfigured.notified().await;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "tables of [[broadcasts]] can't be watched; trying again in {LONGEST_PAUSE:?}");
-                    let _ = timeout(LONGEST_PAUSE, self.reconfigured.notified()).await;
+                    tracing::error!(%error, "tables of [[broadcasts]] can't be watched; trying again in {PAUSE:?}");
+                    let _ = timeout(PAUSE, self.reconfigured.notified()).await;
                 }
             }
         }

@@ -125,8 +125,10 @@ impl Realtime {
         let settings = self.shared.settings();
         let header = || headers.get("x-api-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let key = query::parameter(query_string, "apikey").filter(|key| !key.is_empty()).or_else(header);
-        let session =
-            verify(&settings, key.as_deref()).map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
+        let session = self
+            .shared
+            .verify(&settings, key.as_deref())
+            .map_err(|error| Refused { status: StatusCode::UNAUTHORIZED, error })?;
         let version = match query::parameter(query_string, "vsn").as_deref() {
             Some("2.0.0") => Version::V2,
             _ => Version::V1,
@@ -142,19 +144,28 @@ impl Realtime {
     }
 }
 
-/// Who a key speaks for.
-pub(crate) fn verify(settings: &Settings, key: Option<&str>) -> Result<Session, &'static str> {
-    let session = settings.tokens.verify(key.ok_or("API key is missing")?).map_err(TokenFault::short)?;
-    match session.overdue() {
-        Some(seconds) => Err(TokenFault::Expired(seconds).short()),
-        None => Ok(session),
-    }
-}
-
 impl Shared {
     /// The settings as they are now.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who a key speaks for. The error is what its holder is told.
+    pub fn verify(&self, settings: &Settings, key: Option<&str>) -> Result<Session, &'static str> {
+        self.session(settings, key.ok_or("API key is missing")?).map_err(TokenFault::short)
+    }
+
+    /// Who a token speaks for now.
+    pub fn session(&self, settings: &Settings, token: &str) -> Result<Session, TokenFault> {
+        let session = settings.tokens.verify(token)?;
+        if let Some(seconds) = session.overdue() {
+            return Err(TokenFault::Expired(seconds));
+        }
+        let (catalog, role) = (self.database.catalog(), &*session.identity.role);
+        if catalog.roles.contains_key(role) && !catalog.requestable().contains(role) {
+            return Err(TokenFault::Role);
+        }
+        Ok(session)
     }
 
     /// Waits a little until changes are followed, and the other nodes know of this one: what is written or said after a join is told.

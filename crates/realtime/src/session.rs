@@ -31,13 +31,15 @@ pub enum TokenFault {
     Malformed,
     /// No key verifies it, or its claims don't hold.
     Signature,
+    /// It names a role that requests may not have.
+    Role,
 }
 
 impl TokenFault {
     /// As a join is refused.
     pub(crate) fn reason(self) -> String {
         let code = match self {
-            TokenFault::Expired(_) | TokenFault::Claims => "InvalidJWTToken",
+            TokenFault::Expired(_) | TokenFault::Claims | TokenFault::Role => "InvalidJWTToken",
             TokenFault::Malformed => "MalformedJWT",
             TokenFault::Signature => "JwtSignatureError",
         };
@@ -59,6 +61,7 @@ impl TokenFault {
             TokenFault::Claims => "Fields `role` and `exp` are required in JWT",
             TokenFault::Malformed => "The token provided is not a valid JWT",
             TokenFault::Signature => "Failed to validate JWT signature",
+            TokenFault::Role => "The role of the JWT is not one that requests may have",
         }
     }
 }

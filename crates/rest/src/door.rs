@@ -35,6 +35,8 @@ pub struct Options {
     pub unprotected: Unprotected,
     /// Whether plans may be asked for.
     pub plans: bool,
+    /// Whether estimates of rows are told to callers whom row policies bind.
+    pub estimates: bool,
     /// Whether `limit` and `offset` hold for PATCH and DELETE.
     pub limited_writes: bool,
     /// A function called before every statement, by `schema.name`.
@@ -121,7 +123,7 @@ pub(crate) struct Current {
     pub(crate) shapes: Shapes,
     /// The inserts that were planned.
     pub(crate) inserts: Inserts,
-    /// Roles that a token may name: those that `authenticator` may become.
+    /// Roles that a token may name.
     roles: BTreeSet<String>,
 }
 
@@ -210,6 +212,12 @@ impl Door {
         let route = route(incoming.path)?;
         let exchange = self.exchange(incoming)?;
         let method = exchange.incoming.method.clone();
+        let (current, role) = (exchange.current.clone(), exchange.incoming.identity.role.clone());
+        let answer = self.dispatch(route, &method, exchange).await;
+        answer.map_err(|error| error.told_to(current.planner.catalog(), &role))
+    }
+
+    async fn dispatch(&self, route: Route, method: &Method, exchange: Exchange<'_>) -> RestResult<Response<Bytes>> {
         match (route, method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
                 Some(function) => call::handle(self, exchange, function.clone()).await,
@@ -244,9 +252,8 @@ impl Door {
         };
         let current = self.current();
         let role = &*incoming.identity.role;
-        // A role that does not exist is the database's to report. Nobody is the owner by a token.
-        let exists = current.planner.catalog().roles.contains_key(role);
-        if exists && (!current.roles.contains(role) || role == Identity::OWNER) {
+        // A role that does not exist is the database's to report.
+        if current.planner.catalog().roles.contains_key(role) && !current.roles.contains(role) {
             return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
         }
         Ok(Exchange {
@@ -281,10 +288,7 @@ impl Current {
         };
         let search_paths = options.planning.schemas.iter().map(path).collect();
         let exposure = Exposure::new(&catalog, options);
-        let roles = match catalog.is_superuser(&catalog.login) {
-            true => catalog.roles.keys().cloned().collect(),
-            false => catalog.memberships(&catalog.login).into_iter().map(str::to_owned).collect(),
-        };
+        let roles = catalog.requestable().into_iter().map(str::to_owned).collect();
         Current {
             planner: Planner::new(catalog, options.planning.clone()),
             reads_settings,

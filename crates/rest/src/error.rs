@@ -9,6 +9,8 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::respond::named::Named;
+
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestError {
@@ -20,6 +22,8 @@ pub struct RestError {
     pub headers: Vec<(String, String)>,
     /// What HTTP/1 says beside the status, where an author's `raise` has words for it.
     pub reason: Option<Reason>,
+    /// What the hint names that not everybody may know of.
+    pub(crate) named: Option<Named>,
 }
 
 /// The words beside a status: an extension of the response, for whoever writes it to HTTP/1.
@@ -62,6 +66,7 @@ impl RestError {
             }),
             headers: Vec::new(),
             reason: None,
+            named: None,
         }
     }
 
@@ -122,6 +127,7 @@ impl RestError {
             }),
             headers: Vec::new(),
             reason: pt_status(error.code()).map(|_| Reason(error.message().to_owned())),
+            named: (error.code() == "42703").then_some(Named::Columns),
         };
         match status {
             401 => answer = answer.header("WWW-Authenticate", "Bearer"),

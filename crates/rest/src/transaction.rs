@@ -52,13 +52,19 @@ impl Door {
         request.count = statement.count_sql.clone().map(|sql| Count {
             sql,
             params: statement.count_params,
-            kind: match exchange.preferences.count {
+            kind: match exchange.preferences.count.filter(|_| self.may_estimate(exchange)) {
                 Some(prefer::Count::Planned) => CountKind::Planned,
                 Some(prefer::Count::Estimated) => CountKind::Estimated(self.options.planning.max_rows),
                 _ => CountKind::Exact,
             },
         });
         request
+    }
+
+    /// Whether the caller may be told what the database's planner makes of a table. It makes it of all rows, hidden ones included.
+    fn may_estimate(&self, exchange: &Exchange<'_>) -> bool {
+        let (catalog, role) = (exchange.current.planner.catalog(), &exchange.incoming.identity.role);
+        self.options.estimates || catalog.bypasses_policies(role)
     }
 
     /// A transaction of the caller's that only asks whether there may be one: the role, and the function called before requests.

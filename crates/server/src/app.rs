@@ -218,7 +218,7 @@ impl Surface {
     ) -> (&'static Meter, Response<Body>) {
         AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
             tracing::error!(%id, %method, "a request panicked");
-            metrics::counter!("basalt_panics_total").increment(1);
+            basalt_supervise::count();
             (&PANIC, self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), method))
         })
     }
@@ -280,7 +280,7 @@ impl Surface {
             Ok(response) => response.map(Body::from),
             Err(_) => {
                 tracing::error!(path, "a request panicked");
-                metrics::counter!("basalt_panics_total").increment(1);
+                basalt_supervise::count();
                 AuthError::unexpected("a panic").response(&parts.headers).map(Body::from)
             }
         }

@@ -11,6 +11,7 @@ use basalt_core::Error;
 use basalt_db::Database;
 use basalt_db::migrate::Service;
 use basalt_realtime::Realtime;
+use basalt_supervise::supervised;
 use basalt_webhooks::{BadHook, Webhooks};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -142,10 +143,16 @@ impl Basalt {
         let mut admin_address = None;
         let (stop, stopped) = watch::channel(());
         let mut serving = JoinSet::new();
-        serving.spawn(until(stopped.clone(), app.database.changes().tend(config.changes.limits())));
-        serving.spawn(until(stopped.clone(), webhooks.run()));
+        let (changes, limits) = (app.database.changes(), config.changes.limits());
+        let tend = supervised("the change log's limits", move || changes.tend(limits.clone()));
+        serving.spawn(until(stopped.clone(), tend));
+        let send = supervised("webhooks", move || webhooks.clone().run());
+        serving.spawn(until(stopped.clone(), send));
         // It ends by itself, once what the end of the connections makes it say has been said.
-        serving.spawn(async move { bus.run().await });
+        serving.spawn(supervised("messages between nodes", move || {
+            let bus = bus.clone();
+            async move { bus.run().await }
+        }));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
             let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
@@ -153,9 +160,14 @@ impl Basalt {
             serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
         serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
-        serving.spawn(until(stopped.clone(), meter::tidy(metrics)));
+        let tidy = supervised("tidying of metrics", move || meter::tidy(metrics.clone()));
+        serving.spawn(until(stopped.clone(), tidy));
         let realtime = app.realtime.clone();
-        serving.spawn(until(stopped, async move { realtime.follow().await }));
+        let follow = supervised("realtime", move || {
+            let realtime = realtime.clone();
+            async move { realtime.follow().await }
+        });
+        serving.spawn(until(stopped, follow));
         Ok(Basalt { address, socket: path, admin_address, app, stop, serving })
     }
 

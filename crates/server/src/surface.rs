@@ -190,6 +190,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         },
         unprotected: Unprotected::new(&api.unprotected),
         plans: api.plans,
+        estimates: api.estimates,
         limited_writes: api.limited_writes,
         pre_request: some(&api.pre_request),
         root_function: some(&api.root_function),

@@ -7,7 +7,7 @@
 //! - [`plpgsql`]: bodies of trigger functions, read.
 //! - [`lint`]: what is worth a second look in a schema.
 //! - [`unprotected`]: which tables are closed because nobody has said who may see which rows.
-//! - `reach`: the tables that a relation or a function reaches as its caller.
+//! - [`Reach`]: what a relation or a function reaches as its caller.
 //! - [`compile`]: a query or write, and who runs it, become a [`Program`] for SQLite, privileges and row policies included.
 //! - [`program`]: the form of that result, and the functions that it expects of the engine.
 //!
@@ -30,5 +30,5 @@ mod visit;
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;
-pub use reach::{tables_of_relation, tables_of_routine};
+pub use reach::Reach;
 pub use rows::over_rows;

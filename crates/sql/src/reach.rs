@@ -1,8 +1,8 @@
-//! The tables that a relation or a function reaches as its caller: through views, the bodies of functions, and whatever those
-//! call in turn. A `security definer` function ends the way: what it reaches, it reaches as its owner.
+//! What a relation or a function reaches as its caller: through views, the bodies of functions, and whatever those call in turn. A
+//! `security definer` function ends the way: what it reaches, it reaches as its owner.
 //!
 //! Errs towards too many: a name is taken for the first relation or function of that name along the search path, even where a
-//! query gives the name to something of its own.
+//! query gives the name to something of its own. What runs SQL that it puts together, or can't be read, reaches anything.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -16,57 +16,84 @@ use crate::compile::parse::parse_statements;
 use crate::ddl::source::{fold, parse_expr, parse_query};
 use crate::visit::visit;
 
-/// The tables whose rows a relation shows: itself, or whatever its query reaches.
-pub fn tables_of_relation(catalog: &Catalog, relation: &Name, search_path: &[String]) -> BTreeSet<Name> {
-    let mut walk = Walk::new(catalog);
-    walk.relation(relation, search_path);
-    walk.tables
+/// What is reached.
+#[derive(Debug, Default)]
+pub struct Reach {
+    /// Tables, views and materialized views.
+    pub relations: BTreeSet<Name>,
+    /// The functions that run as their owner.
+    pub definers: BTreeSet<Name>,
+    /// Whether it may reach anything that its caller may, since it runs SQL that nobody has read.
+    pub anything: bool,
 }
 
-/// The tables that a function reads or writes as its caller; none if it runs as its owner.
-pub fn tables_of_routine(catalog: &Catalog, routine: &Routine, search_path: &[String]) -> BTreeSet<Name> {
-    let mut walk = Walk::new(catalog);
-    walk.routine(routine, search_path);
-    walk.tables
+impl Reach {
+    /// What a relation shows: itself, or whatever its query reaches.
+    pub fn of_relation(catalog: &Catalog, relation: &Name, search_path: &[String]) -> Reach {
+        let mut walk = Walk::new(catalog);
+        walk.relation(relation, search_path);
+        walk.reach
+    }
+
+    /// What a function reads or writes as its caller; itself alone if it runs as its owner.
+    pub fn of_routine(catalog: &Catalog, routine: &Routine, search_path: &[String]) -> Reach {
+        let mut walk = Walk::new(catalog);
+        walk.routine(routine, search_path);
+        walk.reach
+    }
+}
+
+/// Functions of PostgreSQL and its usual extensions that run the SQL they are given, or read the table that they are told.
+const RUNS_SQL: [&str; 8] =
+    ["query_to_xml", "table_to_xml", "schema_to_xml", "database_to_xml", "ts_stat", "crosstab", "connectby", "dblink"];
+
+fn runs_sql(function: &str) -> bool {
+    RUNS_SQL.iter().any(|known| function.starts_with(known))
 }
 
 struct Walk<'a> {
     catalog: &'a Catalog,
-    tables: BTreeSet<Name>,
-    views: BTreeSet<Name>,
+    reach: Reach,
     /// Functions by address, and the path they were reached with.
     routines: BTreeSet<(*const Routine, Vec<String>)>,
 }
 
 impl<'a> Walk<'a> {
     fn new(catalog: &'a Catalog) -> Self {
-        Walk { catalog, tables: BTreeSet::new(), views: BTreeSet::new(), routines: BTreeSet::new() }
+        Walk { catalog, reach: Reach::default(), routines: BTreeSet::new() }
     }
 
     fn relation(&mut self, name: &Name, path: &[String]) {
-        match self.catalog.relations.get(name).map(|relation| relation.view()) {
-            Some(Some(view)) if self.views.insert(name.clone()) => {
-                if let Some(reads) = &view.reads {
-                    reads.iter().for_each(|name| self.relation(name, path));
-                    let called = view.calls.iter().filter_map(|name| self.catalog.functions.get(name));
-                    called.flatten().for_each(|routine| self.routine(routine, path));
-                } else if let Ok(query) = parse_query(&view.query) {
-                    self.mentions(Mentions::of(&query), path);
-                }
-            }
-            Some(None) => drop(self.tables.insert(name.clone())),
-            _ => {}
+        let Some(relation) = self.catalog.relations.get(name) else { return };
+        let is_new = self.reach.relations.insert(name.clone());
+        let Some(view) = relation.view().filter(|_| is_new) else { return };
+        if let Some(reads) = &view.reads {
+            reads.iter().for_each(|name| self.relation(name, path));
+            let called = view.calls.iter().filter_map(|name| self.catalog.functions.get(name));
+            called.flatten().for_each(|routine| self.routine(routine, path));
+        } else if let Ok(query) = parse_query(&view.query) {
+            self.mentions(Mentions::of(&query), path);
         }
     }
 
     fn routine(&mut self, routine: &Routine, path: &[String]) {
-        if routine.security_definer || !self.routines.insert((std::ptr::from_ref(routine), path.to_vec())) {
+        if routine.security_definer {
+            self.reach.definers.insert(routine.name.clone());
+            return;
+        }
+        if !self.routines.insert((std::ptr::from_ref(routine), path.to_vec())) {
             return;
         }
         let own = routine.search_path();
         let path = own.as_deref().unwrap_or(path);
-        let parsed = if routine.language == "sql" { parse_statements(&routine.body).ok() } else { None };
-        let body = parsed.map_or_else(|| Mentions::of_words(&routine.body), |statements| Mentions::of(&statements));
+        let body = match routine.language.as_str() {
+            "sql" => parse_statements(&routine.body)
+                .map_or_else(|_| Mentions::of_words(&routine.body, &[]), |statements| Mentions::of(&statements)),
+            // What it executes is put together when it runs, and the bodies of procedures are not known.
+            "plpgsql" => Mentions::of_words(&routine.body, &["execute", "call"]),
+            "c" | "internal" => Mentions { anything: runs_sql(&routine.name.name), ..Mentions::default() },
+            _ => Mentions { anything: true, ..Mentions::default() },
+        };
         self.mentions(body, path);
         for default in routine.params.iter().filter_map(|param| param.default.as_deref()) {
             let mentions = parse_expr(default).map(|expr| Mentions::of(&expr)).unwrap_or_default();
@@ -75,6 +102,8 @@ impl<'a> Walk<'a> {
     }
 
     fn mentions(&mut self, mentions: Mentions, path: &[String]) {
+        let runs = |parts: &Vec<String>| parts.last().is_some_and(|name| runs_sql(name));
+        self.reach.anything |= mentions.anything || mentions.functions.iter().any(runs);
         for parts in &mentions.relations {
             let found = candidates(parts, path).find(|name| self.catalog.relations.contains_key(name));
             if let Some(name) = found {
@@ -114,6 +143,8 @@ struct Mentions {
     relations: BTreeSet<Vec<String>>,
     functions: BTreeSet<Vec<String>>,
     columns: BTreeSet<String>,
+    /// It runs SQL that is not there to be read.
+    anything: bool,
 }
 
 impl Mentions {
@@ -123,9 +154,11 @@ impl Mentions {
         mentions
     }
 
-    /// Of a body in another language: every word may be a name.
-    fn of_words(source: &str) -> Mentions {
-        let tokens = Tokenizer::new(&PostgreSqlDialect {}, source).tokenize().unwrap_or_default();
+    /// Of a body that is no plain SQL: every word may be a name. One of the words `opaque` runs what can't be read.
+    fn of_words(source: &str, opaque: &[&str]) -> Mentions {
+        let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, source).tokenize() else {
+            return Mentions { anything: true, ..Mentions::default() };
+        };
         let mut mentions = Mentions::default();
         let mut last: Option<String> = None;
         let mut after_dot = false;
@@ -134,6 +167,7 @@ impl Mentions {
                 Token::Word(word) => {
                     let quoted = word.quote_style.is_some();
                     let name = if quoted { word.value } else { word.value.to_ascii_lowercase() };
+                    mentions.anything |= !quoted && opaque.contains(&name.as_str());
                     let qualifier = last.take().filter(|_| after_dot);
                     let parts: Vec<String> = qualifier.into_iter().chain([name.clone()]).collect();
                     mentions.relations.insert(parts.clone());

@@ -22,7 +22,6 @@ mod settings;
 mod store;
 
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ use basalt_core::Operation;
 use basalt_db::Database;
 use basalt_outbound::Outbound;
 use basalt_sql::Name;
-use futures_util::FutureExt;
+use basalt_supervise::{Pauses, caught};
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 
@@ -281,13 +280,17 @@ impl Webhooks {
     }
 }
 
-/// Begins the work again whenever it fails or panics.
+/// Begins the work again whenever it ends, fails or panics.
 async fn supervised<F: Future<Output = basalt_core::Result<()>>>(what: &str, work: impl Fn() -> F) {
+    let mut pauses = Pauses::default();
     loop {
-        match AssertUnwindSafe(work()).catch_unwind().await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(what, %error, "a webhook's task failed; it begins again in {PAUSE:?}"),
-            Err(_) => tracing::error!(what, "a webhook's task panicked; it begins again in {PAUSE:?}"),
+        match caught("a webhook", work()).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => tracing::warn!(what, %error, "a webhook's task failed; it begins again in {PAUSE:?}"),
+            None => {
+                pauses.wait().await;
+                continue;
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use basalt_supervise::caught;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -76,7 +77,10 @@ async fn work<T: Send + Sync + 'static>(way: impl Deliver<Item = T>, mut waiting
             }
         };
         let Some(mut attempt) = attempt else { continue };
-        let Err(Undelivered { why, is_final }) = way.deliver(&attempt.item).await else { continue };
+        // What panics over one is tried again as well, and holds up none of the others.
+        let panicked = || Err(Undelivered { why: "a panic".to_owned(), is_final: false });
+        let delivered = caught("the mail queue", way.deliver(&attempt.item)).await.unwrap_or_else(panicked);
+        let Err(Undelivered { why, is_final }) = delivered else { continue };
         match RETRIES.get(attempt.tried).filter(|_| !is_final) {
             Some(pause) => {
                 tracing::warn!(error = why, "a mail was not taken; trying again in {pause:?}");
@@ -85,6 +89,36 @@ async fn work<T: Send + Sync + 'static>(way: impl Deliver<Item = T>, mut waiting
                 aside.push(attempt);
             }
             None => tracing::error!(error = why, "a mail was not taken"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics over nothing, and passes on all else.
+    struct Touchy(mpsc::UnboundedSender<u32>);
+
+    impl Deliver for Touchy {
+        type Item = u32;
+
+        async fn deliver(&self, item: &u32) -> Result<(), Undelivered> {
+            assert_ne!(*item, 0, "nothing can't be delivered");
+            let _ = self.0.send(*item);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_panics_holds_up_nothing() {
+        let (sender, mut delivered) = mpsc::unbounded_channel();
+        let queue = Queue::new(Touchy(sender));
+        for item in [1, 0, 2, 0, 3] {
+            queue.put(item).expect("there is room");
+        }
+        for item in [1, 2, 3] {
+            assert_eq!(delivered.recv().await, Some(item));
         }
     }
 }

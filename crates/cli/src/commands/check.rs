@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use basalt_server::Config;
+use basalt_sql::Name;
 use basalt_sql::lint::{Finding, lint};
+use basalt_sql::unprotected::Unprotected;
 use clap::Args;
 
 use super::project_root;
@@ -28,9 +29,11 @@ impl Check {
             let refused = apply(&project, &throwaway.database).await?;
             Ok((refused, throwaway.database.catalog()))
         })?;
-        let findings = lint(&catalog);
+        let findings = lint(&catalog, &config.api.schemas);
+        let unprotected = Unprotected::new(&config.api.unprotected);
         let stands = |finding: &Finding| !refused.touches(&finding.relation);
-        let found = findings.iter().filter(|finding| matters(finding, &config) && stands(finding)).map(Report::from);
+        let found =
+            findings.iter().filter(|finding| matters(finding, &unprotected) && stands(finding)).map(Report::from);
         let mut reports: Vec<Report> = found.collect();
         let Refused { reports: cannot_run, .. } = refused;
         reports.splice(0..0, cannot_run);
@@ -56,13 +59,9 @@ impl Check {
     }
 }
 
-/// A table that the configuration opens, or whose schema isn't served, may do without row security.
-fn matters(finding: &Finding, config: &Config) -> bool {
-    let schema = finding.relation.split('.').next().unwrap_or_default();
-    let served = config.api.schemas.iter().any(|served| served == schema);
-    let opened =
-        config.api.unprotected.iter().any(|name| {
-            *name == finding.relation || (!name.contains('.') && format!("public.{name}") == finding.relation)
-        });
-    served && !(opened && finding.code == "row-security-off")
+/// What the configuration opens may do without row security.
+fn matters(finding: &Finding, unprotected: &Unprotected) -> bool {
+    let opens = matches!(finding.code, "row-security-off" | "materialized-view" | "view-bypasses-policies");
+    let name = finding.relation.split_once('.').map(|(schema, name)| Name::new(schema, name));
+    !(opens && name.is_some_and(|name| unprotected.holds(&name)))
 }

@@ -1,10 +1,11 @@
 //! The live tail: one task reads the log as it grows and hands each batch to everyone in the process who subscribed.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use basalt_core::{Backoff, Change, Result};
+use basalt_supervise::supervised;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 
@@ -78,18 +79,20 @@ impl Changes {
         let (sender, batches) = broadcast::channel(WAITING);
         *tail = Some(sender);
         let (database, rung, hub) = (self.database.downgrade(), hub.rung.subscribe(), hub.clone());
-        tokio::spawn(follow(database, hub.clone(), rung, position));
+        let position = Arc::new(AtomicU64::new(position));
+        let work = move || follow(database.clone(), hub.clone(), rung.clone(), position.clone());
+        tokio::spawn(supervised("the tail of the change log", work));
         batches
     }
 }
 
-/// Reads the log as it grows, until nobody listens.
-async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver<()>, mut position: u64) {
+/// Reads the log as it grows, until nobody listens. Whoever goes on after it does so from its position.
+async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver<()>, position: Arc<AtomicU64>) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let Some(interval) = database.upgrade().map(|database| database.poll_interval()) else { return hub.end() };
         let read = match database.upgrade() {
-            Some(database) => Changes::of(&database).read(position, BATCH).await,
+            Some(database) => Changes::of(&database).read(position.load(Ordering::Relaxed), BATCH).await,
             None => return hub.end(),
         };
         match read {
@@ -103,7 +106,7 @@ async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver
             }
             Ok(batch) => {
                 backoff.reset();
-                position = batch.last().max(position);
+                position.fetch_max(batch.last(), Ordering::Relaxed);
                 hub.send(batch);
                 if hub.is_deserted() {
                     return;

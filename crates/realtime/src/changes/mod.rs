@@ -77,9 +77,9 @@ impl Subscriptions {
     pub fn ask(&self, catalog: &Catalog, openness: &Openness, role: &str, entries: Vec<Map<String, Value>>) -> Asked {
         let mut asked = Asked::default();
         for mut entry in entries {
-            let is_closed = |table: &Relation| openness.closes(table, role);
+            let closes = |table: &Relation| openness.closes(table, role);
             let wanted = Wanted::read(&entry);
-            let wanted = wanted.and_then(|wanted| wanted.check(catalog, role, is_closed, &entry).map(|()| wanted));
+            let wanted = wanted.and_then(|wanted| wanted.check(catalog, role, closes, &entry).map(|()| wanted));
             let id = match wanted {
                 Ok(wanted) => {
                     let (id, wanted) = self.inside().take_id(wanted);
@@ -181,7 +181,7 @@ impl Subscriptions {
             for (channel, identity) in channels.iter().zip(&asked) {
                 let sees = |place: usize| verdicts[place].allows(*identity);
                 let role = &channel.identity.role;
-                if !openness.closes(table, role) && (sees(place) || telling.is_refused(role)) {
+                if openness.closes(table, role).is_none() && (sees(place) || telling.is_refused(role)) {
                     telling.tell(channel, olds[place].is_none_or(sees));
                 }
             }

@@ -1,7 +1,7 @@
 //! Closed unless opened, for changes of tables as for their rows (`api.unprotected`).
 
 use basalt_sql::catalog::Relation;
-use basalt_sql::unprotected::{self, Unprotected};
+use basalt_sql::unprotected::{self, Closed, Unprotected};
 
 /// What callers from outside may follow.
 #[derive(Debug, Clone, Default)]
@@ -13,9 +13,9 @@ pub struct Openness {
 }
 
 impl Openness {
-    /// Whether a table's changes are closed to a role.
-    pub(crate) fn closes(&self, table: &Relation, role: &str) -> bool {
+    /// Why a table's changes are closed to a role, if they are.
+    pub(crate) fn closes(&self, table: &Relation, role: &str) -> Option<Closed> {
         let is_outside = unprotected::is_outside(role) || self.anonymous.as_deref() == Some(role);
-        is_outside && self.unprotected.closes(table)
+        is_outside.then(|| self.unprotected.closes(table)).flatten()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use basalt_core::{Change, Operation};
 use basalt_sql::Catalog;
 use basalt_sql::catalog::{Privilege, Publication, REALTIME, Relation};
-use basalt_sql::unprotected;
+use basalt_sql::unprotected::Closed;
 use serde_json::{Map, Value};
 
 use super::filter::{self, Condition, Row};
@@ -54,7 +54,7 @@ impl Wanted {
         &self,
         catalog: &Catalog,
         role: &str,
-        is_closed: impl Fn(&Relation) -> bool,
+        closes: impl Fn(&Relation) -> Option<Closed>,
         entry: &Map<String, Value>,
     ) -> Result<(), String> {
         let publication = catalog.publications.get(REALTIME);
@@ -75,25 +75,24 @@ impl Wanted {
         // One of several that is closed is left out without a word, as rows are that a policy hides.
         if let [table] = tables[..]
             && self.table.is_some()
-            && is_closed(table)
+            && let Some(closed) = closes(table)
         {
-            let (detail, hint) = unprotected::closed(&table.name);
-            return Err(format!("{UNABLE}. {detail} {hint}"));
+            return Err(format!("{UNABLE}. {} {}", closed.detail(), closed.hint()));
         }
         let fits = |table: &Relation| {
             let part = publication.and_then(|publication| publication.part(&table.name));
-            self.conditions.iter().try_for_each(|condition| condition.check(table, part))?;
-            // By what it may not read nobody is told either: whether a change comes would say what it is.
+            // By what it may not read nobody is told either: whether a change comes would say what it is, and what is wrong with the
+            // condition, of which type.
             let may_read = |name: &str| {
                 table.column(name).is_some_and(|column| catalog.allows_column(role, table, column, Privilege::Select))
             };
             if let Some(condition) = self.conditions.iter().find(|condition| !may_read(condition.about())) {
                 return Err(filter::unknown("filter", condition.about()));
             }
-            match self.select.iter().flatten().find(|name| !may_read(name)) {
-                Some(name) => Err(filter::unknown("select", name)),
-                None => Ok(()),
+            if let Some(name) = self.select.iter().flatten().find(|name| !may_read(name)) {
+                return Err(filter::unknown("select", name));
             }
+            self.conditions.iter().try_for_each(|condition| condition.check(table, part))
         };
         // Of several tables, it has to fit one.
         let mut faults = tables.iter().map(|table| fits(table));

@@ -118,7 +118,7 @@ impl Connection {
         if joined.token.as_deref() == Some(&*token) {
             return;
         }
-        let session = match settings.tokens.verify(&token) {
+        let session = match self.shared.session(settings, &token) {
             Ok(session) => session,
             Err(fault) => return self.end(topic, &fault.message()),
         };

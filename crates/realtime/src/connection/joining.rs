@@ -83,7 +83,7 @@ impl Connection {
     /// Who the channel speaks for: its own token, else the connection's key.
     fn session(&self, settings: &Settings, join: &Join) -> Result<Session, TokenFault> {
         let session = match &join.access_token {
-            Some(token) => settings.tokens.verify(token)?,
+            Some(token) => self.shared.session(settings, token)?,
             None => self.session.clone(),
         };
         session.overdue().map_or(Ok(session), |seconds| Err(TokenFault::Expired(seconds)))

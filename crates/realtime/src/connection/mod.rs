@@ -6,11 +6,11 @@ mod joining;
 mod tests;
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use basalt_supervise::caught;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
@@ -163,7 +163,7 @@ impl Connection {
         }
         // What fails in one channel is no matter of the others.
         let (topic, join_ref) = (message.topic.clone(), message.join_ref.clone());
-        if AssertUnwindSafe(self.dispatch(settings, message)).catch_unwind().await.is_err() {
+        if caught("a channel", self.dispatch(settings, message)).await.is_none() {
             self.crash(&topic, join_ref.as_deref());
         }
     }

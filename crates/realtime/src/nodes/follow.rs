@@ -1,13 +1,12 @@
 //! Listens to the other nodes, and answers them.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use basalt_messaging::{Event, NodeId, Subscription};
+use basalt_supervise::caught;
 use bytes::Bytes;
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
@@ -58,9 +57,8 @@ impl<'a> Follower<'a> {
     async fn listen(&self, heard: &mut Subscription) {
         loop {
             let event = heard.next().await;
-            if AssertUnwindSafe(async { self.hear(event) }).catch_unwind().await.is_err() {
-                tracing::error!("a message of another node made a panic; it is left out");
-            }
+            // A message that panics is left out.
+            let _ = caught("hearing another node", async { self.hear(event) }).await;
         }
     }
 

@@ -1,8 +1,10 @@
 //! Why a request can't be planned, in PostgREST's codes and words (contract: sections 8, 13, 16).
 
 use basalt_query::{FunctionSuggestion, PlanError, UnnamedParameter};
+use basalt_sql::Name;
 use serde_json::json;
 
+use super::named::Named;
 use crate::error::RestError;
 
 /// The answer to a request that can't be planned.
@@ -12,8 +14,9 @@ pub(crate) fn explain(error: PlanError) -> RestError {
             let message = format!("Could not find the table '{schema}.{name}' in the schema cache");
             hinted(
                 RestError::new(404, "PGRST205", message),
-                suggestion.map(|near| format!("Perhaps you meant the table '{schema}.{near}'")),
+                suggestion.as_ref().map(|near| format!("Perhaps you meant the table '{schema}.{near}'")),
             )
+            .naming(suggestion.map(|near| Named::Relation(Name::new(schema, near))))
         }
         PlanError::NotEmbedded { name, alias } => {
             let error =
@@ -34,8 +37,9 @@ pub(crate) fn explain(error: PlanError) -> RestError {
             );
             hinted(
                 RestError::new(400, "PGRST200", message).details(details),
-                suggestion.map(|s| format!("Perhaps you meant '{}' instead of '{}'.", s.near, s.given)),
+                suggestion.as_ref().map(|s| format!("Perhaps you meant '{}' instead of '{}'.", s.near, s.given)),
             )
+            .naming(suggestion.map(|s| Named::Relation(Name::new(schema, s.near))))
         }
         PlanError::AmbiguousRelationship { origin, target, candidates } => {
             let message = format!(
@@ -116,6 +120,11 @@ fn unknown_function(
     .details(format!(
         "Searched for the function {schema}.{name}{searched}{or_json}, but no matches were found in the schema cache."
     ));
+    let function = match &suggestion {
+        Some(FunctionSuggestion::Name(near)) => near,
+        _ => name,
+    };
+    let named = Named::Function(Name::new(schema, function));
     hinted(
         error,
         suggestion.map(|suggestion| match suggestion {
@@ -125,6 +134,7 @@ fn unknown_function(
             }
         }),
     )
+    .naming(Some(named))
 }
 
 fn hinted(error: RestError, hint: Option<String>) -> RestError {

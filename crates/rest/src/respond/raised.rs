@@ -54,6 +54,7 @@ pub(crate) fn answer(error: &Error) -> RestError {
         }),
         headers: parsed.headers.into_iter().collect(),
         reason: parsed.status_text.map(Reason),
+        named: None,
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Api {
     pub aggregates: bool,
     /// Whether plans (`application/vnd.pgrst.plan`) may be asked for.
     pub plans: bool,
+    /// Whether PostgreSQL's estimates of rows (`count=planned`) are told to callers whom row policies bind. They count hidden rows.
+    pub estimates: bool,
     /// Whether `limit` and `offset` hold for PATCH and DELETE, which then need an `order`.
     pub limited_writes: bool,
     /// A function called before every statement.
@@ -92,6 +94,7 @@ impl Default for Api {
             unprotected: Vec::new(),
             aggregates: false,
             plans: false,
+            estimates: false,
             limited_writes: false,
             pre_request: String::new(),
             root_function: String::new(),

@@ -58,6 +58,7 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     api.max_rows = 0;
     api.anonymous_role = String::new();
     api.unprotected = vec!["*".into()];
+    api.estimates = true;
     let of_application = settings.iter().filter_map(|(name, value)| Some((name.strip_prefix(APP)?, value)));
     api.settings = of_application.map(|(name, value)| (name.to_owned(), value.clone())).collect();
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use basalt_core::Identity;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{Catalog, Column, Relation};
@@ -115,6 +116,16 @@ impl Catalog {
         self.reached(role, |_, _| true)
     }
 
+    /// The roles that a request may name: those that the login may become. Nobody is the owner by a token.
+    pub fn requestable(&self) -> BTreeSet<&str> {
+        let mut roles = match self.is_superuser(&self.login) {
+            true => self.roles.keys().map(String::as_str).collect(),
+            false => self.memberships(&self.login),
+        };
+        roles.remove(Identity::OWNER);
+        roles
+    }
+
     /// `role` and every role whose privileges it has without becoming it: those that it inherits from, directly or not.
     pub fn inherited<'a>(&'a self, role: &'a str) -> BTreeSet<&'a str> {
         self.reached(role, Role::inherits_from)
@@ -156,11 +167,21 @@ impl Catalog {
             || self.allows(role, &relation.owner, &column.grants, privilege)
     }
 
+    /// Whether `role` may use `privilege` on the relation or on a column of it.
+    pub fn allows_any(&self, role: &str, relation: &Relation, privilege: Privilege) -> bool {
+        self.allows(role, &relation.owner, &relation.grants, privilege)
+            || relation.columns.iter().any(|column| self.allows(role, &relation.owner, &column.grants, privilege))
+    }
+
     /// Whether row policies bind `role` on `relation`: row security is on, and the role neither bypasses it nor
     /// owns the table unforced.
     pub fn policies_apply(&self, role: &str, relation: &Relation) -> bool {
-        let exempt = self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security);
         let owns = self.inherited(role).contains(relation.owner.as_str());
-        relation.row_security && !exempt && (!owns || relation.force_row_security)
+        relation.row_security && !self.bypasses_policies(role) && (!owns || relation.force_row_security)
+    }
+
+    /// Whether no row policy binds `role`, on any relation.
+    pub fn bypasses_policies(&self, role: &str) -> bool {
+        self.roles.get(role).is_some_and(|r| r.superuser || r.bypass_row_security)
     }
 }

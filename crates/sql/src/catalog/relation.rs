@@ -62,6 +62,9 @@ pub struct View {
     /// Whether it runs with its caller's rights. True unless the view says `security_invoker = false`: a view
     /// must not be a way around row policies by accident.
     pub security_invoker: bool,
+    /// Whether it runs with its owner's rights because it does not say whose, as PostgreSQL has it.
+    #[serde(default)]
+    pub owners_by_default: bool,
     /// Where each column comes from, when it is a plain column of a relation in the top SELECT (through views, the base table's).
     pub sources: Vec<Option<(Name, String)>>,
     /// The columns that show the whole primary keys of the tables behind it ([`super::Catalog::derive_view_keys`]).

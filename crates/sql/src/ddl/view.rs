@@ -67,6 +67,7 @@ impl Change<'_> {
         relation.kind = RelationKind::View(View {
             query: query.to_string(),
             security_invoker,
+            owners_by_default: false,
             key: Vec::new(),
             sources,
             materialized: false,

@@ -1,5 +1,7 @@
-//! What `basalt check` says about a schema: tables left open or shut by accident, and policies and keys that will be slow.
+//! What `basalt check` says about a schema: tables left open or shut by accident, what steps around policies, and policies and keys that
+//! will be slow.
 
+mod definer;
 #[cfg(test)]
 mod tests;
 
@@ -9,7 +11,7 @@ use std::ops::ControlFlow;
 use basalt_types::Type;
 use sqlparser::ast::{BinaryOperator, Expr, TableFactor, Visitor};
 
-use crate::catalog::{Catalog, ConstraintKind, Name, Policy, PolicyCommand, Privilege, Relation, Routine};
+use crate::catalog::{Catalog, ConstraintKind, Name, Policy, PolicyCommand, Privilege, Relation};
 use crate::ddl::source::{fold, parse_expr};
 use crate::visit::visit;
 
@@ -42,15 +44,15 @@ pub enum Severity {
     Error,
 }
 
-/// Looks through a catalog. Findings come in the order of the relations, then of the functions.
-pub fn lint(catalog: &Catalog) -> Vec<Finding> {
+/// Looks through a catalog of which the schemas `exposed` are served. Findings come in the order of the relations, then of the
+/// functions. Of other schemas those matter that run with their owner's rights and can be reached.
+pub fn lint(catalog: &Catalog, exposed: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let reached = definer::Reached::from_outside(catalog, exposed);
     for relation in catalog.relations.values() {
         match relation.view() {
-            Some(view) if !view.security_invoker && !view.materialized => {
-                view_finding(catalog, relation, &mut findings)
-            }
-            Some(_) => {}
+            Some(_) => definer::view(catalog, &reached, relation, &mut findings),
+            None if !exposed.contains(&relation.name.schema) => {}
             None => {
                 row_security(catalog, relation, &mut findings);
                 policy_columns(catalog, relation, &mut findings);
@@ -60,21 +62,15 @@ pub fn lint(catalog: &Catalog) -> Vec<Finding> {
         }
     }
     for routine in catalog.functions.values().flatten().filter(|routine| routine.security_definer) {
-        definer(catalog, routine, &mut findings);
+        definer::routine(catalog, &reached, exposed, routine, &mut findings);
     }
     findings
 }
 
-/// The roles from outside that may use anything of the relation.
-fn reached_by(catalog: &Catalog, relation: &Relation) -> Vec<&'static str> {
+/// Whether a role may use anything of the relation.
+fn uses(catalog: &Catalog, role: &str, relation: &Relation) -> bool {
     let privileges = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete];
-    let granted = |role: &str| {
-        privileges.iter().any(|privilege| {
-            catalog.allows(role, &relation.owner, &relation.grants, *privilege)
-                || relation.columns.iter().any(|c| catalog.allows_column(role, relation, c, *privilege))
-        })
-    };
-    OUTSIDE.into_iter().filter(|role| enters(catalog, role, &relation.name.schema) && granted(role)).collect()
+    privileges.into_iter().any(|privilege| catalog.allows_any(role, relation, privilege))
 }
 
 fn enters(catalog: &Catalog, role: &str, schema: &str) -> bool {
@@ -85,7 +81,8 @@ fn enters(catalog: &Catalog, role: &str, schema: &str) -> bool {
 }
 
 fn row_security(catalog: &Catalog, relation: &Relation, findings: &mut Vec<Finding>) {
-    let roles = reached_by(catalog, relation);
+    let is_granted = |role: &&str| enters(catalog, role, &relation.name.schema) && uses(catalog, role, relation);
+    let roles: Vec<&str> = OUTSIDE.into_iter().filter(is_granted).collect();
     if roles.is_empty() {
         return;
     }
@@ -276,61 +273,5 @@ fn duplicate_indexes(relation: &Relation, findings: &mut Vec<Finding>) {
                 remedy: format!("drop index {};", Name::new(&relation.name.schema, &index.name).quoted()),
             });
         }
-    }
-}
-
-fn view_finding(catalog: &Catalog, relation: &Relation, findings: &mut Vec<Finding>) {
-    let roles = reached_by(catalog, relation);
-    if roles.is_empty() {
-        return;
-    }
-    findings.push(Finding {
-        code: "view-bypasses-policies",
-        severity: Severity::Warning,
-        relation: relation.name.to_string(),
-        message: format!(
-            "view {} runs with its owner's rights for {}: no policy holds for the rows it reads",
-            relation.name,
-            roles.join(" and ")
-        ),
-        remedy: format!("alter view {} set (security_invoker = true);", relation.name.quoted()),
-    });
-}
-
-fn definer(catalog: &Catalog, routine: &Routine, findings: &mut Vec<Finding>) {
-    let args: Vec<String> = routine.inputs().map(|param| param.ty.sql_name()).collect();
-    let signature = format!("{}({})", routine.name.quoted(), args.join(", "));
-    let callable = |role: &&str| {
-        enters(catalog, role, &routine.name.schema)
-            && catalog.allows(role, &routine.owner, &routine.grants, Privilege::Execute)
-    };
-    let roles: Vec<&str> = OUTSIDE.into_iter().filter(callable).collect();
-    if !roles.is_empty() {
-        findings.push(Finding {
-            code: "definer-exposed",
-            severity: Severity::Hint,
-            relation: routine.name.to_string(),
-            message: format!(
-                "{} may be called by {} and runs with its owner's rights",
-                routine.name,
-                roles.join(" and ")
-            ),
-            remedy: format!(
-                "If they have no business with it: revoke execute on function {signature} from public, {};",
-                roles.join(", ")
-            ),
-        });
-    }
-    if !routine.settings.iter().any(|(name, _)| name == "search_path") {
-        findings.push(Finding {
-            code: "definer-search-path",
-            severity: Severity::Warning,
-            relation: routine.name.to_string(),
-            message: format!(
-                "{} runs with its owner's rights, but finds its tables along its caller's search path",
-                routine.name
-            ),
-            remedy: format!("alter function {signature} set search_path = '';"),
-        });
     }
 }

@@ -10,7 +10,7 @@ fn findings(script: &str) -> Vec<(&'static str, String)> {
             apply(&mut catalog, &mut session, sql).unwrap();
         }
     }
-    lint(&catalog).into_iter().map(|finding| (finding.code, finding.relation)).collect()
+    lint(&catalog, &["public".to_owned()]).into_iter().map(|finding| (finding.code, finding.relation)).collect()
 }
 
 #[test]
@@ -61,4 +61,22 @@ fn what_runs_with_its_owners_rights() {
     );
     let closed = "revoke execute on function f from public, anon, authenticated; alter function f set search_path = ''";
     assert_eq!(findings(&format!("{function}; {closed}")), []);
+}
+
+#[test]
+fn what_runs_with_its_owners_rights_is_found_wherever_callers_from_outside_reach_it() {
+    let hidden = "create schema priv; create table priv.t (a int);
+        create function priv.f() returns int language sql security definer set search_path = '' as 'select a from priv.t';
+        create view priv.v with (security_invoker = false) as select a from priv.t; grant select on priv.v to anon;";
+    // Nobody from outside may use the schema, and nothing that is served leads there.
+    assert_eq!(findings(hidden), []);
+    let both = [("view-bypasses-policies", "priv.v".into()), ("definer-exposed", "priv.f".into())];
+    assert_eq!(findings(&format!("{hidden} grant usage on schema priv to anon")), both);
+    assert_eq!(findings(&format!("{hidden} create view through as select a, priv.f() as f from priv.v")), both);
+    let called = "create function through() returns int language sql as 'select priv.f() + a from priv.v'";
+    assert_eq!(findings(&format!("{hidden} {called}")), both);
+    // What is not granted is not reached.
+    let revoked =
+        format!("{hidden} {called}; revoke execute on function priv.f() from public; revoke all on priv.v from anon");
+    assert_eq!(findings(&revoked), []);
 }

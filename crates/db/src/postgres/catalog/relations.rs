@@ -65,7 +65,8 @@ pub fn build(
                 let pair = |json: &String| serde_json::from_str::<(String, String)>(json).ok();
                 RelationKind::View(View {
                     query: String::new(),
-                    security_invoker: row.security_invoker,
+                    security_invoker: row.security_invoker == Some(true),
+                    owners_by_default: row.kind == 'v' && row.security_invoker.is_none(),
                     sources: numbers.iter().map(source).collect(),
                     key: Vec::new(),
                     materialized: row.kind == 'm',

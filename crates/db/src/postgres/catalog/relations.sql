@@ -20,7 +20,7 @@ select
      from pg_catalog.pg_policy p where p.polrelid = c.oid) as policies,
   pg_catalog.obj_description(c.oid, 'pg_class') as comment,
   case when c.relkind in ('v', 'm', 'f') then pg_catalog.pg_relation_is_updatable(c.oid, true) else 28 end as updatable,
-  coalesce('security_invoker=true' = any (c.reloptions) or 'security_invoker=on' = any (c.reloptions), false) as security_invoker,
+  (select substr(o, length('security_invoker=') + 1)::boolean from unnest(c.reloptions) o where o like 'security\_invoker=%') as security_invoker,
   (select json_agg(json_build_array(
         case when x.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(x.grantee) end, x.privilege_type))
      from pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x) as grants,

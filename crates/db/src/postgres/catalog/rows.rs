@@ -39,7 +39,8 @@ pub struct RelationRow {
     pub comment: Option<String>,
     /// The bits of `pg_relation_is_updatable`: 4 UPDATE, 8 INSERT, 16 DELETE.
     pub updatable: i32,
-    pub security_invoker: bool,
+    /// What a view says of it.
+    pub security_invoker: Option<bool>,
     pub grants: Option<Vec<Grant>>,
     /// None of a table without columns.
     pub columns: Option<Vec<ColumnRow>>,

@@ -57,6 +57,7 @@ fn view(name: &str, query: &str, columns: Vec<Column>) -> Relation {
     let view = View {
         query: query.to_owned(),
         security_invoker: true,
+        owners_by_default: false,
         key: Vec::new(),
         sources: vec![None; columns.len()],
         materialized: false,

@@ -543,6 +543,7 @@ fn a_view_passes_writes_on() {
     view.kind = RelationKind::View(View {
         query: "select id as number, name from people p where p.name <> 'x'".to_owned(),
         security_invoker: true,
+        owners_by_default: false,
         key: Vec::new(),
         sources: vec![Some((people.clone(), "id".to_owned())), Some((people, "name".to_owned()))],
         materialized: false,
