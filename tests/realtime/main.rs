@@ -13,7 +13,7 @@ mod rows;
 mod tokens;
 
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
-use basalt_tests::socket;
+use basalt_tests::{socket, token};
 use serde_json::{Value, json};
 
 /// The key of anonymous callers.
@@ -24,14 +24,6 @@ pub fn anon() -> String {
 /// A user's token.
 pub fn user(id: &str) -> String {
     token(json!({"role": "authenticated", "sub": id}))
-}
-
-/// A token with these claims, good for a long time.
-pub fn token(mut claims: Value) -> String {
-    if claims.get("exp").is_none() {
-        claims["exp"] = json!(4_102_444_800_u64);
-    }
-    unending(claims)
 }
 
 /// A token with these claims and no other.

@@ -7,7 +7,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("basalt-core", &[]),
     ("basalt-types", &["basalt-core"]),
     ("basalt-sql", &["basalt-core", "basalt-types"]),
-    ("basalt-supervise", &[]),
+    ("basalt-supervise", &["basalt-core"]),
     ("basalt-db", &["basalt-core", "basalt-types", "basalt-sql", "basalt-supervise"]),
     ("basalt-query", &["basalt-core", "basalt-types", "basalt-sql"]),
     ("basalt-rest", &["basalt-core", "basalt-types", "basalt-sql", "basalt-db", "basalt-query"]),

@@ -7,7 +7,7 @@ use figment::value::Value;
 
 use crate::report::{Failure, Report};
 use crate::running;
-use crate::serving::{prepare, url};
+use crate::serving::prepare;
 use crate::workspace::has_development_secret;
 
 /// Serves until asked to stop. `overrides` are flags for Basalt's own keys.
@@ -23,9 +23,6 @@ pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<()
     };
     refuse_development_secret(&config)?;
     let server = Basalt::start(&folder, &config, database.clone()).await?;
-    if let Some(admin) = server.admin_address() {
-        tracing::info!(url = url(admin), "answering operators");
-    }
     running::run(server, &database, async |server| {
         let config = source.load_stored(&database, &overrides).await?;
         refuse_development_secret(&config)?;

@@ -32,6 +32,9 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
         Some(path) => tracing::info!(socket = %path.display(), "serving"),
         None => tracing::info!(url = url(server.address()), "serving"),
     }
+    if let Some(admin) = server.admin_address() {
+        tracing::info!(url = url(admin), "answering operators");
+    }
     settle();
     let mut failed = false;
     loop {

@@ -214,6 +214,19 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn check_takes_what_the_configuration_opens() {
+    let open = "create table readings (id int primary key, value text);\n";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_readings.sql", open)]);
+    let closed = project.run(&["check"]);
+    assert!(closed.code == Some(1) && closed.stderr.contains("error[row-security-off]"), "{}", closed.stderr);
+    for pattern in ["*", "public.*", "readings", "public.readings"] {
+        project.write("basalt.toml", &format!("[api]\nunprotected = [\"{pattern}\"]\n"));
+        let checked = project.run(&["check"]);
+        assert_eq!(checked.code, Some(0), "{pattern}: {}", checked.stderr);
+    }
+}
+
+#[test]
 fn check_knows_the_services_and_what_to_do_without_triggers_of_one_s_own() {
     let project = books();
     let policies = "create table members (room text primary key, person uuid references auth.users (id));

@@ -192,6 +192,7 @@ fn a_project_heeds_what_its_database_keeps() {
     assert_eq!(server.get(notes).1.matches("id").count(), 2);
     script("alter role authenticator reset pgrst.db_pre_config; alter role authenticator reset pgrst.db_max_rows");
     script("notify pgrst, 'reload config'");
+    server.says("restarted");
     server.comes_to(notes, "[{\"id\":1}, \n {\"id\":2}, \n {\"id\":3}]");
 }
 

@@ -3,17 +3,20 @@
 //! - [`Error`]: what a database statement answers when it fails, in PostgreSQL's terms.
 //! - [`Identity`]: who a statement runs as.
 //! - [`Change`]: what a write did to a row.
+//! - [`Backoff`]: pauses between attempts.
 //! - [`constant_time_eq`]: how secrets are compared.
 //! - [`nearest`]: the closest known name, for hints.
 //!
 //! Nothing here does I/O or knows a wire format; the front doors convert.
 
+mod backoff;
 mod change;
 mod error;
 mod identity;
 mod nearest;
 mod secret;
 
+pub use backoff::Backoff;
 pub use change::{Change, ChangedColumn, ChangedTable, Operation, ReplicaIdentity};
 pub use error::{Error, Result};
 pub use identity::{Claims, Identity};

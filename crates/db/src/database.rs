@@ -318,11 +318,11 @@ impl Database {
     }
 
     /// How often the change log is to be looked at though no bell rang.
-    pub(crate) fn polls_changes(&self) -> Duration {
+    pub(crate) fn poll_interval(&self) -> Duration {
         match &self.engine {
             // Every write is this process's own, and rings.
             Engine::Sqlite(_) => Duration::from_secs(1),
-            Engine::Postgres(engine) => engine.polls_changes(),
+            Engine::Postgres(engine) => engine.poll_interval(),
         }
     }
 

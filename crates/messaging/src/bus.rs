@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use basalt_core::Backoff;
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -181,7 +182,7 @@ impl Shared {
     /// Makes a line again and again, and talks over it, until the node leaves.
     async fn talk(&self, others: &Others) {
         let carrier = others.carrier.name();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut leaving = self.leaving.subscribe();
         loop {
             let connected = tokio::select! {
@@ -204,15 +205,13 @@ impl Shared {
             };
             let Err(error) = ended else { return };
             self.attempted.send_replace(true);
-            if began.elapsed() > LONGEST_PAUSE {
-                pause = FIRST_PAUSE;
-            }
+            backoff.reset_after(began.elapsed());
+            let pause = backoff.pause();
             tracing::warn!(%error, carrier, "no line to other nodes; trying again in {pause:?}");
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = leaving.wait_for(|leaving| *leaving) => return,
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
             self.counters.reconnected.fetch_add(1, Ordering::Relaxed);
         }
     }

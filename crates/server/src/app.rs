@@ -29,6 +29,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::answer::{JSON, TEXT, answer};
 use crate::auth::{self, AUTH};
 use crate::config::Limits;
 use crate::gauges;
@@ -148,9 +149,9 @@ impl App {
             return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
         }
         match path {
-            "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
+            "/health/live" => (&HEALTH, answer(StatusCode::OK, TEXT, "")),
             "/health/ready" => (&HEALTH, self.readiness().await),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
+            "/metrics" => (&METRICS, answer(StatusCode::OK, TEXT, self.counted())),
             BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
             "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
             _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
@@ -179,11 +180,11 @@ impl App {
     /// What the port for operators answers.
     async fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
         match path {
-            "/live" | "/health/live" => (&HEALTH, plain(StatusCode::OK, "")),
+            "/live" | "/health/live" => (&HEALTH, answer(StatusCode::OK, TEXT, "")),
             "/ready" | "/health/ready" => (&HEALTH, self.readiness().await),
-            "/metrics" => (&METRICS, plain(StatusCode::OK, self.counted())),
-            "/schema_cache" => (&METRICS, json(self.surface.load().door.schema_cache())),
-            _ => (&UNKNOWN, plain(StatusCode::NOT_FOUND, "")),
+            "/metrics" => (&METRICS, answer(StatusCode::OK, TEXT, self.counted())),
+            "/schema_cache" => (&METRICS, answer(StatusCode::OK, JSON, self.surface.load().door.schema_cache())),
+            _ => (&UNKNOWN, answer(StatusCode::NOT_FOUND, TEXT, "")),
         }
     }
 
@@ -203,7 +204,7 @@ impl App {
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
         let text =
             if is_cut_off { "other nodes can't be reached: broadcasts and presence stay on this one\n" } else { "" };
-        plain(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, text)
+        answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, TEXT, text)
     }
 }
 
@@ -375,18 +376,4 @@ fn overloaded() -> RestError {
 fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
         .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
-}
-
-fn json(text: String) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
-    let kind = HeaderValue::from_static("application/json; charset=utf-8");
-    response.headers_mut().insert(header::CONTENT_TYPE, kind);
-    response
-}
-
-fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Body::from(text.into()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    response
 }

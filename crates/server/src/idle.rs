@@ -169,7 +169,7 @@ mod tests {
         let write = async {
             tokio::time::sleep(LIMIT / 2).await;
             tokio::io::AsyncWriteExt::write_all(&mut stream, b"x").await.unwrap();
-            tokio::time::sleep(LIMIT).await;
+            tokio::time::sleep(LIMIT - Duration::from_millis(1)).await;
         };
         tokio::select! {
             () = activity.cease(LIMIT) => panic!("ended {LIMIT:?} after its beginning"),

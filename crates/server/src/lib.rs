@@ -2,6 +2,7 @@
 //!
 //! [`Basalt::start`] opens the database and listens; [`Basalt::stop`] drains. What every request passes through is in `app`.
 
+mod answer;
 mod app;
 mod auth;
 pub mod config;

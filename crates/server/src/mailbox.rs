@@ -5,6 +5,8 @@ use basalt_auth::State;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use uuid::Uuid;
 
+use crate::answer::{JSON, PAGE, answer, empty};
+
 /// Where it is.
 pub const MAIL: &str = "/studio/mail";
 
@@ -21,7 +23,7 @@ pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
     let rest = request.uri().path().strip_prefix(MAIL).unwrap_or_default().trim_matches('/');
     let mailbox = &state.mailbox;
     match (request.method().as_str(), rest) {
-        ("GET", "") => page(&list(&mailbox.mails(None))),
+        ("GET", "") => page(list(&mailbox.mails(None))),
         ("GET", "messages") => {
             let query = request.uri().query().unwrap_or_default();
             let to = url::form_urlencoded::parse(query.as_bytes())
@@ -31,13 +33,13 @@ pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
         }
         ("DELETE", "messages") => {
             mailbox.empty();
-            status(StatusCode::NO_CONTENT)
+            empty(StatusCode::NO_CONTENT)
         }
         ("GET", id) => match Uuid::parse_str(id).ok().and_then(|id| mailbox.mail(id)) {
-            Some(mail) => page(&mail.html),
-            None => status(StatusCode::NOT_FOUND),
+            Some(mail) => page(mail.html.clone()),
+            None => empty(StatusCode::NOT_FOUND),
         },
-        _ => status(StatusCode::METHOD_NOT_ALLOWED),
+        _ => empty(StatusCode::METHOD_NOT_ALLOWED),
     }
 }
 
@@ -66,23 +68,14 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-fn page(html: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(html.to_owned()));
+fn page(html: String) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, PAGE, html);
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, PAGE_POLICY);
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
 fn json(body: &impl serde::Serialize) -> Response<Body> {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-fn status(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
+    answer(StatusCode::OK, JSON, serde_json::to_vec(body).unwrap_or_default())
 }

@@ -22,7 +22,8 @@ pub(crate) fn bus(project: &Path, config: &Config, database: &Database) -> Resul
                 .into(),
         ));
     }
-    if !names_nats && (!settings.notify || Notify::new(database).is_none()) {
+    let notify = Notify::new(database).filter(|_| !names_nats && settings.notify);
+    if notify.is_none() && !names_nats {
         return Ok(Bus::alone());
     }
     if settings.queue_bytes.as_u64() < 2 * config.realtime.payload.as_u64() {
@@ -43,10 +44,9 @@ pub(crate) fn bus(project: &Path, config: &Config, database: &Database) -> Resul
         );
         return Ok(Bus::alone());
     };
-    let carrier: Box<dyn Carrier> = match Notify::new(database) {
-        _ if names_nats => Box::new(Nats::new(settings, project, &secret).map_err(StartError::Config)?),
+    let carrier: Box<dyn Carrier> = match notify {
         Some(notify) => Box::new(notify),
-        None => return Ok(Bus::alone()),
+        None => Box::new(Nats::new(settings, project, &secret).map_err(StartError::Config)?),
     };
     Ok(Bus::new(carrier, &secret, settings))
 }

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use tokio_util::task::TaskTracker;
 
+use crate::answer::{JSON, answer};
 use crate::app::App;
 use crate::surface::Surface;
 
@@ -135,8 +136,5 @@ fn outgoing(said: Outgoing) -> Message {
 }
 
 fn refuse(status: StatusCode, error: &str) -> Response<Body> {
-    let mut response = Response::new(Body::from(serde_json::json!({ "error": error }).to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    response
+    answer(status, JSON, serde_json::json!({ "error": error }).to_string())
 }

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use basalt_core::Backoff;
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 
@@ -39,24 +40,21 @@ pub fn count() {
 /// Pauses between attempts: from a tenth of a second to half a minute, each twice the last.
 #[derive(Debug)]
 pub struct Pauses {
-    next: Duration,
+    backoff: Backoff,
     begun: Instant,
 }
 
 impl Default for Pauses {
     fn default() -> Self {
-        Pauses { next: FIRST_PAUSE, begun: Instant::now() }
+        Pauses { backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), begun: Instant::now() }
     }
 }
 
 impl Pauses {
     /// Waits before the next attempt.
     pub async fn wait(&mut self) {
-        if self.begun.elapsed() > LONGEST_PAUSE {
-            self.next = FIRST_PAUSE;
-        }
-        sleep(self.next).await;
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        self.backoff.reset_after(self.begun.elapsed());
+        sleep(self.backoff.pause()).await;
         self.begun = Instant::now();
     }
 }

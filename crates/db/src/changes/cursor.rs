@@ -98,8 +98,8 @@ impl Cursor {
     pub async fn claim(&self, holder: &str, duration: Duration) -> Result<bool> {
         let sql = "update basalt.cursors set holder = $2, held_until = now() + $3::interval \
             where name = $1 and (holder is null or holder = $2 or held_until < now())";
-        let seconds = format!("{} milliseconds", duration.as_millis());
-        let params = [self.name.clone(), holder.to_owned(), seconds].map(Some).to_vec();
+        let time = format!("{} milliseconds", duration.as_millis());
+        let params = [self.name.clone(), holder.to_owned(), time].map(Some).to_vec();
         Ok(self.changes.execute(sql, params).await? == 1)
     }
 

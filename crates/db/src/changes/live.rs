@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use basalt_core::{Change, Result};
+use basalt_core::{Backoff, Change, Result};
 use basalt_supervise::supervised;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -88,16 +88,16 @@ impl Changes {
 
 /// Reads the log as it grows, until nobody listens. Whoever goes on after it does so from its position.
 async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver<()>, position: Arc<AtomicU64>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let Some(interval) = database.upgrade().map(|database| database.polls_changes()) else { return hub.end() };
+        let Some(interval) = database.upgrade().map(|database| database.poll_interval()) else { return hub.end() };
         let read = match database.upgrade() {
             Some(database) => Changes::of(&database).read(position.load(Ordering::Relaxed), BATCH).await,
             None => return hub.end(),
         };
         match read {
             Ok(batch) if batch.is_empty() => {
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 if hub.is_deserted() {
                     return;
                 }
@@ -105,7 +105,7 @@ async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver
                 let _ = tokio::time::timeout(interval, rung.changed()).await;
             }
             Ok(batch) => {
-                pause = FIRST_PAUSE;
+                backoff.reset();
                 position.fetch_max(batch.last(), Ordering::Relaxed);
                 hub.send(batch);
                 if hub.is_deserted() {
@@ -113,9 +113,9 @@ async fn follow(database: WeakDatabase, hub: Arc<Hub>, mut rung: watch::Receiver
                 }
             }
             Err(error) => {
+                let pause = backoff.pause();
                 tracing::warn!(%error, "the change log could not be read; trying again in {pause:?}");
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
                 if hub.is_deserted() {
                     return;
                 }

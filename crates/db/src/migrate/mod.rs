@@ -16,9 +16,9 @@ pub(crate) use service::{OWN, SERVICES};
 pub use service::{Service, ServiceMigration};
 
 /// The record of applied migrations, where Supabase's tools look for it.
-const RECORD: &str = "create schema supabase_migrations;
-create table supabase_migrations.schema_migrations
-  (version text primary key, statements text[], name text, checksum text);";
+pub(crate) const RECORD: &str = "create schema if not exists supabase_migrations; \
+    create table if not exists supabase_migrations.schema_migrations \
+    (version text primary key, statements text[], name text, checksum text)";
 
 /// A migration that was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]

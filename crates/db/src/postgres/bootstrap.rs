@@ -122,7 +122,7 @@ const STEPS: [Step; 17] = [
     Step {
         what: "the record of migrations",
         there: "to_regclass('supabase_migrations.schema_migrations') is not null",
-        make: super::migrating::RECORD,
+        make: crate::migrate::RECORD,
     },
 ];
 

@@ -43,7 +43,7 @@ impl Postgres {
         &self.engine.hub
     }
 
-    pub(crate) fn polls_changes(&self) -> Duration {
+    pub(crate) fn poll_interval(&self) -> Duration {
         POLL
     }
 

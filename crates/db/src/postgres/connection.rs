@@ -1,9 +1,12 @@
 //! One connection: how it is made, and the statements that are prepared on it.
 
 use basalt_core::{Error, Result};
+use futures_util::future::poll_fn;
 use quick_cache::unsync::Cache;
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::{translate, unreachable};
 use super::tls::Tls;
@@ -13,6 +16,12 @@ use super::tls::Tls;
 pub(crate) struct Target {
     pub config: Config,
     pub tls: Tls,
+}
+
+/// What carries a connection's bytes. Nothing is sent or received unless it is polled.
+pub(crate) enum Driver {
+    Plain(Box<tokio_postgres::Connection<Socket, NoTlsStream>>),
+    Encrypted(Box<tokio_postgres::Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 
 /// A connection with its prepared statements.
@@ -28,25 +37,46 @@ impl Target {
     ///
     /// Errors: 08001 when PostgreSQL can't be reached or refuses.
     pub async fn connect(&self, statements: usize) -> Result<Connection> {
-        let (client, driver) = match &self.tls {
+        let (client, driver) = self.open().await?;
+        let statements = Cache::new(statements.max(1));
+        Ok(Connection { client, tls: self.tls.clone(), statements, driver: tokio::spawn(driver.drive()) })
+    }
+
+    /// Connects; whoever calls drives.
+    ///
+    /// Errors: 08001 when PostgreSQL can't be reached or refuses.
+    pub async fn open(&self) -> Result<(Client, Driver)> {
+        match &self.tls {
             Tls::Off => {
-                let (client, driver) = self.config.connect(NoTls).await.map_err(|error| unreachable(&error))?;
-                (client, tokio::spawn(async move { drive(driver.await) }))
+                self.config.connect(NoTls).await.map(|(client, driver)| (client, Driver::Plain(Box::new(driver))))
             }
             Tls::On(connector) => {
                 let connected = self.config.connect((**connector).clone()).await;
-                let (client, driver) = connected.map_err(|error| unreachable(&error))?;
-                (client, tokio::spawn(async move { drive(driver.await) }))
+                connected.map(|(client, driver)| (client, Driver::Encrypted(Box::new(driver))))
             }
-        };
-        let statements = Cache::new(statements.max(1));
-        Ok(Connection { client, tls: self.tls.clone(), statements, driver })
+        }
+        .map_err(|error| unreachable(&error))
     }
 }
 
-fn drive(ended: Result<(), tokio_postgres::Error>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection to PostgreSQL ended");
+impl Driver {
+    /// What the server says next; `None` when the connection has ended.
+    pub async fn message(&mut self) -> Option<Result<AsyncMessage>> {
+        let message = poll_fn(|context| match self {
+            Driver::Plain(driver) => driver.poll_message(context),
+            Driver::Encrypted(driver) => driver.poll_message(context),
+        });
+        message.await.map(|message| message.map_err(translate))
+    }
+
+    async fn drive(self) {
+        let ended = match self {
+            Driver::Plain(driver) => driver.await,
+            Driver::Encrypted(driver) => driver.await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection to PostgreSQL ended");
+        }
     }
 }
 

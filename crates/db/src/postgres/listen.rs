@@ -4,14 +4,13 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use basalt_core::Result;
-use futures_util::future::poll_fn;
+use basalt_core::{Backoff, Result};
 use tokio::sync::mpsc;
-use tokio_postgres::{AsyncMessage, Connection as Driver};
+use tokio_postgres::{AsyncMessage, Client};
 
 use super::Engine;
-use super::error::{translate, unreachable};
-use super::tls::Tls;
+use super::connection::Driver;
+use super::error::translate;
 
 /// Notifications in a burst are answered by one reload this long after the first.
 const GATHER: Duration = Duration::from_millis(50);
@@ -21,47 +20,37 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(32);
 
 /// Listens until the engine is gone.
 pub(super) async fn listen(engine: Weak<Engine>, channel: String) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     let mut missed = false;
     loop {
         let Some(target) = engine.upgrade().map(|engine| engine.owner_target.clone()) else { return };
-        let ended = match target.tls {
-            Tls::Off => match target.config.connect(tokio_postgres::NoTls).await {
-                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause, missed).await),
-                Err(error) => Some(Err(unreachable(&error))),
-            },
-            Tls::On(connector) => match target.config.connect((*connector).clone()).await {
-                Ok((client, driver)) => Some(attend(&engine, client, driver, &channel, &mut pause, missed).await),
-                Err(error) => Some(Err(unreachable(&error))),
-            },
+        let ended = match target.open().await {
+            Ok((client, driver)) => attend(&engine, client, driver, &channel, &mut backoff, missed).await,
+            Err(error) => Err(error),
         };
-        if let Some(Err(error)) = ended {
+        let pause = backoff.pause();
+        if let Err(error) = ended {
             tracing::warn!(%error, "not listening to PostgreSQL; trying again in {pause:?}");
         }
         missed = true;
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
 /// Listens on one connection until it ends. `missed`: whether there may have been word that nobody heard.
-async fn attend<S, T>(
+async fn attend(
     engine: &Weak<Engine>,
-    client: tokio_postgres::Client,
-    mut driver: Driver<S, T>,
+    client: Client,
+    mut driver: Driver,
     channel: &str,
-    pause: &mut Duration,
+    backoff: &mut Backoff,
     missed: bool,
-) -> Result<()>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
+) -> Result<()> {
     // A full queue means that a reload is due anyway.
     let (word, mut words) = mpsc::channel::<()>(1);
     let pump = async {
         loop {
-            match poll_fn(|context| driver.poll_message(context)).await {
+            match driver.message().await {
                 Some(Ok(AsyncMessage::Notification(notification))) => {
                     // An empty one asks for everything.
                     let asks_for =
@@ -74,7 +63,7 @@ where
                     }
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(translate(error)),
+                Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             }
         }
@@ -82,7 +71,7 @@ where
     let work = async {
         let listen = format!("listen {}", basalt_sql::quote::ident(channel));
         client.batch_execute(&listen).await.map_err(translate)?;
-        *pause = FIRST_PAUSE;
+        backoff.reset();
         if let Some(engine) = engine.upgrade().filter(|_| missed) {
             engine.asked.notify_one();
         }

@@ -15,11 +15,7 @@ use super::turn::Turn;
 use super::views::{Keeper, explained};
 use super::{Postgres, outside};
 use crate::copy::pass_over_keys;
-use crate::migrate::{Applied, Keys, Progress, ScriptError, checksum};
-
-/// The record of applied migrations, where Supabase's tools look for it.
-pub(super) const RECORD: &str = "create schema if not exists supabase_migrations; \
-    create table if not exists supabase_migrations.schema_migrations (version text primary key, statements text[], name text, checksum text)";
+use crate::migrate::{Applied, Keys, Progress, RECORD, ScriptError, checksum};
 
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;

@@ -2,15 +2,13 @@
 
 use basalt_core::Result;
 use basalt_sql::quote;
-use futures_util::future::poll_fn;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, Connection as Driver, NoTls, Statement};
+use tokio_postgres::{AsyncMessage, Client, Statement};
 
 use super::Postgres;
-use super::error::{translate, unreachable};
-use super::tls::Tls;
+use super::connection::Driver;
+use super::error::translate;
 
 /// Notifications that wait to be taken; further ones are lost.
 const WAITING: usize = 1024;
@@ -39,19 +37,9 @@ impl Postgres {
     ///
     /// Errors: 08001 when PostgreSQL can't be reached.
     pub async fn notify_line(&self, channel: &str) -> Result<NotifyLine> {
-        let target = &self.engine.owner_target;
         let (sender, heard) = mpsc::channel(WAITING);
-        let (client, driver) = match &target.tls {
-            Tls::Off => {
-                let (client, driver) = target.config.connect(NoTls).await.map_err(|error| unreachable(&error))?;
-                (client, tokio::spawn(pump(driver, sender)))
-            }
-            Tls::On(connector) => {
-                let connected = target.config.connect((**connector).clone()).await;
-                let (client, driver) = connected.map_err(|error| unreachable(&error))?;
-                (client, tokio::spawn(pump(driver, sender)))
-            }
-        };
+        let (client, driver) = self.engine.owner_target.open().await?;
+        let driver = tokio::spawn(pump(driver, sender));
         // What is only said is nothing to wait for the disk for.
         let listen = format!("set synchronous_commit = off; listen {}", quote::ident(channel));
         client.batch_execute(&listen).await.map_err(translate)?;
@@ -84,20 +72,16 @@ impl Drop for NotifyLine {
 }
 
 /// Drives the connection, and hands on what it hears.
-async fn pump<S, T>(mut driver: Driver<S, T>, heard: mpsc::Sender<Result<String>>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
+async fn pump(mut driver: Driver, heard: mpsc::Sender<Result<String>>) {
     loop {
-        match poll_fn(|context| driver.poll_message(context)).await {
+        match driver.message().await {
             // One too many is lost: the connection has answers to carry too.
             Some(Ok(AsyncMessage::Notification(notification))) => {
                 let _ = heard.try_send(Ok(notification.payload().to_owned()));
             }
             Some(Ok(_)) => {}
             Some(Err(error)) => {
-                let _ = heard.try_send(Err(translate(error)));
+                let _ = heard.try_send(Err(error));
                 return;
             }
             None => return,

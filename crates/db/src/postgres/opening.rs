@@ -3,7 +3,7 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use basalt_core::{Error, Result};
+use basalt_core::{Backoff, Error, Result};
 use basalt_sql::catalog::AUTHENTICATOR;
 
 use super::connection::{Connection, Target};
@@ -69,9 +69,11 @@ pub(super) async fn first_look(
 
 /// Reads the catalog for the first time, as soon as PostgreSQL can be reached.
 pub(super) async fn load_at_last(engine: Weak<Engine>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut pause = backoff.pause();
     loop {
         tokio::time::sleep(pause).await;
+        pause = backoff.pause();
         let Some(engine) = engine.upgrade() else { return };
         if engine.is_loaded() {
             return;
@@ -80,7 +82,6 @@ pub(super) async fn load_at_last(engine: Weak<Engine>) {
             Ok(()) => return engine.asked.notify_one(),
             Err(error) => tracing::warn!(%error, "the catalog could not be read; trying again in {pause:?}"),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

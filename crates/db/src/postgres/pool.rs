@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use basalt_core::{Error, Result};
+use basalt_core::{Backoff, Error, Result};
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Timeouts};
 
@@ -72,7 +72,7 @@ pub(crate) struct Manager {
 /// While it lasts, everybody gets the last attempt's error at once.
 struct Pause {
     until: Instant,
-    length: Duration,
+    backoff: Backoff,
     error: Error,
 }
 
@@ -193,8 +193,10 @@ impl managed::Manager for Manager {
         match &connected {
             Ok(_) => *pause = None,
             Err(error) => {
-                let length = pause.as_ref().map_or(FIRST_PAUSE, |pause| (pause.length * 2).min(LONGEST_PAUSE));
-                *pause = Some(Pause { until: Instant::now() + length, length, error: error.clone() });
+                let first = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+                let mut backoff = pause.as_ref().map_or(first, |pause| pause.backoff);
+                let until = Instant::now() + backoff.pause();
+                *pause = Some(Pause { until, backoff, error: error.clone() });
             }
         }
         connected

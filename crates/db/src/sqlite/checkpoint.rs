@@ -17,17 +17,17 @@ const SOFT: usize = 2000;
 /// Pages at which the writer itself stops for a checkpoint: a log that never empties would grow without bound.
 const HARD: usize = 32_000;
 
-/// What the writer tells of the log.
-pub(super) struct Log {
+/// What the writer tells of the write-ahead log.
+pub(super) struct Wal {
     pages: AtomicUsize,
     wake: Mutex<Option<Sender<()>>>,
 }
 
-impl Log {
+impl Wal {
     /// The writer's side and the checkpoint thread's.
-    pub fn new() -> (Log, Receiver<()>) {
+    pub fn new() -> (Wal, Receiver<()>) {
         let (wake, woken) = flume::bounded(1);
-        (Log { pages: AtomicUsize::new(0), wake: Mutex::new(Some(wake)) }, woken)
+        (Wal { pages: AtomicUsize::new(0), wake: Mutex::new(Some(wake)) }, woken)
     }
 
     fn wake(&self) {
@@ -54,9 +54,9 @@ pub(super) fn watch(connection: &mut Connection, shared: &Arc<Shared>) -> Result
         .wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: i32| {
             if let Some(shared) = shared.upgrade() {
                 let pages = usize::try_from(pages).unwrap_or(0);
-                shared.log.pages.store(pages, Ordering::Relaxed);
+                shared.wal.pages.store(pages, Ordering::Relaxed);
                 if pages >= SOFT {
-                    shared.log.wake();
+                    shared.wal.wake();
                 }
             }
             Ok(())
@@ -64,7 +64,7 @@ pub(super) fn watch(connection: &mut Connection, shared: &Arc<Shared>) -> Result
         .map_err(error::translate)
 }
 
-/// Starts the checkpoint thread. It ends with [`Log::close`].
+/// Starts the checkpoint thread. It ends with [`Wal::close`].
 pub(super) fn start(file: File, woken: Receiver<()>, stats: Arc<Stats>) -> Result<JoinHandle<()>> {
     let connection = file.bare().map_err(error::translate)?;
     std::thread::Builder::new()
@@ -82,13 +82,13 @@ pub(super) fn start(file: File, woken: Receiver<()>, stats: Arc<Stats>) -> Resul
 
 /// Stops the writer for a checkpoint if the log has grown too long.
 pub(super) fn bound(connection: &Connection, shared: &Shared) {
-    if shared.log.pages.load(Ordering::Relaxed) < HARD {
+    if shared.wal.pages.load(Ordering::Relaxed) < HARD {
         return;
     }
     match checkpoint(connection) {
         Ok(()) => {
             // The next commit tells the true length.
-            shared.log.pages.store(0, Ordering::Relaxed);
+            shared.wal.pages.store(0, Ordering::Relaxed);
             shared.stats.checkpoints.fetch_add(1, Ordering::Relaxed);
         }
         Err(error) => tracing::warn!(%error, "a checkpoint failed; the next one tries again"),

@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     schema: Current,
     programs: Programs,
     stats: Arc<Stats>,
-    log: checkpoint::Log,
+    wal: checkpoint::Wal,
     hub: Arc<Hub>,
 }
 
@@ -92,7 +92,7 @@ impl Sqlite {
         };
         let sequences = Sequences::load(&connection.sqlite, &catalog).map_err(translate)?;
         let entries = changes::Log::load(&connection.sqlite)?;
-        let (log, woken) = checkpoint::Log::new();
+        let (wal, woken) = checkpoint::Wal::new();
         let (reads, read_queue) = flume::bounded(options.queue.max(1));
         let (writes, write_queue) = flume::bounded(options.queue.max(1));
         let shared = Arc::new(Shared {
@@ -100,7 +100,7 @@ impl Sqlite {
             programs: Programs::new(),
             stats: Arc::default(),
             options,
-            log,
+            wal,
             hub: Arc::default(),
             file: file.clone(),
         });
@@ -207,7 +207,7 @@ impl Drop for Sqlite {
     /// Answers what is queued, then closes the file.
     fn drop(&mut self) {
         self.queues = None;
-        self.shared.log.close();
+        self.shared.wal.close();
         let threads = self.readers.drain(..).chain(self.writer.take()).chain(self.checkpoints.take());
         for thread in threads {
             let _ = thread.join();

@@ -70,6 +70,19 @@ fn large_messages_are_put_together_or_not_at_all() {
 }
 
 #[test]
+fn a_message_that_is_too_large_is_missed() {
+    let (mut peers, node, now) = (peers(), NodeId::random(), Instant::now());
+    let mut writer = writer(node);
+    let body = vec![7; LARGEST_MESSAGE + 1];
+    let parts = writer.messages([("t", &body[..])], CLOCK, 1 << 20);
+    let heard: Vec<_> = parts.into_iter().map(|part| told(peers.take(part.into(), now, CLOCK))).collect();
+    let events: Vec<&str> = heard.iter().flat_map(|(events, _)| events.iter().map(String::as_str)).collect();
+    assert_eq!((events, heard.iter().map(|(_, lost)| lost).sum::<u64>()), (vec!["joined", "missed"], 1));
+    let small = writer.messages([("t", &b"x"[..])], CLOCK, 1000).remove(0);
+    assert_eq!(told(peers.take(small.into(), now, CLOCK)), words(&["t:1"], 0));
+}
+
+#[test]
 fn a_silent_node_dies_and_may_come_back() {
     let (mut peers, node, now) = (peers(), NodeId::random(), Instant::now());
     let mut writer = writer(node);
