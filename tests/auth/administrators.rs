@@ -3,8 +3,10 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::issuer::{BACK, CHALLENGE, VERIFIER, world};
 use crate::world::{
-    PASSWORD, Session, ask, claims, follow, get, mail, refresh, session, sign_in, sign_up, start, start_confirming,
+    PASSWORD, Session, ask, claims, follow, get, mail, parameter, post, refresh, session, sign_in, sign_up, start,
+    start_confirming,
 };
 
 #[tokio::test]
@@ -113,7 +115,7 @@ async fn links_are_made_without_a_mail() {
     assert_eq!(new["verification_type"], "signup");
     let recovery = link(json!({"type": "recovery", "email": "ada@example.com"})).await.json();
     let verify = json!({"type": "recovery", "token_hash": recovery["hashed_token"]});
-    assert_eq!(crate::world::post(&server, "/verify", verify).send().await.status, 200);
+    assert_eq!(post(&server, "/verify", verify).send().await.status, 200);
     assert!(crate::world::mails(&server, "ada@example.com").await.is_empty());
 }
 
@@ -124,7 +126,7 @@ async fn an_invited_user_is_confirmed_by_the_invitation() {
     let user = ask(&server, Method::POST, "/invite").service().json(&invite).send().await.json();
     assert!(user["invited_at"].is_string());
     let to = follow(&server, &mail(&server, "ada@example.com").await).await;
-    let token = crate::world::parameter(&to, "access_token").unwrap();
+    let token = parameter(&to, "access_token").unwrap();
     let user = get(&server, "/user").token(&token).send().await.json();
     assert_eq!((&user["user_metadata"]["team"], user["email_confirmed_at"].is_string()), (&json!(1), true));
     ask(&server, Method::POST, "/invite").service().json(&invite).expect_error(422, "email_exists").await;
@@ -153,4 +155,61 @@ async fn sessions_are_listed_and_ended() {
     assert_eq!(refresh(&server, &second.refresh).await.status, 400);
     assert_eq!(refresh(&server, &eve.refresh).await.status, 200);
     ask(&server, Method::GET, &path).token(&eve.access).expect_error(403, "not_admin").await;
+}
+
+/// Nothing lets a banned user in, whatever they hold from before, and all of it does again once the ban is over.
+#[tokio::test]
+async fn a_ban_holds_at_every_door() {
+    let world = world().await;
+    let (server, ada) = (&world.server, &world.ada);
+    let path = format!("/admin/users/{}", ada.user);
+    let change = |body: Value| ask(server, Method::PUT, &path).service().json(&body).send();
+    // A proven address: what she has goes on when she signs in by mail.
+    assert_eq!(change(json!({"email_confirm": true})).await.status, 200);
+    let service = world.exchange(&world.code().await, VERIFIER, BACK).await.json();
+    let (code, opened) = (world.code().await, world.asked().await);
+    let pair = json!({"email": "ada@example.com", "code_challenge": CHALLENGE, "code_challenge_method": "s256"});
+    post(server, "/otp", pair).expect(200, json!({})).await;
+    let landed = follow(server, &mail(server, "ada@example.com").await).await;
+    let pkce = json!({"auth_code": parameter(&landed, "code").expect("a code"), "code_verifier": VERIFIER});
+    post(server, "/otp", json!({"email": "ada@example.com"})).expect(200, json!({})).await;
+    let letter = mail(server, "ada@example.com").await;
+
+    assert_eq!(change(json!({"ban_duration": "24h"})).await.status, 200);
+    let banned = |answer: &basalt_tests::Answer, what: &str| {
+        assert!((400..500).contains(&answer.status), "{what}: {} {}", answer.status, answer.body);
+    };
+    let held = |access: &str| (access.to_owned(), ["/user", "/oauth/userinfo", "/user/oauth/grants"]);
+    for (access, paths) in [held(&ada.access), held(service["access_token"].as_str().unwrap())] {
+        for path in paths {
+            let answer = get(server, path).token(&access).send().await;
+            assert_eq!(answer.status, 403, "{path}: {}", answer.body);
+        }
+    }
+    banned(&sign_in(server, "ada@example.com", PASSWORD).await, "a password");
+    banned(&refresh(server, &ada.refresh).await, "a refresh token");
+    let verify = json!({"type": "email", "email": "ada@example.com", "token": letter["token"]});
+    banned(&post(server, "/verify", verify.clone()).send().await, "a code");
+    let landed = follow(server, &letter).await;
+    assert!(landed.contains("error_code=user_banned"), "{landed}");
+    banned(&post(server, "/token?grant_type=pkce", pkce.clone()).send().await, "the code of a flow");
+    banned(&world.exchange(&code, VERIFIER, BACK).await, "a service's code");
+    let consent = post(server, &format!("/oauth/authorizations/{opened}/consent"), json!({"action": "approve"}));
+    consent.token(&ada.access).expect_error(403, "user_banned").await;
+    let [id, secret] = world.credentials();
+    let renewed = world
+        .token(&[
+            ("grant_type", "refresh_token"),
+            ("refresh_token", service["refresh_token"].as_str().unwrap()),
+            (id.0, &id.1),
+            (secret.0, &secret.1),
+        ])
+        .await;
+    banned(&renewed, "a service's refresh token");
+    assert_eq!(world.introspect(&ada.access).await, json!({"active": false}));
+
+    assert_eq!(change(json!({"ban_duration": "none"})).await.status, 200);
+    assert_eq!(get(server, "/user").token(&ada.access).send().await.status, 200);
+    assert_eq!(sign_in(server, "ada@example.com", PASSWORD).await.status, 200);
+    assert_eq!(refresh(server, &ada.refresh).await.status, 200);
 }

@@ -71,8 +71,10 @@ async fn a_link_of_a_flow_with_pkce_leads_to_a_code_that_needs_its_verifier() {
 
 #[tokio::test]
 async fn a_forgotten_password_is_replaced() {
-    let server = start().await;
-    let before = sign_up(&server, "ada@example.com").await;
+    let server = start_confirming().await;
+    post(&server, "/signup", json!({"email": "ada@example.com", "password": PASSWORD})).send().await;
+    follow(&server, &mail(&server, "ada@example.com").await).await;
+    let before = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
     post(&server, "/recover", json!({"email": "nobody@example.com"})).expect(200, json!({})).await;
     assert!(mails(&server, "nobody@example.com").await.is_empty());
     post(&server, "/recover", json!({"email": "ada@example.com"})).expect(200, json!({})).await;

@@ -7,19 +7,19 @@ use serde_json::{Value, json};
 use crate::world::{Session, ask, base64_url, claims, get, parameter, post, refresh, sign_up, start, start_with};
 
 /// The pair of RFC 7636, appendix B.
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-const BACK: &str = "https://service.example/back";
+pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub const BACK: &str = "https://service.example/back";
 
-struct World {
-    server: Server,
-    ada: Session,
-    client: Value,
+pub struct World {
+    pub server: Server,
+    pub ada: Session,
+    pub client: Value,
     _folder: tempfile::TempDir,
 }
 
 /// A provider with one user and one registered service.
-async fn world() -> World {
+pub async fn world() -> World {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("keys.json");
     std::fs::write(&path, json!([basalt_auth::keys::generate()]).to_string()).expect("a file");
@@ -37,12 +37,12 @@ async fn world() -> World {
 }
 
 impl World {
-    fn id(&self) -> &str {
+    pub fn id(&self) -> &str {
         self.client["client_id"].as_str().unwrap()
     }
 
     /// What a service sends a browser to.
-    async fn authorize(&self, change: &[(&str, &str)]) -> Answer {
+    pub async fn authorize(&self, change: &[(&str, &str)]) -> Answer {
         let mut pairs = vec![
             ("client_id", self.id()),
             ("redirect_uri", BACK),
@@ -62,37 +62,42 @@ impl World {
     }
 
     /// The id that the page of consent is given.
-    async fn asked(&self) -> String {
-        let page = self.authorize(&[]).await;
+    pub async fn asked(&self) -> String {
+        self.asked_for("openid email").await
+    }
+
+    /// The same for these scopes.
+    pub async fn asked_for(&self, scopes: &str) -> String {
+        let page = self.authorize(&[("scope", scopes)]).await;
         let to = page.header("location").to_owned();
         assert!(page.status == 302 && to.starts_with("https://shop.example/oauth/consent?authorization_id="), "{to}");
         parameter(&to, "authorization_id").unwrap()
     }
 
-    async fn decide(&self, id: &str, action: &str) -> String {
+    pub async fn decide(&self, id: &str, action: &str) -> String {
         let path = format!("/oauth/authorizations/{id}/consent");
         let answer = post(&self.server, &path, json!({ "action": action })).token(&self.ada.access).send().await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["redirect_url"].as_str().unwrap().to_owned()
     }
 
-    async fn code(&self) -> String {
+    pub async fn code(&self) -> String {
         let to = self.decide(&self.asked().await, "approve").await;
         parameter(&to, "code").unwrap()
     }
 
-    async fn token(&self, pairs: &[(&str, &str)]) -> Answer {
+    pub async fn token(&self, pairs: &[(&str, &str)]) -> Answer {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
         let asked = self.server.raw(Method::POST, "/auth/v1/oauth/token");
         asked.header("content-type", "application/x-www-form-urlencoded").body(form).send().await
     }
 
-    fn credentials(&self) -> [(&'static str, String); 2] {
+    pub fn credentials(&self) -> [(&'static str, String); 2] {
         let secret = self.client["client_secret"].as_str().unwrap().to_owned();
         [("client_id", self.id().to_owned()), ("client_secret", secret)]
     }
 
-    async fn exchange(&self, code: &str, verifier: &str, redirect: &str) -> Answer {
+    pub async fn exchange(&self, code: &str, verifier: &str, redirect: &str) -> Answer {
         let [id, secret] = self.credentials();
         self.token(&[
             ("grant_type", "authorization_code"),
@@ -105,7 +110,7 @@ impl World {
         .await
     }
 
-    async fn introspect(&self, token: &str) -> Value {
+    pub async fn introspect(&self, token: &str) -> Value {
         let [id, secret] = self.credentials();
         let pairs = [("token", token), (id.0, &id.1), (secret.0, &secret.1)];
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
@@ -184,6 +189,54 @@ async fn a_code_is_good_once_for_one_client_one_address_and_one_verifier() {
     assert_eq!((wrong.status, &wrong.json()["error"]), (400, &json!("invalid_client")));
     let both = ask(&world.server, Method::POST, "/oauth/token").header("authorization", "Basic bad").send().await;
     assert_eq!(both.json()["error"], "invalid_client");
+}
+
+/// Whoever brings a code once more has it from somebody: what it gave may be in their hands (RFC 6749 section 4.1.2).
+#[tokio::test]
+async fn a_replayed_code_ends_what_it_gave() {
+    let world = world().await;
+    let code = world.code().await;
+    let tokens = world.exchange(&code, VERIFIER, BACK).await.json();
+    let (access, held) = (tokens["access_token"].as_str().unwrap(), tokens["refresh_token"].as_str().unwrap());
+    assert_eq!(world.introspect(access).await["active"], true);
+    let other = world.exchange(&world.code().await, VERIFIER, BACK).await.json();
+    assert_eq!(world.exchange(&code, "guess", BACK).await.json()["error"], "invalid_grant");
+    assert_eq!(world.introspect(access).await, json!({"active": false}));
+    get(&world.server, "/oauth/userinfo").token(access).expect_error(403, "session_not_found").await;
+    let [id, secret] = world.credentials();
+    let pairs = [
+        ("grant_type", "refresh_token"),
+        ("refresh_token", held),
+        (id.0, id.1.as_str()),
+        (secret.0, secret.1.as_str()),
+    ];
+    assert_eq!(world.token(&pairs).await.json()["error"], "invalid_grant");
+    // Nothing else ends: not what another code gave, and not the user's own session.
+    assert_eq!(world.introspect(other["access_token"].as_str().unwrap()).await["active"], true);
+    assert_eq!(get(&world.server, "/user").token(&world.ada.access).send().await.status, 200);
+}
+
+#[tokio::test]
+async fn clients_have_bounds() {
+    let server = start_with(|config| {
+        config.auth.oauth_server.enabled = true;
+        config.auth.oauth_server.allow_dynamic_registration = true;
+        config.auth.oauth_server.max_dynamic_clients = 2;
+    })
+    .await;
+    let uris = |count: usize| (0..count).map(|n| format!("https://app{n}.example/back")).collect::<Vec<_>>();
+    let register = |count: usize| {
+        post(&server, "/oauth/clients/register", json!({"client_name": "x", "redirect_uris": uris(count)})).send()
+    };
+    assert_eq!(register(10).await.status, 201, "ten addresses");
+    let over = register(11).await;
+    assert_eq!((over.status, &over.json()["code"]), (400, &json!("validation_failed")), "{}", over.body);
+    assert_eq!(register(1).await.status, 201);
+    let over = register(1).await;
+    assert_eq!((over.status, &over.json()["code"]), (403, &json!("oauth_too_many_clients")), "{}", over.body);
+    // Administrators go on.
+    let body = json!({"client_name": "x", "redirect_uris": uris(1)});
+    assert_eq!(ask(&server, Method::POST, "/admin/oauth/clients").service().json(&body).send().await.status, 201);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::stand_in::StandIn;
 use crate::world::{get, parameter, start_with};
 
 /// GitHub, as it answers: a token, a profile, the addresses.
-async fn github() -> StandIn {
+pub async fn github() -> StandIn {
     let profile =
         json!({"id": 1, "login": "ada", "name": "Ada", "email": null, "avatar_url": "https://img.example/a.png"});
     let emails = json!([{"email": "ada@example.com", "primary": true, "verified": true, "visibility": null}]);
@@ -24,7 +24,7 @@ async fn github() -> StandIn {
     .await
 }
 
-fn configure(config: &mut Config, provider: &StandIn, allowed: &[&str]) {
+pub fn configure(config: &mut Config, provider: &StandIn, allowed: &[&str]) {
     let external = basalt_auth::provider::External {
         enabled: true,
         client_id: "the-client".into(),
@@ -39,14 +39,14 @@ fn configure(config: &mut Config, provider: &StandIn, allowed: &[&str]) {
 }
 
 /// Leaves for the provider; gives the state.
-async fn leave(server: &Server, redirect_to: &str) -> String {
+pub async fn leave(server: &Server, redirect_to: &str) -> String {
     let left = get(server, &format!("/authorize?provider=github&redirect_to={redirect_to}")).send().await;
     assert_eq!(left.status, 302, "{}", left.body);
     parameter(left.header("location"), "state").expect("a state")
 }
 
 /// Comes back; gives where it leads.
-async fn back(server: &Server, state: &str) -> String {
+pub async fn back(server: &Server, state: &str) -> String {
     let landed = get(server, &format!("/callback?code=the-code&state={state}")).send().await;
     assert_eq!(landed.status, 302, "{}", landed.body);
     landed.header("location").to_owned()

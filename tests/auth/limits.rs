@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-
-use crate::world::{PASSWORD, ask, post, refresh, sign_in, sign_up, start_with};
+use basalt_tests::Ask;
 use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::factors::run;
+use crate::world::{PASSWORD, ask, get, post, put, refresh, session, sign_in, sign_up, start_with};
 
 #[tokio::test]
 async fn a_client_may_ask_so_often() {
@@ -78,4 +80,77 @@ async fn pages_and_bodies_have_bounds() {
     let nul = json!({"email": "ada@example.com", "password": PASSWORD, "data": {"x": "a\u{0}b"}});
     let answer = post(&server, "/signup", nul).send().await;
     assert!((400..500).contains(&answer.status), "{} {}", answer.status, answer.body);
+}
+
+#[tokio::test]
+async fn text_messages_are_counted_in_all() {
+    let server = start_with(|config| {
+        config.auth.sms.enable_signup = true;
+        config.auth.rate_limit.sms_sent = 2;
+    })
+    .await;
+    let mut answers = Vec::new();
+    for n in 1..=3 {
+        let body = json!({"type": "sms", "phone": format!("49151000000{n}")});
+        answers.push(post(&server, "/resend", body).send().await);
+    }
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200, 200, 429]);
+    assert_eq!(answers[2].json()["code"], "over_sms_send_rate_limit");
+}
+
+/// Metadata stands in every access token: what no header can carry is refused before it locks its user out.
+#[tokio::test]
+async fn metadata_has_bounds() {
+    let server = start_with(|config| {
+        config.auth.max_metadata_bytes = 1000;
+        config.auth.enable_anonymous_sign_ins = true;
+    })
+    .await;
+    let of = |size: usize| json!({"k": "x".repeat(size - r#"{"k":""}"#.len())});
+    let refuse = async |asked: Ask| {
+        asked.expect_error(422, "metadata_too_large").await;
+    };
+    let with = |email: &str, data: Value| json!({"email": email, "password": PASSWORD, "data": data});
+    refuse(post(&server, "/signup", with("ada@example.com", of(1001)))).await;
+    refuse(post(&server, "/signup", json!({"data": of(1001)}))).await;
+    refuse(post(&server, "/otp", json!({"email": "ada@example.com", "data": of(1001)}))).await;
+    refuse(ask(&server, Method::POST, "/invite").service().json(&with("ada@example.com", of(1001)))).await;
+    let made = json!({"email": "ada@example.com", "app_metadata": of(1001)});
+    refuse(ask(&server, Method::POST, "/admin/users").service().json(&made)).await;
+
+    let guest = session(&post(&server, "/signup", json!({"data": of(1000)})).send().await);
+    let change = |data: Value| put(&server, "/user", json!({ "data": data })).token(&guest.access);
+    refuse(change(json!({"one": 1}))).await;
+    assert_eq!(change(json!({"k": null, "one": 1})).send().await.status, 200);
+    for size in [400, 400] {
+        assert_eq!(change(json!({format!("k{size}"): "x".repeat(size)})).send().await.status, 200);
+    }
+    refuse(change(json!({"more": "x".repeat(600)}))).await;
+    // What is too large already may get smaller, and its user is not kept out.
+    let id = &guest.user;
+    let big = json!({"a": "x".repeat(2000), "b": "x".repeat(2000)});
+    run(&server, &format!("update auth.users set raw_user_meta_data = '{big}' where id = '{id}'")).await;
+    assert_eq!(change(json!({"a": null})).send().await.status, 200);
+    assert_eq!(refresh(&server, &guest.refresh).await.status, 200);
+}
+
+/// By default the largest token is one that a request can bring.
+#[tokio::test]
+async fn a_token_with_all_the_metadata_there_may_be_is_taken() {
+    let server = start_with(|_| ()).await;
+    let most = "x".repeat(4096);
+    let made = json!({"email": "ada@example.com", "password": PASSWORD, "email_confirm": true});
+    let made = ask(&server, Method::POST, "/admin/users").service().json(&made).send().await.json();
+    let path = format!("/admin/users/{}", made["id"].as_str().unwrap());
+    let own = "x".repeat(4096 - 250);
+    for data in [json!({"user_metadata": {"k": own}}), json!({"app_metadata": {"k": own}})] {
+        let changed = ask(&server, Method::PUT, &path).service().json(&data).send().await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    }
+    let over = ask(&server, Method::PUT, &path).service().json(&json!({"app_metadata": {"l": most}}));
+    over.expect_error(422, "metadata_too_large").await;
+    let ada = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
+    assert!(ada.access.len() > 10_000, "{}", ada.access.len());
+    assert_eq!(get(&server, "/user").token(&ada.access).send().await.status, 200);
 }

@@ -1,8 +1,9 @@
 //! `redirect_to`: only where the project allows, however it is written.
 
+use basalt_auth::provider::External;
 use serde_json::json;
 
-use crate::world::{follow, mail, post, start_with};
+use crate::world::{follow, get, mail, post, start_with};
 
 #[tokio::test]
 async fn a_mail_leads_to_allowed_places_only() {
@@ -20,6 +21,14 @@ async fn a_mail_leads_to_allowed_places_only() {
     };
     for allowed in ["https://shop.example/welcome?a=1", "https://pr-7.preview.example/x/y", "app://open"] {
         assert_eq!(land(allowed, "").await, allowed);
+    }
+    // What was compared is what is sent: an address as a browser would read it.
+    for (written, sent) in [
+        ("https://ⓢhop.example/welcome", "https://shop.example/welcome"),
+        ("https:shop.example/x", "https://shop.example/x"),
+        ("HTTPS://SHOP.EXAMPLE:443/a/../b", "https://shop.example/b"),
+    ] {
+        assert_eq!(land(written, "").await, sent);
     }
     for evil in [
         "https://evil.example",
@@ -51,4 +60,35 @@ async fn a_link_that_was_changed_leads_home() {
     letter["link"] = json!(format!("{before}redirect_to=https%3A%2F%2Fevil.example"));
     let to = follow(&server, &letter).await;
     assert!(to.starts_with("http://127.0.0.1:3000#access_token="), "{to}");
+}
+
+/// Links and what providers are told come from the configuration, not from a header that anybody sets.
+#[tokio::test]
+async fn the_host_header_names_nothing() {
+    let server = start_with(|config| {
+        config.auth.oauth_server.enabled = true;
+        let github = External {
+            enabled: true,
+            client_id: "the-client".into(),
+            secret: "the-secret".into(),
+            ..External::default()
+        };
+        config.auth.external.insert("github".into(), github);
+    })
+    .await;
+    let forged =
+        |path: &str| get(&server, path).header("host", "evil.example").header("x-forwarded-host", "evil.example");
+    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"] {
+        let told = forged(path).send().await;
+        assert_eq!(told.json()["issuer"], format!("{}/auth/v1", server.url()));
+        assert!(!told.body.contains("evil.example"), "{}", told.body);
+    }
+    let left = forged("/authorize?provider=github").send().await;
+    let to = url::Url::parse(left.header("location")).expect("an address");
+    let told = to.query_pairs().find(|(name, _)| name == "redirect_uri").expect("where to come back").1.into_owned();
+    assert_eq!((to.host_str(), told), (Some("github.com"), format!("{}/auth/v1/callback", server.url())));
+    let asked = post(&server, "/otp", json!({"email": "ada@example.com"})).header("host", "evil.example");
+    asked.expect(200, json!({})).await;
+    let letter = mail(&server, "ada@example.com").await.to_string();
+    assert!(letter.contains(server.url()) && !letter.contains("evil.example"), "{letter}");
 }

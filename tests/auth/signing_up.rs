@@ -91,22 +91,6 @@ async fn get_id(server: &basalt_tests::Server, email: &str) -> Value {
     users.iter().find(|user| user["email"] == email).unwrap()["id"].clone()
 }
 
-/// Whoever signs up with somebody's address before them must not keep a password to it.
-#[tokio::test]
-async fn the_password_is_that_of_the_sign_up_that_was_confirmed() {
-    let server = start_confirming().await;
-    let ask = |password: &'static str| {
-        post(&server, "/signup", json!({"email": "ada@example.com", "password": password})).send()
-    };
-    ask("of-somebody-else").await;
-    let stale = mail(&server, "ada@example.com").await;
-    ask(PASSWORD).await;
-    assert!(follow(&server, &stale).await.contains("otp_expired"), "the first link is dead");
-    follow(&server, &mail(&server, "ada@example.com").await).await;
-    assert_eq!(sign_in(&server, "ada@example.com", "of-somebody-else").await.json()["code"], "invalid_credentials");
-    assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
-}
-
 #[tokio::test]
 async fn a_user_without_an_address_gets_one_later() {
     let server = start_with(|config| config.auth.enable_anonymous_sign_ins = true).await;

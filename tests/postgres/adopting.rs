@@ -24,9 +24,9 @@ fn people() -> String {
         create function public.greet() returns trigger language plpgsql security definer as
           $$ begin insert into public.profiles values (new.id, new.email); return new; end $$;
         create trigger greet after insert on auth.users for each row execute function public.greet();
-        insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, confirmation_token, recovery_token,
-            raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
-          values ('00000000-0000-0000-0000-000000000000', '{ADA}', 'authenticated', 'authenticated', 'ada@example.com', '{hash}', now(), '', '',
+        insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, confirmation_sent_at, confirmation_token,
+            recovery_token, raw_app_meta_data, raw_user_meta_data, created_at, updated_at)
+          values ('00000000-0000-0000-0000-000000000000', '{ADA}', 'authenticated', 'authenticated', 'ada@example.com', '{hash}', now(), now(), '', '',
             '{{\"provider\": \"email\", \"providers\": [\"email\"]}}', '{{\"name\": \"Ada\"}}', now(), now());
         insert into auth.identities (provider_id, user_id, identity_data, provider, created_at, updated_at)
           values ('{ADA}', '{ADA}', '{{\"sub\": \"{ADA}\", \"email\": \"ada@example.com\"}}', 'email', now(), now());
@@ -114,6 +114,57 @@ async fn its_users_sessions_codes_and_factors_go_on() {
         .await;
     let left = superuser.ask("select count(*) from auth.identities where provider_id like '1111%'").await;
     assert_eq!(left.expect("a count").0.as_deref(), Some("0"));
+}
+
+/// An address that nobody had to confirm is usable as before, and not proven: what was left there dies when somebody proves it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_was_never_confirmed_by_mail_is_not_proven() {
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    let hash = bcrypt::hash("Correct-horse-7", 4).expect("a hash");
+    let mut users = String::new();
+    for (n, (name, password, provider, confirmation_sent, recovery_sent)) in [
+        ("mailed", hash.as_str(), "email", "now() - interval '1 hour'", "null"),
+        ("typed", hash.as_str(), "email", "null", "null"),
+        ("linked", "", "email", "null", "now() - interval '1 hour'"),
+        ("asked", hash.as_str(), "email", "null", "now() - interval '1 hour'"),
+        ("google", "", "google", "null", "null"),
+        ("waiting", hash.as_str(), "email", "now()", "null"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("44444444-4444-4444-8444-44444444444{n}");
+        let confirmed = if name == "waiting" { "null" } else { "now()" };
+        users += &format!(
+            "insert into auth.users (instance_id, id, aud, role, email, encrypted_password, email_confirmed_at, confirmation_sent_at, recovery_sent_at,
+                last_sign_in_at, raw_app_meta_data, created_at, updated_at)
+              values ('00000000-0000-0000-0000-000000000000', '{id}', 'authenticated', 'authenticated', '{name}@example.com', '{password}', {confirmed},
+                {confirmation_sent}, {recovery_sent}, now(), '{{\"provider\": \"{provider}\"}}', now(), now());
+             insert into auth.identities (provider_id, user_id, identity_data, provider, created_at, updated_at)
+              values ('{id}', '{id}', '{{\"sub\": \"{id}\", \"email\": \"{name}@example.com\", \"email_verified\": true}}', '{provider}', now(), now());"
+        );
+    }
+    superuser.script(&users).await;
+    let server = Server::start_at(&format!("{} dbname=app", cluster.url()), |_| ()).await;
+    let proven =
+        "select string_agg(split_part(email, '@', 1), ' ' order by email) from auth.users where proven_email = email";
+    assert_eq!(superuser.ask(proven).await.unwrap().0.as_deref(), Some("google linked mailed"));
+    let password = |name: &str| json!({"email": format!("{name}@example.com"), "password": "Correct-horse-7"});
+    for name in ["mailed", "typed"] {
+        assert_eq!(post(&server, "/token?grant_type=password", "", password(name)).await.status, 200, "{name}");
+        superuser
+            .script(&format!(
+                "insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
+                   select gen_random_uuid(), id, 'recovery_token', encode(sha224('{name}@example.com314159'), 'hex'), email
+                     from auth.users where email = '{name}@example.com'"
+            ))
+            .await;
+        let code = json!({"type": "recovery", "email": format!("{name}@example.com"), "token": "314159"});
+        assert_eq!(post(&server, "/verify", "", code).await.status, 200, "{name}");
+        let status = post(&server, "/token?grant_type=password", "", password(name)).await.status;
+        assert_eq!(status, if name == "mailed" { 200 } else { 400 }, "{name}");
+    }
 }
 
 /// What an adopted schema lacks of a new one is found here, whatever a later migration adds.

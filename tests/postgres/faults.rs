@@ -197,6 +197,21 @@ async fn tables_change_under_prepared_statements() {
     panic!("the changed table is never served");
 }
 
+/// Where nobody tells that a column is gone, the first request that fails by it has the catalog read again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_shows_its_age_is_read_again() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| {
+        config.database.pooler = basalt_server::config::Pooler::Transaction;
+    })
+    .await;
+    let session = cluster.connect_to(server.database_name()).await;
+    server.get("/notes").expect(200, json!([{"id": 1, "body": "one"}])).await;
+    session.script("alter table notes drop column body").await;
+    until(&server, "/notes", 200).await;
+    server.get("/notes").expect(200, json!([{"id": 1}])).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_session_is_relied_on_behind_a_transaction_pooler() {
     let cluster = Cluster::start();

@@ -142,6 +142,15 @@ async fn the_endpoint_refuses_what_is_wrong() {
         let (status, body) = post(&server, path, &body).await;
         assert!(status == 422 && body.starts_with("{\"errors\":{"), "{status} {body}");
     }
+    let one = json!({"messages": [{"topic": "a", "event": "e", "payload": {}}]}).to_string();
+    for kind in
+        ["application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x", "application/jsonp"]
+    {
+        let declared = server.raw(Method::POST, path).token(&anon()).header("content-type", kind).body(one.clone());
+        assert_eq!(declared.send().await.status, 415, "{kind}");
+    }
+    let undeclared = server.raw(Method::POST, path).token(&anon()).body("{");
+    assert_eq!(undeclared.send().await.status, 422, "read as JSON");
     let text = server.raw(Method::POST, "/realtime/v1/api/broadcast/a/events/e").token(&anon());
     assert_eq!(text.header("content-type", "text/plain").body("x").send().await.status, 415);
     let broken = server.raw(Method::POST, "/realtime/v1/api/broadcast/a/events/e").token(&anon());

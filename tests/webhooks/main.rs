@@ -174,11 +174,12 @@ async fn a_receiver_that_is_slow_or_down_delays_no_other() {
     until(&server, (20, 0)).await;
 }
 
-/// Has so many messages of a hook that were not taken, as if they had been there before.
-async fn were_there(server: &Server, hook: &str, status: &str, count: usize) {
+/// Has so many messages of a hook that were not taken, of changes from `first` on.
+async fn were_there(server: &Server, hook: &str, status: &str, first: i64, count: i64) {
     let script = format!(
         "insert into basalt.webhook_deliveries (id, hook, change_id, status, attempts, next_at, error, body)
-         select 'old_{hook}_' || n, '{hook}', n - {count} - 1, '{status}', 1, now(), 'refused', '{{}}' from generate_series(1, {count}) n;"
+         select 'old_{hook}_' || n, '{hook}', n, '{status}', 1, now(), 'refused', '{{}}' from generate_series({first}, {}) n;",
+        first + count - 1
     );
     server.database.run_script(&script, |_| ()).await.expect("messages");
 }
@@ -193,9 +194,9 @@ async fn what_a_slow_hook_has_to_try_again_delays_no_other() {
     ];
     let server = Server::start_with(SCHEMA, with(&receiver, hooks)).await;
     ready(&server, 2).await;
-    were_there(&server, "slow", "pending", 100).await;
+    were_there(&server, "slow", "pending", 1, 100).await;
     receiver.wait("/slow", 1).await;
-    were_there(&server, "quick", "pending", 20).await;
+    were_there(&server, "quick", "pending", 1, 20).await;
     receiver.wait("/quick", 20).await;
 }
 
@@ -205,7 +206,7 @@ async fn dead_messages_are_kept_up_to_a_number() {
     receiver.answer("/hook", 410, "");
     let server = Server::start_with(SCHEMA, with(&receiver, vec![hook("one", receiver.url("/hook"), json!({}))])).await;
     ready(&server, 1).await;
-    were_there(&server, "one", "dead", 10_000).await;
+    were_there(&server, "one", "dead", -10_000, 10_000).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
     let kept = "select count(*) || ' ' || max(change_id) as value from basalt.webhook_deliveries";
     for _ in 0..400 {

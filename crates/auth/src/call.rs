@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::form_urlencoded;
@@ -15,6 +16,8 @@ use crate::{Auth, Request};
 
 /// Largest body.
 const MAX_BODY: usize = 1 << 20;
+/// The type of a form.
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Longest user agent that is kept with a session.
@@ -36,16 +39,44 @@ impl<'a> Call<'a> {
         Call { auth, request, now }
     }
 
-    /// The body as JSON; an empty one is an empty object.
-    pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
-        let body = &self.request.body;
-        if body.len() > MAX_BODY {
-            let message = "Request body is too large: the limit is 1 MiB";
-            return Err(AuthError::new(413, "request_entity_too_large", message));
+    /// The media type that the body is declared as, in lower case and without parameters.
+    pub fn declared(&self) -> Option<String> {
+        let value = String::from_utf8_lossy(self.request.headers.get(CONTENT_TYPE)?.as_bytes()).into_owned();
+        Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    }
+
+    /// The pairs of a body that is declared as a form, or not declared at all.
+    ///
+    /// Errors: `unsupported_media_type`, `request_entity_too_large`.
+    pub fn form_pairs(&self) -> Result<Vec<(String, String)>> {
+        self.judge_size()?;
+        match self.declared() {
+            Some(kind) if kind != FORM && !self.request.body.is_empty() => Err(unsupported(&kind, FORM)),
+            _ => Ok(form_urlencoded::parse(&self.request.body).into_owned().collect()),
         }
-        match body.trim_ascii() {
-            b"" => json::object(b"{}"),
-            text => json::object(text),
+    }
+
+    fn judge_size(&self) -> Result<()> {
+        if self.request.body.len() <= MAX_BODY {
+            return Ok(());
+        }
+        Err(AuthError::new(413, "request_entity_too_large", "Request body is too large: the limit is 1 MiB"))
+    }
+
+    /// The body as JSON, which it is declared as, or not declared at all; an empty one is an empty object.
+    ///
+    /// Errors: `unsupported_media_type`, `request_entity_too_large`, `bad_json`.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T> {
+        self.judge_size()?;
+        let body = &self.request.body;
+        let is_empty = body.iter().all(u8::is_ascii_whitespace);
+        let is_json = |kind: &str| kind == "application/json" || kind.ends_with("+json");
+        if let Some(kind) = self.declared().filter(|kind| !is_empty && !is_json(kind)) {
+            return Err(unsupported(&kind, "application/json"));
+        }
+        match is_empty {
+            true => json::object(b"{}"),
+            false => json::object(body.trim_ascii()),
         }
     }
 
@@ -149,4 +180,10 @@ impl<'a> Call<'a> {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok()).filter(|text| !text.is_empty())
+}
+
+fn unsupported(kind: &str, wanted: &str) -> AuthError {
+    let kind: String = kind.chars().take(128).collect();
+    let message = format!("The body is declared as {kind:?}: send it as {wanted}, and say so in Content-Type");
+    AuthError::new(415, "unsupported_media_type", message)
 }

@@ -23,10 +23,12 @@ pub mod keys;
 mod landing;
 mod limit;
 mod mail;
+mod metadata;
 mod mfa;
 mod one_time;
 mod passkey;
 mod password;
+mod proof;
 pub mod provider;
 mod redirect;
 mod route;
@@ -66,6 +68,8 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0004", source: include_str!("schema/0004_unanswered.sql") },
         ServiceMigration { version: "0005", source: include_str!("schema/0005_passwords.sql") },
         ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
+        ServiceMigration { version: "0007", source: include_str!("schema/0007_proven.sql") },
+        ServiceMigration { version: "0008", source: include_str!("schema/0008_replays.sql") },
     ],
     dispensable: &["auth.webauthn_credentials", "auth.webauthn_challenges"],
 };

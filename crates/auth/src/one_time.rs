@@ -44,6 +44,9 @@ pub(crate) struct Found {
     pub user_id: Uuid,
     pub token_type: Purpose,
     created_at: civil::DateTime,
+    /// Whether it is that of the sign-up whose password, or identity, waits for it.
+    #[serde(default)]
+    pub of_sign_up: bool,
 }
 
 impl Purpose {
@@ -96,7 +99,7 @@ impl Work {
     ) -> Result<()> {
         let sql = "insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to, created_at, updated_at) \
             values ($1, $2, $3, $4, $5, $6, $6) on conflict (user_id, token_type) \
-            do update set token_hash = $4, relates_to = $5, created_at = $6, updated_at = $6";
+            do update set token_hash = $4, relates_to = $5, created_at = $6, updated_at = $6, of_sign_up = false";
         let at = civil_utc(now);
         self.execute(sql, params![Uuid::new_v4(), user, purpose.name(), hash, address, at]).await.map(drop)
     }
@@ -105,8 +108,21 @@ impl Work {
     pub async fn take_token(&mut self, hash: &str, purposes: &[Purpose]) -> Result<Option<Found>> {
         let names: Vec<&str> = purposes.iter().map(|purpose| purpose.name()).collect();
         let sql = "delete from auth.one_time_tokens where token_hash = $1 and token_type::text = any ($2::text[]) \
-            returning user_id, token_type, created_at";
+            returning user_id, token_type, created_at, of_sign_up";
         self.one(sql, params![hash, format!("{{{}}}", names.join(","))]).await
+    }
+
+    /// The confirmation that a user was last sent, if it is not used up.
+    pub async fn waiting_confirmation(&mut self, user: Uuid) -> Result<Option<Found>> {
+        let sql = "select user_id, token_type, created_at, of_sign_up from auth.one_time_tokens \
+            where user_id = $1 and token_type::text = $2";
+        self.one(sql, params![user, Purpose::Confirmation.name()]).await
+    }
+
+    /// Says of the confirmation that a user was sent whether it is that of the sign-up that left what waits there.
+    pub async fn bind_confirmation(&mut self, user: Uuid, of_sign_up: bool) -> Result<()> {
+        let sql = "update auth.one_time_tokens set of_sign_up = $3 where user_id = $1 and token_type::text = $2";
+        self.execute(sql, params![user, Purpose::Confirmation.name(), of_sign_up]).await.map(drop)
     }
 
     /// Forgets all tokens of a user.

@@ -26,10 +26,12 @@ impl Redirects {
         }
     }
 
-    /// The address to send a user to: the one asked for, or else the page that asked, or else the site.
+    /// The address to send a user to: the one asked for, as it was read, or else the page that asked, or else the site.
     pub fn choose(&self, asked: Option<&str>, referrer: Option<&str>) -> String {
-        let mut candidates = [asked, referrer].into_iter().flatten().filter(|url| !url.is_empty());
-        candidates.find(|url| self.allows(url)).unwrap_or(&self.site).to_owned()
+        let mut candidates = [asked, referrer].into_iter().flatten();
+        let found = candidates.find_map(|address| self.read(address));
+        // The site is written as the project writes it.
+        found.filter(|url| Some(url) != self.parsed.as_ref()).map_or_else(|| self.site.clone(), String::from)
     }
 
     /// The site itself.
@@ -37,28 +39,29 @@ impl Redirects {
         &self.site
     }
 
-    /// Whether a user may be sent to this address.
-    pub fn allows(&self, address: &str) -> bool {
+    /// An address to which a user may be sent, parsed: what is compared is what is sent.
+    fn read(&self, address: &str) -> Option<Url> {
         let suspicious = |c: char| c.is_control() || c.is_whitespace() || c == '\\';
         if address.len() > MAX || address.contains(suspicious) {
-            return false;
+            return None;
         }
-        let Ok(url) = Url::parse(address) else { return false };
+        let url = Url::parse(address).ok()?;
         if !url.username().is_empty() || url.password().is_some() || is_script(&url) {
-            return false;
+            return None;
         }
         if self.parsed.as_ref().is_some_and(|site| is_same_place(site, &url)) {
-            return true;
+            return Some(url);
         }
         // Queries and fragments are the application's own affair.
         let mut bare = url.clone();
         bare.set_query(None);
         bare.set_fragment(None);
         let bare = bare.as_str();
-        self.allowed.iter().any(|pattern| {
+        let is_allowed = self.allowed.iter().any(|pattern| {
             let matched = |text: &str| matches(pattern.as_bytes(), text.as_bytes());
             matched(bare) || bare.strip_suffix('/').is_some_and(matched) || matched(url.as_str())
-        })
+        });
+        is_allowed.then_some(url)
     }
 }
 
@@ -135,7 +138,7 @@ mod tests {
             "https://exact.example/path",
             "https://exact.example/path?next=1",
         ] {
-            assert!(redirects.allows(allowed), "{allowed}");
+            assert!(redirects.read(allowed).is_some(), "{allowed}");
         }
     }
 
@@ -164,16 +167,29 @@ mod tests {
             "data:text/html,x",
             "",
         ] {
-            assert!(!redirects.allows(refused), "{refused}");
+            assert!(redirects.read(refused).is_none(), "{refused}");
         }
     }
 
     #[test]
     fn ports_of_the_own_machine_are_alike() {
         let redirects = Redirects::new(&Settings::default());
-        assert!(redirects.allows("http://127.0.0.1:5173/welcome"));
-        assert!(!redirects.allows("http://localhost:5173/"));
+        assert!(redirects.read("http://127.0.0.1:5173/welcome").is_some());
+        assert!(redirects.read("http://localhost:5173/").is_none());
         assert_eq!(redirects.choose(Some("https://evil.example"), Some("http://127.0.0.1:1/")), "http://127.0.0.1:1/");
         assert_eq!(redirects.choose(Some("https://evil.example"), None), "http://127.0.0.1:3000");
+    }
+
+    #[test]
+    fn an_address_is_sent_as_it_was_read() {
+        let redirects = redirects(&["myapp://callback"]);
+        for (asked, sent) in [
+            ("https://ⓢhop.example/welcome", "https://shop.example/welcome"),
+            ("https:shop.example/x", "https://shop.example/x"),
+            ("HTTPS://SHOP.example:443/a/../b", "https://shop.example/b"),
+            ("myapp://callback", "myapp://callback"),
+        ] {
+            assert_eq!(redirects.choose(Some(asked), None), sent, "{asked}");
+        }
     }
 }

@@ -266,6 +266,8 @@ impl Call<'_> {
             .map(|method| json!({"method": method.authentication_method, "timestamp": method.updated_at.as_second()}))
             .collect();
         let issuer = &self.auth.settings.jwt_issuer;
+        let seen = session.oauth_client_id.map(|_| user.seen_with(session.scopes.as_deref().unwrap_or_default()));
+        let user = seen.as_ref().unwrap_or(user);
         let Value::Object(claims) = json!({
             "iss": if issuer.is_empty() { &self.auth.url } else { issuer },
             "sub": user.id,

@@ -57,6 +57,8 @@ pub struct Settings {
     pub enable_refresh_token_rotation: bool,
     /// Seconds for which a used refresh token may be used again.
     pub refresh_token_reuse_interval: u64,
+    /// Most bytes of a user's `user_metadata`, and of their `app_metadata`, as JSON.
+    pub max_metadata_bytes: usize,
     /// Fewest characters of a password.
     pub minimum_password_length: usize,
     /// Classes of characters that a password must have.
@@ -170,6 +172,8 @@ pub struct OAuthServer {
     pub enabled: bool,
     /// Whether services may register themselves (RFC 7591).
     pub allow_dynamic_registration: bool,
+    /// Most services that have registered themselves.
+    pub max_dynamic_clients: u64,
     /// The page of `site_url` on which users agree; it is given `authorization_id`.
     pub authorization_url_path: String,
 }
@@ -179,6 +183,7 @@ impl Default for OAuthServer {
         OAuthServer {
             enabled: false,
             allow_dynamic_registration: false,
+            max_dynamic_clients: 1000,
             authorization_url_path: "/oauth/consent".into(),
         }
     }
@@ -303,6 +308,7 @@ impl Default for Settings {
             enable_manual_linking: false,
             enable_refresh_token_rotation: true,
             refresh_token_reuse_interval: 10,
+            max_metadata_bytes: 4096,
             minimum_password_length: 6,
             password_requirements: PasswordRequirements::None,
             refuse_common_passwords: false,

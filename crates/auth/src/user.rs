@@ -43,6 +43,11 @@ pub(crate) struct User {
     pub is_sso_user: bool,
     pub deleted_at: Option<Timestamp>,
     pub is_anonymous: bool,
+    /// The address that somebody proved (see `proof`).
+    #[serde(default)]
+    pub proven_email: Option<String>,
+    #[serde(default)]
+    pub proven_phone: Option<String>,
 }
 
 /// A row of `auth.identities`.
@@ -102,6 +107,8 @@ impl User {
             is_sso_user: false,
             deleted_at: None,
             is_anonymous: false,
+            proven_email: None,
+            proven_phone: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! A server in production until it is asked to stop: signals, and what the database asks for.
 
+use std::time::Duration;
+
 use basalt_db::Database;
 use basalt_server::Basalt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -7,6 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::report::Failure;
 use crate::serving::{asked_to_stop, url};
 use crate::settling::settle;
+
+/// A configuration that could not be read is tried again after this: it may be the database that was away.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What may be read again while the server runs.
 #[derive(Debug, Clone, Copy)]
@@ -28,15 +33,21 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
         None => tracing::info!(url = url(server.address()), "serving"),
     }
     settle();
+    let mut failed = false;
     loop {
         let asked = tokio::select! {
             asked = signals.next() => asked,
             () = configuration_asked(database) => Asked::Configuration,
+            () = tokio::time::sleep(AGAIN), if failed => Asked::Configuration,
             () = &mut stop => break,
         };
         let done = match asked {
             Asked::Schema => reload(database).await,
             Asked::Configuration => reconfigure(&server).await,
+        };
+        failed = match asked {
+            Asked::Schema => failed,
+            Asked::Configuration => done.is_err(),
         };
         match done {
             Ok(()) => tracing::info!(what = ?asked, "read again"),

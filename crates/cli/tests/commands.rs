@@ -69,6 +69,24 @@ fn dev_takes_up_what_changes() {
 }
 
 #[test]
+fn dev_takes_up_another_database() {
+    let project = books();
+    let server = project.start(&["dev"], &[]);
+    let rows = r#"[{"title":"One"}]"#;
+    // The same folder under another setting, another folder, and one that can't be.
+    project.write("basalt.toml", "[database]\nstatement_timeout = \"3s\"\n");
+    server.says("restarted");
+    assert_eq!(server.get("/rest/v1/books?select=title").1, rows);
+    project.write("basalt.toml", "[database]\ndata_dir = \"elsewhere\"\n");
+    server.says("restarted");
+    server.comes_to("/rest/v1/books?select=title", rows);
+    assert!(project.path().join("elsewhere/basalt.db").exists());
+    project.write("basalt.toml", "[database]\ndata_dir = \"seed.sql\"\n");
+    server.says("error[58030]");
+    assert_eq!(server.get("/rest/v1/books?select=title").1, rows);
+}
+
+#[test]
 fn dev_keeps_its_rows_and_seeds_once() {
     let project = books();
     let data = ["dev", "--data-dir", "elsewhere"];

@@ -78,6 +78,11 @@ impl Realtime {
         }
         let settings = self.shared.settings();
         let session = caller(&self.shared, &settings, incoming.headers)?;
+        let declared = media(incoming.headers);
+        if declared.is_some_and(|media| media != "application/json" && !media.ends_with("+json")) {
+            let message = "Unsupported Media Type: send application/json";
+            return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, json!({"message": message})));
+        }
         let body: Body = serde_json::from_slice(&incoming.body)
             .map_err(|error| unprocessable(json!({"messages": [format!("is invalid: {error}")]})))?;
         if body.messages.is_empty() {
@@ -126,14 +131,13 @@ impl Realtime {
         if settings.limits.is_too_large(incoming.body.len()) {
             return Err(unprocessable(json!({"payload": ["Payload size exceeds tenant limit"]})));
         }
-        let declared = incoming.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media = declared.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+        let media = media(incoming.headers).unwrap_or_default();
         let body = incoming.body.clone();
-        let broadcast = if media.eq_ignore_ascii_case("application/json") {
+        let broadcast = if media == "application/json" {
             serde_json::from_slice::<&RawValue>(&body)
                 .map_err(|error| unprocessable(json!({"payload": [format!("is invalid: {error}")]})))?;
             Broadcast::of_json(event.into_owned(), body, None)
-        } else if media.eq_ignore_ascii_case("application/octet-stream") {
+        } else if media == "application/octet-stream" {
             // A binary frame says these lengths in one byte.
             if topic.len() + PREFIX.len() > MAX_LENGTH || event.len() > MAX_LENGTH {
                 return Err(unprocessable(json!({"topic": ["is too long, or the event is, for a binary payload"]})));
@@ -190,6 +194,12 @@ fn caller(shared: &Shared, settings: &Settings, headers: &HeaderMap) -> Result<S
     shared
         .verify(settings, bearer.or_else(|| text("apikey")))
         .map_err(|_| (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})))
+}
+
+/// The media type that the body is declared as, in lower case and without parameters.
+fn media(headers: &HeaderMap) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(header::CONTENT_TYPE)?.as_bytes()).into_owned();
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 fn unprocessable(errors: Value) -> Refusal {

@@ -104,6 +104,8 @@ pub struct Incoming<'a> {
 pub struct Door {
     pub(crate) database: Database,
     pub(crate) options: Options,
+    /// Whether the catalog had been read when the options were: what the database configures may be a gate, and is not known before.
+    is_informed: bool,
     current: ArcSwap<Current>,
 }
 
@@ -145,10 +147,16 @@ enum Route {
 }
 
 impl Door {
-    /// A door over `database`.
+    /// A door over `database`. One that was made before the database could be read answers PGRST002, and another has to take its place.
     pub fn new(database: Database, options: Options) -> Door {
         let current = Current::new(database.catalog(), &options, database.postgres().is_some());
-        Door { database, options, current: ArcSwap::from_pointee(current) }
+        let is_informed = database.is_loaded();
+        Door { database, options, is_informed, current: ArcSwap::from_pointee(current) }
+    }
+
+    /// Whether requests are served.
+    pub fn serves(&self) -> bool {
+        self.is_informed
     }
 
     /// Answers a request.
@@ -198,7 +206,7 @@ impl Door {
     }
 
     async fn answer(&self, incoming: Incoming<'_>) -> RestResult<Response<Bytes>> {
-        if !self.database.is_loaded() {
+        if !self.serves() {
             return Err(RestError::not_loaded());
         }
         let route = route(incoming.path)?;

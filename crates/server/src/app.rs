@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -96,9 +96,10 @@ impl App {
         let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
         let (route, mut response) = match port {
-            Port::Admin => self.operators(request.uri().path()).await,
+            Port::Admin => surface.caught(&id, &method, pin!(self.operators(request.uri().path()))).await,
             Port::Api => match self.under_way.try_acquire() {
-                Ok(_place) => self.caught(&surface, peer, &id, request).await,
+                // Pinned where it stands: to move it would copy all that it may come to hold.
+                Ok(_place) => surface.caught(&id, &method, pin!(self.route(&surface, peer, request))).await,
                 Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
             },
         };
@@ -123,24 +124,6 @@ impl App {
             response.headers_mut().insert(REQUEST_ID, value);
         }
         response
-    }
-
-    /// What a request is answered, a panic included.
-    async fn caught(
-        &self,
-        surface: &Surface,
-        peer: IpAddr,
-        id: &str,
-        request: Request<Body>,
-    ) -> (&'static Meter, Response<Body>) {
-        let method = request.method().clone();
-        // Pinned where it stands: to move it would copy all that it may come to hold.
-        let answering = pin!(self.route(surface, peer, request));
-        AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(%id, %method, "a request panicked");
-            basalt_supervise::count();
-            (&PANIC, surface.refuse(RestError::new(500, "PGRSTX00", "Internal error"), &method))
-        })
     }
 
     async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
@@ -219,8 +202,8 @@ impl App {
     }
 
     async fn readiness(&self) -> Response<Body> {
-        let is_loaded = self.ready.load(Ordering::Acquire) && self.database.is_loaded();
-        let ready = is_loaded && self.database.answers().await;
+        let serves = self.ready.load(Ordering::Acquire) && self.surface.load().door.serves();
+        let ready = serves && self.database.answers().await;
         // A node that can't reach the others serves all the same: to take it away would help nobody.
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
         let text =
@@ -230,6 +213,20 @@ impl App {
 }
 
 impl Surface {
+    /// What a request is answered, a panic included.
+    async fn caught(
+        &self,
+        id: &str,
+        method: &Method,
+        answering: Pin<&mut impl Future<Output = (&'static Meter, Response<Body>)>>,
+    ) -> (&'static Meter, Response<Body>) {
+        AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(%id, %method, "a request panicked");
+            basalt_supervise::count();
+            (&PANIC, self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), method))
+        })
+    }
+
     /// The REST door. A panic in it ends only this request.
     async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
         let timing = Timing::start(self.timed);

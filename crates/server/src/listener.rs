@@ -31,7 +31,6 @@ pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mu
     builder.http2().timer(TokioTimer::new()).max_header_list_size(header_list).max_concurrent_streams(256);
 
     let graceful = GracefulShutdown::new();
-    // Ours to the end: what is left in it then is cut.
     let mut connections = JoinSet::new();
     if port == Port::Api {
         app.ready.store(true, Ordering::Release);
@@ -82,4 +81,5 @@ pub async fn serve(socket: Socket, app: Arc<App>, port: Port, config: Server, mu
     if tokio::time::timeout(config.shutdown_timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests still under way at the end of `server.shutdown_timeout` were cut");
     }
+    connections.shutdown().await;
 }

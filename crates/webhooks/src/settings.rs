@@ -95,7 +95,7 @@ impl Hook {
             return Err(bad("`timeout` is more than nothing and at most 5 minutes".into()));
         }
         if settings.events.contains(&Operation::Truncate) {
-            return Err(bad("`events` are INSERT, UPDATE and DELETE".into()));
+            return Err(bad("`events` are INSERT, UPDATE and DELETE, not TRUNCATE".into()));
         }
         let mut headers = HeaderMap::new();
         for (name, value) in &settings.headers {

@@ -10,6 +10,7 @@ use super::users::user_not_found;
 use crate::address;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
+use crate::mfa::enroll::{judge_names, name_conflict};
 use crate::store::{Work, params};
 use crate::user::{Factor, present};
 
@@ -32,11 +33,19 @@ impl Call<'_> {
     pub async fn change_factor(&self, id: Uuid, factor: &str) -> Result<Response<Bytes>> {
         let fields: FactorFields = self.body()?;
         let phone = present(&fields.phone).map(address::phone).transpose()?;
+        let name = present(&fields.friendly_name);
+        judge_names([name])?;
         let mut work = self.begin().await?;
         let factor = find_factor(&mut work, id, factor).await?;
+        if let Some(name) = name {
+            let others = work.factors(id).await?;
+            if others.iter().any(|other| other.id != factor.id && present(&other.friendly_name) == Some(name)) {
+                return Err(name_conflict(name));
+            }
+        }
         let sql = "update auth.mfa_factors set friendly_name = coalesce($2, friendly_name), phone = coalesce($3, phone), \
             updated_at = $4 where id = $1";
-        work.execute(sql, params![factor.id, present(&fields.friendly_name), phone, self.now]).await?;
+        work.execute(sql, params![factor.id, name, phone, self.now]).await?;
         let factor = find_factor(&mut work, id, &factor.id.to_string()).await?;
         work.commit().await?;
         Ok(answer(200, &factor.json()))

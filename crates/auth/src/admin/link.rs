@@ -44,6 +44,7 @@ impl Call<'_> {
         let asked: Link = self.body()?;
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let data = asked.data.clone().unwrap_or_default();
+        self.judge_metadata(&data)?;
         // Hashed before the transaction: nobody waits for another's hash.
         let hash = match (asked.r#type.as_str(), present(&asked.password)) {
             ("signup", Some(password)) => {
@@ -69,6 +70,7 @@ impl Call<'_> {
         if is_new && existing.as_ref().is_some_and(|user| user.email_confirmed_at.is_some()) {
             return Err(email_exists());
         }
+        let is_made = existing.is_none();
         let mut user = match existing {
             Some(user) => user,
             None if is_new => {
@@ -113,6 +115,7 @@ impl Call<'_> {
         work.update_user(&mut user, self.now).await?;
         let length = self.auth.settings.email.otp_length;
         let sent = work.make_token(user.id, purpose, &to, length, false, self.now).await?;
+        work.bind_confirmation(user.id, is_made && purpose == Purpose::Confirmation).await?;
         let asked_redirect = asked.redirect_to.or_else(|| self.query("redirect_to"));
         let redirect_to = self.auth.redirects.choose(asked_redirect.as_deref(), None);
         let mut body = work.user_json(&user).await?;
@@ -132,6 +135,7 @@ impl Call<'_> {
     pub async fn invite(&self) -> Result<Response<Bytes>> {
         self.require_administrator()?;
         let asked: Invite = self.body()?;
+        asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
         let mut user = match work.user_at(&address).await? {

@@ -227,6 +227,7 @@ impl Call<'_> {
         user.email = present(&user.email).map(veiled);
         // A number has 15 digits at most.
         user.phone = present(&user.phone).map(|phone| veiled(phone)[..15].to_owned());
+        (user.proven_email, user.proven_phone) = (None, None);
         user.encrypted_password = None;
         user.email_change = None;
         user.phone_change = None;
@@ -275,16 +276,18 @@ impl Call<'_> {
             user.aud = Some(audience.to_owned());
         }
         if let Some(data) = &fields.user_metadata {
-            user.patch_user_metadata(data);
+            self.patch_user_metadata(user, data)?;
         }
         if let Some(data) = &fields.app_metadata {
-            user.patch_app_metadata(data);
+            self.patch_app_metadata(user, data)?;
         }
         if fields.email_confirm && present(&user.email).is_some() {
             user.email_confirmed_at.get_or_insert(self.now);
+            user.set_proven(Channel::Email);
         }
         if fields.phone_confirm && present(&user.phone).is_some() {
             user.phone_confirmed_at.get_or_insert(self.now);
+            user.set_proven(Channel::Phone);
         }
         match present(&fields.ban_duration) {
             None => {}

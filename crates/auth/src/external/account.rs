@@ -86,21 +86,27 @@ impl Call<'_> {
         }
         let data = Value::Object(data);
         work.execute(sql, params![identity.id, data, self.now]).await?;
-        user.patch_user_metadata(&external.identity_data);
-        self.confirm_if_verified(&mut user, external);
+        if has_verified_email(&user, external) {
+            if !user.is_proven(Channel::Email) && work.has_left(&user, Some(identity.id)).await? {
+                self.drop_unproven(work, &mut user, Channel::Email, Some(identity.id)).await?;
+                user.add_provider(&identity.provider);
+            }
+            self.take_provider_s_word(&mut user);
+        }
+        self.take_profile(&mut user, &external.identity_data);
         work.update_user(&mut user, self.now).await?;
         Ok(user)
     }
 
-    /// A user who has the address that the provider verified gains the identity. If the address was never confirmed here, whoever signed
-    /// up with it may be somebody else: what they left is dropped.
+    /// A user who has the address that the provider verified gains the identity. If nobody had proven that the address is theirs, whoever
+    /// signed up with it may be somebody else: what they left is dropped.
     async fn adopt(&self, work: &mut Work, external: &ExternalUser, mut user: User) -> Result<User> {
-        if user.email_confirmed_at.is_none() {
-            work.drop_unproven(&mut user).await?;
+        if !user.is_proven(Channel::Email) {
+            self.drop_unproven(work, &mut user, Channel::Email, None).await?;
         }
         self.add_identity(work, external, &mut user).await?;
-        user.patch_user_metadata(&external.identity_data);
-        self.confirm_if_verified(&mut user, external);
+        self.take_profile(&mut user, &external.identity_data);
+        self.take_provider_s_word(&mut user);
         work.update_user(&mut user, self.now).await?;
         Ok(user)
     }
@@ -117,6 +123,7 @@ impl Call<'_> {
         if let (None, Some(email)) = (user.email.as_deref().filter(|email| !email.is_empty()), verified) {
             user.email = Some(email.address.clone());
             user.email_confirmed_at = Some(self.now);
+            user.set_proven(Channel::Email);
         }
         user.is_anonymous = false;
         self.add_identity(work, external, &mut user).await?;
@@ -148,8 +155,11 @@ impl Call<'_> {
         if email.is_some_and(|email| email.verified || autoconfirm) {
             user.email_confirmed_at = Some(self.now);
         }
+        if email.is_some_and(|email| email.verified) {
+            user.set_proven(Channel::Email);
+        }
         user.add_provider(provider.name());
-        user.patch_user_metadata(&external.identity_data);
+        self.take_profile(&mut user, &external.identity_data);
         work.insert_user(&user).await?;
         self.add_identity(work, external, &mut user).await?;
         self.audit(work, "user_signedup", Some(&user), provider.name()).await?;
@@ -160,8 +170,11 @@ impl Call<'_> {
     /// new here.
     async fn ask_for_confirmation(&self, mut work: Work, user: &mut User, home: &str) -> Result<()> {
         let address = Address { channel: Channel::Email, text: user.email.clone().unwrap_or_default() };
+        // The mail confirms the identity too, unless somebody else asked for another since.
+        let own = work.waiting_confirmation(user.id).await?.is_none_or(|waiting| waiting.of_sign_up);
         match self.confirmation(&mut work, user, &address, None).await {
             Ok(mut outgoing) => {
+                work.bind_confirmation(user.id, own).await?;
                 outgoing.letters.iter_mut().for_each(|letter| home.clone_into(&mut letter.redirect_to));
                 work.commit().await?;
                 self.deliver(user, outgoing).await
@@ -176,12 +189,10 @@ impl Call<'_> {
         work.insert_identity(user, &external.provider, &external.subject, data, self.now).await
     }
 
-    /// The provider's word on the very address that the user has counts as a confirmation.
-    fn confirm_if_verified(&self, user: &mut User, external: &ExternalUser) {
-        let same = |email: &ExternalEmail| email.verified && Some(email.address.as_str()) == user.email.as_deref();
-        if user.email_confirmed_at.is_none() && external.emails.iter().any(same) {
-            user.email_confirmed_at = Some(self.now);
-        }
+    /// The provider's word on the very address that the user has counts as a proof.
+    fn take_provider_s_word(&self, user: &mut User) {
+        user.email_confirmed_at.get_or_insert(self.now);
+        user.set_proven(Channel::Email);
     }
 }
 
@@ -210,6 +221,11 @@ impl Work {
         }
         Ok(None)
     }
+}
+
+/// Whether the provider verified the very address that the user has.
+fn has_verified_email(user: &User, external: &ExternalUser) -> bool {
+    external.emails.iter().any(|email| email.verified && Some(email.address.as_str()) == user.email.as_deref())
 }
 
 /// The same whether or not somebody has the address.

@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use super::account::Way;
 use super::authorize::unavailable;
 use super::state::Flow;
-use crate::call::Call;
+use crate::call::{Call, FORM};
 use crate::error::{AuthError, Result};
 use crate::landing::{Landing, redirect};
 use crate::provider::{Answered, Provider, ProviderError};
@@ -22,7 +22,7 @@ impl Returned {
     /// From the query, or from the form that the provider has the browser post.
     fn read(call: &Call<'_>) -> Returned {
         let text: &[u8] = match *call.request.method {
-            Method::POST if call.request.body.len() <= LARGEST_FORM => &call.request.body,
+            Method::POST if is_form(call) => &call.request.body,
             Method::POST => b"",
             _ => call.request.query.as_bytes(),
         };
@@ -105,6 +105,11 @@ impl Call<'_> {
             tokens.iter().filter_map(|(name, token)| Some((*name, token.as_deref()?))).collect();
         Ok(home.with_session(&session, None, &tokens))
     }
+}
+
+/// Whether the body is a form, and not too large a one.
+fn is_form(call: &Call<'_>) -> bool {
+    call.request.body.len() <= LARGEST_FORM && call.declared().as_deref() == Some(FORM)
 }
 
 fn clip(text: &str, most: usize) -> String {

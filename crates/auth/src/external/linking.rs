@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::call::Call;
 use crate::error::{AuthError, Result, done};
-use crate::store::{Work, params};
+use crate::store::params;
 use crate::user::{Identity, User};
 
 impl Call<'_> {
@@ -71,7 +71,7 @@ fn follow_email(user: &mut User, dropped: &Identity, left: &[Identity]) {
 
 impl User {
     /// Notes by which providers the user signs in.
-    pub(super) fn set_providers<'a>(&mut self, providers: impl Iterator<Item = &'a str>) {
+    pub fn set_providers<'a>(&mut self, providers: impl Iterator<Item = &'a str>) {
         let mut list: Vec<&str> = Vec::new();
         for provider in providers {
             if !list.contains(&provider) {
@@ -86,23 +86,5 @@ impl User {
             metadata.insert("provider".into(), json!(first));
         }
         metadata.insert("providers".into(), json!(list));
-    }
-}
-
-impl Work {
-    /// Drops what was never proven to be the user's: identities, password, sessions, factors, passkeys, tokens and grants of whoever
-    /// signed up with an address that now turns out to be somebody's.
-    pub(super) async fn drop_unproven(&mut self, user: &mut User) -> Result<()> {
-        for table in ["identities", "sessions", "one_time_tokens", "oauth_authorizations", "oauth_consents"] {
-            self.execute(&format!("delete from auth.{table} where user_id = $1"), params![user.id]).await?;
-        }
-        self.drop_credentials(user.id).await?;
-        user.encrypted_password = None;
-        user.phone = user.phone.take().filter(|_| user.phone_confirmed_at.is_some());
-        user.email_change = None;
-        user.raw_user_meta_data = None;
-        user.set_providers(std::iter::empty());
-        user.raw_app_meta_data.get_or_insert_default().shift_remove("provider");
-        Ok(())
     }
 }

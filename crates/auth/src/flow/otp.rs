@@ -42,6 +42,7 @@ impl Call<'_> {
         self.limit(limit::Kind::Otp)?;
         let asked: Otp = self.body()?;
         self.judge_captcha(&asked.gotrue_meta_security).await?;
+        asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         match (present(&asked.email), present(&asked.phone)) {
             (Some(_), Some(_)) => {
                 Err(AuthError::validation("Only an email address or phone number should be provided"))
@@ -59,6 +60,7 @@ impl Call<'_> {
         self.limit(limit::Kind::MagicLink)?;
         let asked: Otp = self.body()?;
         self.judge_captcha(&asked.gotrue_meta_security).await?;
+        asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         if present(&asked.email).is_none() {
             return Err(AuthError::validation("Password recovery requires an email"));
         }

@@ -74,7 +74,9 @@ impl Call<'_> {
         let Some(mut user) = work.user_at(address).await?.filter(|user| !confirmed(user)) else {
             return self.pretend(work, Purpose::Confirmation, address).await;
         };
+        let own = work.waiting_confirmation(user.id).await?.is_some_and(|waiting| waiting.of_sign_up);
         let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
+        work.bind_confirmation(user.id, own).await?;
         work.commit().await?;
         self.deliver(&user, outgoing).await
     }

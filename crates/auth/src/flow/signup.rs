@@ -1,19 +1,23 @@
 //! Sign-up: by e-mail, by phone, or without an address.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use http::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::pkce::Pkce;
 use super::{Challenge, Metadata, Security};
 use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::limit::Kind;
-use crate::one_time::Purpose;
-use crate::password;
+use crate::one_time::{Found, Purpose};
+use crate::password::{self, Verdict};
 use crate::store::Work;
-use crate::user::{User, present};
+use crate::user::{Identity, User, present};
 
 #[derive(Deserialize)]
 pub(super) struct SignUp {
@@ -41,6 +45,7 @@ impl Call<'_> {
         if !settings.enable_signup {
             return Err(signup_disabled());
         }
+        asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         match (email, phone) {
             (None, None) => self.anonymous(asked.data.unwrap_or_default()).await,
             (Some(_), Some(_)) => {
@@ -90,8 +95,15 @@ impl Call<'_> {
             return Err(AuthError::validation("PKCE not supported for phone signups"));
         }
         let data = asked.data.unwrap_or_default();
-        // Hashed before anybody is looked for: whoever exists, it takes the same time.
-        let hash = self.auth.passwords.hash(password).await?;
+        // One hash is computed, whoever exists: of the password, or to compare it with the one that waits already.
+        let waits = if confirm { self.waiting_password(&address).await? } else { None };
+        let (hash, is_same) = match &waits {
+            None => (Some(self.auth.passwords.hash(password).await?), false),
+            Some(hash) => {
+                let verdict = self.auth.passwords.verify(password, Some(hash), BTreeSet::new()).await?;
+                (None, verdict != Verdict::Wrong)
+            }
+        };
         let mut work = self.begin().await?;
         let existing = work.user_at(&address).await?;
         if existing.as_ref().is_some_and(User::is_confirmed) {
@@ -99,30 +111,93 @@ impl Call<'_> {
                 return Err(AuthError::new(422, "user_already_exists", "User already registered"));
             }
             self.pretend(work, Purpose::Confirmation, &address).await?;
-            return Ok(answer(200, &self.nobody(&address, data)));
+            return Ok(answer(200, &self.as_new(Uuid::new_v4(), &address, data, None)));
         }
-        let mut user = match existing {
-            Some(mut user) => {
-                // Nobody has proved that the address is theirs: the password is that of whoever asked last, as the link is.
-                user.encrypted_password = Some(hash);
-                work.update_user(&mut user, self.now).await?;
-                user
-            }
-            None => self.new_user(&mut work, &address, Some(hash), data).await?,
+        let waiting = match &existing {
+            Some(user) if confirm => self.waiting(&mut work, user, channel).await?,
+            _ => None,
         };
-        if confirm {
-            let outgoing = self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?;
-            let body = work.user_json(&user).await?;
-            self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
-            work.commit().await?;
-            self.deliver(&user, outgoing).await?;
-            return Ok(answer(200, &body));
+        let Some(mut user) = existing else {
+            let hash = hash.ok_or_else(at_once)?;
+            let user = self.new_user(&mut work, &address, Some(hash), data.clone()).await?;
+            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
+        };
+        let Some(waiting) = waiting else {
+            // Whoever was here before never proved that the address is theirs, and had their time.
+            self.start_over(&mut work, &mut user, &address, hash.ok_or_else(at_once)?, data.clone()).await?;
+            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
+        };
+        if waits.as_deref() != present(&user.encrypted_password) {
+            return Err(at_once());
         }
-        self.confirm(&mut work, &mut user, channel).await?;
-        let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
-        self.audit(&mut work, "user_signedup", Some(&user), channel.name()).await?;
+        let own = is_same && waiting.of_sign_up;
+        if !own {
+            // Two who signed up with one address: the mail that is clicked does not say whose. Neither password holds, whatever becomes of
+            // this request: the owner of the address is signed in by the mail and sets one.
+            user.encrypted_password = None;
+            work.update_user(&mut user, self.now).await?;
+            work.bind_confirmation(user.id, false).await?;
+            work.commit().await?;
+            work = self.begin().await?;
+        }
+        let outgoing = self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?;
+        work.bind_confirmation(user.id, own).await?;
+        self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
         work.commit().await?;
-        Ok(signed_in.response())
+        self.deliver(&user, outgoing).await?;
+        Ok(answer(200, &self.as_new(user.id, &address, data, Some(Uuid::new_v4()))))
+    }
+
+    /// A sign-up that made an account, or made it anew: a session, or a mail and the user.
+    async fn signed_up(
+        &self,
+        mut work: Work,
+        mut user: User,
+        address: &Address,
+        data: Metadata,
+        pkce: Option<&Pkce>,
+    ) -> Result<Response<Bytes>> {
+        let (channel, settings) = (address.channel, &self.auth.settings);
+        let confirm = match channel {
+            Channel::Email => settings.email.enable_confirmations,
+            Channel::Phone => settings.sms.enable_confirmations,
+        };
+        if !confirm {
+            self.confirm(&mut work, &mut user, channel).await?;
+            let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
+            self.audit(&mut work, "user_signedup", Some(&user), channel.name()).await?;
+            work.commit().await?;
+            return Ok(signed_in.response());
+        }
+        let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
+        work.bind_confirmation(user.id, true).await?;
+        let identity = work.identities(user.id).await?.first().map(|identity| identity.id);
+        let body = self.as_new(user.id, address, data, identity);
+        self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
+        work.commit().await?;
+        self.deliver(&user, outgoing).await?;
+        Ok(answer(200, &body))
+    }
+
+    /// The password that waits for its sign-up to be confirmed, hashed.
+    async fn waiting_password(&self, address: &Address) -> Result<Option<String>> {
+        let mut work = self.begin().await?;
+        let password = match work.user_at(address).await?.filter(|user| !user.is_confirmed()) {
+            Some(user) if self.waiting(&mut work, &user, address.channel).await?.is_some() => user.encrypted_password,
+            _ => None,
+        };
+        work.commit().await?;
+        Ok(password.filter(|hash| !hash.is_empty()))
+    }
+
+    /// The confirmation that a user was sent and may still use.
+    async fn waiting(&self, work: &mut Work, user: &User, channel: Channel) -> Result<Option<Found>> {
+        let seconds = match channel {
+            Channel::Email => self.auth.settings.email.otp_expiry,
+            Channel::Phone => self.auth.settings.sms.otp_expiry,
+        };
+        let waiting = work.waiting_confirmation(user.id).await?;
+        Ok(waiting.filter(|waiting| waiting.is_fresh(self.now, seconds)))
     }
 
     /// Stores a new user who has an address.
@@ -136,14 +211,39 @@ impl Call<'_> {
         let mut user = User::new(self.now);
         user.set_address(address);
         user.encrypted_password = hash;
-        let mut own = data;
-        own.extend(identity_data(&user, address));
+        let own = own_data(&user, address, data);
         user.patch_user_metadata(&own);
         work.insert_user(&user).await?;
-        let id = user.id.to_string();
-        work.insert_identity(&mut user, address.channel.name(), &id, own, self.now).await?;
-        work.update_user(&mut user, self.now).await?;
+        self.add_own_identity(work, &mut user, address, own).await?;
         Ok(user)
+    }
+
+    /// Makes of a user who never confirmed anything a new one, under the same id.
+    async fn start_over(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        address: &Address,
+        hash: String,
+        data: Metadata,
+    ) -> Result<()> {
+        self.drop_unproven(work, user, address.channel, None).await?;
+        user.encrypted_password = Some(hash);
+        let own = own_data(user, address, data);
+        user.patch_user_metadata(&own);
+        self.add_own_identity(work, user, address, own).await
+    }
+
+    async fn add_own_identity(
+        &self,
+        work: &mut Work,
+        user: &mut User,
+        address: &Address,
+        data: Metadata,
+    ) -> Result<()> {
+        let id = user.id.to_string();
+        work.insert_identity(user, address.channel.name(), &id, data, self.now).await?;
+        work.update_user(user, self.now).await
     }
 
     /// The user's address of a kind is theirs: noted with the user and with the identity.
@@ -175,16 +275,40 @@ impl Call<'_> {
         work.update_user(user, self.now).await
     }
 
-    /// The answer to a sign-up of somebody who is there already: as that of a new user, so that it tells nothing.
-    fn nobody(&self, address: &Address, data: Metadata) -> Value {
+    /// The answer to a sign-up that is to be confirmed: a new user, made of what was sent alone, whoever has the address. Published clients look
+    /// at `identities`: none says that it is confirmed already.
+    fn as_new(&self, id: Uuid, address: &Address, data: Metadata, identity: Option<Uuid>) -> Value {
         let mut user = User::new(self.now);
+        user.id = id;
         user.set_address(address);
-        user.role = None;
         user.confirmation_sent_at = Some(self.now);
         user.add_provider(address.channel.name());
-        user.patch_user_metadata(&data);
-        user.json(&[], &[])
+        let own = own_data(&user, address, data);
+        user.patch_user_metadata(&own);
+        let identity = identity.map(|identity| Identity {
+            id: identity,
+            provider_id: id.to_string(),
+            user_id: id,
+            email: (address.channel == Channel::Email).then(|| address.text.clone()),
+            identity_data: own,
+            provider: address.channel.name().to_owned(),
+            last_sign_in_at: Some(self.now),
+            created_at: Some(self.now),
+            updated_at: Some(self.now),
+        });
+        user.json(identity.as_slice(), &[])
     }
+}
+
+/// What a sign-up says of its user, with what is known of the address.
+fn own_data(user: &User, address: &Address, mut data: Metadata) -> Metadata {
+    data.extend(identity_data(user, address));
+    data
+}
+
+/// Two sign-ups with one address at the same moment.
+fn at_once() -> AuthError {
+    AuthError::new(409, "conflict", "Somebody signed up with this address at the same time; try again")
 }
 
 /// What an e-mail or phone identity says.

@@ -51,6 +51,14 @@ impl Call<'_> {
         let mut work = self.begin().await?;
         let bearer = self.bearer(&mut work, false).await?;
         self.judge_audience(&bearer)?;
+        let session = match bearer.session {
+            Some(id) => work.session(id).await?,
+            None => None,
+        };
+        if let Some(service) = session.filter(|session| session.oauth_client_id.is_some()) {
+            let seen = bearer.user.seen_with(service.scopes.as_deref().unwrap_or_default());
+            return Ok(answer(200, &seen.json(&[], &[])));
+        }
         Ok(answer(200, &work.user_json(&bearer.user).await?))
     }
 
@@ -89,7 +97,7 @@ impl Call<'_> {
         }
         let mut user = bearer.user.clone();
         if let Some(data) = &asked.data {
-            user.patch_user_metadata(data);
+            self.patch_user_metadata(&mut user, data)?;
         }
         if let Some(hash) = hash {
             self.judge_recent(&mut work, &bearer, asked.nonce.as_deref()).await?;

@@ -169,17 +169,17 @@ impl Call<'_> {
     async fn prove(&self, work: &mut Work, user: &mut User, kind: &str, found: &Found) -> Result<Option<&'static str>> {
         match found.token_type {
             Purpose::Confirmation if matches!(kind, "sms") => {
-                self.confirm(work, user, Channel::Phone).await?;
+                self.prove_address(work, user, Channel::Phone, found.of_sign_up).await?;
                 Ok(Some("otp"))
             }
             Purpose::Confirmation => {
                 let method = if user.invited_at.is_some() && kind == "invite" { "invite" } else { "email/signup" };
-                self.confirm(work, user, Channel::Email).await?;
+                self.prove_address(work, user, Channel::Email, found.of_sign_up).await?;
                 Ok(Some(method))
             }
             Purpose::Recovery => {
                 // Whoever reads the mail has the address.
-                self.confirm(work, user, Channel::Email).await?;
+                self.prove_address(work, user, Channel::Email, false).await?;
                 Ok(Some(if kind == "recovery" { "recovery" } else { "magiclink" }))
             }
             Purpose::PhoneChange => {
@@ -187,16 +187,17 @@ impl Call<'_> {
                 user.phone = new.or(user.phone.take());
                 user.phone_change = None;
                 user.phone_confirmed_at = None;
+                user.set_proven(Channel::Phone);
                 self.confirm(work, user, Channel::Phone).await?;
                 Ok(Some("otp"))
             }
-            Purpose::EmailChangeNew | Purpose::EmailChangeCurrent => self.prove_change(work, user).await,
+            Purpose::EmailChangeNew | Purpose::EmailChangeCurrent => self.prove_change(work, user, found).await,
             Purpose::Reauthentication => Err(AuthError::validation("Invalid email verification type")),
         }
     }
 
     /// One of the addresses of a change confirms it.
-    async fn prove_change(&self, work: &mut Work, user: &mut User) -> Result<Option<&'static str>> {
+    async fn prove_change(&self, work: &mut Work, user: &mut User, found: &Found) -> Result<Option<&'static str>> {
         let secure = self.auth.settings.email.double_confirm_changes && present(&user.email).is_some();
         if secure && user.email_change_confirm_status.unwrap_or(0) == 0 {
             user.email_change_confirm_status = Some(1);
@@ -210,6 +211,9 @@ impl Call<'_> {
         user.email_change = None;
         user.email_change_confirm_status = Some(0);
         user.email_confirmed_at = Some(self.now);
+        if secure || found.token_type == Purpose::EmailChangeNew {
+            user.set_proven(Channel::Email);
+        }
         let own = Value::from(user.email.clone());
         user.patch_user_metadata(&[("email".to_owned(), own)].into_iter().collect());
         self.confirm(work, user, Channel::Email).await?;

@@ -42,6 +42,11 @@ struct Fields {
     token_endpoint_auth_method: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct Registered {
+    count: u64,
+}
+
 impl Fields {
     /// The addresses, judged.
     fn uris(&self) -> Result<Option<String>> {
@@ -127,6 +132,18 @@ impl Call<'_> {
         self.make_client("dynamic").await
     }
 
+    /// Errors: `oauth_too_many_clients`.
+    async fn judge_registrations(&self, work: &mut Work) -> Result<()> {
+        let sql = "select count(*) as count from auth.oauth_clients where registration_type = 'dynamic' and deleted_at is null";
+        let most = self.auth.settings.oauth_server.max_dynamic_clients;
+        let registered = work.one::<Registered>(sql, Vec::new()).await?.map_or(0, |registered| registered.count);
+        if registered < most {
+            return Ok(());
+        }
+        let message = "No more clients may register themselves (`auth.oauth_server.max_dynamic_clients`)";
+        Err(AuthError::new(403, "oauth_too_many_clients", message))
+    }
+
     async fn find_client(&self, work: &mut Work, id: Uuid) -> Result<Client> {
         let missing = || AuthError::new(404, "oauth_client_not_found", "OAuth client not found");
         work.client(id).await?.ok_or_else(missing)
@@ -159,6 +176,9 @@ impl Call<'_> {
         let secret = (!is_public).then(new_secret);
         let id = Uuid::new_v4();
         let mut work = self.begin().await?;
+        if registration == "dynamic" {
+            self.judge_registrations(&mut work).await?;
+        }
         let sql = "insert into auth.oauth_clients (id, client_secret_hash, registration_type, client_type, token_endpoint_auth_method, \
             redirect_uris, grant_types, client_name, client_uri, logo_uri, created_at, updated_at) \
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)";

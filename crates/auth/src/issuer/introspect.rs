@@ -42,8 +42,10 @@ impl Call<'_> {
             "active": true,
             "token_type": "bearer",
             "sub": user.id,
-            "username": user.email.as_deref().unwrap_or_default(),
         });
+        let scopes = session.oauth_client_id.map(|_| session.scopes.clone().unwrap_or_default());
+        let seen = scopes.map(|scopes| user.seen_with(&scopes));
+        body["username"] = json!(seen.as_ref().unwrap_or(&user).email.as_deref().unwrap_or_default());
         for name in ["iss", "aud", "exp", "iat", "role", "aal", "session_id"] {
             if let Some(value) = claims.get(name) {
                 body[name] = value.clone();

@@ -14,6 +14,7 @@ mod client;
 mod clients;
 mod consent;
 mod introspect;
+mod seen;
 mod token;
 
 use crate::call::Call;

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use http::Response;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::client::Client;
@@ -32,9 +32,13 @@ pub(super) struct Form {
     pub client_secret: Option<String>,
 }
 
+/// Seconds for which a used code is known: a day.
+const KEPT: i64 = 86_400;
+
 /// An authorization whose code was presented; it is used up.
 #[derive(Debug, Deserialize)]
 struct Approved {
+    id: Uuid,
     client_id: Uuid,
     user_id: Option<Uuid>,
     redirect_uri: String,
@@ -66,10 +70,15 @@ impl Call<'_> {
     async fn exchange_authorization(&self, mut work: Work, client: &Client, form: &Form) -> Result<Response<Bytes>> {
         let invalid =
             || AuthError::oauth("invalid_grant", "the code is unknown, used or expired, or not for this request");
-        let sql = "delete from auth.oauth_authorizations where authorization_code = $1 and client_id = $2 and status = 'approved' \
-            returning client_id, user_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method, expires_at";
-        let approved: Option<Approved> = work.one(sql, params![sha256(&form.code), client.id]).await?;
-        let approved = approved.ok_or_else(invalid)?;
+        // What it was good for is kept for a while: whoever brings it once more ends what it gave.
+        let sql = "update auth.oauth_authorizations set status = 'used' where authorization_code = $1 and client_id = $2 and status = 'approved' \
+            returning id, client_id, user_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method, expires_at";
+        let code = sha256(&form.code);
+        let approved: Option<Approved> = work.one(sql, params![code, client.id]).await?;
+        let Some(approved) = approved else {
+            self.end_replayed(work, &code).await?;
+            return Err(invalid());
+        };
         let pair = Challenge {
             code_challenge: Some(approved.code_challenge.clone()),
             code_challenge_method: Some(approved.code_challenge_method.clone()),
@@ -89,9 +98,22 @@ impl Call<'_> {
         let mut user = user.ok_or_else(invalid)?;
         let signed_in = self.sign_in_service(&mut work, &mut user, approved.client_id, &approved.scope).await?;
         let id_token = self.id_token(&user, &approved, &signed_in)?;
+        let sql = "update auth.oauth_authorizations set session_id = $2, expires_at = $3 where id = $1";
+        let kept = self.now + SignedDuration::from_secs(KEPT);
+        work.execute(sql, params![approved.id, signed_in.session_id, kept]).await?;
         self.audit(&mut work, "oauth_token", Some(&user), &client.id.to_string()).await?;
         work.commit().await?;
         Ok(tokens(&signed_in, &approved.scope, id_token))
+    }
+
+    /// A code that was used already is somebody else's too: the session that it gave ends (RFC 6749 section 4.1.2).
+    async fn end_replayed(&self, mut work: Work, code: &str) -> Result<()> {
+        let sql = "delete from auth.sessions where id in \
+            (select session_id from auth.oauth_authorizations where authorization_code = $1 and status = 'used')";
+        if work.execute(sql, params![code]).await? > 0 {
+            self.audit(&mut work, "token_revoked", None, "replayed authorization code").await?;
+        }
+        work.commit().await
     }
 
     async fn refresh_service(&self, mut work: Work, client: &Client, token: &str) -> Result<Response<Bytes>> {
@@ -145,13 +167,11 @@ impl Call<'_> {
 
     /// The body of a request to the token endpoint, by its declared type.
     pub(super) fn form(&self) -> Result<Form> {
-        let is_json = self.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-        if is_json {
+        if self.declared().is_some_and(|kind| kind == "application/json") {
             return self.body();
         }
         let mut form = Form::default();
-        for (name, value) in form_urlencoded::parse(&self.request.body) {
-            let value = value.into_owned();
+        for (name, value) in self.form_pairs()? {
             match &*name {
                 "grant_type" => form.grant_type = value,
                 "code" => form.code = value,

@@ -32,6 +32,23 @@ struct Asked {
     phone: Option<String>,
 }
 
+/// Judges how long names are.
+pub(crate) fn judge_names<const N: usize>(names: [Option<&str>; N]) -> Result<()> {
+    match names.into_iter().flatten().all(|text| text.chars().count() <= MAX_NAME) {
+        true => Ok(()),
+        false => {
+            let message = format!("friendly_name and issuer cannot be longer than {MAX_NAME} characters");
+            Err(AuthError::validation(message))
+        }
+    }
+}
+
+/// Another factor of the user's has the name.
+pub(crate) fn name_conflict(name: &str) -> AuthError {
+    let message = format!("A factor with the friendly name {name:?} for this user already exists");
+    AuthError::new(422, "mfa_factor_name_conflict", message)
+}
+
 impl Call<'_> {
     pub async fn enroll(&self) -> Result<Response<Bytes>> {
         let asked: Asked = self.body()?;
@@ -39,10 +56,7 @@ impl Call<'_> {
             .ok_or_else(|| AuthError::validation("factor_type needs to be totp, phone, or webauthn"))?;
         self.judge_enroll(kind)?;
         let name = present(&asked.friendly_name);
-        if [name, present(&asked.issuer)].into_iter().flatten().any(|text| text.chars().count() > MAX_NAME) {
-            let message = format!("friendly_name and issuer cannot be longer than {MAX_NAME} characters");
-            return Err(AuthError::validation(message));
-        }
+        judge_names([name, present(&asked.issuer)])?;
         let phone = match kind {
             Kind::Phone => Some(address::phone(asked.phone.as_deref().unwrap_or_default())?),
             _ => None,
@@ -109,10 +123,10 @@ impl Call<'_> {
             let message = "A verified phone factor already exists, unenroll the existing factor to continue";
             return Err(AuthError::new(422, "mfa_verified_factor_exists", message));
         }
-        if name.is_some() && others.iter().any(|other| present(&other.friendly_name) == name) {
-            let message =
-                format!("A factor with the friendly name {:?} for this user already exists", name.unwrap_or_default());
-            return Err(AuthError::new(422, "mfa_factor_name_conflict", message));
+        if let Some(name) = name
+            && others.iter().any(|other| present(&other.friendly_name) == Some(name))
+        {
+            return Err(name_conflict(name));
         }
         if others.len() >= self.auth.settings.mfa.max_enrolled_factors {
             let message = "Maximum number of enrolled factors reached, unenroll to continue";

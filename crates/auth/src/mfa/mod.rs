@@ -1,7 +1,7 @@
 //! Second factors: what is below `/factors`, and what a proved factor makes of a session.
 
 mod challenge;
-mod enroll;
+pub(crate) mod enroll;
 mod recovery;
 mod totp;
 mod unenroll;

@@ -15,7 +15,7 @@ use crate::store::{Param, Work, params};
 type Stored = fn(&User) -> Option<String>;
 
 /// The columns that a [`User`] has. The first is the key. A change that nobody asked for is an empty text, as projects' SQL expects it.
-const COLUMNS: [(&str, Stored); 26] = [
+const COLUMNS: [(&str, Stored); 28] = [
     ("id", |user| user.id.text()),
     ("aud", |user| user.aud.text()),
     ("role", |user| user.role.text()),
@@ -42,6 +42,8 @@ const COLUMNS: [(&str, Stored); 26] = [
     ("is_sso_user", |user| user.is_sso_user.text()),
     ("deleted_at", |user| user.deleted_at.text()),
     ("is_anonymous", |user| user.is_anonymous.text()),
+    ("proven_email", |user| user.proven_email.text()),
+    ("proven_phone", |user| user.proven_phone.text()),
 ];
 
 static NAMES: LazyLock<String> = LazyLock::new(|| COLUMNS.map(|(name, _)| name).join(", "));

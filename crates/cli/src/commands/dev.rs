@@ -13,7 +13,7 @@ use clap::Args;
 use super::{Override, override_of, project_root};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
-use crate::report::Failure;
+use crate::report::{Failure, Report};
 use crate::running::configuration_asked;
 use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
@@ -66,9 +66,12 @@ struct Session {
     config: Config,
     /// The files that the configuration names, as they were read.
     files: Vec<(PathBuf, Option<Vec<u8>>)>,
-    database: Database,
+    /// None when the last one could not be opened; the next change tries again.
+    database: Option<Database>,
     /// None when the last start failed; the next change tries again.
     server: Option<Basalt>,
+    /// The port that the last server had, which the next one has where any would do.
+    port: u16,
 }
 
 impl Session {
@@ -76,9 +79,9 @@ impl Session {
         let (project, config) = load(&root, &overrides)?;
         let config = for_development(config);
         prepare(&config)?;
-        let database = open_database(&root, &config).await?;
+        let database = Some(open_database(&root, &config).await?);
         let files = named_files(&root, &config);
-        Ok(Session { root, overrides, project, config, files, database, server: None })
+        Ok(Session { root, overrides, project, config, files, database, server: None, port: 0 })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
@@ -101,7 +104,7 @@ impl Session {
             let done = tokio::select! {
                 () = watch.changed() => self.reload().await,
                 () = self.asked_to_reset() => self.reset().await,
-                () = configuration_asked(&self.database) => self.reconfigure().await.map(drop),
+                () = self.asked_to_reconfigure() => self.told().await,
                 () = &mut stop => break,
             };
             if let Err(failure) = done {
@@ -120,13 +123,14 @@ impl Session {
 
     /// Applies what is pending, and the seed when the database was new.
     async fn migrate(&self) -> Result<(), Failure> {
+        let database = self.database()?;
         let mark = Mark::seed_pending(&self.root, &self.config);
-        if self.database.applied().await?.is_empty() && !self.project.migrations.is_empty() {
+        if database.applied().await?.is_empty() && !self.project.migrations.is_empty() {
             mark.set()?;
         }
-        migrating::migrate(&self.project, &self.database, output::applied).await?;
+        migrating::migrate(&self.project, database, output::applied).await?;
         if mark.is_set() {
-            migrating::seed(&self.project, &self.database).await?;
+            migrating::seed(&self.project, database).await?;
             mark.clear()?;
             self.project.seeds.iter().for_each(output::seeded);
         }
@@ -134,24 +138,60 @@ impl Session {
     }
 
     async fn listen(&mut self) -> Result<(), Failure> {
+        self.stop().await;
         let mut config = self.config.clone();
+        // Whoever was given a free port keeps it.
+        if config.server.port == 0 {
+            config.server.port = self.port;
+        }
+        let server = Basalt::start(&self.root, &config, self.database()?.clone()).await?;
+        self.port = server.address().port();
+        self.server = Some(server);
+        Ok(())
+    }
+
+    async fn stop(&mut self) {
         if let Some(server) = self.server.take() {
-            // Whoever was given a free port keeps it.
-            if config.server.port == 0 {
-                config.server.port = server.address().port();
-            }
             server.stop().await;
         }
-        self.server = Some(Basalt::start(&self.root, &config, self.database.clone()).await?);
-        Ok(())
+    }
+
+    /// Errors: none could be opened.
+    fn database(&self) -> Result<&Database, Failure> {
+        self.database
+            .as_ref()
+            .ok_or_else(|| Report::error("there is no database until the configuration is mended").into())
+    }
+
+    /// Opens the database of a configuration in the place of the one that is open: two can't be of one data folder.
+    ///
+    /// Errors: it can't be opened; then the one from before is served on.
+    async fn reopen(&mut self, config: &Config) -> Result<(), Failure> {
+        self.stop().await;
+        if let Some(old) = self.database.take() {
+            old.close().await;
+        }
+        match open_database(&self.root, config).await {
+            Ok(database) => {
+                self.database = Some(database);
+                Ok(())
+            }
+            Err(error) => {
+                self.database = open_database(&self.root, &self.config).await.ok();
+                if self.database.is_some() {
+                    self.listen().await?;
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// Takes up what changed in the folder.
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
-        let reopens = shown(&config)["database"] != shown(&self.config)["database"];
+        let reopens = self.database.is_none() || shown(&config)["database"] != shown(&self.config)["database"];
         if reopens {
-            self.database = open_database(&self.root, &config).await?;
+            self.reopen(&config).await?;
         }
         let seed_changed = project.seeds != self.project.seeds;
         let changed = project != self.project;
@@ -176,10 +216,18 @@ impl Session {
         }
     }
 
+    /// Completes when the database asks for the configuration to be read again.
+    async fn asked_to_reconfigure(&self) {
+        match &self.database {
+            Some(database) => configuration_asked(database).await,
+            None => std::future::pending().await,
+        }
+    }
+
     async fn reset(&mut self) -> Result<(), Failure> {
         Mark::reset_requested(&self.root, &self.config).clear()?;
         self.project = load(&self.root, &self.overrides)?.0;
-        migrating::reset(&self.project, &self.config, &self.database, output::applied).await?;
+        migrating::reset(&self.project, &self.config, self.database()?, output::applied).await?;
         self.project.seeds.iter().for_each(output::seeded);
         self.reconfigure().await?;
         output::note(format_args!("  {} with an empty database", styled(GOOD, "started over")));
@@ -201,14 +249,24 @@ impl Session {
         Ok(true)
     }
 
+    /// Heeds the database's word that it keeps another configuration, or one that can be read at last.
+    async fn told(&mut self) -> Result<(), Failure> {
+        if !self.reconfigure().await?
+            && let Some(server) = &self.server
+        {
+            server.reconfigure(&self.root, &self.config)?;
+        }
+        Ok(())
+    }
+
     /// The configuration as it is now.
     async fn configuration(&self) -> Result<Config, Failure> {
-        Ok(for_development(load_project(&self.root, &self.database, &self.overrides).await?))
+        Ok(for_development(load_project(&self.root, self.database()?, &self.overrides).await?))
     }
 
     /// What a person needs to call the server.
     async fn banner(&self) {
-        let Some(server) = &self.server else { return };
+        let (Some(server), Some(database)) = (&self.server, &self.database) else { return };
         let url = url(server.address());
         let line = |name: &str, text: &str| output::result(format_args!("  {name:12} {text}"));
         output::result(format_args!(
@@ -218,7 +276,7 @@ impl Session {
             output::engine(&self.config),
             self.root.display()
         ));
-        let applied = self.database.applied().await.map_or(0, |applied| applied.len());
+        let applied = database.applied().await.map_or(0, |applied| applied.len());
         line("migrations", &format!("{applied} applied"));
         let rest = match self.config.server.rest_path.trim_matches('/') {
             "" => "REST at the root",
@@ -229,7 +287,7 @@ impl Session {
             Ok(Some(keys)) => {
                 line("anon key", &keys.anon);
                 line("service key", &format!("{}   (bypasses row policies: keep it on servers)", keys.service));
-                line("try", &styled(LINK, curl_line(&self.database, &self.config, &url, &keys).await));
+                line("try", &styled(LINK, curl_line(database, &self.config, &url, &keys).await));
             }
             Ok(None) => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
             Err(why) => line("keys", &why),

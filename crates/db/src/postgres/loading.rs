@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_sql::Catalog;
 use tokio_postgres::types::Type;
 
@@ -12,6 +12,9 @@ use super::connection::Connection;
 use super::error::translate;
 use super::pool::Unfinished;
 use super::{Engine, catalog};
+
+/// The shortest time between two reloads that failing statements cause.
+const CREDULITY: Duration = Duration::from_secs(10);
 
 /// The catalog, and what was found with it. By default nothing was read yet.
 #[derive(Default)]
@@ -95,6 +98,24 @@ const LITTERS: &str = "select exists (select from pg_catalog.pg_proc f
         where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = f.oid and d.deptype = 'e')
       and coalesce(nullif(f.prosrc, ''), pg_catalog.pg_get_functiondef(f.oid))
         ~* '\\mset_config\\M|advisory_lock|\\mexecute\\M|\\mtemp(orary)?\\M|(^|;|\\mbegin|\\mthen|\\melse|\\mloop)\\s*(re)?set\\M')";
+
+/// Whether a statement that was planned over the catalog fails so when a table, column, type or function of it is gone.
+pub(super) fn doubts(error: &Error) -> bool {
+    matches!(error.code(), "42P01" | "42703" | "42704" | "42883")
+}
+
+/// Reads the catalog again when statements fail as if it were old: where nobody tells of changes (a role that may make no event trigger,
+/// a pooler that loses notifications), requests would fail until somebody does. Functions fail so, too, hence not too often. It goes on until
+/// it is aborted.
+pub(super) async fn reload_on_doubt(engine: Arc<Engine>) {
+    loop {
+        engine.doubted.notified().await;
+        if let Err(error) = engine.reload().await {
+            tracing::error!(%error, "the catalog could not be read again; the old one stays");
+        }
+        tokio::time::sleep(CREDULITY).await;
+    }
+}
 
 impl Current {
     /// Reads everything. Requests' sessions are those of `login`, or of whoever has this connection.

@@ -46,7 +46,7 @@ use cluster::Cluster;
 use connection::{Connection, Target};
 pub(crate) use error::translate;
 pub use loading::Loads;
-use loading::{Counted, Current};
+use loading::{Counted, Current, doubts};
 pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
 use opening::{Login, first_look, load_at_last};
 pub use pool::PoolState;
@@ -147,6 +147,8 @@ struct Engine {
     reloading: Mutex<()>,
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
+    /// Rings when a statement failed as one does that was planned over an old catalog.
+    doubted: Notify,
     /// The role of requests' sessions, where that is not the owner's.
     login: Option<String>,
     /// What makes a transaction of a request's no superuser's, where a connection can't be made so.
@@ -199,6 +201,7 @@ impl Postgres {
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
             asked: Notify::new(),
+            doubted: Notify::new(),
             login: login.role,
             step_down: login.step_down,
             given_up: GivenUp { cancels, undone },
@@ -208,6 +211,7 @@ impl Postgres {
             options,
         });
         let mut tasks = vec![tokio::spawn(run::cancel_all(cancelled)), tokio::spawn(run::undo_all(undoing))];
+        tasks.push(tokio::spawn(loading::reload_on_doubt(engine.clone())));
         if !engine.options.idle.is_zero() {
             tasks.push(tokio::spawn(close_idle(Arc::downgrade(&engine), engine.options.idle)));
         }
@@ -249,8 +253,10 @@ impl Postgres {
         tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
         let lease = Lease::new(connection, self.engine.given_up.clone());
         let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
-        if answer.is_ok() && !request.read_only {
-            self.engine.hub.ring();
+        match &answer {
+            Ok(_) if !request.read_only => self.engine.hub.ring(),
+            Err(error) if doubts(error) && !request.as_owner => self.engine.doubted.notify_one(),
+            _ => {}
         }
         answer
     }

@@ -203,6 +203,13 @@ impl Verifier {
         }
         let header = jsonwebtoken::decode_header(token)
             .map_err(|e| invalid("Wrong or unsupported encoding algorithm", Some(e.to_string())))?;
+        // RFC 7515, section 4.1.11: what is critical has to be understood, and none of it is here.
+        if header.crit.is_some() {
+            return Err(invalid(
+                "JWT couldn't be decoded",
+                Some("Its header has `crit`, of which nothing is known".into()),
+            ));
+        }
         let (message, signature) = token.rsplit_once('.').unwrap_or((token, ""));
         let mut candidates = self
             .keys

@@ -75,6 +75,15 @@ fn asymmetric_keys_come_as_a_jwk_set() {
 }
 
 #[test]
+fn what_is_critical_and_not_understood_is_refused() {
+    let mut header = Header::new(Algorithm::HS256);
+    header.crit = Some(vec!["x".into()]);
+    let claims = json!({"role": "authenticated", "exp": now() + 60});
+    let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
+    assert_eq!(refused(&verifier(|_| ()), &token).0, 401);
+}
+
+#[test]
 fn a_public_key_is_no_hmac_secret() {
     let jwk = Jwk::from_encoding_key(&private_key(Algorithm::RS256), Algorithm::RS256).unwrap();
     let text = serde_json::to_string(&jwk).unwrap();

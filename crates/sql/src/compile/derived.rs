@@ -5,7 +5,7 @@ use sqlparser::ast::{Query, TableAlias};
 
 use super::compiler::Compiler;
 use super::cte::dml_in_from;
-use super::from::{FromClause, Part, rename};
+use super::from::{FromClause, rename};
 use super::scope::{Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
 use super::typed::Typed;
@@ -77,7 +77,7 @@ impl Compiler<'_> {
                 query.sql
             ));
         } else {
-            clause.parts.push(Part::Derived(source.id, query.sql));
+            clause.derived(source.id, query.sql);
             clause.text(format!(" AS {sqlite}"));
         }
         clause.effects.push(query.effects);
@@ -94,11 +94,7 @@ impl Compiler<'_> {
         args: &[Typed],
         clause: &mut FromClause,
     ) -> Result<()> {
-        if !clause.parts.is_empty()
-            && matches!(clause.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '(']))
-        {
-            clause.text(", ");
-        }
+        clause.separate();
         clause.text(format!("{sql} AS {}", source.sqlite));
         clause.effects.extend(args.iter().cloned());
         scope.add(source)

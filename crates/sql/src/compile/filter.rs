@@ -63,7 +63,7 @@ pub(super) fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromCla
     let mut guards = Vec::new();
     for source in condition.sources.iter().filter_map(|id| scope.source(*id)) {
         if source.protected {
-            clause.barred.push(source.id);
+            clause.bar(source.id);
         }
         if let Some(guard) = &source.guard {
             guards.push(match (source.nullable, source.marker()) {

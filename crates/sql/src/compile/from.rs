@@ -21,13 +21,13 @@ pub(crate) struct FromClause {
     pub filters: Vec<Typed>,
     /// What conditions and subqueries within it read.
     pub effects: Vec<Typed>,
-    pub(super) parts: Vec<Part>,
+    parts: Vec<Part>,
     /// Sources of subqueries that something that leaks reads.
-    pub(super) barred: Vec<usize>,
+    barred: Vec<usize>,
 }
 
 /// A piece of FROM's source.
-pub(super) enum Part {
+enum Part {
     Text(String),
     /// A subquery, behind a barrier if something that leaks reads the source.
     Derived(usize, String),
@@ -37,6 +37,11 @@ pub(super) enum Part {
 pub(super) type Pending = Vec<(usize, Typed)>;
 
 impl FromClause {
+    /// No sources of its own: the table of a write, and its row policies.
+    pub fn filtered(filters: Vec<Typed>) -> FromClause {
+        FromClause { filters, ..FromClause::default() }
+    }
+
     /// SQLite source, without the word FROM. After [`Compiler::bind_where`].
     pub fn sql(&self) -> String {
         let mut sql = String::new();
@@ -60,6 +65,23 @@ impl FromClause {
 
     pub(super) fn text(&mut self, text: impl Into<String>) {
         self.parts.push(Part::Text(text.into()));
+    }
+
+    /// A subquery that is the source of this id.
+    pub(super) fn derived(&mut self, source: usize, query: String) {
+        self.parts.push(Part::Derived(source, query));
+    }
+
+    /// Something that leaks reads the source.
+    pub(super) fn bar(&mut self, source: usize) {
+        self.barred.push(source);
+    }
+
+    /// A comma, unless what stands here asks for a source.
+    pub(super) fn separate(&mut self) {
+        if matches!(self.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '('])) {
+            self.text(", ");
+        }
     }
 }
 
@@ -234,7 +256,7 @@ impl Compiler<'_> {
                     column.collated = bound.collated;
                     column.not_null = bound.not_null;
                 }
-                clause.parts.push(Part::Derived(source.id, query.sql));
+                clause.derived(source.id, query.sql);
                 clause.text(format!(" AS {sqlite}"));
                 clause.effects.push(query.effects);
                 Pending::new()
@@ -246,7 +268,7 @@ impl Compiler<'_> {
                     Some(filter) if position.enclosed => {
                         let query = format!("SELECT * FROM {physical} AS {sqlite} WHERE {}", filter.sql);
                         source.protected = true;
-                        clause.parts.push(Part::Derived(source.id, query));
+                        clause.derived(source.id, query);
                         clause.text(format!(" AS {sqlite}"));
                         Pending::new()
                     }

@@ -101,7 +101,7 @@ impl Conflict {
     }
 
     /// The clause that writes what [`Self::propose`] kept.
-    pub fn as_proposed(mut self, compiler: &mut Compiler<'_>, target: &Target, slot: usize) -> Result<Conflict> {
+    pub fn into_proposed(mut self, compiler: &mut Compiler<'_>, target: &Target, slot: usize) -> Result<Conflict> {
         let mut columns = before::assigned_by_triggers(compiler.catalog, &target.table);
         columns.extend(&self.named);
         let key = values::rowid_column(&target.table);

@@ -51,8 +51,7 @@ impl Statement<'_> {
         let found = Found::new(compiler, &self.target, &sqlite, PolicyCommand::Delete, self.reads)?;
         let mut scope = Scope::new(self.wanted.outer);
         scope.sources.push(found.named.clone());
-        let mut from = FromClause::default();
-        from.filters = found.filters;
+        let mut from = FromClause::filtered(found.filters);
         let condition = and(compiler.bind_where(&scope, &mut from, self.delete.selection.as_ref())?, None);
         let sql = format!("DELETE FROM {sqlite}{condition}");
         let probe = self.probe(compiler, &found.table, &format!("FROM {sqlite}{condition}"));

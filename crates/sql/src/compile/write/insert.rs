@@ -45,7 +45,7 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let mut conflict = bind(compiler)?;
     if let (true, Some(slot), Some(bound)) = (is_changed, proposed, &conflict) {
         let updates = bound.propose(compiler, &target, &table, &before::as_excluded(&target, slot))?;
-        conflict = bind(compiler)?.map(|bound| bound.as_proposed(compiler, &target, updates)).transpose()?;
+        conflict = bind(compiler)?.map(|bound| bound.into_proposed(compiler, &target, updates)).transpose()?;
         rows = proposed_rows(compiler, &target, slot);
     }
     let updates = conflict.as_ref().is_some_and(Conflict::updates);

@@ -73,8 +73,7 @@ impl<'u> Statement<'u> {
         if assigned.iter().any(|(_, value)| reads_itself(target, &value.sql)) {
             return Ok(None);
         }
-        let mut from = FromClause::default();
-        from.filters = found.filters;
+        let mut from = FromClause::filtered(found.filters);
         let condition = compiler.bind_where(&scope, &mut from, self.update.selection.as_ref())?;
         let row = rows::new_row(compiler, &target.table, |index| match assigned.iter().find(|(i, _)| *i == index) {
             Some((_, value)) if value.volatile => Some(Typed { sql: VOLATILE.to_owned(), ..value.clone() }),
