@@ -213,7 +213,7 @@ async fn a_request_that_names_two_hosts_is_refused() {
     let server = server_with(|_| ()).await;
     for (hosts, refused) in [("", false), ("host: x\r\n", true), ("host: other\r\n", true)] {
         let mut stream = connect(&server);
-        let request = format!("{}", head("GET /rest/v1/actors", &format!("{hosts}connection: close\r\n")));
+        let request = head("GET /rest/v1/actors", &format!("{hosts}connection: close\r\n"));
         let answer = blocking(move || {
             stream.write_all(request.as_bytes()).expect("sent");
             String::from_utf8_lossy(&rest(&mut stream)).into_owned()
