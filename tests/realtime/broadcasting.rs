@@ -169,6 +169,19 @@ async fn the_endpoint_refuses_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn a_request_takes_a_thousand_messages_and_no_more() {
+    let server = Server::start_with("", |config| config.realtime.api_events = 10_000).await;
+    let many = |count: usize| {
+        let one = json!({"topic": "a", "event": "e", "payload": {}});
+        json!({"messages": vec![one; count]})
+    };
+    let path = "/realtime/v1/api/broadcast";
+    assert_eq!(post(&server, path, &many(1000)).await.0, 202);
+    let (status, body) = post(&server, path, &many(1001)).await;
+    assert_eq!((status, body.as_str()), (422, r#"{"errors":{"messages":["should have at most 1000 item(s)"]}}"#));
+}
+
+#[tokio::test]
 async fn the_service_answers_pings() {
     let server = Server::start("").await;
     let answer = server.raw(Method::GET, "/realtime/v1/api/ping").token(&Keys::development().anon).send().await;

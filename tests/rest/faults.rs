@@ -207,6 +207,22 @@ async fn lengths_that_contradict_each_other_are_refused() {
     }
 }
 
+/// Whoever stands before the server might have taken the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_names_two_hosts_is_refused() {
+    let server = server_with(|_| ()).await;
+    for (hosts, refused) in [("", false), ("host: x\r\n", true), ("host: other\r\n", true)] {
+        let mut stream = connect(&server);
+        let request = head("GET /rest/v1/actors", &format!("{hosts}connection: close\r\n"));
+        let answer = blocking(move || {
+            stream.write_all(request.as_bytes()).expect("sent");
+            String::from_utf8_lossy(&rest(&mut stream)).into_owned()
+        });
+        let answer = answer.await;
+        assert_eq!(answer.starts_with("HTTP/1.1 400") && answer.contains("BST005"), refused, "{hosts}: {answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_under_way_when_a_shutdown_s_time_is_over_is_cut() {
     let mut server = server_with(|config| {

@@ -282,6 +282,21 @@ async fn slow_servers_are_given_up_and_busy_ones_refused() {
 }
 
 #[tokio::test]
+async fn one_request_more_than_may_be_under_way_is_refused_whatever_its_host() {
+    let answers = |_| Answers::from([("/silent", "...".into())]);
+    let (one, other) = (Server::start("127.0.0.1", answers).await, Server::start("127.0.0.2", answers).await);
+    let timeout = Duration::from_millis(300);
+    let settings = Settings { timeout, requests: 2, ..settings(&["127.0.0.1", "127.0.0.2"]) };
+    let client = Outbound::new(&settings).unwrap();
+    let urls = [one.url("/silent"), other.url("/silent"), one.url("/silent")];
+    let (a, b, c) = tokio::join!(get(&client, &urls[0]), get(&client, &urls[1]), get(&client, &urls[2]));
+    let mut codes = [a, b, c].map(|answer| answer.unwrap_err().code());
+    codes.sort_unstable();
+    assert_eq!(codes, ["outbound_busy", "outbound_timeout", "outbound_timeout"]);
+    assert_eq!(get(&client, &other.url("/")).await.unwrap().body(), "hello");
+}
+
+#[tokio::test]
 async fn what_cannot_be_reached_says_so() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let client = Outbound::new(&settings(&["127.0.0.1"])).unwrap();

@@ -128,6 +128,11 @@ impl App {
     }
 
     async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
+        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+            let error = RestError::new(400, "BST005", "The request names more than one host")
+                .hint("Send one Host header. A proxy that adds its own has to take the client's away.");
+            return (&UNKNOWN, surface.refuse(error, request.method()));
+        }
         let path = request.uri().path();
         let is_mail = surface.has_mailbox && is_below(path, MAIL);
         if !is_mail && let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
