@@ -7,6 +7,7 @@
 //! token       the service exchanges the code, with its PKCE verifier, for tokens; and refreshes them
 //! introspect  the gateway, or a service, asks whether a token still counts
 //! clients     services, registered by an administrator, or by themselves where that is allowed
+//! seen        what of its user a service's token opens
 //! ```
 
 mod authorize;
