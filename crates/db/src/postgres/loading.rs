@@ -67,7 +67,12 @@ impl Engine {
         let counted = if read.is_ok() { &self.loads.succeeded } else { &self.loads.failed };
         counted.fetch_add(1, Ordering::Relaxed);
         let current = Arc::new(read?);
+        let is_first = !self.is_loaded();
         self.current.store(current.clone());
+        if is_first {
+            // Whoever read it: what the database keeps can be read now, too.
+            self.asked.notify_one();
+        }
         self.hub.ring();
         self.watch(&current.catalog).await
     }

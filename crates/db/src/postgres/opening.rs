@@ -79,7 +79,7 @@ pub(super) async fn load_at_last(engine: Weak<Engine>) {
             return;
         }
         match engine.reload().await {
-            Ok(()) => return engine.asked.notify_one(),
+            Ok(()) => return,
             Err(error) => tracing::warn!(%error, "the catalog could not be read; trying again in {pause:?}"),
         }
     }
