@@ -80,7 +80,7 @@ begin
 end $$;
 create trigger tags_before before insert or update or delete on tags for each row execute function tags_before();
 
-create view titles as select id, title, owner from notes;
+create view titles with (security_invoker = true) as select id, title, owner from notes;
 create function write_note(id integer, title text) returns setof notes language sql as
     $$ insert into notes (id, title) values ($1, $2) returning * $$;
 create function write_two(integer, text) returns integer language sql as
