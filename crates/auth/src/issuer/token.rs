@@ -70,8 +70,8 @@ impl Call<'_> {
     async fn exchange_authorization(&self, mut work: Work, client: &Client, form: &Form) -> Result<Response<Bytes>> {
         let invalid =
             || AuthError::oauth("invalid_grant", "the code is unknown, used or expired, or not for this request");
-        // What it was good for is kept for a while: whoever brings it once more ends what it gave.
-        let sql = "update auth.oauth_authorizations set status = 'used' where authorization_code = $1 and client_id = $2 and status = 'approved' \
+        // What it was good for is kept for a while: whoever brings it once more ends what it gave. GoTrue's tables know no other word for it.
+        let sql = "update auth.oauth_authorizations set status = 'expired' where authorization_code = $1 and client_id = $2 and status = 'approved' \
             returning id, client_id, user_id, redirect_uri, scope, nonce, code_challenge, code_challenge_method, expires_at";
         let code = sha256(&form.code);
         let approved: Option<Approved> = work.one(sql, params![code, client.id]).await?;
@@ -109,7 +109,7 @@ impl Call<'_> {
     /// A code that was used already is somebody else's too: the session that it gave ends (RFC 6749 section 4.1.2).
     async fn end_replayed(&self, mut work: Work, code: &str) -> Result<()> {
         let sql = "delete from auth.sessions where id in \
-            (select session_id from auth.oauth_authorizations where authorization_code = $1 and status = 'used')";
+            (select session_id from auth.oauth_authorizations where authorization_code = $1 and status = 'expired')";
         if work.execute(sql, params![code]).await? > 0 {
             self.audit(&mut work, "token_revoked", None, "replayed authorization code").await?;
         }
