@@ -11,7 +11,7 @@ use super::compile;
 use crate::catalog::*;
 use crate::{Catalog, Name};
 
-fn column(name: &str, ty: Type, not_null: bool) -> Column {
+pub(super) fn column(name: &str, ty: Type, not_null: bool) -> Column {
     Column {
         name: name.to_owned(),
         ty,

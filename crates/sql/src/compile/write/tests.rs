@@ -72,20 +72,7 @@ fn catalog() -> Catalog {
 }
 
 fn column(name: &str, ty: Type) -> Column {
-    Column {
-        name: name.to_owned(),
-        ty,
-        typmod: None,
-        domain: None,
-        composite: None,
-        not_null: false,
-        default: None,
-        generated: None,
-        identity: None,
-        sequence: None,
-        grants: Grants::default(),
-        comment: None,
-    }
+    crate::compile::tests::column(name, ty, false)
 }
 
 fn table(name: &str, columns: Vec<Column>) -> Relation {
