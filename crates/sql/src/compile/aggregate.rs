@@ -218,7 +218,8 @@ impl Compiler<'_> {
     fn extreme(&mut self, name: &str, mut values: Vec<Typed>) -> Result<Call> {
         let Some(value) = values.pop() else { return Err(Error::internal("min without argument")) };
         let value = self.decided(value)?;
-        let ordered = !matches!(
+        let is_range = value.ty.base().and_then(Base::subtype).is_some();
+        let ordered = !is_range && !matches!(
             value.ty,
             Type::Record(_)
                 | Type::Base(
