@@ -195,9 +195,10 @@ pub fn same(expected: &Outcome, found: &Outcome) -> bool {
 
 /// An error that the values make, while the statement runs. PostgreSQL gives some of them codes of other classes.
 fn is_of_values(refusal: &Refusal) -> bool {
-    const OTHERS: [(&str, &str); 4] = [
+    const OTHERS: [(&str, &str); 5] = [
         ("0A000", "timestamps cannot be binned into intervals containing months or years"),
         ("0A000", "unit \""),
+        ("42601", "invalid range bound flags"),
         ("42601", "multiple decimal points"),
         ("54000", "null character not permitted"),
     ];

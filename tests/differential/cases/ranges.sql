@@ -120,5 +120,5 @@ create table formed (a tsrange default tsrange '[2024-01-01,2024-01-02)', b int4
 create type floatrange as range (subtype = float8);
 select range_agg(during) from copied;
 select int4multirange(int4range(1, 2));
-create table formed (a tsrange default tsrange '[2024-01-01,2024-01-02)', b daterange not null default 'empty', c numrange[] default '{}');
-insert into formed default values returning *;
+create table formed_too (a tsrange default tsrange '[2024-01-01,2024-01-02)', b daterange not null default 'empty', c numrange[] default '{}');
+insert into formed_too default values returning *;
