@@ -131,7 +131,9 @@ impl Compiler<'_> {
         };
         // Two operands of one family, arrays or ranges, are of one type of it.
         let agree = |p: &[Parameter]| match p {
-            [Parameter::Kind(a @ (Kind::AnyArray | Kind::AnyRange)), Parameter::Kind(b)] if a == b => alike[0] == alike[1],
+            [Parameter::Kind(a @ (Kind::AnyArray | Kind::AnyRange)), Parameter::Kind(b)] if a == b => {
+                alike[0] == alike[1]
+            }
             _ => true,
         };
         let exact = parameters.iter().position(|parameters| {

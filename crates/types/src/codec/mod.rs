@@ -64,12 +64,9 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         Base::Bytea => binary::parse_bytea(text)?.into(),
         Base::Tsvector => fts::normalize_vector(text)?.into(),
         Base::Tsquery => fts::normalize_query(text)?.into(),
-        Base::Int4range
-        | Base::Int8range
-        | Base::Numrange
-        | Base::Daterange
-        | Base::Tsrange
-        | Base::Tstzrange => range::parse(base, text, context)?.into(),
+        Base::Int4range | Base::Int8range | Base::Numrange | Base::Daterange | Base::Tsrange | Base::Tstzrange => {
+            range::parse(base, text, context)?.into()
+        }
         Base::Vector => vector::parse(text, typmod)?.into(),
         Base::Void => Value::Null,
         Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),

@@ -111,11 +111,7 @@ pub(super) fn merge(_: &Context, types: &[Type], args: Args<'_>) -> Result<Value
     span(types, args, |_, _, _| Ok(()))
 }
 
-fn span(
-    types: &[Type],
-    args: Args<'_>,
-    judge: impl FnOnce(Base, &Ends<'_>, &Ends<'_>) -> Result<()>,
-) -> Result<Value> {
+fn span(types: &[Type], args: Args<'_>, judge: impl FnOnce(Base, &Ends<'_>, &Ends<'_>) -> Result<()>) -> Result<Value> {
     let (Some(a), Some(b)) = (ends(args[0].text()), ends(args[1].text())) else {
         let other = if args[0].text() == EMPTY { args[1] } else { args[0] };
         return Ok(other.to_owned());
@@ -152,7 +148,10 @@ pub(super) fn difference(_: &Context, types: &[Type], args: Args<'_>) -> Result<
     }
     let before = compare_lower(subtype, &a.lower, &b.lower).is_lt();
     let after = compare_upper(subtype, &a.upper, &b.upper).is_gt();
-    let turned = |bound: Bound<'_>| Bound { inclusive: !bound.inclusive, value: bound.value.map(|v| Cow::Owned(v.into_owned())) };
+    let turned = |bound: Bound<'_>| Bound {
+        inclusive: !bound.inclusive,
+        value: bound.value.map(|v| Cow::Owned(v.into_owned())),
+    };
     match (before, after) {
         (true, true) => Err(Error::new("22000", "result of range difference would not be contiguous")),
         (true, false) => make(subtype, a.lower, turned(b.lower)).map(Value::from),

@@ -12,9 +12,8 @@ use crate::{Base, Context, Type, codec};
 /// 22P02 `malformed range literal`, or what reading a bound answers; the errors of [`make`].
 pub(crate) fn parse(range: Base, text: &str, context: &Context) -> Result<String> {
     let subtype = range.subtype().unwrap_or(Base::Unknown);
-    let literal = split(text).map_err(|detail| {
-        Error::new("22P02", format!("malformed range literal: \"{text}\"")).with_detail(detail)
-    })?;
+    let literal = split(text)
+        .map_err(|detail| Error::new("22P02", format!("malformed range literal: \"{text}\"")).with_detail(detail))?;
     let Some([lower, upper]) = literal else { return Ok(EMPTY.to_owned()) };
     let read = |bound: Bound<'_>| -> Result<Bound<'static>> {
         let value = match &bound.value {
