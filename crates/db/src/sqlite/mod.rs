@@ -7,6 +7,7 @@ mod collations;
 mod connection;
 mod diagnose;
 mod error;
+mod exclusions;
 mod exclusive;
 mod functions;
 mod job;
