@@ -21,6 +21,7 @@ mod function;
 mod group;
 mod join;
 mod literal;
+mod lock;
 mod name;
 mod operator;
 mod order;

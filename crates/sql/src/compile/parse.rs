@@ -7,6 +7,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
+use super::lock;
 use crate::strings;
 
 /// Longest name in bytes (`NAMEDATALEN - 1`).
@@ -47,8 +48,8 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// Words of PostgreSQL that the parser doesn't know.
-const UNKNOWN_WORDS: [&str; 8] =
-    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring"];
+const UNKNOWN_WORDS: [&str; 9] =
+    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring", "for"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
@@ -59,6 +60,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_trim(&mut tokens);
         carry_table(&mut tokens);
         carry_substring(&mut tokens);
+        lock::carry_locks(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
     }
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
@@ -134,7 +136,7 @@ fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 /// An unquoted word, in lower case.
-fn word(token: &TokenWithSpan) -> Option<String> {
+pub(super) fn word(token: &TokenWithSpan) -> Option<String> {
     match &token.token {
         Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
         _ => None,
