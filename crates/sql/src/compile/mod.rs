@@ -6,6 +6,7 @@
 
 mod absent;
 mod aggregate;
+mod carried;
 mod cast;
 mod column;
 mod compare;
@@ -39,6 +40,7 @@ mod select;
 mod sequence;
 mod session;
 mod set_function;
+mod set_item;
 mod set_operation;
 mod special;
 mod steps;

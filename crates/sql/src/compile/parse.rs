@@ -64,6 +64,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         lock::carry_locks(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
     }
+    super::carried::carry(&mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))

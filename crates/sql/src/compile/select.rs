@@ -187,13 +187,6 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
     ) -> Result<BoundQuery> {
         refuse_foreign_clauses(select)?;
-        let mut scope = Scope::new(outer);
-        let mut from = self.bind_from(&mut scope, &select.from)?;
-        let set_items = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
-        *scope.windows.borrow_mut() = select.named_window.clone();
-        self.bind_locks(&scope, &mut from, wanted.locks)?;
-        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
-
         let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
         let aggregated = grouped
             || select.having.is_some()
@@ -202,13 +195,24 @@ impl Compiler<'_> {
         if aggregated && !wanted.locks.is_empty() {
             return Err(not_lockable(wanted.locks, "aggregate functions"));
         }
+        if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
+            return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
+        }
+        let mut scope = Scope::new(outer);
+        let mut from = self.bind_from(&mut scope, &select.from)?;
+        let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
+        *scope.windows.borrow_mut() = select.named_window.clone();
+        self.bind_locks(&scope, &mut from, wanted.locks)?;
+        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
+
+        *scope.set_calls.borrow_mut() = set_calls;
         let group_keys = self.bind_group_by(&scope, select)?;
         if aggregated {
             let grouping = grouping_of(&scope, &group_keys);
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
-        let mut items = self.bind_items(&scope, &select.projection, &set_items, wanted)?;
+        let mut items = self.bind_items(&scope, &select.projection, wanted)?;
         let having = match &select.having {
             Some(having) => {
                 scope.clause.set(Clause::Having);
