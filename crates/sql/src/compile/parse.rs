@@ -8,6 +8,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
+use super::lock;
 use crate::strings;
 
 /// Longest name in bytes (`NAMEDATALEN - 1`).
@@ -48,8 +49,8 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// Words of PostgreSQL that the parser doesn't know.
-const UNKNOWN_WORDS: [&str; 8] =
-    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring"];
+const UNKNOWN_WORDS: [&str; 9] =
+    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring", "for"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
@@ -60,8 +61,10 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_trim(&mut tokens);
         carry_table(&mut tokens);
         carry_substring(&mut tokens);
+        lock::carry_locks(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
     }
+    super::carried::carry(&mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
@@ -156,7 +159,7 @@ fn carry_overriding(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 /// An unquoted word, in lower case.
-fn word(token: &TokenWithSpan) -> Option<String> {
+pub(super) fn word(token: &TokenWithSpan) -> Option<String> {
     match &token.token {
         Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
         _ => None,
