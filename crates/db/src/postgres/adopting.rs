@@ -10,7 +10,7 @@ use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 
 use super::error::translate;
-use super::migrating::words;
+use super::migrating::by_words;
 use crate::migrate::Service;
 
 /// Words that end the type in a column's definition.
@@ -256,9 +256,7 @@ async fn run(client: &Client, sql: &str) -> Result<()> {
 /// Reads a statement of a service's migration.
 fn makes(sql: &str) -> Makes<'_> {
     let sql = statement_of(sql);
-    let words = words(sql);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    by_words(sql, |words| match words {
         ["create", "schema", ..] => Makes::Schema(last_word(sql)),
         ["create", "type", ..] => Makes::Type { name: nth_word(sql, 2), labels: members(sql) },
         ["create", "table", ..] => Makes::Table { name: nth_word(sql, 2), members: members(sql) },
@@ -270,7 +268,7 @@ fn makes(sql: &str) -> Makes<'_> {
             Makes::Column { table: nth_word(sql, 2), definition: definition.trim_end_matches(';') }
         }
         _ => Makes::Other,
-    }
+    })
 }
 
 /// A statement without the comments before it.
