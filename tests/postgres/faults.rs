@@ -132,6 +132,29 @@ async fn a_request_waits_for_a_connection_only_so_long() {
     server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }
 
+/// As PostgREST has it, where that is asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_in_vain_may_be_postgrests() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| {
+        config.database.pool = 1;
+        config.database.pool_timeout = Duration::from_millis(100);
+        config.api.pool_timeout_status = basalt_server::config::PoolTimeoutStatus::GatewayTimeout;
+    })
+    .await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 1})).service().send();
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.get("/notes").send().await
+    };
+    let (nap, late) = tokio::join!(nap, late);
+    assert_eq!((nap.status, late.status), (200, 504));
+    let message = "Timed out acquiring connection from connection pool.";
+    assert_eq!(late.json(), json!({"code": "PGRST003", "details": null, "hint": null, "message": message}));
+    assert!(!late.headers.contains_key("retry-after"));
+    assert_eq!(late.header("proxy-status"), "PostgREST; error=PGRST003");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_cancels_its_statement() {
     let cluster = Cluster::start();

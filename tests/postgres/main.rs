@@ -24,3 +24,4 @@ mod round_trips;
 mod schema;
 mod transactions;
 mod types;
+mod vectors;

@@ -59,8 +59,8 @@ pub struct Options {
     pub url: String,
     /// Whether errors carry details and hints.
     pub error_details: bool,
-    /// The status of PGRST003.
-    pub pool_timeout_status: u16,
+    /// Whether PGRST003 is 504 and says no more, as PostgREST has it.
+    pub gateway_timeouts: bool,
     /// Most requests of a batch.
     pub batch: usize,
     /// Most bytes that the requests of a batch may take from earlier answers.
@@ -184,8 +184,8 @@ impl Door {
 
     /// The answer for an error that arose before or in the door.
     pub fn refuse(&self, mut error: RestError, method: &Method) -> Response<Bytes> {
-        if error.body.code == "PGRST003" {
-            error.status = self.options.pool_timeout_status;
+        if error.body.code == "PGRST003" && self.options.gateway_timeouts {
+            error = RestError::new(504, "PGRST003", error.body.message);
         }
         error.into_response(self.options.error_details, method)
     }
