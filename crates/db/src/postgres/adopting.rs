@@ -6,6 +6,7 @@
 //! the schema `SCHEMA_before` while it is empty, or the service can do without its rows; another one that holds rows is refused by name.
 
 use basalt_core::{Error, Result};
+use basalt_sql::Name;
 use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 
@@ -79,7 +80,7 @@ pub(super) async fn statement(client: &Client, service: &Service, sql: &str) -> 
         Makes::Schema(name) => is_there(client, "to_regnamespace($1) is not null", name).await?,
         Makes::Function(name) => is_there(client, FUNCTION, name).await?,
         Makes::Index { name, table } => {
-            let (schema, _) = table.split_once('.').unwrap_or(("public", table));
+            let schema = Name::named(table).schema;
             is_there(client, "to_regclass($1) is not null", &format!("{schema}.{name}")).await?
         }
         Makes::Type { name, labels } => {
