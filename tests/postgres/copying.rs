@@ -3,7 +3,9 @@
 use basalt_db::Database;
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
-use serde_json::json;
+use basalt_tests::receiver::{Received, Receiver};
+use reqwest::Method;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const SCHEMA: &str = r#"
@@ -209,4 +211,69 @@ async fn keys_in_a_circle_need_no_superuser() {
     assert_eq!(lax.copy_rows(&server.database, |_| ()).await.expect_err("a key").code(), "23503");
     assert_eq!(server.get("/people?select=id&limit=1").service().send().await.json(), json!([{"id": 1}]));
     assert_eq!(maker.ask(state).await.expect("the state"), before);
+}
+
+/// Hooks of the admin API and what nobody took go along. Messages are known by their ids, so those of the target are new ones, whichever way.
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_go_along_with_what_waits() {
+    const ORDERS: &str = "create table orders (id integer primary key);";
+    let (cluster, receiver) = (Cluster::start(), Receiver::start().await);
+    let allowed = receiver.address.clone();
+    let may_send = |config: &mut basalt_server::Config| config.outbound.allow = vec![allowed.clone()];
+    let hooks = async |server: &Server, method: Method, path: &str, body: Value| {
+        let ask = server.raw(method, &format!("/admin/v1/webhooks{path}")).service();
+        ask.json(&body).send().await.json()
+    };
+    // From when its reader stands, nothing is missed.
+    let stands = async |server: &Server, dead: u64| {
+        for _ in 0..1000 {
+            let hook = hooks(server, Method::GET, "/orders", json!(null)).await;
+            if hook["position"].is_u64() && hook["dead"] == dead {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("never {dead} dead: {}", hooks(server, Method::GET, "/orders", json!(null)).await);
+    };
+    receiver.answer("/orders", 410, "");
+    let mut source = Server::start_embedded(ORDERS, may_send).await;
+    let hook = json!({"name": "orders", "table": "orders", "url": receiver.url("/orders")});
+    hooks(&source, Method::POST, "", hook).await;
+    for id in 1..=3 {
+        source.post("/orders", &json!({"id": id})).service().expect(201, json!(null)).await;
+        stands(&source, id).await;
+    }
+    source.stop().await;
+
+    let mut ids: Vec<String> = receiver.all().iter().map(|one| one.id().to_owned()).collect();
+    let mut target = Server::start_on(&cluster, ORDERS, may_send).await;
+    source.database.copy_rows(&target.database, |_| ()).await.expect("copies");
+    for id in 4..=5 {
+        stands(&target, id - 1).await;
+        target.post("/orders", &json!({"id": id})).service().expect(201, json!(null)).await;
+        stands(&target, id).await;
+    }
+    // The log of a target never goes back.
+    source.database.copy_rows(&target.database, |_| ()).await.expect("copies");
+    target.post("/orders", &json!({"id": 4})).service().expect(201, json!(null)).await;
+    stands(&target, 4).await;
+    target.stop().await;
+
+    let back = Server::start_embedded(ORDERS, may_send).await;
+    target.database.copy_rows(&back.database, |_| ()).await.expect("copies back");
+    stands(&back, 4).await;
+    back.post("/orders", &json!({"id": 7})).service().expect(201, json!(null)).await;
+    stands(&back, 5).await;
+    let came = receiver.all();
+    let all: std::collections::BTreeSet<&str> = came.iter().map(Received::id).collect();
+    assert_eq!((all.len(), came.len()), (7, 7), "{all:?}");
+    // What waited goes out, known by its id.
+    receiver.answer("/orders", 200, "");
+    assert_eq!(hooks(&back, Method::POST, "/orders/replay", json!(null)).await, json!({"replayed": 5}));
+    let again = receiver.wait("/orders", 12).await;
+    let mut sent: Vec<String> = again[7..].iter().map(|one| one.id().to_owned()).collect();
+    sent.sort();
+    ids.extend([again[5].id().to_owned(), again[6].id().to_owned()]);
+    ids.sort();
+    assert_eq!(sent, ids);
 }

@@ -16,6 +16,7 @@ mod faults;
 mod headers;
 mod limited;
 mod limits;
+mod ranges;
 mod reading;
 mod relating;
 mod speaking;

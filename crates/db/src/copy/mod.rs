@@ -37,6 +37,9 @@ pub struct Copied {
     pub all_rows: u64,
 }
 
+/// What numbers the entries of the change log. It only goes forward: messages are known by these numbers, on both sides of a copy.
+const LOG: (&str, &str) = ("basalt", "changes_id_seq");
+
 /// A table to carry over.
 #[derive(Debug, Clone)]
 struct Table {
@@ -186,8 +189,14 @@ fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
 }
 
 fn is_copied(relation: &Relation) -> bool {
-    // The records of migrations and the change log are each database's own.
-    relation.view().is_none() && !matches!(relation.name.schema.as_str(), "supabase_migrations" | "basalt")
+    let Name { schema, name } = &relation.name;
+    // The change log, and the records of what was applied and imported, are each database's own.
+    let is_own = match schema.as_str() {
+        "supabase_migrations" => true,
+        "basalt" => matches!(name.as_str(), "changes" | "cursors" | "log" | "imports" | "service_migrations"),
+        _ => false,
+    };
+    relation.view().is_none() && !is_own
 }
 
 fn table(relation: &Relation, target: &Catalog, earlier: &BTreeSet<&Name>) -> Result<Table> {

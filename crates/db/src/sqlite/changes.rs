@@ -59,6 +59,16 @@ impl Log {
     }
 }
 
+/// The id of the last entry, kept or not.
+pub(crate) fn last() -> i64 {
+    change(|log| log.last)
+}
+
+/// Entries come after this id from now on.
+pub(crate) fn go_on_after(id: i64) {
+    change(|log| log.last = log.last.max(id));
+}
+
 /// The next entry begins another transaction.
 pub(super) fn begin() {
     change(|log| (log.transaction, log.bytes) = (None, 0));

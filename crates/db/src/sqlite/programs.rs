@@ -163,6 +163,9 @@ impl Compiled {
 
     /// 25006 if it writes rows. A function that writes refuses by itself.
     pub fn refuse_writing(&self) -> Result<()> {
+        if self.program.locks {
+            return Err(Error::new("25006", "cannot execute SELECT FOR UPDATE in a read-only transaction"));
+        }
         let Some(probe) = self.program.steps.iter().find_map(|step| step.probe.as_ref()) else { return Ok(()) };
         let word = match probe.command {
             Command::Insert => "INSERT",

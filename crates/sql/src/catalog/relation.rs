@@ -272,6 +272,13 @@ pub struct Run {
     pub when: Option<String>,
 }
 
+impl Run {
+    /// Whether it fires after every row of its operations, so that the change log has just the rows that it fires for.
+    pub fn is_unconditional(&self) -> bool {
+        !self.before && self.columns.is_empty() && self.when.is_none()
+    }
+}
+
 impl Trigger {
     /// Whether it calls a built-in function of that name before an UPDATE.
     pub fn is_built_in(&self, function: &str) -> bool {

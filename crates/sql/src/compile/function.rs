@@ -38,6 +38,9 @@ impl Compiler<'_> {
         function: &Function,
         expected: Option<&Type>,
     ) -> Result<Typed> {
+        if let Some(value) = self.set_item(scope, function) {
+            return Ok(value);
+        }
         let (schema, name) = split_name(&function.name)?;
         if function.over.is_some() {
             return self.bind_window(scope, function, &name);
@@ -222,10 +225,7 @@ impl Compiler<'_> {
         }
         match self.callee(schema, name, args)? {
             (Callee::Builtin(function, fit), values) => self.call_builtin(function, &fit, values),
-            (Callee::Set(..), _) => Err(Error::unsupported(
-                format!("set-returning function {name} is not supported here on the embedded engine"),
-                "Write it in FROM.",
-            )),
+            (Callee::Set(..), _) => Err(self.misplaced_set(scope)),
             (Callee::Routine(routine, values), _) => self.call_routine(scope, &routine, values),
         }
     }

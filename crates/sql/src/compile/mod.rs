@@ -6,6 +6,7 @@
 
 mod absent;
 mod aggregate;
+mod carried;
 mod cast;
 mod column;
 mod compare;
@@ -21,6 +22,7 @@ mod function;
 mod group;
 mod join;
 mod literal;
+mod lock;
 mod name;
 mod operator;
 mod order;
@@ -38,6 +40,7 @@ mod select;
 mod sequence;
 mod session;
 mod set_function;
+mod set_item;
 mod set_operation;
 mod special;
 mod steps;

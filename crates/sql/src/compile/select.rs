@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, OrderByExpr, Query, Select, SetExpr};
+use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
+use super::lock::{check_lockable, not_lockable};
 use super::order;
 use super::order_by::distinct_on;
 use super::projection::{aliased, columns_of};
@@ -65,6 +66,8 @@ pub(super) struct Wanted<'w> {
     pub undecided: bool,
     /// Columns are compared: they have to carry their collations.
     pub collated: bool,
+    /// `for update` and its kin.
+    pub locks: &'w [LockClause],
 }
 
 impl BoundQuery {
@@ -123,6 +126,8 @@ impl Compiler<'_> {
         let keys = order::keys(query.order_by.as_ref())?;
         let empty = Scope::new(outer);
         let (limit, at_most_one) = self.bind_limit(&empty, query.limit_clause.as_ref(), query.fetch.as_ref())?;
+        let wanted = Wanted { locks: &query.locks, ..wanted };
+        check_lockable(&query.body, &query.locks)?;
         let mut bound = match &*query.body {
             SetExpr::Select(select) => self.select(outer, select, keys, &limit, wanted)?,
             body => {
@@ -182,24 +187,32 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
     ) -> Result<BoundQuery> {
         refuse_foreign_clauses(select)?;
-        let mut scope = Scope::new(outer);
-        let mut from = self.bind_from(&mut scope, &select.from)?;
-        let set_items = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
-        *scope.windows.borrow_mut() = select.named_window.clone();
-        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
-
         let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
         let aggregated = grouped
             || select.having.is_some()
             || select.projection.iter().any(has_aggregate)
             || keys.iter().any(has_aggregate);
+        if aggregated && !wanted.locks.is_empty() {
+            return Err(not_lockable(wanted.locks, "aggregate functions"));
+        }
+        if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
+            return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
+        }
+        let mut scope = Scope::new(outer);
+        let mut from = self.bind_from(&mut scope, &select.from)?;
+        let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
+        *scope.windows.borrow_mut() = select.named_window.clone();
+        self.bind_locks(&scope, &mut from, wanted.locks)?;
+        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
+
+        *scope.set_calls.borrow_mut() = set_calls;
         let group_keys = self.bind_group_by(&scope, select)?;
         if aggregated {
             let grouping = grouping_of(&scope, &group_keys);
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
-        let mut items = self.bind_items(&scope, &select.projection, &set_items, wanted)?;
+        let mut items = self.bind_items(&scope, &select.projection, wanted)?;
         let having = match &select.having {
             Some(having) => {
                 scope.clause.set(Clause::Having);

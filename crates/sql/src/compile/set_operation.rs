@@ -117,7 +117,8 @@ impl Compiler<'_> {
             });
         }
         let context = wanted.types.map_or(CastContext::Implicit, |(_, context)| context);
-        let exact = Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated };
+        let exact =
+            Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated, locks: &[] };
         let fits = |query: &BoundQuery| {
             query
                 .columns

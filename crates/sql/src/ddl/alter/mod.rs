@@ -2,6 +2,7 @@
 
 mod column;
 mod relation;
+mod type_users;
 
 use std::sync::Arc;
 
