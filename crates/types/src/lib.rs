@@ -24,7 +24,7 @@
 //! | bytea | BLOB | | |
 //! | enum | TEXT | the label | `pg_enum_<schema>.<name>` |
 //! | array | TEXT | JSON array of stored values, compact (bytea elements as hex) | `pg_array_<element>` |
-//! | tsvector, tsquery | TEXT | PostgreSQL's text | |
+//! | tsvector, tsquery, jsonpath | TEXT | PostgreSQL's text | |
 //! | vector | BLOB | four bytes a number, ordered as numbers are (`vector`) | |
 //!
 //! A value so stored compares with SQLite's own operators, under its collation, exactly as PostgreSQL compares it,
@@ -42,6 +42,7 @@ pub mod fts;
 pub mod function;
 pub mod interval;
 pub mod json;
+mod jsonpath;
 pub mod math;
 pub mod numeric;
 pub mod pattern;
@@ -68,6 +69,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         fts::FUNCTIONS,
         interval::FUNCTIONS,
         json::FUNCTIONS,
+        jsonpath::FUNCTIONS,
         math::FUNCTIONS,
         numeric::FUNCTIONS,
         pattern::FUNCTIONS,
@@ -87,6 +89,7 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
         fts::OPERATORS,
         interval::OPERATORS,
         json::OPERATORS,
+        jsonpath::OPERATORS,
         math::OPERATORS,
         numeric::OPERATORS,
         pattern::OPERATORS,
@@ -114,7 +117,14 @@ pub fn aggregates() -> impl Iterator<Item = &'static Aggregate> {
 
 /// Every built-in function that returns a set of rows.
 pub fn set_functions() -> impl Iterator<Item = &'static SetFunction> {
-    [array::SET_FUNCTIONS, datetime::SET_FUNCTIONS, json::SET_FUNCTIONS, math::SET_FUNCTIONS, pattern::SET_FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        array::SET_FUNCTIONS,
+        datetime::SET_FUNCTIONS,
+        json::SET_FUNCTIONS,
+        jsonpath::SET_FUNCTIONS,
+        math::SET_FUNCTIONS,
+        pattern::SET_FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }

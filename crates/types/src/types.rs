@@ -33,6 +33,7 @@ pub enum Base {
     Bytea,
     Tsvector,
     Tsquery,
+    Jsonpath,
     /// pgvector's.
     Vector,
     /// The return type of a trigger function.
@@ -97,7 +98,7 @@ constants! {
     UNKNOWN = Unknown, VOID = Void, BOOL = Bool, INT2 = Int2, INT4 = Int4, INT8 = Int8, FLOAT4 = Float4, FLOAT8 = Float8,
     NUMERIC = Numeric, TEXT = Text, VARCHAR = Varchar, BPCHAR = Bpchar, NAME = Name, UUID = Uuid, DATE = Date, TIME = Time,
     TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
-    TSVECTOR = Tsvector, TSQUERY = Tsquery, VECTOR = Vector, TRIGGER = Trigger,
+    TSVECTOR = Tsvector, TSQUERY = Tsquery, JSONPATH = Jsonpath, VECTOR = Vector, TRIGGER = Trigger,
 }
 
 impl Base {
@@ -128,6 +129,7 @@ impl Base {
             Base::Bytea => "bytea",
             Base::Tsvector => "tsvector",
             Base::Tsquery => "tsquery",
+            Base::Jsonpath => "jsonpath",
             Base::Vector => "vector",
             Base::Trigger => "trigger",
         }
@@ -178,6 +180,7 @@ impl Base {
             "bytea" => Base::Bytea,
             "tsvector" => Base::Tsvector,
             "tsquery" => Base::Tsquery,
+            "jsonpath" => Base::Jsonpath,
             "vector" => Base::Vector,
             // Names of search configurations are kept as text.
             "regconfig" => Base::Text,

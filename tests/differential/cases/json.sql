@@ -128,3 +128,8 @@ select '{"a": "x"}'::jsonb ->> 'a' = 'x';
 select '{"a": 1}'::jsonb ->> 'a' || 'y';
 select length('{"a": "xy"}'::jsonb ->> 'a');
 select jsonb_each('{"a":1}');
+select distinct x from (values ('1'::json)) v(x);
+select x from (values ('1'::json)) v(x) group by x;
+select '1'::json union select '1'::json;
+select '1'::json union all select '1'::json;
+select '1'::json except all select '1'::json;

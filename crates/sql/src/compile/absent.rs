@@ -2,7 +2,6 @@
 
 use basalt_core::Error;
 
-const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
 const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that could hold a lock.";
 const RANGES: &str = "Keep the two bounds in two columns, and compare both.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
@@ -18,7 +17,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("tsrange", RANGES),
     ("tstzrange", RANGES),
     ("daterange", RANGES),
-    ("jsonb_path_", JSONPATH),
     ("array_to_tsvector", SEARCH),
     ("tsvector_to_array", SEARCH),
     ("ts_delete", SEARCH),
@@ -44,11 +42,6 @@ pub(super) fn function(name: &str) -> Option<Error> {
     let is_meant = |absent: &str| if absent.ends_with('_') { name.starts_with(absent) } else { name == absent };
     let (_, instead) = ABSENT.iter().find(|(absent, _)| is_meant(absent))?;
     Some(Error::unsupported(format!("the embedded engine has no function {name}"), *instead))
-}
-
-/// 0A000 for the operators of jsonpath.
-pub(super) fn jsonpath(operator: &str) -> Error {
-    Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
 }
 
 /// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.

@@ -7,6 +7,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast::{Distinct, Expr, GroupByExpr, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
@@ -218,6 +219,9 @@ impl Compiler<'_> {
                 true if item.value.is_unknown() => item.value.clone(),
                 _ => self.storable(item.value.clone())?,
             };
+            if distinct {
+                require_equality(&item.value.ty)?;
+            }
             if (distinct || wanted.collated) && !item.value.collated {
                 item.value.sql = item.value.collated_sql();
                 item.value.collated = item.value.ty.collation().is_some();

@@ -4,8 +4,8 @@ use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
 use crate::{
-    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric,
-    vector,
+    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, jsonpath, math,
+    numeric, vector,
 };
 
 mod cast;
@@ -64,6 +64,7 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         Base::Bytea => binary::parse_bytea(text)?.into(),
         Base::Tsvector => fts::normalize_vector(text)?.into(),
         Base::Tsquery => fts::normalize_query(text)?.into(),
+        Base::Jsonpath => jsonpath::normalize(text)?.into(),
         Base::Vector => vector::parse(text, typmod)?.into(),
         Base::Void => Value::Null,
         Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),

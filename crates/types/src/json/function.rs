@@ -72,7 +72,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 macro_rules! expansion {
     ($name:literal, $from:expr, $columns:expr, $rows:expr) => {
-        SetFunction { name: $name, args: &[$from], optional: 0, columns: $columns, rows: $rows }
+        SetFunction { name: $name, args: &[$from], names: &[], optional: 0, columns: $columns, rows: $rows }
     };
 }
 

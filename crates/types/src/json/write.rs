@@ -69,6 +69,18 @@ impl Json<'_> {
         }
     }
 
+    /// The type as `jsonb_typeof` names it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Number(_) => "number",
+            Json::String(_) => "string",
+            Json::Array(_) => "array",
+            Json::Object(_) => "object",
+        }
+    }
+
     /// The text in `jsonb` form.
     pub(crate) fn to_jsonb(&self) -> String {
         let mut out = String::new();
