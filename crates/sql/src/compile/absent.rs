@@ -32,6 +32,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
     ("lo_", "Use a bytea column."),
+    ("pg_sleep", "Wait in the client: a statement that waits holds a thread."),
     ("pg_advisory_", ADVISORY),
     ("pg_try_advisory_", ADVISORY),
     ("dblink_", "Copy the data into a table."),

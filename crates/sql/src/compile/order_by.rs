@@ -42,8 +42,8 @@ impl Compiler<'_> {
             }
             if matches!(value.ty, Type::JSON | Type::JSONPATH) {
                 let message = format!("could not identify an ordering operator for type {}", value.ty.sql_name());
-                let error = Error::new("42883", message)
-                    .with_hint("Use an explicit ordering operator or modify the query.");
+                let error =
+                    Error::new("42883", message).with_hint("Use an explicit ordering operator or modify the query.");
                 return Err(self.place(error, key.expr.span()));
             }
             let sql = match (at, &value.form) {

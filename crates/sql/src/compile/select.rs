@@ -66,6 +66,8 @@ pub(super) struct Wanted<'w> {
     pub undecided: bool,
     /// Columns are compared: they have to carry their collations.
     pub collated: bool,
+    /// Whether there are rows is all that is asked.
+    pub exists: bool,
 }
 
 impl BoundQuery {
@@ -102,6 +104,12 @@ impl Compiler<'_> {
     ) -> Result<BoundQuery> {
         let wanted = Wanted { types: Some((types, CastContext::Assignment)), ..Wanted::default() };
         self.deeper(|c| c.query(outer, query, wanted))
+    }
+
+    /// Binds a query of which only is asked whether it has rows.
+    pub(super) fn bind_rows_query(&mut self, outer: &Scope<'_>, query: &Query) -> Result<BoundQuery> {
+        let wanted = Wanted { exists: true, ..Wanted::default() };
+        self.deeper(|c| c.query(Some(outer), query, wanted))
     }
 
     pub(super) fn query(&mut self, outer: Option<&Scope<'_>>, query: &Query, wanted: Wanted<'_>) -> Result<BoundQuery> {
@@ -204,7 +212,11 @@ impl Compiler<'_> {
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
-        let mut items = self.bind_items(&scope, &select.projection, wanted)?;
+        let folds = self.folds;
+        self.folds &= !wanted.exists;
+        let items = self.bind_items(&scope, &select.projection, wanted);
+        self.folds = folds;
+        let mut items = items?;
         let having = match &select.having {
             Some(having) => {
                 scope.clause.set(Clause::Having);

@@ -121,7 +121,12 @@ impl Compiler<'_> {
             types.iter().try_for_each(|(ty, _)| require_equality(ty))?;
         }
         let context = wanted.types.map_or(CastContext::Implicit, |(_, context)| context);
-        let exact = Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated };
+        let exact = Wanted {
+            types: Some((&types, context)),
+            undecided: false,
+            collated: !all || wanted.collated,
+            exists: false,
+        };
         let fits = |query: &BoundQuery| {
             query
                 .columns
