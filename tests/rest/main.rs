@@ -16,6 +16,7 @@ mod faults;
 mod headers;
 mod limited;
 mod limits;
+mod names;
 mod ranges;
 mod reading;
 mod relating;

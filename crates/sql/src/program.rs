@@ -48,6 +48,9 @@ pub struct Program {
     pub locks: bool,
 }
 
+/// What the names of columns begin with that are there for Basalt itself, and are no part of the rows' bodies.
+pub const HIDDEN: &str = "basalt:";
+
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputColumn {

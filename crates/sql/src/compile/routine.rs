@@ -129,6 +129,14 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
     steps::is_inlinable(statements) && routine.returns != Type::VOID
 }
 
+/// The conditions under which a strict function is called at all: no argument is null.
+fn answering(routine: &Routine, args: &[Typed]) -> Vec<String> {
+    args.iter()
+        .filter(|arg| routine.strict && !arg.not_null && !matches!(arg.form, Form::Row(_)))
+        .map(|arg| format!("{} IS NOT NULL", arg.sql))
+        .collect()
+}
+
 /// A value of which only the type is known.
 fn unknown_value(ty: Type) -> Typed {
     match &ty {
@@ -154,11 +162,7 @@ impl Compiler<'_> {
         // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
         let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
         let (args, volatile) = if is_inlined { self.steady(args) } else { (args, None) };
-        let nullable: Vec<String> = args
-            .iter()
-            .filter(|a| routine.strict && !a.not_null && !matches!(a.form, Form::Row(_)))
-            .map(|a| format!("{} IS NOT NULL", a.sql))
-            .collect();
+        let nullable = answering(routine, &args);
         let query = self.body_rows(routine, args)?;
         let composite = matches!(routine.returns, Type::Record(_));
         let mut value = match (&query.value, query.columns.as_slice()) {
@@ -194,10 +198,23 @@ impl Compiler<'_> {
         Ok(value)
     }
 
-    /// A function in FROM: its rows as a query.
+    /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
     pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
         let args = self.arguments(routine, given)?;
-        self.body_rows(routine, args)
+        let nullable = answering(routine, &args);
+        let mut query = self.body_rows(routine, args)?;
+        let answers = if nullable.is_empty() { "true".to_owned() } else { nullable.join(" AND ") };
+        if routine.returns_set {
+            if !nullable.is_empty() {
+                query.sql = format!("SELECT * FROM ({}) WHERE {answers}", query.sql);
+            }
+        } else if query.value.is_none() || !nullable.is_empty() {
+            let row = self.alias("_row");
+            query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {answers}", query.sql);
+            query.value = None;
+            query.columns.iter_mut().for_each(|column| column.not_null = false);
+        }
+        Ok(query)
     }
 
     /// `t.f` for a function of t's rows.
