@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use postgres::pass_over_keys;
 
+use crate::database::Engine;
 use crate::{Database, Format, Request};
 
 /// Chunks of rows on their way.
@@ -137,26 +138,23 @@ impl Database {
     }
 
     async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.export(table, chunks).await,
-            (_, Some(engine)) => engine.export(table, chunks).await,
-            _ => Ok(()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.export(table, chunks).await,
+            Engine::Postgres(engine) => engine.export(table, chunks).await,
         }
     }
 
     async fn standings(&self) -> Result<Vec<Standing>> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.standings().await,
-            (_, Some(engine)) => engine.standings().await,
-            _ => Ok(Vec::new()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.standings().await,
+            Engine::Postgres(engine) => engine.standings().await,
         }
     }
 
     async fn load(&self, tables: &[Table], orders: mpsc::Receiver<Order>) -> Result<()> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.load(tables.to_vec(), orders).await,
-            (_, Some(engine)) => engine.load(tables, orders).await,
-            _ => Ok(()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.load(tables.to_vec(), orders).await,
+            Engine::Postgres(engine) => engine.load(tables, orders).await,
         }
     }
 }

@@ -8,7 +8,7 @@ use basalt_types::codec::castable;
 use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, sets};
 use super::function::Argument;
 use super::overload::Parameter;
 use super::parse::{parse_expr, parse_statements};
@@ -273,6 +273,8 @@ impl Compiler<'_> {
         if routine.returns == Type::TRIGGER {
             return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
         }
+        // Whatever follows in the statement may see what the body sets.
+        self.sets |= sets(&routine.body);
         let statements = parse_statements(&routine.body)?;
         let inlinable = is_inlined(routine, &statements);
         let bound = self.as_user(&user, |c| {

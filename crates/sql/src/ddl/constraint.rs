@@ -256,8 +256,10 @@ fn check_key_columns(relation: &Relation, columns: &[String]) -> Result<()> {
         if columns[..i].contains(name) {
             return Err(Error::new("42701", format!("column \"{name}\" appears twice in unique constraint")));
         }
-        if matches!(column.ty, Type::Base(basalt_types::Base::Json)) {
-            return Err(Error::new("42704", "data type json has no default operator class for access method \"btree\"")
+        if matches!(column.ty, Type::JSON | Type::JSONPATH) {
+            let message =
+                format!("data type {} has no default operator class for access method \"btree\"", column.ty.sql_name());
+            return Err(Error::new("42704", message)
                 .with_hint("You must specify an operator class for the index or define a default operator class for the data type."));
         }
     }

@@ -223,7 +223,7 @@ fn split_direction(key: &str) -> (&str, &'static str) {
 fn is_ordered(ty: &Type) -> bool {
     !matches!(
         ty,
-        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery | Base::Vector)
+        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery | Base::Jsonpath | Base::Vector)
             | Type::Array(_)
             | Type::Record(_)
     )

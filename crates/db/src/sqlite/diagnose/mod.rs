@@ -227,7 +227,7 @@ impl Attempt<'_> {
             list.join(", "),
             quote::ident(&self.relation.name.name)
         );
-        let path = ["public".to_owned(), "extensions".to_owned()];
+        let path = basalt_sql::DEFAULT_PATH.map(str::to_owned);
         let program = compile(self.catalog(), Identity::OWNER, &path, &sql)?;
         let compiled = Compiled::new(program, self.schema);
         let params: Vec<Option<String>> =
