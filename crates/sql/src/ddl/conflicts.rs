@@ -49,7 +49,8 @@ pub(super) fn indexes(catalog: &Catalog, relation: &Relation) -> Result<Vec<Stri
 }
 
 /// The temporary triggers by which a table's exclusion constraints judge the rows that are written. They raise a JSON object:
-/// `exclusion`, the table's name in SQLite, `constraint`, and `detail` in PostgreSQL's words.
+/// `exclusion`, the table's name in SQLite, `constraint`, and `detail` in PostgreSQL's words. Where `basalt_passes_over(constraint)`
+/// holds, a new row that would be refused is passed over.
 ///
 /// Errors: those of the constraints' expressions.
 pub fn exclusion_triggers(catalog: &Catalog, relation: &Relation) -> Result<Vec<String>> {
@@ -57,6 +58,7 @@ pub fn exclusion_triggers(catalog: &Catalog, relation: &Relation) -> Result<Vec<
     for (constraint, exclusion) in exclusions(relation) {
         let compiled = Compiled::new(catalog, relation, &constraint.name, exclusion)?;
         triggers.extend(["INSERT", "UPDATE"].map(|event| compiled.trigger(event)));
+        triggers.push(compiled.passing_over());
     }
     Ok(triggers)
 }
@@ -122,27 +124,39 @@ impl<'a> Compiled<'a> {
     }
 
     fn trigger(&self, event: &str) -> String {
+        let raised = format!(
+            "json_object('exclusion', {}, 'constraint', {}, 'detail', {})",
+            literal(&self.relation.name.physical()),
+            literal(self.name),
+            self.detail("conflicts with existing key")
+        );
+        self.raising("exclude", &format!("AFTER {event}"), None, &format!("RAISE(ABORT, {raised})"))
+    }
+
+    fn passing_over(&self) -> String {
+        let asked = format!("basalt_passes_over({})", literal(self.name));
+        self.raising("pass over", "BEFORE INSERT", Some(asked), "RAISE(IGNORE)")
+    }
+
+    /// A trigger that raises where another row excludes the one that is written.
+    fn raising(&self, what: &str, event: &str, asked: Option<String>, raise: &str) -> String {
         let physical = self.relation.name.physical();
         let new: Vec<String> = (0..self.keys.len()).map(|at| format!("{} AS \"new {at}\"", self.of_new(at))).collect();
-        let holds = self.predicate.as_ref().map(|predicate| format!(" AND {}", self.over_new(predicate)));
+        // Of a row to which the constraint does not apply nothing is computed.
+        let holds = self.predicate.as_ref().map(|predicate| self.over_new(predicate));
+        let when: Vec<String> = asked.into_iter().chain(holds).collect();
+        let when = if when.is_empty() { String::new() } else { format!(" WHEN {}", when.join(" AND ")) };
         let existing = match self.overlapping() {
             Some(range) => self.neighbours(range),
             None => self.rows(""),
         };
-        let raised = format!(
-            "json_object('exclusion', {}, 'constraint', {}, 'detail', {})",
-            literal(&physical),
-            literal(self.name),
-            self.detail("conflicts with existing key")
-        );
         format!(
-            "CREATE TEMP TRIGGER {} AFTER {event} ON main.{} BEGIN \
-             SELECT RAISE(ABORT, {raised}) FROM (SELECT {}), ({existing}) WHERE {}{} LIMIT 1; END",
-            ident(&format!("exclude {event} {physical} {}", self.name)),
+            "CREATE TEMP TRIGGER {} {event} ON main.{}{when} BEGIN \
+             SELECT {raise} FROM (SELECT {}), ({existing}) WHERE {} LIMIT 1; END",
+            ident(&format!("{what} {event} {physical} {}", self.name)),
             ident(&physical),
             new.join(", "),
             self.condition,
-            holds.unwrap_or_default()
         )
     }
 
