@@ -176,8 +176,6 @@ pub struct Probe {
     pub binds: Vec<Bind>,
     /// Whether the caller may see the values: rows show in DETAIL only where row policies don't apply and all columns may be read.
     pub show_values: bool,
-    /// The exclusion constraints whose conflicts the write passes over: those of ON CONFLICT DO NOTHING.
-    pub passed_over: Vec<String>,
 }
 
 /// Kinds of writes.

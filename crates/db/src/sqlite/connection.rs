@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::Schema;
-use super::{aggregates, changes, collations, error, exclusions, functions, session, tables, triggers};
+use super::{aggregates, changes, collations, error, functions, session, tables, triggers};
 
 /// Virtual machine instructions between two looks at the clock.
 const INSTRUCTIONS: i32 = 2000;
@@ -85,7 +85,6 @@ impl File {
         aggregates::register(&sqlite)?;
         tables::register(&sqlite)?;
         changes::register(&sqlite)?;
-        exclusions::register(&sqlite)?;
         triggers::register(&sqlite)?;
         collations::register_builtin(&sqlite)?;
         Ok(sqlite)

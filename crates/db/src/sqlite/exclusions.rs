@@ -3,13 +3,10 @@
 use basalt_core::{Error, Result};
 use basalt_sql::Catalog;
 use basalt_sql::ddl::exclusion_triggers;
-use basalt_sql::program::Step;
 use rusqlite::Connection;
-use rusqlite::functions::FunctionFlags;
 use serde::Deserialize;
 
 use super::error::translate;
-use super::session;
 
 /// What the triggers raise.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,24 +16,6 @@ pub(super) struct Conflict {
     pub table: String,
     constraint: String,
     detail: String,
-}
-
-/// Registers what the triggers ask: `basalt_passes_over(constraint)`.
-pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    connection.create_scalar_function("basalt_passes_over", 1, FunctionFlags::SQLITE_UTF8, |call| {
-        let constraint: String = call.get(0)?;
-        Ok(session::with(|session| session.passed_over.borrow().contains(&constraint)))
-    })
-}
-
-/// Runs a step, which passes over the rows that it says.
-pub(super) fn passing_over<T>(step: &Step, run: impl FnOnce() -> T) -> T {
-    let passed_over = step.probe.as_ref().map(|probe| &probe.passed_over).filter(|names| !names.is_empty());
-    let Some(passed_over) = passed_over else { return run() };
-    session::with(|session| session.passed_over.replace(passed_over.clone()));
-    let done = run();
-    session::with(|session| session.passed_over.take());
-    done
 }
 
 /// Makes the triggers of all exclusion constraints.

@@ -15,7 +15,7 @@ use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
 use super::value::{Stored, StoredRef, stored};
-use super::{diagnose, error, exclusions, plan, session, triggers};
+use super::{diagnose, error, plan, session, triggers};
 use crate::{Answer, Explain, Format, Request};
 
 /// A parameter in its stored form.
@@ -168,7 +168,7 @@ pub(super) fn rows_of(
                 }
             });
         }
-        let done = exclusions::passing_over(step, || run_step(connection, schema, step, params, &mut take));
+        let done = run_step(connection, schema, step, params, &mut take);
         let done = done.and_then(|changes| match &step.fires {
             Some(fires) => triggers::fire(connection, schema, fires).map(|()| changes).map_err(Failure::Ours),
             None => Ok(changes),

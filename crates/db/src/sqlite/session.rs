@@ -42,8 +42,6 @@ pub(super) struct Session {
     pub noted: RefCell<Noted>,
     /// The tables whose rows are noted, by the numbers under which the temporary triggers know them.
     pub noting: RefCell<Rc<[Name]>>,
-    /// The exclusion constraints whose conflicts the step passes over.
-    pub passed_over: RefCell<Vec<String>>,
     /// How many triggers' functions run within each other.
     pub nesting: Cell<usize>,
     /// Whether no trigger's function runs: what is written is no change by anybody.
@@ -107,7 +105,6 @@ impl Session {
         self.raised.take();
         self.slots.borrow_mut().clear();
         self.noted.take();
-        self.passed_over.take();
         self.nesting.set(0);
         self.is_quiet.set(false);
         self.read_only.set(read_only);

@@ -49,8 +49,7 @@ pub(super) fn indexes(catalog: &Catalog, relation: &Relation) -> Result<Vec<Stri
 }
 
 /// The temporary triggers by which a table's exclusion constraints judge the rows that are written. They raise a JSON object:
-/// `exclusion`, the table's name in SQLite, `constraint`, and `detail` in PostgreSQL's words. Where `basalt_passes_over(constraint)`
-/// holds, a new row that would be refused is passed over.
+/// `exclusion`, the table's name in SQLite, `constraint`, and `detail` in PostgreSQL's words.
 ///
 /// Errors: those of the constraints' expressions.
 pub fn exclusion_triggers(catalog: &Catalog, relation: &Relation) -> Result<Vec<String>> {
@@ -58,7 +57,6 @@ pub fn exclusion_triggers(catalog: &Catalog, relation: &Relation) -> Result<Vec<
     for (constraint, exclusion) in exclusions(relation) {
         let compiled = Compiled::new(catalog, relation, &constraint.name, exclusion)?;
         triggers.extend(["INSERT", "UPDATE"].map(|event| compiled.trigger(event)));
-        triggers.push(compiled.passing_over());
     }
     Ok(triggers)
 }
@@ -124,39 +122,28 @@ impl<'a> Compiled<'a> {
     }
 
     fn trigger(&self, event: &str) -> String {
-        let raised = format!(
-            "json_object('exclusion', {}, 'constraint', {}, 'detail', {})",
-            literal(&self.relation.name.physical()),
-            literal(self.name),
-            self.detail("conflicts with existing key")
-        );
-        self.raising("exclude", &format!("AFTER {event}"), None, &format!("RAISE(ABORT, {raised})"))
-    }
-
-    fn passing_over(&self) -> String {
-        let asked = format!("basalt_passes_over({})", literal(self.name));
-        self.raising("pass over", "BEFORE INSERT", Some(asked), "RAISE(IGNORE)")
-    }
-
-    /// A trigger that raises where another row excludes the one that is written.
-    fn raising(&self, what: &str, event: &str, asked: Option<String>, raise: &str) -> String {
         let physical = self.relation.name.physical();
         let new: Vec<String> = (0..self.keys.len()).map(|at| format!("{} AS \"new {at}\"", self.of_new(at))).collect();
         // Of a row to which the constraint does not apply nothing is computed.
-        let holds = self.predicate.as_ref().map(|predicate| self.over_new(predicate));
-        let when: Vec<String> = asked.into_iter().chain(holds).collect();
-        let when = if when.is_empty() { String::new() } else { format!(" WHEN {}", when.join(" AND ")) };
+        let when = self.predicate.as_ref().map(|predicate| format!(" WHEN {}", self.over_new(predicate)));
         let existing = match self.overlapping() {
             Some(range) => self.neighbours(range),
             None => self.rows(""),
         };
+        let raised = format!(
+            "json_object('exclusion', {}, 'constraint', {}, 'detail', {})",
+            literal(&physical),
+            literal(self.name),
+            self.detail("conflicts with existing key")
+        );
         format!(
-            "CREATE TEMP TRIGGER {} {event} ON main.{}{when} BEGIN \
-             SELECT {raise} FROM (SELECT {}), ({existing}) WHERE {} LIMIT 1; END",
-            ident(&format!("{what} {event} {physical} {}", self.name)),
+            "CREATE TEMP TRIGGER {} AFTER {event} ON main.{}{} BEGIN \
+             SELECT RAISE(ABORT, {raised}) FROM (SELECT {}), ({existing}) WHERE {} LIMIT 1; END",
+            ident(&format!("exclude {event} {physical} {}", self.name)),
             ident(&physical),
+            when.unwrap_or_default(),
             new.join(", "),
-            self.condition,
+            self.condition
         )
     }
 

@@ -171,7 +171,6 @@ fn rewrite(
         sql: format!("SELECT {}", places.join(", ")),
         binds: binds.clone(),
         show_values: false,
-        passed_over: Vec::new(),
     };
     let used = binds[..width + 1].to_vec();
     let step = Step { sql, binds: used, output: Output::Discard, probe: Some(probe), fires: None };

@@ -22,10 +22,6 @@ use crate::quote;
 pub(super) struct Conflict {
     /// The table's columns whose uniqueness arbitrates; none for a bare DO NOTHING.
     pub key: Vec<usize>,
-    /// The exclusion constraints that arbitrate.
-    pub passed_over: Vec<String>,
-    /// Whether an exclusion constraint alone arbitrates.
-    excludes: bool,
     /// The columns to set, and WHERE, of DO UPDATE.
     update: Option<DoUpdate>,
     /// The columns that the statement assigns to.
@@ -40,7 +36,7 @@ struct DoUpdate {
 impl Conflict {
     /// Binds the clause; `table` is the existing row. Privileges and names are settled here, policies in [`Self::sql`].
     ///
-    /// Errors: 42809 for DO UPDATE of an exclusion constraint; 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
+    /// Errors: 0A000 for an exclusion constraint; 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
     pub fn bind(
         compiler: &mut Compiler<'_>,
         target: &Target,
@@ -48,11 +44,12 @@ impl Conflict {
         outer: Option<&Scope<'_>>,
         clause: &ast::OnConflict,
     ) -> Result<Conflict> {
-        let exclusions = exclusions(target, clause.conflict_target.as_ref());
-        let excludes = clause.conflict_target.is_some() && !exclusions.is_empty();
         let key = match &clause.conflict_target {
-            Some(on) if !excludes => arbiter(target, on)?,
-            _ => Vec::new(),
+            Some(on) => arbiter(target, on)?,
+            None if target.table.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Exclude(_))) => {
+                return Err(not_ignored());
+            }
+            None => Vec::new(),
         };
         let arbiters: Vec<usize> =
             (0..target.columns.len()).filter(|&i| target.columns[i].is_some_and(|base| key.contains(&base))).collect();
@@ -61,10 +58,6 @@ impl Conflict {
         }
         let update = match &clause.action {
             ast::OnConflictAction::DoNothing => None,
-            ast::OnConflictAction::DoUpdate(_) if excludes => {
-                let message = "ON CONFLICT DO UPDATE not supported with exclusion constraints";
-                return Err(Error::new("42809", message));
-            }
             ast::OnConflictAction::DoUpdate(_) if key.is_empty() => {
                 let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
                 return Err(Error::new("42601", message).with_hint("For example, ON CONFLICT (column_name)."));
@@ -72,7 +65,7 @@ impl Conflict {
             ast::OnConflictAction::DoUpdate(update) => Some(DoUpdate::bind(compiler, target, table, outer, update)?),
         };
         let named = update.iter().flat_map(|update| &update.assigned).map(|(index, _)| *index).collect();
-        Ok(Conflict { key, passed_over: exclusions, excludes, update, named })
+        Ok(Conflict { key, update, named })
     }
 
     /// Whether it may change rows that are there.
@@ -164,9 +157,7 @@ impl Conflict {
     ) -> Result<String> {
         let key = column_list(self.key.iter().map(|&index| target.table_column(index)));
         let on = if key.is_empty() { " ON CONFLICT".to_owned() } else { format!(" ON CONFLICT ({key})") };
-        let Some(update) = &self.update else {
-            return Ok(if self.excludes { String::new() } else { format!("{on} DO NOTHING") });
-        };
+        let Some(update) = &self.update else { return Ok(format!("{on} DO NOTHING")) };
         let mut demands: Vec<String> = notes_update.then(session::note_update).into_iter().collect();
         demands.extend(update.demands(compiler, target, table, reads)?);
         let mut list = Vec::new();
@@ -264,6 +255,7 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
                 Some(ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)) => {
                     Ok(columns.iter().filter_map(index_of).collect())
                 }
+                Some(ConstraintKind::Exclude(_)) => Err(not_ignored()),
                 Some(_) => Err(Error::new("42809", "constraint in ON CONFLICT clause has no associated index")),
             }
         }
@@ -285,16 +277,12 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
     }
 }
 
-/// The names of the exclusion constraints that arbitrate: all of them where no target is named.
-fn exclusions(target: &Target, on: Option<&ast::ConflictTarget>) -> Vec<String> {
-    let named = match on {
-        Some(ast::ConflictTarget::OnConstraint(name)) => name.0.last().and_then(|part| part.as_ident()).map(fold),
-        Some(ast::ConflictTarget::Columns(_)) => return Vec::new(),
-        None => None,
-    };
-    let exclusions = target.table.constraints.iter().filter(|c| matches!(c.kind, ConstraintKind::Exclude(_)));
-    let arbiters = exclusions.filter(|constraint| named.as_ref().is_none_or(|name| constraint.name == *name));
-    arbiters.map(|constraint| constraint.name.clone()).collect()
+/// 0A000: what a trigger refuses SQLite can't pass over.
+fn not_ignored() -> Error {
+    Error::unsupported(
+        "ON CONFLICT can't pass over rows that an exclusion constraint refuses, on the embedded engine",
+        "Name the columns of a unique constraint after ON CONFLICT, or leave out rows that conflict by a condition.",
+    )
 }
 
 /// Column sets that are unique over the whole table.

@@ -130,7 +130,6 @@ impl Statement<'_> {
             sql: format!("SELECT {} {from}", columns.join(", ")),
             binds: compiler.binds().to_vec(),
             show_values: self.target.shows_values(compiler),
-            passed_over: Vec::new(),
         }
     }
 }

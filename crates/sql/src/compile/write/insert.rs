@@ -71,7 +71,6 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
         sql: source.select_rows(compiler, &target, &row, conflict.as_ref(), &table)?,
         binds: compiler.binds().to_vec(),
         show_values: target.shows_values(compiler),
-        passed_over: conflict.map(|conflict| conflict.passed_over).unwrap_or_default(),
     };
     let named = target.named_source(compiler, &table)?;
     returning::end_write(compiler, &target, named, sql, probe, returning.as_ref(), wanted)

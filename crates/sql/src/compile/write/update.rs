@@ -283,7 +283,6 @@ pub(super) fn probe(
         sql: format!("{with}SELECT {} {from}", columns.join(", ")),
         binds: compiler.binds().to_vec(),
         show_values: target.shows_values(compiler),
-        passed_over: Vec::new(),
     }
 }
 
