@@ -124,7 +124,8 @@ impl<'a> Compiled<'a> {
     fn trigger(&self, event: &str) -> String {
         let physical = self.relation.name.physical();
         let new: Vec<String> = (0..self.keys.len()).map(|at| format!("{} AS \"new {at}\"", self.of_new(at))).collect();
-        let holds = self.predicate.as_ref().map(|predicate| format!(" AND {}", self.over_new(predicate)));
+        // Of a row to which the constraint does not apply nothing is computed.
+        let when = self.predicate.as_ref().map(|predicate| format!(" WHEN {}", self.over_new(predicate)));
         let existing = match self.overlapping() {
             Some(range) => self.neighbours(range),
             None => self.rows(""),
@@ -136,13 +137,13 @@ impl<'a> Compiled<'a> {
             self.detail("conflicts with existing key")
         );
         format!(
-            "CREATE TEMP TRIGGER {} AFTER {event} ON main.{} BEGIN \
-             SELECT RAISE(ABORT, {raised}) FROM (SELECT {}), ({existing}) WHERE {}{} LIMIT 1; END",
+            "CREATE TEMP TRIGGER {} AFTER {event} ON main.{}{} BEGIN \
+             SELECT RAISE(ABORT, {raised}) FROM (SELECT {}), ({existing}) WHERE {} LIMIT 1; END",
             ident(&format!("exclude {event} {physical} {}", self.name)),
             ident(&physical),
+            when.unwrap_or_default(),
             new.join(", "),
-            self.condition,
-            holds.unwrap_or_default()
+            self.condition
         )
     }
 
