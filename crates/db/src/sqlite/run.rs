@@ -15,7 +15,7 @@ use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
 use super::value::{Stored, StoredRef, stored};
-use super::{diagnose, error, plan, session, triggers};
+use super::{diagnose, error, plan, plpgsql, session, triggers};
 use crate::{Answer, Explain, Format, Request};
 
 /// A parameter in its stored form.
@@ -157,6 +157,16 @@ pub(super) fn rows_of(
     schema: &Schema,
     program: &Program,
     params: Params<'_>,
+    take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<u64> {
+    plpgsql::calling(connection, schema, program, || steps_of(connection, schema, program, params, take))
+}
+
+fn steps_of(
+    connection: &Connection,
+    schema: &Schema,
+    program: &Program,
+    params: Params<'_>,
     mut take: impl FnMut(&Row<'_>) -> Result<()>,
 ) -> Result<u64> {
     let mut changes = 0;
@@ -254,6 +264,14 @@ fn run_step(
             let captured = all(&mut rows, columns)?;
             drop(rows);
             keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?);
+            return Ok(0);
+        }
+        Output::Called(called) => {
+            let mut args = all(&mut rows, columns)?;
+            drop(rows);
+            drop(statement);
+            let given = plpgsql::call(connection, schema, &called.callee, args.pop().unwrap_or_default())?;
+            keep(called.slot, given);
             return Ok(0);
         }
     }

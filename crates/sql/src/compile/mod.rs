@@ -6,6 +6,7 @@
 
 mod absent;
 mod aggregate;
+pub mod body;
 mod cast;
 mod column;
 mod compare;
@@ -19,6 +20,7 @@ mod fold;
 mod from;
 mod function;
 mod group;
+mod interpreted;
 mod join;
 mod literal;
 mod lock;

@@ -70,11 +70,6 @@ pub fn code(name: &str) -> Option<&'static str> {
     CONDITIONS.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)
 }
 
-/// The name of the condition that has a SQLSTATE.
-pub fn name(code: &str) -> Option<&'static str> {
-    CONDITIONS.iter().find(|(_, known)| *known == code).map(|(name, _)| *name)
-}
-
 /// Whether a text is a SQLSTATE: five digits and capital letters.
 pub fn is_code(text: &str) -> bool {
     text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())

@@ -1,0 +1,436 @@
+//! One run of a body: its statements in order.
+
+use basalt_core::{Error, Result};
+use basalt_sql::Program;
+use basalt_sql::compile::body::{Code, Gives, Place, Shape, shape_of_columns};
+use basalt_sql::compile::trigger::Firing;
+use basalt_sql::plpgsql::ast::{
+    Block, Diagnostic, Handler, Into, Leave, Query, RowName, Sql, Statement, Strict, Target,
+};
+use basalt_sql::program::Command;
+use basalt_types::{Value, Volatility};
+use rusqlite::Connection;
+
+use super::super::run::{self, Params};
+use super::super::schema::Schema;
+use super::super::{error, session};
+use super::Values;
+
+/// A run.
+pub(in crate::sqlite) struct Body<'b> {
+    pub(super) connection: &'b Connection,
+    pub(super) schema: &'b Schema,
+    pub(super) code: &'b Code,
+    /// The trigger that fires it, if one does.
+    firing: Option<&'b Firing>,
+    pub(super) values: Values,
+    /// The errors that are being handled, innermost last.
+    pub(super) handled: Vec<Error>,
+    /// The rows that it gives back so far.
+    rows: Vec<Vec<Value>>,
+    /// How many rows the last statement met.
+    pub(super) count: u64,
+    /// How many turns its loops have taken.
+    pub(super) turns: u64,
+}
+
+/// How a statement ended.
+pub(super) enum Flow<'b> {
+    Next,
+    /// The function ends, of a trigger with one of these rows.
+    Return(&'b [RowName]),
+    Leave(&'b Leave),
+}
+
+/// Rows that a piece of SQL gave.
+pub(super) struct Given {
+    /// As many as were wanted.
+    pub rows: Vec<Vec<Value>>,
+    /// Their columns, where they are as they are.
+    pub columns: Option<Shape>,
+    /// How many there were, or were written.
+    pub count: u64,
+    /// Whether it wrote.
+    pub wrote: bool,
+}
+
+impl<'b> Body<'b> {
+    fn new(connection: &'b Connection, schema: &'b Schema, code: &'b Code, first: Vec<Value>) -> Self {
+        let mut values = Values::new(code, first);
+        if let Some(found) = code.frame.own("found") {
+            values.set(found, false.into());
+        }
+        let (handled, rows) = (Vec::new(), Vec::new());
+        Body { connection, schema, code, firing: None, values, handled, rows, count: 0, turns: 0 }
+    }
+
+    /// A run for a trigger's row: the columns as they are to be or have become, and as they were. Either may be missing.
+    pub fn of_trigger(
+        connection: &'b Connection,
+        schema: &'b Schema,
+        firing: &'b Firing,
+        (new, old): (Vec<Value>, Vec<Value>),
+    ) -> Self {
+        let width = new.len().max(old.len());
+        let mut first = new;
+        first.resize(width, Value::Null);
+        first.extend(old);
+        Body { firing: Some(firing), ..Body::new(connection, schema, &firing.code, first) }
+    }
+
+    /// A run for a call's arguments.
+    pub fn of_call(connection: &'b Connection, schema: &'b Schema, code: &'b Code, args: Vec<Value>) -> Self {
+        let mut body = Body::new(connection, schema, code, Vec::new());
+        let mut args = args.into_iter();
+        for at in code.inputs() {
+            let places = body.values.layout.places[*at].clone();
+            body.values.flat[places].fill_with(|| args.next().unwrap_or_default());
+        }
+        body
+    }
+
+    /// Runs a trigger's: which of the rows it returns, if the trigger's condition holds; `None` when that does not.
+    ///
+    /// Errors: those of its statements; what it raises; 2F005 when it does not return.
+    pub fn fire(mut self, has: impl Fn(RowName) -> bool) -> Result<Option<Option<Vec<Value>>>> {
+        if let Some(condition) = self.firing.map(|firing| firing.condition(&self.schema.catalog)).transpose()?.flatten()
+        {
+            let mut holds = false;
+            run::rows_of(self.connection, self.schema, condition, Params::Frame(&self.values.flat), |row| {
+                holds = row.get::<_, Option<bool>>(0).map_err(error::translate)?.unwrap_or_default();
+                Ok(())
+            })?;
+            if !holds {
+                return Ok(None);
+            }
+        }
+        let Flow::Return(rows) = self.block(&self.code.body.block)? else {
+            return Err(Error::new("2F005", "control reached end of trigger procedure without RETURN"));
+        };
+        let row = rows.iter().find(|row| has(**row));
+        Ok(Some(row.map(|row| self.values.of(*row as usize).to_vec())))
+    }
+
+    /// Runs a call's: the rows that it gives.
+    ///
+    /// Errors: those of its statements; what it raises; 2F005 when it does not return what it has to.
+    pub fn run(mut self) -> Result<Vec<Vec<Value>>> {
+        let flow = self.block(&self.code.body.block)?;
+        let outcome = &self.code.outcome;
+        if outcome.is_set {
+            return Ok(self.rows);
+        }
+        if !outcome.out.is_empty() {
+            return Ok(vec![self.out_row()]);
+        }
+        match (&outcome.columns, flow) {
+            (None, _) => Ok(vec![vec![String::new().into()]]),
+            (Some(_), Flow::Return(_)) => Ok(self.rows),
+            (Some(_), _) => Err(Error::new("2F005", "control reached end of function without RETURN")),
+        }
+    }
+
+    /// The values of the OUT parameters.
+    fn out_row(&self) -> Vec<Value> {
+        self.code.outcome.out.iter().flat_map(|at| self.values.of(*at).iter().cloned()).collect()
+    }
+
+    fn block(&mut self, block: &'b Block) -> Result<Flow<'b>> {
+        let flow = if block.handlers.is_empty() { self.block_body(block)? } else { self.guarded(block)? };
+        Ok(match flow {
+            Flow::Leave(leave) if leave.label.is_some() && leave.label == block.label => Flow::Next,
+            flow => flow,
+        })
+    }
+
+    /// A block with handlers. What it wrote is undone before one of them runs; a function that only reads needs no savepoint.
+    fn guarded(&mut self, block: &'b Block) -> Result<Flow<'b>> {
+        let writes = session::with(|session| session.sequences.borrow().is_some() && session.running.get() == 0);
+        if writes {
+            self.command("SAVEPOINT handled")?;
+        }
+        let done = self.block_body(block);
+        let Err(failure) = done else {
+            if writes {
+                self.command("RELEASE handled")?;
+            }
+            return done;
+        };
+        let handler = block.handlers.iter().find(|handler| handles(handler, &failure));
+        let is_lost = writes && self.connection.is_autocommit();
+        let Some(handler) = handler.filter(|_| !is_lost) else { return Err(failure) };
+        if writes {
+            self.command("ROLLBACK TO handled")?;
+            self.command("RELEASE handled")?;
+        }
+        for (place, text) in handler.knows.iter().zip([failure.code(), failure.message()]) {
+            self.values.set(self.code.frame.declared(*place), text.to_owned().into());
+        }
+        self.handled.push(failure);
+        let flow = self.statements(&handler.statements);
+        self.handled.pop();
+        flow
+    }
+
+    fn block_body(&mut self, block: &'b Block) -> Result<Flow<'b>> {
+        for declared in &block.declared {
+            let place = self.code.place_of(&self.values.layout, self.code.frame.declared(*declared), None)?;
+            match &self.code.body.variables[*declared].value {
+                Some(sql) => self.assign(&place, sql)?,
+                None => self.values.put(self.code, &place, None, Vec::new())?,
+            }
+        }
+        self.statements(&block.statements)
+    }
+
+    pub(super) fn statements(&mut self, statements: &'b [Statement]) -> Result<Flow<'b>> {
+        for statement in statements {
+            match self.statement(statement)? {
+                Flow::Next => {}
+                ended => return Ok(ended),
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn statement(&mut self, statement: &'b Statement) -> Result<Flow<'b>> {
+        match statement {
+            Statement::Assign(target, sql) => {
+                let place = self.code.place(&self.values.layout, target)?;
+                self.assign(&place, sql)?;
+            }
+            Statement::If(branches, otherwise) => {
+                for (condition, statements) in branches {
+                    if self.holds(condition)? {
+                        return self.statements(statements);
+                    }
+                }
+                return self.statements(otherwise);
+            }
+            Statement::Run(sql) | Statement::Perform(sql) => {
+                let is_run = matches!(statement, Statement::Run(_));
+                let given = self.given(sql, if is_run { &Gives::Nothing } else { &Gives::Found }, 0)?;
+                self.count = given.count;
+                self.found(given.count > 0);
+            }
+            Statement::Into(sql, into) => self.into(sql, into)?,
+            Statement::Execute(dynamic, into) => self.execute(dynamic, into.as_ref())?,
+            Statement::Raise(raise) => self.raise(raise)?,
+            Statement::ReturnRow(rows) => return Ok(Flow::Return(rows)),
+            Statement::Return(value) => {
+                if let Some(sql) = value {
+                    let row = self.row(sql)?;
+                    self.rows = vec![row];
+                }
+                return Ok(Flow::Return(&[]));
+            }
+            Statement::ReturnNext(value) => {
+                let row = match value {
+                    Some(sql) => self.row(sql)?,
+                    None => self.out_row(),
+                };
+                self.rows.push(row);
+            }
+            Statement::ReturnQuery(query) => {
+                let gives = self.code.returned_rows();
+                let given = match query {
+                    Query::Static(sql) => self.given(sql, &gives, usize::MAX)?,
+                    Query::Dynamic(dynamic) => self.dynamic(dynamic, &gives, usize::MAX)?,
+                };
+                self.count = given.count;
+                self.found(given.count > 0);
+                self.rows.extend(given.rows);
+            }
+            Statement::Loop(looped) => return self.looped(looped),
+            Statement::Leave(leave) => {
+                let is_meant = leave.when.as_ref().map_or(Ok(true), |when| self.holds(when))?;
+                return Ok(if is_meant { Flow::Leave(leave) } else { Flow::Next });
+            }
+            Statement::Diagnostics(items) => {
+                for (target, item) in items {
+                    self.diagnose(target, *item)?;
+                }
+            }
+            Statement::Block(block) => return self.block(block),
+            Statement::Nothing => {}
+        }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn assign(&mut self, place: &Place, sql: &Sql) -> Result<()> {
+        let mut given = self.given(sql, &Code::assigned(place), 2)?;
+        one_value(sql, &given)?;
+        self.values.put(self.code, place, given.columns, given.rows.pop().unwrap_or_default())
+    }
+
+    fn into(&mut self, sql: &Sql, into: &Into) -> Result<()> {
+        let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
+        let given = self.given(sql, &gives, 2)?;
+        let strict = into.strict == Strict::Yes;
+        self.take(&places, given, strict)
+    }
+
+    /// Assigns the first of a statement's rows; NULLs where it has none.
+    pub(super) fn take(&mut self, places: &[Place], mut given: Given, strict: bool) -> Result<()> {
+        match given.rows.len() {
+            0 if strict => return Err(Error::new("P0002", "query returned no rows")),
+            2.. if strict || given.wrote => {
+                let hint = "Make sure the query returns a single row, or use LIMIT 1.";
+                return Err(Error::new("P0003", "query returned more than one row").with_hint(hint));
+            }
+            _ => {}
+        }
+        self.count = given.rows.len().min(1) as u64;
+        self.found(!given.rows.is_empty());
+        let row = if given.rows.is_empty() { Vec::new() } else { given.rows.swap_remove(0) };
+        self.spread(places, given.columns, row)
+    }
+
+    /// Assigns a row: to one place, or cell by cell.
+    pub(super) fn spread(&mut self, places: &[Place], columns: Option<Shape>, row: Vec<Value>) -> Result<()> {
+        if let [place] = places {
+            return self.values.put(self.code, place, columns, row);
+        }
+        let mut cells = row.into_iter();
+        places.iter().try_for_each(|place| {
+            let cell = cells.next().unwrap_or_default();
+            self.values.put(self.code, place, None, vec![cell])
+        })
+    }
+
+    fn diagnose(&mut self, target: &Target, item: Diagnostic) -> Result<()> {
+        let place = self.code.place(&self.values.layout, target)?;
+        let handled = self.handled.last();
+        if handled.is_none() && !matches!(item, Diagnostic::RowCount | Diagnostic::Other) {
+            let message = "GET STACKED DIAGNOSTICS cannot be used outside an exception handler";
+            return Err(Error::new("0Z002", message));
+        }
+        let text = |text: Option<&str>| Value::from(text.unwrap_or_default().to_owned());
+        let value = match item {
+            Diagnostic::RowCount => Value::from(i64::try_from(self.count).unwrap_or(i64::MAX)),
+            Diagnostic::ReturnedSqlstate => text(handled.map(Error::code)),
+            Diagnostic::MessageText => text(handled.map(Error::message)),
+            Diagnostic::Detail => text(handled.and_then(Error::detail)),
+            Diagnostic::Hint => text(handled.and_then(Error::hint)),
+            Diagnostic::ConstraintName => text(handled.and_then(Error::constraint)),
+            Diagnostic::Other => text(None),
+        };
+        self.values.put(self.code, &place, None, vec![value])
+    }
+
+    pub(super) fn found(&mut self, found: bool) {
+        if let Some(variable) = self.code.frame.own("found") {
+            self.values.set(variable, found.into());
+        }
+    }
+
+    pub(super) fn holds(&mut self, condition: &Sql) -> Result<bool> {
+        Ok(self.value(condition, &Gives::condition())? == Value::Int(1))
+    }
+
+    /// The value of an expression: NULL where it is a query without rows.
+    pub(super) fn value(&mut self, sql: &Sql, gives: &Gives) -> Result<Value> {
+        let mut given = self.given(sql, gives, 2)?;
+        one_value(sql, &given)?;
+        Ok(given.rows.pop().and_then(|row| row.into_iter().next()).unwrap_or_default())
+    }
+
+    /// What RETURN and RETURN NEXT give.
+    fn row(&mut self, sql: &Sql) -> Result<Vec<Value>> {
+        let mut given = self.given(sql, &self.code.returned(), 2)?;
+        one_value(sql, &given)?;
+        let width = self.code.outcome.columns.as_ref().map_or(1, |columns| columns.len());
+        Ok(given.rows.pop().unwrap_or_else(|| vec![Value::Null; width]))
+    }
+
+    /// Runs a piece of SQL: at most so many of its rows.
+    pub(super) fn given(&mut self, sql: &Sql, gives: &Gives, most: usize) -> Result<Given> {
+        if self.firing.is_some_and(|firing| firing.is_told(sql.id)) {
+            return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
+        }
+        let program = self.code.program(&self.schema.catalog, &self.values.layout, sql, gives)?;
+        let params = Params::Frame(&self.values.flat);
+        run_program(self.connection, self.schema, self.code, (&program, params), most)
+    }
+
+    fn command(&self, sql: &str) -> Result<()> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.raw_execute())
+            .map_err(error::translate)?;
+        Ok(())
+    }
+}
+
+/// Runs a program of a function's.
+pub(super) fn run_program(
+    connection: &Connection,
+    schema: &Schema,
+    code: &Code,
+    (program, params): (&Program, Params<'_>),
+    most: usize,
+) -> Result<Given> {
+    check_writing(code, program)?;
+    let (mut rows, mut count) = (Vec::new(), 0);
+    let written = run::rows_of(connection, schema, program, params, |row| {
+        count += 1;
+        if rows.len() < most {
+            let columns = row.as_ref().column_count();
+            rows.push(run::owned(row, columns).map_err(error::translate)?);
+        }
+        Ok(())
+    })?;
+    let columns = (!program.columns.is_empty()).then(|| shape_of_columns(&program.columns));
+    Ok(Given { rows, columns, count: written.max(count), wrote: program.writes })
+}
+
+/// Refuses a write where nothing may be written: in a function that is not volatile (0A000), in a transaction that only reads (25006), and
+/// while a statement of SQLite's is under way (0A000).
+fn check_writing(code: &Code, program: &Program) -> Result<()> {
+    if !program.writes && !program.locks {
+        return Ok(());
+    }
+    let command = program.steps.iter().find_map(|step| step.probe.as_ref()).map(|probe| probe.command);
+    let command = match command {
+        Some(Command::Insert) => "INSERT",
+        Some(Command::Update) => "UPDATE",
+        Some(Command::Delete) => "DELETE",
+        // A function that writes by itself judges by itself.
+        None if program.writes => return Ok(()),
+        None => "SELECT FOR UPDATE",
+    };
+    if code.volatility != Volatility::Volatile {
+        return Err(Error::new("0A000", format!("{command} is not allowed in a non-volatile function")));
+    }
+    let (only_reads, is_running) = session::with(|session| {
+        (session.read_only.get() || session.sequences.borrow().is_none(), session.running.get() > 0)
+    });
+    if only_reads {
+        return Err(Error::new("25006", format!("cannot execute {command} in a read-only transaction")));
+    }
+    if is_running && program.writes {
+        let what = format!("a write by function {}, which is called while a query runs,", code.function);
+        return Err(Error::unsupported(what, "Call the function by itself, or in a loop of another one."));
+    }
+    Ok(())
+}
+
+/// 21000 for an expression that is a query of several rows.
+fn one_value(sql: &Sql, given: &Given) -> Result<()> {
+    match given.rows.len() {
+        0 | 1 => Ok(()),
+        _ => Err(Error::new("21000", format!("query \"{}\" returned more than one row", sql.text.trim()))),
+    }
+}
+
+/// Whether a handler is for an error. What has the statement end, and a failed ASSERT, only its own name catches.
+fn handles(handler: &Handler, failure: &Error) -> bool {
+    let code = failure.code();
+    if handler.codes.is_empty() {
+        return !matches!(code, "57014" | "P0004") && !error::is_fatal(failure);
+    }
+    handler.codes.iter().any(|handled| {
+        let class = handled.strip_suffix("000");
+        handled == code || class.is_some_and(|class| code.starts_with(class))
+    })
+}
