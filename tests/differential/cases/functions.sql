@@ -439,3 +439,12 @@ update teams set size = 10 where id = 2 returning name, size;
 create function ambiguous_trigger() returns trigger language plpgsql as $$ declare size int := 1; begin perform 1 from teams where size = 1; return new; end $$;
 create trigger z_ambiguous before update on teams for each row execute function ambiguous_trigger();
 update teams set size = 10 where id = 2;
+drop trigger before_team on teams;
+drop trigger z_ambiguous on teams;
+
+-- What does not end.
+create function endless(a int) returns int language plpgsql as $$ begin return endless(a + 1); end $$;
+select endless(1);
+create function ping(a int) returns int language plpgsql as $$ begin return pong(a); end $$;
+create function pong(a int) returns int language plpgsql as $$ begin return ping(a); end $$;
+select ping(1);

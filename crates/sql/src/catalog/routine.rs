@@ -109,6 +109,29 @@ impl Routine {
         self.params.iter().filter(|p| p.mode.is_output())
     }
 
+    /// A block of a script, as the function that it would be.
+    pub(crate) fn of_block(owner: String) -> Routine {
+        Routine {
+            name: Name::new("", "inline_code_block"),
+            owner,
+            params: Vec::new(),
+            returns: Type::VOID,
+            returns_relation: None,
+            returns_domain: None,
+            returns_set: false,
+            language: "plpgsql".to_owned(),
+            body: String::new(),
+            parsed: false,
+            volatility: Volatility::Volatile,
+            strict: false,
+            security_definer: false,
+            rows: None,
+            settings: Vec::new(),
+            grants: Grants::default(),
+            comment: None,
+        }
+    }
+
     /// Whether it is interpreted, rather than compiled into the statement that calls it.
     pub fn is_interpreted(&self) -> bool {
         self.language == "plpgsql"

@@ -33,7 +33,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("tablespace", "tablespaces", "Remove the statement."),
     ("system", "settings of the server", "Use basalt.toml."),
     ("large object", "large objects", "Use a bytea column, or a storage bucket."),
-    ("do", "DO blocks", "Write the statements themselves, without the block."),
     ("call", "procedures", "Write `select function(...)`."),
     ("refresh", "materialized views", "Use a view, or a table that you fill yourself."),
     ("copy", "COPY other than FROM STDIN with its data", "Use inserts, or `copy ... from stdin`."),

@@ -118,6 +118,8 @@ pub enum Statement {
     Leave(Leave),
     /// `get [stacked] diagnostics ...`.
     Diagnostics(Vec<(Target, Diagnostic)>),
+    /// A definition, in a block of a script.
+    Define(Sql),
     /// A block within.
     Block(Block),
     /// `null`.

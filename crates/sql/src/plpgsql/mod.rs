@@ -4,6 +4,7 @@
 //! What is not understood is refused with its place.
 
 pub mod ast;
+mod block;
 pub mod conditions;
 mod flow;
 mod into;
@@ -16,4 +17,5 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use block::{Anonymous, anonymous};
 pub use parse::{Kind, parse};

@@ -24,6 +24,8 @@ pub enum Kind {
     Trigger,
     /// Any other function.
     Function,
+    /// A block of a script, `do $$ ... $$`: the only one that has definitions.
+    Block,
 }
 
 /// Reads a body.
@@ -269,10 +271,12 @@ impl Parser<'_> {
                 return Err(self.lacking(&what));
             }
             Some(
-                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "copy" | "notify" | "set" | "lock",
-            ) => {
-                return Err(self.lacking("a statement that is neither a query nor a write"));
-            }
+                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "notify" | "set"
+                | "lock",
+            ) => match self.kind {
+                Kind::Block => Statement::Define(self.expression()?),
+                _ => return Err(self.lacking("a statement that is neither a query nor a write")),
+            },
             _ => return Err(self.tokens.unexpected()),
         };
         self.tokens.expect_token(&Token::SemiColon)?;
@@ -353,7 +357,11 @@ impl Parser<'_> {
     }
 
     pub fn lacking(&self, what: &str) -> Error {
-        let place = if self.kind == Kind::Trigger { "a trigger function" } else { "a function" };
+        let place = match self.kind {
+            Kind::Trigger => "a trigger function",
+            Kind::Function => "a function",
+            Kind::Block => "a block",
+        };
         Error::unsupported(format!("{what} in {place}"), INSTEAD).at(self.tokens.at())
     }
 }

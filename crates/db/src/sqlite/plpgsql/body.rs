@@ -15,11 +15,12 @@ use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::{error, session};
 use super::Values;
+use super::host::Host;
 
 /// A run.
 pub(in crate::sqlite) struct Body<'b> {
     pub(super) connection: &'b Connection,
-    pub(super) schema: &'b Schema,
+    pub(super) host: Host<'b>,
     pub(super) code: &'b Code,
     /// The trigger that fires it, if one does.
     firing: Option<&'b Firing>,
@@ -55,13 +56,13 @@ pub(super) struct Given {
 }
 
 impl<'b> Body<'b> {
-    fn new(connection: &'b Connection, schema: &'b Schema, code: &'b Code, first: Vec<Value>) -> Self {
+    pub(super) fn new(connection: &'b Connection, host: Host<'b>, code: &'b Code, first: Vec<Value>) -> Self {
         let mut values = Values::new(code, first);
         if let Some(found) = code.frame.own("found") {
             values.set(found, false.into());
         }
         let (handled, rows) = (Vec::new(), Vec::new());
-        Body { connection, schema, code, firing: None, values, handled, rows, count: 0, turns: 0 }
+        Body { connection, host, code, firing: None, values, handled, rows, count: 0, turns: 0 }
     }
 
     /// A run for a trigger's row: the columns as they are to be or have become, and as they were. Either may be missing.
@@ -75,12 +76,12 @@ impl<'b> Body<'b> {
         let mut first = new;
         first.resize(width, Value::Null);
         first.extend(old);
-        Body { firing: Some(firing), ..Body::new(connection, schema, &firing.code, first) }
+        Body { firing: Some(firing), ..Body::new(connection, Host::Schema(schema), &firing.code, first) }
     }
 
     /// A run for a call's arguments.
     pub fn of_call(connection: &'b Connection, schema: &'b Schema, code: &'b Code, args: Vec<Value>) -> Self {
-        let mut body = Body::new(connection, schema, code, Vec::new());
+        let mut body = Body::new(connection, Host::Schema(schema), code, Vec::new());
         let mut args = args.into_iter();
         for at in code.inputs() {
             let places = body.values.layout.places[*at].clone();
@@ -93,12 +94,15 @@ impl<'b> Body<'b> {
     ///
     /// Errors: those of its statements; what it raises; 2F005 when it does not return.
     pub fn fire(mut self, has: impl Fn(RowName) -> bool) -> Result<Option<Option<Vec<Value>>>> {
-        if let Some(condition) = self.firing.map(|firing| firing.condition(&self.schema.catalog)).transpose()?.flatten()
-        {
-            let mut holds = false;
-            run::rows_of(self.connection, self.schema, condition, Params::Frame(&self.values.flat), |row| {
-                holds = row.get::<_, Option<bool>>(0).map_err(error::translate)?.unwrap_or_default();
-                Ok(())
+        if let Some(firing) = self.firing {
+            let mut holds = true;
+            self.host.with(|schema| {
+                let Some(condition) = firing.condition(&schema.catalog)? else { return Ok(()) };
+                run::rows_of(self.connection, schema, condition, Params::Frame(&self.values.flat), |row| {
+                    holds = row.get::<_, Option<bool>>(0).map_err(error::translate)?.unwrap_or_default();
+                    Ok(())
+                })
+                .map(drop)
             })?;
             if !holds {
                 return Ok(None);
@@ -149,6 +153,7 @@ impl<'b> Body<'b> {
         if writes {
             self.command("SAVEPOINT handled")?;
         }
+        let mark = self.host.mark();
         let done = self.block_body(block);
         let Err(failure) = done else {
             if writes {
@@ -162,6 +167,9 @@ impl<'b> Body<'b> {
         if writes {
             self.command("ROLLBACK TO handled")?;
             self.command("RELEASE handled")?;
+        }
+        if self.host.undo(mark)? {
+            self.code.forget();
         }
         for (place, text) in handler.knows.iter().zip([failure.code(), failure.message()]) {
             self.values.set(self.code.frame.declared(*place), text.to_owned().into());
@@ -251,6 +259,10 @@ impl<'b> Body<'b> {
                     self.diagnose(target, *item)?;
                 }
             }
+            Statement::Define(sql) => self.define(&sql.text).map_err(|error| {
+                let place = error.position().map(|at| sql.at + at);
+                error.elsewhere(place)
+            })?,
             Statement::Block(block) => return self.block(block),
             Statement::Nothing => {}
         }
@@ -348,9 +360,20 @@ impl<'b> Body<'b> {
         if self.firing.is_some_and(|firing| firing.is_told(sql.id)) {
             return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
         }
-        let program = self.code.program(&self.schema.catalog, &self.values.layout, sql, gives)?;
-        let params = Params::Frame(&self.values.flat);
-        run_program(self.connection, self.schema, self.code, (&program, params), most)
+        self.host
+            .with(|schema| {
+                let program = self.code.program(&schema.catalog, &self.values.layout, sql, gives)?;
+                let params = Params::Frame(&self.values.flat);
+                run_program(self.connection, schema, self.code, (&program, params), most)
+            })
+            .map_err(|error| error.elsewhere(None))
+    }
+
+    /// Runs a definition.
+    pub(super) fn define(&mut self, sql: &str) -> Result<()> {
+        self.host.define(sql)?;
+        self.code.forget();
+        Ok(())
     }
 
     fn command(&self, sql: &str) -> Result<()> {

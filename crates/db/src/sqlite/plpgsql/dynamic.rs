@@ -2,6 +2,7 @@
 
 use basalt_core::{Error, Result};
 use basalt_sql::compile::body::Gives;
+use basalt_sql::ddl::is_definition;
 use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
 use basalt_types::{Type, Value};
 
@@ -33,11 +34,18 @@ impl Body<'_> {
         };
         let (mut types, mut values): (Vec<Type>, Vec<Value>) = (Vec::new(), Vec::new());
         for sql in &dynamic.using {
-            let program = self.code.program(&self.schema.catalog, &self.values.layout, sql, &Gives::Plain)?;
+            let layout = &self.values.layout;
+            let program = self.host.with(|schema| self.code.program(&schema.catalog, layout, sql, &Gives::Plain))?;
             types.push(program.columns.first().map_or(Type::TEXT, |column| column.ty.clone()));
             values.push(self.value(sql, &Gives::Plain)?);
         }
-        let program = self.code.dynamic(&self.schema.catalog, &text, &types, gives)?;
-        run_program(self.connection, self.schema, self.code, (&program, Params::Frame(&values)), most)
+        if is_definition(&text) {
+            self.define(&text).map_err(|error| error.elsewhere(None))?;
+            return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
+        }
+        self.host.with(|schema| {
+            let program = self.code.dynamic(&schema.catalog, &text, &types, gives)?;
+            run_program(self.connection, schema, self.code, (&program, Params::Frame(&values)), most)
+        })
     }
 }

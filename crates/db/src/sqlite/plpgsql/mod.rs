@@ -6,6 +6,7 @@
 mod body;
 mod control;
 mod dynamic;
+mod host;
 mod raise;
 mod values;
 
@@ -26,6 +27,8 @@ use super::functions::gathered;
 use super::schema::Schema;
 use super::session;
 pub(super) use body::Body;
+pub(crate) use host::Defining;
+use host::Host;
 use values::Values;
 
 /// Functions and triggers that run within each other: more are a recursion that does not end.
@@ -109,6 +112,13 @@ pub(super) fn call(
         return Ok(if outcome.is_set { Vec::new() } else { vec![vec![Value::Null; width]] });
     }
     within(|| Body::of_call(connection, schema, &known.code, args).run())
+}
+
+/// Runs a block of a script.
+///
+/// Errors: the block's own.
+pub(super) fn run_block(connection: &Connection, script: &dyn Defining, code: &Code) -> Result<()> {
+    within(|| Body::new(connection, Host::Script(script), code, Vec::new()).run().map(drop))
 }
 
 /// Runs what functions run: other statements, whose captured rows and noted ones are their own.

@@ -22,15 +22,7 @@ pub fn check_function(catalog: &Catalog, routine: &Routine) -> Result<()> {
     let schemas = [routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
     let who = Who { caller: routine.owner.clone(), user: routine.owner.clone(), search_path: schemas.to_vec() };
     let code = Code::of_function(catalog, routine, &who)?;
-    let mut fault = None;
-    code.body.block.each_statement(&mut |statement| {
-        if fault.is_none() {
-            fault = check_statement(&code, statement).err();
-        }
-    });
-    if let Some(fault) = fault {
-        return Err(fault);
-    }
+    check_statements(&code)?;
     simulate(catalog, &code, &mut |sql, error| match error.code() {
         "0A000" => Err(placed(error, &routine.name.name, &routine.body, sql.at)),
         "42601" if error.message().starts_with("syntax error") => {
@@ -39,6 +31,17 @@ pub fn check_function(catalog: &Catalog, routine: &Routine) -> Result<()> {
         }
         _ => Ok(()),
     })
+}
+
+/// What PostgreSQL says of the statements when they are read.
+pub(super) fn check_statements(code: &Code) -> Result<()> {
+    let mut checked = Ok(());
+    code.body.block.each_statement(&mut |statement| {
+        if checked.is_ok() {
+            checked = check_statement(code, statement);
+        }
+    });
+    checked
 }
 
 /// What PostgreSQL says of a statement when its function is made.
@@ -184,6 +187,7 @@ impl Simulation<'_, '_> {
             | Statement::ReturnNext(None)
             | Statement::ReturnRow(_)
             | Statement::Diagnostics(_)
+            | Statement::Define(_)
             | Statement::Nothing => Ok(()),
         }
     }

@@ -116,6 +116,24 @@ impl Code {
         Ok(Code { numbered, ..code })
     }
 
+    /// A block of a script, which its owner runs.
+    ///
+    /// Errors: as for a function; those that PostgreSQL has before such a block runs.
+    pub fn of_block(catalog: &Catalog, body: &str, search_path: &[String]) -> Result<Code> {
+        let owner = basalt_core::Identity::OWNER.to_owned();
+        let who = Who { caller: owner.clone(), user: owner.clone(), search_path: search_path.to_vec() };
+        let body = crate::plpgsql::parse(body, crate::plpgsql::Kind::Block)?;
+        let own = vec![Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)))];
+        let code = Code::new(catalog, &Routine::of_block(owner), body, own, Vec::new(), &who)?;
+        check::check_statements(&code)?;
+        Ok(code)
+    }
+
+    /// Has every piece compiled anew: what it names may have changed.
+    pub fn forget(&self) {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The variables of the parameters that a caller gives, in order.
     pub fn inputs(&self) -> &[usize] {
         &self.numbered
