@@ -29,7 +29,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("user mapping", "user mappings", "Copy the data into a table, or read the source through a function."),
     ("text search", "text search configurations of your own", "Use the built-in `simple` and `english`."),
     ("subscription", "subscriptions", "Use PostgreSQL as the engine."),
-    ("language", "procedural languages", "Write functions in language sql."),
+    ("language", "procedural languages", "Write functions in language sql or plpgsql."),
     ("tablespace", "tablespaces", "Remove the statement."),
     ("system", "settings of the server", "Use basalt.toml."),
     ("large object", "large objects", "Use a bytea column, or a storage bucket."),

@@ -33,13 +33,13 @@ impl Parser<'_> {
                 return Err(self.tokens.unexpected());
             }
             let from = self.tokens.at();
-            let clause = self.into_clause()?;
+            let clause = self.clause_of_into()?;
             into = Some((clause, (from, self.tokens.end())));
         }
     }
 
     /// `into [strict] a, b`.
-    pub(super) fn into_clause(&mut self) -> Result<Into> {
+    pub(super) fn clause_of_into(&mut self) -> Result<Into> {
         self.tokens.expect("into")?;
         let strict = if self.tokens.accept("strict") { Strict::Yes } else { Strict::No };
         Ok(Into { targets: self.targets()?, strict })

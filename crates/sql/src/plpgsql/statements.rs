@@ -23,7 +23,7 @@ impl Parser<'_> {
         let mut dynamic = self.dynamic(&[])?;
         let mut into = None;
         if self.tokens.sees("into") {
-            into = Some(self.into_clause()?);
+            into = Some(self.clause_of_into()?);
             if self.tokens.accept("using") {
                 loop {
                     dynamic.using.push(self.expression_until(|tokens| at_semicolon(tokens) || tokens.sees_comma())?);

@@ -72,6 +72,7 @@ fn words(statement: &Statement) -> String {
             let when = leave.when.as_ref().map_or("", |sql| &sql.text);
             format!("{word} {:?} {when}", leave.label.as_deref().unwrap_or_default())
         }
+        Statement::Define(sql) => format!("define {}", sql.text),
         Statement::Diagnostics(items) => format!("{:?}", items.iter().map(|(_, item)| item).collect::<Vec<_>>()),
         Statement::Block(block) => {
             let handlers =
@@ -249,6 +250,22 @@ fn loops_and_what_leaves_them() {
             "return ",
         ]
     );
+}
+
+#[test]
+fn only_blocks_of_scripts_define() {
+    let body = "begin create table t (a int); execute 'drop table t'; end";
+    let words: Vec<String> = parse(body, Kind::Block).expect("read").block.statements.iter().map(words).collect();
+    assert_eq!(words, ["define create table t (a int)", "execute 'drop table t' using [] into []"]);
+    assert_eq!(parse(body, Kind::Function).expect_err("a function").code(), "0A000");
+    let anonymous = |sql: &str| super::anonymous(sql).map(|block| block.map(|block| (block.body, block.at)));
+    assert_eq!(anonymous("do $$ x $$"), Ok(Some((" x ".to_owned(), 5))));
+    assert_eq!(anonymous("DO LANGUAGE plpgsql 'x'"), Ok(Some(("x".to_owned(), 21))));
+    assert_eq!(anonymous("do $a$x$a$ language 'plpgsql'"), Ok(Some(("x".to_owned(), 6))));
+    assert_eq!(anonymous("select 1"), Ok(None));
+    for (sql, code) in [("do", "42601"), ("do 'x' 'y'", "42601"), ("do x", "42601"), ("do language sql 'x'", "0A000")] {
+        assert_eq!(anonymous(sql).expect_err(sql).code(), code, "{sql}");
+    }
 }
 
 #[test]

@@ -6,7 +6,8 @@ use basalt_sql::plpgsql::ast::{Loop, Over, Query, Sql};
 use basalt_types::Value;
 
 use super::super::session;
-use super::body::{Body, Flow, Given};
+use super::body::{Body, Flow};
+use super::pieces::Given;
 
 /// Turns that the loops of one call take at most: where no timeout ends them.
 const MAX_TURNS: u64 = 10_000_000;

@@ -7,7 +7,8 @@ use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
 use basalt_types::{Type, Value};
 
 use super::super::run::Params;
-use super::body::{Body, Given, run_program};
+use super::body::Body;
+use super::pieces::{Given, run_program};
 
 impl Body<'_> {
     pub(super) fn execute(&mut self, dynamic: &Dynamic, into: Option<&Into>) -> Result<()> {

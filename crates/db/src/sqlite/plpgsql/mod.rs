@@ -7,6 +7,7 @@ mod body;
 mod control;
 mod dynamic;
 mod host;
+mod pieces;
 mod raise;
 mod values;
 

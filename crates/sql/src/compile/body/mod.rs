@@ -38,6 +38,9 @@ pub(super) use target::unassigned;
 /// Layouts that are kept: as many as records change their columns.
 const MAX_LAYOUTS: usize = 64;
 
+/// Compiled pieces, by their number and their layout's.
+type Programs = HashMap<(usize, usize), Result<Arc<Program>>>;
+
 /// Whose rights a statement has, and where it looks names up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Who {
@@ -69,7 +72,7 @@ pub struct Code {
     /// How many of the first variables are `$1`, `$2`, ...
     numbered: Vec<usize>,
     layouts: Mutex<Vec<Arc<Layout>>>,
-    programs: Mutex<HashMap<(usize, usize), Result<Arc<Program>>>>,
+    programs: Mutex<Programs>,
 }
 
 impl Code {
@@ -186,7 +189,7 @@ impl Code {
         let layout = Layout {
             number: 0,
             shapes: vec![Some(Arc::new(slots))],
-            places: vec![0..params.len()],
+            places: std::iter::once(0..params.len()).collect(),
             size: params.len(),
         };
         self.compile(catalog, &self.running, &layout, arguments, text, gives)

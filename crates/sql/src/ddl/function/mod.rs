@@ -301,8 +301,7 @@ fn refused_language(routine: &Routine) -> Error {
     let instead = if routine.returns == Type::TRIGGER {
         "Write it in language plpgsql; or run the project on PostgreSQL."
     } else {
-        "Write it in language sql: the body is then one or more SQL statements, the last of which gives the result; \
-         or run the project on PostgreSQL."
+        "Write it in language sql or plpgsql; or run the project on PostgreSQL."
     };
     Error::unsupported(
         format!(
