@@ -14,6 +14,7 @@ mod described;
 mod embedding;
 mod faults;
 mod headers;
+mod interpreted;
 mod limited;
 mod limits;
 mod names;

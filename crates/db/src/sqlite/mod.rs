@@ -13,6 +13,7 @@ mod functions;
 mod job;
 pub(crate) mod migrating;
 mod plan;
+mod plpgsql;
 mod programs;
 mod readers;
 mod render;

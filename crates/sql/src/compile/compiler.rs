@@ -7,9 +7,9 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
+use super::body::Who;
 use super::parse::contains_ignoring_case;
 use super::scope::{Source, SourceColumn};
-use super::trigger::Who;
 use crate::catalog::Relation;
 use crate::program::{Bind, Fires, Output, OutputColumn, Probe, Step};
 use crate::{Catalog, Name, Program, quote};
@@ -42,6 +42,8 @@ pub(crate) struct Compiler<'a> {
     pub writes: bool,
     /// Whether a query locks rows.
     pub locks: bool,
+    /// Whether functions in PL/pgSQL are called while SQLite runs a step.
+    pub calls: bool,
     /// Tables whose policies are being compiled, to find recursion.
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
@@ -82,6 +84,7 @@ impl<'a> Compiler<'a> {
             steps: Vec::new(),
             writes: false,
             locks: false,
+            calls: false,
             policies: Vec::new(),
             inlining: Vec::new(),
             folds: true,
@@ -103,7 +106,8 @@ impl<'a> Compiler<'a> {
     /// The program of the finished steps.
     pub fn finish(self, columns: Vec<OutputColumn>) -> Program {
         let params = self.params.into_iter().map(|p| p.unwrap_or((Type::TEXT, None))).collect();
-        Program { steps: self.steps, params, columns, writes: self.writes, locks: self.locks }
+        let Compiler { steps, writes, calls, locks, .. } = self;
+        Program { steps, params, columns, writes, calls, locks }
     }
 
     /// The SQLite parameter (`?1`) of the current step that is bound to this.

@@ -6,6 +6,7 @@
 
 mod absent;
 mod aggregate;
+pub mod body;
 mod carried;
 mod cast;
 mod column;
@@ -20,6 +21,7 @@ mod fold;
 mod from;
 mod function;
 mod group;
+mod interpreted;
 mod join;
 mod literal;
 mod lock;

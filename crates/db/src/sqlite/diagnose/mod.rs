@@ -6,6 +6,7 @@
 mod default;
 mod foreign_key;
 mod row;
+mod step;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::catalog::{ConstraintKind, Relation};
@@ -18,6 +19,7 @@ use rusqlite::{Connection, ffi};
 pub(crate) use foreign_key::broken_key;
 pub(super) use foreign_key::deferred;
 use row::{exists, failing_row, key_text, text, type_name, values};
+pub(super) use step::step;
 
 use super::exclusions::Conflict;
 use super::programs::Compiled;
