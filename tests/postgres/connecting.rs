@@ -120,7 +120,9 @@ async fn a_missing_grant_is_named() {
     let cluster = Cluster::start();
     let superuser = cluster.connect().await;
     superuser.script("create role plain login; create role deployer login").await;
-    drop(cluster.create("app").await);
+    // As it is from PostgreSQL 15 on.
+    let app = cluster.create("app").await;
+    app.script("revoke create on schema public from public").await;
     let url = |user: &str| cluster.url().replace("user=postgres", &format!("user={user} dbname=app"));
     let refused = connect(url("plain")).await.err().expect("plain may make nothing");
     assert_eq!(refused.code(), "42501");
@@ -152,6 +154,9 @@ async fn a_missing_grant_is_named() {
     migrate("select 1").await.expect("is recorded");
     database.close().await;
     superuser.script("alter database app owner to deployer").await;
+    if cluster.version() < 15 {
+        app.script("alter schema public owner to deployer").await;
+    }
     let database = connect(url("deployer")).await.expect("a role that is no superuser serves");
     database
         .run_script(

@@ -6,6 +6,7 @@ mod changes;
 mod closed;
 mod connecting;
 mod copying;
+mod documented;
 mod extensions;
 mod faults;
 mod functions;

@@ -109,6 +109,37 @@ fn a_copy_that_the_target_refuses_ends_and_leaves_what_was_there() {
     assert_eq!(ask(&runtime, &session, "select count(*)::text from numbers"), "5");
 }
 
+/// A transaction of the target that waits for the copy, which waits for it: the copy gives way, and begins again.
+#[test]
+fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let (session, holder) = (runtime.block_on(cluster.create("app")), runtime.block_on(cluster.connect_to("app")));
+    let tables = "create table shelves (id integer primary key); insert into shelves values (1), (2);
+        create table books (id integer primary key, shelf integer references shelves); insert into books values (7, 1);";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_tables.sql", tables)]);
+    run(&project, &["migrate", "up"]);
+    let to = url(&cluster, "app");
+    run(&project, &["db", "copy", "--to", &to]);
+    // Whoever has waited that long looks whether the wait has an end: the copy, and never the other one.
+    runtime.block_on(session.script("alter database app set deadlock_timeout = '3s'"));
+    runtime.block_on(
+        holder.script("set deadlock_timeout = '10min'; begin; lock table books in access share mode; select 1"),
+    );
+    std::thread::scope(|scope| {
+        let copy = scope.spawn(|| project.run(&["db", "copy", "--to", &to, "--replace"]));
+        let waits = "select count(*)::text from pg_locks where not granted and relation = 'books'::regclass";
+        while ask(&runtime, &session, waits) == "0" {
+            assert!(!copy.is_finished(), "the copy waits for nobody");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        runtime.block_on(holder.script("lock table shelves in access share mode; rollback"));
+        let copied = copy.join().unwrap();
+        assert_eq!(copied.code, Some(0), "{} {}", copied.stdout, copied.stderr);
+        assert!(copied.stdout.contains("3 rows"), "{}", copied.stdout);
+        assert!(copied.stderr.contains("again in 1 s"), "{}", copied.stderr);
+    });
+}
+
 #[test]
 fn users_of_the_target_are_not_lost_unasked() {
     let (cluster, runtime) = (Cluster::start(), runtime());
