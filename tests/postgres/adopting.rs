@@ -5,8 +5,12 @@ use basalt_tests::postgres::{Cluster, Session};
 use basalt_tests::socket::Socket;
 use basalt_tests::totp::code;
 use basalt_tests::{Answer, Server, token};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::authenticator::SecurityKey;
 
 const TABLES: &str = include_str!("gotrue.sql");
 const REALTIME: &str = include_str!("realtime.sql");
@@ -167,6 +171,77 @@ async fn an_address_that_was_never_confirmed_by_mail_is_not_proven() {
     }
 }
 
+/// Security keys and passkeys that GoTrue registered: the key and its count are read from there, and go on here.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_security_keys_and_passkeys_go_on() {
+    const KEY: &str = "55555555-5555-4555-8555-555555555555";
+    const ORIGIN: &str = "http://localhost:3000";
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    // GoTrue gives authenticators the id as a text.
+    let made_for =
+        json!({"rp": {"id": "localhost"}, "user": {"id": BASE64_URL_SAFE_NO_PAD.encode(ADA)}, "challenge": "x"});
+    let (mut factor, _) = SecurityKey::make(&made_for, ORIGIN);
+    let (mut passkey, _) = SecurityKey::make(&made_for, ORIGIN);
+    (factor.counter, passkey.counter) = (7, 3);
+    let credential = json!({
+        "id": BASE64_STANDARD.encode(factor.id()), "publicKey": BASE64_STANDARD.encode(factor.public_key()), "attestationType": "none",
+        "transport": ["usb"], "flags": {"userPresent": true, "userVerified": true, "backupEligible": false, "backupState": false},
+        "authenticator": {"AAGUID": "AAAAAAAAAAAAAAAAAAAAAA==", "signCount": 7, "cloneWarning": false, "attachment": "cross-platform"}
+    });
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let keys = format!(
+        "insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, created_at, updated_at, web_authn_credential)
+           values ('{KEY}', '{ADA}', 'key', 'webauthn', 'verified', now(), now(), '{credential}');
+         insert into auth.webauthn_credentials (user_id, credential_id, public_key, sign_count, friendly_name)
+           values ('{ADA}', '\\x{}', '\\x{}', 3, 'phone');",
+        hex(passkey.id()),
+        hex(&passkey.public_key())
+    );
+    superuser.script(&format!("{} {keys}", people())).await;
+    let url = format!("{} dbname=app", cluster.url());
+    let server = Server::start_at(&url, |config| config.auth.passkey.enabled = true).await;
+
+    let sign_in = async |key: &mut SecurityKey| {
+        let asked = post(&server, "/passkeys/authentication/options", "", json!({})).await.json();
+        let answer = json!({"challenge_id": asked["challenge_id"], "credential": key.sign(&asked["options"])});
+        post(&server, "/passkeys/authentication/verify", "", answer).await
+    };
+    let mut access = String::new();
+    for _ in 0..2 {
+        let signed_in = sign_in(&mut passkey).await;
+        assert_eq!(text(&signed_in, "/user/id"), ADA);
+        access = text(&signed_in, "/access_token");
+    }
+    let listed = server.raw(Method::GET, "/auth/v1/passkeys").token(&access).send().await.json();
+    assert_eq!(listed[0]["friendly_name"], "phone");
+
+    let raise = async |key: &mut SecurityKey, access: &str| {
+        let asked = post(&server, &format!("/factors/{KEY}/challenge"), access, json!({})).await.json();
+        assert_eq!(asked["webauthn"]["type"], "request", "{asked}");
+        let signed = key.sign(&asked["webauthn"]["credential_options"]["publicKey"]);
+        let webauthn =
+            json!({"rpId": "localhost", "rpOrigins": [ORIGIN], "type": "request", "credential_response": signed});
+        post(
+            &server,
+            &format!("/factors/{KEY}/verify"),
+            access,
+            json!({"challenge_id": asked["id"], "webauthn": webauthn}),
+        )
+        .await
+    };
+    // A copy of the key that counted less, before and after its first use here.
+    let mut copy = factor.clone();
+    copy.counter = 2;
+    assert_eq!(text(&raise(&mut copy, &access).await, "/code"), "mfa_verification_failed");
+    let mut stale = factor.clone();
+    for _ in 0..2 {
+        let raised = raise(&mut factor, &access).await;
+        access = text(&raised, "/access_token");
+    }
+    assert_eq!(text(&raise(&mut stale, &access).await, "/code"), "mfa_verification_failed");
+}
+
 /// What an adopted schema lacks of a new one is found here, whatever a later migration adds.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_new_schema_is_missing() {
@@ -192,11 +267,13 @@ async fn nothing_of_a_new_schema_is_missing() {
         assert_eq!(missing, [""; 0]);
     }
     assert_eq!(adopted.ask(OPEN).await.unwrap().0, None, "a table is open");
-    // Passkeys are kept in another form here: what was there is set aside, with its rows.
+    // Passkeys are kept in another form here: what was there is set aside, and taken over.
     let aside = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = 'auth_before'";
     assert_eq!(adopted.ask(aside).await.unwrap().0.as_deref(), Some("webauthn_challenges webauthn_credentials"));
     let kept = "select count(*) from auth_before.webauthn_credentials";
     assert_eq!(adopted.ask(kept).await.unwrap().0.as_deref(), Some("1"));
+    let taken = "select string_agg(credential_id, ' ') from auth.webauthn_credentials";
+    assert_eq!(adopted.ask(taken).await.unwrap().0.as_deref(), Some("AQ"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,8 @@ async fn a_panic_is_answered_logged_and_counted_on_every_surface() {
 
     let rest = json!({"code": "PGRSTX00", "message": "Internal error", "details": null, "hint": null});
     let unexpected = "Unexpected failure, please check server logs for more information";
-    let (socket, hook) = (json!({"error": "Internal error"}), json!({"code": "webhook_failed", "message": "Internal error"}));
+    let (socket, hook) =
+        (json!({"error": "Internal error"}), json!({"code": "webhook_failed", "message": "Internal error"}));
     let text = json!("Internal error");
     let cases = [
         (api, "/rest/v1/t", &rest),
