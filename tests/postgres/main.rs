@@ -1,6 +1,8 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
 mod adopting;
+#[path = "../auth/authenticator.rs"]
+mod authenticator;
 mod calling;
 mod changes;
 mod closed;

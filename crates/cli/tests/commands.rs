@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Project, chinook};
+use support::{Project, chinook, service_key};
 
 const TABLES: &str = "\
 create table books (id bigint generated always as identity primary key, title text not null, price numeric(10, 2));
@@ -366,7 +366,7 @@ fn chinook_imports_as_it_is() {
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(done.stdout.contains("11 new tables, 15607 rows"), "{}", done.stdout);
     let server = project.start(&["dev"], &[]);
-    let key = format!("apikey: {}", service_key(&project));
+    let key = format!("apikey: {}", service_key(&project.run(&["keys"]).stdout));
     let path = "/rest/v1/track?select=name,album(title,artist(name))&track_id=eq.1";
     let (status, body) = server.request("GET", path, &[&key], "");
     assert_eq!(status, 200, "{body}");
@@ -396,11 +396,7 @@ fn a_private_key_signs_the_keys_that_are_shown() {
     project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
     project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
     let server = project.start(&["dev"], &[]);
-    let shown = |text: &str| {
-        let line = text.lines().find(|line| line.trim_start().starts_with("service key")).expect("a service key");
-        line.split_whitespace().nth(2).expect("a key").to_owned()
-    };
-    for key in [shown(&server.banner.join("\n")), shown(&project.run(&["keys"]).stdout)] {
+    for key in [service_key(&server.banner.join("\n")), service_key(&project.run(&["keys"]).stdout)] {
         let answer =
             server.request("GET", "/rest/v1/books?select=title", &[&format!("authorization: Bearer {key}")], "");
         assert!(answer.0 == 200 && answer.1.contains("Dear"), "{answer:?}");
@@ -408,11 +404,11 @@ fn a_private_key_signs_the_keys_that_are_shown() {
         assert_eq!(users.0, 200, "{}", users.1);
     }
     // Another key in the file is taken up.
-    let old = shown(&server.banner.join("\n"));
+    let old = service_key(&server.banner.join("\n"));
     project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
     server.says("restarted");
     assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {old}")], "").0, 401);
-    let new = shown(&project.run(&["keys"]).stdout);
+    let new = service_key(&project.run(&["keys"]).stdout);
     assert_eq!(server.request("GET", "/rest/v1/books", &[&format!("authorization: Bearer {new}")], "").0, 200);
 }
 
@@ -435,10 +431,4 @@ fn wrong_usage_is_exit_code_2_and_a_wrong_key_is_told() {
     assert_eq!(wrong.code, Some(1));
     assert!(wrong.stderr.contains("did you mean `api.max_rows`?"), "{}", wrong.stderr);
     assert!(project.run(&["check", "nowhere"]).stderr.contains("basalt init"));
-}
-
-fn service_key(project: &Project) -> String {
-    let keys = project.run(&["keys"]).stdout;
-    let line = keys.lines().find(|line| line.starts_with("service key")).unwrap();
-    line.rsplit(' ').next().unwrap().to_owned()
 }

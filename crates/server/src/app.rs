@@ -193,7 +193,10 @@ impl App {
             }
         };
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, body };
+        // One that is no text is none that is known.
+        let declared = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or("?"));
+        let asked =
+            basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, declared, body };
         self.webhooks.handle(asked).await.map(Body::from)
     }
 
