@@ -84,3 +84,28 @@ async fn a_table_that_cannot_be_watched_for_a_moment_is_waited_for() {
     server.post("/orders", &json!({"id": 2})).service().expect(201, json!(null)).await;
     assert_eq!(receiver.wait("/one", 1).await[0].json()["record"], json!({"id": 2}));
 }
+
+/// Nodes are replaced one after the other: for a while one has hooks that another was never told of.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_there_before_leaves_the_hooks_of_a_new_one_alone() {
+    let cluster = Cluster::start();
+    let receiver = Receiver::start().await;
+    let old = Server::start_on(&cluster, "create table orders (id integer primary key);", |_| ()).await;
+    let hook: Webhook =
+        serde_json::from_value(json!({"name": "one", "table": "orders", "url": receiver.url("/one")})).unwrap();
+    let url = format!("{} dbname={}", cluster.url(), old.database_name());
+    let new = Server::start_at(&url, |config| {
+        config.outbound.allow = vec![receiver.address.clone()];
+        config.webhooks = vec![hook];
+    })
+    .await;
+    // For longer than the old one takes to look after its own.
+    for id in 0..16 {
+        new.post("/orders", &json!({ "id": id })).service().expect(201, json!(null)).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let mut told: Vec<i64> =
+        receiver.wait("/one", 16).await.iter().map(|one| one.json()["record"]["id"].as_i64().expect("an id")).collect();
+    told.sort_unstable();
+    assert_eq!(told, (0..16).collect::<Vec<i64>>());
+}
