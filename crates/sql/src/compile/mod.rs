@@ -45,6 +45,7 @@ mod special;
 mod steps;
 mod subquery;
 mod suggest;
+mod system;
 mod template;
 pub mod trigger;
 mod typed;
