@@ -4,7 +4,7 @@ use basalt_tests::Server;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{PASSWORD, ask, post, session, sign_in, sign_up};
+use crate::world::{PASSWORD, ask, post, put, session, sign_in, sign_up};
 
 /// As projects have it.
 const SCHEMA: &str = "
@@ -115,4 +115,23 @@ async fn a_new_user_has_a_profile() {
     let refused = admin(Method::DELETE, &format!("/admin/users/{}", stays.user)).send().await;
     assert_eq!((refused.status, refused.json()["message"].clone()), (500, json!("Database error deleting user")));
     assert_eq!(sign_in(&server, "stays@example.com", PASSWORD).await.status, 200);
+}
+
+/// Whoever waits for a user's turn changes nothing of the user yet.
+#[tokio::test]
+async fn an_update_fires_once_for_a_change() {
+    let schema = "create table changes (was text, is_now text);
+        create function noted() returns trigger language plpgsql security definer as $$ begin
+          insert into public.changes values (old.email, new.email);
+          return null;
+        end $$;
+        create trigger noted after update on auth.users for each row execute function noted();";
+    let server = Server::start(schema).await;
+    let ada = sign_up(&server, "ada@example.com").await;
+    server.database.run_script("delete from changes", |_| {}).await.expect("forgets");
+    let path = format!("/admin/users/{}", ada.user);
+    let changed = put(&server, &path, json!({"email": "lady@example.com"})).service().send().await;
+    assert_eq!(changed.status, 200);
+    let change = json!([{"was": "ada@example.com", "is_now": "lady@example.com"}]);
+    server.get("/changes").service().expect(200, change).await;
 }

@@ -183,6 +183,41 @@ async fn triggers_broadcast_what_they_decide_to() {
     server.get("/told").service().expect(200, json!([{"id": 1}])).await;
 }
 
+/// What triggers before a row tell, and those that ask for a condition or a column.
+#[tokio::test]
+async fn triggers_broadcast_the_rows_that_they_ask_for() {
+    let server = Server::start(OPEN).await;
+    let told = "perform realtime.broadcast_changes('all', tg_name, tg_op, tg_table_name, tg_table_schema, new, old)";
+    run(
+        &server,
+        &format!(
+            "create table t (id int primary key, x text, y text);
+             create function told() returns trigger language plpgsql security definer as $$ begin {told}; return new; end $$;
+             create trigger early before insert on t for each row execute function told();
+             create trigger of_x after update of x on t for each row execute function told();
+             create trigger on_y after update on t for each row when (new.y = 'b') execute function told();"
+        ),
+    )
+    .await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    socket.join("all", json!({"private": true})).await;
+    run(
+        &server,
+        "insert into t values (1, 'a', 'a'); update t set y = 'c'; update t set x = 'b'; update t set y = 'b'",
+    )
+    .await;
+    for (event, x, y) in [("early", "a", "a"), ("of_x", "b", "c"), ("on_y", "b", "b")] {
+        let told = socket.event("broadcast").await;
+        assert_eq!(told["event"], event);
+        assert_eq!(told["payload"]["record"], json!({"id": 1, "x": x, "y": y}));
+    }
+    socket.expect_none("broadcast").await;
+    // A function that tells no more may take the place of one that does.
+    run(&server, "create or replace function told() returns trigger language plpgsql as 'begin return new; end'").await;
+    run(&server, "update t set x = 'c'").await;
+    socket.expect_none("broadcast").await;
+}
+
 /// What the embedded engine does not understand it refuses, and says what it would.
 #[tokio::test]
 async fn other_trigger_functions_are_refused_with_advice() {

@@ -17,6 +17,7 @@ mod faults;
 mod headers;
 mod limited;
 mod limits;
+mod ranges;
 mod reading;
 mod relating;
 mod speaking;

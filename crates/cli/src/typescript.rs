@@ -254,6 +254,7 @@ impl Writer<'_> {
                 Base::Json | Base::Jsonb => "Json",
                 Base::Void => "undefined",
                 Base::Unknown | Base::Trigger | Base::Tsvector | Base::Tsquery | Base::Jsonpath => "unknown",
+                range if range.subtype().is_some() => "unknown",
                 _ => "string",
             }
             .to_owned(),

@@ -44,6 +44,8 @@ pub struct Program {
     pub columns: Vec<OutputColumn>,
     /// Whether any step writes.
     pub writes: bool,
+    /// Whether a query locks rows (`for update`), which is refused where nothing may be written.
+    pub locks: bool,
 }
 
 /// A column of a result.

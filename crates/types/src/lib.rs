@@ -25,6 +25,7 @@
 //! | enum | TEXT | the label | `pg_enum_<schema>.<name>` |
 //! | array | TEXT | JSON array of stored values, compact (bytea elements as hex) | `pg_array_<element>` |
 //! | tsvector, tsquery, jsonpath | TEXT | PostgreSQL's text | |
+//! | ranges | TEXT | stored bounds between brackets: `[8766,8797)`, `empty` (`range`) | `pg_<type>` |
 //! | vector | BLOB | four bytes a number, ordered as numbers are (`vector`) | |
 //!
 //! A value so stored compares with SQLite's own operators, under its collation, exactly as PostgreSQL compares it,
@@ -46,6 +47,7 @@ mod jsonpath;
 pub mod math;
 pub mod numeric;
 pub mod pattern;
+pub mod range;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -73,6 +75,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         math::FUNCTIONS,
         numeric::FUNCTIONS,
         pattern::FUNCTIONS,
+        range::FUNCTIONS,
         text::FUNCTIONS,
         vector::FUNCTIONS,
     ]
@@ -93,6 +96,7 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
         math::OPERATORS,
         numeric::OPERATORS,
         pattern::OPERATORS,
+        range::OPERATORS,
         text::OPERATORS,
         vector::OPERATORS,
     ]
@@ -108,6 +112,7 @@ pub fn aggregates() -> impl Iterator<Item = &'static Aggregate> {
         json::AGGREGATES,
         math::AGGREGATES,
         numeric::AGGREGATES,
+        range::AGGREGATES,
         text::AGGREGATES,
         vector::AGGREGATES,
     ]

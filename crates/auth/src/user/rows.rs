@@ -78,8 +78,7 @@ impl Work {
 
     /// The same for a user as administrators know one.
     pub async fn lock_user_or_what_is_left(&mut self, id: Uuid) -> Result<Option<User>> {
-        let sql = format!("update auth.users set updated_at = updated_at where id = $1 returning {}", *NAMES);
-        self.one(&sql, params![id]).await
+        self.one(&format!("{} where id = $1 for update", *SELECT), params![id]).await
     }
 
     /// The user who has this address (lower case) and signs in with it.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use basalt_core::{Error, Result};
+use basalt_sql::Program;
 use basalt_sql::compile::compile;
 use basalt_sql::program::Command;
-use basalt_sql::{Program, quote};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use super::render::Layout;
 use super::schema::Schema;
+use crate::request::call;
 use crate::{Format, Request, TransactionEnd};
 
 /// Statements kept.
@@ -140,12 +141,6 @@ impl Programs {
     }
 }
 
-/// The statement that calls a function without arguments, by `schema.name`.
-fn call(function: &str) -> String {
-    let parts: Vec<String> = function.splitn(2, '.').map(quote::ident).collect();
-    format!("select {}()", parts.join("."))
-}
-
 impl Compiled {
     /// Takes a program.
     pub fn new(program: Program, schema: &Schema) -> Compiled {
@@ -168,6 +163,9 @@ impl Compiled {
 
     /// 25006 if it writes rows. A function that writes refuses by itself.
     pub fn refuse_writing(&self) -> Result<()> {
+        if self.program.locks {
+            return Err(Error::new("25006", "cannot execute SELECT FOR UPDATE in a read-only transaction"));
+        }
         let Some(probe) = self.program.steps.iter().find_map(|step| step.probe.as_ref()) else { return Ok(()) };
         let word = match probe.command {
             Command::Insert => "INSERT",

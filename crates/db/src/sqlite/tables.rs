@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use basalt_core::{Error, Result};
 use basalt_types::function::Kind;
-use basalt_types::{SetFunction, Type, Typmod, Value, ValueRef, codec, set_functions};
+use basalt_types::{Base, SetFunction, Type, Typmod, Value, ValueRef, codec, set_functions};
 use rusqlite::vtab::{
     Context as Cell, Filters, IndexConstraintOp, IndexInfo, Module, VTab, VTabConfig, VTabConnection, VTabCursor,
 };
@@ -132,6 +132,7 @@ fn accepts(kind: Kind, ty: &Type) -> bool {
         Kind::Is(base) => ty.base() == Some(base),
         Kind::ArrayOf(base) => ty.element().and_then(Type::base) == Some(base),
         Kind::AnyArray => ty.element().is_some(),
+        Kind::AnyRange => ty.base().and_then(Base::subtype).is_some(),
         Kind::AnyEnum => matches!(ty, Type::Enum(_)),
         Kind::Record => matches!(ty, Type::Record(_)),
         Kind::AnyElement | Kind::Any => true,

@@ -3,7 +3,7 @@
 use basalt_core::Error;
 
 const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that could hold a lock.";
-const RANGES: &str = "Keep the two bounds in two columns, and compare both.";
+const MULTIRANGES: &str = "Keep an array of ranges, or a row for each range.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
 
 const CRYPTO: &str =
@@ -11,12 +11,14 @@ const CRYPTO: &str =
 
 /// Names, or beginnings of names that end with `_`, and what to write instead.
 const ABSENT: &[(&str, &str)] = &[
-    ("int4range", RANGES),
-    ("int8range", RANGES),
-    ("numrange", RANGES),
-    ("tsrange", RANGES),
-    ("tstzrange", RANGES),
-    ("daterange", RANGES),
+    ("range_agg", MULTIRANGES),
+    ("multirange", MULTIRANGES),
+    ("int4multirange", MULTIRANGES),
+    ("int8multirange", MULTIRANGES),
+    ("nummultirange", MULTIRANGES),
+    ("tsmultirange", MULTIRANGES),
+    ("tstzmultirange", MULTIRANGES),
+    ("datemultirange", MULTIRANGES),
     ("array_to_tsvector", SEARCH),
     ("tsvector_to_array", SEARCH),
     ("ts_delete", SEARCH),

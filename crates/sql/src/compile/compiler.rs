@@ -40,6 +40,8 @@ pub(crate) struct Compiler<'a> {
     pub steps: Vec<Step>,
     /// Whether a step writes.
     pub writes: bool,
+    /// Whether a query locks rows.
+    pub locks: bool,
     /// Tables whose policies are being compiled, to find recursion.
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
@@ -79,6 +81,7 @@ impl<'a> Compiler<'a> {
             params: Vec::new(),
             steps: Vec::new(),
             writes: false,
+            locks: false,
             policies: Vec::new(),
             inlining: Vec::new(),
             folds: true,
@@ -100,7 +103,7 @@ impl<'a> Compiler<'a> {
     /// The program of the finished steps.
     pub fn finish(self, columns: Vec<OutputColumn>) -> Program {
         let params = self.params.into_iter().map(|p| p.unwrap_or((Type::TEXT, None))).collect();
-        Program { steps: self.steps, params, columns, writes: self.writes }
+        Program { steps: self.steps, params, columns, writes: self.writes, locks: self.locks }
     }
 
     /// The SQLite parameter (`?1`) of the current step that is bound to this.

@@ -22,6 +22,7 @@ mod function;
 mod group;
 mod join;
 mod literal;
+mod lock;
 mod name;
 mod operator;
 mod order;

@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, OrderByExpr, Query, Select, SetExpr};
+use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
 use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
+use super::lock::{check_lockable, not_lockable};
 use super::order;
 use super::order_by::distinct_on;
 use super::projection::{aliased, columns_of};
@@ -66,6 +67,8 @@ pub(super) struct Wanted<'w> {
     pub undecided: bool,
     /// Columns are compared: they have to carry their collations.
     pub collated: bool,
+    /// `for update` and its kin.
+    pub locks: &'w [LockClause],
     /// Whether there are rows is all that is asked.
     pub exists: bool,
 }
@@ -132,6 +135,8 @@ impl Compiler<'_> {
         let keys = order::keys(query.order_by.as_ref())?;
         let empty = Scope::new(outer);
         let (limit, at_most_one) = self.bind_limit(&empty, query.limit_clause.as_ref(), query.fetch.as_ref())?;
+        let wanted = Wanted { locks: &query.locks, ..wanted };
+        check_lockable(&query.body, &query.locks)?;
         let mut bound = match &*query.body {
             SetExpr::Select(select) => self.select(outer, select, keys, &limit, wanted)?,
             body => {
@@ -196,6 +201,9 @@ impl Compiler<'_> {
             || select.having.is_some()
             || select.projection.iter().any(has_aggregate)
             || keys.iter().any(has_aggregate);
+        if aggregated && !wanted.locks.is_empty() {
+            return Err(not_lockable(wanted.locks, "aggregate functions"));
+        }
         if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
             return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
         }
@@ -203,6 +211,7 @@ impl Compiler<'_> {
         let mut from = self.bind_from(&mut scope, &select.from)?;
         let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
         *scope.windows.borrow_mut() = select.named_window.clone();
+        self.bind_locks(&scope, &mut from, wanted.locks)?;
         let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
 
         *scope.set_calls.borrow_mut() = set_calls;

@@ -230,7 +230,7 @@ impl Compiler<'_> {
         aggregated: bool,
     ) -> Result<Option<(Select, Vec<OrderByExpr>)>> {
         let with_sets = |item: &&SelectItem| self.has_set_calls(*item);
-        let windowed = select.projection.iter().any(|item| has_window(item)) || keys.iter().any(has_window);
+        let windowed = select.projection.iter().any(has_window) || keys.iter().any(has_window);
         if !(aggregated || windowed) || !select.projection.iter().any(|item| with_sets(&item)) {
             return Ok(None);
         }

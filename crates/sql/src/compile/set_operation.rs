@@ -125,6 +125,7 @@ impl Compiler<'_> {
             types: Some((&types, context)),
             undecided: false,
             collated: !all || wanted.collated,
+            locks: &[],
             exists: false,
         };
         let fits = |query: &BoundQuery| {

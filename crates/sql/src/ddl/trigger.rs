@@ -149,9 +149,10 @@ impl Change<'_> {
             return Err(Error::new("42P17", message));
         }
         let body = plpgsql::parse(&routine.body)?;
-        let tellings = telling::tellings(&body);
-        self.check_tellings(clauses, &tellings)?;
-        let run = (!telling::only_tells(&body)).then(|| clauses.run.clone());
+        let is_told = clauses.run.is_unconditional();
+        let tellings = if is_told { telling::tellings(&body) } else { Vec::new() };
+        check_tellings(&clauses.relation, &tellings)?;
+        let run = (!is_told || !telling::only_tells(&body)).then(|| clauses.run.clone());
         let after = if tellings.is_empty() { BTreeSet::new() } else { clauses.run.operations.clone() };
         let trigger = Trigger {
             name: clauses.name.clone(),
@@ -167,38 +168,14 @@ impl Change<'_> {
         Ok(trigger)
     }
 
-    /// Whether what a function tells can be told from the change log.
-    fn check_tellings(&self, clauses: &Clauses, tellings: &[Telling]) -> Result<()> {
-        if tellings.is_empty() {
-            return Ok(());
-        }
-        let Clauses { run, relation, .. } = clauses;
-        if run.before || run.when.is_some() || !run.columns.is_empty() {
-            return Err(Error::unsupported(
-                "realtime.broadcast_changes in a trigger before, of some columns, or with WHEN",
-                "Tell changes by a trigger of its own: `after insert or update or delete ... for each row`.",
-            ));
-        }
-        for column in tellings.iter().flat_map(|telling| &telling.topic).filter_map(telling::Piece::column) {
-            let Some(ty) = relation.column(column).map(|c| &c.ty) else {
-                return Err(Error::new("42703", format!("record \"new\" has no field \"{column}\"")));
-            };
-            if !telling::is_plain(ty) {
-                let message = format!("a channel's name from a column of type {}", ty.sql_name());
-                let instead = "Name channels by numbers, uuids, texts, booleans or enumerations.";
-                return Err(Error::unsupported(message, instead));
-            }
-        }
-        Ok(())
-    }
-
     /// Checks the triggers of a function that was written anew.
     pub(super) fn recheck_triggers(&self, routine: &Routine) -> Result<()> {
         for relation in self.catalog.relations.values() {
             for one in relation.triggers.iter().filter(|one| one.function == routine.name) {
                 let body = plpgsql::parse(&routine.body)?;
-                let tells = !telling::tellings(&body).is_empty();
-                if one.run.is_none() != telling::only_tells(&body) || one.after.is_empty() == tells {
+                let is_told = one.run.as_ref().is_none_or(Run::is_unconditional);
+                let tells = is_told && !telling::tellings(&body).is_empty();
+                if one.run.is_none() != (is_told && telling::only_tells(&body)) || one.after.is_empty() == tells {
                     let what = format!("another kind of function for trigger \"{}\"", one.name);
                     return Err(Error::unsupported(what, "Drop the trigger first, and create it again afterwards."));
                 }
@@ -278,6 +255,21 @@ impl Change<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether what a function tells can be told from the change log.
+fn check_tellings(relation: &Relation, tellings: &[Telling]) -> Result<()> {
+    for column in tellings.iter().flat_map(|telling| &telling.topic).filter_map(telling::Piece::column) {
+        let Some(ty) = relation.column(column).map(|c| &c.ty) else {
+            return Err(Error::new("42703", format!("record \"new\" has no field \"{column}\"")));
+        };
+        if !telling::is_plain(ty) {
+            let message = format!("a channel's name from a column of type {}", ty.sql_name());
+            let instead = "Name channels by numbers, uuids, texts, booleans or enumerations.";
+            return Err(Error::unsupported(message, instead));
+        }
+    }
+    Ok(())
 }
 
 /// A trigger with a function that PostgreSQL or its extension brings, if it is one.

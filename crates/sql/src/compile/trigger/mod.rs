@@ -8,6 +8,7 @@ mod check;
 mod frame;
 mod pieces;
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
@@ -90,7 +91,7 @@ impl Firing {
             caller: asking.caller.clone(),
         };
         let frame = Frame::new(catalog, &running.search_path, relation, &body.block)?;
-        let told = telling::pieces(&body);
+        let told = if trigger.after.is_empty() { HashSet::new() } else { telling::pieces(&body) };
         let pieces = wanted(&body.block, relation, &frame).into_iter().map(|(mut sql, gives)| {
             if let Some(text) = telling::sending(&sql.text, operation) {
                 sql.text = text;

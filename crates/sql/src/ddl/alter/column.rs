@@ -11,7 +11,7 @@ use super::super::domain::null_guard;
 use super::super::drop::Object;
 use super::super::policy::moved;
 use super::super::resolve::Declared;
-use super::super::source::{self, Uses, ident_node};
+use super::super::source::{self, ident_node};
 use super::super::table::{add_constraint, duplicate_column};
 use super::super::{Action, Change, physical, unique};
 use crate::catalog::{Column, ConstraintKind, Identity, Name, Relation};
@@ -324,39 +324,6 @@ impl Change<'_> {
             Some(if column.name == name { value.sql.clone() } else { ident(&column.name) })
         })?;
         self.check_keys(&old.name).map_err(|e| e.at(at))
-    }
-
-    /// 0A000 if a view, policy or generated column reads a column whose type is to change.
-    fn check_type_users(&self, relation: &Relation, column: &str) -> Result<()> {
-        let refused = |what: &str, detail: String| {
-            Error::new("0A000", format!("cannot alter type of a column {what}")).with_detail(detail)
-        };
-        for other in self.catalog.relations.values() {
-            let reads = |uses: &Uses| uses.columns.contains(column) && uses.relations.contains(&relation.name);
-            if other.view().is_some_and(|view| reads(&Uses::of_query(&view.query))) {
-                let detail = format!("rule _RETURN on view {} depends on column \"{column}\"", self.show(&other.name));
-                return Err(refused("used by a view or rule", detail));
-            }
-            for policy in &other.policies {
-                let own = other.name == relation.name;
-                let used = policy.using.iter().chain(&policy.check).map(|source| Uses::of_expr(source));
-                if used.into_iter().any(|uses| reads(&uses) || (own && uses.columns.contains(column))) {
-                    let detail = format!(
-                        "policy {} on table {} depends on column \"{column}\"",
-                        policy.name,
-                        self.show(&other.name)
-                    );
-                    return Err(refused("used in a policy definition", detail));
-                }
-            }
-        }
-        for other in &relation.columns {
-            if other.generated.as_deref().is_some_and(|source| Uses::of_expr(source).columns.contains(column)) {
-                let detail = format!("Column \"{column}\" is used by generated column \"{}\".", other.name);
-                return Err(refused("used by a generated column", detail));
-            }
-        }
-        Ok(())
     }
 
     /// Checks that foreign keys from and to the table can still compare their columns.

@@ -72,6 +72,27 @@ fn a_type_changes_by_a_rebuild() {
 }
 
 #[test]
+fn a_type_that_a_trigger_asks_for_stays() {
+    let mut db = Database::new(
+        "create table t (a int, b text, c text);
+         create function f() returns trigger language plpgsql as 'begin return new; end';
+         create trigger by_column before update of a on t for each row execute function f();
+         create trigger by_condition after update on t for each row when (old.b is distinct from new.b and old.* is distinct from new.*)
+           execute function f()",
+    );
+    for (column, trigger) in [("a", "by_column"), ("b", "by_condition")] {
+        let error = db.error(&format!("alter table t alter {column} type varchar using {column}::varchar"));
+        assert_eq!(
+            (error.code(), error.message()),
+            ("0A000", "cannot alter type of a column used in a trigger definition")
+        );
+        let detail = format!("trigger {trigger} on table t depends on column \"{column}\"");
+        assert_eq!(error.detail(), Some(detail.as_str()));
+    }
+    db.run("alter table t alter c type varchar").unwrap();
+}
+
+#[test]
 fn a_renamed_column_is_renamed_wherever_it_is_read() {
     let mut db = Database::new(
         "create table t (a int primary key, b int check (b > a), g int generated always as (a + 1) stored, owner uuid);
