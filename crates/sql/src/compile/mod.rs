@@ -20,6 +20,7 @@ mod fold;
 mod from;
 mod function;
 mod group;
+mod grouping_sets;
 mod join;
 mod literal;
 mod lock;

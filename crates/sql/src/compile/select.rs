@@ -11,6 +11,7 @@ use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
+use super::grouping_sets::sets_of;
 use super::lock::{check_lockable, not_lockable};
 use super::order;
 use super::order_by::distinct_on;
@@ -71,6 +72,8 @@ pub(super) struct Wanted<'w> {
     pub locks: &'w [LockClause],
     /// Whether there are rows is all that is asked.
     pub exists: bool,
+    /// Keys of other grouping sets than the one that is bound.
+    pub absent: &'w [Expr],
 }
 
 impl BoundQuery {
@@ -187,7 +190,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn select(
+    pub(super) fn select(
         &mut self,
         outer: Option<&Scope<'_>>,
         select: &Select,
@@ -207,6 +210,9 @@ impl Compiler<'_> {
         if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
             return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
         }
+        if let Some(sets) = sets_of(&select.group_by)? {
+            return self.bind_grouping_sets(outer, select, keys, limit, wanted, &sets);
+        }
         let mut scope = Scope::new(outer);
         let mut from = self.bind_from(&mut scope, &select.from)?;
         let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
@@ -218,6 +224,7 @@ impl Compiler<'_> {
         let group_keys = self.bind_group_by(&scope, select)?;
         if aggregated {
             let grouping = grouping_of(&scope, &group_keys);
+            let grouping = self.with_absent(&scope, select, wanted.absent, grouping)?;
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
@@ -284,9 +291,12 @@ impl Compiler<'_> {
             rest.push_str(&format!(" GROUP BY {}", keys.join(", ")));
         }
         if let Some(having) = &having {
-            // SQLite wants a GROUP BY before it.
-            rest.push_str(if grouped { "" } else { " GROUP BY NULL" });
-            rest.push_str(&format!(" HAVING {}", having.sql));
+            if grouped || select.projection.iter().any(has_aggregate) {
+                rest.push_str(&format!(" HAVING {}", having.sql));
+            } else {
+                // SQLite wants keys or an aggregate before it; what is selected reads no column.
+                rest = format!(" FROM (SELECT count(*) AS _c, {} AS _h{rest}) WHERE _h", having.sql);
+            }
         }
         let order_sql: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
         let sql = match on {

@@ -27,7 +27,7 @@ fn key_columns(constraint: &Constraint) -> Option<&[String]> {
     match &constraint.kind {
         ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => Some(columns),
         ConstraintKind::ForeignKey(key) => Some(&key.columns),
-        ConstraintKind::Check(_) => None,
+        ConstraintKind::Check(_) | ConstraintKind::Exclude(_) => None,
     }
 }
 
@@ -64,6 +64,8 @@ impl Asker<'_> {
                     ConstraintKind::Unique(_) => "UNIQUE",
                     ConstraintKind::Check(_) => "CHECK",
                     ConstraintKind::ForeignKey(_) => "FOREIGN KEY",
+                    // The standard knows none.
+                    ConstraintKind::Exclude(_) => continue,
                 };
                 let mut row = named(relation, &constraint.name).to_vec();
                 row.extend([
