@@ -79,6 +79,12 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
         sets: &[Vec<Expr>],
     ) -> Result<BoundQuery> {
+        if wanted.ties.is_some() {
+            return Err(Error::unsupported(
+                "FETCH ... WITH TIES beside grouping sets is not supported",
+                "Write it over a subquery.",
+            ));
+        }
         let is_on = matches!(select.distinct, Some(Distinct::On(_)));
         if is_on || select.projection.iter().any(|item| has_window(item)) || keys.iter().any(has_window) {
             return Err(Error::unsupported(

@@ -127,6 +127,7 @@ impl Compiler<'_> {
             collated: !all || wanted.collated,
             locks: &[],
             exists: false,
+            ties: None,
             absent: &[],
         };
         let fits = |query: &BoundQuery| {
