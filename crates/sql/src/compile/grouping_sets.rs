@@ -86,7 +86,7 @@ impl Compiler<'_> {
             ));
         }
         let is_on = matches!(select.distinct, Some(Distinct::On(_)));
-        if is_on || select.projection.iter().any(|item| has_window(item)) || keys.iter().any(has_window) {
+        if is_on || select.projection.iter().any(has_window) || keys.iter().any(has_window) {
             return Err(Error::unsupported(
                 "window functions and DISTINCT ON beside grouping sets are not supported on the embedded engine",
                 "Write them over a subquery that has the grouping sets.",

@@ -172,7 +172,7 @@ impl<'j> Evaluation<'j> {
     pub(super) fn items(&mut self, chain: &Chain, unwrap: bool) -> Result<Vec<Item<'j>>, Fault> {
         let mut found = Vec::new();
         self.chain(chain, Some(&mut found))?;
-        if !(unwrap && self.lax) || !found.iter().any(Item::is_array) {
+        if !(unwrap && self.lax && found.iter().any(Item::is_array)) {
             return Ok(found);
         }
         let unwrapped = found.into_iter().flat_map(|item| match item.is_array() {
