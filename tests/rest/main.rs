@@ -5,6 +5,7 @@ mod bad_input;
 mod batch;
 mod bodies;
 mod calling;
+mod catalogs;
 mod checks;
 mod closed;
 mod configured;

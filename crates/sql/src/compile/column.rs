@@ -168,7 +168,10 @@ impl Compiler<'_> {
         let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
             return Ok(());
         };
-        let grouped = index.is_some_and(|index| grouping.columns.contains(&(source.id, index)));
+        let is_key = |index| {
+            grouping.columns.contains(&(source.id, index)) || grouping.absent_columns.contains(&(source.id, index))
+        };
+        let grouped = index.is_some_and(is_key);
         if grouped || grouping.determined.contains(&source.id) {
             return Ok(());
         }

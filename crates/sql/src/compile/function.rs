@@ -64,6 +64,9 @@ impl Compiler<'_> {
             let args = self.bind_conditional_arguments(scope, function, &name, expected)?;
             return self.bind_conditional(&name, args, expected);
         }
+        if builtin && name == "grouping" {
+            return self.bind_grouping(scope, function);
+        }
         if builtin && name == "normalize" {
             return self.bind_normalize(scope, function);
         }

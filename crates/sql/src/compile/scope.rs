@@ -58,6 +58,10 @@ pub(crate) struct Grouping {
     pub exprs: Vec<ast::Expr>,
     /// Sources whose primary key is among the keys: all their columns are determined.
     pub determined: Vec<usize>,
+    /// Keys of other grouping sets that are plain columns: NULL in this one.
+    pub absent_columns: Vec<(usize, usize)>,
+    /// Keys of other grouping sets that are expressions.
+    pub absent_exprs: Vec<ast::Expr>,
 }
 
 /// One entry of FROM.

@@ -146,7 +146,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             (typed.volatile, typed.not_null) = (true, true);
             typed
         }
-        _ => return Ok(None),
+        _ => return super::system::function(compiler, name, args),
     };
     Ok(Some(typed))
 }
@@ -363,7 +363,7 @@ fn serial_sequence(compiler: &Compiler<'_>, table: &Typed, column: &Typed) -> Re
 }
 
 /// The parts of a dotted name: quoted ones as they stand, the rest in lower case, all cut to a name's length.
-fn name_parts(text: &str) -> Vec<String> {
+pub(super) fn name_parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

@@ -127,6 +127,8 @@ impl Compiler<'_> {
             collated: !all || wanted.collated,
             locks: &[],
             exists: false,
+            ties: None,
+            absent: &[],
         };
         let fits = |query: &BoundQuery| {
             query

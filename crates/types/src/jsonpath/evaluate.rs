@@ -16,6 +16,12 @@ pub(super) enum Item<'j> {
     Made(Rc<Json<'j>>),
 }
 
+/// Steps of one evaluation at most: a second's work or so.
+const MOST_STEPS: usize = 20_000_000;
+
+/// An item takes more time and memory than a comparison.
+const STEPS_AN_ITEM: usize = 4;
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -119,6 +125,8 @@ pub(super) struct Evaluation<'j> {
     innermost: usize,
     /// Whether what has another structure than the path expects is passed over.
     passes_over: bool,
+    /// Steps that may still be taken.
+    left: usize,
     /// Objects that `.keyvalue()` has told apart.
     objects: usize,
 }
@@ -133,6 +141,7 @@ impl<'j> Evaluation<'j> {
             variables,
             innermost: 0,
             passes_over: path.lax,
+            left: MOST_STEPS,
             objects: 0,
         }
     }
@@ -163,7 +172,7 @@ impl<'j> Evaluation<'j> {
     pub(super) fn items(&mut self, chain: &Chain, unwrap: bool) -> Result<Vec<Item<'j>>, Fault> {
         let mut found = Vec::new();
         self.chain(chain, Some(&mut found))?;
-        if !(unwrap && self.lax) || !found.iter().any(Item::is_array) {
+        if !(unwrap && self.lax && found.iter().any(Item::is_array)) {
             return Ok(found);
         }
         let unwrapped = found.into_iter().flat_map(|item| match item.is_array() {
@@ -228,8 +237,21 @@ impl<'j> Evaluation<'j> {
         Ok(any)
     }
 
+    /// Counts steps.
+    ///
+    /// Errors: 54000 when there are too many: nothing else could stop a path.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), Error> {
+        self.left = self.left.saturating_sub(steps);
+        match self.left {
+            0 => Err(Error::new("54000", "jsonpath takes too many steps over this document")
+                .with_hint("Say more closely where the path leads, instead of comparing everything with everything.")),
+            _ => Ok(()),
+        }
+    }
+
     /// Applies the accessors that are left.
     fn next(&mut self, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
+        self.spend(STEPS_AN_ITEM).map_err(Fault::Fatal)?;
         match rest.split_first() {
             Some((accessor, rest)) => self.accessor(accessor, rest, item, sink, self.lax),
             None => {

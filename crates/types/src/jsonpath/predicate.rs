@@ -67,6 +67,7 @@ impl<'j> Evaluation<'j> {
         };
         let (mut found, mut unknown) = (false, false);
         for left in &lefts {
+            self.spend(rights.len().max(1))?;
             for right in &rights {
                 match test(left.json(), right.as_ref().map(Item::json))? {
                     Some(true) if self.lax => return Ok(Some(true)),
