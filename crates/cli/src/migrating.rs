@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use basalt_db::Database;
-use basalt_db::migrate::{Progress, ScriptError};
+use basalt_db::migrate::{Imported, Progress, ScriptError};
 use basalt_server::Config;
 use basalt_server::project::{Migration, Project, Script, order};
 
@@ -75,7 +75,7 @@ pub async fn import(
     script: &Script,
     database: &Database,
     progress: impl FnMut(Progress) + Send + 'static,
-) -> Result<Progress, Failure> {
+) -> Result<Imported, Failure> {
     let name = script.path.file_name().unwrap_or_default().to_string_lossy();
     let result = database.import(&name, &script.source, progress).await;
     result.map_err(|error| script_failure(script, &error))

@@ -109,7 +109,7 @@ fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {
         create table books (id integer primary key, shelf integer references shelves); insert into books values (7, 1);";
     let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_tables.sql", tables)]);
     run(&project, &["migrate", "up"]);
-    let to = url(&cluster, "app");
+    let to = cluster.uri("postgres", "app");
     run(&project, &["db", "copy", "--to", &to]);
     // Whoever has waited that long looks whether the wait has an end: the copy, and never the other one.
     runtime.block_on(session.script("alter database app set deadlock_timeout = '3s'"));

@@ -48,6 +48,9 @@ impl Import {
             output::count(done.rows as usize, "row"),
             styled(FAINT, output::elapsed(started.elapsed()))
         ));
+        for what in done.passed_over {
+            output::note(format_args!("  not taken: {what}"));
+        }
         Ok(())
     }
 

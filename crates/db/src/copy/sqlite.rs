@@ -64,10 +64,7 @@ impl Sqlite {
 }
 
 fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<(), ScriptError> {
-    // The source's triggers have had their say.
-    migrating::be_quiet(true);
-    // Keys are judged at the end, when all rows are there.
-    script.sqlite("PRAGMA defer_foreign_keys = ON")?;
+    script.be_replica()?;
     for table in tables.iter().rev() {
         script.sqlite(&format!("DELETE FROM {}", quote::ident(&table.name.physical())))?;
     }
@@ -95,11 +92,17 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
                         return Err(miscounted(&name, sent, there).into());
                     }
                 }
-                return Ok(());
+                return keys_hold(script, tables);
             }
         }
     }
     Err(Error::new("57014", "the source ended before everything was sent").into())
+}
+
+/// Judges the keys, when all rows are there.
+fn keys_hold(script: &Script<'_>, tables: &[Table]) -> Result<(), ScriptError> {
+    let mut relations = tables.iter().filter_map(|table| script.catalog.relations.get(&table.name));
+    relations.try_for_each(|relation| Ok(script.broken(relation, |_| true)?.map_or(Ok(()), Err)?))
 }
 
 /// Has the entries of the change log come after `id`. Nobody missed what is before it.

@@ -1,11 +1,16 @@
 //! Scripts that were imported. Their definitions are kept in the database: a copy of it has the imported tables from them, as it has
 //! others from migrations.
 
+use std::collections::BTreeSet;
+
 use basalt_core::{Error, Identity, Result};
+use basalt_sql::Catalog;
+use basalt_sql::ddl::dump;
 use basalt_sql::script::{Piece, first_word, split};
 use serde::Deserialize;
 
 use super::{Progress, ScriptError, Service, ServiceMigration};
+use crate::database::Engine;
 use crate::{Database, Format, Request};
 
 /// The record.
@@ -30,8 +35,17 @@ pub struct Import {
     pub definitions: String,
 }
 
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Rows written.
+    pub rows: u64,
+    /// What was left out and may be missed, as [`dump::Dump::passed_over`] tells.
+    pub passed_over: BTreeSet<String>,
+}
+
 impl Database {
-    /// Runs a script as [`Database::run_script`] does, and keeps its definitions.
+    /// Runs a script as [`Database::run_script`] does, but for what Basalt has made already ([`dump`]), and keeps its definitions.
     ///
     /// Errors: as there.
     pub async fn import(
@@ -39,10 +53,14 @@ impl Database {
         name: &str,
         source: &str,
         progress: impl FnMut(Progress) + Send + 'static,
-    ) -> Result<Progress, ScriptError> {
-        let done = self.run_script(source, progress).await?;
+    ) -> Result<Imported, ScriptError> {
+        let before = self.catalog();
+        let done = match &self.engine {
+            Engine::Sqlite(engine) => engine.import(source, progress).await,
+            Engine::Postgres(engine) => engine.import(source, &before, progress).await,
+        }?;
         if self.keeps_imports() {
-            self.keep(name, &definitions(source)?).await?;
+            self.keep(name, &definitions(source, &before)?).await?;
         }
         Ok(done)
     }
@@ -74,16 +92,18 @@ impl Database {
     }
 }
 
-/// A script's statements without those that only carry rows. `select pg_catalog.set_config(...)`, with which dumps begin, decides
+/// What an import runs of a script without what only carries rows. `select pg_catalog.set_config(...)`, with which dumps begin, decides
 /// what names mean.
-fn definitions(source: &str) -> Result<String> {
+fn definitions(source: &str, catalog: &Catalog) -> Result<String> {
     let mut kept = String::new();
-    for piece in split(source)? {
-        let Piece::Statement { sql, .. } = piece else { continue };
+    for taken in dump::read(split(source)?, catalog).pieces {
+        let Piece::Statement { sql, .. } = taken.piece() else { continue };
         let word = first_word(sql).unwrap_or_default().to_ascii_lowercase();
         let carries_rows = match word.as_str() {
             "insert" | "update" | "delete" | "merge" | "with" | "values" | "truncate" => true,
             "select" => !sql.contains("set_config"),
+            "set" => sql.to_ascii_lowercase().contains("session_replication_role"),
+            "alter" => switches_triggers(sql),
             _ => false,
         };
         if !carries_rows {
@@ -94,8 +114,16 @@ fn definitions(source: &str) -> Result<String> {
     Ok(kept)
 }
 
+/// `alter table t disable trigger all` and its counterpart, between which a dump's rows come.
+fn switches_triggers(sql: &str) -> bool {
+    let sql = sql.trim_end().to_ascii_lowercase();
+    sql.ends_with("able trigger all")
+}
+
 #[cfg(test)]
 mod tests {
+    use basalt_sql::ddl::bootstrap;
+
     use super::definitions;
 
     #[test]
@@ -105,6 +133,6 @@ mod tests {
             alter table public.t add primary key (a);";
         let expected = "select pg_catalog.set_config('search_path', '', false);\ncreate table public.t (a int);\n\
             alter table public.t add primary key (a);\n";
-        assert_eq!(definitions(dump).unwrap(), expected);
+        assert_eq!(definitions(dump, &bootstrap()).unwrap(), expected);
     }
 }

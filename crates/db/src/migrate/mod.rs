@@ -2,6 +2,7 @@
 
 mod block;
 mod imports;
+mod looking;
 mod script;
 mod service;
 
@@ -11,7 +12,7 @@ use rusqlite::config::DbConfig;
 use sha2::{Digest, Sha256};
 
 use crate::sqlite::{Sqlite, Writer};
-pub use imports::Import;
+pub use imports::{Import, Imported};
 pub(crate) use script::Script;
 pub(crate) use service::{OWN, SERVICES};
 pub use service::{Service, ServiceMigration};
@@ -136,6 +137,24 @@ impl Sqlite {
         self.exclusive(task).await?
     }
 
+    /// Runs what an import takes of a script.
+    ///
+    /// Errors: as [`Sqlite::apply_migration`].
+    pub(crate) async fn import(
+        &self,
+        source: &str,
+        mut progress: impl FnMut(Progress) + Send + 'static,
+    ) -> Result<Imported, ScriptError> {
+        let source = source.to_owned();
+        let task = move |writer: &mut Writer| {
+            writer.script(&source, &mut progress, |script| {
+                let passed_over = script.import(&source)?;
+                Ok(Imported { rows: script.done.rows, passed_over })
+            })
+        };
+        self.exclusive(task).await?
+    }
+
     /// Drops everything, the record of migrations included: the database is as a new one.
     pub async fn reset(&self) -> Result<()> {
         self.exclusive(|writer| {
@@ -196,9 +215,10 @@ impl Writer {
         self.connection.follow(&schema)?;
         self.connection.command("BEGIN IMMEDIATE")?;
         let mut script = Script::new(&self.connection.sqlite, &schema, source.len(), progress);
-        let result = work(&mut script);
-        let catalog = script.catalog;
-        let result = result.and_then(|value| Ok(self.publish(catalog).map(|()| value)?));
+        let result = work(&mut script).and_then(|value| Ok(script.settle().map(|()| value)?));
+        let result = script.leave().map_err(ScriptError::from).and(result);
+        let (catalog, trusts) = (script.catalog, script.looking.trusts);
+        let result = result.and_then(|value| Ok(self.publish(catalog, trusts).map(|()| value)?));
         if result.is_err() {
             self.abandon(&schema);
         }

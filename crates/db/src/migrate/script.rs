@@ -1,16 +1,18 @@
 //! A script while it runs: definitions change the catalog and the tables, everything else runs as the owner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
-use basalt_sql::ddl::{self, Action};
+use basalt_sql::ddl::{self, Action, dump};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
 use basalt_sql::{Catalog, Name, plpgsql, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
+use super::looking::Looking;
 use super::{Progress, ScriptError};
 use crate::Format;
 use crate::sqlite::changes;
@@ -28,6 +30,8 @@ pub(crate) struct Script<'w> {
     /// The catalog as the statements so far leave it.
     pub catalog: Catalog,
     pub(super) session: ddl::Session,
+    /// Who looks at what is written.
+    pub(super) looking: Looking,
     /// The catalog as the engine takes it; made again when a definition changed it.
     schema: Option<Arc<Schema>>,
     /// Whether the connection logs what the catalog as it is has watched.
@@ -50,6 +54,7 @@ impl<'w> Script<'w> {
             connection,
             catalog: (*schema.catalog).clone(),
             session: ddl::Session::default(),
+            looking: Looking::new(connection),
             schema: None,
             is_watched: true,
             done: Progress { total_bytes, ..Progress::default() },
@@ -61,24 +66,37 @@ impl<'w> Script<'w> {
     pub fn run(&mut self, source: &str) -> Result<Vec<String>, ScriptError> {
         let mut statements = Vec::new();
         for piece in split(source)? {
-            match piece {
-                Piece::Meta { .. } => continue,
-                Piece::Statement { sql, offset } => {
-                    self.statement(sql).map_err(|error| failed(error, sql, offset))?;
-                    self.done.bytes = offset + sql.len();
-                    statements.push(sql.to_owned());
-                }
-                Piece::Copy { sql, offset, data } => {
-                    let data_at = data.as_ptr() as usize - source.as_ptr() as usize;
-                    self.copy(sql, data, offset, data_at)?;
-                    self.done.bytes = data_at + data.len();
-                    statements.push(sql.to_owned());
-                }
-            }
-            self.done.statements += 1;
-            (self.progress)(self.done);
+            self.piece(&piece, source)?;
+            statements.extend(piece.statement().map(|(sql, _)| sql.to_owned()));
         }
         Ok(statements)
+    }
+
+    /// Runs what an import takes of a script, and tells what it passed over.
+    pub fn import(&mut self, source: &str) -> Result<BTreeSet<String>, ScriptError> {
+        let dump = dump::read(split(source)?, &self.catalog);
+        dump.pieces.iter().try_for_each(|taken| self.piece(&taken.piece(), source))?;
+        Ok(dump.passed_over)
+    }
+
+    fn piece(&mut self, piece: &Piece<'_>, source: &str) -> Result<(), ScriptError> {
+        match *piece {
+            Piece::Meta { .. } => return Ok(()),
+            Piece::Statement { sql, offset } => {
+                self.statement(sql).map_err(|error| failed(error, sql, offset))?;
+                self.done.bytes = self.done.bytes.max(offset + sql.len());
+            }
+            Piece::Copy { sql, offset, data } => {
+                // Reduced data is not the file's.
+                let at = (data.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
+                let data_at = if at <= source.len() { at } else { offset + sql.len() };
+                self.copy(sql, data, offset, data_at)?;
+                self.done.bytes = self.done.bytes.max((data_at + data.len()).min(source.len()));
+            }
+        }
+        self.done.statements += 1;
+        (self.progress)(self.done);
+        Ok(())
     }
 
     fn statement(&mut self, sql: &str) -> Result<()> {
@@ -89,8 +107,10 @@ impl<'w> Script<'w> {
             return self.block(&block);
         }
         if !ddl::is_definition(sql) {
+            let is_write = is_write(sql);
+            self.look(sql, is_write)?;
             let rows = self.query(sql, &[])?;
-            self.done.rows += if is_write(sql) { rows } else { 0 };
+            self.done.rows += if is_write { rows } else { 0 };
             return Ok(());
         }
         self.define(sql)
@@ -98,6 +118,7 @@ impl<'w> Script<'w> {
 
     /// Runs a definition.
     pub(super) fn define(&mut self, sql: &str) -> Result<()> {
+        self.keys_look(true)?;
         let enums = self.catalog.enums.clone();
         let actions = ddl::apply(&mut self.catalog, &mut self.session, sql)?;
         self.schema = None;
@@ -135,7 +156,7 @@ impl<'w> Script<'w> {
         let compiled = self.compile(sql)?;
         migrating::be_quiet(true);
         let done = self.run_compiled(&compiled, &[]);
-        migrating::be_quiet(false);
+        migrating::be_quiet(self.session.is_replica);
         done.map(drop)
     }
 
@@ -176,8 +197,7 @@ impl<'w> Script<'w> {
                 let Some(relation) = relations.find(|relation| relation.name.physical() == table) else {
                     return Ok(());
                 };
-                let broken = migrating::broken_key(self.connection, relation, Some(&constraint), true);
-                broken.map_err(translate)?.map_or(Ok(()), Err)
+                self.broken(relation, |name| name == constraint)?.map_or(Ok(()), Err)
             }
             Action::CreateSequence(name) => migrating::sequences(|sequences| {
                 sequences.create(&name, &self.catalog);
@@ -210,26 +230,36 @@ impl<'w> Script<'w> {
     }
 
     fn rebuild(&self, statements: &[String]) -> Result<()> {
-        let set = |config, value| self.connection.set_db_config(config, value).map_err(translate);
-        set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
-        set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true)?;
+        self.set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, false)?;
+        self.set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, true)?;
         let result = statements.iter().try_for_each(|sql| self.sqlite(sql));
-        set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, false)?;
-        set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true)?;
+        self.sqlite("PRAGMA ignore_check_constraints = OFF")?;
+        self.set(DbConfig::SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, false)?;
+        self.set(DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, self.do_keys_look())?;
         result
+    }
+
+    pub(super) fn set(&self, config: DbConfig, value: bool) -> Result<()> {
+        self.connection.set_db_config(config, value).map(drop).map_err(translate)
     }
 
     /// Inserts the rows of a `copy`.
     pub fn copy(&mut self, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
+        let placed = |error| failed(error, sql, offset);
+        let copy = Copy::parse(sql, &self.catalog, &self.session.search_path).map_err(placed)?;
+        let seen = self.look_at_copy(&copy, sql).map_err(placed)?;
+        self.insert(&copy, sql, data, offset, data_at)?;
+        self.judge_copy(&copy, seen).map_err(placed)
+    }
+
+    fn insert(&mut self, copy: &Copy, sql: &str, data: &str, offset: usize, data_at: usize) -> Result<(), ScriptError> {
         self.watch()?;
-        let copy =
-            Copy::parse(sql, &self.catalog, &self.session.search_path).map_err(|error| failed(error, sql, offset))?;
         let width = copy.columns.len().max(1);
         let batch = BATCH.min(PARAMETERS / width).max(1);
         let many = self.compile(&copy.insert(batch)).map_err(|error| failed(error, sql, offset))?;
         let one = self.compile(&copy.insert(1)).map_err(|error| failed(error, sql, offset))?;
         let mut rows: Vec<Row> = Vec::with_capacity(batch);
-        for row in Rows::new(data, &copy) {
+        for row in Rows::new(data, copy) {
             let (at, row) = row.map_err(|(at, error)| failed(error, sql, data_at + at))?;
             rows.push((data_at + at, row));
             if rows.len() == batch {

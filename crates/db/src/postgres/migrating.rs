@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use basalt_core::{Error, Result};
-use basalt_sql::DEFAULT_PATH;
+use basalt_sql::ddl::dump::{self, Taken};
 use basalt_sql::script::{Piece, first_word, is_write, split};
+use basalt_sql::{Catalog, DEFAULT_PATH};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::types::{ToSql, Type};
@@ -16,7 +17,7 @@ use super::turn::Turn;
 use super::views::{Keeper, explained};
 use super::{Postgres, outside};
 use crate::copy::pass_over_keys;
-use crate::migrate::{Applied, Keys, Progress, RECORD, ScriptError, checksum};
+use crate::migrate::{Applied, Imported, Keys, Progress, RECORD, ScriptError, checksum};
 
 /// How much `copy` data is sent at once.
 const CHUNK: usize = 64 << 10;
@@ -113,6 +114,25 @@ impl Postgres {
         Ok(done)
     }
 
+    /// Runs what an import takes of a script.
+    pub(crate) async fn import(
+        &self,
+        source: &str,
+        catalog: &Catalog,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Imported, ScriptError> {
+        let connection = self.engine.owner_target.connect(1).await?;
+        let dump = dump::read(split(source)?, catalog);
+        let pieces: Vec<Piece<'_>> = dump.pieces.iter().map(Taken::piece).collect();
+        let mut script = Script::new(&connection.client, source, progress);
+        script.begin().await?;
+        let done = script.run(&pieces).await;
+        script.end(done).await?;
+        let rows = script.done.rows;
+        self.engine.reload().await?;
+        Ok(Imported { rows, passed_over: dump.passed_over })
+    }
+
     /// See [`crate::Database::reset`].
     pub async fn reset(&self) -> Result<()> {
         let connection = self.engine.owner_target.connect(1).await?;
@@ -163,11 +183,12 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
                 Piece::Meta { .. } => continue,
                 Piece::Statement { sql, offset } => {
                     self.statement(sql).await.map_err(|error| failed(error, sql, offset))?;
-                    self.done.bytes = offset + sql.len();
+                    self.done.bytes = self.done.bytes.max(offset + sql.len());
                 }
                 Piece::Copy { sql, offset, data } => {
                     self.copy(sql, data).await.map_err(|error| failed(error, sql, offset))?;
-                    self.done.bytes = data.as_ptr() as usize - self.source.as_ptr() as usize + data.len();
+                    let end = (offset + sql.len() + data.len()).min(self.source.len());
+                    self.done.bytes = self.done.bytes.max(end);
                 }
             }
             self.done.statements += 1;

@@ -8,7 +8,6 @@ use basalt_core::{Error, Result};
 use basalt_sql::Program;
 use basalt_sql::compile::compile;
 use basalt_sql::program::{Command, Output};
-use basalt_sql::quote;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 

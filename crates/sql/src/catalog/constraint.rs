@@ -15,6 +15,9 @@ pub struct Constraint {
     pub initially_deferred: bool,
     /// May be deferred.
     pub deferrable: bool,
+    /// A CHECK that older rows need not hold to (`not valid`). The embedded engine's.
+    #[serde(default)]
+    pub not_valid: bool,
 }
 
 /// What a constraint demands.

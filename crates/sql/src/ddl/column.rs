@@ -8,7 +8,7 @@ use super::Change;
 use super::constraint::{NewConstraint, NewKind};
 use super::sequence::Options;
 use super::source;
-use crate::catalog::{Column, Grants, Identity, Name};
+use crate::catalog::{Column, Grants, Identity, Name, Relation};
 use crate::compile;
 
 /// A column as written, before its table exists.
@@ -57,9 +57,15 @@ impl Change<'_> {
         };
         let sequence = declared.serial.then(|| Options::default().of_type(&column.ty));
         let mut new = NewColumn::of(column, sequence, at);
-        while self.column_option(table, &mut new)? {}
+        let mut has_own_default = false;
+        while self.column_option(table, &mut new)? {
+            has_own_default |= new.has_default && !declared.serial;
+        }
         if new.column.generated.is_some() && (new.column.default.is_some() || new.sequence.is_some()) {
             return Err(said_twice("both default and generation expression specified", table, &new).at(at));
+        }
+        if new.column.identity.is_some() && has_own_default {
+            return Err(said_twice("both default and identity specified", table, &new).at(at));
         }
         Ok(new)
     }
@@ -156,6 +162,19 @@ impl Change<'_> {
         new.column.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
         new.column.not_null = true;
         new.sequence = Some(self.identity_options()?.of_type(&new.column.ty));
+        Ok(())
+    }
+
+    /// 42P17 if a generated column reads another one.
+    pub(super) fn check_generated(relation: &Relation) -> Result<()> {
+        let is_generated = |name: &&String| relation.column(name).is_some_and(|column| column.generated.is_some());
+        for source in relation.columns.iter().filter_map(|column| column.generated.as_deref()) {
+            if let Some(other) = source::Uses::of_expr(source).columns.iter().find(is_generated) {
+                let message = format!("cannot use generated column \"{other}\" in column generation expression");
+                return Err(Error::new("42P17", message)
+                    .with_detail("A generated column cannot reference another generated column."));
+            }
+        }
         Ok(())
     }
 

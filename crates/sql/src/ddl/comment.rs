@@ -78,6 +78,14 @@ impl Change<'_> {
                 found.ok_or_else(|| self.missing_relation(&raw))?;
                 self.comment_text()?;
             }
+            Some("extension") => {
+                let at = self.cursor.offset();
+                let name = self.cursor.ident()?;
+                if name != "plpgsql" && !self.catalog.extensions.contains(&name) {
+                    return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
+                }
+                self.comment_text()?;
+            }
             Some(_) => {
                 self.cursor.name()?;
                 self.comment_text()?;

@@ -166,6 +166,7 @@ impl Change<'_> {
             kind,
             initially_deferred: new.initially_deferred,
             deferrable: new.deferrable,
+            not_valid: false,
         })
     }
 

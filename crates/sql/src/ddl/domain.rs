@@ -98,6 +98,7 @@ impl Change<'_> {
             return self.rename_domain(&name, Name::new(schema, &name.name));
         }
         let at = self.cursor.offset();
+        let mut judged = domain.checks.clone();
         let words = [
             "set default",
             "drop default",
@@ -121,7 +122,9 @@ impl Change<'_> {
                 let given = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
                 self.cursor.expect("check")?;
                 self.domain_check(&name, &mut domain, given).map_err(|e| e.at(at))?;
-                self.cursor.accept("not valid");
+                if self.cursor.accept("not valid") {
+                    judged.clone_from(&domain.checks);
+                }
             }
             Some("drop constraint") => {
                 let if_exists = self.cursor.accept("if exists");
@@ -134,7 +137,14 @@ impl Change<'_> {
                 }
                 let _ = self.cursor.accept_any(&["cascade", "restrict"]);
             }
-            Some("validate constraint") => drop(self.cursor.ident()?),
+            Some("validate constraint") => {
+                let check = self.cursor.ident()?;
+                if !domain.checks.iter().any(|(c, _)| *c == check) {
+                    let message = format!("constraint \"{check}\" of domain \"{}\" does not exist", name.name);
+                    return Err(Error::new("42704", message).at(at));
+                }
+                judged.retain(|(c, _)| *c != check);
+            }
             Some(_) => {
                 let from = self.cursor.ident()?;
                 self.cursor.expect("to")?;
@@ -142,14 +152,15 @@ impl Change<'_> {
                 if let Some((check, _)) = domain.checks.iter_mut().find(|(c, _)| *c == from) {
                     *check = to;
                 }
+                judged.clone_from(&domain.checks);
             }
             None => return Err(self.cursor.unexpected()),
         }
-        self.change_domain(&name, domain)
+        self.change_domain(&name, domain, &judged)
     }
 
-    /// Puts a changed domain into force, in the tables with columns of it too.
-    fn change_domain(&mut self, name: &Name, domain: Domain) -> Result<()> {
+    /// Puts a changed domain into force, in the tables with columns of it too. Their rows hold to the checks in `judged`, or need not.
+    fn change_domain(&mut self, name: &Name, domain: Domain, judged: &[(String, String)]) -> Result<()> {
         let Some(old) = self.catalog.domains.insert(name.clone(), domain.clone()) else { return Ok(()) };
         for before in self.tables_of_domain(name) {
             let mut after = (*before).clone();
@@ -165,7 +176,7 @@ impl Change<'_> {
                 }
             }
             for column in after.columns.iter().filter(|c| c.domain.as_ref() == Some(name)) {
-                for (_, check) in domain.checks.iter().filter(|check| !old.checks.contains(check)) {
+                for (_, check) in domain.checks.iter().filter(|check| !judged.contains(check)) {
                     let condition = physical::check(&self.catalog, &after, &over_column(check, &column.name)?)?;
                     let message = format!(
                         "column \"{}\" of table \"{}\" contains values that violate the new constraint",

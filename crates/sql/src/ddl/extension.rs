@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Token;
 use super::Change;
 
 /// Extensions that the engine has built in, or whose absence changes no results.
-const BUILT_IN: [&str; 10] = [
+const BUILT_IN: [&str; 11] = [
     "plpgsql",
     "pgcrypto",
     "uuid-ossp",
@@ -18,6 +18,7 @@ const BUILT_IN: [&str; 10] = [
     "btree_gist",
     "pg_stat_statements",
     "pg_graphql",
+    "supabase_vault",
 ];
 
 impl Change<'_> {

@@ -14,6 +14,7 @@ mod default_privileges;
 mod depend;
 mod domain;
 mod drop;
+pub mod dump;
 mod exclusion;
 mod extension;
 mod function;

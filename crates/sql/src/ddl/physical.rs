@@ -168,13 +168,17 @@ pub(super) fn rebuild(
         .collect();
     if !copied.is_empty() {
         let (columns, values): (Vec<_>, Vec<_>) = copied.into_iter().unzip();
-        statements.push(format!(
+        let copy = format!(
             "INSERT INTO {} ({}) SELECT {} FROM {}",
             ident(REBUILD_TABLE),
             columns.join(", "),
             values.join(", "),
             table(&old.name)
-        ));
+        );
+        match new.constraints.iter().any(|constraint| constraint.not_valid) {
+            true => statements.extend([IGNORE_CHECKS.to_owned(), copy, HEED_CHECKS.to_owned()]),
+            false => statements.push(copy),
+        }
     }
     statements.push(format!("DROP TABLE {}", table(&old.name)));
     statements.push(format!("ALTER TABLE {} RENAME TO {}", ident(REBUILD_TABLE), table(&new.name)));
@@ -187,6 +191,10 @@ pub(super) fn rebuild(
     statements.extend(super::conflicts::guards(catalog, new, changes)?);
     Ok(statements)
 }
+
+/// Old rows may violate a check that is not valid.
+const IGNORE_CHECKS: &str = "PRAGMA ignore_check_constraints = ON";
+const HEED_CHECKS: &str = "PRAGMA ignore_check_constraints = OFF";
 
 /// A SELECT that fails with `sqlstate` and `message` unless `condition` holds.
 pub(super) fn require(condition: &str, sqlstate: &str, message: &str) -> String {

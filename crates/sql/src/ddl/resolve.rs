@@ -69,12 +69,12 @@ impl Change<'_> {
         Err(Error::new("42704", format!("role \"{role}\" does not exist")))
     }
 
-    /// Reads a role's name; `current_user` and its like are the owner.
+    /// Reads a role's name; `current_user` and its like are the owner, and so is whoever owns the database.
     pub(super) fn role(&mut self) -> Result<String> {
         let at = self.cursor.offset();
         self.cursor.accept("group");
         let role = self.cursor.label()?;
-        if matches!(role.as_str(), "current_user" | "session_user" | "current_role") {
+        if matches!(role.as_str(), "current_user" | "session_user" | "current_role" | "pg_database_owner") {
             return Ok(basalt_core::Identity::OWNER.to_owned());
         }
         self.check_role(&role).map_err(|e| e.at(at))?;
@@ -381,6 +381,12 @@ impl Declared {
 }
 
 impl RawName {
+    /// As SQL.
+    pub(super) fn quoted(&self) -> String {
+        let parts = self.schema.iter().chain([&self.name]).map(|part| crate::quote::ident(part));
+        parts.collect::<Vec<_>>().join(".")
+    }
+
     /// As it was written.
     pub(super) fn text(&self) -> String {
         match &self.schema {

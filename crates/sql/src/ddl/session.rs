@@ -1,11 +1,15 @@
 //! What a script sets for the statements after it, and the statements that change nothing here.
 
-use basalt_core::Result;
+use std::collections::BTreeSet;
+
+use basalt_core::{Error, Identity, Result};
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::Cursor;
+use super::dump::target_of_rows;
 use crate::script::first_word;
+use crate::{Catalog, Name};
 
 /// What `set` statements of a script leave behind for the ones after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +18,42 @@ pub struct Session {
     pub search_path: Vec<String>,
     /// Whether the bodies of functions are checked when they are made (pg_dump turns it off).
     pub check_function_bodies: bool,
+    /// Whether rows come from elsewhere, where triggers and foreign keys have had their say (`session_replication_role = replica`).
+    pub is_replica: bool,
+    /// Tables whose foreign keys look at no row (`alter table ... disable trigger all`). The triggers themselves are the catalog's.
+    pub keys_disabled: BTreeSet<Name>,
+}
+
+impl Session {
+    /// Whether a statement writes rows at which no foreign key looks.
+    pub fn passes_over_keys(&self, sql: &str, catalog: &Catalog) -> bool {
+        self.is_replica
+            || !self.keys_disabled.is_empty()
+                && self.target(sql, catalog).is_some_and(|table| self.keys_disabled.contains(&table))
+    }
+
+    /// The table that a statement writes.
+    fn target(&self, sql: &str, catalog: &Catalog) -> Option<Name> {
+        let raw = target_of_rows(sql).or_else(|| {
+            let mut cursor = Cursor::new(sql).ok()?;
+            cursor.accept_any(&["update", "delete from"])?;
+            cursor.accept("only");
+            cursor.name().ok()
+        })?;
+        let named = |schema: &String| Name::new(schema, &raw.name);
+        let mut places = raw.schema.iter().chain(self.search_path.iter().filter(|_| raw.schema.is_none())).map(named);
+        places.find(|name| catalog.relations.contains_key(name))
+    }
 }
 
 impl Default for Session {
     fn default() -> Self {
-        Session { search_path: vec!["public".into(), "extensions".into()], check_function_bodies: true }
+        Session {
+            search_path: vec!["public".into(), "extensions".into()],
+            check_function_bodies: true,
+            is_replica: false,
+            keys_disabled: BTreeSet::new(),
+        }
     }
 }
 
@@ -70,15 +105,12 @@ impl Change<'_> {
             "start transaction",
             "commit",
             "end",
-            "lock",
             "set constraints",
             "set transaction",
             "set session characteristics",
             "deallocate",
             "discard",
             // Maintenance changes no results.
-            "analyze",
-            "vacuum",
             "reindex",
             "checkpoint",
             "cluster",
@@ -87,6 +119,9 @@ impl Change<'_> {
             // One file is one database.
             "drop database",
         ];
+        if self.cursor.accept_any(&["lock", "analyze", "reindex table", "vacuum"]).is_some() {
+            return self.tables_exist().map(|()| true);
+        }
         if self.cursor.accept_any(&idle).is_some() {
             self.cursor.skip_all();
             return Ok(true);
@@ -94,7 +129,7 @@ impl Change<'_> {
         if self.cursor.peek("select") {
             if let Some((name, value)) = set_config(&mut self.cursor) {
                 let path = value.split(',').map(|schema| schema.trim().trim_matches('"').to_owned());
-                self.set(&name, &path.filter(|schema| !schema.is_empty()).collect::<Vec<_>>());
+                self.set(&name, &path.filter(|schema| !schema.is_empty()).collect::<Vec<_>>())?;
             }
             return Ok(true);
         }
@@ -107,13 +142,47 @@ impl Change<'_> {
             return Ok(true);
         }
         if self.cursor.peek("set role") || self.cursor.peek("set session authorization") {
-            return Err(self.refused());
+            let refused = self.refused();
+            return if self.is_the_owner() { Ok(true) } else { Err(refused) };
         }
         if self.cursor.accept("set") {
             self.set_statement()?;
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Reads the tables of a statement that does nothing here but has to have them.
+    fn tables_exist(&mut self) -> Result<()> {
+        if self.cursor.peek_token(&Token::LParen) {
+            self.cursor.in_parentheses()?;
+        }
+        while self
+            .cursor
+            .accept_any(&["table", "only", "verbose", "full", "freeze", "analyze", "concurrently"])
+            .is_some()
+        {}
+        if !self.cursor.at_end() {
+            loop {
+                let raw = self.cursor.name()?;
+                self.find_relation(&raw)?;
+                if !self.cursor.accept_token(&Token::Comma) {
+                    break;
+                }
+            }
+        }
+        // How they are locked, or which columns are looked at.
+        self.cursor.skip_all();
+        Ok(())
+    }
+
+    /// `set session authorization default` and its like: scripts run as the owner.
+    fn is_the_owner(&mut self) -> bool {
+        let words = ["set role none", "set role", "set session authorization"];
+        let at = words.iter().position(|words| self.cursor.accept(words));
+        at == Some(0)
+            || self.cursor.accept("default")
+            || self.cursor.accept_string().or_else(|| self.cursor.label().ok()).as_deref() == Some(Identity::OWNER)
     }
 
     fn set_statement(&mut self) -> Result<()> {
@@ -124,7 +193,7 @@ impl Change<'_> {
         }
         let (name, values) = self.setting()?;
         match values {
-            Some(values) => self.set(&name, &values),
+            Some(values) => self.set(&name, &values)?,
             None => self.reset(&name),
         }
         Ok(())
@@ -152,15 +221,24 @@ impl Change<'_> {
     }
 
     /// Keeps what later statements of the script need; other settings change no results.
-    fn set(&mut self, name: &str, values: &[String]) {
+    fn set(&mut self, name: &str, values: &[String]) -> Result<()> {
         match name {
             "search_path" => self.session.search_path = values.iter().filter(|v| !v.is_empty()).cloned().collect(),
             "check_function_bodies" => {
                 let off = |value: &String| matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0" | "no");
                 self.session.check_function_bodies = !values.first().is_some_and(off);
             }
+            "session_replication_role" => {
+                let value = values.first().map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+                if !["origin", "replica", "local"].contains(&value.as_str()) {
+                    let message = format!("invalid value for parameter \"session_replication_role\": \"{value}\"");
+                    return Err(Error::new("22023", message).with_hint("Available values: origin, replica, local."));
+                }
+                self.session.is_replica = value == "replica";
+            }
             _ => {}
         }
+        Ok(())
     }
 
     fn reset(&mut self, name: &str) {
@@ -168,7 +246,10 @@ impl Change<'_> {
         match name {
             "search_path" => self.session.search_path = initial.search_path,
             "check_function_bodies" => self.session.check_function_bodies = true,
-            "all" => *self.session = initial,
+            "session_replication_role" => self.session.is_replica = false,
+            "all" => {
+                *self.session = Session { keys_disabled: std::mem::take(&mut self.session.keys_disabled), ..initial }
+            }
             _ => {}
         }
     }

@@ -106,6 +106,7 @@ impl Change<'_> {
         for table in &copied {
             self.copy_from(&mut relation, table);
         }
+        Self::check_generated(&relation)?;
         self.actions.push(Action::Sql(physical::create_table(&self.catalog, &relation, &name.physical())?));
         for index in &relation.indexes {
             self.actions.extend(physical::create_index(&self.catalog, &relation, index)?.map(Action::Sql));
@@ -120,7 +121,10 @@ impl Change<'_> {
         let names = if self.cursor.peek_token(&Token::LParen) { self.cursor.column_list()? } else { Vec::new() };
         self.cursor.expect("as")?;
         let at = self.cursor.offset();
-        let mut query = self.cursor.query()?;
+        let mut query = match self.cursor.accept("table") {
+            true => source::parse_query(&format!("select * from {}", self.cursor.name()?.quoted()))?,
+            false => self.cursor.query()?,
+        };
         let with_data = !self.cursor.accept("with no data");
         self.cursor.accept("with data");
         let found = compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| e.at(at))?;

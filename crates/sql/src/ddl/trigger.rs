@@ -240,6 +240,13 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = self.cursor.label()?;
         let all = matches!(name.as_str(), "all" | "user");
+        if name == "all" {
+            // To PostgreSQL a foreign key is a few triggers.
+            match disabled {
+                true => self.session.keys_disabled.insert(table.clone()),
+                false => self.session.keys_disabled.remove(table),
+            };
+        }
         let relation = self.relation_mut(table)?;
         let mut found = relation.triggers.iter_mut().filter(|trigger| all || trigger.name == name).peekable();
         if found.peek().is_none() && !all {

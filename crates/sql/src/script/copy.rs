@@ -90,6 +90,11 @@ impl Copy {
         Ok(())
     }
 
+    /// The table.
+    pub fn table(&self) -> &Name {
+        &self.table
+    }
+
     /// The INSERT of so many rows.
     pub fn insert(&self, rows: usize) -> String {
         let columns: Vec<String> = self.columns.iter().map(|column| quote::ident(column)).collect();

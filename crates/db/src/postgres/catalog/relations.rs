@@ -167,7 +167,13 @@ fn constraint(row: ConstraintRow, names: &HashMap<u32, Name>) -> Option<Constrai
             on_update: action(row.on_update),
         }),
     };
-    Some(Constraint { name: row.name, kind, initially_deferred: row.deferred, deferrable: row.deferrable })
+    Some(Constraint {
+        name: row.name,
+        kind,
+        initially_deferred: row.deferred,
+        deferrable: row.deferrable,
+        not_valid: false,
+    })
 }
 
 /// The table's column that a view's column shows, through other views.

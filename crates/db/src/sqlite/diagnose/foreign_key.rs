@@ -138,14 +138,14 @@ pub(super) fn referenced(
 
 /// A deferred foreign key that is violated now, without values: who asks is no longer known.
 pub(in crate::sqlite) fn deferred(connection: &Connection, schema: &Schema) -> Option<Error> {
-    schema.deferred().find_map(|relation| broken_key(connection, relation, None, false).ok().flatten())
+    schema.deferred().find_map(|relation| broken_key(connection, relation, |_| true, false).ok().flatten())
 }
 
 /// The first row of a table that violates a foreign key (or one that is named), as an error.
 pub(crate) fn broken_key(
     connection: &Connection,
     relation: &Relation,
-    constraint: Option<&str>,
+    is_asked: impl Fn(&str) -> bool,
     show_values: bool,
 ) -> rusqlite::Result<Option<Error>> {
     let table = relation.name.physical();
@@ -155,7 +155,7 @@ pub(crate) fn broken_key(
         let (row_id, number): (Option<i64>, i64) = (row.get(0)?, row.get(1)?);
         let columns = key_columns(connection, &table, number)?;
         let found = relation.foreign_keys().find(|(_, key)| key.columns == columns);
-        let Some((name, key)) = found.filter(|(name, _)| constraint.is_none_or(|wanted| wanted == *name)) else {
+        let Some((name, key)) = found.filter(|(name, _)| is_asked(name)) else {
             continue;
         };
         let values = match row_id.filter(|_| show_values) {

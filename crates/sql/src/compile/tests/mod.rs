@@ -34,6 +34,7 @@ fn table(name: &str, columns: Vec<Column>) -> Relation {
         kind: ConstraintKind::PrimaryKey(vec!["id".to_owned()]),
         initially_deferred: false,
         deferrable: false,
+        not_valid: false,
     };
     Relation {
         name: Name::new("public", name),

@@ -104,7 +104,7 @@ fn unique(name: &str, columns: &[&str]) -> Constraint {
 }
 
 fn constraint(name: &str, kind: ConstraintKind) -> Constraint {
-    Constraint { name: name.to_owned(), kind, initially_deferred: false, deferrable: false }
+    Constraint { name: name.to_owned(), kind, initially_deferred: false, deferrable: false, not_valid: false }
 }
 
 /// The catalog with row security on `notes` and these policies.

@@ -49,6 +49,7 @@ impl Change<'_> {
             }
             add_constraint(&mut after, constraint);
         }
+        Self::check_generated(&after)?;
         self.fill_column(&old, &after, &name)?;
         self.catalog.relations.insert(table.clone(), Arc::new(after));
         self.refresh_row_type(table);

@@ -166,9 +166,9 @@ impl Change<'_> {
     /// Adds a constraint to a table that may have rows.
     fn add_new_constraint(&mut self, table: &Name, new: NewConstraint) -> Result<()> {
         let old = self.relation(table)?;
-        let not_valid = new.not_valid && matches!(new.kind, NewKind::ForeignKey { .. });
+        let not_valid = new.not_valid && matches!(new.kind, NewKind::ForeignKey { .. } | NewKind::Check(_));
         let at = new.at;
-        let constraint = self.resolve_constraint(&old, new)?;
+        let mut constraint = self.resolve_constraint(&old, new)?;
         if constraint.kind.has_index() && naming::relation_name_taken(&self.catalog, &table.schema, &constraint.name) {
             return Err(Error::new("42P07", format!("relation \"{}\" already exists", constraint.name)).at(at));
         }
@@ -180,15 +180,8 @@ impl Change<'_> {
                 self.push(key_guard(&old, columns, &constraint.name));
             }
             ConstraintKind::Unique(columns) => self.push(key_guard(&old, columns, &constraint.name)),
-            ConstraintKind::Check(source) => {
-                let condition = physical::check(&self.catalog, &old, source)?;
-                let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(table));
-                let message = format!(
-                    "check constraint \"{}\" of relation \"{}\" is violated by some row",
-                    constraint.name, table.name
-                );
-                self.push(physical::require_check(&none, &message, &constraint.name));
-            }
+            ConstraintKind::Check(_) if not_valid => constraint.not_valid = true,
+            ConstraintKind::Check(source) => self.check_rows(&old, &constraint.name, source)?,
             ConstraintKind::Exclude(exclusion) => {
                 self.push(conflicts::guard(&self.catalog, &old, &constraint.name, exclusion)?);
             }
@@ -202,6 +195,16 @@ impl Change<'_> {
         if check {
             self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
         }
+        Ok(())
+    }
+
+    /// 23514 if a row violates the CHECK.
+    fn check_rows(&mut self, table: &Relation, constraint: &str, source: &str) -> Result<()> {
+        let condition = physical::check(&self.catalog, table, source)?;
+        let none = format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(&table.name));
+        let message =
+            format!("check constraint \"{constraint}\" of relation \"{}\" is violated by some row", table.name.name);
+        self.push(physical::require_check(&none, &message, constraint));
         Ok(())
     }
 
@@ -246,15 +249,27 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
         let relation = self.relation(table)?;
-        match relation.constraints.iter().find(|c| c.name == name) {
-            // Checks hold for all rows from the start.
-            Some(constraint) => {
-                if matches!(constraint.kind, ConstraintKind::ForeignKey(_)) {
-                    self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
-                }
+        let Some(constraint) = relation.constraints.iter().find(|c| c.name == name) else {
+            return Err(missing_constraint(&name, table).at(at));
+        };
+        match &constraint.kind {
+            ConstraintKind::ForeignKey(_) => {
+                self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
                 Ok(())
             }
-            None => Err(missing_constraint(&name, table).at(at)),
+            ConstraintKind::Check(source) => {
+                self.check_rows(&relation, &name, source)?;
+                let valid = self.relation_mut(table)?.constraints.iter_mut().filter(|c| c.name == name);
+                valid.for_each(|constraint| constraint.not_valid = false);
+                Ok(())
+            }
+            _ => {
+                let message = format!(
+                    "constraint \"{name}\" of relation \"{}\" is not a foreign key or check constraint",
+                    table.name
+                );
+                Err(Error::new("42809", message).at(at))
+            }
         }
     }
 
