@@ -240,11 +240,37 @@ async fn clients_have_bounds() {
 }
 
 #[tokio::test]
+async fn clients_that_register_at_once_are_as_many_as_may() {
+    let server = start_with(|config| {
+        config.auth.oauth_server.enabled = true;
+        config.auth.oauth_server.allow_dynamic_registration = true;
+        config.auth.oauth_server.max_dynamic_clients = 3;
+    })
+    .await;
+    let body = json!({"client_name": "x", "redirect_uris": [BACK]});
+    let tries: Vec<_> =
+        (0..20).map(|_| tokio::spawn(post(&server, "/oauth/clients/register", body.clone()).send())).collect();
+    let mut made = 0;
+    for attempt in tries {
+        let answer = attempt.await.expect("an answer");
+        match answer.status {
+            201 => made += 1,
+            _ => assert_eq!((answer.status, &answer.json()["code"]), (403, &json!("oauth_too_many_clients"))),
+        }
+    }
+    assert_eq!(made, 3);
+}
+
+#[tokio::test]
 async fn nobody_is_sent_to_an_address_that_is_not_the_client_s() {
     let world = world().await;
     for change in [
         ("redirect_uri", "https://evil.example/back"),
         ("redirect_uri", "https://service.example/back/.."),
+        // The same place in other letters.
+        ("redirect_uri", "https://SERVICE.example/back"),
+        ("redirect_uri", "https://service.example:443/back"),
+        ("redirect_uri", "https://service.example/b%61ck"),
         ("client_id", "x"),
     ] {
         let answer = world.authorize(&[change]).await;

@@ -17,21 +17,26 @@ const BATCH: usize = 8;
 pub const TABLE: &str = "
     create table v (
       id int primary key, b bool, i2 int2, i4 int4, i8 int8, f8 float8, n numeric, t text, u uuid, d date, tm time,
-      ts timestamp, tz timestamptz, iv interval, j jsonb, by bytea, ai int4[], at text[]
+      ts timestamp, tz timestamptz, iv interval, j jsonb, by bytea, ai int4[], at text[],
+      ir int4range, nr numrange, dr daterange, sr tsrange, zr tstzrange
     );
     insert into v values
       (1, true, 1, 7, 42, 1.5, 12.50, 'Hello World', '00000000-0000-0000-0000-00000000000a', '2024-02-29', '10:20:30',
        '2024-01-31 23:59:59.5', '2024-03-10 08:00:00+00', '1 mon 2 days 03:04:05', '{\"a\":1,\"b\":[1,2,{\"c\":null}]}',
-       '\\x0001ff', '{1,2,3}', '{a,b,NULL}'),
+       '\\x0001ff', '{1,2,3}', '{a,b,NULL}',
+       '[1,5)', '[1.0,2.5]', '[2024-01-01,2024-02-01)', '[2024-01-01 10:00,2024-01-02)', '[2024-01-01 10:00+00,)'),
       (2, false, -3, 0, -1, -0.25, 0, '', '00000000-0000-0000-0000-00000000000b', '1999-12-31', '00:00:00',
-       '2000-01-01 00:00:00', '1999-12-31 23:59:59+00', '-1 day', '[1,\"x\",true]', '\\x', '{}', '{}'),
+       '2000-01-01 00:00:00', '1999-12-31 23:59:59+00', '-1 day', '[1,\"x\",true]', '\\x', '{}', '{}',
+       'empty', '(,0]', 'empty', '(,2000-01-01)', '[1999-12-31 23:59:59+00,2010-10-10 00:00+00]'),
       (3, true, 12, 42, 9000000000, 1e10, -3.14159, 'ÄÖü ß', 'ffffffff-ffff-ffff-ffff-ffffffffffff', '2024-12-30',
        '23:59:59.999999', '1970-01-01 00:00:01', '2100-06-15 12:00:00+02', '90 days 25:00:00', '\"text\"', '\\xdeadbeef',
-       '{3,NULL,1}', '{\"x y\",\"q\\\"r\"}'),
-      (4, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null),
+       '{3,NULL,1}', '{\"x y\",\"q\\\"r\"}',
+       '(,)', '(-3.14159,100)', '[2024-12-30,infinity]', '[2024-05-06 07:08:09,infinity)', '(,)'),
+      (4, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+       null, null, null, null, null),
       (5, false, 2, 3, 5, 0.1, 100.005, 'a.b%c_d', '12345678-1234-5678-1234-567812345678', '2023-01-01', '12:30:00',
        '2023-06-15 06:07:08.123456', '2023-11-05 01:30:00-05', '2 years -3 mons 00:00:00.5', 'null', '\\x4d5a', '{10}',
-       '{zeta,Alpha}');";
+       '{zeta,Alpha}', '[3,)', '[1,1.00]', '(,2023-01-01]', 'empty', '(2023-11-05 01:30:00-05,2024-05-06 07:08:09+00]');";
 
 /// Functions whose answers depend on the session or that don't end soon with large arguments.
 const SKIPPED: &[&str] = &[
@@ -90,7 +95,7 @@ const SKIPPED: &[&str] = &[
 const SKIPPED_OPERATORS: &[&str] = &["^", "||/", "%", "<%", "%>", "<<%", "%>>", "<->", "<<->", "<->>"];
 
 /// What stands for `AnyElement` in one call.
-const ELEMENTS: &[Base] = &[Base::Int4, Base::Text];
+const ELEMENTS: &[Base] = &[Base::Int4, Base::Text, Base::Numeric, Base::Date, Base::Timestamp, Base::Timestamptz];
 
 const TYPES: &[Base] = &[
     Base::Bool,
@@ -108,6 +113,11 @@ const TYPES: &[Base] = &[
     Base::Interval,
     Base::Jsonb,
     Base::Bytea,
+    Base::Int4range,
+    Base::Numrange,
+    Base::Daterange,
+    Base::Tsrange,
+    Base::Tstzrange,
 ];
 
 /// Explicit casts that don't fail for most values.
@@ -185,9 +195,10 @@ pub fn same(expected: &Outcome, found: &Outcome) -> bool {
 
 /// An error that the values make, while the statement runs. PostgreSQL gives some of them codes of other classes.
 fn is_of_values(refusal: &Refusal) -> bool {
-    const OTHERS: [(&str, &str); 4] = [
+    const OTHERS: [(&str, &str); 5] = [
         ("0A000", "timestamps cannot be binned into intervals containing months or years"),
         ("0A000", "unit \""),
+        ("42601", "invalid range bound flags"),
         ("42601", "multiple decimal points"),
         ("54000", "null character not permitted"),
     ];
@@ -226,6 +237,7 @@ fn kind_name(kind: Kind) -> String {
         Kind::ArrayOf(base) => format!("{}[]", base.sql_name()),
         Kind::AnyElement => "anyelement".into(),
         Kind::AnyArray => "anyarray".into(),
+        Kind::AnyRange => "anyrange".into(),
         Kind::Any => "\"any\"".into(),
         Kind::AnyEnum => "anyenum".into(),
         Kind::Record => "record".into(),
@@ -398,6 +410,11 @@ impl Generator {
                 Base::Timestamptz => ("tz", &["2024-05-06 07:08:09+00", "2010-10-10 10:10:10+02"]),
                 Base::Interval => ("iv", &["1 day", "-2 hours", "1 year 1 mon"]),
                 Base::Jsonb => ("j", &["{\"a\":1}", "[1,2]", "\"s\"", "3.0", "true"]),
+                Base::Int4range => ("ir", &["[1,3)", "empty", "(,2]", "[3,)"]),
+                Base::Numrange => ("nr", &["[0,1.10)", "(-7.5,3.0]", "empty"]),
+                Base::Daterange => ("dr", &["[2024-01-01,2024-01-31]", "(,2000-02-29)", "(,)"]),
+                Base::Tsrange => ("sr", &["[2024-01-01,2024-05-06 07:08:09)", "(1999-01-01,)"]),
+                Base::Tstzrange => ("zr", &["[2010-10-10 10:10:10+02,2024-05-06 07:08:09+00)", "empty"]),
                 _ => ("by", &["\\x00", "\\xabcd"]),
             },
             _ => ("t", &["a"]),
@@ -416,6 +433,7 @@ fn resolve(kind: Kind, element: Base) -> Option<Type> {
         Kind::ArrayOf(base) => Some(Type::Base(base).array_of()),
         Kind::AnyElement => Some(Type::Base(element)),
         Kind::AnyArray => Some(Type::Base(element).array_of()),
+        Kind::AnyRange => element.range().map(Type::Base),
         Kind::Any => Some(Type::INT4),
         Kind::AnyEnum | Kind::Record => None,
     }

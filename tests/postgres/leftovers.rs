@@ -1,5 +1,7 @@
 //! What a function leaves on its connection does not reach the next request.
 
+use std::time::Duration;
+
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use serde_json::{Value, json};
@@ -32,6 +34,36 @@ const SCHEMA: &str = "
 
 fn nothing() -> Value {
     json!({"tenant": "", "row_security": "on", "role": "anon", "temporary": false, "locks": 0})
+}
+
+/// A lock of the session is given up when its request is over, not when somebody needs its connection again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_does_not_outlive_its_request() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 2).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 7";
+    let is_free = async || {
+        for _ in 0..200 {
+            if session.ask(locked).await.expect("counts").0.as_deref() == Some("0") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the lock is held on");
+    };
+    server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
+    is_free().await;
+    // Nor that of a batch, kept or undone, nor one that was given up before its end.
+    let keep = json!([{"method": "POST", "path": "/rpc/litter", "body": {}}]);
+    let answer = server.raw(reqwest::Method::POST, "/batch/v1").service().json(&keep).send().await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    is_free().await;
+    let undo = json!([{"method": "POST", "path": "/rpc/litter", "body": {}}, {"method": "GET", "path": "/nowhere"}]);
+    let answer = server.raw(reqwest::Method::POST, "/batch/v1").service().json(&undo).send().await;
+    assert_eq!(answer.status, 404, "{}", answer.body);
+    is_free().await;
+    server.get("/rpc/found").expect(200, nothing()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

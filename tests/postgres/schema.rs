@@ -162,6 +162,66 @@ async fn an_index_that_fails_half_way_is_gone() {
     assert_eq!(indexes().await.matches("true").count(), 4);
 }
 
+/// What was dropped before something failed is there again.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_was_dropped_is_made_again() {
+    let cluster = Cluster::start();
+    let schema = "create table notes (id integer, \"The Body\" text); insert into notes values (1, 'same'), (2, 'same');
+        create unique index \"By Id\" on notes using btree (id desc nulls last) include (\"The Body\") with (fillfactor = 70) where id > 0;
+        comment on index \"By Id\" is 'it''s quick'; create index other on notes (lower(\"The Body\"));";
+    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    let indexes = async || {
+        let sql = "select string_agg(concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid, obj_description(indexrelid, 'pg_class')), '; '
+            order by indexrelid::regclass::text) from pg_index where indrelid = 'notes'::regclass";
+        session.ask(sql).await.expect("reads").0.unwrap_or_default()
+    };
+    let before = indexes().await;
+    let migration = "drop index concurrently \"By Id\";
+        drop index concurrently if exists public.other;
+        drop index concurrently if exists never_was;
+        create unique index concurrently on notes (\"The Body\");";
+    for _ in 0..2 {
+        let failed = server.database.apply_migration("1", "indexes", migration).await.expect_err("is not unique");
+        assert_eq!((failed.error.code(), failed.error.hint()), ("23505", None));
+        assert_eq!(indexes().await, before);
+    }
+    session.script("update notes set \"The Body\" = id::text").await;
+    server.database.apply_migration("1", "indexes", migration).await.expect("is unique now");
+    assert_eq!(indexes().await.matches("CREATE").count(), 1);
+}
+
+/// What reindexing leaves when it fails, and PostgreSQL would have somebody drop by hand, is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_could_not_be_made_anew_leaves_nothing() {
+    let cluster = Cluster::start();
+    let schema = "create function shown(id integer) returns integer language plpgsql immutable as $$ begin return id; end $$;
+        create table notes (id integer); insert into notes values (1); create index by_shown on notes (shown(id));
+        create or replace function shown(id integer) returns integer language plpgsql immutable as $$ begin raise 'not today'; end $$;";
+    let server = Server::start_on(&cluster, schema, |_| ()).await;
+    let session = cluster.connect_to(server.database_name()).await;
+    for migration in ["reindex index concurrently by_shown", "reindex (verbose) table concurrently notes"] {
+        let failed = server.database.apply_migration("1", "again", migration).await.expect_err("can't be made");
+        assert_eq!((failed.error.code(), failed.error.hint()), ("P0001", None));
+        let left =
+            "select string_agg(indexrelid::regclass::text, ', ') from pg_index where indrelid = 'notes'::regclass";
+        assert_eq!(session.ask(left).await.expect("reads").0.as_deref(), Some("by_shown"));
+    }
+}
+
+/// What nothing undoes is run only where nothing can fail after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nothing_undoes_has_a_migration_of_its_own() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table notes (id integer);", |_| ()).await;
+    let beside = "create index concurrently first on notes (id); alter system set work_mem = '5MB';";
+    let failed = server.database.apply_migration("1", "settings", beside).await.expect_err("is refused");
+    assert_eq!((failed.error.code(), &beside[failed.offset..failed.offset + 12]), ("0A000", "alter system"));
+    let session = cluster.connect_to(server.database_name()).await;
+    assert_eq!(session.ask("select to_regclass('first')").await.expect("reads").0, None);
+    server.database.apply_migration("1", "settings", "alter system set work_mem = '5MB';").await.expect("applies");
+}
+
 /// Codes and relations of what `basalt check` says of a database's public schema.
 fn findings(server: &Server) -> Vec<(&'static str, String)> {
     let findings = basalt_sql::lint::lint(&server.database.catalog(), &["public".to_owned()]).into_iter();

@@ -17,6 +17,7 @@ mod headers;
 mod interpreted;
 mod limited;
 mod limits;
+mod ranges;
 mod reading;
 mod relating;
 mod speaking;

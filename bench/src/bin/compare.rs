@@ -19,6 +19,8 @@ use basalt_server::keys::sign;
 use serde_json::json;
 
 const CONNECTIONS: usize = 64;
+/// After this without a request a server is at rest.
+const REST: Duration = Duration::from_secs(12);
 const USAGE: &str = "usage: bench [--rounds N] [--seconds N] [--only NAME]";
 
 /// One kind of request, to both programs.
@@ -149,6 +151,7 @@ async fn measure(
     println!("{}\n", machine());
 
     let (server, started) = Server::basalt(&basalt, &project, &[]).await?;
+    tokio::time::sleep(REST).await;
     println!(
         "basalt: binary {:.1} MB, start to first answer {} ms, at rest {:.1} MB",
         size_mb(&basalt)?,

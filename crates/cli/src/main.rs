@@ -10,6 +10,7 @@ mod copying;
 mod in_place;
 mod migrating;
 mod output;
+mod owners_rights;
 mod report;
 mod running;
 mod serving;

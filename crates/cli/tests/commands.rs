@@ -224,6 +224,34 @@ fn check_takes_what_the_configuration_opens() {
 }
 
 #[test]
+fn check_lists_what_runs_with_its_owner_s_rights_on_postgresql() {
+    let project = Project::new(&[
+        ("basalt.toml", "[database]\nengine = \"postgres\"\n"),
+        (
+            "migrations/0001_owners.sql",
+            "create table t (id int primary key); alter table t enable row level security; create policy p on t using (true);
+             create table log (id int); alter table log enable row level security; create policy p on log using (true);
+             create rule noted as on insert to t do also insert into log values (new.id);
+             create rule kept as on delete to t do instead nothing;
+             create procedure wipe(n int) language sql security definer as 'delete from t';
+             create procedure sure() language sql security definer set search_path = '' as 'delete from public.t';
+             revoke execute on procedure sure() from public, anon, authenticated;
+             create procedure plain() language sql as 'delete from public.t';",
+        ),
+    ]);
+    let checked = project.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    let found: Vec<&str> = checked.stderr.lines().filter(|line| line.contains('[')).collect();
+    let expected = [
+        "hint[definer-exposed]: procedure public.wipe may be called by anon and authenticated and runs with its owner's rights",
+        "warning[definer-search-path]: procedure public.wipe runs with its owner's rights, but finds its tables along its caller's search path",
+        "warning[rule-bypasses-policies]: rule noted of public.t acts with the rights of the owner of public.t when anon and authenticated write: no policy holds for what it reads and writes",
+    ];
+    assert_eq!(found, expected, "{}", checked.stderr);
+    assert!(checked.stderr.contains("revoke execute on procedure wipe(integer) from public, anon, authenticated;"));
+}
+
+#[test]
 fn check_knows_the_services_and_what_to_do_without_triggers_of_one_s_own() {
     let project = books();
     let policies = "create table members (room text primary key, person uuid references auth.users (id));

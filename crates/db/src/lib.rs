@@ -9,14 +9,13 @@ mod database;
 mod lock;
 pub mod migrate;
 pub mod postgres;
+mod request;
 pub mod sqlite;
 mod transaction;
 
 pub use changes::Changes;
 pub use copy::Copied;
+pub use database::{Database, Options};
 pub use postgres::{LARGEST_NOTIFICATION, Loads, NotifyLine, PoolState, PostgresOptions};
+pub use request::{Answer, BodyBy, Count, CountKind, Explain, Format, Request, RowCheck, TransactionEnd};
 pub use transaction::Transaction;
-
-pub use database::{
-    Answer, BodyBy, Count, CountKind, Database, Explain, Format, Options, Request, RowCheck, TransactionEnd,
-};

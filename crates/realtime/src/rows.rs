@@ -64,12 +64,11 @@ impl RowBroadcast {
         if settings.events.contains(&Operation::Truncate) {
             return Err(bad("`events` are INSERT, UPDATE and DELETE"));
         }
-        let (schema, table) = settings.table.split_once('.').unwrap_or(("public", &settings.table));
         let topic = pieces(&settings.topic)
             .filter(|pieces| !pieces.is_empty())
             .ok_or_else(|| bad("`topic` is a channel's name, in which each `{` begins a column and `}` ends it"))?;
         Ok(RowBroadcast {
-            table: Name::new(schema, table),
+            table: Name::named(&settings.table),
             operations: settings.events.clone(),
             topic,
             event: settings.event.clone(),

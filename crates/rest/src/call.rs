@@ -20,7 +20,7 @@ use crate::respond::headers::{Reply, content_range};
 use crate::timing::Stage;
 use crate::write::judge_affected;
 
-pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
     let reading = incoming.method != Method::POST;
     let mut query = QueryString::parse(incoming.query, reading)?;
@@ -37,7 +37,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
     let offset = level.offset.unwrap_or(0);
     let call = Call { function: Name::new(exchange.schema, name), arguments, level };
     let mut prepared = planner.prepare_call(&call, exchange.preferences.count.is_some())?;
-    exchange.current.exposure.judge_call(&exchange, &prepared)?;
+    exchange.current.exposure.judge_call(exchange, &prepared)?;
 
     let shape = prepared.shape;
     let handler = MediaHandler::of(&prepared.routine);
@@ -47,7 +47,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
             Some(Form { media: Some(handler.gives()), ..Form::plain(Format::Raw) })
         }
         _ => {
-            let made = made(&exchange, rows_of, is_whole(&call.level), media).filter(|_| shape.has_columns());
+            let made = made(exchange, rows_of, is_whole(&call.level), media).filter(|_| shape.has_columns());
             made.or_else(|| format(door, shape, media).map(Form::plain))
         }
     })?;
@@ -64,7 +64,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
 
     let format = if exchange.is_head() { Format::None } else { form.format };
     let params = std::mem::take(&mut prepared.statement.params);
-    let mut request = door.request(&exchange, &prepared.statement, params, reading || prepared.read_only, format);
+    let mut request = door.request(exchange, &prepared.statement, params, reading || prepared.read_only, format);
     request.body_by = form.body_by;
     let settings = prepared.routine.settings.iter().filter(|(name, _)| door.options.hoisted.contains(name));
     request.hoisted = settings.cloned().collect();
@@ -78,7 +78,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         }));
     }
     incoming.timing.mark(Stage::Plan);
-    let mut answer = door.run(&exchange, request).await?;
+    let mut answer = door.run(exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
     if prepared.statement.hidden.total {
@@ -98,7 +98,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
             .maybe(PREFERENCE_APPLIED, applied.as_deref());
         return Ok(reply.settings(&answer)?.finish());
     }
-    let reply = page(&exchange, &media, &answer, offset)?;
+    let reply = page(exchange, &media, &answer, offset)?;
     Ok(reply
         .maybe(PREFERENCE_APPLIED, applied.as_deref())
         .maybe(CONTENT_PROFILE, exchange.profile())

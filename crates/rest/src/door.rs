@@ -59,6 +59,8 @@ pub struct Options {
     pub url: String,
     /// Whether errors carry details and hints.
     pub error_details: bool,
+    /// Whether PGRST003 is 504 and says no more, as PostgREST has it.
+    pub gateway_timeouts: bool,
     /// Most requests of a batch.
     pub batch: usize,
     /// Most bytes that the requests of a batch may take from earlier answers.
@@ -181,7 +183,10 @@ impl Door {
     }
 
     /// The answer for an error that arose before or in the door.
-    pub fn refuse(&self, error: RestError, method: &Method) -> Response<Bytes> {
+    pub fn refuse(&self, mut error: RestError, method: &Method) -> Response<Bytes> {
+        if error.body.code == "PGRST003" && self.options.gateway_timeouts {
+            error = RestError::new(504, "PGRST003", error.body.message);
+        }
         error.into_response(self.options.error_details, method)
     }
 
@@ -210,25 +215,36 @@ impl Door {
             return Err(RestError::not_loaded());
         }
         let route = route(incoming.path)?;
-        let exchange = self.exchange(incoming)?;
-        let method = exchange.incoming.method.clone();
-        let (current, role) = (exchange.current.clone(), exchange.incoming.identity.role.clone());
-        let answer = self.dispatch(route, &method, exchange).await;
-        answer.map_err(|error| error.told_to(current.planner.catalog(), &role))
+        let mut exchange = self.exchange(incoming)?;
+        let mut is_again = false;
+        loop {
+            let error = match self.dispatch(&route, &exchange).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            let catalog = exchange.current.planner.catalog();
+            // Part of a batch, it is the batch that begins again.
+            let may_again = !is_again && exchange.incoming.within.is_none();
+            if !may_again || !self.database.is_outdated(catalog.version, &error.body.code).await {
+                return Err(error.told_to(catalog, &exchange.incoming.identity.role));
+            }
+            is_again = true;
+            exchange = self.exchange(exchange.incoming)?;
+        }
     }
 
-    async fn dispatch(&self, route: Route, method: &Method, exchange: Exchange<'_>) -> RestResult<Response<Bytes>> {
-        match (route, method.as_str()) {
+    async fn dispatch(&self, route: &Route, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+        match (route, exchange.incoming.method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
-                Some(function) => call::handle(self, exchange, function.clone()).await,
-                None => describe::root(self, &exchange).await,
+                Some(function) => call::handle(self, exchange, function).await,
+                None => describe::root(self, exchange).await,
             },
             (Route::Root, "OPTIONS") => Ok(options::root()),
             (Route::Relation(name), "GET" | "HEAD") => read::handle(self, exchange, name).await,
             (Route::Relation(name), "POST" | "PATCH" | "DELETE" | "PUT") => write::handle(self, exchange, name).await,
-            (Route::Relation(name), "OPTIONS") => options::relation(&exchange, name),
+            (Route::Relation(name), "OPTIONS") => options::relation(exchange, name),
             (Route::Function(name), "GET" | "HEAD" | "POST") => call::handle(self, exchange, name).await,
-            (Route::Function(name), "OPTIONS") => options::function(&exchange, &name),
+            (Route::Function(name), "OPTIONS") => options::function(exchange, name),
             (Route::Function(_), method) => {
                 Err(RestError::new(405, "PGRST101", format!("Cannot use the {method} method on RPC")))
             }

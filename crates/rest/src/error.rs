@@ -209,7 +209,7 @@ fn status(error: &Error, anonymous: bool) -> u16 {
         ("09", _) => 500,
         ("0L" | "0P", _) => 403,
         (_, "PGRST116") => 406,
-        (_, "PGRST003") => 504,
+        (_, "PGRST003") => 503,
         (_, "23503" | "23505") => 409,
         (_, "25006") => 405,
         (_, "21000") if error.message().ends_with("requires a WHERE clause") => 400,

@@ -14,7 +14,7 @@ pub(crate) fn root() -> Response<Bytes> {
     allow("OPTIONS,GET,HEAD")
 }
 
-pub(crate) fn relation(exchange: &Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+pub(crate) fn relation(exchange: &Exchange<'_>, name: &str) -> RestResult<Response<Bytes>> {
     let relation = exchange.current.planner.relation(&Name::new(exchange.schema, name))?;
     let mut methods = String::from("OPTIONS,GET,HEAD");
     let takes = relation.takes();

@@ -17,10 +17,10 @@ use crate::respond::headers::{Reply, content_range, range_status};
 use crate::shape::{Plan, Read};
 use crate::timing::Stage;
 
-pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
     let name = Name::new(exchange.schema, name);
-    let plan = |query: &str| plan(door, &exchange, &name, query);
+    let plan = |query: &str| plan(door, exchange, &name, query);
     let count = exchange.preferences.count.is_some();
     // A Range header would decide the plan, too.
     let Read { plan: shape, params, location } = match incoming.headers.contains_key(header::RANGE) {
@@ -28,23 +28,23 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         false => exchange.current.shapes.read(&name, count, incoming.query, plan)?,
     };
     let Plan { statement, offset, warning, whole, .. } = &shape.plan;
-    exchange.current.exposure.judge_relation(&exchange, &name)?;
-    exchange.current.exposure.judge_statement(&exchange, statement)?;
+    exchange.current.exposure.judge_relation(exchange, &name)?;
+    exchange.current.exposure.judge_statement(exchange, statement)?;
 
-    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), *whole, media))?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, exchange, Some(&name), *whole, media))?;
     let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
 
     let withheld = exchange.is_head() && !matches!(form.format, Format::Plan(_));
     let format = if withheld { Format::None } else { form.format };
-    let mut request = door.request(&exchange, statement, params, true, format);
+    let mut request = door.request(exchange, statement, params, true, format);
     request.body_by = form.body_by;
     request.check = singular(&media);
     incoming.timing.mark(Stage::Plan);
-    let answer = door.run(&exchange, request).await?;
+    let answer = door.run(exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
-    let reply = page(&exchange, &media, &answer, *offset)?;
+    let reply = page(exchange, &media, &answer, *offset)?;
     Ok(reply
         .header(header::CONTENT_LOCATION, &location)
         .maybe(header::WARNING, warning.as_deref())

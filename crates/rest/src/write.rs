@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub(crate) warning: Option<String>,
 }
 
-pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) -> RestResult<Response<Bytes>> {
+pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> RestResult<Response<Bytes>> {
     let incoming = &exchange.incoming;
     let verb = match incoming.method.as_str() {
         "POST" => Verb::Insert,
@@ -54,7 +54,7 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         _ => Verb::Delete,
     };
     let name = Name::new(exchange.schema, name);
-    let plan = || plan(door, &exchange, verb, &name);
+    let plan = || plan(door, exchange, verb, &name);
     let (plan, params) = match (verb, content_type(incoming.headers)) {
         (Verb::Insert, Media::Json) => {
             let inserts = &exchange.current.inserts;
@@ -62,10 +62,10 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         }
         _ => Inserts::whole(plan()?),
     };
-    exchange.current.exposure.judge_relation(&exchange, &name)?;
+    exchange.current.exposure.judge_relation(exchange, &name)?;
     let preferences = &exchange.preferences;
     preferences.judge()?;
-    let (accepted, form) = exchange.negotiate(|media| form(door, &exchange, Some(&name), plan.whole, media))?;
+    let (accepted, form) = exchange.negotiate(|media| form(door, exchange, Some(&name), plan.whole, media))?;
     let media = form.media.unwrap_or(accepted);
     let returning = preferences.returning == Some(Return::Representation);
     let tells_new = plan.statement.as_ref().is_ok_and(|s| s.hidden.inserted);
@@ -73,14 +73,14 @@ pub(crate) async fn handle(door: &Door, exchange: Exchange<'_>, name: String) ->
         nothing_updated(&media, returning)?
     } else {
         let statement = plan.statement.as_ref().map_err(PlanError::clone)?;
-        exchange.current.exposure.judge_statement(&exchange, statement)?;
+        exchange.current.exposure.judge_statement(exchange, statement)?;
         let shown = returning || matches!(form.format, Format::Plan(_));
         let format = if shown { form.format } else { Format::None };
-        let mut request = door.request(&exchange, statement, params, false, format);
+        let mut request = door.request(exchange, statement, params, false, format);
         request.body_by = form.body_by;
-        request.check = check(&exchange, verb, &media);
+        request.check = check(exchange, verb, &media);
         incoming.timing.mark(Stage::Plan);
-        door.run(&exchange, request).await?
+        door.run(exchange, request).await?
     };
     incoming.timing.mark(Stage::Transaction);
     if let Media::Plan(_) = media {

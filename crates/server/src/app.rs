@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::body::{Body, HttpBody};
-use basalt_auth::{AuthError, State};
+use basalt_auth::State;
 use basalt_db::Database;
 use basalt_messaging::Bus;
 use basalt_realtime::Realtime;
@@ -33,29 +33,15 @@ use crate::answer::{JSON, TEXT, answer};
 use crate::auth::{self, AUTH};
 use crate::config::Limits;
 use crate::gauges;
-use crate::mailbox::{self, MAIL};
+use crate::mailbox;
 use crate::meter::Meter;
-use crate::realtime;
+use crate::place::Place;
 use crate::surface::Surface;
-
-/// Where batches go.
-pub const BATCH: &str = "/batch/v1";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-static AUTH_API: Meter = Meter::new("auth");
-static BATCHES: Meter = Meter::new("batch");
-static HEALTH: Meter = Meter::new("health");
-static MAILBOX: Meter = Meter::new("mail");
-static METRICS: Meter = Meter::new("metrics");
-static OPENAPI: Meter = Meter::new("openapi");
 static OVERLOAD: Meter = Meter::new("overload");
-static PANIC: Meter = Meter::new("panic");
 static PREFLIGHT: Meter = Meter::new("preflight");
-static REALTIME: Meter = Meter::new("realtime");
-static REST_API: Meter = Meter::new("rest");
-static WEBHOOKS: Meter = Meter::new("webhooks");
-static UNKNOWN: Meter = Meter::new("unknown");
 
 /// What a running server consists of.
 pub struct App {
@@ -96,17 +82,23 @@ impl App {
         let origin = request.headers().get(header::ORIGIN).cloned();
         let trace = surface.trace_header.clone().map(|name| (request.headers().get(&name).cloned(), name));
 
-        let (route, mut response) = match port {
-            Port::Admin => surface.caught(&id, &method, pin!(self.operators(request.uri().path()))).await,
-            Port::Api => match self.under_way.try_acquire() {
-                // Pinned where it stands: to move it would copy all that it may come to hold.
-                Ok(_place) => surface.caught(&id, &method, pin!(self.route(&surface, peer, request))).await,
-                Err(_) => (&OVERLOAD, surface.refuse(overloaded(), &method)),
-            },
+        let place = match port {
+            Port::Api => Place::of(&surface, request.uri().path()),
+            Port::Admin => Place::of_operators(request.uri().path()),
         };
+        // What its errors look like, a client of the auth API says in its headers.
+        let headers = if place == Place::Auth { request.headers().clone() } else { HeaderMap::new() };
+
+        // Pinned where it stands: to move it would copy all that it may come to hold.
+        let answering = pin!(self.admit(&surface, port, place, peer, request));
+        let (meter, mut response) = AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(%id, %method, ?place, "a request panicked");
+            basalt_supervise::count();
+            (place.meter(), place.broken(&surface, &method, &headers))
+        });
 
         // Mails are for the developer's eyes: no page of another origin may read them.
-        if !std::ptr::eq(route, &MAILBOX) {
+        if place != Place::Mail {
             surface.cors.decorate(origin.as_ref(), response.headers_mut());
         }
         if let Some((value, name)) = trace {
@@ -114,7 +106,7 @@ impl App {
         }
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
-        route.count(status, elapsed);
+        meter.count(status, elapsed);
         if let Some(path) = logged {
             tracing::info!(
                 target: "basalt::request",
@@ -127,39 +119,62 @@ impl App {
         response
     }
 
-    async fn route(&self, surface: &Surface, peer: IpAddr, request: Request<Body>) -> (&'static Meter, Response<Body>) {
-        if request.headers().get_all(header::HOST).iter().nth(1).is_some() {
+    /// What a request is answered that there is room for, and what counts that.
+    async fn admit(
+        &self,
+        surface: &Surface,
+        port: Port,
+        place: Place,
+        peer: IpAddr,
+        request: Request<Body>,
+    ) -> (&'static Meter, Response<Body>) {
+        // Operators are answered however much is under way.
+        let under_way = match port {
+            Port::Api => self.under_way.try_acquire().map(Some),
+            Port::Admin => Ok(None),
+        };
+        let Ok(_place) = under_way else { return (&OVERLOAD, surface.refuse(overloaded(), request.method())) };
+        if port == Port::Api && request.headers().get_all(header::HOST).iter().nth(1).is_some() {
             let error = RestError::new(400, "BST005", "The request names more than one host")
                 .hint("Send one Host header. A proxy that adds its own has to take the client's away.");
-            return (&UNKNOWN, surface.refuse(error, request.method()));
+            return (Place::Nowhere.meter(), surface.refuse(error, request.method()));
         }
-        let path = request.uri().path();
-        let is_mail = surface.has_mailbox && is_below(path, MAIL);
-        if !is_mail && let Some(answer) = surface.cors.preflight(request.method(), request.headers()) {
+        if port == Port::Api
+            && place != Place::Mail
+            && let Some(answer) = surface.cors.preflight(request.method(), request.headers())
+        {
             return (&PREFLIGHT, answer);
         }
-        if is_below(path, &surface.rest_path) {
-            return (&REST_API, surface.rest(request, Target::Rest).await);
+        #[cfg(test)]
+        tests::panic_if_asked(request.headers());
+        (place.meter(), self.route(surface, port, place, peer, request).await)
+    }
+
+    async fn route(
+        &self,
+        surface: &Surface,
+        port: Port,
+        place: Place,
+        peer: IpAddr,
+        request: Request<Body>,
+    ) -> Response<Body> {
+        if let Some(refusal) = place.refuses(request.method()) {
+            return refusal;
         }
-        if surface.auth.is_some() && is_below(path, AUTH) {
-            return (&AUTH_API, surface.auth(peer, request).boxed().await);
-        }
-        if is_mail {
-            return (&MAILBOX, mailbox::mail(&self.auth_state, &request));
-        }
-        if is_below(path, realtime::MOUNT) {
-            return (&REALTIME, self.realtime(surface, request).boxed().await);
-        }
-        if is_below(path, basalt_webhooks::MOUNT) {
-            return (&WEBHOOKS, self.webhooks(surface, request).boxed().await);
-        }
-        match path {
-            "/health/live" => (&HEALTH, answer(StatusCode::OK, TEXT, "")),
-            "/health/ready" => (&HEALTH, self.readiness().await),
-            "/metrics" => (&METRICS, answer(StatusCode::OK, TEXT, self.counted())),
-            BATCH => (&BATCHES, surface.rest(request, Target::Batch).await),
-            "/openapi.json" => (&OPENAPI, surface.rest(request, Target::OpenApi31).await),
-            _ => (&UNKNOWN, surface.refuse(not_found(path, &surface.rest_path), request.method())),
+        match place {
+            Place::Rest => surface.rest(request, Target::Rest).await,
+            Place::Batch => surface.rest(request, Target::Batch).await,
+            Place::OpenApi31 => surface.rest(request, Target::OpenApi31).await,
+            Place::Auth => surface.auth(peer, request).boxed().await,
+            Place::Mail => mailbox::mail(&self.auth_state, &request),
+            Place::Realtime => self.realtime(surface, request).boxed().await,
+            Place::Webhooks => self.webhooks(surface, request).boxed().await,
+            Place::Live => answer(StatusCode::OK, TEXT, ""),
+            Place::Ready => self.readiness().await,
+            Place::Metrics => answer(StatusCode::OK, TEXT, self.counted()),
+            Place::SchemaCache => answer(StatusCode::OK, JSON, surface.door.schema_cache()),
+            Place::Nowhere if port == Port::Admin => answer(StatusCode::NOT_FOUND, TEXT, ""),
+            Place::Nowhere => surface.refuse(not_found(request.uri().path(), &surface.rest_path), request.method()),
         }
     }
 
@@ -180,17 +195,6 @@ impl App {
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
         let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, body };
         self.webhooks.handle(asked).await.map(Body::from)
-    }
-
-    /// What the port for operators answers.
-    async fn operators(&self, path: &str) -> (&'static Meter, Response<Body>) {
-        match path {
-            "/live" | "/health/live" => (&HEALTH, answer(StatusCode::OK, TEXT, "")),
-            "/ready" | "/health/ready" => (&HEALTH, self.readiness().await),
-            "/metrics" => (&METRICS, answer(StatusCode::OK, TEXT, self.counted())),
-            "/schema_cache" => (&METRICS, answer(StatusCode::OK, JSON, self.surface.load().door.schema_cache())),
-            _ => (&UNKNOWN, answer(StatusCode::NOT_FOUND, TEXT, "")),
-        }
     }
 
     /// What was counted, and how the database stands, as Prometheus reads it.
@@ -214,21 +218,7 @@ impl App {
 }
 
 impl Surface {
-    /// What a request is answered, a panic included.
-    async fn caught(
-        &self,
-        id: &str,
-        method: &Method,
-        answering: Pin<&mut impl Future<Output = (&'static Meter, Response<Body>)>>,
-    ) -> (&'static Meter, Response<Body>) {
-        AssertUnwindSafe(answering).catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(%id, %method, "a request panicked");
-            basalt_supervise::count();
-            (&PANIC, self.refuse(RestError::new(500, "PGRSTX00", "Internal error"), method))
-        })
-    }
-
-    /// The REST door. A panic in it ends only this request.
+    /// The REST door.
     async fn rest(&self, request: Request<Body>, target: Target) -> Response<Body> {
         let timing = Timing::start(self.timed);
         let (parts, body) = request.into_parts();
@@ -262,7 +252,7 @@ impl Surface {
         worded(response).map(Body::from)
     }
 
-    /// The auth API. A panic in it is answered in its own form.
+    /// The auth API.
     async fn auth(&self, peer: IpAddr, request: Request<Body>) -> Response<Body> {
         let client = auth::client(&self.trusted_proxies, peer, request.headers());
         let (parts, body) = request.into_parts();
@@ -281,14 +271,7 @@ impl Surface {
             client,
         };
         // Boxed: the flows are many and deep, and a request to another door should not carry them.
-        match AssertUnwindSafe(auth.handle(incoming).boxed()).catch_unwind().await {
-            Ok(response) => response.map(Body::from),
-            Err(_) => {
-                tracing::error!(path, "a request panicked");
-                basalt_supervise::count();
-                AuthError::unexpected("a panic").response(&parts.headers).map(Body::from)
-            }
-        }
+        auth.handle(incoming).boxed().await.map(Body::from)
     }
 
     /// A request's whole body, as large and as slow as it may be.
@@ -306,7 +289,8 @@ impl Surface {
         }
     }
 
-    fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
+    /// A refusal in the REST API's form.
+    pub(crate) fn refuse(&self, error: RestError, method: &Method) -> Response<Body> {
         self.door.refuse(error, method).map(Body::from)
     }
 }
@@ -338,11 +322,6 @@ async fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
         Some(result) => Some(result),
         None => tokio::time::timeout(time, future).await.ok(),
     }
-}
-
-/// Whether a path is the mount point or below it.
-fn is_below(path: &str, mount: &str) -> bool {
-    path.strip_prefix(mount).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[derive(Clone, Copy)]
@@ -382,3 +361,6 @@ fn not_found(path: &str, rest_path: &str) -> RestError {
     RestError::new(404, "BST003", format!("There is nothing at {path}"))
         .hint(format!("The REST API is under {rest_path}; its description is /openapi.json."))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod listener;
 mod mailbox;
 mod messaging;
 mod meter;
+mod place;
 pub mod postgrest;
 pub mod project;
 mod realtime;

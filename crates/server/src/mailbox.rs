@@ -5,7 +5,7 @@ use basalt_auth::State;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use uuid::Uuid;
 
-use crate::answer::{JSON, PAGE, answer, empty};
+use crate::answer::{JSON, PAGE, answer, empty, not_allowed};
 
 /// Where it is.
 pub const MAIL: &str = "/studio/mail";
@@ -23,8 +23,8 @@ pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
     let rest = request.uri().path().strip_prefix(MAIL).unwrap_or_default().trim_matches('/');
     let mailbox = &state.mailbox;
     match (request.method().as_str(), rest) {
-        ("GET", "") => page(list(&mailbox.mails(None))),
-        ("GET", "messages") => {
+        ("GET" | "HEAD", "") => page(list(&mailbox.mails(None))),
+        ("GET" | "HEAD", "messages") => {
             let query = request.uri().query().unwrap_or_default();
             let to = url::form_urlencoded::parse(query.as_bytes())
                 .find(|(key, _)| key == "to")
@@ -35,11 +35,12 @@ pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
             mailbox.empty();
             empty(StatusCode::NO_CONTENT)
         }
-        ("GET", id) => match Uuid::parse_str(id).ok().and_then(|id| mailbox.mail(id)) {
+        ("GET" | "HEAD", id) => match Uuid::parse_str(id).ok().and_then(|id| mailbox.mail(id)) {
             Some(mail) => page(mail.html.clone()),
             None => empty(StatusCode::NOT_FOUND),
         },
-        _ => empty(StatusCode::METHOD_NOT_ALLOWED),
+        (_, "messages") => not_allowed("GET, HEAD, DELETE"),
+        _ => not_allowed("GET, HEAD"),
     }
 }
 

@@ -135,6 +135,7 @@ fn outgoing(said: Outgoing) -> Message {
     }
 }
 
-fn refuse(status: StatusCode, error: &str) -> Response<Body> {
+/// A refusal as clients of WebSockets read it.
+pub(crate) fn refuse(status: StatusCode, error: &str) -> Response<Body> {
     answer(status, JSON, serde_json::json!({ "error": error }).to_string())
 }

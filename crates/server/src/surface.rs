@@ -15,7 +15,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use crate::auth;
-use crate::config::{Config, Limits, OpenApi, TransactionEnd};
+use crate::config::{Config, Limits, OpenApi, PoolTimeoutStatus, TransactionEnd};
 use crate::cors::Cors;
 use crate::start::StartError;
 use crate::token::{Verifier, VerifierOptions};
@@ -206,6 +206,7 @@ fn door_options(config: &Config, url: String) -> basalt_rest::Options {
         describe_security: api.openapi_security,
         url,
         error_details: api.error_details,
+        gateway_timeouts: api.pool_timeout_status == PoolTimeoutStatus::GatewayTimeout,
         batch: config.limits.batch,
         body: usize::try_from(config.limits.body.as_u64()).unwrap_or(usize::MAX),
         response: usize::try_from(config.limits.response.as_u64()).unwrap_or(usize::MAX),

@@ -28,6 +28,9 @@ pub mod telling;
 pub mod unprotected;
 mod visit;
 
+/// Where owners' SQL (migrations, policies, seeds) looks up unqualified names.
+pub const DEFAULT_PATH: [&str; 2] = ["public", "extensions"];
+
 pub use catalog::{Catalog, Name};
 pub use program::Program;
 pub use reach::Reach;

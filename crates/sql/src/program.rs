@@ -26,6 +26,7 @@
 //! | `pg_cell(slot, number, column)` | a cell of the captured row whose first cell is `number`: rows are in its order. NULL if there is none |
 //! | table `pg_recordset(json, columns)` | `json_to_recordset`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
 //! | table `pg_call(name, types, x...)` | a [`basalt_types::SetFunction`] by `name` with arguments of `types`; columns `c0`, ... |
+//! | table `pg_lockstep(array, ...)` | JSON arrays side by side: the items of each as JSON text in `c0`, `c1`, ..., NULL behind a shorter one's last |
 //! | collations | [`basalt_types::Type::collation`] |
 
 use basalt_types::{Type, Typmod};
@@ -115,6 +116,8 @@ pub struct Callee {
     pub function: Name,
     /// The types of its inputs.
     pub inputs: Vec<Type>,
+    /// What it returns: for `record` the columns that the statement says.
+    pub returns: Type,
     /// Who calls it.
     pub who: Who,
 }

@@ -37,9 +37,8 @@ impl Unprotected {
         for pattern in patterns {
             match pattern.split_once('.') {
                 None if pattern == "*" => read.all = true,
-                None => read.relations.push(Name::new("public", pattern)),
                 Some((schema, "*")) => read.schemas.push(schema.to_owned()),
-                Some((schema, name)) => read.relations.push(Name::new(schema, name)),
+                _ => read.relations.push(Name::named(pattern)),
             }
         }
         read

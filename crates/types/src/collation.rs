@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::array::stored::with_leaf;
-use crate::{Base, EnumType, Type, ValueRef, interval, json, numeric};
+use crate::{Base, EnumType, Type, ValueRef, interval, json, numeric, range};
 
 /// Compares two stored TEXT values of `ty` as PostgreSQL's btree order does.
 pub fn compare(ty: &Type, a: &str, b: &str) -> Ordering {
@@ -14,7 +14,10 @@ pub fn compare(ty: &Type, a: &str, b: &str) -> Ordering {
         Type::Base(Base::Bpchar) => a.trim_end_matches(' ').cmp(b.trim_end_matches(' ')),
         Type::Enum(e) => compare_labels(e, a, b),
         Type::Array(element) => compare_arrays(element, a, b),
-        _ => a.cmp(b),
+        _ => match ty.base().and_then(Base::subtype) {
+            Some(subtype) => range::compare(subtype, a, b),
+            None => a.cmp(b),
+        },
     }
 }
 
@@ -59,7 +62,8 @@ pub fn builtin() -> Vec<Type> {
         Type::VECTOR,
     ];
     let plain = [Type::NUMERIC, Type::INTERVAL, Type::JSONB, Type::BPCHAR];
-    plain.into_iter().chain(ELEMENTS.into_iter().map(Type::array_of)).collect()
+    let ranges = || Base::RANGES.into_iter().map(Type::Base);
+    plain.into_iter().chain(ranges()).chain(ELEMENTS.into_iter().chain(ranges()).map(Type::array_of)).collect()
 }
 
 /// By the labels' order; what is no label comes last.

@@ -15,6 +15,8 @@ pub enum Kind {
     AnyElement,
     /// An array of what `AnyElement` stands for.
     AnyArray,
+    /// A range; `AnyElement` is the type of its bounds.
+    AnyRange,
     /// Any type at all, each argument for itself.
     Any,
     /// Any enumeration.
@@ -124,6 +126,8 @@ pub struct SetFunction {
     pub name: &'static str,
     /// Parameter types.
     pub args: &'static [Kind],
+    /// As in [`Function`].
+    pub names: &'static [&'static str],
     /// How many of the last parameters may be left out.
     pub optional: usize,
     /// Result columns: name and type. With one column, an alias of the call renames it.
@@ -287,6 +291,7 @@ impl std::fmt::Display for Kind {
             Kind::ArrayOf(base) => write!(f, "{}[]", base.internal_name()),
             Kind::AnyElement => f.write_str("anyelement"),
             Kind::AnyArray => f.write_str("anyarray"),
+            Kind::AnyRange => f.write_str("anyrange"),
             Kind::Any => f.write_str("any"),
             Kind::AnyEnum => f.write_str("anyenum"),
             Kind::Record => f.write_str("record"),

@@ -142,6 +142,7 @@ fn fits(kinds: &[Kind], types: &[Type]) -> Option<Option<Type>> {
             (Kind::Any, _) => continue,
             (Kind::AnyElement, ty) => ty,
             (Kind::AnyArray, Type::Array(element)) => element,
+            (Kind::AnyRange, Type::Base(range)) => &Type::Base(range.subtype()?),
             _ => return None,
         };
         if element.as_ref().is_some_and(|element| element != stands_for) {
@@ -169,6 +170,9 @@ fn result_type(returns: Kind, element: Option<Type>) -> Type {
         Kind::ArrayOf(base) => Type::Base(base).array_of(),
         Kind::AnyElement => element.expect("an element type"),
         Kind::AnyArray => element.expect("an element type").array_of(),
+        Kind::AnyRange => {
+            Type::Base(element.as_ref().and_then(Type::base).and_then(Base::range).expect("a range type"))
+        }
         other => panic!("a result of kind {other}"),
     }
 }

@@ -33,6 +33,13 @@ pub enum Base {
     Bytea,
     Tsvector,
     Tsquery,
+    Jsonpath,
+    Int4range,
+    Int8range,
+    Numrange,
+    Daterange,
+    Tsrange,
+    Tstzrange,
     /// pgvector's.
     Vector,
     /// The return type of a trigger function.
@@ -50,7 +57,7 @@ pub enum Type {
     Array(Arc<Type>),
     /// A row: its fields in order.
     Record(Arc<Vec<(String, Type)>>),
-    /// A type that only PostgreSQL knows: a range, `inet`, an extension's. Values of it pass through as text.
+    /// A type that only PostgreSQL knows: a multirange, `inet`, an extension's. Values of it pass through as text.
     Other(Arc<OtherType>),
 }
 
@@ -59,7 +66,7 @@ pub enum Type {
 pub struct OtherType {
     /// Schema of the type.
     pub schema: String,
-    /// Name of the type: `int4range`, `inet`, `citext`.
+    /// Name of the type: `int4multirange`, `inet`, `citext`.
     pub name: String,
 }
 
@@ -97,7 +104,9 @@ constants! {
     UNKNOWN = Unknown, VOID = Void, BOOL = Bool, INT2 = Int2, INT4 = Int4, INT8 = Int8, FLOAT4 = Float4, FLOAT8 = Float8,
     NUMERIC = Numeric, TEXT = Text, VARCHAR = Varchar, BPCHAR = Bpchar, NAME = Name, UUID = Uuid, DATE = Date, TIME = Time,
     TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
-    TSVECTOR = Tsvector, TSQUERY = Tsquery, VECTOR = Vector, TRIGGER = Trigger,
+    TSVECTOR = Tsvector, TSQUERY = Tsquery, INT4RANGE = Int4range,
+    INT8RANGE = Int8range, NUMRANGE = Numrange, DATERANGE = Daterange, TSRANGE = Tsrange, TSTZRANGE = Tstzrange,
+    JSONPATH = Jsonpath, VECTOR = Vector, TRIGGER = Trigger,
 }
 
 impl Base {
@@ -128,6 +137,13 @@ impl Base {
             Base::Bytea => "bytea",
             Base::Tsvector => "tsvector",
             Base::Tsquery => "tsquery",
+            Base::Jsonpath => "jsonpath",
+            Base::Int4range => "int4range",
+            Base::Int8range => "int8range",
+            Base::Numrange => "numrange",
+            Base::Daterange => "daterange",
+            Base::Tsrange => "tsrange",
+            Base::Tstzrange => "tstzrange",
             Base::Vector => "vector",
             Base::Trigger => "trigger",
         }
@@ -178,12 +194,41 @@ impl Base {
             "bytea" => Base::Bytea,
             "tsvector" => Base::Tsvector,
             "tsquery" => Base::Tsquery,
+            "jsonpath" => Base::Jsonpath,
+            "int4range" => Base::Int4range,
+            "int8range" => Base::Int8range,
+            "numrange" => Base::Numrange,
+            "daterange" => Base::Daterange,
+            "tsrange" => Base::Tsrange,
+            "tstzrange" => Base::Tstzrange,
             "vector" => Base::Vector,
             // Names of search configurations are kept as text.
             "regconfig" => Base::Text,
             "trigger" => Base::Trigger,
             _ => return None,
         })
+    }
+
+    /// The range types.
+    pub const RANGES: [Base; 6] =
+        [Base::Int4range, Base::Int8range, Base::Numrange, Base::Daterange, Base::Tsrange, Base::Tstzrange];
+
+    /// The type of a range's bounds; `None` of other types.
+    pub fn subtype(self) -> Option<Base> {
+        Some(match self {
+            Base::Int4range => Base::Int4,
+            Base::Int8range => Base::Int8,
+            Base::Numrange => Base::Numeric,
+            Base::Daterange => Base::Date,
+            Base::Tsrange => Base::Timestamp,
+            Base::Tstzrange => Base::Timestamptz,
+            _ => return None,
+        })
+    }
+
+    /// The range type over values of this type, if there is one.
+    pub fn range(self) -> Option<Base> {
+        Base::RANGES.into_iter().find(|range| range.subtype() == Some(self))
     }
 }
 
@@ -242,6 +287,7 @@ impl Type {
             Type::Base(Base::Interval) => Some("pg_interval".into()),
             Type::Base(Base::Jsonb) => Some("pg_jsonb".into()),
             Type::Base(Base::Bpchar) => Some("pg_bpchar".into()),
+            Type::Base(base) if base.subtype().is_some() => Some(format!("pg_{}", base.internal_name())),
             Type::Enum(e) => Some(format!("pg_enum_{}.{}", e.schema, e.name)),
             Type::Array(element) => Some(match &**element {
                 Type::Enum(e) => format!("pg_array_{}.{}", e.schema, e.name),

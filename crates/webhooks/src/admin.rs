@@ -59,6 +59,11 @@ pub fn unreadable(status: StatusCode, message: &str) -> Response<Bytes> {
     refused(&Refusal(status, "webhook_body_unreadable", message.to_owned()))
 }
 
+/// What a request is answered that a fault ended.
+pub fn broken() -> Response<Bytes> {
+    refused(&Refusal(StatusCode::INTERNAL_SERVER_ERROR, "webhook_failed", "Internal error".into()))
+}
+
 fn refused(Refusal(status, code, message): &Refusal) -> Response<Bytes> {
     json_response(*status, &json!({"code": code, "message": message}))
 }

@@ -33,7 +33,7 @@ use basalt_supervise::{Pauses, caught};
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
 
-pub use admin::{MOUNT, Request, unreadable};
+pub use admin::{MOUNT, Request, broken, unreadable};
 pub use settings::{BadHook, Settings};
 pub use store::SERVICE;
 

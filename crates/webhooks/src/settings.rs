@@ -86,7 +86,6 @@ impl Hook {
         if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
             return Err(bad("`name` is 1 to 64 letters, digits, `_` and `-`".into()));
         }
-        let (schema, table) = settings.table.split_once('.').unwrap_or(("public", &settings.table));
         let url: Uri = settings.url.parse().map_err(|error| bad(format!("`url` can't be read: {error}")))?;
         if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
             return Err(bad("`url` is an absolute one of http or https".into()));
@@ -111,7 +110,7 @@ impl Hook {
             text => Some(Secrets::parse(text).map_err(|error| bad(format!("`secret`: {error}")))?),
         };
         Ok(Hook {
-            table: Name::new(schema, table),
+            table: Name::named(&settings.table),
             operations: settings.events.clone(),
             url,
             headers,

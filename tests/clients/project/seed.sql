@@ -8,6 +8,10 @@ insert into books (id, title, author_id, editor_id, price, pages, published_at, 
   (3, 'Solaris', 2, 1, 8.00, 204, '1961-01-01T00:00:00+02:00', true, 'c'),
   (4, 'Kindred', 3, null, null, null, null, true, 'd');
 select setval('books_id_seq', 100);
+insert into loans values
+  (1, 1, '[2024-01-01,2024-01-15)', '[1,10]'),
+  (2, 1, '[2024-01-15,2024-03-01)', null),
+  (3, 2, '[2024-04-01,)', '[20,30)');
 insert into genres values (1, 'utopia'), (2, 'space'), (3, 'history');
 insert into book_genres values (1, 1), (1, 2), (3, 2), (4, 3);
 insert into shop.stock values (1, 5), (2, 0);

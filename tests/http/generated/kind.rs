@@ -23,6 +23,7 @@ const ORDER: [&str; 4] = ["gt", "gte", "lt", "lte"];
 const PATTERNS: [&str; 4] = ["like", "ilike", "match", "imatch"];
 const TEXTS: [&str; 8] = ["like", "ilike", "match", "imatch", "fts", "plfts", "phfts", "wfts"];
 const SETS: [&str; 3] = ["cs", "cd", "ov"];
+const RANGES: [&str; 8] = ["cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj"];
 
 const fn kind(
     sql: &'static str,
@@ -35,7 +36,7 @@ const fn kind(
 }
 
 /// All types that generated columns have.
-pub const KINDS: [Kind; 31] = [
+pub const KINDS: [Kind; 36] = [
     kind("smallint", &["0", "1", "-7", "32767", "12"], &[], true, true),
     kind("integer", &["0", "1", "2", "-5", "2147483647", "40"], &[], true, true),
     kind("bigint", &["0", "9007199254740993", "-3", "5", "1000000"], &[], true, true),
@@ -88,6 +89,17 @@ pub const KINDS: [Kind; 31] = [
     kind("jsonb[]", &["{}", "{1,NULL}", "{\"{\\\"a\\\": 1}\"}"], &[], false, false),
     kind("tsvector", &["", "'cat':3 'fat':2", "'a' 'b'"], &["fts", "plfts", "phfts", "wfts"], false, false),
     kind("mood", &["sad", "ok", "happy"], &[], true, false),
+    kind("int4range", &["[1,5)", "[5,9]", "empty", "(,3)", "(2,)", "(,)"], &RANGES, true, false),
+    kind("numrange", &["[1.50,2)", "(0.5,1.5]", "empty", "[1.5,2.0)"], &RANGES, true, false),
+    kind("daterange", &["[2024-01-01,2024-02-29]", "(,2020-01-01)", "[2024-03-01,)", "empty"], &RANGES, true, false),
+    kind(
+        "tstzrange",
+        &["[2024-02-29 10:00:00+00,2024-02-29 12:00:00+00)", "[2024-02-29 13:00:00+02,)", "empty"],
+        &RANGES,
+        true,
+        false,
+    ),
+    kind("int4range[]", &["{}", "{\"[1,5)\",NULL}", "{empty}"], &SETS, true, false),
     kind("positive", &["1", "2", "77"], &[], true, true),
 ];
 

@@ -20,6 +20,8 @@ use crate::store::{Work, params};
 /// Most addresses of one client, and longest of each.
 const MAX_URIS: usize = 10;
 const MAX_URI: usize = 2048;
+/// The advisory lock of clients that register themselves.
+const REGISTERING: i64 = 7_021_114_200_145;
 /// Longest name of a client.
 const MAX_NAME: usize = 255;
 
@@ -132,8 +134,11 @@ impl Call<'_> {
         self.make_client("dynamic").await
     }
 
+    /// Registrations come one after the other from here to the end of their transaction, so that each counts those before it.
+    ///
     /// Errors: `oauth_too_many_clients`.
     async fn judge_registrations(&self, work: &mut Work) -> Result<()> {
+        work.execute(&format!("select pg_advisory_xact_lock({REGISTERING})"), Vec::new()).await?;
         let sql = "select count(*) as count from auth.oauth_clients where registration_type = 'dynamic' and deleted_at is null";
         let most = self.auth.settings.oauth_server.max_dynamic_clients;
         let registered = work.one::<Registered>(sql, Vec::new()).await?.map_or(0, |registered| registered.count);

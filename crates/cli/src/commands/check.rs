@@ -10,6 +10,7 @@ use clap::Args;
 use super::project_root;
 use crate::checking::{Refused, apply};
 use crate::output::{self, GOOD, count, styled};
+use crate::owners_rights;
 use crate::report::{Failure, Report, Severity};
 use crate::workspace::{Throwaway, block_on, load};
 
@@ -24,12 +25,13 @@ pub struct Check {
 impl Check {
     pub fn run(self) -> Result<(), Failure> {
         let (project, config) = load(&self.dir, &[])?;
-        let (refused, catalog) = block_on(async {
+        let (refused, findings) = block_on(async {
             let throwaway = Throwaway::new(&config).await?;
             let refused = apply(&project, &throwaway.database).await?;
-            Ok((refused, throwaway.database.catalog()))
+            let mut findings = lint(&throwaway.database.catalog(), &config.api.schemas);
+            findings.extend(owners_rights::lint(&throwaway.database).await?);
+            Ok((refused, findings))
         })?;
-        let findings = lint(&catalog, &config.api.schemas);
         let unprotected = Unprotected::new(&config.api.unprotected);
         let stands = |finding: &Finding| !refused.touches(&finding.relation);
         let found =

@@ -199,7 +199,7 @@ impl Changes {
         self.database.hub().asked.fetch_add(1, Ordering::Relaxed);
         let texts: Vec<&str> = rows.iter().map(|(_, row)| *row).collect();
         let mut path = vec![table.schema.clone()];
-        path.extend(["public", "extensions"].into_iter().filter(|s| *s != table.schema).map(str::to_owned));
+        path.extend(basalt_sql::DEFAULT_PATH.into_iter().filter(|s| *s != table.schema).map(str::to_owned));
         let request = Request {
             search_path: path.into(),
             settings: settings.to_vec(),

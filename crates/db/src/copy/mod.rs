@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 pub(crate) use postgres::pass_over_keys;
 
+use crate::database::Engine;
 use crate::{Database, Format, Request};
 
 /// Chunks of rows on their way.
@@ -35,6 +36,9 @@ pub struct Copied {
     /// Rows in all.
     pub all_rows: u64,
 }
+
+/// What numbers the entries of the change log. It only goes forward: messages are known by these numbers, on both sides of a copy.
+const LOG: (&str, &str) = ("basalt", "changes_id_seq");
 
 /// A table to carry over.
 #[derive(Debug, Clone)]
@@ -134,26 +138,23 @@ impl Database {
     }
 
     async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.export(table, chunks).await,
-            (_, Some(engine)) => engine.export(table, chunks).await,
-            _ => Ok(()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.export(table, chunks).await,
+            Engine::Postgres(engine) => engine.export(table, chunks).await,
         }
     }
 
     async fn standings(&self) -> Result<Vec<Standing>> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.standings().await,
-            (_, Some(engine)) => engine.standings().await,
-            _ => Ok(Vec::new()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.standings().await,
+            Engine::Postgres(engine) => engine.standings().await,
         }
     }
 
     async fn load(&self, tables: &[Table], orders: mpsc::Receiver<Order>) -> Result<()> {
-        match (self.embedded(), self.postgres()) {
-            (Some(engine), _) => engine.load(tables.to_vec(), orders).await,
-            (_, Some(engine)) => engine.load(tables, orders).await,
-            _ => Ok(()),
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.load(tables.to_vec(), orders).await,
+            Engine::Postgres(engine) => engine.load(tables, orders).await,
         }
     }
 }
@@ -188,8 +189,14 @@ fn plan(source: &Catalog, target: &Catalog) -> Result<Vec<Table>> {
 }
 
 fn is_copied(relation: &Relation) -> bool {
-    // The records of migrations and the change log are each database's own.
-    relation.view().is_none() && !matches!(relation.name.schema.as_str(), "supabase_migrations" | "basalt")
+    let Name { schema, name } = &relation.name;
+    // The change log, and the records of what was applied and imported, are each database's own.
+    let is_own = match schema.as_str() {
+        "supabase_migrations" => true,
+        "basalt" => matches!(name.as_str(), "changes" | "cursors" | "log" | "imports" | "service_migrations"),
+        _ => false,
+    };
+    relation.view().is_none() && !is_own
 }
 
 fn table(relation: &Relation, target: &Catalog, earlier: &BTreeSet<&Name>) -> Result<Table> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{CHUNK, Order, Standing, Table, miscounted};
+use super::{CHUNK, LOG, Order, Standing, Table, miscounted};
 use crate::postgres::{Postgres, translate};
 
 impl Postgres {
@@ -136,7 +136,9 @@ async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
 async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Standing>) -> Result<()> {
     for Standing { name, last_value, is_called } in standings {
         let sql = "select pg_catalog.setval(c.oid::regclass, $3, $4) from pg_catalog.pg_class c \
-            join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'S' and n.nspname = $1 and c.relname = $2";
+            join pg_catalog.pg_namespace n on n.oid = c.relnamespace where c.relkind = 'S' and n.nspname = $1 and c.relname = $2 \
+            and (not $5 or $3 > coalesce(pg_catalog.pg_sequence_last_value(c.oid), 0))";
+        let goes_forward = (name.schema.as_str(), name.name.as_str()) == LOG;
         client
             .query_typed(
                 sql,
@@ -145,6 +147,7 @@ async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Stand
                     (&name.name, Type::TEXT),
                     (&last_value, Type::INT8),
                     (&is_called, Type::BOOL),
+                    (&goes_forward, Type::BOOL),
                 ],
             )
             .await

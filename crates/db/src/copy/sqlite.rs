@@ -5,9 +5,9 @@ use basalt_sql::{Name, quote};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
-use super::{CHUNK, Order, Standing, Table, miscounted};
+use super::{CHUNK, LOG, Order, Standing, Table, miscounted};
 use crate::migrate::{Script, ScriptError};
-use crate::sqlite::{Sqlite, Writer, migrating, translate};
+use crate::sqlite::{Sqlite, Writer, changes, migrating, translate};
 
 impl Sqlite {
     /// Sends a table's rows.
@@ -46,7 +46,13 @@ impl Sqlite {
             let (schema, name) = name.split_once('.')?;
             Some(Standing { name: Name::new(schema, name), last_value, is_called })
         };
-        Ok(rows.into_iter().filter_map(standing).collect())
+        let log = Name::new(LOG.0, LOG.1);
+        let mut standings: Vec<Standing> = rows.into_iter().filter_map(standing).filter(|s| s.name != log).collect();
+        let last_value = self.exclusive(|_| changes::last()).await?;
+        if last_value > 0 {
+            standings.push(Standing { name: log, last_value, is_called: true });
+        }
+        Ok(standings)
     }
 
     /// Takes what is sent, in one transaction.
@@ -74,6 +80,10 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
             }
             Order::Finish(sent, standings) => {
                 for Standing { name, last_value, is_called } in standings {
+                    if (name.schema.as_str(), name.name.as_str()) == LOG {
+                        go_on_after(script, last_value)?;
+                        continue;
+                    }
                     migrating::sequences(|sequences| match sequences.knows(&name.to_string()) {
                         true => sequences.set(&name.to_string(), last_value, is_called).map(drop),
                         false => Ok(()),
@@ -90,4 +100,12 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
         }
     }
     Err(Error::new("57014", "the source ended before everything was sent").into())
+}
+
+/// Has the entries of the change log come after `id`. Nobody missed what is before it.
+fn go_on_after(script: &Script<'_>, id: i64) -> Result<(), ScriptError> {
+    script.sqlite(&format!("UPDATE \"basalt.log\" SET trimmed = max(trimmed, {id})"))?;
+    script.sqlite(&format!("UPDATE \"basalt.cursors\" SET position = max(position, {id})"))?;
+    changes::go_on_after(id);
+    Ok(())
 }

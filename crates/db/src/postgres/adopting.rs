@@ -6,11 +6,12 @@
 //! the schema `SCHEMA_before` while it is empty, or the service can do without its rows; another one that holds rows is refused by name.
 
 use basalt_core::{Error, Result};
+use basalt_sql::Name;
 use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 
 use super::error::translate;
-use super::migrating::words;
+use super::migrating::by_words;
 use crate::migrate::Service;
 
 /// Words that end the type in a column's definition.
@@ -79,7 +80,7 @@ pub(super) async fn statement(client: &Client, service: &Service, sql: &str) -> 
         Makes::Schema(name) => is_there(client, "to_regnamespace($1) is not null", name).await?,
         Makes::Function(name) => is_there(client, FUNCTION, name).await?,
         Makes::Index { name, table } => {
-            let (schema, _) = table.split_once('.').unwrap_or(("public", table));
+            let schema = Name::named(table).schema;
             is_there(client, "to_regclass($1) is not null", &format!("{schema}.{name}")).await?
         }
         Makes::Type { name, labels } => {
@@ -256,9 +257,7 @@ async fn run(client: &Client, sql: &str) -> Result<()> {
 /// Reads a statement of a service's migration.
 fn makes(sql: &str) -> Makes<'_> {
     let sql = statement_of(sql);
-    let words = words(sql);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    by_words(sql, |words| match words {
         ["create", "schema", ..] => Makes::Schema(last_word(sql)),
         ["create", "type", ..] => Makes::Type { name: nth_word(sql, 2), labels: members(sql) },
         ["create", "table", ..] => Makes::Table { name: nth_word(sql, 2), members: members(sql) },
@@ -270,7 +269,7 @@ fn makes(sql: &str) -> Makes<'_> {
             Makes::Column { table: nth_word(sql, 2), definition: definition.trim_end_matches(';') }
         }
         _ => Makes::Other,
-    }
+    })
 }
 
 /// A statement without the comments before it.

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::Postgres;
 use super::error::translate;
-use super::run::call;
+use crate::request::call;
 
 /// Takes over a role's settings, those for this database after those for all.
 const OF_ROLE: &str =

@@ -1,6 +1,7 @@
 //! One connection: how it is made, and the statements that are prepared on it.
 
 use basalt_core::{Error, Result};
+use basalt_supervise::caught;
 use futures_util::future::poll_fn;
 use quick_cache::unsync::Cache;
 use tokio::task::JoinHandle;
@@ -28,6 +29,10 @@ pub(crate) enum Driver {
 pub(crate) struct Connection {
     pub client: Client,
     pub tls: Tls,
+    /// Whether functions may have left something on it (settings, temporary tables, locks).
+    pub is_littered: bool,
+    /// The version of the catalog as of which nothing was left on it.
+    pub clean_at: u64,
     statements: Cache<String, Statement>,
     driver: JoinHandle<()>,
 }
@@ -38,8 +43,14 @@ impl Target {
     /// Errors: 08001 when PostgreSQL can't be reached or refuses.
     pub async fn connect(&self, statements: usize) -> Result<Connection> {
         let (client, driver) = self.open().await?;
-        let statements = Cache::new(statements.max(1));
-        Ok(Connection { client, tls: self.tls.clone(), statements, driver: tokio::spawn(driver.drive()) })
+        Ok(Connection {
+            client,
+            tls: self.tls.clone(),
+            is_littered: false,
+            clean_at: 0,
+            statements: Cache::new(statements.max(1)),
+            driver: tokio::spawn(async { _ = caught("a connection to PostgreSQL", driver.drive()).await }),
+        })
     }
 
     /// Connects; whoever calls drives.

@@ -7,7 +7,7 @@ use tokio_postgres::error::ErrorPosition;
 
 /// A server's error with its fields, or 08006 for a connection that failed.
 pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
-    let Some(db) = error.as_db_error() else { return lost(&error) };
+    let Some(db) = error.as_db_error() else { return lost().with_detail(cause(&error)) };
     let mut out = Error::new(db.code().code().to_owned(), db.message().to_owned());
     if let Some(detail) = db.detail() {
         out = out.with_detail(detail.to_owned());
@@ -26,8 +26,8 @@ pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
 }
 
 /// 08006: the connection broke, or what came over it can't be read.
-fn lost(error: &tokio_postgres::Error) -> Error {
-    Error::new("08006", "the connection to PostgreSQL was lost").with_detail(cause(error))
+pub(super) fn lost() -> Error {
+    Error::new("08006", "the connection to PostgreSQL was lost")
 }
 
 /// 08001: no connection could be made.

@@ -1,6 +1,7 @@
 //! The services' own schemas, made where they are missing.
 
 use basalt_core::{Error, Result};
+use basalt_sql::DEFAULT_PATH;
 use basalt_sql::script::{Piece, split};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -16,9 +17,12 @@ use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, chec
 /// Errors: a statement's, with the service and the migration in its message.
 pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()> {
     // Several servers may start at once on one database.
-    let lock = "begin isolation level read committed; set local client_min_messages = warning; set local search_path = public, extensions; \
-        set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)";
-    client.batch_execute(lock).await.map_err(translate)?;
+    let lock = format!(
+        "begin isolation level read committed; set local client_min_messages = warning; set local search_path = {}; \
+        set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)",
+        DEFAULT_PATH.join(", ")
+    );
+    client.batch_execute(&lock).await.map_err(translate)?;
     let done = install_all(client, services).await;
     let end = if done.is_ok() { "commit" } else { "rollback" };
     client.batch_execute(end).await.map_err(translate)?;

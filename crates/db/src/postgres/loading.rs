@@ -4,17 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use basalt_sql::Catalog;
 use tokio_postgres::types::Type;
 
 use super::connection::Connection;
 use super::error::translate;
 use super::pool::Unfinished;
-use super::{Engine, catalog};
-
-/// The shortest time between two reloads that failing statements cause.
-const CREDULITY: Duration = Duration::from_secs(10);
+use super::{Engine, catalog, doubt};
 
 /// The catalog, and what was found with it. By default nothing was read yet.
 #[derive(Default)]
@@ -24,6 +21,8 @@ pub(super) struct Current {
     pub own_timeout: bool,
     /// Whether a function of the database may leave something on its connection.
     pub litters: bool,
+    /// What the database's mark was before it was read ([`doubt::mark`]).
+    pub mark: String,
     /// How long it took to read.
     took: Duration,
 }
@@ -63,6 +62,11 @@ impl Engine {
     /// Reads the catalog again. What can't be read leaves everything as it was.
     pub(super) async fn reload(&self) -> Result<()> {
         let _turn = self.reloading.lock().await;
+        self.renew().await
+    }
+
+    /// The same for whoever has the turn.
+    pub(super) async fn renew(&self) -> Result<()> {
         let read = self.read().await;
         let counted = if read.is_ok() { &self.loads.succeeded } else { &self.loads.failed };
         counted.fetch_add(1, Ordering::Relaxed);
@@ -104,24 +108,6 @@ const LITTERS: &str = "select exists (select from pg_catalog.pg_proc f
       and coalesce(nullif(f.prosrc, ''), pg_catalog.pg_get_functiondef(f.oid))
         ~* '\\mset_config\\M|advisory_lock|\\mexecute\\M|\\mtemp(orary)?\\M|(^|;|\\mbegin|\\mthen|\\melse|\\mloop)\\s*(re)?set\\M')";
 
-/// Whether a statement that was planned over the catalog fails so when a table, column, type or function of it is gone.
-pub(super) fn doubts(error: &Error) -> bool {
-    matches!(error.code(), "42P01" | "42703" | "42704" | "42883")
-}
-
-/// Reads the catalog again when statements fail as if it were old: where nobody tells of changes (a role that may make no event trigger,
-/// a pooler that loses notifications), requests would fail until somebody does. Functions fail so, too, hence not too often. It goes on until
-/// it is aborted.
-pub(super) async fn reload_on_doubt(engine: Arc<Engine>) {
-    loop {
-        engine.doubted.notified().await;
-        if let Err(error) = engine.reload().await {
-            tracing::error!(%error, "the catalog could not be read again; the old one stays");
-        }
-        tokio::time::sleep(CREDULITY).await;
-    }
-}
-
 impl Current {
     /// Reads everything. Requests' sessions are those of `login`, or of whoever has this connection.
     pub(super) async fn read(connection: &Connection, login: Option<&str>) -> Result<Current> {
@@ -130,10 +116,11 @@ impl Current {
             Some(login) => login.to_owned(),
             None => client.query_typed_one("select current_user::text", &[]).await.map_err(translate)?.get(0),
         };
+        let mark = doubt::mark(client).await?;
         let own_timeout = client.query_typed_one(OWN_TIMEOUT, &[(&login, Type::TEXT)]).await.map_err(translate)?.get(0);
         let litters = client.query_typed_one(LITTERS, &[]).await.map_err(translate)?.get(0);
         let mut catalog = catalog::load(client).await?;
         catalog.login = login;
-        Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, took: started.elapsed() })
+        Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, mark, took: started.elapsed() })
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use basalt_core::{Error, Result};
+use basalt_sql::DEFAULT_PATH;
 use basalt_sql::script::{Piece, first_word, is_write, split};
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -59,15 +60,14 @@ impl Postgres {
         if client.query_typed_one(applied, &[(&version, Type::TEXT)]).await.map_err(translate)?.get(0) {
             return Ok(());
         }
-        let statements: Vec<&str> = pieces.iter().filter_map(statement_text).collect();
+        let statements: Vec<&str> = pieces.iter().filter_map(Piece::statement).map(|(sql, _)| sql).collect();
         let checksum = checksum(source);
         let record = "insert into supabase_migrations.schema_migrations (version, statements, name, checksum) values ($1, $2, $3, $4)";
         let recorded: [(&(dyn ToSql + Sync), Type); 4] =
             [(&version, Type::TEXT), (&statements, Type::TEXT_ARRAY), (&name, Type::TEXT), (&checksum, Type::TEXT)];
         if statements.iter().any(|sql| outside::is_outside(sql)) {
-            outside::run(client, pieces, self.engine.options.transaction_pooler).await?;
-            client.execute_typed(record, &recorded).await.map_err(translate)?;
-            return Ok(());
+            let record = async { client.execute_typed(record, &recorded).await.map(drop).map_err(translate) };
+            return outside::run(client, pieces, self.engine.options.transaction_pooler, record).await;
         }
         let mut script = Script::new(client, source, |_| {});
         script.begin().await?;
@@ -140,8 +140,9 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
 
     async fn begin(&self) -> Result<()> {
         let begin = format!(
-            "begin; set local client_min_messages = warning; set local search_path = public, extensions; \
+            "begin; set local client_min_messages = warning; set local search_path = {}; \
              set local statement_timeout = 0; set local lock_timeout = {}",
+            DEFAULT_PATH.join(", "),
             LOCK_TIMEOUT.as_millis()
         );
         self.client.batch_execute(&begin).await.map_err(translate)
@@ -249,31 +250,21 @@ async fn keeping_views<P: FnMut(Progress)>(
     Ok(views.after_all(client).await?)
 }
 
-fn statement_text<'a>(piece: &Piece<'a>) -> Option<&'a str> {
-    match piece {
-        Piece::Statement { sql, .. } | Piece::Copy { sql, .. } => Some(sql),
-        Piece::Meta { .. } => None,
-    }
-}
-
-/// The first words of a statement in lower case.
-pub(super) fn words(sql: &str) -> Vec<String> {
+/// Judges a statement by its first words, in lower case.
+pub(super) fn by_words<R>(sql: &str, judge: impl FnOnce(&[&str]) -> R) -> R {
     let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
-    sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect()
+    let words: Vec<String> = sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect();
+    judge(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// `begin`, `commit` and their like.
 pub(super) fn is_transaction_word(sql: &str) -> bool {
-    let words = words(sql);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    matches!(words.as_slice(), ["begin" | "commit" | "end", ..] | ["start", "transaction", ..])
+    by_words(sql, |words| matches!(words, ["begin" | "commit" | "end", ..] | ["start", "transaction", ..]))
 }
 
 /// `create database` and `drop database`, with which scripts of psql begin.
 fn is_of_databases(sql: &str) -> bool {
-    let words = words(sql);
-    words.first().is_some_and(|word| word == "create" || word == "drop")
-        && words.get(1).is_some_and(|word| word == "database")
+    by_words(sql, |words| matches!(words, ["create" | "drop", "database", ..]))
 }
 
 /// Places an error: its position counts characters of the statement, which begins at `offset`.

@@ -1,15 +1,18 @@
 //! The PostgreSQL engine: each request one transaction as its role, native row security, the catalog read from the database.
 
 mod adopting;
+mod answer;
 mod bootstrap;
 mod catalog;
 mod changes;
 mod cluster;
 mod configuration;
 mod connection;
+mod doubt;
 mod error;
 mod grants;
 mod installing;
+mod lease;
 mod listen;
 mod loading;
 mod migrating;
@@ -26,6 +29,7 @@ mod tls;
 mod turn;
 mod url;
 mod views;
+mod work;
 mod wrap;
 
 use std::path::PathBuf;
@@ -36,7 +40,8 @@ use arc_swap::ArcSwap;
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::Catalog;
 use basalt_sql::catalog::AUTHENTICATOR;
-use tokio::sync::{Mutex, Notify, mpsc};
+use basalt_supervise::supervised;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use crate::changes::Hub;
@@ -44,19 +49,16 @@ use crate::migrate::Service;
 use crate::{Answer, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
+use doubt::Doubts;
 pub(crate) use error::translate;
+use lease::{GivenBack, Lease, Returns};
 pub use loading::Loads;
-use loading::{Counted, Current, doubts};
+use loading::{Counted, Current};
 pub use notify::{LARGEST_NOTIFICATION, NotifyLine};
 use opening::{Login, first_look, load_at_last};
 pub use pool::PoolState;
 use pool::{Pool, Sizes};
 use pulse::Pulse;
-use run::{GivenUp, Lease, Terms};
-use settings::{CLEAN, Settings, UNLOCK};
-
-/// Statements being cancelled, and transactions being undone, at once, at most.
-const CANCELS: usize = 64;
 /// Connections for migrations, the catalog and Basalt's own services.
 const OWNER_CONNECTIONS: usize = 4;
 
@@ -147,13 +149,12 @@ struct Engine {
     reloading: Mutex<()>,
     /// Rings when the configuration kept in the database is to be read again.
     asked: Notify,
-    /// Rings when a statement failed as one does that was planned over an old catalog.
-    doubted: Notify,
+    doubts: Doubts,
     /// The role of requests' sessions, where that is not the owner's.
     login: Option<String>,
     /// What makes a transaction of a request's no superuser's, where a connection can't be made so.
     step_down: &'static str,
-    given_up: GivenUp,
+    given_back: GivenBack,
     hub: Arc<Hub>,
     fence: Mutex<changes::Fence>,
     pulse: Mutex<Pulse>,
@@ -191,7 +192,7 @@ impl Postgres {
             lifetime: options.lifetime,
             statements: options.statements,
         };
-        let ((cancels, cancelled), (undone, undoing)) = (mpsc::channel(CANCELS), mpsc::channel(CANCELS));
+        let (given_back, returns) = GivenBack::new();
         let engine = Arc::new(Engine {
             requests: Pool::new(login.target.clone(), sizes(options.connections))?,
             owner: Pool::new(owner_target.clone(), sizes(OWNER_CONNECTIONS))?,
@@ -201,30 +202,16 @@ impl Postgres {
             current: ArcSwap::from_pointee(current),
             reloading: Mutex::new(()),
             asked: Notify::new(),
-            doubted: Notify::new(),
+            doubts: Doubts::default(),
             login: login.role,
             step_down: login.step_down,
-            given_up: GivenUp { cancels, undone },
+            given_back,
             hub: Arc::default(),
             fence: Mutex::default(),
             pulse: Mutex::default(),
             options,
         });
-        let mut tasks = vec![tokio::spawn(run::cancel_all(cancelled)), tokio::spawn(run::undo_all(undoing))];
-        tasks.push(tokio::spawn(loading::reload_on_doubt(engine.clone())));
-        if !engine.options.idle.is_zero() {
-            tasks.push(tokio::spawn(close_idle(Arc::downgrade(&engine), engine.options.idle)));
-        }
-        if !engine.is_loaded() {
-            tasks.push(tokio::spawn(load_at_last(Arc::downgrade(&engine))));
-        }
-        // A pooler that hands out connections by transaction loses notifications.
-        if !engine.options.channel.is_empty() && !engine.options.transaction_pooler {
-            tasks.push(tokio::spawn(listen::listen(Arc::downgrade(&engine), engine.options.channel.clone())));
-        }
-        if let Some(cluster) = &cluster {
-            tasks.push(tokio::spawn(supervising::supervise(cluster.clone(), cluster.target(Identity::OWNER))));
-        }
+        let tasks = tasks(&engine, &returns, cluster.as_ref());
         Ok(Postgres { engine, tasks, cluster })
     }
 
@@ -248,17 +235,18 @@ impl Postgres {
     /// Errors: the statement's; 53300 and PGRST003 when connections are short; 08001 and 08006 when PostgreSQL is away.
     pub async fn run(&self, request: Request) -> Result<Answer> {
         let pool = if request.as_owner { &self.engine.owner } else { &self.engine.requests };
-        let connection = pool.get().await?;
-        let work = self.engine.work(&request);
-        tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
-        let lease = Lease::new(connection, self.engine.given_up.clone());
-        let answer = lease.run(&request, &work.settings, &work.wrapped, &work.terms).await;
-        match &answer {
-            Ok(_) if !request.read_only => self.engine.hub.ring(),
-            Err(error) if doubts(error) && !request.as_owner => self.engine.doubted.notify_one(),
-            _ => {}
+        let lease = Lease::new(pool.get().await?, self.engine.clone());
+        let answer = lease.run(&request).await;
+        if answer.is_ok() && !request.read_only {
+            self.engine.hub.ring();
         }
         answer
+    }
+
+    /// Whether a statement planned over this version of the catalog may have failed with this SQLSTATE because the database has another by
+    /// now, which has been read. For a plan that proves old the caller may make another; a failed statement has done nothing.
+    pub async fn is_outdated(&self, version: u64, code: &str) -> bool {
+        self.engine.is_outdated(version, code).await
     }
 
     /// Opens a transaction of several requests.
@@ -272,13 +260,8 @@ impl Postgres {
     }
 
     async fn begin_on(&self, pool: &Pool, step_down: &str) -> Result<Open> {
-        let connection = pool.get().await?;
-        let mut lease = Lease::new(connection, self.engine.given_up.clone());
-        let mut more = step_down.to_owned();
-        if self.engine.cleans() {
-            more = format!("{CLEAN}; select {UNLOCK}{more}");
-        }
-        lease.begin(self.engine.options.statement_timeout.as_millis() as u64, &more).await?;
+        let mut lease = Lease::new(pool.get().await?, self.engine.clone());
+        lease.begin(step_down).await?;
         Ok(Open { engine: self.engine.clone(), lease })
     }
 
@@ -316,12 +299,7 @@ pub(crate) struct Open {
 
 impl Open {
     pub async fn run(&mut self, request: Request) -> Result<Answer> {
-        let mut work = self.engine.work(&request);
-        work.settings.unlocks = false;
-        // One answer's settings are no other's.
-        let answers = ["response.status", "response.headers"].map(|name| (name.to_owned(), String::new()));
-        work.settings.values.extend(answers);
-        self.lease.step(&request, &work.settings, &work.wrapped, &work.terms).await
+        self.lease.step(&request).await
     }
 
     pub async fn commit(self) -> Result<()> {
@@ -335,44 +313,41 @@ impl Open {
     }
 }
 
-/// What a request means for a connection.
-struct Work {
-    settings: Settings,
-    wrapped: wrap::Wrapped,
-    terms: Terms,
-}
-
 impl Engine {
-    fn work(&self, request: &Request) -> Work {
-        let current = self.current.load();
-        let limit = self.options.statement_timeout.as_millis() as u64;
-        let timeout = (limit > 0 && !current.own_timeout).then_some(limit);
-        let mut settings = Settings::of(request, &current.catalog, timeout, !request.as_owner);
-        if self.cleans() {
-            settings.begin.push_str(CLEAN);
-            settings.unlocks = true;
-        }
-        settings.begin.push_str(if request.as_owner { "" } else { self.step_down });
-        Work {
-            settings,
-            wrapped: wrap::wrap(request),
-            terms: Terms {
-                version: current.catalog.version,
-                prepares: !self.options.transaction_pooler && self.options.statements > 0,
-                max_body: self.options.max_body,
-            },
-        }
-    }
-
-    /// Whether a transaction begins with doing away with what earlier ones left on its connection. A pooler's connections are others' too,
-    /// and theirs to clean.
-    fn cleans(&self) -> bool {
-        !self.options.transaction_pooler && self.current.load().litters
-    }
-
     fn is_loaded(&self) -> bool {
         self.current.load().catalog.version > 0
     }
+}
+
+/// What goes on beside requests, until it is aborted. A panic ends none of it.
+fn tasks(engine: &Arc<Engine>, returns: &Returns, cluster: Option<&Arc<Cluster>>) -> Vec<JoinHandle<()>> {
+    let options = &engine.options;
+    let (one, other) = (returns.clone(), returns.clone());
+    let mut tasks = vec![
+        tokio::spawn(supervised("cancelling statements", move || lease::cancel_all(one.clone()))),
+        tokio::spawn(supervised("tidying connections", move || lease::tidy_all(other.clone()))),
+    ];
+    let doubting = engine.clone();
+    tasks.push(tokio::spawn(supervised("doubts of the catalog", move || doubt::look_into_doubts(doubting.clone()))));
+    let (weak, idle) = (Arc::downgrade(engine), options.idle);
+    if !idle.is_zero() {
+        tasks.push(tokio::spawn(supervised("closing idle connections", move || close_idle(weak.clone(), idle))));
+    }
+    let weak = Arc::downgrade(engine);
+    if !engine.is_loaded() {
+        tasks.push(tokio::spawn(supervised("reading the catalog", move || load_at_last(weak.clone()))));
+    }
+    // A pooler that hands out connections by transaction loses notifications.
+    let (weak, channel) = (Arc::downgrade(engine), options.channel.clone());
+    if !channel.is_empty() && !options.transaction_pooler {
+        let listen = move || listen::listen(weak.clone(), channel.clone());
+        tasks.push(tokio::spawn(supervised("listening to PostgreSQL", listen)));
+    }
+    if let Some(cluster) = cluster.cloned() {
+        let watch = move || supervising::supervise(cluster.clone(), cluster.target(Identity::OWNER));
+        tasks.push(tokio::spawn(supervised("watching PostgreSQL", watch)));
+    }
+    tasks
 }
 
 /// Closes connections that nobody has used for so long.

@@ -2,13 +2,14 @@
 
 use basalt_core::Result;
 use basalt_sql::quote;
+use basalt_supervise::caught;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
 use tokio_postgres::{AsyncMessage, Client, Statement};
 
 use super::Postgres;
 use super::connection::Driver;
-use super::error::translate;
+use super::error::{lost, translate};
 
 /// Notifications that wait to be taken; further ones are lost.
 const WAITING: usize = 1024;
@@ -39,7 +40,7 @@ impl Postgres {
     pub async fn notify_line(&self, channel: &str) -> Result<NotifyLine> {
         let (sender, heard) = mpsc::channel(WAITING);
         let (client, driver) = self.engine.owner_target.open().await?;
-        let driver = tokio::spawn(pump(driver, sender));
+        let driver = tokio::spawn(async { _ = caught("a line between nodes", pump(driver, sender)).await });
         // What is only said is nothing to wait for the disk for.
         let listen = format!("set synchronous_commit = off; listen {}", quote::ident(channel));
         client.batch_execute(&listen).await.map_err(translate)?;
@@ -60,7 +61,6 @@ impl NotifyLine {
     ///
     /// Errors: 08006 when the connection was lost.
     pub async fn next(&self) -> Result<String> {
-        let lost = || basalt_core::Error::new("08006", "the connection to PostgreSQL was lost");
         self.heard.lock().await.recv().await.unwrap_or_else(|| Err(lost()))
     }
 }

@@ -1,86 +1,166 @@
-//! Migrations that no transaction may hold: `create index concurrently` and its like. What one of them made goes again when it fails.
+//! Migrations that no transaction may hold: `create index concurrently` and its like. When one of their statements fails, what those
+//! before it did is undone: indexes that were made go again, those that were dropped are made again.
 
 use basalt_core::{Error, Result};
-use basalt_sql::quote::ident;
+use basalt_sql::DEFAULT_PATH;
+use basalt_sql::quote::{ident, literal};
 use basalt_sql::script::Piece;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::translate;
-use super::migrating::{LOCK_TIMEOUT, failed, is_transaction_word, words};
+use super::migrating::{LOCK_TIMEOUT, by_words, failed, is_transaction_word};
 use crate::migrate::ScriptError;
 
-/// The indexes of a table as an array of numbers.
-const INDEXES: &str =
-    "select coalesce(array_agg(indexrelid), '{}') from pg_catalog.pg_index where indrelid = to_regclass($1)";
-/// Those that are not among the known ones.
-const NEW: &str = "select n.nspname::text, c.relname::text from pg_catalog.pg_index i
+/// Indexes of a table, or those that a reindexing may have left (PostgreSQL manual, REINDEX).
+const INDEXES: &str = "select i.indexrelid, n.nspname::text, c.relname::text from pg_catalog.pg_index i
   join pg_catalog.pg_class c on c.oid = i.indexrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where i.indrelid = to_regclass($1) and i.indexrelid <> all ($2)";
+  where case when $1 is null then not i.indisvalid and c.relname ~ '_cc(new|old)[0-9]*$' else i.indrelid = to_regclass($1) end
+    and i.indexrelid <> all ($2)";
+/// An index that is there: what makes it, its name, and its comment.
+const DEFINITION: &str = "select pg_catalog.pg_get_indexdef(i.indexrelid), i.indexrelid::pg_catalog.regclass::text,
+  pg_catalog.obj_description(i.indexrelid, 'pg_class') from pg_catalog.pg_index i where i.indexrelid = to_regclass($1)";
+
+/// A kind of statement that PostgreSQL refuses in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    CreateIndex,
+    DropIndex,
+    Reindex,
+    /// It changes nothing that a query could see.
+    Vacuum,
+    /// Of databases, tablespaces, and the server's settings: nothing undoes it.
+    Server,
+}
+
+/// What undoes a statement, each in a transaction of its own.
+struct Undo(Vec<String>);
 
 /// Whether PostgreSQL refuses the statement in a transaction.
 pub(super) fn is_outside(sql: &str) -> bool {
-    let words = words(sql);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["vacuum", ..] | ["alter", "system", ..] | ["create" | "drop", "database" | "tablespace", ..] => true,
-        ["create" | "drop" | "reindex", rest @ ..] => {
-            (rest.first().is_some_and(|word| matches!(*word, "index" | "unique")) || words[0] == "reindex")
-                && rest.contains(&"concurrently")
-        }
-        _ => false,
-    }
+    kind(sql).is_some()
 }
 
-/// Runs a migration's statements, each by itself. Behind a pooler that hands out connections by transaction there is no session to set
-/// anything in for them.
+fn kind(sql: &str) -> Option<Kind> {
+    by_words(sql, |words| match words {
+        ["vacuum", ..] => Some(Kind::Vacuum),
+        ["alter", "system", ..] | ["create" | "drop", "database" | "tablespace", ..] => Some(Kind::Server),
+        ["create", "index", "concurrently", ..] | ["create", "unique", "index", "concurrently", ..] => {
+            Some(Kind::CreateIndex)
+        }
+        ["drop", "index", "concurrently", ..] => Some(Kind::DropIndex),
+        ["reindex", ..] => {
+            let is_outside = |word: &str| ["concurrently", "schema", "database", "system"].contains(&word);
+            spans(sql).skip(1).take(8).any(|word| is_outside(&word.to_ascii_lowercase())).then_some(Kind::Reindex)
+        }
+        _ => None,
+    })
+}
+
+/// Runs a migration's statements, each by itself, and then `record`. Behind a pooler that hands out connections by transaction there is no
+/// session to set anything in for them.
 ///
-/// Errors: the first statement's that fails; the indexes that were made are dropped by then, the one included that failed half-way.
-pub(super) async fn run(client: &Client, pieces: &[Piece<'_>], is_pooled: bool) -> Result<(), ScriptError> {
-    let statements = pieces.iter().filter_map(|piece| match piece {
-        Piece::Statement { sql, offset } => Some((*sql, *offset)),
-        Piece::Copy { sql, offset, .. } => Some((*sql, *offset)),
-        Piece::Meta { .. } => None,
-    });
+/// Errors: the first statement's that fails; what those before it did is undone by then, and what it left half-way is gone.
+pub(super) async fn run(
+    client: &Client,
+    pieces: &[Piece<'_>],
+    is_pooled: bool,
+    record: impl Future<Output = Result<()>>,
+) -> Result<(), ScriptError> {
+    let statements = pieces.iter().filter_map(Piece::statement).filter(|(sql, _)| !is_transaction_word(sql));
+    let is_alone = statements.clone().count() == 1;
     for (sql, offset) in statements.clone() {
-        if !is_outside(sql) && !is_transaction_word(sql) {
-            let error = Error::unsupported(
+        let (what, hint) = match kind(sql) {
+            Some(Kind::Server) if !is_alone => (
+                "a statement that nothing undoes stands beside others in one migration",
+                "Put it into a migration of its own.",
+            ),
+            Some(_) => continue,
+            None => (
                 "a statement that can't run in a transaction stands beside others in one migration",
                 "Put `create index concurrently` and its like into a migration of their own.",
-            );
-            return Err(failed(error, sql, offset));
-        }
+            ),
+        };
+        return Err(failed(Error::unsupported(what, hint), sql, offset));
     }
     if !is_pooled {
         let set = format!(
-            "set search_path = public, extensions; set statement_timeout = 0; set lock_timeout = {}",
+            "set search_path = {}; set statement_timeout = 0; set lock_timeout = {}",
+            DEFAULT_PATH.join(", "),
             LOCK_TIMEOUT.as_millis()
         );
         client.batch_execute(&set).await.map_err(translate)?;
     }
-    let mut made = Vec::new();
-    for (sql, offset) in statements.filter(|(sql, _)| is_outside(sql)) {
-        let table = indexed(sql);
-        let before = match table {
-            Some(table) => known(client, table).await?,
-            None => Vec::new(),
-        };
-        let done = client.batch_execute(sql).await.map_err(translate);
-        if let Some(table) = table.filter(|_| !client.is_closed()) {
-            made.extend(new(client, table, &before).await?);
-        }
-        if let Err(error) = done {
-            return Err(failed(undone(client, &made, error).await, sql, offset));
+    let mut undo = Undo(Vec::new());
+    for (sql, offset) in statements {
+        if let Err(error) = undo.after(client, sql).await {
+            return Err(failed(undo.all(client, error).await, sql, offset));
         }
     }
-    Ok(())
+    match record.await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(undo.all(client, error).await.into()),
+    }
+}
+
+impl Undo {
+    /// Runs a statement, and keeps what undoes it, or what it left half-way.
+    async fn after(&mut self, client: &Client, sql: &str) -> Result<()> {
+        let kind = kind(sql);
+        let watched = match kind {
+            Some(Kind::CreateIndex) => indexed(sql).map(Some),
+            Some(Kind::Reindex) => Some(None),
+            _ => None,
+        };
+        let before: Vec<u32> = match watched {
+            Some(of) => indexes(client, of, &[]).await?.into_iter().map(|(oid, _)| oid).collect(),
+            None => Vec::new(),
+        };
+        let dropped = match kind {
+            Some(Kind::DropIndex) => definition(client, sql).await?,
+            _ => Vec::new(),
+        };
+        let done = client.batch_execute(sql).await.map_err(translate);
+        if done.is_ok() {
+            self.0.extend(dropped);
+        }
+        if let Some(of) = watched.filter(|_| !client.is_closed()) {
+            let new = indexes(client, of, &before).await?;
+            self.0.extend(new.into_iter().map(|(_, name)| format!("drop index concurrently if exists {name}")));
+        }
+        done
+    }
+
+    /// Undoes everything, last things first. What can't be undone is named in the error's hint.
+    async fn all(self, client: &Client, error: Error) -> Error {
+        let mut left = Vec::new();
+        for statement in self.0.into_iter().rev() {
+            if client.batch_execute(&statement).await.is_err() {
+                left.push(statement);
+            }
+        }
+        match left.is_empty() {
+            true => error,
+            false => {
+                error.with_hint(format!("Not everything could be undone; before it is run again: {};", left.join("; ")))
+            }
+        }
+    }
+}
+
+/// The index that a `drop index concurrently` is about to drop: its comment, and what makes it, to be run in the other order.
+async fn definition(client: &Client, sql: &str) -> Result<Vec<String>> {
+    let names = spans(sql).skip(3).filter(|word| !["if", "exists"].contains(&word.to_ascii_lowercase().as_str()));
+    let Some(index) = names.map(|word| word.trim_end_matches([';', ','])).next() else { return Ok(Vec::new()) };
+    let rows = client.query_typed(DEFINITION, &[(&index, Type::TEXT)]).await.map_err(translate)?;
+    let Some(row) = rows.first() else { return Ok(Vec::new()) };
+    let (makes, name): (String, String) = (row.get(0), row.get(1));
+    let comment = row.get::<_, Option<String>>(2).map(|text| format!("comment on index {name} is {}", literal(&text)));
+    Ok(comment.into_iter().chain([makes.replacen(" INDEX ", " INDEX CONCURRENTLY ", 1)]).collect())
 }
 
 /// The table of a `create index concurrently`, as it is written.
 fn indexed(sql: &str) -> Option<&str> {
-    if words(sql).first().map(String::as_str) != Some("create") {
-        return None;
-    }
     let mut parts = spans(sql);
     parts.find(|part| part.eq_ignore_ascii_case("on"))?;
     let first = parts.next()?;
@@ -92,34 +172,16 @@ fn spans(sql: &str) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let ends = move |c: char| {
         quoted ^= c == '"';
-        !quoted && (c.is_whitespace() || c == '(')
+        !quoted && (c.is_whitespace() || matches!(c, '(' | ')'))
     };
     sql.split(ends).filter(|part| !part.is_empty())
 }
 
-async fn known(client: &Client, table: &str) -> Result<Vec<u32>> {
-    Ok(client.query_typed_one(INDEXES, &[(&table, Type::TEXT)]).await.map_err(translate)?.get(0))
-}
-
-/// The quoted names of the table's indexes that were not known.
-async fn new(client: &Client, table: &str, known: &[u32]) -> Result<Vec<String>> {
-    let rows = client.query_typed(NEW, &[(&table, Type::TEXT), (&known, Type::OID_ARRAY)]).await.map_err(translate)?;
-    Ok(rows.iter().map(|row| format!("{}.{}", ident(row.get(0)), ident(row.get(1)))).collect())
-}
-
-/// Drops the indexes that were made before an error. What can't be dropped is named in its hint.
-async fn undone(client: &Client, made: &[String], error: Error) -> Error {
-    let mut left = Vec::new();
-    for index in made.iter().rev() {
-        let drop = format!("drop index concurrently if exists {index}");
-        if client.batch_execute(&drop).await.is_err() {
-            left.push(drop);
-        }
-    }
-    match left.is_empty() {
-        true => error,
-        false => error.with_hint(format!("What it made is still there; before it is run again: {};", left.join("; "))),
-    }
+/// Numbers and quoted names of a table's indexes (without one: of what reindexing leaves) that are not among the known ones.
+async fn indexes(client: &Client, table: Option<&str>, known: &[u32]) -> Result<Vec<(u32, String)>> {
+    let rows =
+        client.query_typed(INDEXES, &[(&table, Type::TEXT), (&known, Type::OID_ARRAY)]).await.map_err(translate)?;
+    Ok(rows.iter().map(|row| (row.get(0), format!("{}.{}", ident(row.get(1)), ident(row.get(2))))).collect())
 }
 
 #[cfg(test)]
@@ -136,7 +198,25 @@ mod tests {
         ] {
             assert_eq!(indexed(sql), Some(table), "{sql}");
         }
-        assert_eq!(indexed("drop index concurrently i"), None);
-        assert_eq!(indexed("reindex table concurrently notes"), None);
+    }
+
+    #[test]
+    fn what_no_transaction_may_hold_is_told_apart() {
+        for (sql, expected) in [
+            ("create index concurrently i on t (a)", Some(Kind::CreateIndex)),
+            ("-- why\nCREATE UNIQUE INDEX CONCURRENTLY ON t (a)", Some(Kind::CreateIndex)),
+            ("create index concurrently_named on t (a)", None),
+            ("drop index concurrently if exists i", Some(Kind::DropIndex)),
+            ("drop index i", None),
+            ("reindex (verbose, tablespace fast) index concurrently i", Some(Kind::Reindex)),
+            ("reindex schema app", Some(Kind::Reindex)),
+            ("reindex table t", None),
+            ("vacuum t", Some(Kind::Vacuum)),
+            ("alter system set work_mem = '1MB'", Some(Kind::Server)),
+            ("drop database other", Some(Kind::Server)),
+            ("create table database (a int)", None),
+        ] {
+            assert_eq!(kind(sql), expected, "{sql}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Ti
 
 use super::connection::{Connection, Target};
 use super::error::waited;
+use crate::request::too_busy;
 
 /// The pause after the first failed attempt; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -139,7 +140,7 @@ impl Pool {
         let place = Place(&self.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.sizes.queue {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment."));
+            return Err(too_busy());
         }
         Ok(place)
     }
@@ -157,6 +158,11 @@ impl Unfinished {
     /// The connection, while it is in use.
     pub fn get(&self) -> Result<&Connection> {
         self.0.as_deref().ok_or_else(|| Error::internal("the connection was given back"))
+    }
+
+    /// The same, to change what is known of it.
+    pub fn get_mut(&mut self) -> Result<&mut Connection> {
+        self.0.as_deref_mut().ok_or_else(|| Error::internal("the connection was given back"))
     }
 
     /// All is well: the connection goes back to the pool.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use basalt_core::Backoff;
 use tokio_postgres::NoTls;
 
 use super::cluster::Cluster;
@@ -18,7 +19,7 @@ const STEADY: Duration = Duration::from_secs(60);
 
 /// Watches a running cluster, until it is aborted.
 pub(super) async fn supervise(cluster: Arc<Cluster>, target: Target) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match target.config.connect(NoTls).await {
             Ok((_client, driver)) => {
@@ -26,13 +27,14 @@ pub(super) async fn supervise(cluster: Arc<Cluster>, target: Target) {
                 let ended = driver.await;
                 tracing::debug!(?ended, "the connection that watches PostgreSQL ended");
                 if since.elapsed() > STEADY {
-                    pause = FIRST_PAUSE;
+                    backoff.reset();
                 }
             }
             // It answers, if only to say that it recovers.
             Err(error) if error.as_db_error().is_some() => tokio::time::sleep(FIRST_PAUSE).await,
             Err(_) => {
                 tracing::error!("PostgreSQL ended by itself: starting it again");
+                let pause = backoff.pause();
                 let again = cluster.clone();
                 match tokio::task::spawn_blocking(move || again.revive()).await {
                     Ok(Ok(())) => tracing::info!("PostgreSQL was started again"),
@@ -43,7 +45,6 @@ pub(super) async fn supervise(cluster: Arc<Cluster>, target: Target) {
                     Err(_) => return,
                 }
                 tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

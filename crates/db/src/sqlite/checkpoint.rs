@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use flume::{Receiver, Sender};
 use rusqlite::Connection;
 
 use super::connection::File;
+use super::job::no_thread;
 use super::stats::Stats;
 use super::{Shared, error};
 
@@ -77,7 +78,7 @@ pub(super) fn start(file: File, woken: Receiver<()>, stats: Arc<Stats>) -> Resul
                 }
             }
         })
-        .map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))
+        .map_err(|error| no_thread(&error))
 }
 
 /// Stops the writer for a checkpoint if the log has grown too long.

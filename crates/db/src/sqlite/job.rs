@@ -91,3 +91,8 @@ pub(super) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
 pub(super) fn fault() -> Error {
     Error::internal("a fault of Basalt ended the statement; its log says more")
 }
+
+/// 58030: the engine's threads can't be made.
+pub(super) fn no_thread(error: &std::io::Error) -> Error {
+    Error::new("58030", format!("could not start a thread: {error}"))
+}

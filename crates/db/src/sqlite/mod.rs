@@ -7,6 +7,7 @@ mod collations;
 mod connection;
 mod diagnose;
 mod error;
+mod exclusions;
 mod exclusive;
 mod functions;
 mod job;
@@ -48,6 +49,7 @@ use sequences::Sequences;
 use writer::Work;
 
 use crate::changes::Hub;
+use crate::request::too_busy;
 use crate::{Answer, Options, Request, lock};
 
 /// An open SQLite database with its reader threads and its writer.
@@ -190,7 +192,7 @@ impl Shared {
     /// A queue is full: counts it, and says so.
     fn too_busy(&self) -> Error {
         self.stats.refused.fetch_add(1, Ordering::Relaxed);
-        Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
+        too_busy()
     }
 }
 

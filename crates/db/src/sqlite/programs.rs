@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use basalt_core::{Error, Result};
+use basalt_sql::Program;
 use basalt_sql::compile::compile;
 use basalt_sql::program::{Command, Output};
-use basalt_sql::{Program, quote};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use super::render::Layout;
 use super::schema::Schema;
+use crate::request::call;
 use crate::{Format, Request, TransactionEnd};
 
 /// Statements kept.
@@ -138,12 +139,6 @@ impl Programs {
         self.cache.insert(key, compiled.clone());
         Ok(compiled)
     }
-}
-
-/// The statement that calls a function without arguments, by `schema.name`.
-fn call(function: &str) -> String {
-    let parts: Vec<String> = function.splitn(2, '.').map(quote::ident).collect();
-    format!("select {}()", parts.join("."))
 }
 
 impl Compiled {

@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use flume::{Receiver, Sender};
 
 use super::connection::Session;
-use super::job::{Job, panicked};
+use super::job::{Job, no_thread, panicked};
 use super::schema::Schema;
 use super::writer::Work;
 use super::{Shared, run, session};
@@ -47,7 +47,7 @@ pub(super) fn start(
             .name(format!("basalt-read-{i}"))
             .stack_size(STACK)
             .spawn(move || reader.serve());
-        threads.push(thread.map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))?);
+        threads.push(thread.map_err(|error| no_thread(&error))?);
     }
     Ok(threads)
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rusqlite::Row;
 
 use super::value::stored;
+use crate::request::too_large;
 use crate::{Answer, Format};
 
 /// How the columns of one statement become a body: made once for each compiled statement.
@@ -88,8 +89,7 @@ impl<'a> Renderer<'a> {
             return Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\""));
         }
         if self.body.len() > self.limit {
-            let message = format!("the result is larger than {} bytes", self.limit);
-            return Err(Error::new("54000", message).with_hint("Ask for fewer rows or columns."));
+            return Err(too_large(self.limit));
         }
         Ok(())
     }

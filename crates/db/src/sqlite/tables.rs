@@ -1,4 +1,4 @@
-//! The table functions of every connection: `pg_rows`, `pg_recordset`, `pg_call`.
+//! The table functions of every connection: `pg_rows`, `pg_recordset`, `pg_call`, `pg_lockstep`.
 //!
 //! SQLite knows table functions only as virtual tables, and rusqlite's traits for those are unsafe to implement: they ask that the
 //! struct is laid out as C does it with SQLite's part first. No other file of the crate does so; it has no unsafe block.
@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use basalt_core::{Error, Result};
 use basalt_types::function::Kind;
-use basalt_types::{SetFunction, Type, Typmod, Value, ValueRef, codec, set_functions};
+use basalt_types::{Base, SetFunction, Type, Typmod, Value, ValueRef, codec, set_functions};
 use rusqlite::vtab::{
     Context as Cell, Filters, IndexConstraintOp, IndexInfo, Module, VTab, VTabConfig, VTabConnection, VTabCursor,
 };
@@ -35,7 +35,8 @@ type Source = fn(&[ValueRef<'_>]) -> Result<Rows>;
 /// Registers all of them.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     const MODULE: Module<'static, Table> = Module::eponymous_only_module();
-    let tables: [(&CStr, Source); 3] = [(c"pg_rows", captured), (c"pg_recordset", recordset), (c"pg_call", call)];
+    let tables: [(&CStr, Source); 4] =
+        [(c"pg_rows", captured), (c"pg_recordset", recordset), (c"pg_call", call), (c"pg_lockstep", lockstep)];
     tables.into_iter().try_for_each(|(name, source)| connection.create_module(name, &MODULE, Some(source)))
 }
 
@@ -55,6 +56,10 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
     }
     let columns: Vec<(String, Type, Option<Typmod>)> =
         serde_json::from_str(columns.text()).map_err(|e| Error::internal(format!("{e} in a recordset's columns")))?;
+    // PostgreSQL reads all of the document, in whichever column it goes.
+    if json.text().contains("\\u") {
+        basalt_types::json::check(json.text())?;
+    }
     let objects: Vec<HashMap<Cow<'_, str>, &RawValue>> =
         serde_json::from_str(json.text()).map_err(|_| not_objects(json.text()))?;
     with_context(|context| {
@@ -103,6 +108,18 @@ fn call(args: &[ValueRef<'_>]) -> Result<Rows> {
     with_context(|context| (function.rows)(context, &types, args)).map(Rc::new)
 }
 
+/// `pg_lockstep(array, ...)`.
+fn lockstep(args: &[ValueRef<'_>]) -> Result<Rows> {
+    let mut arrays: Vec<Vec<&RawValue>> = Vec::with_capacity(args.len());
+    for array in args {
+        let unread = |error| Error::internal(format!("{error} in the rows of a call"));
+        arrays.push(if array.is_null() { Vec::new() } else { serde_json::from_str(array.text()).map_err(unread)? });
+    }
+    let longest = arrays.iter().map(Vec::len).max().unwrap_or(0);
+    let cell = |array: &[&RawValue], at: usize| array.get(at).map_or(Value::Null, |row| Value::from((*row).get()));
+    Ok(Rc::new((0..longest).map(|at| arrays.iter().map(|array| cell(array, at)).collect()).collect()))
+}
+
 fn takes(function: &SetFunction, types: &[Type]) -> bool {
     let count = function.args.len();
     types.len() <= count
@@ -115,6 +132,7 @@ fn accepts(kind: Kind, ty: &Type) -> bool {
         Kind::Is(base) => ty.base() == Some(base),
         Kind::ArrayOf(base) => ty.element().and_then(Type::base) == Some(base),
         Kind::AnyArray => ty.element().is_some(),
+        Kind::AnyRange => ty.base().and_then(Base::subtype).is_some(),
         Kind::AnyEnum => matches!(ty, Type::Enum(_)),
         Kind::Record => matches!(ty, Type::Record(_)),
         Kind::AnyElement | Kind::Any => true,

@@ -11,7 +11,7 @@ use basalt_core::{Error, Result};
 use flume::Receiver;
 
 use super::connection::Session;
-use super::job::{Job, panicked};
+use super::job::{Job, no_thread, panicked};
 use super::programs::Prepared;
 use super::schema::Schema;
 use super::sequences::Sequences;
@@ -57,7 +57,7 @@ pub(super) fn start(
             });
             writer.serve(&queue);
         })
-        .map_err(|e| Error::new("58030", format!("could not start a thread: {e}")))
+        .map_err(|error| no_thread(&error))
 }
 
 impl Writer {

@@ -65,22 +65,29 @@ impl Door {
     /// a request that answered a status of failure by itself; 54000 for answers that are too large in sum.
     pub async fn batch(&self, incoming: Incoming<'_>, mount: &str) -> Response<Bytes> {
         let method = incoming.method.clone();
-        match self.run_batch(incoming, mount).await {
+        let version = self.database.catalog_version();
+        let mut done = self.run_batch(&incoming, mount).await;
+        // A request of it was planned over tables that are others by now. Nothing of the batch was kept.
+        if let Err(Failure::Request(_, response)) = &done
+            && self.database.is_outdated(version, code(response)).await
+        {
+            done = self.run_batch(&incoming, mount).await;
+        }
+        match done {
             Ok(answers) => respond(&answers),
             Err(Failure::Whole(error)) => self.refuse(error, &method),
             Err(Failure::Request(index, response)) => numbered(index, response),
         }
     }
 
-    async fn run_batch(&self, incoming: Incoming<'_>, mount: &str) -> Result<Vec<Answer>, Failure> {
+    async fn run_batch(&self, incoming: &Incoming<'_>, mount: &str) -> Result<Vec<Answer>, Failure> {
         if incoming.method != Method::POST {
             return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {}", incoming.method)).into());
         }
-        let items = self.items(&incoming)?;
+        let items = self.items(incoming)?;
         let opened = self.database.begin().await;
         let transaction = Mutex::new(opened.map_err(|error| RestError::database(&error, incoming.anonymous))?);
         let timing = Timing::start(false);
-        let mut answers = Vec::with_capacity(items.len());
         let mut earlier = Answers::new(self.options.body);
         let mut room = self.options.response;
         for (index, item) in items.into_iter().enumerate() {
@@ -104,9 +111,7 @@ impl Door {
                 return Err(self.failed(index, response));
             }
             room = room.checked_sub(response.body().len()).ok_or_else(|| refused(self.too_large()))?;
-            let answer = answer(&response).map_err(refused)?;
-            earlier.push(answer.status, &answer.headers, answer.body.clone());
-            answers.push(answer);
+            earlier.push(answer(&response).map_err(refused)?);
         }
         let transaction = transaction.into_inner();
         let ended = match self.end(&Preferences::read(incoming.headers)) {
@@ -115,7 +120,7 @@ impl Door {
         };
         ended.map_err(|error| RestError::database(&error, incoming.anonymous))?;
         incoming.timing.mark(Stage::Transaction);
-        Ok(answers)
+        Ok(earlier.into_all())
     }
 
     /// The requests that a batch lists.
@@ -173,6 +178,12 @@ impl From<RestError> for Failure {
     fn from(error: RestError) -> Self {
         Failure::Whole(error)
     }
+}
+
+/// The code of an error's answer.
+fn code(response: &Response<Bytes>) -> &str {
+    let told = response.headers().get("proxy-status").and_then(|value| value.to_str().ok());
+    told.and_then(|told| told.split_once("error=")).map_or("", |(_, code)| code)
 }
 
 /// An error with the request's place in the list.

@@ -6,24 +6,24 @@ use indexmap::IndexMap;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 
+use super::Answer;
 use super::json::{self, Json};
 use crate::error::{RestError, RestResult};
 
 /// The earlier answers, and how much may still be taken from them.
 pub(super) struct Answers {
-    answers: Vec<Answered>,
+    answers: Vec<(Answer, Seen)>,
     /// Bytes: a reference is short, and what it names may be long and be named often.
     left: usize,
     most: usize,
 }
 
-/// An answer as references see it: taken apart when the first one asks.
-struct Answered {
+/// An answer as references see it: its body is taken apart when the first one asks.
+struct Seen {
     status: Json,
     headers: Json,
-    body: Box<RawValue>,
     /// None if it is nested too deeply.
-    read: OnceCell<Option<Json>>,
+    body: OnceCell<Option<Json>>,
 }
 
 impl Answers {
@@ -32,11 +32,16 @@ impl Answers {
         Answers { answers: Vec::new(), left: most, most }
     }
 
-    /// Adds the next answer: its status, headers and body.
-    pub(super) fn push(&mut self, status: u16, headers: &IndexMap<String, String>, body: Box<RawValue>) {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), Json::plain(value)));
-        let (status, headers) = (Json::plain(&status), Json::Object(headers.collect()));
-        self.answers.push(Answered { status, headers, body, read: OnceCell::new() });
+    /// Adds the next answer.
+    pub(super) fn push(&mut self, answer: Answer) {
+        let headers = answer.headers.iter().map(|(name, value)| (name.clone(), Json::plain(value)));
+        let (status, headers) = (Json::plain(&answer.status), Json::Object(headers.collect()));
+        self.answers.push((answer, Seen { status, headers, body: OnceCell::new() }));
+    }
+
+    /// All of them, in order.
+    pub(super) fn into_all(self) -> Vec<Answer> {
+        self.answers.into_iter().map(|(answer, _)| answer).collect()
     }
 
     /// A body with every reference replaced by what it names, and `{"$literal": ...}` by what stands in it.
@@ -125,15 +130,15 @@ impl Answers {
     fn named(&self, reference: &str) -> RestResult<&Json> {
         let (number, rest) = reference.split_at(reference.find(['.', '[']).unwrap_or(reference.len()));
         let answer = number.parse::<usize>().ok().and_then(|index| self.answers.get(index));
-        let answer = answer.ok_or_else(|| nothing(reference, "there is no earlier answer of that number"))?;
+        let (answer, seen) = answer.ok_or_else(|| nothing(reference, "there is no earlier answer of that number"))?;
         let misspelt = || nothing(reference, "it is written as 0.body[0].id");
         let absent = || nothing(reference, "the answer has nothing there");
         let (Step::Member(part), mut rest) = step(rest).ok_or_else(misspelt)? else { return Err(misspelt()) };
         let mut value = match part {
-            "status" => &answer.status,
-            "headers" => &answer.headers,
+            "status" => &seen.status,
+            "headers" => &seen.headers,
             "body" => {
-                let body = answer.read.get_or_init(|| Json::read(&answer.body)).as_ref();
+                let body = seen.body.get_or_init(|| Json::read(&answer.body)).as_ref();
                 body.ok_or_else(|| nothing(reference, "the answer is nested too deeply"))?
             }
             _ => return Err(absent()),
@@ -193,7 +198,7 @@ mod tests {
         let body =
             r#"[{"id":7,"name":"a b&c","exact":1.50,"far":{"big":123456789012345678901234567890,"a":[true,null]}}]"#;
         let headers = IndexMap::from([("content-range".to_owned(), "0-0/*".to_owned())]);
-        answers.push(201, &headers, raw(body));
+        answers.push(Answer { status: 201, headers, body: raw(body) });
         answers
     }
 

@@ -31,8 +31,15 @@ pub(super) fn schema(ty: &Type) -> Map<String, Value> {
         Type::Record(_) => {
             schema.insert("type".into(), "object".into());
         }
-        Type::Other(_) => {
+        Type::Other(other) => {
+            // As PostgreSQL's `format_type` has it where no schema is searched.
+            let name = match (other.schema.as_str(), other.name.as_str()) {
+                ("pg_catalog", "varbit") => "bit varying".to_owned(),
+                ("pg_catalog", name) => name.to_owned(),
+                (schema, name) => format!("{schema}.{name}"),
+            };
             schema.insert("type".into(), "string".into());
+            schema.insert("format".into(), name.into());
         }
     }
     schema

@@ -52,6 +52,40 @@ pub struct Api {
     pub cors_origins: Vec<String>,
     /// Whether errors carry details and hints.
     pub error_details: bool,
+    /// The status of PGRST003, that no connection to PostgreSQL became free in time.
+    pub pool_timeout_status: PoolTimeoutStatus,
+}
+
+/// What a request that waited for a connection in vain is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub enum PoolTimeoutStatus {
+    /// 503, with which supabase-js tries reads again.
+    #[default]
+    ServiceUnavailable,
+    /// 504, as PostgREST has it.
+    GatewayTimeout,
+}
+
+impl From<PoolTimeoutStatus> for u16 {
+    fn from(status: PoolTimeoutStatus) -> u16 {
+        match status {
+            PoolTimeoutStatus::ServiceUnavailable => 503,
+            PoolTimeoutStatus::GatewayTimeout => 504,
+        }
+    }
+}
+
+impl TryFrom<u16> for PoolTimeoutStatus {
+    type Error = &'static str;
+
+    fn try_from(status: u16) -> Result<Self, Self::Error> {
+        match status {
+            503 => Ok(PoolTimeoutStatus::ServiceUnavailable),
+            504 => Ok(PoolTimeoutStatus::GatewayTimeout),
+            _ => Err("it is 503 or 504"),
+        }
+    }
 }
 
 /// How transactions end.
@@ -113,6 +147,7 @@ impl Default for Api {
             server_timing: false,
             cors_origins: Vec::new(),
             error_details: true,
+            pool_timeout_status: PoolTimeoutStatus::default(),
         }
     }
 }

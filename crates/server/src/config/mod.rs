@@ -19,7 +19,7 @@ use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
-pub use api::{Api, OpenApi, TransactionEnd};
+pub use api::{Api, OpenApi, PoolTimeoutStatus, TransactionEnd};
 pub use database::{Database, Engine, Pooler};
 pub(crate) use limits::LEAST_HEADERS;
 pub use limits::{Changes, Limits};

@@ -9,7 +9,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{APP, Settings};
-use crate::config::{Config, ConfigError, OpenApi, TransactionEnd};
+use crate::config::{Config, ConfigError, OpenApi, PoolTimeoutStatus, TransactionEnd};
 
 /// Reads a variable of the environment.
 pub(super) type Variable<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
@@ -59,6 +59,7 @@ pub(super) fn config(settings: &Settings, variable: Variable<'_>) -> Result<Conf
     api.anonymous_role = String::new();
     api.unprotected = vec!["*".into()];
     api.estimates = true;
+    api.pool_timeout_status = PoolTimeoutStatus::GatewayTimeout;
     let of_application = settings.iter().filter_map(|(name, value)| Some((name.strip_prefix(APP)?, value)));
     api.settings = of_application.map(|(name, value)| (name.to_owned(), value.clone())).collect();
 

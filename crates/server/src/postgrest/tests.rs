@@ -82,6 +82,7 @@ app.settings.region = "say \"eu\""
         (c.api.hoisted_settings, c.api.unprotected),
         (vec!["statement_timeout".to_owned()], vec!["*".to_owned()])
     );
+    assert_eq!(u16::from(c.api.pool_timeout_status), 504);
     assert_eq!(c.api.cors_origins, ["https://a.example", "https://b.example"]);
     assert_eq!(c.api.settings["region"], "say \"eu\"");
     assert_eq!(

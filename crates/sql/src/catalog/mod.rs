@@ -3,6 +3,7 @@
 //! The embedded engine keeps it as one JSON document in the database itself and changes it by [`crate::ddl`]; the PostgreSQL
 //! engine reads it from `pg_catalog`. Expressions and bodies are kept as PostgreSQL source text.
 
+mod exclusion;
 mod name;
 mod privilege;
 mod publication;
@@ -19,6 +20,7 @@ use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use exclusion::{Exclusion, ExclusionElement};
 pub use name::Name;
 pub use privilege::{API_ROLES, AUTHENTICATOR, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
 pub(crate) use publication::publications;

@@ -17,6 +17,12 @@ impl Name {
         Name { schema: schema.into(), name: name.into() }
     }
 
+    /// A name as it is configured: `schema.name`, or `name` of schema `public`. No quotes are heeded.
+    pub fn named(text: &str) -> Self {
+        let (schema, name) = text.split_once('.').unwrap_or(("public", text));
+        Name::new(schema, name)
+    }
+
     /// The name of the SQLite table: bare for `public`, `schema.name` otherwise.
     pub fn physical(&self) -> String {
         if self.schema == "public" && !self.name.contains('.') {

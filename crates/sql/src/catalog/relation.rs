@@ -6,7 +6,7 @@ use basalt_core::{Operation, ReplicaIdentity};
 use basalt_types::{Type, Typmod};
 use serde::{Deserialize, Serialize};
 
-use super::{Grants, Name};
+use super::{Exclusion, Grants, Name};
 
 /// A table or view.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Relation {
     pub owner: String,
     /// Columns in order.
     pub columns: Vec<Column>,
-    /// Primary key, uniques, checks and foreign keys, in the order of their creation.
+    /// Primary key, uniques, checks, foreign keys and exclusions, in the order of their creation.
     pub constraints: Vec<Constraint>,
     /// Indexes made by `create index` (those of constraints are implied).
     pub indexes: Vec<Index>,
@@ -157,6 +157,35 @@ pub enum ConstraintKind {
     Check(String),
     /// FOREIGN KEY.
     ForeignKey(ForeignKey),
+    /// EXCLUDE.
+    Exclude(Exclusion),
+}
+
+impl ConstraintKind {
+    /// Whether an index of the constraint's name is behind it.
+    pub fn has_index(&self) -> bool {
+        matches!(self, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_) | ConstraintKind::Exclude(_))
+    }
+
+    /// The expressions in it, as PostgreSQL source.
+    pub fn sources(&self) -> impl Iterator<Item = &String> {
+        let (check, exclusion) = match self {
+            ConstraintKind::Check(source) => (Some(source), None),
+            ConstraintKind::Exclude(exclusion) => (None, Some(exclusion.sources())),
+            _ => (None, None),
+        };
+        check.into_iter().chain(exclusion.into_iter().flatten())
+    }
+
+    /// The expressions in it, to be rewritten.
+    pub fn sources_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let (check, exclusion) = match self {
+            ConstraintKind::Check(source) => (Some(source), None),
+            ConstraintKind::Exclude(exclusion) => (None, Some(exclusion.sources_mut())),
+            _ => (None, None),
+        };
+        check.into_iter().chain(exclusion.into_iter().flatten())
+    }
 }
 
 /// A foreign key.

@@ -218,20 +218,23 @@ impl Compiler<'_> {
     fn extreme(&mut self, name: &str, mut values: Vec<Typed>) -> Result<Call> {
         let Some(value) = values.pop() else { return Err(Error::internal("min without argument")) };
         let value = self.decided(value)?;
-        let ordered = !matches!(
-            value.ty,
-            Type::Record(_)
-                | Type::Base(
-                    Base::Bool
-                        | Base::Uuid
-                        | Base::Json
-                        | Base::Jsonb
-                        | Base::Bytea
-                        | Base::Void
-                        | Base::Tsvector
-                        | Base::Vector
-                )
-        );
+        let is_range = value.ty.base().and_then(Base::subtype).is_some();
+        let ordered = !is_range
+            && !matches!(
+                value.ty,
+                Type::Record(_)
+                    | Type::Base(
+                        Base::Bool
+                            | Base::Uuid
+                            | Base::Json
+                            | Base::Jsonb
+                            | Base::Jsonpath
+                            | Base::Bytea
+                            | Base::Void
+                            | Base::Tsvector
+                            | Base::Vector
+                    )
+            );
         if !ordered {
             return Err(no_function(None, name, &[(None, value)]));
         }

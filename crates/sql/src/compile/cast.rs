@@ -194,6 +194,7 @@ fn free_cast(value: &Typed, to: &Type) -> Option<String> {
             (Int2 | Int4 | Int8, Float8) => Some(format!("CAST({} AS REAL)", value.sql)),
             (Int2 | Int4 | Int8, Numeric | Text | Varchar) => as_text(),
             (Int4, Bool) => Some(format!("({} <> 0)", value.sql)),
+            (Int4range | Int8range | Numrange, Text | Varchar) => Some(value.sql.clone()),
             (Text | Varchar, Text | Varchar) | (Name | Uuid | Numeric | Interval | Json | Jsonb, Text | Varchar) => {
                 Some(value.sql.clone())
             }
@@ -205,12 +206,13 @@ fn free_cast(value: &Typed, to: &Type) -> Option<String> {
     }
 }
 
-/// Whether the session's settings may decide what a cast gives: its time zone, and how it writes dates (PostgreSQL counts arrays and
-/// labels among what it writes in its own way).
+/// Whether the session's settings may decide what a cast gives: its time zone, and how it writes dates (PostgreSQL counts arrays,
+/// ranges and labels among what it writes in its own way).
 fn asks_session(from: &Type, to: &Type) -> bool {
     let is_written = |ty: &Type| {
         let dated = [Type::DATE, Type::TIMESTAMP, Type::TIMESTAMPTZ, Type::INTERVAL];
-        dated.contains(ty) || matches!(ty, Type::Array(_) | Type::Enum(_) | Type::Record(_))
+        let is_range = ty.base().and_then(Base::subtype).is_some();
+        is_range || dated.contains(ty) || matches!(ty, Type::Array(_) | Type::Enum(_) | Type::Record(_))
     };
     let as_text = |text: &Type, other: &Type| text.is_textual() && is_written(other);
     (*from == Type::TIMESTAMPTZ) != (*to == Type::TIMESTAMPTZ) || as_text(from, to) || as_text(to, from)

@@ -9,6 +9,7 @@ use super::scope::{Clause, Scope, Sides, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
 use super::unrolled::item_value;
+use super::unrolled::json_of;
 use super::{privilege, row, session, suggest};
 use crate::catalog::Privilege;
 
@@ -337,7 +338,7 @@ impl Compiler<'_> {
 pub(super) fn array_item(element: &Typed) -> String {
     match element.ty {
         Type::Array(_) => format!("json({})", element.sql),
-        Type::BYTEA => format!("lower(hex({}))", element.sql),
+        Type::BYTEA => json_of(&element.ty, element.sql.clone()),
         _ => element.sql.clone(),
     }
 }

@@ -8,6 +8,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
 use super::body::Who;
+use super::parse::contains_ignoring_case;
 use super::scope::{Source, SourceColumn};
 use crate::catalog::Relation;
 use crate::program::{Bind, Fires, Output, OutputColumn, Probe, Step};
@@ -51,6 +52,8 @@ pub(crate) struct Compiler<'a> {
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
     pub detached: bool,
+    /// Whether a setting may change while the statement runs, so that it is asked for where it is read.
+    pub sets: bool,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
     /// parsed (policies, views, defaults, checks) named them when it was made.
     pub names_anew: bool,
@@ -86,6 +89,7 @@ impl<'a> Compiler<'a> {
             inlining: Vec::new(),
             folds: true,
             detached: false,
+            sets: sets(sql),
             names_anew: true,
             fires: false,
             assigned: Vec::new(),
@@ -337,6 +341,11 @@ impl<'a> Compiler<'a> {
             row_number: None,
         }
     }
+}
+
+/// Whether a text may change a setting.
+pub(super) fn sets(sql: &str) -> bool {
+    contains_ignoring_case(sql, "set_config")
 }
 
 /// The number of parameters that SQLite finds in a statement: its highest `?n`.

@@ -77,6 +77,13 @@ impl FromClause {
         self.barred.push(source);
     }
 
+    /// What follows is read for each row of what stands here, in that order.
+    pub(super) fn cross(&mut self) {
+        if !self.is_empty() {
+            self.text(" CROSS JOIN ");
+        }
+    }
+
     /// A comma, unless what stands here asks for a source.
     pub(super) fn separate(&mut self) {
         if matches!(self.parts.last(), Some(Part::Text(text)) if !text.ends_with([' ', '('])) {

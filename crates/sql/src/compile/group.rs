@@ -1,8 +1,9 @@
 //! GROUP BY, and what its keys determine.
 
 use basalt_core::{Error, Result};
-use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem};
+use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Spanned};
 
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::order;
 use super::scope::{Clause, Grouping, Scope};
@@ -21,6 +22,7 @@ impl Compiler<'_> {
             let meant = self.group_expr(scope, expr, &select.projection)?;
             let key = self.bind_expr(scope, meant, None)?;
             let key = self.storable(key)?;
+            require_equality(&key.ty).map_err(|error| self.place(error, meant.span()))?;
             keys.push((Some(meant.clone()), key));
         }
         scope.clause.set(outer);

@@ -7,6 +7,7 @@
 mod absent;
 mod aggregate;
 pub mod body;
+mod carried;
 mod cast;
 mod column;
 mod compare;
@@ -41,6 +42,7 @@ mod select;
 mod sequence;
 mod session;
 mod set_function;
+mod set_item;
 mod set_operation;
 mod special;
 mod steps;

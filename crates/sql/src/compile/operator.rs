@@ -126,21 +126,29 @@ impl Compiler<'_> {
         let takes = |parameter: &Parameter, ty: &Type| match parameter {
             Parameter::Kind(Kind::Is(base)) => Type::Base(*base) == *ty,
             Parameter::Kind(Kind::AnyArray) => ty.element().is_some(),
+            Parameter::Kind(Kind::AnyRange) => ty.base().and_then(Base::subtype).is_some(),
             _ => false,
         };
+        // Two operands of one family, arrays or ranges, are of one type of it.
+        let agree = |p: &[Parameter]| match p {
+            [Parameter::Kind(a @ (Kind::AnyArray | Kind::AnyRange)), Parameter::Kind(b)] if a == b => {
+                alike[0] == alike[1]
+            }
+            _ => true,
+        };
         let exact = parameters.iter().position(|parameters| {
-            parameters.as_ref().is_some_and(|p| p.iter().zip(&alike).all(|(p, ty)| takes(p, ty)))
+            let fits = |p: &Vec<Parameter>| agree(p) && p.iter().zip(&alike).all(|(p, ty)| takes(p, ty));
+            parameters.as_ref().is_some_and(fits)
         });
         let fit = match exact {
             Some(index) => {
-                let element = alike.first().and_then(Type::element).cloned();
+                let first = alike.first();
+                let bound = || first.and_then(Type::base).and_then(Base::subtype).map(Type::Base);
+                let element = first.and_then(Type::element).cloned().or_else(bound);
                 overload::Fit { index, types: alike.into_iter().map(Some).collect(), element }
             }
             None => match overload::choose(&parameters, &types) {
                 Choice::One(fit) => fit,
-                Choice::None if name == "@?" || name == "@@" && types[0] == Type::JSONB => {
-                    return Err(super::absent::jsonpath(name));
-                }
                 Choice::None => return Err(shown()),
                 Choice::Ambiguous => {
                     let error = shown();

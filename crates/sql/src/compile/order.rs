@@ -8,7 +8,7 @@ use sqlparser::ast::{
 
 use super::cast::require;
 use super::compiler::Compiler;
-use super::scope::Scope;
+use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Form, Typed};
 use super::types::fold;
 
@@ -76,6 +76,7 @@ impl Compiler<'_> {
         limit: Option<&LimitClause>,
         fetch: Option<&Fetch>,
     ) -> Result<(String, bool)> {
+        scope.clause.set(Clause::Rows("LIMIT"));
         let (mut limit, offset) = match limit {
             None => (None, None),
             Some(LimitClause::LimitOffset { limit, offset, .. }) => (limit.as_ref(), offset.as_ref().map(|o| &o.value)),

@@ -40,9 +40,10 @@ impl Compiler<'_> {
                 let error = Error::new("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
                 return Err(self.place(error, key.expr.span()));
             }
-            if value.ty == Type::JSON {
-                let error = Error::new("42883", "could not identify an ordering operator for type json")
-                    .with_hint("Use an explicit ordering operator or modify the query.");
+            if matches!(value.ty, Type::JSON | Type::JSONPATH) {
+                let message = format!("could not identify an ordering operator for type {}", value.ty.sql_name());
+                let error =
+                    Error::new("42883", message).with_hint("Use an explicit ordering operator or modify the query.");
                 return Err(self.place(error, key.expr.span()));
             }
             let sql = match (at, &value.form) {

@@ -117,6 +117,7 @@ fn fit(index: usize, parameters: &[Parameter], args: &[Type]) -> Option<(Fit, Ve
             }
             Parameter::Kind(Kind::AnyElement) => (Some(element.clone()?), Type::VOID),
             Parameter::Kind(Kind::AnyArray) => (Some(element.clone()?.array_of()), Type::VOID),
+            Parameter::Kind(Kind::AnyRange) => (Some(range_over(element.as_ref()?)?), Type::VOID),
             Parameter::Kind(Kind::Any) => (None, Type::VOID),
             Parameter::Kind(Kind::AnyEnum) => match arg {
                 Type::Enum(_) => (None, Type::VOID),
@@ -144,6 +145,7 @@ fn fit(index: usize, parameters: &[Parameter], args: &[Type]) -> Option<(Fit, Ve
 fn element(parameters: &[Parameter], args: &[Type]) -> Option<Option<Type>> {
     let mut found: Option<Type> = None;
     let mut asked = false;
+    let mut exact = false;
     for (parameter, arg) in parameters.iter().zip(args) {
         let given = match parameter {
             Parameter::Kind(Kind::AnyElement) => {
@@ -158,9 +160,19 @@ fn element(parameters: &[Parameter], args: &[Type]) -> Option<Option<Type>> {
                     _ => return None,
                 }
             }
+            Parameter::Kind(Kind::AnyRange) => {
+                exact = true;
+                match arg {
+                    Type::Base(Base::Unknown) => None,
+                    Type::Base(range) => Some(Type::Base(range.subtype()?)),
+                    _ => return None,
+                }
+            }
             _ => None,
         };
         found = match (found, given) {
+            // What a range holds is no other type's value.
+            (Some(a), Some(b)) if exact && a != b => return None,
             (Some(a), Some(b)) => Some(common(&a, &b)?),
             (a, b) => a.or(b),
         };
@@ -170,6 +182,11 @@ fn element(parameters: &[Parameter], args: &[Type]) -> Option<Option<Type>> {
         found = Some(Type::TEXT);
     }
     Some(found)
+}
+
+/// The range type over what `anyelement` stands for.
+fn range_over(element: &Type) -> Option<Type> {
+    element.base()?.range().map(Type::Base)
 }
 
 /// The rounds of preference (manual, 10.3 step 4 and 10.2 step 3).
@@ -261,6 +278,7 @@ enum Category {
     DateTime,
     Enum,
     Numeric,
+    Range,
     String,
     Timespan,
     User,
@@ -280,6 +298,7 @@ fn category(ty: &Type) -> Category {
             Base::Date | Base::Time | Base::Timestamp | Base::Timestamptz => Category::DateTime,
             Base::Interval => Category::Timespan,
             Base::Void | Base::Unknown | Base::Trigger => Category::Other,
+            base if base.subtype().is_some() => Category::Range,
             _ => Category::User,
         },
     }
@@ -296,6 +315,7 @@ pub(super) fn result_type(kind: Kind, fit: &Fit, args: &[Type]) -> Type {
         Kind::ArrayOf(base) => Type::Base(base).array_of(),
         Kind::AnyElement => fit.element.clone().unwrap_or(Type::TEXT),
         Kind::AnyArray => fit.element.clone().unwrap_or(Type::TEXT).array_of(),
+        Kind::AnyRange => fit.element.as_ref().and_then(range_over).unwrap_or(Type::TEXT),
         Kind::AnyEnum => args.iter().find(|a| matches!(a, Type::Enum(_))).cloned().unwrap_or(Type::TEXT),
         Kind::Any => args.first().cloned().unwrap_or(Type::TEXT),
         Kind::Record => Type::Record(Default::default()),

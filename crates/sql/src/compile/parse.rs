@@ -1,6 +1,7 @@
 //! PostgreSQL source text to AST, with PostgreSQL's errors.
 
 use basalt_core::{Error, Result};
+use basalt_types::Base;
 use sqlparser::ast;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::keywords::Keyword;
@@ -63,6 +64,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         lock::carry_locks(&mut tokens);
         tokens.retain(|token| !is_variadic(token));
     }
+    super::carried::carry(&mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
@@ -72,6 +74,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
     let mut tokens = strings::tokens(sql)?;
     join_operators(&mut tokens);
+    carry_range_literals(&mut tokens);
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
             && word.value.len() > LONGEST_NAME
@@ -90,6 +93,26 @@ fn join_operators(tokens: &mut Vec<TokenWithSpan>) {
             let span = tokens[at].span.union(&tokens[at + 2].span);
             let joined = TokenWithSpan::new(Token::CustomBinaryOperator("<+>".to_owned()), span);
             tokens.splice(at..at + 3, [joined]);
+        }
+        at += 1;
+    }
+}
+
+/// `int4range '[1,5)'`, which goes on as `cast('[1,5)' as int4range)`: the parser takes few names of types before a literal.
+fn carry_range_literals(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let is_range = word(&tokens[at]).and_then(|word| Base::by_name(&word)).and_then(Base::subtype).is_some();
+        let next = tokens[at + 1..].iter().position(|token| !matches!(token.token, Token::Whitespace(_)));
+        if is_range
+            && let Some(next) = next.map(|next| at + 1 + next)
+            && matches!(tokens[next].token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_))
+        {
+            let (ty, literal) = (tokens[at].clone(), tokens[next].clone());
+            let around = |token: Token| TokenWithSpan::new(token, ty.span);
+            let cast = [around(Token::make_keyword("CAST")), around(Token::LParen), literal];
+            let (is, close) = (around(Token::make_keyword("AS")), around(Token::RParen));
+            tokens.splice(at..=next, cast.into_iter().chain([is, ty.clone(), close]));
         }
         at += 1;
     }
@@ -260,7 +283,7 @@ fn is_variadic(token: &TokenWithSpan) -> bool {
     matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VARIADIC)
 }
 
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
+pub(super) fn contains_ignoring_case(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 

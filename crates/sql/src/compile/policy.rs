@@ -238,7 +238,7 @@ fn queries(policy: &Policy) -> Result<bool> {
 /// Where names in a relation's policies, defaults and generated columns are looked up.
 pub(super) fn definition_path(relation: &Relation) -> Vec<String> {
     let mut path = vec![relation.name.schema.clone()];
-    path.extend(["public", "extensions"].into_iter().filter(|s| *s != relation.name.schema).map(str::to_owned));
+    path.extend(crate::DEFAULT_PATH.into_iter().filter(|s| *s != relation.name.schema).map(str::to_owned));
     path
 }
 

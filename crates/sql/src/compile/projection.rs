@@ -6,6 +6,7 @@ use basalt_core::{Error, Result};
 use basalt_types::Type;
 use sqlparser::ast::{SelectItem, SelectItemQualifiedWildcardKind, Spanned};
 
+use super::carried::starred;
 use super::compiler::Compiler;
 use super::name::column_name;
 use super::scope::{Clause, Scope, Source};
@@ -31,13 +32,16 @@ impl Compiler<'_> {
         &mut self,
         scope: &Scope<'_>,
         projection: &[SelectItem],
-        set_items: &[Option<usize>],
         wanted: Wanted<'_>,
     ) -> Result<Vec<Item>> {
         let mut items: Vec<Item> = Vec::with_capacity(projection.len());
-        for (index, item) in projection.iter().enumerate() {
+        for item in projection {
             let expected = wanted.types.and_then(|(types, _)| types.get(items.len())).map(|(ty, _)| ty);
             match item {
+                SelectItem::UnnamedExpr(expr) if let Some(row) = starred(expr) => {
+                    let row = self.bind_expr(scope, &row, None)?;
+                    self.expand_row(&row, &mut items)?;
+                }
                 SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
                     let name = match item {
                         SelectItem::ExprWithAlias { alias, .. } if alias.quote_style == Some('\'') => {
@@ -46,13 +50,7 @@ impl Compiler<'_> {
                         SelectItem::ExprWithAlias { alias, .. } => super::types::fold(alias),
                         _ => column_name(expr),
                     };
-                    let value = match set_items.get(index).copied().flatten() {
-                        Some(id) => match scope.source(id) {
-                            Some(source) => set_item_value(source),
-                            None => return Err(Error::internal("a set function's source is lost")),
-                        },
-                        None => self.bind_expr(scope, expr, expected)?,
-                    };
+                    let value = self.bind_expr(scope, expr, expected)?;
                     items.push(Item { name, value });
                 }
                 SelectItem::Wildcard(_) => self.expand_all(scope, &mut items, item)?,
@@ -62,10 +60,6 @@ impl Compiler<'_> {
                         Some((source, level)) => self.expand(level, source, &mut items)?,
                         None => self.expand_argument(scope, name, &alias, &mut items)?,
                     }
-                }
-                SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::Expr(expr), _) => {
-                    let row = self.bind_expr(scope, expr, None)?;
-                    self.expand_row(&row, &mut items)?;
                 }
                 other => return Err(Error::new("42601", format!("syntax error at or near \"{other}\""))),
             }
@@ -85,7 +79,7 @@ impl Compiler<'_> {
     /// Binds a select list (or RETURNING): names and values, `*` expanded.
     pub fn bind_projection(&mut self, scope: &Scope<'_>, items: &[SelectItem]) -> Result<Vec<(String, Typed)>> {
         let outer = scope.clause.replace(Clause::Rows("RETURNING"));
-        let bound = self.bind_items(scope, items, &[], Wanted::default());
+        let bound = self.bind_items(scope, items, Wanted::default());
         scope.clause.set(outer);
         bound?.into_iter().map(|item| Ok((item.name, self.storable(item.value)?))).collect()
     }
@@ -161,7 +155,7 @@ impl Compiler<'_> {
 
 /// The row, or its one column, of a set function of the select list.
 pub(super) fn set_item_value(source: &Source) -> Typed {
-    match source.columns.len() {
+    match source.columns.iter().filter(|column| !column.hidden).count() {
         1 => source.value(0),
         _ => super::row::of_source(source),
     }

@@ -4,10 +4,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
+use basalt_types::codec::castable;
 use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, sets};
 use super::function::Argument;
 use super::overload::Parameter;
 use super::parse::{parse_expr, parse_statements};
@@ -112,7 +113,15 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
         Some(unknown_value(relation.map_or(param.ty.clone(), |r| row_type(r))))
     });
     let given = given.collect();
-    compiler.routine_rows(&Arc::new(routine.clone()), given).map(|_| ())
+    let mut routine = routine.clone();
+    if matches!(&routine.returns, Type::Record(fields) if fields.is_empty()) {
+        // Its columns are said where it is called.
+        let statements = parse_statements(&routine.body)?;
+        routine.returns = Type::VOID;
+        let args = compiler.arguments(&routine, given)?;
+        return steps::run_routine(&mut compiler, &routine, &statements, args).map(|_| ());
+    }
+    compiler.routine_rows(&Arc::new(routine), given).map(|_| ())
 }
 
 /// Whether a body stands where the function is called, rather than run in steps before.
@@ -139,10 +148,7 @@ impl Compiler<'_> {
         given: Vec<Option<Typed>>,
     ) -> Result<Typed> {
         if routine.returns_set {
-            return Err(Error::unsupported(
-                format!("set-returning function {} is not supported here on the embedded engine", routine.name.name),
-                "Write it in FROM.",
-            ));
+            return Err(self.misplaced_set(scope));
         }
         let args = self.arguments(routine, given)?;
         if routine.is_interpreted() {
@@ -273,6 +279,8 @@ impl Compiler<'_> {
         if routine.returns == Type::TRIGGER {
             return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
         }
+        // Whatever follows in the statement may see what the body sets.
+        self.sets |= sets(&routine.body);
         let statements = parse_statements(&routine.body)?;
         let inlinable = is_inlined(routine, &statements);
         let bound = self.as_user(&user, |c| {
@@ -305,6 +313,12 @@ impl Compiler<'_> {
         self.inlining.push(routine.name.clone());
         let bound = self.bind_query_as(Some(&scope), query, &types);
         self.inlining.pop();
+        let is_record = routine.outputs().next().is_none() && routine.returns_relation.is_none();
+        let is_record = is_record && matches!(routine.returns, Type::Record(_));
+        if is_record && matches!(&bound, Err(error) if error.code() == "42804") {
+            let given = self.bind_query(Some(&scope), query)?;
+            return Err(mismatch(routine).with_detail(wrong_column(&given, &types)));
+        }
         let mut bound = bound.map_err(|error| match error.code() {
             "42804" => mismatch(routine).with_detail(actual(&error)),
             _ => error,
@@ -357,6 +371,17 @@ impl Compiler<'_> {
 /// 42P13 for a body that gives another type.
 pub(super) fn mismatch(routine: &Routine) -> Error {
     Error::new("42P13", format!("return type mismatch in function declared to return {}", routine.returns.sql_name()))
+}
+
+/// Which column of a record a body gives as a type that does not become the declared one.
+fn wrong_column(given: &BoundQuery, wanted: &[(Type, Option<Typmod>)]) -> String {
+    let pairs = given.columns.iter().map(|column| &column.ty).zip(wanted.iter().map(|(ty, _)| ty));
+    let wrong = pairs.enumerate().find(|(_, (from, to))| {
+        from != to && !matches!(castable(from, to), Some(CastContext::Assignment | CastContext::Implicit))
+    });
+    wrong.map_or_else(String::new, |(at, (from, to))| {
+        format!("Final statement returns {} instead of {} at column {}.", from.sql_name(), to.sql_name(), at + 1)
+    })
 }
 
 /// What a body gives instead, by the error of its conversion.

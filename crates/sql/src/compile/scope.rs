@@ -27,6 +27,8 @@ pub(crate) struct Scope<'s> {
     pub clause: Cell<Clause>,
     /// The keys of a grouped query, while what stands over its groups is bound.
     pub grouping: RefCell<Option<Rc<Grouping>>>,
+    /// Set-returning calls of the select list, and the sources that they stand for, while that is bound.
+    pub set_calls: RefCell<Vec<(ast::Function, usize)>>,
     /// Windows named by `window w as (...)`.
     pub windows: RefCell<Vec<ast::NamedWindowDefinition>>,
     /// Whether subqueries are refused here, and with what they are called (`check constraint`).
@@ -224,6 +226,7 @@ impl<'s> Scope<'s> {
             args: None,
             clause: Cell::new(Clause::Rows("FROM")),
             grouping: RefCell::new(None),
+            set_calls: RefCell::default(),
             windows: RefCell::new(Vec::new()),
             subqueries: true,
         }

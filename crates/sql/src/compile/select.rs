@@ -7,6 +7,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
@@ -68,6 +69,8 @@ pub(super) struct Wanted<'w> {
     pub collated: bool,
     /// `for update` and its kin.
     pub locks: &'w [LockClause],
+    /// Whether there are rows is all that is asked.
+    pub exists: bool,
 }
 
 impl BoundQuery {
@@ -104,6 +107,12 @@ impl Compiler<'_> {
     ) -> Result<BoundQuery> {
         let wanted = Wanted { types: Some((types, CastContext::Assignment)), ..Wanted::default() };
         self.deeper(|c| c.query(outer, query, wanted))
+    }
+
+    /// Binds a query of which only is asked whether it has rows.
+    pub(super) fn bind_rows_query(&mut self, outer: &Scope<'_>, query: &Query) -> Result<BoundQuery> {
+        let wanted = Wanted { exists: true, ..Wanted::default() };
+        self.deeper(|c| c.query(Some(outer), query, wanted))
     }
 
     pub(super) fn query(&mut self, outer: Option<&Scope<'_>>, query: &Query, wanted: Wanted<'_>) -> Result<BoundQuery> {
@@ -187,13 +196,6 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
     ) -> Result<BoundQuery> {
         refuse_foreign_clauses(select)?;
-        let mut scope = Scope::new(outer);
-        let mut from = self.bind_from(&mut scope, &select.from)?;
-        let set_items = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
-        *scope.windows.borrow_mut() = select.named_window.clone();
-        self.bind_locks(&scope, &mut from, wanted.locks)?;
-        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
-
         let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
         let aggregated = grouped
             || select.having.is_some()
@@ -202,13 +204,28 @@ impl Compiler<'_> {
         if aggregated && !wanted.locks.is_empty() {
             return Err(not_lockable(wanted.locks, "aggregate functions"));
         }
+        if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
+            return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
+        }
+        let mut scope = Scope::new(outer);
+        let mut from = self.bind_from(&mut scope, &select.from)?;
+        let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
+        *scope.windows.borrow_mut() = select.named_window.clone();
+        self.bind_locks(&scope, &mut from, wanted.locks)?;
+        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
+
+        *scope.set_calls.borrow_mut() = set_calls;
         let group_keys = self.bind_group_by(&scope, select)?;
         if aggregated {
             let grouping = grouping_of(&scope, &group_keys);
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
-        let mut items = self.bind_items(&scope, &select.projection, &set_items, wanted)?;
+        let folds = self.folds;
+        self.folds &= !wanted.exists;
+        let items = self.bind_items(&scope, &select.projection, wanted);
+        self.folds = folds;
+        let mut items = items?;
         let having = match &select.having {
             Some(having) => {
                 scope.clause.set(Clause::Having);
@@ -223,6 +240,9 @@ impl Compiler<'_> {
                 true if item.value.is_unknown() => item.value.clone(),
                 _ => self.storable(item.value.clone())?,
             };
+            if distinct {
+                require_equality(&item.value.ty)?;
+            }
             if (distinct || wanted.collated) && !item.value.collated {
                 item.value.sql = item.value.collated_sql();
                 item.value.collated = item.value.ty.collation().is_some();

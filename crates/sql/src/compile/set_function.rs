@@ -1,13 +1,16 @@
-//! Functions in FROM, and set-returning functions in a select list, which go to FROM too.
+//! Functions in FROM.
+
+use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
-use sqlparser::ast::{Expr, Function, FunctionArg, ObjectName, SelectItem, TableAlias};
+use sqlparser::ast::{Expr, FunctionArg, ObjectName, TableAlias};
 
+use super::carried::ROWS_FROM;
 use super::cast::json;
 use super::compiler::Compiler;
 use super::from::{FromClause, rename};
-use super::function::{Argument, Callee, argument_list};
+use super::function::{Argument, Callee};
 use super::overload::{self, Fit};
 use super::scope::{Clause, Scope, Source, SourceColumn};
 use super::select::{BoundColumn, BoundQuery};
@@ -15,13 +18,17 @@ use super::session;
 use super::typed::{CastContext, Typed};
 use super::types::{fold, split_name};
 use super::unrolled::{flat, item_value};
+use crate::catalog::Routine;
 use crate::quote;
 
 /// A call in FROM and what stands around it.
-struct Call<'c> {
-    name: String,
-    ordinality: bool,
-    alias: Option<&'c TableAlias>,
+pub(super) struct Call<'c> {
+    /// The function's name.
+    pub name: String,
+    /// `with ordinality`.
+    pub ordinality: bool,
+    /// `as t (a, b)`.
+    pub alias: Option<&'c TableAlias>,
 }
 
 impl Call<'_> {
@@ -42,6 +49,9 @@ impl Compiler<'_> {
         clause: &mut FromClause,
     ) -> Result<()> {
         let (schema, name) = split_name(name)?;
+        if name == ROWS_FROM {
+            return self.bind_rows_from(scope, args, ordinality, alias, clause);
+        }
         let outer = scope.clause.replace(Clause::Rows("functions in FROM"));
         let bound = self.bind_argument_list(scope, args, None);
         scope.clause.set(outer);
@@ -65,7 +75,7 @@ impl Compiler<'_> {
         self.table_call(scope, None, call, args, clause)
     }
 
-    fn table_call(
+    pub(super) fn table_call(
         &mut self,
         scope: &mut Scope<'_>,
         schema: Option<&str>,
@@ -93,6 +103,7 @@ impl Compiler<'_> {
                 self.scalar_in_from(scope, call, value, clause)
             }
             (Callee::Routine(routine, values), _) => {
+                let routine = self.defined_routine(&call, routine)?;
                 let mut query = self.routine_rows(&routine, values)?;
                 let scalar = query.columns.len() == 1 && !matches!(routine.returns, Type::Record(_));
                 if scalar && routine.outputs().next().is_none() {
@@ -245,6 +256,28 @@ impl Compiler<'_> {
         self.add_rows(scope, call, sql, columns, false, &[document], clause)
     }
 
+    /// A function that returns `record` with the columns that its call says.
+    fn defined_routine(&self, call: &Call<'_>, routine: Arc<Routine>) -> Result<Arc<Routine>> {
+        let is_defined = call.alias.is_some_and(|alias| alias.columns.iter().any(|c| c.data_type.is_some()));
+        let is_record = matches!(&routine.returns, Type::Record(fields) if fields.is_empty());
+        if !is_record && is_defined {
+            let message = match routine.outputs().next() {
+                Some(_) => "a column definition list is redundant for a function with OUT parameters",
+                None => "a column definition list is only allowed for functions returning \"record\"",
+            };
+            return Err(Error::new("42601", message));
+        }
+        if !is_record {
+            return Ok(routine);
+        }
+        if is_defined && call.ordinality {
+            let message = "WITH ORDINALITY cannot be used with a column definition list";
+            return Err(Error::new("42601", message).with_hint("Put the column definition list inside ROWS FROM()."));
+        }
+        let columns = self.column_definitions(call)?.into_iter().map(|(name, ty, _)| (name, ty)).collect();
+        Ok(Arc::new(Routine { returns: Type::Record(Arc::new(columns)), ..(*routine).clone() }))
+    }
+
     /// `as t(a int, b text)`.
     fn column_definitions(&self, call: &Call<'_>) -> Result<Vec<(String, Type, Option<Typmod>)>> {
         let definitions = call.alias.map(|a| a.columns.as_slice()).unwrap_or_default();
@@ -289,55 +322,10 @@ impl Compiler<'_> {
         rename(&mut source, call.alias)?;
         self.add_function(scope, sql, source, args, clause)
     }
-
-    /// Set-returning functions of a select list become entries of FROM: the source of each such item.
-    pub(super) fn bind_set_items(
-        &mut self,
-        scope: &mut Scope<'_>,
-        clause: &mut FromClause,
-        projection: &[SelectItem],
-    ) -> Result<Vec<Option<usize>>> {
-        let mut sources = vec![None; projection.len()];
-        for (index, item) in projection.iter().enumerate() {
-            let (SelectItem::UnnamedExpr(Expr::Function(function))
-            | SelectItem::ExprWithAlias { expr: Expr::Function(function), .. }) = item
-            else {
-                continue;
-            };
-            if !self.returns_set(function)? {
-                continue;
-            }
-            if sources.iter().any(Option::is_some) {
-                return Err(Error::unsupported(
-                    "several set-returning functions in one select list are not supported on the embedded engine",
-                    "Write them in FROM.",
-                ));
-            }
-            let (args, ..) = argument_list(function)?;
-            self.bind_table_function(scope, &function.name, args, false, None, clause)?;
-            if let Some(source) = scope.sources.last_mut() {
-                source.qualified_only = true;
-                source.alias = format!("?set{index}");
-                sources[index] = Some(source.id);
-            }
-        }
-        Ok(sources)
-    }
-
-    fn returns_set(&self, function: &Function) -> Result<bool> {
-        if function.over.is_some() || function.filter.is_some() {
-            return Ok(false);
-        }
-        let (schema, name) = split_name(&function.name)?;
-        let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
-        let is_set = builtin && (name == "unnest" || !overload::set_functions(&name).is_empty());
-        let routines = self.routine_candidates(schema.as_deref(), &name);
-        Ok(is_set && overload::functions(&name).is_empty() || routines.iter().any(|r| r.returns_set))
-    }
 }
 
 /// Whether a name is one of the functions that make rows of JSON objects: `json_to_recordset` and its kin.
-fn is_recordset(name: &str) -> bool {
+pub(super) fn is_recordset(name: &str) -> bool {
     let rest = name.strip_prefix("jsonb").or_else(|| name.strip_prefix("json"));
     matches!(rest, Some("_to_record" | "_to_recordset" | "_populate_record" | "_populate_recordset"))
 }
@@ -346,7 +334,7 @@ fn column(name: &str, ty: Type, sql: String) -> SourceColumn {
     SourceColumn { name: name.to_owned(), ty, typmod: None, sql, not_null: false, collated: false, hidden: false }
 }
 
-fn ordinality(sql: String) -> SourceColumn {
+pub(super) fn ordinality(sql: String) -> SourceColumn {
     SourceColumn { not_null: true, ..column("ordinality", Type::INT8, sql) }
 }
 

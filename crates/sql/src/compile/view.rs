@@ -63,7 +63,7 @@ impl Compiler<'_> {
         };
         let role = if view.security_invoker { self.role.clone() } else { relation.owner.clone() };
         let mut path = vec![relation.name.schema.clone()];
-        for schema in ["public", "extensions"] {
+        for schema in crate::DEFAULT_PATH {
             if !path.iter().any(|s| s == schema) {
                 path.push(schema.to_owned());
             }

@@ -360,9 +360,8 @@ fn unknown_type(raw: &RawName) -> Error {
             "bigint or text"
         }
         "anyelement" | "anyarray" | "anycompatible" | "anycompatiblearray" | "anyenum" => "a function for each type",
-        "int4range" | "int8range" | "numrange" | "tsrange" | "tstzrange" | "daterange" => {
-            "two columns, lower and upper"
-        }
+        "int4multirange" | "int8multirange" | "nummultirange" | "tsmultirange" | "tstzmultirange"
+        | "datemultirange" => "an array of ranges, or a table with a row for each range",
         _ => return Error::new("42704", format!("type \"{}\" does not exist", raw.text())),
     };
     lacking(&raw.name, instead)

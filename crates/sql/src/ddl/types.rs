@@ -27,7 +27,9 @@ impl Change<'_> {
             return Ok(());
         }
         if self.cursor.peek("range") {
-            return Err(self.lacking("a range type", "Use two columns, lower and upper."));
+            return Err(
+                self.lacking("a range type of its own", "Use numrange or another built-in range type, or two columns.")
+            );
         }
         self.cursor.expect_token(&Token::LParen)?;
         let mut fields: Vec<(String, Type)> = Vec::new();

@@ -37,6 +37,16 @@ pub enum Piece<'a> {
     },
 }
 
+impl<'a> Piece<'a> {
+    /// The statement and its first byte in the file, where it is none of psql's lines.
+    pub fn statement(&self) -> Option<(&'a str, usize)> {
+        match *self {
+            Piece::Statement { sql, offset } | Piece::Copy { sql, offset, .. } => Some((sql, offset)),
+            Piece::Meta { .. } => None,
+        }
+    }
+}
+
 /// Cuts a script at its semicolons, minding quotes, dollar quotes, comments (nested), `begin atomic` bodies, copy data and psql lines.
 ///
 /// `\q` ends the script; `\g` at the end of a statement stands for a semicolon.

@@ -1,7 +1,7 @@
 //! Stored values to JSON: what every answer of the server is made of.
 
 use crate::array::stored::{Brackets, rewrite, with_leaf};
-use crate::{Base, Context, Type, ValueRef, binary, datetime, json, math, numeric, vector};
+use crate::{Base, Context, Type, ValueRef, binary, datetime, json, math, numeric, range, vector};
 
 /// How JSON is spaced and ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,11 @@ fn base_to_json(base: Base, value: ValueRef<'_>, context: &Context, style: JsonS
         (Base::Numeric, ValueRef::Text(text)) if !text.ends_with(['N', 'y']) => out.push_str(text),
         (Base::Jsonb, ValueRef::Text(text)) => out.push_str(text),
         (Base::Json, ValueRef::Text(text)) => document_to_json(text, style, out),
+        (base, ValueRef::Text(text)) if base.subtype().is_some() => {
+            let mut written = String::new();
+            range::write(base, text, context, &mut written);
+            json::write_string(&written, out);
+        }
         (_, ValueRef::Text(text)) => json::write_string(text, out),
         (Base::Vector, ValueRef::Blob(stored)) => quoted(out, |out| vector::write(stored, out)),
         (_, ValueRef::Blob(bytes)) => quoted(out, |out| {

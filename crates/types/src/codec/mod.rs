@@ -4,8 +4,8 @@ use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
 use crate::{
-    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric,
-    vector,
+    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, jsonpath, math,
+    numeric, range, vector,
 };
 
 mod cast;
@@ -64,6 +64,10 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         Base::Bytea => binary::parse_bytea(text)?.into(),
         Base::Tsvector => fts::normalize_vector(text)?.into(),
         Base::Tsquery => fts::normalize_query(text)?.into(),
+        Base::Int4range | Base::Int8range | Base::Numrange | Base::Daterange | Base::Tsrange | Base::Tstzrange => {
+            range::parse(base, text, context)?.into()
+        }
+        Base::Jsonpath => jsonpath::normalize(text)?.into(),
         Base::Vector => vector::parse(text, typmod)?.into(),
         Base::Void => Value::Null,
         Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),
@@ -96,6 +100,7 @@ fn base_to_text(base: Base, value: ValueRef<'_>, context: &Context, out: &mut St
         (Base::Time, ValueRef::Int(micros)) => datetime::write_time(micros, context, false, out),
         (Base::Timestamp, ValueRef::Int(micros)) => datetime::write_timestamp(micros, context, false, out),
         (Base::Timestamptz, ValueRef::Int(micros)) => datetime::write_timestamptz(micros, context, false, out),
+        (base, ValueRef::Text(text)) if base.subtype().is_some() => range::write(base, text, context, out),
         (Base::Vector, ValueRef::Blob(stored)) => vector::write(stored, out),
         (_, ValueRef::Blob(bytes)) => binary::write_bytea(bytes, out),
         (_, ValueRef::Text(text)) => out.push_str(text),

@@ -19,6 +19,7 @@ mod token;
 mod write;
 mod zone;
 
+pub(crate) use arithmetic::add_to_date;
 pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, split_days};
 pub(crate) use function::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};

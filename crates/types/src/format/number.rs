@@ -104,8 +104,11 @@ impl Template {
         let mut number = number;
         let overflows = number.integer.len() > self.before;
         if overflows {
+            // A floating-point number has no digits to show beyond its precision.
+            let is_number = number.integer.starts_with(|c: char| c.is_ascii_digit());
+            let after = if is_number { number.fraction.len() } else { self.after };
             number.integer = "#".repeat(self.before);
-            number.fraction = "#".repeat(self.after);
+            number.fraction = "#".repeat(after);
             number.has_point = true;
         }
         Filling::new(self, &number).run(overflows)

@@ -6,7 +6,7 @@ use crate::Base::{
     Timestamptz, Tsquery, Tsvector, Uuid,
 };
 use crate::Implementation::{Rust, Sqlite, Typed};
-use crate::Kind::{Any, AnyElement, AnyEnum, ArrayOf, Is};
+use crate::Kind::{Any, AnyElement, AnyEnum, AnyRange, ArrayOf, Is};
 use crate::function::AggregateImplementation;
 use crate::{Aggregate, Function, Kind, Operator};
 
@@ -50,6 +50,7 @@ pub(crate) const OPERATORS: &[Operator] = concatenations![
     Is(Tsvector),
     Is(Tsquery),
     AnyEnum,
+    AnyRange,
 ];
 
 pub(crate) const FUNCTIONS: &[Function] = &[

@@ -31,6 +31,13 @@ create table book_genres (
   primary key (book_id, genre_id)
 );
 
+create table loans (
+  id integer primary key,
+  book_id integer not null references books (id) on delete cascade,
+  during daterange not null,
+  pages int4range
+);
+
 create table secrets (id uuid primary key default gen_random_uuid(), owner uuid not null default auth.uid(), body text not null);
 
 create schema shop;
@@ -42,12 +49,14 @@ alter table authors enable row level security;
 alter table books enable row level security;
 alter table genres enable row level security;
 alter table book_genres enable row level security;
+alter table loans enable row level security;
 alter table secrets enable row level security;
 alter table shop.stock enable row level security;
 create policy "all read" on authors for select using (true);
 create policy "all read" on books for select using (true);
 create policy "all read" on genres for select using (true);
 create policy "all read" on book_genres for select using (true);
+create policy "all read" on loans for select using (true);
 create policy "own" on secrets using (owner = auth.uid()) with check (owner = auth.uid());
 create policy "all read" on shop.stock for select using (true);
 

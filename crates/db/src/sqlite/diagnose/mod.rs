@@ -21,6 +21,7 @@ pub(super) use foreign_key::deferred;
 use row::{exists, failing_row, key_text, text, type_name, values};
 pub(super) use step::step;
 
+use super::exclusions::Conflict;
 use super::programs::Compiled;
 use super::schema::Schema;
 use super::{run, session};
@@ -37,6 +38,8 @@ pub(super) enum Violation {
     Check(String),
     /// Some foreign key.
     ForeignKey,
+    /// An exclusion constraint.
+    Exclusion(Conflict),
 }
 
 impl Violation {
@@ -55,6 +58,7 @@ impl Violation {
             ffi::SQLITE_CONSTRAINT_TRIGGER if text.as_deref() == Some("FOREIGN KEY constraint failed") => {
                 Some(Violation::ForeignKey)
             }
+            ffi::SQLITE_CONSTRAINT_TRIGGER => text.as_deref().and_then(Conflict::of).map(Violation::Exclusion),
             _ => None,
         }
     }
@@ -105,6 +109,9 @@ pub(super) fn explain(
         Violation::Unique(what) => attempt.unique(&what),
         Violation::NotNull(what) => attempt.not_null(&what),
         Violation::Check(name) => attempt.check(&name),
+        Violation::Exclusion(conflict) => {
+            Some(conflict.error(attempt.show_values && conflict.table == relation.name.physical()))
+        }
         Violation::ForeignKey => {
             attempt.foreign_key().or_else(|| Some(unnamed_key(&relation.name.name, probe.command)))
         }
@@ -222,7 +229,7 @@ impl Attempt<'_> {
             list.join(", "),
             quote::ident(&self.relation.name.name)
         );
-        let path = ["public".to_owned(), "extensions".to_owned()];
+        let path = basalt_sql::DEFAULT_PATH.map(str::to_owned);
         let program = compile(self.catalog(), Identity::OWNER, &path, &sql)?;
         let compiled = Compiled::new(program, self.schema);
         let params: Vec<Option<String>> =
@@ -295,6 +302,7 @@ pub(super) fn existing(catalog: &Catalog, violation: &Violation) -> Option<Error
             let message = format!("check constraint \"{name}\" is violated by some row");
             Error::new("23514", message).with_constraint(name.as_str())
         }
+        Violation::Exclusion(conflict) => conflict.error(true),
         Violation::ForeignKey => return None,
     })
 }

@@ -45,6 +45,8 @@ impl Rows {
             target.require(compiler, &[], Privilege::Insert)?;
             return Ok(Rows { from: None, volatile: false, given: vec![None; target.table.columns.len()] });
         };
+        let called = called_rows(compiler, query)?;
+        let query = called.as_ref().unwrap_or(query);
         let (from, volatile, cells) = match plain_values(query) {
             Some(rows) => {
                 check_width(rows.first().map_or(0, |row| row.content.len()), &mut listed, explicit)?;
@@ -110,6 +112,19 @@ fn plain_values(query: &ast::Query) -> Option<&[ast::Parens<Vec<ast::Expr>>]> {
         }
         _ => None,
     }
+}
+
+/// A single row of VALUES with set-returning calls, as the SELECT that it is.
+fn called_rows(compiler: &Compiler<'_>, query: &ast::Query) -> Result<Option<Box<ast::Query>>> {
+    let Some([row]) = plain_values(query) else { return Ok(None) };
+    if !compiler.has_set_calls(&row.content) {
+        return Ok(None);
+    }
+    let mut rows = crate::compile::set_item::a_query()?;
+    if let ast::SetExpr::Select(select) = &mut *rows.body {
+        select.projection = row.content.iter().cloned().map(ast::SelectItem::UnnamedExpr).collect();
+    }
+    Ok(Some(rows))
 }
 
 /// Compares the number of values with that of columns; without a list, the first columns are meant.

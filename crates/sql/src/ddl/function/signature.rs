@@ -102,12 +102,8 @@ impl Change<'_> {
         routine.returns = match <[(String, Type); 1]>::try_from(outputs) {
             Ok([(_, ty)]) => ty,
             Err(outputs) if !outputs.is_empty() => Type::Record(Arc::new(outputs)),
-            Err(_) if declared => {
-                return Err(self.lacking(
-                    "a function that returns record without saying its columns",
-                    "Write `returns table (...)`.",
-                ));
-            }
+            // Its columns are said where it is called.
+            Err(_) if declared => Type::Record(Arc::default()),
             Err(_) => {
                 return Err(Error::new("42P13", "function result type must be specified").at(self.cursor.offset()));
             }

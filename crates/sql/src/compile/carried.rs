@@ -1,0 +1,103 @@
+//! Forms around functions of rows that the parser doesn't know: each goes through it in the form of another.
+
+use sqlparser::ast::{AccessExpr, Expr};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+/// What `rows from (...)` goes through as: a function of that name.
+pub(super) const ROWS_FROM: &str = "rows from";
+
+/// The name of an entry of FROM that has a column definition list and no name.
+const NAMELESS: &str = "?record";
+
+/// Carries all of them.
+pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        match &tokens[at].token {
+            Token::Mul => carry_star(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::AS => carry_definitions(tokens, at),
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+/// `(row).*`, which goes on as a field of that name.
+fn carry_star(tokens: &mut [TokenWithSpan], at: usize) {
+    let mut before = before(tokens, at);
+    if let (Some(Token::Period), Some(Token::RParen)) = (before.next(), before.next()) {
+        drop(before);
+        tokens[at].token = Token::make_word("*", Some('"'));
+    }
+}
+
+/// The row before `.*`.
+pub(super) fn starred(expr: &Expr) -> Option<Expr> {
+    let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
+    match access_chain.as_slice() {
+        [chain @ .., AccessExpr::Dot(Expr::Identifier(last))] if last.value == "*" => Some(match chain {
+            [] => (**root).clone(),
+            chain => Expr::CompoundFieldAccess { root: root.clone(), access_chain: chain.to_vec() },
+        }),
+        _ => None,
+    }
+}
+
+/// `rows from (f(), g())`, which goes on as a call.
+fn carry_rows_from(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let mut after = after(tokens, at);
+    let (from, open, first) = (after.next(), after.next(), after.next());
+    let is_from = from.is_some_and(|(_, token)| is_word(token, Keyword::FROM));
+    let is_open = open.is_some_and(|(_, token)| *token == Token::LParen);
+    let is_query = first.is_none_or(|(_, token)| begins_query(token));
+    let end = from.map(|(end, _)| end);
+    drop(after);
+    if let (true, true, false, Some(end)) = (is_from, is_open, is_query, end) {
+        let name = TokenWithSpan::new(Token::make_word(ROWS_FROM, Some('"')), tokens[at].span);
+        tokens.splice(at..=end, [name]);
+    }
+}
+
+/// `f() as (a int, b text)`, which gets a name.
+fn carry_definitions(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let is_call = before(tokens, at).next() == Some(&Token::RParen);
+    let mut after = after(tokens, at);
+    let (open, first, second) = (after.next(), after.next(), after.next());
+    let is_open = open.is_some_and(|(_, token)| *token == Token::LParen);
+    let is_column = |token: &Token| matches!(token, Token::Word(_)) && !begins_query(token);
+    let are_columns = first.is_some_and(|(_, token)| is_column(token))
+        && second.is_some_and(|(_, token)| matches!(token, Token::Word(_)));
+    drop(after);
+    if is_call && is_open && are_columns {
+        let name = TokenWithSpan::new(Token::make_word(NAMELESS, Some('"')), tokens[at].span);
+        tokens.insert(at + 1, name);
+    }
+}
+
+fn begins_query(token: &Token) -> bool {
+    let words = [
+        Keyword::SELECT,
+        Keyword::WITH,
+        Keyword::VALUES,
+        Keyword::TABLE,
+        Keyword::INSERT,
+        Keyword::UPDATE,
+        Keyword::DELETE,
+    ];
+    *token == Token::LParen || words.iter().any(|word| is_word(token, *word))
+}
+
+fn is_word(token: &Token, keyword: Keyword) -> bool {
+    matches!(token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
+}
+
+fn before(tokens: &[TokenWithSpan], at: usize) -> impl Iterator<Item = &Token> {
+    tokens[..at].iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)))
+}
+
+fn after(tokens: &[TokenWithSpan], at: usize) -> impl Iterator<Item = (usize, &Token)> {
+    let places = tokens.iter().enumerate().skip(at + 1).map(|(at, token)| (at, &token.token));
+    places.filter(|(_, token)| !matches!(token, Token::Whitespace(_)))
+}

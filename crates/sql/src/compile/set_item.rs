@@ -1,0 +1,505 @@
+//! Set-returning functions in a select list: they become entries of FROM, and the calls stand for what those give.
+//!
+//! As in PostgreSQL calls of one depth run side by side, a shorter one's rows followed by NULLs; a call in another's arguments
+//! runs before it; and all of them run over the groups and windows of their query.
+
+use std::ops::ControlFlow;
+
+use basalt_core::{Error, Result};
+use sqlparser::ast::{
+    AccessExpr, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, Query, Select,
+    SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Visit, Visitor, VisitorMut,
+};
+
+use super::aggregate::is_aggregate_call;
+use super::carried::{ROWS_FROM, starred};
+use super::compiler::Compiler;
+use super::from::{FromClause, rename};
+use super::function::argument_list;
+use super::name::column_name;
+use super::overload;
+use super::parse::parse_statement;
+use super::projection::set_item_value;
+use super::scope::{Clause, Scope, Source, SourceColumn};
+use super::set_function::{Call, is_recordset};
+use super::typed::Typed;
+use super::types::{fold, split_name};
+use super::unrolled::{is_bytes, json_of};
+use crate::visit::{visit, visit_mut};
+
+/// Calls that run side by side at most: SQLite's table function takes them as arguments.
+const MOST_CALLS: usize = 32;
+
+/// What the query of a wrapped SELECT is called.
+const WRAPPED: &str = "?grouped";
+
+impl Compiler<'_> {
+    /// Set-returning calls of a select list become entries of FROM. Gives the calls and their sources' ids.
+    pub(super) fn bind_set_items(
+        &mut self,
+        scope: &mut Scope<'_>,
+        clause: &mut FromClause,
+        projection: &[SelectItem],
+    ) -> Result<Vec<(Function, usize)>> {
+        for calls in self.set_calls(projection)? {
+            let ids = match calls.as_slice() {
+                [call] => vec![self.bind_one(scope, clause, call)?],
+                several => self.bind_side_by_side(scope, clause, several)?,
+            };
+            scope.set_calls.borrow_mut().extend(calls.into_iter().zip(ids));
+        }
+        Ok(scope.set_calls.take())
+    }
+
+    /// What a call of this level's select list stands for, if it is a set-returning one.
+    pub(super) fn set_item(&self, scope: &Scope<'_>, function: &Function) -> Option<Typed> {
+        let calls = scope.set_calls.borrow();
+        let (_, id) = calls.iter().find(|(call, _)| call == function)?;
+        scope.source(*id).map(set_item_value)
+    }
+
+    /// The call that is the only one of its depth.
+    fn bind_one(&mut self, scope: &mut Scope<'_>, clause: &mut FromClause, function: &Function) -> Result<usize> {
+        let (args, ..) = argument_list(function)?;
+        let alias = hidden(scope, 0);
+        clause.cross();
+        self.bind_table_function(scope, &function.name, args, false, Some(&alias), clause)?;
+        let source = scope.sources.last_mut().ok_or_else(|| Error::internal("a call without a source"))?;
+        source.qualified_only = true;
+        Ok(source.id)
+    }
+
+    /// Calls of one depth: each becomes a JSON array of its rows, and `pg_lockstep` walks them together.
+    fn bind_side_by_side(
+        &mut self,
+        scope: &mut Scope<'_>,
+        clause: &mut FromClause,
+        calls: &[Function],
+    ) -> Result<Vec<usize>> {
+        let mut rows = Vec::with_capacity(calls.len());
+        for (place, function) in calls.iter().enumerate() {
+            let alias = hidden(scope, place);
+            let (args, ..) = argument_list(function)?;
+            let (schema, name) = split_name(&function.name)?;
+            let args = self.bind_argument_list(scope, args, None)?;
+            let call = Call { name, ordinality: false, alias: Some(&alias) };
+            rows.push(self.call_rows(scope, schema.as_deref(), call, args)?);
+        }
+        clause.cross();
+        self.add_side_by_side(scope, rows, clause)?;
+        let added = scope.sources.len() - calls.len();
+        let mut ids = Vec::with_capacity(calls.len());
+        for source in &mut scope.sources[added..] {
+            source.qualified_only = true;
+            ids.push(source.id);
+        }
+        Ok(ids)
+    }
+
+    /// The rows of a call as a JSON array of arrays, and their columns.
+    pub(super) fn call_rows(
+        &mut self,
+        scope: &Scope<'_>,
+        schema: Option<&str>,
+        call: Call<'_>,
+        args: Vec<super::function::Argument>,
+    ) -> Result<CallRows> {
+        let mut inner = Scope::new(Some(scope));
+        let mut from = FromClause::default();
+        self.table_call(&mut inner, schema, call, args, &mut from)?;
+        let source = inner.sources.pop().ok_or_else(|| Error::internal("a call without a source"))?;
+        let values: Vec<String> = source.columns.iter().map(|c| json_of(&c.ty, c.sql.clone())).collect();
+        let sql = format!("(SELECT json_group_array(json_array({})) FROM {})", values.join(", "), from.sql());
+        let mut effects = Typed::new(sql, basalt_types::Type::VOID);
+        from.effects.iter().for_each(|effect| effects.absorb(effect));
+        effects.sources.retain(|id| *id != source.id);
+        Ok(CallRows { rows: effects, source })
+    }
+
+    /// `rows from (f(), g())`: one entry with the columns of all.
+    pub(super) fn bind_rows_from(
+        &mut self,
+        scope: &mut Scope<'_>,
+        calls: &[FunctionArg],
+        ordinality: bool,
+        alias: Option<&TableAlias>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let (mut arrays, mut columns) = (Vec::new(), Vec::new());
+        let lockstep = self.alias("_rows");
+        for (place, call) in calls.iter().enumerate() {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Function(function))) = call else {
+                return Err(Error::new("42601", format!("syntax error at or near \"{call}\"")));
+            };
+            let (args, ..) = argument_list(function)?;
+            let (schema, name) = split_name(&function.name)?;
+            let args = self.bind_argument_list(scope, args, None)?;
+            let call = Call { name, ordinality: false, alias: None };
+            let CallRows { rows, mut source } = self.call_rows(scope, schema.as_deref(), call, args)?;
+            read_from(&format!("{lockstep}.c{place}"), &mut source.columns);
+            columns.append(&mut source.columns);
+            arrays.push(rows);
+        }
+        if ordinality {
+            columns.push(super::set_function::ordinality(format!("({lockstep}.rowid + 1)")));
+        }
+        let shown = alias.map_or_else(|| ROWS_FROM.to_owned(), |alias| fold(&alias.name));
+        let mut source = self.source(&shown, &lockstep, columns);
+        source.scalar = source.columns.len() == 1;
+        rename(&mut source, alias)?;
+        let sql = lockstep_of(&arrays)?;
+        self.add_function(scope, sql, source, &arrays, clause)
+    }
+
+    /// Adds calls whose rows stand side by side: one entry of SQLite's FROM, a source for each.
+    pub(super) fn add_side_by_side(
+        &mut self,
+        scope: &mut Scope<'_>,
+        calls: Vec<CallRows>,
+        clause: &mut FromClause,
+    ) -> Result<()> {
+        let lockstep = self.alias("_rows");
+        let arrays: Vec<Typed> = calls.iter().map(|call| call.rows.clone()).collect();
+        clause.text(format!("{} AS {lockstep}", lockstep_of(&arrays)?));
+        for (place, CallRows { rows, mut source }) in calls.into_iter().enumerate() {
+            let row = format!("{lockstep}.c{place}");
+            read_from(&row, &mut source.columns);
+            // It tells a call that has no more rows.
+            source.columns.push(SourceColumn {
+                name: String::new(),
+                ty: basalt_types::Type::JSON,
+                typmod: None,
+                sql: row,
+                not_null: true,
+                collated: false,
+                hidden: true,
+            });
+            (source.nullable, source.protected, source.sqlite) = (true, false, lockstep.clone());
+            clause.effects.push(rows);
+            scope.add(source)?;
+        }
+        Ok(())
+    }
+
+    /// The set-returning calls of a select list by their depth, each once.
+    ///
+    /// Errors: 0A000 where PostgreSQL takes none: in CASE, COALESCE, and the arguments of aggregates and window functions.
+    fn set_calls(&self, projection: &[SelectItem]) -> Result<Vec<Vec<Function>>> {
+        let mut finder = Finder { compiler: self, queries: 0, open: Vec::new(), levels: Vec::new(), refused: None };
+        for item in projection {
+            if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+                let _ = visit(expr, &mut finder);
+            } else {
+                let _ = visit(item, &mut finder);
+            }
+        }
+        match finder.refused {
+            Some(refused) => Err(refused),
+            None => Ok(finder.levels),
+        }
+    }
+
+    /// Whether a select list calls set-returning functions.
+    pub(super) fn has_set_calls(&self, node: &impl Visit) -> bool {
+        let mut finder = Finder { compiler: self, queries: 0, open: Vec::new(), levels: Vec::new(), refused: None };
+        let _ = visit(node, &mut finder);
+        !finder.levels.is_empty() || finder.refused.is_some()
+    }
+
+    fn returns_set(&self, function: &Function) -> bool {
+        if function.over.is_some() || function.filter.is_some() {
+            return false;
+        }
+        let Ok((schema, name)) = split_name(&function.name) else { return false };
+        let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
+        let is_set = builtin && (name == "unnest" || !overload::set_functions(&name).is_empty());
+        // What makes a row of JSON fits no expression, but in FROM gives one row.
+        let populates = builtin && is_recordset(&name) && name.contains("populate");
+        let routines = self.routine_candidates(schema.as_deref(), &name);
+        populates || is_set && overload::functions(&name).is_empty() || routines.iter().any(|r| r.returns_set)
+    }
+
+    /// A SELECT with groups or windows below its set-returning calls, as one over it: these see what those give.
+    /// `None` where that makes no difference.
+    ///
+    /// Errors: 0A000 for `*` beside them.
+    pub(super) fn wrapped(
+        &self,
+        select: &Select,
+        keys: &[OrderByExpr],
+        aggregated: bool,
+    ) -> Result<Option<(Select, Vec<OrderByExpr>)>> {
+        let with_sets = |item: &&SelectItem| self.has_set_calls(*item);
+        let windowed = select.projection.iter().any(has_window) || keys.iter().any(has_window);
+        if !(aggregated || windowed) || !select.projection.iter().any(|item| with_sets(&item)) {
+            return Ok(None);
+        }
+        self.set_calls(&select.projection)?;
+        let GroupByExpr::Expressions(group, _) = &select.group_by else { return Ok(None) };
+        let is_key = |(index, item): (usize, &SelectItem)| {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
+            let by_name = |key: &Expr| match (key, item) {
+                (Expr::Identifier(key), SelectItem::ExprWithAlias { alias, .. }) => key == alias,
+                _ => false,
+            };
+            group.iter().any(|key| key == expr || key.to_string() == (index + 1).to_string() || by_name(key))
+        };
+        let items = || select.projection.iter().enumerate();
+        if !windowed && items().filter(|(_, item)| with_sets(item)).all(is_key) {
+            return Ok(None);
+        }
+        let mut atoms = Atoms { compiler: self, found: Vec::new(), fields: Vec::new() };
+        let mut outer = select.clone();
+        for item in &mut outer.projection {
+            let (expr, alias) = match item {
+                SelectItem::UnnamedExpr(expr) => (expr.clone(), Ident::with_quote('"', column_name(expr))),
+                SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), alias.clone()),
+                other => {
+                    return Err(Error::unsupported(
+                        format!("{other} beside a set-returning function over groups or windows is not supported"),
+                        "Name the columns.",
+                    ));
+                }
+            };
+            *item = match starred(&expr) {
+                Some(_) => SelectItem::UnnamedExpr(atoms.lift(expr)),
+                None => SelectItem::ExprWithAlias { expr: atoms.lift(expr), alias },
+            };
+        }
+        let is_output = |expr: &Expr| match expr {
+            Expr::Value(_) => true,
+            Expr::Identifier(ident) => outer
+                .projection
+                .iter()
+                .any(|item| matches!(item, SelectItem::ExprWithAlias { alias, .. } if fold(alias) == fold(ident))),
+            _ => false,
+        };
+        let mut outer_keys = keys.to_vec();
+        for key in outer_keys.iter_mut().filter(|key| !is_output(&key.expr)) {
+            key.expr = atoms.lift(key.expr.clone());
+        }
+        if let Some(Distinct::On(exprs)) = &mut outer.distinct {
+            for expr in exprs.iter_mut().filter(|expr| !is_output(expr)) {
+                *expr = atoms.lift(expr.clone());
+            }
+        }
+        let mut inner = Select { distinct: None, projection: atoms.found, ..select.clone() };
+        if inner.projection.is_empty() {
+            inner.projection.push(SelectItem::UnnamedExpr(Expr::Value(
+                sqlparser::ast::Value::Number("1".to_owned(), false).with_empty_span(),
+            )));
+        }
+        outer.from = vec![TableWithJoins { relation: derived(inner)?, joins: Vec::new() }];
+        (outer.selection, outer.having) = (None, None);
+        (outer.group_by, outer.named_window) = (GroupByExpr::Expressions(Vec::new(), Vec::new()), Vec::new());
+        Ok(Some((outer, outer_keys)))
+    }
+
+    /// 0A000 in PostgreSQL's words for a set-returning function where none may stand.
+    pub(super) fn misplaced_set(&self, scope: &Scope<'_>) -> Error {
+        let place = match scope.clause.get() {
+            Clause::Rows(place) => place,
+            Clause::Having => "HAVING",
+            Clause::Output | Clause::Aggregate | Clause::Window => {
+                return Error::unsupported(
+                    "a set-returning function is not supported here on the embedded engine",
+                    "Write it in FROM.",
+                );
+            }
+        };
+        Error::new("0A000", format!("set-returning functions are not allowed in {place}"))
+    }
+}
+
+/// A call's rows as a JSON array, and the source that its columns describe.
+pub(super) struct CallRows {
+    rows: Typed,
+    /// Its columns are of the call by itself.
+    pub source: Source,
+}
+
+/// `pg_lockstep` over arrays of rows.
+fn lockstep_of(arrays: &[Typed]) -> Result<String> {
+    if arrays.len() > MOST_CALLS {
+        return Err(Error::unsupported(
+            format!("more than {MOST_CALLS} set-returning functions side by side are not supported"),
+            "Join some of them by a number.",
+        ));
+    }
+    let arrays: Vec<&str> = arrays.iter().map(|array| array.sql.as_str()).collect();
+    Ok(format!("pg_lockstep({})", arrays.join(", ")))
+}
+
+/// Columns as cells of a row that is a JSON array.
+fn read_from(row: &str, columns: &mut [SourceColumn]) {
+    for (index, column) in columns.iter_mut().enumerate() {
+        column.sql = match is_bytes(&column.ty) {
+            true => format!("unhex({row} ->> {index})"),
+            false => format!("({row} ->> {index})"),
+        };
+        (column.collated, column.not_null) = (false, false);
+    }
+}
+
+/// A name for the source of a call of a select list, which no name of the query's is.
+fn hidden(scope: &Scope<'_>, place: usize) -> TableAlias {
+    named(&format!("?set{}", scope.sources.len() + place))
+}
+
+fn named(name: &str) -> TableAlias {
+    TableAlias { explicit: true, name: Ident::with_quote('"', name), columns: Vec::new(), at: None }
+}
+
+fn derived(select: Select) -> Result<TableFactor> {
+    let subquery = Box::new(Query { body: Box::new(SetExpr::Select(Box::new(select))), ..*a_query()? });
+    Ok(TableFactor::Derived { lateral: false, subquery, alias: Some(named(WRAPPED)), sample: None })
+}
+
+/// A query whose SELECT is to be filled in.
+pub(super) fn a_query() -> Result<Box<Query>> {
+    match parse_statement("SELECT 1")? {
+        Statement::Query(query) => Ok(query),
+        _ => Err(Error::internal("a query expected")),
+    }
+}
+
+/// Whether a window function stands in the tree, subqueries left out.
+fn has_window(node: &impl Visit) -> bool {
+    struct Windows {
+        queries: usize,
+    }
+    impl Visitor for Windows {
+        type Break = ();
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.queries += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.queries -= 1;
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            match expr {
+                Expr::Function(function) if self.queries == 0 && function.over.is_some() => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        }
+    }
+    visit(node, &mut Windows { queries: 0 }).is_break()
+}
+
+/// Finds set-returning calls, those in subqueries left out.
+struct Finder<'c, 'a> {
+    compiler: &'c Compiler<'a>,
+    queries: usize,
+    /// For each expression around: the depth of the calls within it so far, and where none may stand.
+    open: Vec<(usize, Option<&'static str>)>,
+    levels: Vec<Vec<Function>>,
+    refused: Option<Error>,
+}
+
+impl Visitor for Finder<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.queries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if self.queries > 0 {
+            return ControlFlow::Continue(());
+        }
+        let barred = match expr {
+            Expr::Case { .. } => Some("set-returning functions are not allowed in CASE"),
+            Expr::Function(function) if function.over.is_some() => {
+                Some("window function calls cannot contain set-returning function calls")
+            }
+            Expr::Function(function) if is_aggregate_call(function) => {
+                Some("aggregate function calls cannot contain set-returning function calls")
+            }
+            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("coalesce") => {
+                Some("set-returning functions are not allowed in COALESCE")
+            }
+            _ => None,
+        };
+        let around = self.open.last().and_then(|(_, barred)| *barred);
+        self.open.push((0, barred.or(around)));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if self.queries > 0 {
+            return ControlFlow::Continue(());
+        }
+        let (mut depth, barred) = self.open.pop().unwrap_or_default();
+        if let Expr::Function(function) = expr
+            && self.compiler.returns_set(function)
+        {
+            if let Some(barred) = barred {
+                self.refused.get_or_insert(
+                    Error::new("0A000", barred)
+                        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item."),
+                );
+            }
+            if self.levels.len() <= depth {
+                self.levels.push(Vec::new());
+            }
+            if !self.levels.iter().flatten().any(|known| known == function) {
+                self.levels[depth].push(function.clone());
+            }
+            depth += 1;
+        }
+        if let Some((outer, _)) = self.open.last_mut() {
+            *outer = depth.max(*outer);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Takes out of expressions what is free of set-returning calls: columns of a query below.
+struct Atoms<'c, 'a> {
+    compiler: &'c Compiler<'a>,
+    found: Vec<SelectItem>,
+    /// Names of fields, which the walk takes for expressions.
+    fields: Vec<*const Expr>,
+}
+
+impl Atoms<'_, '_> {
+    fn lift(&mut self, mut expr: Expr) -> Expr {
+        let _ = visit_mut(&mut expr, self);
+        self.fields.clear();
+        expr
+    }
+}
+
+impl VisitorMut for Atoms<'_, '_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if self.fields.contains(&std::ptr::from_ref(expr)) || self.compiler.has_set_calls(expr) {
+            if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
+                let names = access_chain.iter().filter_map(|access| match access {
+                    AccessExpr::Dot(name) => Some(std::ptr::from_ref(name)),
+                    AccessExpr::Subscript(_) => None,
+                });
+                self.fields.extend(names);
+            }
+            return ControlFlow::Continue(());
+        }
+        let is_own =
+            matches!(expr, Expr::CompoundIdentifier(parts) if parts.first().is_some_and(|part| part.value == WRAPPED));
+        if !is_own && !matches!(expr, Expr::Value(_)) {
+            let alias = Ident::with_quote('"', format!("?{}", self.found.len()));
+            let column = Expr::CompoundIdentifier(vec![Ident::with_quote('"', WRAPPED), alias.clone()]);
+            let expr = std::mem::replace(expr, column);
+            self.found.push(SelectItem::ExprWithAlias { expr, alias });
+        }
+        ControlFlow::Continue(())
+    }
+}
