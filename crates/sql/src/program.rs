@@ -119,6 +119,8 @@ pub struct Callee {
     pub function: Name,
     /// The types of its inputs.
     pub inputs: Vec<Type>,
+    /// What it returns: for `record` the columns that the statement says.
+    pub returns: Type,
     /// Who calls it.
     pub who: Who,
 }

@@ -150,6 +150,10 @@ select * from row_value();
 create function no_row() returns teams language plpgsql as $$ begin return null; end $$;
 select * from no_row();
 
+create function any_rows(n int) returns setof record language plpgsql as $$ begin return query select i, 'r' || i from generate_series(1, n) i; end $$;
+select * from any_rows(2) as t (a int, b text);
+select * from any_rows(2) as t (a int, b int);
+
 -- What decides.
 create function judged(n int) returns text language plpgsql as $$
 begin

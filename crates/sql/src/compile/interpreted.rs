@@ -10,7 +10,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
 use sqlparser::tokenizer::Token;
 
-use super::compiler::{Compiler, parameters};
+use super::compiler::{Compiler, parameters, sets};
 use super::parse::tokens;
 use super::row;
 use super::scope::{CteColumn, Scope};
@@ -33,6 +33,11 @@ impl Compiler<'_> {
     ) -> Result<Typed> {
         refuse_trigger(routine)?;
         let is_row = matches!(routine.returns, Type::Record(_));
+        if matches!(&routine.returns, Type::Record(fields) if fields.is_empty()) {
+            let what = format!("function {} that returns a record in an expression", routine.name.name);
+            return Err(Error::unsupported(what, "Call it in FROM with its columns: from f() as t (a int, b text)."));
+        }
+        self.sets |= sets(&routine.body);
         let may_write = may_write(self.catalog, routine);
         if self.detached || !scope.allows_subqueries() {
             return Err(kept(scope, routine));
@@ -83,6 +88,7 @@ impl Compiler<'_> {
         if args.iter().any(|arg| !arg.sources.is_empty()) {
             return Err(for_each_row(routine, "gives rows"));
         }
+        self.sets |= sets(&routine.body);
         let callee = self.named(routine);
         let args = self.passed(routine, args)?;
         self.writes |= may_write(self.catalog, routine);
@@ -138,7 +144,8 @@ impl Compiler<'_> {
     /// What the engine knows the function by.
     fn named(&self, routine: &Routine) -> String {
         let inputs = routine.inputs().map(|param| param.ty.clone()).collect();
-        let callee = Callee { function: routine.name.clone(), inputs, who: self.who() };
+        let returns = routine.returns.clone();
+        let callee = Callee { function: routine.name.clone(), inputs, returns, who: self.who() };
         super::cast::json(&callee)
     }
 }

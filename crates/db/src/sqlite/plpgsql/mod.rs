@@ -58,7 +58,8 @@ impl Functions {
         let is_meant = |routine: &&Arc<Routine>| routine.inputs().map(|param| &param.ty).eq(&called.inputs);
         let missing = || Error::new("42883", format!("function {} does not exist", called.function.name));
         let routine = overloads.iter().find(is_meant).ok_or_else(missing)?;
-        let code = Code::of_function(&schema.catalog, routine, &called.who)?;
+        let routine = Routine { returns: called.returns, ..(**routine).clone() };
+        let code = Code::of_function(&schema.catalog, &routine, &called.who)?;
         let known = Arc::new(Known { code, is_strict: routine.strict });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(callee.to_owned(), known.clone());
         Ok(known)
