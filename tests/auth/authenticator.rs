@@ -1,4 +1,6 @@
 //! A security key, in software.
+// Each test program uses its own part.
+#![allow(dead_code)]
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
@@ -31,17 +33,26 @@ impl SecurityKey {
         (made, answer)
     }
 
-    /// What the browser answers to creation options.
-    pub fn register(&mut self, options: &Value) -> Value {
+    /// The credential's id.
+    pub fn id(&self) -> &[u8] {
+        &self.id
+    }
+
+    /// The public key in COSE (RFC 9053 section 7.1): an EC2 key on P-256 for ES256.
+    pub fn public_key(&self) -> Vec<u8> {
         let point = self.key.verifying_key().to_encoded_point(false);
-        // COSE (RFC 9053 section 7.1): an EC2 key on P-256 for ES256.
-        let cose = [
+        [
             &[0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01, 0x21, 0x58, 0x20][..],
             point.x().expect("x"),
             &[0x22, 0x58, 0x20],
             point.y().expect("y"),
         ]
-        .concat();
+        .concat()
+    }
+
+    /// What the browser answers to creation options.
+    pub fn register(&mut self, options: &Value) -> Value {
+        let cose = self.public_key();
         let relying_party = options["rp"]["id"].as_str().expect("a relying party");
         let data = [&self.data(relying_party, 0x40)[..], &[0; 16], &[0, 16], &self.id, &cose].concat();
         let length = u8::try_from(data.len()).expect("a short length");

@@ -62,4 +62,14 @@ async fn the_mailbox_is_there_only_where_it_is_turned_on_and_runs_nothing() {
         let answer = ask.header("access-control-request-method", "DELETE").send().await;
         assert!(!answer.headers.contains_key("access-control-allow-origin"), "{:?}", answer.headers);
     }
+    // Nor does one whose name leads here.
+    for (method, path) in [(Method::GET, "/studio/mail/messages"), (Method::DELETE, "/studio/mail/messages")] {
+        let answer = server.raw(method, path).header("host", "evil.example:54321").send().await;
+        assert_eq!(answer.status, 421);
+        assert!(answer.body.contains("`server.public_url`"), "{}", answer.body);
+    }
+    let health = server.raw(Method::GET, "/auth/v1/health").header("host", "evil.example").send().await;
+    assert_eq!(health.status, 200, "the API has any name that a proxy gives it");
+    let mails = server.raw(Method::GET, "/studio/mail/messages").header("host", "localhost:1").send().await;
+    assert_eq!(mails.json().as_array().map(Vec::len), Some(1), "{}", mails.body);
 }

@@ -161,3 +161,22 @@ async fn a_hook_over_http_changes_claims() {
     );
     assert!(head.to_ascii_lowercase().contains("webhook-signature: v1,"), "{head}");
 }
+
+/// Whoever writes the configuration may not know what else listens in the network: what is not public is named, or not asked.
+#[tokio::test]
+async fn what_is_not_public_is_asked_by_nobody() {
+    let hook = StandIn::start(&[("/claims", json!({}).to_string())]).await;
+    let server = start_with(|config| {
+        let own = &mut config.auth.hook.custom_access_token;
+        own.enabled = true;
+        own.uri = format!("{}/claims", hook.url);
+        own.secrets = "v1,whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into();
+    })
+    .await;
+    let answer = post(&server, "/signup", json!({"email": "ada@example.com", "password": PASSWORD})).send().await;
+    assert_eq!((answer.status, &answer.json()["code"]), (500, &json!("unexpected_failure")), "{}", answer.body);
+    assert!(hook.asked().is_empty());
+    // Nothing of the sign-up stands: she can come again.
+    let listed = get(&server, "/admin/users").service().send().await.json();
+    assert_eq!(listed["users"], json!([]));
+}

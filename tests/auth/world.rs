@@ -78,10 +78,7 @@ pub fn put(server: &Server, path: &str, body: Value) -> Ask {
 #[track_caller]
 pub fn session(answer: &Answer) -> Session {
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let body = answer.json();
-    let text = |pointer: &str| {
-        body.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer} in {body}")).to_owned()
-    };
+    let text = |pointer: &str| answer.text(pointer);
     Session { access: text("/access_token"), refresh: text("/refresh_token"), user: text("/user/id") }
 }
 

@@ -4,6 +4,7 @@
 //! `refused.txt`, each with its reason.
 
 mod corpus;
+mod exclusions;
 mod expressions;
 mod pair;
 mod projects;

@@ -4,9 +4,13 @@
 use basalt_tests::postgres::{Cluster, Session};
 use basalt_tests::socket::Socket;
 use basalt_tests::totp::code;
-use basalt_tests::{Answer, Server, token};
+use basalt_tests::{Server, token};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::authenticator::SecurityKey;
 
 const TABLES: &str = include_str!("gotrue.sql");
 const REALTIME: &str = include_str!("realtime.sql");
@@ -49,18 +53,6 @@ async fn database(cluster: &Cluster) -> Session {
     session
 }
 
-async fn post(server: &Server, path: &str, token: &str, body: Value) -> Answer {
-    let ask = server.raw(Method::POST, &format!("/auth/v1{path}")).header("x-supabase-api-version", "2024-01-01");
-    let ask = if token.is_empty() { ask } else { ask.token(token) };
-    ask.json(&body).send().await
-}
-
-#[track_caller]
-fn text(answer: &Answer, pointer: &str) -> String {
-    let found = answer.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    found.unwrap_or_else(|| panic!("no {pointer} in {} {}", answer.status, answer.body))
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn its_users_sessions_codes_and_factors_go_on() {
     let cluster = Cluster::start();
@@ -78,34 +70,33 @@ async fn its_users_sessions_codes_and_factors_go_on() {
     let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
     let mut server = Server::start_at(&url, |_| ()).await;
 
-    let refreshed =
-        post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
-    assert_eq!(text(&refreshed, "/user/id"), ADA);
+    let refreshed = server.auth("/token?grant_type=refresh_token", "", json!({"refresh_token": "secondtoken1"})).await;
+    assert_eq!(refreshed.text("/user/id"), ADA);
     assert_eq!(refreshed.header("sb-auth-session-id"), SESSION);
     let password = json!({"email": "ada@example.com", "password": "Correct-horse-7"});
-    let signed_in = post(&server, "/token?grant_type=password", "", password.clone()).await;
-    assert_eq!(text(&signed_in, "/user/user_metadata/name"), "Ada");
+    let signed_in = server.auth("/token?grant_type=password", "", password.clone()).await;
+    assert_eq!(signed_in.text("/user/user_metadata/name"), "Ada");
     let hash = superuser.ask("select encrypted_password from auth.users").await.expect("a hash").0.expect("a hash");
     assert!(hash.starts_with("$argon2id$"), "{hash}");
-    let replayed = post(&server, "/token?grant_type=refresh_token", "", json!({"refresh_token": "firsttoken12"})).await;
-    assert_eq!(text(&replayed, "/code"), "refresh_token_already_used");
+    let replayed = server.auth("/token?grant_type=refresh_token", "", json!({"refresh_token": "firsttoken12"})).await;
+    assert_eq!(replayed.text("/code"), "refresh_token_already_used");
 
     let code_of_mail = json!({"type": "recovery", "email": "ada@example.com", "token": "314159"});
-    let recovered = post(&server, "/verify", "", code_of_mail).await;
-    let access = text(&recovered, "/access_token");
-    let asked = post(&server, &format!("/factors/{FACTOR}/challenge"), &access, json!({})).await;
-    let answer = json!({"challenge_id": text(&asked, "/id"), "code": code(SECRET, 0)});
-    let raised = post(&server, &format!("/factors/{FACTOR}/verify"), &access, answer).await;
+    let recovered = server.auth("/verify", "", code_of_mail).await;
+    let access = recovered.text("/access_token");
+    let asked = server.auth(&format!("/factors/{FACTOR}/challenge"), &access, json!({})).await;
+    let answer = json!({"challenge_id": asked.text("/id"), "code": code(SECRET, 0)});
+    let raised = server.auth(&format!("/factors/{FACTOR}/verify"), &access, answer).await;
     assert_eq!(raised.status, 200, "{}", raised.body);
 
     // The project's own trigger goes on, and so does everything after a restart.
     let new = json!({"email": "grace@example.com", "password": "Correct-horse-7"});
-    assert_eq!(post(&server, "/signup", "", new).await.status, 200);
+    assert_eq!(server.auth("/signup", "", new).await.status, 200);
     let greeted = superuser.ask("select count(*) from public.profiles where email = 'grace@example.com'").await;
     assert_eq!(greeted.expect("a count").0.as_deref(), Some("1"));
     server.stop().await;
     let server = Server::start_at(&url, |_| ()).await;
-    assert_eq!(post(&server, "/token?grant_type=password", "", password).await.status, 200);
+    assert_eq!(server.auth("/token?grant_type=password", "", password).await.status, 200);
     server
         .raw(Method::DELETE, &format!("/auth/v1/admin/users/{ADA}"))
         .service()
@@ -152,7 +143,7 @@ async fn an_address_that_was_never_confirmed_by_mail_is_not_proven() {
     assert_eq!(superuser.ask(proven).await.unwrap().0.as_deref(), Some("google linked mailed"));
     let password = |name: &str| json!({"email": format!("{name}@example.com"), "password": "Correct-horse-7"});
     for name in ["mailed", "typed"] {
-        assert_eq!(post(&server, "/token?grant_type=password", "", password(name)).await.status, 200, "{name}");
+        assert_eq!(server.auth("/token?grant_type=password", "", password(name)).await.status, 200, "{name}");
         superuser
             .script(&format!(
                 "insert into auth.one_time_tokens (id, user_id, token_type, token_hash, relates_to)
@@ -161,10 +152,76 @@ async fn an_address_that_was_never_confirmed_by_mail_is_not_proven() {
             ))
             .await;
         let code = json!({"type": "recovery", "email": format!("{name}@example.com"), "token": "314159"});
-        assert_eq!(post(&server, "/verify", "", code).await.status, 200, "{name}");
-        let status = post(&server, "/token?grant_type=password", "", password(name)).await.status;
+        assert_eq!(server.auth("/verify", "", code).await.status, 200, "{name}");
+        let status = server.auth("/token?grant_type=password", "", password(name)).await.status;
         assert_eq!(status, if name == "mailed" { 200 } else { 400 }, "{name}");
     }
+}
+
+/// Security keys and passkeys that GoTrue registered: the key and its count are read from there, and go on here.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_security_keys_and_passkeys_go_on() {
+    const KEY: &str = "55555555-5555-4555-8555-555555555555";
+    const ORIGIN: &str = "http://localhost:3000";
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    // GoTrue gives authenticators the id as a text.
+    let made_for =
+        json!({"rp": {"id": "localhost"}, "user": {"id": BASE64_URL_SAFE_NO_PAD.encode(ADA)}, "challenge": "x"});
+    let (mut factor, _) = SecurityKey::make(&made_for, ORIGIN);
+    let (mut passkey, _) = SecurityKey::make(&made_for, ORIGIN);
+    (factor.counter, passkey.counter) = (7, 3);
+    let credential = json!({
+        "id": BASE64_STANDARD.encode(factor.id()), "publicKey": BASE64_STANDARD.encode(factor.public_key()), "attestationType": "none",
+        "transport": ["usb"], "flags": {"userPresent": true, "userVerified": true, "backupEligible": false, "backupState": false},
+        "authenticator": {"AAGUID": "AAAAAAAAAAAAAAAAAAAAAA==", "signCount": 7, "cloneWarning": false, "attachment": "cross-platform"}
+    });
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let keys = format!(
+        "insert into auth.mfa_factors (id, user_id, friendly_name, factor_type, status, created_at, updated_at, web_authn_credential)
+           values ('{KEY}', '{ADA}', 'key', 'webauthn', 'verified', now(), now(), '{credential}');
+         insert into auth.webauthn_credentials (user_id, credential_id, public_key, sign_count, friendly_name)
+           values ('{ADA}', '\\x{}', '\\x{}', 3, 'phone');",
+        hex(passkey.id()),
+        hex(&passkey.public_key())
+    );
+    superuser.script(&format!("{} {keys}", people())).await;
+    let url = format!("{} dbname=app", cluster.url());
+    let server = Server::start_at(&url, |config| config.auth.passkey.enabled = true).await;
+
+    let sign_in = async |key: &mut SecurityKey| {
+        let asked = server.auth("/passkeys/authentication/options", "", json!({})).await.json();
+        let answer = json!({"challenge_id": asked["challenge_id"], "credential": key.sign(&asked["options"])});
+        server.auth("/passkeys/authentication/verify", "", answer).await
+    };
+    let mut access = String::new();
+    for _ in 0..2 {
+        let signed_in = sign_in(&mut passkey).await;
+        assert_eq!(signed_in.text("/user/id"), ADA);
+        access = signed_in.text("/access_token");
+    }
+    let listed = server.raw(Method::GET, "/auth/v1/passkeys").token(&access).send().await.json();
+    assert_eq!(listed[0]["friendly_name"], "phone");
+
+    let raise = async |key: &mut SecurityKey, access: &str| {
+        let asked = server.auth(&format!("/factors/{KEY}/challenge"), access, json!({})).await.json();
+        assert_eq!(asked["webauthn"]["type"], "request", "{asked}");
+        let signed = key.sign(&asked["webauthn"]["credential_options"]["publicKey"]);
+        let webauthn =
+            json!({"rpId": "localhost", "rpOrigins": [ORIGIN], "type": "request", "credential_response": signed});
+        let answer = json!({"challenge_id": asked["id"], "webauthn": webauthn});
+        server.auth(&format!("/factors/{KEY}/verify"), access, answer).await
+    };
+    // A copy of the key that counted less, before and after its first use here.
+    let mut copy = factor.clone();
+    copy.counter = 2;
+    assert_eq!(raise(&mut copy, &access).await.text("/code"), "mfa_verification_failed");
+    let mut stale = factor.clone();
+    for _ in 0..2 {
+        let raised = raise(&mut factor, &access).await;
+        access = raised.text("/access_token");
+    }
+    assert_eq!(raise(&mut stale, &access).await.text("/code"), "mfa_verification_failed");
 }
 
 /// What an adopted schema lacks of a new one is found here, whatever a later migration adds.
@@ -192,11 +249,13 @@ async fn nothing_of_a_new_schema_is_missing() {
         assert_eq!(missing, [""; 0]);
     }
     assert_eq!(adopted.ask(OPEN).await.unwrap().0, None, "a table is open");
-    // Passkeys are kept in another form here: what was there is set aside, with its rows.
+    // Passkeys are kept in another form here: what was there is set aside, and taken over.
     let aside = "select string_agg(tablename, ' ' order by tablename) from pg_tables where schemaname = 'auth_before'";
     assert_eq!(adopted.ask(aside).await.unwrap().0.as_deref(), Some("webauthn_challenges webauthn_credentials"));
     let kept = "select count(*) from auth_before.webauthn_credentials";
     assert_eq!(adopted.ask(kept).await.unwrap().0.as_deref(), Some("1"));
+    let taken = "select string_agg(credential_id, ' ') from auth.webauthn_credentials";
+    assert_eq!(adopted.ask(taken).await.unwrap().0.as_deref(), Some("AQ"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,3 +200,25 @@ async fn partitions_are_told_under_their_table_s_name() {
     server.database.run_script("insert into q values (2);", |_| ()).await.unwrap();
     assert_eq!(told(server.database.changes().read(end, 10).await.unwrap()), ["INSERT q"]);
 }
+
+/// Data that is loaded with triggers turned off (`session_replication_role`, as dumps do it) fires none, the log's as little as others, unless its
+/// owner has it fire always.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_session_without_triggers_are_logged_where_the_owner_says_so() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, SCHEMA, |_| ()).await;
+    let psql = cluster.connect_to(server.database_name()).await;
+    let end = server.database.changes().end().await.unwrap();
+    let load = |id: i64| {
+        format!(
+            "set session_replication_role = replica; insert into t values ({id}, 'loaded'); reset session_replication_role"
+        )
+    };
+    psql.script(&load(1)).await;
+    psql.script("alter table t enable always trigger _basalt_log").await;
+    psql.script(&load(2)).await;
+    // The catalog is read again, and the trigger stays as it is.
+    server.database.postgres().expect("PostgreSQL").reload().await.unwrap();
+    psql.script(&load(3)).await;
+    assert_eq!(ids(&server.database.changes().read(end, 10).await.unwrap()), [2, 3]);
+}

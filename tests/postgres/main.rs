@@ -1,6 +1,9 @@
 //! What only PostgreSQL has, and how its faults are survived.
 
+mod abreast;
 mod adopting;
+#[path = "../auth/authenticator.rs"]
+mod authenticator;
 mod calling;
 mod changes;
 mod closed;
@@ -20,6 +23,7 @@ mod outdated;
 mod pooler;
 mod postgis;
 mod private;
+mod readiness;
 mod representations;
 mod round_trips;
 mod schema;

@@ -59,6 +59,40 @@ async fn channels_and_joins_are_limited() {
 }
 
 #[tokio::test]
+async fn a_client_that_joins_too_often_is_told_so_before_it_is_disconnected() {
+    let server = Server::start("").await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    // More than the rate and its burst allow, as long as an answer takes less than ten milliseconds; a machine that is slower is given more.
+    let mut refused = None;
+    for _ in 0..100 {
+        let mut last = String::new();
+        for _ in 0..100 {
+            last = socket.send("realtime:a", "phx_join", json!({})).await;
+        }
+        let reply = socket.until(|frame| frame[3] == "phx_reply" && frame[1] == *last).await;
+        if reply[4]["status"] == "error" {
+            refused = Some(reply[4]["response"]["reason"].clone());
+            break;
+        }
+    }
+    assert_eq!(refused, Some(json!("ClientJoinRateLimitReached: Too many joins per second")));
+    // It is there yet, and so is its channel.
+    assert_eq!(socket.ask("phoenix", "heartbeat", json!({})).await["status"], "ok");
+    assert_eq!(socket.ask("realtime:a", "phx_leave", json!({})).await["response"], json!({}));
+}
+
+#[tokio::test]
+async fn refused_joins_count_as_events() {
+    let change = |config: &mut basalt_server::Config| (config.realtime.joins, config.realtime.events) = (1, 2);
+    let server = Server::start_with("", change).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    for _ in 0..200 {
+        socket.send("realtime:", "phx_join", json!({})).await;
+    }
+    assert_eq!(&*socket.closed().await.reason, "Too many messages per second");
+}
+
+#[tokio::test]
 async fn public_channels_can_be_closed() {
     let server = Server::start_with("", |config| config.realtime.private_only = true).await;
     let mut socket = Socket::connect(&server, &anon()).await;

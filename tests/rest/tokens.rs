@@ -108,3 +108,15 @@ async fn roles_that_are_none() {
     assert_eq!(anonymous.header("www-authenticate"), "Bearer");
     closed.get(PATH).token(&token(json!({"sub": "x"}))).expect_error(401, "PGRST302").await;
 }
+
+/// `set role none` makes a session that of whoever connected, who owns the tables.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_who_connects_by_a_token() {
+    let server = server_with(|_| ()).await;
+    let catalog = server.database.catalog();
+    for role in ["none", "postgres", "pg_read_all_data"] {
+        let answer = server.get(PATH).token(&sign(DEVELOPMENT_SECRET, &json!({"role": role}))).send().await;
+        let is_known = role == "none" || catalog.roles.contains_key(role);
+        assert_eq!(answer.status, if is_known { 403 } else { 401 }, "{role}: {}", answer.body);
+    }
+}

@@ -221,6 +221,13 @@ impl Server {
         self.ask(Method::DELETE, path)
     }
 
+    /// POST of JSON below the auth API as current clients send it; without a token where that is empty.
+    pub async fn auth(&self, path: &str, token: &str, body: Value) -> Answer {
+        let ask = self.raw(Method::POST, &format!("/auth/v1{path}")).header("x-supabase-api-version", "2024-01-01");
+        let ask = if token.is_empty() { ask } else { ask.token(token) };
+        ask.json(&body).send().await
+    }
+
     /// A request to any path of the server.
     pub fn raw(&self, method: Method, path: &str) -> Ask {
         Ask { request: self.client.request(method, format!("{}{path}", self.url)) }
@@ -324,6 +331,13 @@ impl Answer {
             return Value::Null;
         }
         serde_json::from_str(&self.body).unwrap_or_else(|_| Value::String(self.body.clone()))
+    }
+
+    /// The text at a place of the body, which has to be there.
+    #[track_caller]
+    pub fn text(&self, pointer: &str) -> String {
+        let found = self.json().pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        found.unwrap_or_else(|| panic!("no {pointer} in {} {}", self.status, self.body))
     }
 
     /// A header's text; empty if it is absent.

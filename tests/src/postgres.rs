@@ -153,6 +153,12 @@ impl Cluster {
         format!("host={} user=postgres", self.folder.path().display())
     }
 
+    /// A URL of one of its databases, as a role.
+    pub fn uri(&self, role: &str, database: &str) -> String {
+        let folder = self.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgresql://{role}@/{database}?host={folder}")
+    }
+
     /// Connects as the superuser to the database `postgres`.
     pub async fn connect(&self) -> Session {
         self.connect_to("postgres").await

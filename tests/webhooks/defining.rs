@@ -159,6 +159,11 @@ async fn what_can_t_be_used_is_refused_whole() {
     for change in [json!({"name": "two"}), json!({"name": null}), json!({"url": null}), json!({"x": 1})] {
         admin(&server, Method::PATCH, "/one").json(&change).expect_error(400, "webhook_invalid").await;
     }
+    // A body is what it is declared to be.
+    for kind in ["application/x-www-form-urlencoded", "text/plain", "application/jsonp"] {
+        let declared = admin(&server, Method::PATCH, "/one").header("content-type", kind).body("{\"attempts\": 2}");
+        declared.expect_error(415, "webhook_body_unreadable").await;
+    }
     admin(&server, Method::PATCH, "/none").json(&json!({})).expect_error(404, "webhook_not_found").await;
     for n in 1..100 {
         create(&server, with(json!({"name": format!("n{n}")}))).await;
@@ -167,6 +172,27 @@ async fn what_can_t_be_used_is_refused_whole() {
         .json(&with(json!({"name": "more"})))
         .expect_error(409, "webhook_limit_reached")
         .await;
+}
+
+/// What a hook's headers hold is never given back: not by sending it elsewhere, either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_goes_to_the_host_that_it_was_given_for() {
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    let allowed = vec![receiver.address.clone(), other.address.clone()];
+    let server = Server::start_with(SCHEMA, |config| config.outbound.allow = allowed).await;
+    let hook = json!({"name": "one", "table": "orders", "url": receiver.url("/a"), "headers": {"x-key": "hidden"}});
+    create(&server, hook).await;
+    let change = |change: Value| admin(&server, Method::PATCH, "/one").json(&change);
+    let refused = change(json!({"url": other.url("/a")})).expect_error(400, "webhook_invalid").await;
+    assert!(refused.body.contains("`headers`"), "{}", refused.body);
+    assert_eq!(change(json!({"url": receiver.url("/b")})).send().await.json()["headers"], json!(["x-key"]));
+    assert_eq!(change(json!({"url": other.url("/a"), "headers": null})).send().await.json()["headers"], json!([]));
+    // Without any there is nothing to keep.
+    assert_eq!(change(json!({"url": receiver.url("/a")})).send().await.status, 200);
+    ready(&server, 1).await;
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    assert!(!receiver.wait("/a", 1).await[0].headers.contains_key("x-key"));
+    assert!(other.all().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

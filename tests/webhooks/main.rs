@@ -111,6 +111,26 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_ready_sends_what_is_written_from_then_on() {
+    let receiver = Receiver::start().await;
+    let mut server =
+        Server::start_with(SCHEMA, with(&receiver, vec![hook("one", receiver.url("/one"), json!({}))])).await;
+    // Nothing waits for readers but the start itself.
+    write(&server, Method::POST, "/orders", json!({"id": 1})).await;
+    assert_eq!(server.raw(Method::GET, "/health/ready").send().await.status, 200);
+    assert_eq!(receiver.wait("/one", 1).await[0].json()["record"]["id"], 1);
+    server.stop().await;
+    // A hook that came with a new configuration, of another table.
+    let hooks = vec![
+        hook("one", receiver.url("/one"), json!({})),
+        hook("two", receiver.url("/two"), json!({"table": "shop.items"})),
+    ];
+    server.restart(with(&receiver, hooks)).await;
+    server.database.run_script("insert into shop.items values (7);", |_| ()).await.expect("a row");
+    assert_eq!(receiver.wait("/two", 1).await[0].json()["record"], json!({"id": 7}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_taken_is_tried_again_and_then_dead() {
     let receiver = Receiver::start().await;
     receiver.answer("/hook", 500, "");

@@ -71,7 +71,10 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0007", source: include_str!("schema/0007_proven.sql") },
         ServiceMigration { version: "0008", source: include_str!("schema/0008_replays.sql") },
     ],
-    dispensable: &["auth.webauthn_credentials", "auth.webauthn_challenges"],
+    dispensable: &[
+        ("auth.webauthn_credentials", Some(include_str!("schema/gotrue_passkeys.sql"))),
+        ("auth.webauthn_challenges", None),
+    ],
 };
 
 /// Verifies access tokens with the project's keys.

@@ -3,6 +3,8 @@
 //! `webauthn_rp` judges the answers; here its values become what the database keeps, and back. Two uses of a credential: a
 //! *passkey* is found by the authenticator and verifies its user, so it signs in alone; a *factor* answers for a known user.
 
+mod gotrue;
+
 use std::num::NonZeroU32;
 
 use base64::Engine as _;
@@ -20,7 +22,7 @@ use webauthn_rp::request::{
     AsciiDomain, Credentials, ExtensionInfo, PublicKeyCredentialDescriptor, RpId, UserVerificationRequirement,
 };
 use webauthn_rp::response::auth::ser_relaxed::{
-    DiscoverableAuthenticationRelaxed16, NonDiscoverableAuthenticationRelaxed16,
+    DiscoverableAuthenticationRelaxed, NonDiscoverableAuthenticationRelaxed,
 };
 use webauthn_rp::response::register::ser_relaxed::RegistrationRelaxed;
 use webauthn_rp::response::register::{CompressedPubKey, DynamicState, StaticState};
@@ -70,6 +72,7 @@ pub(crate) struct Person {
 
 /// A credential as it is stored. Binary members are base64url.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "gotrue::Stored")]
 pub(crate) struct Credential {
     /// The authenticator's name for it.
     pub id: String,
@@ -78,6 +81,25 @@ pub(crate) struct Credential {
     /// Sign counter and flags; renewed with each use.
     state: String,
     transports: u8,
+    #[serde(skip_serializing_if = "Handle::is_bytes")]
+    handle: Handle,
+}
+
+/// What the authenticator knows of the user.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Handle {
+    /// The id's bytes.
+    #[default]
+    Bytes,
+    /// The id's text: GoTrue's credentials.
+    Text,
+}
+
+impl Handle {
+    fn is_bytes(&self) -> bool {
+        *self == Handle::Bytes
+    }
 }
 
 impl Person {
@@ -187,6 +209,7 @@ impl RelyingParty {
             public_key: BASE64.encode(public_key),
             state: counted(made.dynamic_state()),
             transports,
+            handle: Handle::Bytes,
         })
     }
 
@@ -203,9 +226,26 @@ impl RelyingParty {
     ///
     /// Errors: why it doesn't hold.
     pub fn judge_passkey(&self, state: &str, answer: &Value, credential: &mut Credential) -> Result<(), String> {
+        match credential.handle {
+            Handle::Bytes => self.judge_passkey_of(state, answer, credential, credential.user_id.into_bytes()),
+            Handle::Text => self.judge_passkey_of(state, answer, credential, id_text(credential.user_id)),
+        }
+    }
+
+    fn judge_passkey_of<const LEN: usize>(
+        &self,
+        state: &str,
+        answer: &Value,
+        credential: &mut Credential,
+        handle: [u8; LEN],
+    ) -> Result<(), String>
+    where
+        UserHandle<LEN>: Default,
+    {
         let state = DiscoverableAuthenticationServerState::decode(&decode(state)?).map_err(text)?;
-        let answer = DiscoverableAuthenticationRelaxed16::deserialize(answer).map_err(text)?;
-        let (id, handle) = (decode(&credential.id)?, handle(credential.user_id));
+        let answer = DiscoverableAuthenticationRelaxed::<LEN>::deserialize(answer).map_err(text)?;
+        let Ok(handle) = UserHandle::decode(handle);
+        let id = decode(&credential.id)?;
         let mut known = credential.known(&id, &handle)?;
         state.verify(&self.id, &answer.0, &mut known, &self.rules()).map_err(text)?;
         credential.state = counted(known.dynamic_state());
@@ -228,9 +268,26 @@ impl RelyingParty {
     ///
     /// Errors: why it doesn't hold.
     pub fn judge_factor(&self, state: &str, answer: &Value, credential: &mut Credential) -> Result<(), String> {
+        match credential.handle {
+            Handle::Bytes => self.judge_factor_of(state, answer, credential, credential.user_id.into_bytes()),
+            Handle::Text => self.judge_factor_of(state, answer, credential, id_text(credential.user_id)),
+        }
+    }
+
+    fn judge_factor_of<const LEN: usize>(
+        &self,
+        state: &str,
+        answer: &Value,
+        credential: &mut Credential,
+        handle: [u8; LEN],
+    ) -> Result<(), String>
+    where
+        UserHandle<LEN>: Default,
+    {
         let state = NonDiscoverableAuthenticationServerState::decode(&decode(state)?).map_err(text)?;
-        let answer = NonDiscoverableAuthenticationRelaxed16::deserialize(answer).map_err(text)?;
-        let (id, handle) = (decode(&credential.id)?, handle(credential.user_id));
+        let answer = NonDiscoverableAuthenticationRelaxed::<LEN>::deserialize(answer).map_err(text)?;
+        let Ok(handle) = UserHandle::decode(handle);
+        let id = decode(&credential.id)?;
         let mut known = credential.known(&id, &handle)?;
         state.verify(&self.id, &answer.0, &mut known, &self.rules()).map_err(text)?;
         credential.state = counted(known.dynamic_state());
@@ -256,11 +313,11 @@ impl Credential {
         })
     }
 
-    fn known<'a>(
+    fn known<'a, const LEN: usize>(
         &self,
         id: &'a [u8],
-        handle: &'a UserHandle<16>,
-    ) -> Result<AuthenticatedCredential<'a, 'a, 16, Key>, String> {
+        handle: &'a UserHandle<LEN>,
+    ) -> Result<AuthenticatedCredential<'a, 'a, LEN, Key>, String> {
         let state = <[u8; 7]>::try_from(decode(&self.state)?).map_err(|_| "its state has another length")?;
         AuthenticatedCredential::new(
             CredentialId::<&[u8]>::decode(id).map_err(text)?,
@@ -276,6 +333,12 @@ impl Credential {
 fn handle(user: Uuid) -> UserHandle<16> {
     let Ok(handle) = UserHandle::decode(user.into_bytes());
     handle
+}
+
+fn id_text(user: Uuid) -> [u8; 36] {
+    let mut text = [0; 36];
+    user.hyphenated().encode_lower(&mut text);
+    text
 }
 
 fn counted(state: DynamicState) -> String {

@@ -253,7 +253,7 @@ impl Writer<'_> {
                 Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric => "number",
                 Base::Json | Base::Jsonb => "Json",
                 Base::Void => "undefined",
-                Base::Unknown | Base::Trigger | Base::Tsvector | Base::Tsquery => "unknown",
+                Base::Unknown | Base::Trigger | Base::Tsvector | Base::Tsquery | Base::Jsonpath => "unknown",
                 range if range.subtype().is_some() => "unknown",
                 _ => "string",
             }

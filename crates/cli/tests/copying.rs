@@ -3,7 +3,7 @@
 mod support;
 
 use basalt_tests::postgres::{Cluster, Session};
-use support::{Project, chinook};
+use support::{Project, chinook, runtime};
 
 const BEFORE: &str = "create table shelves (id integer primary key, label text);
     insert into shelves values (1, 'low'), (2, 'high');";
@@ -26,15 +26,6 @@ create policy all_see on public.books for select using (mood is null);
 const AFTER: &str = "create table loans (book integer references books (id), at date);
     insert into loans values (2, '2026-01-01');
     alter table books add column seen boolean default true;";
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-}
-
-fn url(cluster: &Cluster, database: &str) -> String {
-    let folder = cluster.folder().display().to_string();
-    format!("postgresql://postgres@/{database}?host={}", folder.replace('/', "%2F"))
-}
 
 fn run(project: &Project, args: &[&str]) -> String {
     let said = project.run(args);
@@ -64,7 +55,7 @@ fn imported_tables_are_carried_over_and_back() {
     project.write("migrations/10_loans.sql", AFTER);
     run(&project, &["migrate", "up"]);
     run(&project, &["import", "late.sql"]);
-    let copied = run(&project, &["db", "copy", "--to", &url(&cluster, "app")]);
+    let copied = run(&project, &["db", "copy", "--to", &cluster.uri("postgres", "app")]);
     assert!(copied.contains("6 rows"), "{copied}");
     let books = "select string_agg(concat_ws('/', id, shelf, title, mood, seen), ',' order by id) from books";
     assert_eq!(ask(&runtime, &session, books), "1/1/Tab\there/happy/t,2/2/sad/t,7/2/Seven/t");
@@ -79,14 +70,14 @@ fn imported_tables_are_carried_over_and_back() {
     runtime.block_on(session.script("insert into books values (8, 1, 'Eight', 'sad')"));
     let back =
         Project::new(&[("basalt.toml", ""), ("migrations/2_shelves.sql", BEFORE), ("migrations/10_loans.sql", AFTER)]);
-    let copied = run(&back, &["db", "copy", "--from", &url(&cluster, "app")]);
+    let copied = run(&back, &["db", "copy", "--from", &cluster.uri("postgres", "app")]);
     assert!(copied.contains("7 rows"), "{copied}");
     // Once more, over what is there.
-    let again = run(&back, &["db", "copy", "--from", &url(&cluster, "app"), "--replace"]);
+    let again = run(&back, &["db", "copy", "--from", &cluster.uri("postgres", "app"), "--replace"]);
     assert!(again.contains("7 rows"), "{again}");
     // What nobody's script made is refused, with what to do.
     runtime.block_on(session.script("create table by_hand (id integer)"));
-    let refused = back.run(&["db", "copy", "--from", &url(&cluster, "app"), "--replace"]);
+    let refused = back.run(&["db", "copy", "--from", &cluster.uri("postgres", "app"), "--replace"]);
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("by_hand") && refused.stderr.contains("into a migration"), "{}", refused.stderr);
 }
@@ -99,7 +90,7 @@ fn a_copy_that_the_target_refuses_ends_and_leaves_what_was_there() {
         insert into numbers select x, repeat('x', 300) from generate_series(1, 30000) x;";
     let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_numbers.sql", numbers)]);
     run(&project, &["migrate", "up"]);
-    let to = url(&cluster, "app");
+    let to = cluster.uri("postgres", "app");
     run(&project, &["db", "copy", "--to", &to]);
     // More than all that may be on its way is left to send when the first rows are refused.
     runtime.block_on(session.script("delete from numbers where id > 5; alter table numbers add check (id < 10)"));
@@ -144,7 +135,7 @@ fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {
 fn users_of_the_target_are_not_lost_unasked() {
     let (cluster, runtime) = (Cluster::start(), runtime());
     let session = runtime.block_on(cluster.create("app"));
-    let to = url(&cluster, "app");
+    let to = cluster.uri("postgres", "app");
     let there = Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{to}\"\n"))]);
     run(&there, &["migrate", "up"]);
     let user = "insert into auth.users (id, email) values ('00000000-0000-4000-8000-000000000001', 'a@example.com');
@@ -166,11 +157,12 @@ fn chinook_is_imported_on_postgresql_and_copied_to_it() {
     let script = script.to_str().unwrap();
     let count = "select count(*)::text from (select from track union all select from playlist_track) all_of_them";
     let direct = runtime.block_on(cluster.create("direct"));
-    let there = Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{}\"\n", url(&cluster, "direct")))]);
+    let there =
+        Project::new(&[("basalt.toml", &format!("[database]\nurl = \"{}\"\n", cluster.uri("postgres", "direct")))]);
     assert!(run(&there, &["import", script]).contains("11 new tables, 15607 rows"));
     let copied = runtime.block_on(cluster.create("copied"));
     let embedded = Project::new(&[("basalt.toml", "")]);
     run(&embedded, &["import", script]);
-    assert!(run(&embedded, &["db", "copy", "--to", &url(&cluster, "copied")]).contains("15607 rows"));
+    assert!(run(&embedded, &["db", "copy", "--to", &cluster.uri("postgres", "copied")]).contains("15607 rows"));
     assert_eq!(ask(&runtime, &direct, count), ask(&runtime, &copied, count));
 }

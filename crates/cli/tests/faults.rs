@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use support::{Project, ask};
+use support::{Project, ask, service_key};
 
 const SECRET: &str = "a-secret-of-its-own-for-the-tests-0123456789";
 
@@ -61,9 +61,7 @@ fn a_killed_server_loses_nothing_that_it_acknowledged() {
     let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_orders.sql", TABLES)]);
     let environment = [("BASALT_AUTH__JWT_SECRET", SECRET)];
     let keys = project.run(&["keys", "--secret", SECRET]).stdout;
-    let service =
-        keys.lines().find(|line| line.starts_with("service key")).and_then(|line| line.split(' ').next_back());
-    let authorization = format!("authorization: Bearer {}", service.expect("a key"));
+    let authorization = format!("authorization: Bearer {}", service_key(&keys));
     let headers: &[&str] = &["content-type: application/json", &authorization];
     let (next, acknowledged) = (AtomicU32::new(1), Mutex::new(Vec::new()));
 

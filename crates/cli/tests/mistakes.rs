@@ -3,15 +3,14 @@
 mod support;
 
 use basalt_tests::postgres::Cluster;
-use support::Project;
+use support::{Project, runtime};
 
 #[test]
 fn a_database_of_somebody_else_needs_no_data_folder() {
     let cluster = Cluster::start();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = runtime();
     runtime.block_on(cluster.create("fresh"));
-    let folder = cluster.folder().display().to_string().replace('/', "%2F");
-    let url = format!("postgresql://postgres@/fresh?host={folder}");
+    let url = cluster.uri("postgres", "fresh");
     let project = Project::new(&[]);
     project.run(&["init", "f"]);
     let data = project.path().join("f/.basalt");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use basalt_server::keys::sign;
 use basalt_tests::postgres::Cluster;
 use serde_json::json;
-use support::{Project, Server};
+use support::{Project, Server, runtime};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -31,19 +31,10 @@ create function config.pre() returns void language sql as $$
 $$;
 ";
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
-}
-
-fn uri(cluster: &Cluster) -> String {
-    let host = cluster.url().split(' ').find_map(|part| part.strip_prefix("host=").map(str::to_owned)).unwrap();
-    format!("postgresql://login@/app?host={}", host.replace('/', "%2F"))
-}
-
 fn file(cluster: &Cluster, more: &str) -> String {
     format!(
         "# A deployment.\ndb-uri = \"{}\"\ndb-schemas = \"api\"\ndb-anon-role = \"web_anon\"\njwt-secret = \"{SECRET}\"\nlog-level = \"info\"\n{more}",
-        uri(cluster)
+        cluster.uri("login", "app")
     )
 }
 
@@ -117,7 +108,7 @@ fn the_environment_and_the_database_configure_it_too() {
     let session = runtime.block_on(cluster.create("app"));
     runtime.block_on(session.script(SCHEMA));
     let folder = Project::new(&[]);
-    let uri = uri(&cluster);
+    let uri = cluster.uri("login", "app");
     let environment = [
         ("PGRST_DB_URI", uri.as_str()),
         ("PGRST_DB_SCHEMAS", "api"),
@@ -222,11 +213,11 @@ fn it_waits_for_its_database() {
     let more = format!("server-host = \"127.0.0.1\"\nadmin-server-port = {port}\n");
     let folder = Project::new(&[("todo.conf", &file(&cluster, &more))]);
     let server = folder.start(&["serve", "--postgrest", "todo.conf"], &[]);
-    let admin = server.beside(port);
+    let admin = |path: &str| server.get_beside(port, path).0;
     let waiting = r#"{"code":"PGRST002","details":null,"hint":null,"message":"Could not query the database for the schema cache. Retrying."}"#;
     assert_eq!(server.get("/todos"), (503, waiting.to_owned()));
-    assert_eq!((admin.get("/live").0, admin.get("/ready").0), (200, 503));
-    assert_eq!((admin.get("/metrics").0, admin.get("/todos").0), (200, 404));
+    assert_eq!((admin("/live"), admin("/ready")), (200, 503));
+    assert_eq!((admin("/metrics"), admin("/todos")), (200, 404));
     cluster.run_server();
     // From its first answer on it heeds what the database keeps.
     let mut answer = server.get("/todos?select=id");
@@ -235,7 +226,7 @@ fn it_waits_for_its_database() {
         answer = server.get("/todos?select=id");
     }
     assert_eq!(answer, (200, "[{\"id\":1}]".to_owned()));
-    assert_eq!(admin.get("/ready").0, 200);
+    assert_eq!(admin("/ready"), 200);
 }
 
 #[test]
@@ -260,7 +251,7 @@ fn secrets_are_read_in_every_form_and_missed_where_there_is_none() {
     let runtime = runtime();
     runtime.block_on(runtime.block_on(cluster.create("app")).script(SCHEMA));
     let folder = Project::new(&[]);
-    let uri = uri(&cluster);
+    let uri = cluster.uri("login", "app");
     let base = [
         ("PGRST_DB_URI", uri.as_str()),
         ("PGRST_DB_SCHEMAS", "api"),
@@ -364,7 +355,7 @@ server-unix-socket = "{socket}"
 server-unix-socket-mode = "600"
 url-use-legacy-target-names = false
 "#,
-        uri = uri(&cluster),
+        uri = cluster.uri("login", "app"),
         secret = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
         socket = socket.display()
     );
@@ -391,8 +382,8 @@ url-use-legacy-target-names = false
     assert_eq!(insert(&[&bearer("todos")]), 201);
     assert_eq!(ask("GET", "/todos?select=id", &[], "").1.matches("id").count(), 2, "db-max-rows");
     assert_eq!(ask("GET", "/todos?select=count", &[], ""), (200, "[{\"count\":3}]".to_owned()));
-    assert_eq!(server.beside(admin).get("/ready").0, 200);
-    let (status, known) = server.beside(admin).get("/schema_cache");
+    assert_eq!(server.get_beside(admin, "/ready").0, 200);
+    let (status, known) = server.get_beside(admin, "/schema_cache");
     let known: serde_json::Value = serde_json::from_str(&known).expect("JSON");
     let of =
         |what: &str| known[what].as_array().into_iter().flatten().map(|one| one["name"].clone()).collect::<Vec<_>>();

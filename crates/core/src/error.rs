@@ -86,6 +86,12 @@ impl Error {
         self
     }
 
+    /// Points at another offset, or at none: where the fault's text is part of another one.
+    pub fn elsewhere(mut self, offset: Option<usize>) -> Self {
+        self.0.position = offset;
+        self
+    }
+
     /// The SQLSTATE.
     pub fn code(&self) -> &str {
         &self.0.code

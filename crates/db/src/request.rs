@@ -19,7 +19,7 @@ pub struct Request {
     /// Bytes of the WITH clause that the statement begins with, the space after it included. (A WITH that writes has to stay
     /// outermost.)
     pub with: usize,
-    /// The names of its columns, where some are hidden: those whose name begins with `$`, which stand last. Empty if all show.
+    /// The names of its columns, where some are hidden: those whose name begins with [`HIDDEN`](basalt_sql::program::HIDDEN), which stand last. Empty if all show.
     pub columns: Arc<[String]>,
     /// Its parameters in PostgreSQL's text form; `None` is NULL.
     pub params: Vec<Option<String>>,
@@ -95,7 +95,7 @@ pub enum Format {
     Json,
     /// The same without null members.
     JsonStripped,
-    /// The first row as a JSON object (nothing if there is no row).
+    /// The first row as a JSON object (`null` without a row).
     Object,
     /// The same without null members.
     ObjectStripped,
@@ -148,9 +148,9 @@ pub struct Answer {
     /// The value of [`Request::count`].
     pub total: Option<u64>,
     /// The first row in PostgreSQL's text form by column name, for `Location` and status: all columns with [`Format::None`],
-    /// else those whose name begins with `$`, which are given here only and never in the body.
+    /// else those whose name begins with [`HIDDEN`](basalt_sql::program::HIDDEN), which are given here only and never in the body.
     pub first_row: Vec<(String, Option<String>)>,
-    /// Rows for which the hidden boolean column `$inserted` was true (upserts).
+    /// Rows for which the hidden boolean column `basalt:inserted` was true (upserts).
     pub inserted: u64,
     /// `response.status` and `response.headers`, where the statement set them.
     pub response_settings: Vec<(String, String)>,

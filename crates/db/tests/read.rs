@@ -64,9 +64,9 @@ async fn raw_bytes_are_themselves() {
 #[tokio::test]
 async fn hidden_columns_are_told_apart() {
     let db = with_schema(SCHEMA).await;
-    let answer = db.run("select id, id + 1 as \"$key:id\" from t order by id", &[]).await.expect("runs");
+    let answer = db.run("select id, id + 1 as \"basalt:key:id\" from t order by id", &[]).await.expect("runs");
     assert_eq!(text(&answer), "[{\"id\":1}, \n {\"id\":2}]");
-    assert_eq!(answer.first_row, [("$key:id".to_owned(), Some("2".to_owned()))]);
+    assert_eq!(answer.first_row, [("basalt:key:id".to_owned(), Some("2".to_owned()))]);
     let all = db.database.run(request_as(Format::None, "select id, name from t where id = 2")).await.expect("runs");
     assert_eq!(all.first_row, [("id".to_owned(), Some("2".to_owned())), ("name".to_owned(), None)]);
 }

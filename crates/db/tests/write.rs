@@ -67,11 +67,11 @@ async fn a_write_that_fails_midway_leaves_nothing() {
 async fn a_write_without_a_body_counts_its_rows() {
     let db = with_schema("create table t (id int primary key, n int); insert into t values (1, 1);").await;
     let statements = [
-        (2, "insert into t values (2, 2), (3, 3) returning 1 as \"$one\""),
-        (1, "insert into t values (3, 4), (4, 4) on conflict do nothing returning 1 as \"$one\""),
-        (3, "update t set n = 0 where id > 1 returning 1 as \"$one\""),
-        (0, "update t set n = 0 where id > 9 returning 1 as \"$one\""),
-        (4, "delete from t returning 1 as \"$one\""),
+        (2, "insert into t values (2, 2), (3, 3) returning 1 as \"basalt:one\""),
+        (1, "insert into t values (3, 4), (4, 4) on conflict do nothing returning 1 as \"basalt:one\""),
+        (3, "update t set n = 0 where id > 1 returning 1 as \"basalt:one\""),
+        (0, "update t set n = 0 where id > 9 returning 1 as \"basalt:one\""),
+        (4, "delete from t returning 1 as \"basalt:one\""),
     ];
     for (rows, sql) in statements {
         let mut request = request(sql, &[]);

@@ -27,7 +27,7 @@ pub struct Settings {
 
 /// One SQL statement with bound parameters.
 ///
-/// Columns whose name begins with `$` are hidden: they are no part of the rows' bodies.
+/// Columns whose name begins with [`HIDDEN`](basalt_sql::program::HIDDEN) are hidden: they are no part of the rows' bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// PostgreSQL's SQL.
@@ -58,11 +58,11 @@ pub struct Statement {
 /// Hidden columns of a result.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hidden {
-    /// `$inserted`: whether the row of an upsert is new.
+    /// `basalt:inserted`: whether the row of an upsert is new.
     pub inserted: bool,
-    /// `$key:<column>` for each of these columns, the primary key's.
+    /// `basalt:key:<column>` for each of these columns, the primary key's.
     pub key: Vec<String>,
-    /// `$total`: the number of rows without limits (a volatile function is not called twice to count them).
+    /// `basalt:total`: the number of rows without limits (a volatile function is not called twice to count them).
     pub total: bool,
 }
 
@@ -115,9 +115,9 @@ impl Default for Settings {
 impl Hidden {
     /// The names of these columns, in the order in which they stand.
     pub(crate) fn names(&self) -> Vec<String> {
-        let inserted = self.inserted.then(|| "$inserted".to_owned());
-        let key = self.key.iter().map(|column| format!("$key:{column}"));
-        inserted.into_iter().chain(key).chain(self.total.then(|| "$total".to_owned())).collect()
+        let inserted = self.inserted.then(|| "basalt:inserted".to_owned());
+        let key = self.key.iter().map(|column| format!("basalt:key:{column}"));
+        inserted.into_iter().chain(key).chain(self.total.then(|| "basalt:total".to_owned())).collect()
     }
 }
 

@@ -32,6 +32,15 @@ impl Realtime {
         }
     }
 
+    /// Has the tables watched whose rows are told, with or without a client. For before the first request is served.
+    ///
+    /// Errors: where the database can't be asked (classes 08, 53, 57, 58); 55P03 where somebody holds a table; 42P01 and 42501 for one of
+    /// `[[broadcasts]]` that is not there, or somebody else's.
+    pub async fn prepare(&self) -> Result<()> {
+        self.shared.prepare().await?;
+        self.shared.watch_broadcasts().await
+    }
+
     async fn follow_changes(&self) {
         let mut pauses = Pauses::default();
         loop {
@@ -50,13 +59,9 @@ impl Shared {
     /// Has the tables watched whose rows are broadcast, for ever: as soon as they are there, and anew when others are configured.
     async fn watch_rows(&self) {
         loop {
-            let settings = self.settings();
-            let tables: BTreeSet<Name> = settings.broadcasts().iter().map(|one| one.table.clone()).collect();
-            let operations = settings.broadcasts().iter().flat_map(|one| one.operations.clone()).collect();
-            let tables: Vec<Name> = tables.into_iter().collect();
-            match self.database.changes().watch("broadcasts", &tables, &operations).await {
+            match self.watch_broadcasts().await {
                 Ok(()) => {
-                    let catalog = self.database.catalog();
+                    let (settings, catalog) = (self.settings(), self.database.catalog());
                     for (table, column) in
                         settings.broadcasts().iter().filter_map(|one| Some((&one.table, one.unknown_column(&catalog)?)))
                     {
@@ -70,6 +75,14 @@ impl Shared {
                 }
             }
         }
+    }
+
+    async fn watch_broadcasts(&self) -> Result<()> {
+        let settings = self.settings();
+        let tables: BTreeSet<Name> = settings.broadcasts().iter().map(|one| one.table.clone()).collect();
+        let operations = settings.broadcasts().iter().flat_map(|one| one.operations.clone()).collect();
+        let tables: Vec<Name> = tables.into_iter().collect();
+        self.database.changes().watch("broadcasts", &tables, &operations).await
     }
 
     /// Forgets old messages now and then, for ever.

@@ -162,7 +162,7 @@ impl Shared {
             return Err(TokenFault::Expired(seconds));
         }
         let (catalog, role) = (self.database.catalog(), &*session.identity.role);
-        if catalog.roles.contains_key(role) && !catalog.requestable().contains(role) {
+        if catalog.withholds(role, &catalog.requestable()) {
             return Err(TokenFault::Role);
         }
         Ok(session)

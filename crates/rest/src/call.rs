@@ -83,7 +83,7 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
 
     if prepared.statement.hidden.total {
         // A volatile function is not called twice to count its rows: each row of the page tells how many there are.
-        let total = answer.first_row.iter().find(|(name, _)| name == "$total");
+        let total = answer.first_row.iter().find(|(name, _)| name == "basalt:total");
         answer.total = total.and_then(|(_, value)| value.as_deref()).and_then(|text| text.parse().ok());
     }
     let used = Used { transaction: exchange.ends(door), max_affected: true, ..Used::default() };

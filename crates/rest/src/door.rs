@@ -269,7 +269,7 @@ impl Door {
         let current = self.current();
         let role = &*incoming.identity.role;
         // A role that does not exist is the database's to report.
-        if current.planner.catalog().roles.contains_key(role) && !current.roles.contains(role) {
+        if !incoming.anonymous && current.planner.catalog().withholds(role, &current.roles) {
             return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
         }
         Ok(Exchange {

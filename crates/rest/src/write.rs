@@ -264,7 +264,7 @@ fn location(relation: &str, answer: &Answer) -> Option<String> {
     let key: Vec<String> = answer
         .first_row
         .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix("$key:")?, value)))
+        .filter_map(|(name, value)| Some((name.strip_prefix("basalt:key:")?, value)))
         .map(|(column, value)| match value {
             Some(value) => format!("{}=eq.{}", encode(column), encode(value)),
             None => format!("{}=is.null", encode(column)),

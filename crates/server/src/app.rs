@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::ext::ReasonPhrase;
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 use crate::answer::{JSON, TEXT, answer};
@@ -36,6 +36,7 @@ use crate::gauges;
 use crate::mailbox;
 use crate::meter::Meter;
 use crate::place::Place;
+use crate::readers::Readers;
 use crate::surface::Surface;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -49,6 +50,8 @@ pub struct App {
     pub(crate) database: Database,
     pub(crate) under_way: Semaphore,
     pub(crate) ready: AtomicBool,
+    /// Whether what is written is told and sent.
+    pub(crate) readers: watch::Sender<Readers>,
     pub(crate) metrics: PrometheusHandle,
     /// The hooks of basalt.toml.
     pub(crate) webhooks: Arc<Webhooks>,
@@ -166,7 +169,7 @@ impl App {
             Place::Batch => surface.rest(request, Target::Batch).await,
             Place::OpenApi31 => surface.rest(request, Target::OpenApi31).await,
             Place::Auth => surface.auth(peer, request).boxed().await,
-            Place::Mail => mailbox::mail(&self.auth_state, &request),
+            Place::Mail => mailbox::mail(&self.auth_state, &surface.mail_hosts, &request),
             Place::Realtime => self.realtime(surface, request).boxed().await,
             Place::Webhooks => self.webhooks(surface, request).boxed().await,
             Place::Live => answer(StatusCode::OK, TEXT, ""),
@@ -193,7 +196,10 @@ impl App {
             }
         };
         let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-        let asked = basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, body };
+        // One that is no text is none that is known.
+        let declared = parts.headers.get(header::CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or("?"));
+        let asked =
+            basalt_webhooks::Request { method: &parts.method, path, query, identity: &identity, declared, body };
         self.webhooks.handle(asked).await.map(Body::from)
     }
 
@@ -208,11 +214,15 @@ impl App {
 
     async fn readiness(&self) -> Response<Body> {
         let serves = self.ready.load(Ordering::Acquire) && self.surface.load().door.serves();
-        let ready = serves && self.database.answers().await;
+        let reads = *self.readers.borrow() == Readers::Begun;
+        let ready = serves && reads && self.database.answers().await;
         // A node that can't reach the others serves all the same: to take it away would help nobody.
         let is_cut_off = self.bus.standing().is_some_and(|standing| !standing.connected);
-        let text =
-            if is_cut_off { "other nodes can't be reached: broadcasts and presence stay on this one\n" } else { "" };
+        let text = match (reads, is_cut_off) {
+            (false, _) => "what reads changes has not begun: webhooks would miss what is written\n",
+            (true, true) => "other nodes can't be reached: broadcasts and presence stay on this one\n",
+            (true, false) => "",
+        };
         answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, TEXT, text)
     }
 }

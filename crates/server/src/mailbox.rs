@@ -5,7 +5,8 @@ use basalt_auth::State;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use uuid::Uuid;
 
-use crate::answer::{JSON, PAGE, answer, empty, not_allowed};
+use crate::answer::{JSON, PAGE, TEXT, answer, empty, not_allowed};
+use crate::hosts::Hosts;
 
 /// Where it is.
 pub const MAIL: &str = "/studio/mail";
@@ -15,11 +16,18 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; sandbox allow-popups",
 );
 
+/// What is said to who asks by another name.
+const MISDIRECTED: &str = "The mailbox is not served under this host name, since any web site could have one that leads here. \
+    Ask for localhost or the server's address, or set `server.public_url` in basalt.toml to a URL with this name.\n";
+
 /// A list and each mail as pages, all of them as JSON.
 ///
 /// `GET /studio/mail` is the list, `/studio/mail/ID` a mail, `/studio/mail/messages[?to=ADDRESS]` all mails as JSON, newest first;
-/// `DELETE /studio/mail/messages` throws them away.
-pub(crate) fn mail(state: &State, request: &Request<Body>) -> Response<Body> {
+/// `DELETE /studio/mail/messages` throws them away. Asked for by a name that is not among `hosts`: 421.
+pub(crate) fn mail(state: &State, hosts: &Hosts, request: &Request<Body>) -> Response<Body> {
+    if !hosts.are_asked(request) {
+        return answer(StatusCode::MISDIRECTED_REQUEST, TEXT, MISDIRECTED);
+    }
     let rest = request.uri().path().strip_prefix(MAIL).unwrap_or_default().trim_matches('/');
     let mailbox = &state.mailbox;
     match (request.method().as_str(), rest) {

@@ -19,9 +19,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Port};
 use crate::config::{Config, Engine, Pooler, Server};
+use crate::readers::Readers;
 use crate::socket::Socket;
 use crate::surface::Surface;
-use crate::{listener, messaging, meter};
+use crate::{listener, messaging, meter, readers};
 
 /// A server that can't start: what, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +139,7 @@ impl Basalt {
             sockets: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
+            readers: watch::Sender::new(Readers::Beginning),
             metrics: metrics.clone(),
         });
         let mut admin_address = None;
@@ -159,6 +161,10 @@ impl Basalt {
             admin_address = Some(address);
             serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
+        let begun = app.clone();
+        let begin = supervised("the beginning of readers", move || begun.clone().begin_reading());
+        serving.spawn(until(stopped.clone(), begin));
+        readers::awaited(app.readers.subscribe()).await;
         serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
         let tidy = supervised("tidying of metrics", move || meter::tidy(metrics.clone()));
         serving.spawn(until(stopped.clone(), tidy));

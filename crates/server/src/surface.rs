@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use crate::auth;
 use crate::config::{Config, Limits, OpenApi, PoolTimeoutStatus, TransactionEnd};
 use crate::cors::Cors;
+use crate::hosts::Hosts;
 use crate::start::StartError;
 use crate::token::{Verifier, VerifierOptions};
 
@@ -30,6 +31,8 @@ pub(crate) struct Surface {
     pub outbound: Outbound,
     /// Whether mails land in the development mailbox.
     pub has_mailbox: bool,
+    /// The names by which the mailbox may be asked.
+    pub mail_hosts: Hosts,
     /// Proxies that tell a client's address.
     pub trusted_proxies: Vec<IpNet>,
     pub limits: Limits,
@@ -86,6 +89,7 @@ impl Surface {
             outbound,
             verifier,
             has_mailbox: config.auth.email.mailbox,
+            mail_hosts: Hosts::new(&config.server),
             trusted_proxies: config.server.trusted_proxies.clone(),
             door: Door::new(database, door_options(config, format!("{public_url}{rest_path}"))),
             body_timeout: config.server.body_timeout,

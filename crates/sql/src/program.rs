@@ -20,6 +20,7 @@
 //! | `pg_nextval(name)`, `pg_currval(name)`, `pg_lastval()`, `pg_setval(name, value, is_called)` | sequences, by `schema.name` |
 //! | `pg_sequence(name, part)` | `last_value` (part 0) or `is_called` (part 1) as the writer knows them; NULL elsewhere |
 //! | `pg_session(name)` | a [`Session`] value where no statement binds it: in a CHECK |
+//! | `pg_interpreted(callee, x...)` | a function in PL/pgSQL of one value that writes nothing; `callee` is the JSON of [`Callee`] |
 //! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
 //! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |
 //! | `pg_cell(slot, number, column)` | a cell of the captured row whose first cell is `number`: rows are in its order. NULL if there is none |
@@ -31,7 +32,7 @@
 use basalt_types::{Type, Typmod};
 
 use crate::Name;
-use crate::compile::trigger::Who;
+use crate::compile::body::Who;
 
 /// A compiled statement: steps run in order, in one transaction (or savepoint, when there are writes).
 #[derive(Debug, Clone)]
@@ -44,9 +45,14 @@ pub struct Program {
     pub columns: Vec<OutputColumn>,
     /// Whether any step writes.
     pub writes: bool,
+    /// Whether it calls functions in PL/pgSQL while SQLite runs it (`pg_interpreted`).
+    pub calls: bool,
     /// Whether a query locks rows (`for update`), which is refused where nothing may be written.
     pub locks: bool,
 }
+
+/// What the names of columns begin with that are there for Basalt itself, and are no part of the rows' bodies.
+pub const HIDDEN: &str = "basalt:";
 
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +103,26 @@ pub struct Proposed {
     pub assigned: Vec<String>,
 }
 
+/// A function in PL/pgSQL that runs as a step of its own, over the arguments that the step's row has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// The slot that keeps its rows.
+    pub slot: usize,
+    /// The function, as JSON of [`Callee`].
+    pub callee: String,
+}
+
+/// Which function in PL/pgSQL a statement calls.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Callee {
+    /// Its name.
+    pub function: Name,
+    /// The types of its inputs.
+    pub inputs: Vec<Type>,
+    /// Who calls it.
+    pub who: Who,
+}
+
 /// What becomes of a step's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
@@ -108,6 +134,8 @@ pub enum Output {
     Result,
     /// They are about to be written: kept, like captured ones, as the table's BEFORE triggers leave them.
     Proposed(Box<Proposed>),
+    /// They are the arguments of a function in PL/pgSQL, whose rows are kept.
+    Called(Box<Called>),
 }
 
 /// What a parameter of a step is.

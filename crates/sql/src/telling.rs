@@ -21,8 +21,8 @@ use sqlparser::ast::{
 use crate::catalog::{Catalog, Relation, Trigger};
 use crate::compile::parse_statement;
 use crate::ddl::source::fold;
-use crate::plpgsql;
 use crate::plpgsql::ast::{Body, Statement};
+use crate::plpgsql::{self, Kind};
 
 /// One call of `realtime.broadcast_changes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub(crate) fn only_tells(body: &Body) -> bool {
     let pieces = pieces(body);
     let is_nothing = |statement: &Statement| match statement {
         Statement::Perform(sql) => pieces.contains(&sql.id),
-        Statement::Return(_) | Statement::Nothing => true,
+        Statement::ReturnRow(_) | Statement::Nothing => true,
         _ => false,
     };
     !pieces.is_empty() && body.block.declared.is_empty() && body.block.statements.iter().all(is_nothing)
@@ -139,7 +139,10 @@ impl Catalog {
         let tells = |trigger: &&Trigger| trigger.after.contains(&operation) && !trigger.disabled;
         let triggers = relation.triggers.iter().filter(tells);
         let routines = triggers.flat_map(|trigger| self.routines(&trigger.function.schema, &trigger.function.name));
-        routines.filter_map(|routine| plpgsql::parse(&routine.body).ok()).flat_map(|body| tellings(&body)).collect()
+        routines
+            .filter_map(|routine| plpgsql::parse(&routine.body, Kind::Trigger).ok())
+            .flat_map(|body| tellings(&body))
+            .collect()
     }
 }
 
@@ -240,7 +243,7 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Option<Vec<Telling>> {
-        let body = plpgsql::parse(body).ok()?;
+        let body = plpgsql::parse(body, Kind::Trigger).ok()?;
         only_tells(&body).then(|| tellings(&body))
     }
 

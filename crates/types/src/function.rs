@@ -126,6 +126,8 @@ pub struct SetFunction {
     pub name: &'static str,
     /// Parameter types.
     pub args: &'static [Kind],
+    /// As in [`Function`].
+    pub names: &'static [&'static str],
     /// How many of the last parameters may be left out.
     pub optional: usize,
     /// Result columns: name and type. With one column, an alias of the call renames it.

@@ -24,7 +24,7 @@
 //! | bytea | BLOB | | |
 //! | enum | TEXT | the label | `pg_enum_<schema>.<name>` |
 //! | array | TEXT | JSON array of stored values, compact (bytea elements as hex) | `pg_array_<element>` |
-//! | tsvector, tsquery | TEXT | PostgreSQL's text | |
+//! | tsvector, tsquery, jsonpath | TEXT | PostgreSQL's text | |
 //! | ranges | TEXT | stored bounds between brackets: `[8766,8797)`, `empty` (`range`) | `pg_<type>` |
 //! | vector | BLOB | four bytes a number, ordered as numbers are (`vector`) | |
 //!
@@ -43,6 +43,7 @@ pub mod fts;
 pub mod function;
 pub mod interval;
 pub mod json;
+mod jsonpath;
 pub mod math;
 pub mod numeric;
 pub mod pattern;
@@ -70,6 +71,7 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
         fts::FUNCTIONS,
         interval::FUNCTIONS,
         json::FUNCTIONS,
+        jsonpath::FUNCTIONS,
         math::FUNCTIONS,
         numeric::FUNCTIONS,
         pattern::FUNCTIONS,
@@ -90,6 +92,7 @@ pub fn operators() -> impl Iterator<Item = &'static Operator> {
         fts::OPERATORS,
         interval::OPERATORS,
         json::OPERATORS,
+        jsonpath::OPERATORS,
         math::OPERATORS,
         numeric::OPERATORS,
         pattern::OPERATORS,
@@ -119,7 +122,14 @@ pub fn aggregates() -> impl Iterator<Item = &'static Aggregate> {
 
 /// Every built-in function that returns a set of rows.
 pub fn set_functions() -> impl Iterator<Item = &'static SetFunction> {
-    [array::SET_FUNCTIONS, datetime::SET_FUNCTIONS, json::SET_FUNCTIONS, math::SET_FUNCTIONS, pattern::SET_FUNCTIONS]
-        .into_iter()
-        .flatten()
+    [
+        array::SET_FUNCTIONS,
+        datetime::SET_FUNCTIONS,
+        json::SET_FUNCTIONS,
+        jsonpath::SET_FUNCTIONS,
+        math::SET_FUNCTIONS,
+        pattern::SET_FUNCTIONS,
+    ]
+    .into_iter()
+    .flatten()
 }

@@ -33,6 +33,7 @@ pub enum Base {
     Bytea,
     Tsvector,
     Tsquery,
+    Jsonpath,
     Int4range,
     Int8range,
     Numrange,
@@ -105,7 +106,7 @@ constants! {
     TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
     TSVECTOR = Tsvector, TSQUERY = Tsquery, INT4RANGE = Int4range,
     INT8RANGE = Int8range, NUMRANGE = Numrange, DATERANGE = Daterange, TSRANGE = Tsrange, TSTZRANGE = Tstzrange,
-    VECTOR = Vector, TRIGGER = Trigger,
+    JSONPATH = Jsonpath, VECTOR = Vector, TRIGGER = Trigger,
 }
 
 impl Base {
@@ -136,6 +137,7 @@ impl Base {
             Base::Bytea => "bytea",
             Base::Tsvector => "tsvector",
             Base::Tsquery => "tsquery",
+            Base::Jsonpath => "jsonpath",
             Base::Int4range => "int4range",
             Base::Int8range => "int8range",
             Base::Numrange => "numrange",
@@ -192,6 +194,7 @@ impl Base {
             "bytea" => Base::Bytea,
             "tsvector" => Base::Tsvector,
             "tsquery" => Base::Tsquery,
+            "jsonpath" => Base::Jsonpath,
             "int4range" => Base::Int4range,
             "int8range" => Base::Int8range,
             "numrange" => Base::Numrange,

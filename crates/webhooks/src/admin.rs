@@ -36,8 +36,22 @@ pub struct Request<'r> {
     pub query: &'r str,
     /// Who asks.
     pub identity: &'r Identity,
+    /// What the body is declared as: `Content-Type`.
+    pub declared: Option<&'r str>,
     /// The body.
     pub body: Bytes,
+}
+
+impl Request<'_> {
+    /// A body is read as JSON, and as nothing that is declared as something else: `curl -d` alone says a form.
+    fn judge_declaration(&self) -> Result<(), Refusal> {
+        let media = self.declared.map(|declared| declared.split(';').next().unwrap_or_default().trim());
+        if self.body.is_empty() || media.is_none_or(|media| media.eq_ignore_ascii_case("application/json")) {
+            return Ok(());
+        }
+        let message = "A webhook's definition is application/json: say so in Content-Type".to_owned();
+        Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "webhook_body_unreadable", message))
+    }
 }
 
 /// A refusal: status, code, message.
@@ -87,6 +101,7 @@ impl Webhooks {
         // What another server was told a moment ago is known here, too.
         self.refresh().await?;
         let body = &request.body;
+        request.judge_declaration()?;
         let done = match (request.method.as_str(), &parts[..]) {
             ("GET", []) => self.all().await?,
             ("POST", []) => {

@@ -3,7 +3,7 @@
 //! A hook's members are those of `[[webhooks]]` in basalt.toml, judged alike. Its secret and the values of its headers are taken and
 //! never given back.
 
-use http::StatusCode;
+use http::{StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use crate::Webhooks;
@@ -49,6 +49,7 @@ impl Webhooks {
             let was = all.into_iter().find(|one| one.name == name).ok_or_else(|| absent_hook(name))?;
             let mut members = serde_json::from_str::<Map<String, Value>>(&was.definition)
                 .map_err(|error| invalid(format!("webhook \"{name}\" can't be read: {error}")))?;
+            let before = host(&members);
             for (member, value) in given.clone() {
                 match value {
                     Value::Null => members.remove(&member),
@@ -57,6 +58,12 @@ impl Webhooks {
             }
             if members.get("name") != Some(&json!(name)) {
                 return Err(invalid("a webhook keeps its `name`: create another one".to_owned()));
+            }
+            let has_headers =
+                members.get("headers").and_then(Value::as_object).is_some_and(|headers| !headers.is_empty());
+            if has_headers && host(&members) != before && !given.contains_key("headers") {
+                let message = "`url` names another host: give the `headers` for it too, or null. Those that are there are the old host's";
+                return Err(invalid(message.to_owned()));
             }
             // Where somebody else changed it meanwhile, both changes hold.
             if defined::replace(&self.database, &was, &judged(members)?).await? {
@@ -86,6 +93,12 @@ impl Webhooks {
             Some(Origin::Api) | None => Ok(()),
         }
     }
+}
+
+/// The scheme, host and port that a hook's messages go to, and the credentials in its headers with them.
+fn host(members: &Map<String, Value>) -> Option<(String, String)> {
+    let url: Uri = members.get("url")?.as_str()?.parse().ok()?;
+    Some((url.scheme_str()?.to_owned(), url.authority()?.as_str().to_ascii_lowercase()))
 }
 
 fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {

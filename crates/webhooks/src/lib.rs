@@ -40,8 +40,12 @@ pub use store::SERVICE;
 use defined::Defined;
 use settings::{Hook, Origin};
 
+/// The name by which tables are watched.
+const SERVICE_NAME: &str = "webhooks";
 /// The pause before what failed is begun again.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How long a reader may go unused by whoever has its hook.
+const DESERTED: Duration = Duration::from_secs(60);
 /// How often a server looks for what others on its database were told.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -152,6 +156,19 @@ impl Webhooks {
         outcome
     }
 
+    /// Has what is written from now on kept for every hook. For before the first request is served.
+    ///
+    /// Errors: where the database can't be asked (classes 08, 53, 57, 58); 55P03 where somebody holds a table; 42501 for one of somebody else's.
+    pub async fn prepare(&self) -> basalt_core::Result<()> {
+        self.refresh().await?;
+        let hooks = self.hooks.borrow().clone();
+        self.watch_once(&hooks, Others::Forgotten).await?;
+        for hook in &hooks.all {
+            self.database.changes().cursor(&reader::cursor(hook)).await?;
+        }
+        Ok(())
+    }
+
     /// Reads, sends and tries again, for ever. To be dropped when the server stops: what was not taken is sent again by the next one.
     pub async fn run(self: Arc<Self>) {
         while let Err(error) = self.refresh().await {
@@ -183,7 +200,7 @@ impl Webhooks {
     }
 
     async fn serve(self: &Arc<Self>, hooks: Arc<Hooks>) {
-        let missing = self.watch(&hooks).await;
+        let missing = self.watch(&hooks, Others::Forgotten).await;
         let readers =
             hooks.all.iter().map(|hook| supervised(&hook.name, || reader::follow(self.clone(), hook.clone())));
         let retries = hooks.all.iter().map(|hook| supervised(&hook.name, || retry::run(self.clone(), hook.clone())));
@@ -203,11 +220,11 @@ impl Webhooks {
         }
     }
 
-    /// Has the tables of the hooks watched that are there, and forgets the readers of hooks that are gone. Gives the tables that are not
+    /// Has the tables of the hooks watched that are there, and what is not theirs treated so. Gives the tables that are not
     /// there: their hooks wait, and keep no other from being sent.
-    async fn watch(&self, hooks: &Hooks) -> BTreeSet<Name> {
+    async fn watch(&self, hooks: &Hooks, others: Others) -> BTreeSet<Name> {
         loop {
-            match self.watch_once(hooks).await {
+            match self.watch_once(hooks, others).await {
                 Ok(missing) => return missing,
                 Err(error) => {
                     tracing::error!(%error, "the tables of webhooks can't be watched; trying again in {PAUSE:?}")
@@ -217,17 +234,23 @@ impl Webhooks {
         }
     }
 
-    async fn watch_once(&self, hooks: &Hooks) -> basalt_core::Result<BTreeSet<Name>> {
+    async fn watch_once(&self, hooks: &Hooks, others: Others) -> basalt_core::Result<BTreeSet<Name>> {
         let _turn = self.turn.lock().await;
         let catalog = self.database.catalog();
         let is_there = |hook: &&Arc<Hook>| catalog.relations.contains_key(&hook.table);
         let (there, missing): (Vec<_>, Vec<_>) = hooks.all.iter().partition(is_there);
-        let tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
+        let mut tables: BTreeSet<Name> = there.iter().map(|hook| hook.table.clone()).collect();
+        let mut operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
+        let changes = self.database.changes();
+        if others == Others::Left {
+            let (watched, as_they_are) = changes.watched_for(SERVICE_NAME);
+            tables.extend(watched);
+            operations.extend(as_they_are);
+        }
         let tables: Vec<Name> = tables.into_iter().collect();
-        let operations: BTreeSet<Operation> = there.iter().flat_map(|hook| hook.operations.clone()).collect();
         if catalog.relation("basalt", "changes").is_some() || !tables.is_empty() {
-            self.database.changes().watch("webhooks", &tables, &operations).await?;
-            self.forget_others(hooks).await?;
+            changes.watch(SERVICE_NAME, &tables, &operations).await?;
+            self.forget_others(hooks, others).await?;
         }
         Ok(missing.iter().map(|hook| hook.table.clone()).collect())
     }
@@ -237,7 +260,7 @@ impl Webhooks {
         self.refresh().await?;
         let hooks = self.hooks.borrow().clone();
         if let Some(hook) = hooks.named(name) {
-            self.watch_once(&hooks).await?;
+            self.watch_once(&hooks, Others::Left).await?;
             self.database.changes().cursor(&reader::cursor(hook)).await?;
         }
         Ok(())
@@ -252,11 +275,11 @@ impl Webhooks {
             }
             told = missing;
             tokio::time::sleep(PAUSE).await;
-            missing = self.watch(hooks).await;
+            missing = self.watch(hooks, Others::Left).await;
         }
     }
 
-    async fn forget_others(&self, hooks: &Hooks) -> basalt_core::Result<()> {
+    async fn forget_others(&self, hooks: &Hooks, others: Others) -> basalt_core::Result<()> {
         let changes = self.database.changes();
         let cursors = changes.cursors().await?;
         // Asked for after them: a hook that another server was told of is in the database before its reader is.
@@ -264,8 +287,12 @@ impl Webhooks {
         let is_there = |name: &str| hooks.named(name).is_some() || defined.iter().any(|one| one.name == name);
         for (cursor, _) in cursors {
             let of = cursor.strip_prefix(reader::CURSOR);
-            if of.is_some_and(|name| !is_there(name)) {
-                changes.drop_cursor(&cursor).await?;
+            if of.is_none_or(is_there) {
+                continue;
+            }
+            match others {
+                Others::Forgotten => changes.drop_cursor(&cursor).await?,
+                Others::Left => changes.drop_idle_cursor(&cursor, DESERTED).await?,
             }
         }
         Ok(())
@@ -278,6 +305,15 @@ impl Webhooks {
     fn outbound(&self) -> Outbound {
         self.outbound.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// What becomes of tables that are watched for other hooks than this server's, and of their readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    /// They go: such hooks are gone. For when hooks are taken up.
+    Forgotten,
+    /// They stay, but for readers that nobody has used for [`DESERTED`]: another server on the database may have been given other hooks since.
+    Left,
 }
 
 /// Begins the work again whenever it ends, fails or panics.

@@ -1,7 +1,7 @@
 // Two nodes on one PostgreSQL (`TEST_POSTGRES`), and the published client at each: what one says, the other hears.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { ANNA, BEN, close, inbox, open, subscribed } from '../channels.mjs'
+import { ANNA, BEN, close, inbox, open, sockets, subscribed } from '../channels.mjs'
 import { start, token } from '../server.mjs'
 
 const SECRET = 'a-secret-of-the-nodes-own-for-the-tests-0123456789'
@@ -63,6 +63,45 @@ test('presence is the same at both nodes', async () => {
   await ben.channel.unsubscribe()
   assert.equal(await anna.leaves.next(), 'ben')
   assert.deepEqual(Object.keys(anna.channel.presenceState()), ['anna'])
+})
+
+test('two tabs of one user at two nodes are one key, and a cut one comes back', async () => {
+  const tab = async (node, sub, key, at) => {
+    const [joins, leaves] = [inbox(), inbox()]
+    const client = await connect(node, sub)
+    const channel = client.channel('tabs', { config: { presence: { key } } })
+    const tell = (where) => (presences) => presences.forEach(({ at }) => where.put(at))
+    channel.on('presence', { event: 'join' }, ({ newPresences }) => tell(joins)(newPresences))
+    channel.on('presence', { event: 'leave' }, ({ leftPresences }) => tell(leaves)(leftPresences))
+    await new Promise((resolve) =>
+      channel.subscribe(async (status) => {
+        if (status !== 'SUBSCRIBED') return
+        if (at) await channel.track({ at })
+        resolve()
+      })
+    )
+    return { channel, joins, leaves }
+  }
+  const watchers = [await tab(0, BEN, 'ben'), await tab(1, BEN, 'ben')]
+  const all = async (what, value) => assert.deepEqual([await watchers[0][what].next(), await watchers[1][what].next()], [value, value])
+  const one = await tab(0, ANNA, 'anna', 'one')
+  const socket = sockets.at(-1)
+  await all('joins', 'one')
+  const other = await tab(1, ANNA, 'anna', 'other')
+  await all('joins', 'other')
+  const late = await tab(1, BEN, 'late')
+  while ((late.channel.presenceState().anna ?? []).length < 2) await late.joins.next()
+  assert.deepEqual(late.channel.presenceState().anna.map(({ at }) => at).sort(), ['one', 'other'])
+  await other.channel.track({ at: 'elsewhere' })
+  await all('joins', 'elsewhere')
+  await all('leaves', 'other')
+  socket.terminate()
+  await all('leaves', 'one')
+  await all('joins', 'one')
+  await other.channel.untrack()
+  await all('leaves', 'elsewhere')
+  await one.channel.unsubscribe()
+  await all('leaves', 'one')
 })
 
 test('what is written at one node is told at the other, to whom policies let read it', async () => {

@@ -109,6 +109,33 @@ test('private channels are for members', async () => {
   assert.deepEqual((await got.next()).payload, { n: 1 })
 })
 
+test('a private channel tells again what was said before', async () => {
+  const anna = user(ANNA)
+  await anna.realtime.setAuth()
+  for (const n of [1, 2, 3]) assert.equal((await anna.rpc('tell_members', { n })).error, null)
+  const replayed = async (replay) => {
+    const got = inbox()
+    const channel = anna.channel('members', { config: { private: true, broadcast: { replay } } })
+    await subscribed(channel.on('broadcast', { event: 'e' }, got.put))
+    return { channel, got }
+  }
+  const { channel, got } = await replayed({ since: Date.now() - 60_000, limit: 2 })
+  const past = [await got.next(), await got.next()]
+  assert.deepEqual(past.map(({ payload, meta }) => [payload.n, meta.replayed]), [[2, true], [3, true]])
+  assert.equal((await anna.rpc('tell_members', { n: 4 })).error, null)
+  // What was just being told when the channel was joined may come once more.
+  let now = await got.next()
+  while (now.payload.n < 4) now = await got.next()
+  assert.deepEqual([now.payload.n, now.meta.replayed, typeof now.meta.id], [4, undefined, 'string'])
+  await channel.unsubscribe()
+  const future = await replayed({ since: Date.now() + 60_000 })
+  assert.equal((await anna.rpc('tell_members', { n: 5 })).error, null)
+  const { meta } = await future.got.next()
+  assert.equal(meta.replayed, undefined)
+  // The client itself refuses it in a public channel.
+  assert.throws(() => anna.channel('open', { config: { broadcast: { replay: { since: 0 } } } }), /replay/)
+})
+
 test('a client that lost its connection comes back', async () => {
   const got = inbox()
   const statuses = inbox()

@@ -160,8 +160,13 @@ impl Work {
     async fn held(&mut self, user: Uuid, factor: Uuid) -> Result<Held> {
         let sql = "select id, friendly_name, factor_type, status, phone, created_at, updated_at, last_challenged_at, secret, \
             last_totp_step, web_authn_credential from auth.mfa_factors where user_id = $1 and id = $2";
-        let found = self.one(sql, params![user, factor]).await?;
-        found.ok_or_else(|| AuthError::new(404, "mfa_factor_not_found", "Factor not found"))
+        let found: Option<Held> = self.one(sql, params![user, factor]).await?;
+        let mut held = found.ok_or_else(|| AuthError::new(404, "mfa_factor_not_found", "Factor not found"))?;
+        // One that GoTrue kept does not say whose it is.
+        if let Some(credential) = &mut held.web_authn_credential {
+            credential.user_id = user;
+        }
+        Ok(held)
     }
 }
 

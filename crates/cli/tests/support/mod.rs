@@ -170,9 +170,9 @@ impl Server {
         Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
     }
 
-    /// Another port of the same process.
-    pub fn beside(&self, port: u16) -> Beside {
-        Beside { url: format!("http://127.0.0.1:{port}") }
+    /// GET from another of its ports.
+    pub fn get_beside(&self, port: u16, path: &str) -> (u16, String) {
+        ask(&format!("http://127.0.0.1:{port}"), "GET", path, &[], "").expect("an answer")
     }
 
     /// Asks the process to end, as `kill` does, and waits for its exit code.
@@ -186,17 +186,6 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("the server did not end");
-    }
-}
-
-/// A port of a running server.
-pub struct Beside {
-    url: String,
-}
-
-impl Beside {
-    pub fn get(&self, path: &str) -> (u16, String) {
-        ask(&self.url, "GET", path, &[], "").expect("an answer")
     }
 }
 
@@ -241,4 +230,15 @@ pub fn ask_over(
 pub fn chinook() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/chinook/chinook.sql");
     path.exists().then_some(path)
+}
+
+/// What drives the connections that a test has to databases.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// The service key in what `basalt keys` or `basalt dev` said.
+pub fn service_key(said: &str) -> String {
+    let line = said.lines().find(|line| line.trim_start().starts_with("service key")).expect("a service key");
+    line.split_whitespace().nth(2).expect("a key").to_owned()
 }

@@ -47,6 +47,14 @@ impl Changes {
     pub async fn drop_cursor(&self, name: &str) -> Result<()> {
         self.execute("delete from basalt.cursors where name = $1", vec![Some(name.to_owned())]).await.map(drop)
     }
+
+    /// Forgets a durable reader for whom nobody has read for so long.
+    pub async fn drop_idle_cursor(&self, name: &str, idle: Duration) -> Result<()> {
+        let sql =
+            "delete from basalt.cursors where name = $1 and coalesce(held_until, moved_at) < now() - $2::interval";
+        let params = vec![Some(name.to_owned()), Some(format!("{} milliseconds", idle.as_millis()))];
+        self.execute(sql, params).await.map(drop)
+    }
 }
 
 impl Cursor {

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 /// A row of the log.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     id: u64,
     transaction: u64,
     committed_at: i64,
@@ -27,10 +27,20 @@ struct Row {
     trimmed: u64,
 }
 
-/// Reads rows of the log (a JSON array), and gives the last id that was trimmed if there are any.
-pub(super) fn read(body: &[u8], catalog: &Catalog) -> Result<(Vec<Arc<Change>>, u64)> {
-    let rows: Vec<Row> = serde_json::from_slice(body)
-        .map_err(|error| Error::internal(format!("the change log can't be read: {error}")))?;
+/// Reads rows of the log, a JSON array.
+pub(super) fn read(body: &[u8]) -> Result<Vec<Row>> {
+    serde_json::from_slice(body).map_err(|error| Error::internal(format!("the change log can't be read: {error}")))
+}
+
+impl Row {
+    /// Its table.
+    pub fn table(&self) -> Name {
+        Name::new(self.schema.as_str(), self.name.as_str())
+    }
+}
+
+/// The rows with what the catalog says of their tables, and the last id that was trimmed if there are any.
+pub(super) fn described(rows: Vec<Row>, catalog: &Catalog) -> Result<(Vec<Arc<Change>>, u64)> {
     let trimmed = rows.first().map_or(0, |row| row.trimmed);
     let mut tables: HashMap<(String, String), Arc<ChangedTable>> = HashMap::new();
     let changes = rows.into_iter().map(|row| {
@@ -57,7 +67,7 @@ pub(super) fn read(body: &[u8], catalog: &Catalog) -> Result<(Vec<Arc<Change>>, 
 
 fn table(catalog: &Catalog, schema: &str, name: &str) -> ChangedTable {
     match catalog.relations.get(&Name::new(schema, name)) {
-        Some(relation) => described(relation),
+        Some(relation) => of(relation),
         None => ChangedTable {
             schema: schema.to_owned(),
             name: name.to_owned(),
@@ -70,7 +80,7 @@ fn table(catalog: &Catalog, schema: &str, name: &str) -> ChangedTable {
     }
 }
 
-fn described(relation: &Relation) -> ChangedTable {
+fn of(relation: &Relation) -> ChangedTable {
     let column = |column: &Column| ChangedColumn { name: column.name.clone(), ty: type_name(column) };
     ChangedTable {
         schema: relation.name.schema.clone(),

@@ -1,9 +1,13 @@
 //! The log's tables, and reading them: ordinary SQL, the same on both engines.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Change, Error, Identity, Result};
+use basalt_sql::Name;
+use basalt_sql::catalog::REALTIME;
 
+use super::entry::Row;
 use super::{Batch, Changes, entry};
 use crate::migrate::{Service, ServiceMigration};
 use crate::{Format, Request};
@@ -46,7 +50,9 @@ impl Changes {
         }
         let limits = [after, settled.min(i64::MAX as u64), limit as u64, BATCH_BYTES];
         let body = self.query(READ, limits.map(|n| Some(n.to_string())).to_vec(), true).await?;
-        let (changes, trimmed): (Vec<Arc<Change>>, u64) = entry::read(&body, &self.database.catalog())?;
+        let rows = entry::read(&body)?;
+        self.keep_abreast(&rows).await?;
+        let (changes, trimmed): (Vec<Arc<Change>>, u64) = entry::described(rows, &self.database.catalog())?;
         if !changes.is_empty() {
             return Ok(Batch { changes, lost: trimmed.saturating_sub(after), lost_up_to: 0 });
         }
@@ -54,6 +60,15 @@ impl Changes {
         let trimmed = self.number("select trimmed as n from basalt.log", Vec::new()).await?;
         let lost = trimmed.saturating_sub(after);
         Ok(Batch { changes, lost, lost_up_to: if lost > 0 { trimmed } else { 0 } })
+    }
+
+    /// Has the catalog be as new as entries that subscribers may be told. Only PostgreSQL is changed by others.
+    async fn keep_abreast(&self, rows: &[Row]) -> Result<()> {
+        let Some(engine) = self.database.postgres() else { return Ok(()) };
+        let catalog = self.database.catalog();
+        let Some(publication) = catalog.publications.get(REALTIME) else { return Ok(()) };
+        let tables: BTreeSet<Name> = rows.iter().map(Row::table).filter(|table| publication.has(table)).collect();
+        if tables.is_empty() { Ok(()) } else { engine.keep_abreast(&tables).await }
     }
 
     /// The end of the log: a reader that begins here sees what is written from now on.

@@ -93,8 +93,28 @@ impl Changes {
     /// Has exactly these operations on these tables watched for a service; without any, none. The service's publication is
     /// `basalt_<service>`.
     ///
-    /// Errors: 42P01 for a table that is not there; 42501 where the connecting role does not own it.
+    /// Errors: 42P01 for a table that is not there; 42501 where the connecting role does not own it; 55P03 where somebody held it for too long.
     pub async fn watch(&self, service: &str, tables: &[Name], operations: &BTreeSet<Operation>) -> Result<()> {
+        let published = self.publish(service, tables, operations).await;
+        let Some(engine) = self.database.postgres() else { return published };
+        match published {
+            Err(error) if is_of_another_server(&error) => {
+                engine.reload().await?;
+                self.publish(service, tables, operations).await?;
+            }
+            published => published?,
+        }
+        engine.log(tables).await
+    }
+
+    /// The tables and operations that are watched for a service.
+    pub fn watched_for(&self, service: &str) -> (BTreeSet<Name>, BTreeSet<Operation>) {
+        let catalog = self.database.catalog();
+        let publication = catalog.publications.get(&format!("{SERVICE_PUBLICATION}{service}"));
+        publication.map(|one| (one.tables.clone(), one.operations.clone())).unwrap_or_default()
+    }
+
+    async fn publish(&self, service: &str, tables: &[Name], operations: &BTreeSet<Operation>) -> Result<()> {
         let name = format!("{SERVICE_PUBLICATION}{service}");
         let catalog = self.database.catalog();
         let there = catalog.publications.get(&name);
@@ -127,4 +147,9 @@ impl Changes {
         };
         self.database.run_script(&sql, |_| {}).await.map(drop).map_err(|failed| failed.error)
     }
+}
+
+/// Whether another server that starts at the same moment was faster with the same.
+fn is_of_another_server(error: &Error) -> bool {
+    matches!(error.code(), "23505" | "42704" | "42710") || error.message().contains("concurrently")
 }

@@ -1,5 +1,6 @@
 //! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
 
+mod block;
 mod imports;
 mod script;
 mod service;

@@ -1,11 +1,13 @@
 //! A script while it runs: definitions change the catalog and the tables, everything else runs as the owner.
 
+use std::sync::Arc;
+
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
 use basalt_sql::ddl::{self, Action};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
-use basalt_sql::{Catalog, Name, quote};
+use basalt_sql::{Catalog, Name, plpgsql, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -22,12 +24,12 @@ const PARAMETERS: usize = 30_000;
 
 /// The state of a script.
 pub(crate) struct Script<'w> {
-    connection: &'w Connection,
+    pub(super) connection: &'w Connection,
     /// The catalog as the statements so far leave it.
     pub catalog: Catalog,
-    session: ddl::Session,
+    pub(super) session: ddl::Session,
     /// The catalog as the engine takes it; made again when a definition changed it.
-    schema: Option<Schema>,
+    schema: Option<Arc<Schema>>,
     /// Whether the connection logs what the catalog as it is has watched.
     is_watched: bool,
     /// How far it has come.
@@ -83,11 +85,19 @@ impl<'w> Script<'w> {
         if only_tells(sql) {
             return Ok(());
         }
+        if let Some(block) = plpgsql::anonymous(sql)? {
+            return self.block(&block);
+        }
         if !ddl::is_definition(sql) {
             let rows = self.query(sql, &[])?;
             self.done.rows += if is_write(sql) { rows } else { 0 };
             return Ok(());
         }
+        self.define(sql)
+    }
+
+    /// Runs a definition.
+    pub(super) fn define(&mut self, sql: &str) -> Result<()> {
         let enums = self.catalog.enums.clone();
         let actions = ddl::apply(&mut self.catalog, &mut self.session, sql)?;
         self.schema = None;
@@ -110,7 +120,7 @@ impl<'w> Script<'w> {
     }
 
     /// Has the rows that are written logged where their table is watched.
-    fn watch(&mut self) -> Result<()> {
+    pub(super) fn watch(&mut self) -> Result<()> {
         if !self.is_watched {
             changes::install(self.connection, &self.catalog)?;
             self.is_watched = true;
@@ -129,8 +139,8 @@ impl<'w> Script<'w> {
         done.map(drop)
     }
 
-    fn schema(&mut self) -> &Schema {
-        self.schema.get_or_insert_with(|| Schema::new(self.catalog.clone()))
+    pub(super) fn schema(&mut self) -> &Arc<Schema> {
+        self.schema.get_or_insert_with(|| Arc::new(Schema::new(self.catalog.clone())))
     }
 
     fn compile(&mut self, sql: &str) -> Result<Compiled> {
@@ -140,7 +150,8 @@ impl<'w> Script<'w> {
 
     fn run_compiled(&mut self, compiled: &Compiled, params: &[Option<String>]) -> Result<u64> {
         let connection = self.connection;
-        let answer = migrating::statement(connection, self.schema(), compiled, params, Format::None, usize::MAX)?;
+        let schema = self.schema().clone();
+        let answer = migrating::statement(connection, &schema, compiled, params, Format::None, usize::MAX)?;
         Ok(if compiled.program.writes { answer.rows } else { 0 })
     }
 
@@ -274,6 +285,18 @@ impl<'w> Script<'w> {
     pub fn record_service(&mut self, service: &str, version: &str, checksum: &str) -> Result<()> {
         let sql = "insert into basalt.service_migrations (service, version, checksum) values ($1, $2, $3)";
         self.query(sql, &[service, version, checksum].map(|text| Some(text.to_owned()))).map(drop)
+    }
+
+    /// Takes a catalog again, when SQLite has undone what came after it.
+    pub(super) fn restore(&mut self, catalog: Catalog) -> Result<()> {
+        self.catalog = catalog;
+        self.schema = None;
+        self.is_watched = false;
+        migrating::register_enums(self.connection, &self.catalog)?;
+        migrating::sequences(|sequences| {
+            sequences.define(&self.catalog);
+            Ok(())
+        })
     }
 
     /// Drops every table but Basalt's own.

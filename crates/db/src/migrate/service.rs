@@ -22,8 +22,9 @@ pub struct Service {
     pub name: &'static str,
     /// Its migrations, in order. Each runs once, on either engine; none is changed after it was released.
     pub migrations: &'static [ServiceMigration],
-    /// Tables whose rows it can do without: where something else made one in another form, it is set aside with them.
-    pub dispensable: &'static [&'static str],
+    /// Tables whose rows it can do without: where something else made one in another form, it is set aside with them, and a statement takes over
+    /// what can be used.
+    pub dispensable: &'static [(&'static str, Option<&'static str>)],
 }
 
 /// One migration of a service.
@@ -36,6 +37,11 @@ pub struct ServiceMigration {
 }
 
 impl Service {
+    /// Whether it can do without the rows of a table that something else made, and what takes over those that can be used.
+    pub(crate) fn does_without(&self, table: &str) -> Option<Option<&'static str>> {
+        self.dispensable.iter().find(|(name, _)| *name == table).map(|(_, takes_over)| *takes_over)
+    }
+
     /// Places a failure of one of its migrations.
     pub(crate) fn failed(&self, migration: &ServiceMigration, failure: &ScriptError) -> Error {
         let error = &failure.error;

@@ -95,8 +95,13 @@ pub(super) async fn statement(client: &Client, service: &Service, sql: &str) -> 
             there
         }
         Makes::Table { name, members } => {
-            is_there(client, "to_regclass($1) is not null", name).await?
-                && table(client, service, name, &members).await?
+            let was_there = is_there(client, "to_regclass($1) is not null", name).await?;
+            let is_used = was_there && table(client, service, name, &members).await?;
+            if let (true, false, Some(Some(take_over))) = (was_there, is_used, service.does_without(name)) {
+                run(client, sql).await?;
+                return run(client, take_over).await;
+            }
+            is_used
         }
         Makes::Column { table, definition } => match column(client, table, definition).await? {
             Ok(()) => true,
@@ -115,7 +120,7 @@ async fn table(client: &Client, service: &Service, name: &str, members: &[&str])
     for definition in definitions.clone() {
         if let Err(unfit) = column(client, name, definition).await? {
             let has_rows = has_rows(client, name).await?;
-            if has_rows && !service.dispensable.contains(&name) {
+            if has_rows && service.does_without(name).is_none() {
                 return Err(unfit.error(name));
             }
             let before = format!("{}_before", name.split('.').next().unwrap_or_default());

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use basalt_core::{Operation, Result};
+use basalt_core::{Error, Operation, Result};
 use basalt_sql::catalog::Relation;
 use basalt_sql::quote::literal;
 use basalt_sql::{Catalog, Name};
@@ -45,6 +45,16 @@ impl Postgres {
 
     pub(crate) fn poll_interval(&self) -> Duration {
         POLL
+    }
+
+    /// Has these tables' triggers be there, where the catalog has them watched.
+    ///
+    /// Errors: why those of one can't be made; 55P03 where somebody held the table for too long.
+    pub(crate) async fn log(&self, tables: &[Name]) -> Result<()> {
+        if tables.is_empty() {
+            return Ok(());
+        }
+        self.engine.watch(&self.catalog(), Some(tables)).await?.map_or(Ok(()), Err)
     }
 
     /// The highest id at and below which no entry can appear any more.
@@ -120,20 +130,21 @@ const DELETE: i16 = 8;
 const UPDATE: i16 = 16;
 
 impl Engine {
-    /// Has exactly the tables logged that the catalog has watched. One that can't be is named in the server's log.
-    pub(super) async fn watch(&self, catalog: &Catalog) -> Result<()> {
+    /// Has exactly the tables logged that the catalog has watched, or of these as many. One that can't be is named in the server's log; gives the
+    /// reason of the last one.
+    pub(super) async fn watch(&self, catalog: &Catalog, only: Option<&[Name]>) -> Result<Option<Error>> {
         if catalog.relation("basalt", "changes").is_none() {
-            return Ok(());
+            return Ok(None);
         }
         let unfinished = Unfinished::new(self.owner.get().await?);
-        watch(&unfinished.get()?.client, catalog).await?;
+        let failed = watch(&unfinished.get()?.client, catalog, only).await?;
         unfinished.finish();
-        Ok(())
+        Ok(failed)
     }
 }
 
 /// See [`Engine::watch`].
-pub(super) async fn watch(client: &Client, catalog: &Catalog) -> Result<()> {
+pub(super) async fn watch(client: &Client, catalog: &Catalog, only: Option<&[Name]>) -> Result<Option<Error>> {
     let mut there: BTreeMap<Name, Triggers> = BTreeMap::new();
     for row in client.query_typed(TRIGGERS, &[]).await.map_err(translate)? {
         let name = Name::new(row.get::<_, String>(0), row.get::<_, String>(1));
@@ -165,13 +176,16 @@ pub(super) async fn watch(client: &Client, catalog: &Catalog) -> Result<()> {
     }
     // A partition that was attached to a watched table, or what is no table of the catalog: its triggers go.
     scripts.extend(there.into_keys().map(|name| (name.clone(), script(&name, &Triggers::default()))));
+    scripts.retain(|(name, _)| only.is_none_or(|only| only.contains(name)));
+    let mut failed = None;
     for (name, script) in scripts {
         if let Err(error) = client.batch_execute(&script).await.map_err(translate) {
             client.batch_execute("rollback").await.map_err(translate)?;
             tracing::warn!(%error, table = %name, "changes of the table can't be logged; trying again when the catalog is next read");
+            failed = Some(error);
         }
     }
-    Ok(())
+    Ok(failed)
 }
 
 fn wanted(catalog: &Catalog, relation: &Relation) -> Triggers {

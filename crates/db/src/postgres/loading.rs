@@ -8,6 +8,7 @@ use basalt_core::Result;
 use basalt_sql::Catalog;
 use tokio_postgres::types::Type;
 
+use super::abreast::{self, Marks};
 use super::connection::Connection;
 use super::error::translate;
 use super::pool::Unfinished;
@@ -23,6 +24,8 @@ pub(super) struct Current {
     pub litters: bool,
     /// What the database's mark was before it was read ([`doubt::mark`]).
     pub mark: String,
+    /// What the tables' own marks were then.
+    pub marks: Marks,
     /// How long it took to read.
     took: Duration,
 }
@@ -78,7 +81,7 @@ impl Engine {
             self.asked.notify_one();
         }
         self.hub.ring();
-        self.watch(&current.catalog).await
+        self.watch(&current.catalog, None).await.map(drop)
     }
 
     async fn read(&self) -> Result<Current> {
@@ -116,11 +119,11 @@ impl Current {
             Some(login) => login.to_owned(),
             None => client.query_typed_one("select current_user::text", &[]).await.map_err(translate)?.get(0),
         };
-        let mark = doubt::mark(client).await?;
+        let (mark, marks) = (doubt::mark(client).await?, abreast::all(client).await?);
         let own_timeout = client.query_typed_one(OWN_TIMEOUT, &[(&login, Type::TEXT)]).await.map_err(translate)?.get(0);
         let litters = client.query_typed_one(LITTERS, &[]).await.map_err(translate)?.get(0);
         let mut catalog = catalog::load(client, &login).await?;
         catalog.login = login;
-        Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, mark, took: started.elapsed() })
+        Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, mark, marks, took: started.elapsed() })
     }
 }

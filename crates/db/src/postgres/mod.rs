@@ -1,5 +1,6 @@
 //! The PostgreSQL engine: each request one transaction as its role, native row security, the catalog read from the database.
 
+mod abreast;
 mod adopting;
 mod answer;
 mod bootstrap;

@@ -62,7 +62,7 @@ pub(super) async fn first_look(
     };
     let current = Current::read(&first, login.role.as_deref()).await?;
     if current.catalog.relation("basalt", "changes").is_some() {
-        changes::watch(&first.client, &current.catalog).await?;
+        changes::watch(&first.client, &current.catalog, None).await?;
     }
     Ok((current, login))
 }

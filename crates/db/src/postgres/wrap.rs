@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use basalt_sql::program::HIDDEN;
 use basalt_sql::quote;
 
 use crate::{BodyBy, Count, CountKind, Explain, Format, Request};
@@ -18,7 +19,7 @@ pub(super) struct Wrapped {
 /// The columns of the one row: body, whether it is bytes, rows, inserted, total, status, headers.
 pub(super) const FIXED: usize = 7;
 
-/// Where the rows are.
+/// Where the rows are. A row as a whole is `_s.*`: `_s` would be a column of that name.
 const ROWS: &str = "_s";
 /// Where the visible part of each is, when some columns are hidden.
 const SHOWN: &str = "_v";
@@ -29,8 +30,9 @@ pub(super) fn wrap(request: &Request) -> Wrapped {
         return Wrapped { sql: (*request.sql).to_owned(), one_row: false, hidden: Vec::new() };
     }
     let (before, body) = request.sql.split_at(request.with);
-    let hidden: Vec<String> = request.columns.iter().filter(|name| name.starts_with('$')).cloned().collect();
-    let visible: Vec<&str> = request.columns.iter().map(String::as_str).filter(|name| !name.starts_with('$')).collect();
+    let hidden: Vec<String> = request.columns.iter().filter(|name| name.starts_with(HIDDEN)).cloned().collect();
+    let visible: Vec<&str> =
+        request.columns.iter().map(String::as_str).filter(|name| !name.starts_with(HIDDEN)).collect();
     let mut sql = String::with_capacity(request.sql.len() + 512);
     if let Format::Plan(explain) = request.format {
         push_explain(&mut sql, explain);
@@ -66,7 +68,7 @@ pub(super) fn wrap(request: &Request) -> Wrapped {
         _ => push_body(&mut sql, request.format, row),
     }
     sql.push_str(", pg_catalog.count(*), ");
-    match request.columns.iter().position(|name| name == "$inserted") {
+    match request.columns.iter().position(|name| name == "basalt:inserted") {
         Some(index) => _ = write!(sql, "(SELECT pg_catalog.count(*) FROM {ROWS} WHERE c{index})"),
         None => sql.push_str("0::bigint"),
     }
@@ -76,7 +78,8 @@ pub(super) fn wrap(request: &Request) -> Wrapped {
         ", nullif(pg_catalog.current_setting('response.status', true), ''), \
          nullif(pg_catalog.current_setting('response.headers', true), '')",
     );
-    let told: Vec<String> = hidden.into_iter().filter(|name| name != "$inserted" && name != "$one").collect();
+    let told: Vec<String> =
+        hidden.into_iter().filter(|name| name != "basalt:inserted" && name != "basalt:one").collect();
     for name in &told {
         let index = request.columns.iter().position(|column| column == name).unwrap_or_default();
         let _ = write!(sql, ", (SELECT c{index}::text FROM {ROWS} LIMIT 1)");
@@ -96,17 +99,19 @@ fn gives_rows(sql: &str) -> bool {
 fn push_body(sql: &mut String, format: Format, row: &str) {
     let text = match format {
         Format::None => "NULL".to_owned(),
-        Format::Json | Format::Plan(_) => format!("coalesce(pg_catalog.json_agg({row}), '[]')"),
-        Format::JsonStripped => format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row})), '[]')"),
-        Format::Object => format!("pg_catalog.json_agg({row}) -> 0"),
-        Format::ObjectStripped => format!("pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}) -> 0)"),
+        Format::Json | Format::Plan(_) => format!("coalesce(pg_catalog.json_agg({row}.*), '[]')"),
+        Format::JsonStripped => format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}.*)), '[]')"),
+        Format::Object => format!("coalesce(pg_catalog.json_agg({row}.*) -> 0, 'null')"),
+        Format::ObjectStripped => {
+            format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}.*) -> 0), 'null')")
+        }
         Format::Scalar => format!("coalesce(pg_catalog.json_agg({row}.\"value\") -> 0, 'null')"),
         Format::Scalars => format!("coalesce(pg_catalog.json_agg({row}.\"value\"), '[]')"),
         // Cells as a row's text has them, without its parentheses; names from the first row.
         Format::Csv => format!(
             "coalesce((SELECT pg_catalog.string_agg(k, ',') FROM (SELECT pg_catalog.json_object_keys(r) AS k FROM \
-             (SELECT pg_catalog.row_to_json({row}) AS r FROM {row} LIMIT 1) AS f) AS n), '') || E'\\n' || \
-             coalesce(pg_catalog.string_agg(substring({row}::text, 2, length({row}::text) - 2), E'\\n'), '')"
+             (SELECT pg_catalog.row_to_json({row}.*) AS r FROM {row} LIMIT 1) AS f) AS n), '') || E'\\n' || \
+             coalesce(pg_catalog.string_agg(substring(({row}.*)::text, 2, length(({row}.*)::text) - 2), E'\\n'), '')"
         ),
         Format::Raw => {
             let first = format!("(SELECT {row}.\"value\" FROM {row} LIMIT 1)");
@@ -124,13 +129,13 @@ fn push_body_by(sql: &mut String, made: &BodyBy, row: &str) {
     match made {
         BodyBy::Aggregate { function, relation, bytes } => {
             let of = relation.as_ref().map_or_else(String::new, |relation| format!("::{}", relation.quoted()));
-            let _ = write!(sql, "{}({row}{of})::text, {bytes}", function.quoted());
+            let _ = write!(sql, "{}(({row}.*){of})::text, {bytes}", function.quoted());
         }
         BodyBy::GeoJson(function) => {
             let _ = write!(
                 sql,
                 "pg_catalog.json_build_object('type', 'FeatureCollection', 'features', \
-                 coalesce(pg_catalog.json_agg({}({row})::json), '[]'))::text, false",
+                 coalesce(pg_catalog.json_agg({}({row}.*)::json), '[]'))::text, false",
                 function.quoted()
             );
         }

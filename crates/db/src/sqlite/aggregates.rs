@@ -146,10 +146,9 @@ impl Aggregate<Array, Stored> for RowsAggregate {
     }
 
     fn finalize(&self, _: &mut Call<'_>, array: Option<Array>) -> rusqlite::Result<Stored> {
-        Ok(Stored(array.map_or(Value::Null, |mut array| {
-            array.text.push(']');
-            Value::Text(array.text)
-        })))
+        let Some(mut array) = array else { return Ok(Stored(Value::Null)) };
+        array.text.push(']');
+        array.shape.finish(array.text).map(|text| Stored(Value::Text(text))).map_err(raise)
     }
 }
 

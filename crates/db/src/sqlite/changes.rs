@@ -15,8 +15,8 @@ use rusqlite::{Connection, OptionalExtension};
 use super::error::translate;
 use super::functions::{arg, gathered, with_context};
 use super::session::{self, EPOCH};
-use super::triggers;
 use super::value::Stored;
+use super::{exclusions, triggers};
 
 /// SQLite's functions take a thousand arguments.
 const MOST_VALUES: usize = 900;
@@ -121,10 +121,12 @@ fn register_row(connection: &Connection, shapes: Vec<RowShape>) -> rusqlite::Res
     })
 }
 
-/// Makes the temporary triggers those that the catalog asks for: the log's, and those that note rows for the project's own triggers.
+/// Makes the temporary triggers those that the catalog asks for: the log's, those that note rows for the project's own triggers, and those
+/// of exclusion constraints.
 pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> {
     uninstall(connection)?;
     triggers::install(connection, catalog)?;
+    exclusions::install(connection, catalog)?;
     if catalog.relation("basalt", "changes").is_none() {
         return Ok(());
     }

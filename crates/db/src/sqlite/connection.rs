@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::Schema;
-use super::{aggregates, changes, collations, error, functions, session, tables, triggers};
+use super::{aggregates, changes, collations, error, functions, plpgsql, session, tables, triggers};
 
 /// Virtual machine instructions between two looks at the clock.
 const INSTRUCTIONS: i32 = 2000;
@@ -86,6 +86,7 @@ impl File {
         tables::register(&sqlite)?;
         changes::register(&sqlite)?;
         triggers::register(&sqlite)?;
+        plpgsql::register(&sqlite)?;
         collations::register_builtin(&sqlite)?;
         Ok(sqlite)
     }

@@ -3,6 +3,7 @@
 use basalt_core::Error;
 use rusqlite::ErrorCode;
 
+use super::exclusions::Conflict;
 use super::session::{self, Stop};
 
 /// What an error of SQLite means for whoever asked.
@@ -33,7 +34,15 @@ pub(crate) fn translate(error: rusqlite::Error) -> Error {
             Error::new("55P03", "the database is locked by another process")
         }
         ErrorCode::TypeMismatch => Error::new("42804", "a stored value does not fit its column"),
-        _ => internal(error),
+        _ => excluded(&error).unwrap_or_else(|| internal(error)),
+    }
+}
+
+/// A row that an exclusion constraint refused, where nobody knows whether the caller may see its values.
+fn excluded(error: &rusqlite::Error) -> Option<Error> {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(text)) => Conflict::of(text).map(|conflict| conflict.error(false)),
+        _ => None,
     }
 }
 

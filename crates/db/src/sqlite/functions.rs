@@ -138,7 +138,7 @@ fn rows(connection: &Connection) -> rusqlite::Result<()> {
         with_arguments(call, 1, |args| {
             let mut out = String::new();
             with_context(|context| shape.write_object(|i| arg(args, i), context, false, &mut out));
-            Ok(out.into())
+            shape.finish(out).map(Value::from)
         })
     })?;
     connection.create_scalar_function("pg_joined_rows", -1, flags(true), |call| {

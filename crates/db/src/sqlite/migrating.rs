@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::Catalog;
+use basalt_sql::compile::body::Code;
 use basalt_types::codec;
 use rusqlite::Connection;
 
 pub(crate) use super::diagnose::broken_key;
 use super::functions::with_context;
+pub(crate) use super::plpgsql::Defining;
 pub(crate) use super::programs::Compiled;
 pub(crate) use super::run::statement;
 pub(crate) use super::schema::Schema;
 use super::sequences::Sequences;
 use super::value::stored;
 use super::writer::Writer;
-use super::{changes, collations, diagnose, error, run, schema, session};
+use super::{changes, collations, diagnose, error, plpgsql, run, schema, session};
 use crate::migrate::Service;
 
 /// Starts the session of a script.
@@ -71,6 +73,11 @@ fn push_escaped(line: &mut String, text: &str) {
             c => line.push(c),
         }
     }
+}
+
+/// Runs a block of a script.
+pub(crate) fn run_block(connection: &Connection, script: &dyn Defining, code: &Code) -> Result<()> {
+    plpgsql::run_block(connection, script, code)
 }
 
 /// Registers the collations of a catalog's enumerations.

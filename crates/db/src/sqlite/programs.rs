@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicUsize;
 use basalt_core::{Error, Result};
 use basalt_sql::Program;
 use basalt_sql::compile::compile;
-use basalt_sql::program::Command;
+use basalt_sql::program::{Command, Output};
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
@@ -153,7 +153,8 @@ impl Compiled {
             needs_writer: program.writes || calls_writing(),
             commits_alone: program.writes
                 && program.steps.iter().any(|step| {
-                    let may_reach_any = step.fires.is_some() && schema.deferred().next().is_some();
+                    let runs = step.fires.is_some() || matches!(step.output, Output::Called(_));
+                    let may_reach_any = runs && schema.deferred().next().is_some();
                     may_reach_any || step.probe.as_ref().is_some_and(|p| schema.has_deferred_keys(&p.relation))
                 }),
             body_size: AtomicUsize::new(256),

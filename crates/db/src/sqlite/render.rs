@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use basalt_core::{Error, Result};
-use basalt_sql::program::OutputColumn;
+use basalt_sql::program::{HIDDEN, OutputColumn};
 use basalt_types::codec::{self, JsonStyle, RowShape};
 use basalt_types::{Base, Context, Type, ValueRef};
 use bytes::Bytes;
@@ -18,9 +18,9 @@ pub(crate) struct Layout {
     columns: Vec<OutputColumn>,
     /// Positions of the columns that bodies show.
     visible: Vec<usize>,
-    /// Positions of the columns whose name begins with `$`.
+    /// Positions of the columns whose name begins with [`HIDDEN`].
     hidden: Vec<usize>,
-    /// Position of `$inserted`.
+    /// Position of `basalt:inserted`.
     inserted: Option<usize>,
     object: RowShape,
 }
@@ -29,10 +29,10 @@ impl Layout {
     /// Takes a statement's columns.
     pub fn new(columns: &[OutputColumn]) -> Layout {
         let (hidden, visible): (Vec<usize>, Vec<usize>) =
-            (0..columns.len()).partition(|&i| columns[i].name.starts_with('$'));
+            (0..columns.len()).partition(|&i| columns[i].name.starts_with(HIDDEN));
         let shown = visible.iter().map(|&i| (columns[i].name.clone(), columns[i].ty.clone())).collect();
         Layout {
-            inserted: columns.iter().position(|column| column.name == "$inserted"),
+            inserted: columns.iter().position(|column| column.name == "basalt:inserted"),
             object: RowShape::new(shown, JsonStyle::Json),
             columns: columns.to_vec(),
             visible,
@@ -175,7 +175,9 @@ impl<'a> Renderer<'a> {
     pub fn finish(mut self, changes: u64) -> Answer {
         match self.format {
             Format::Json | Format::JsonStripped | Format::Scalars => self.body.push(']'),
-            Format::Scalar if self.body.is_empty() => self.body.push_str("null"),
+            Format::Scalar | Format::Object | Format::ObjectStripped if self.body.is_empty() => {
+                self.body.push_str("null")
+            }
             Format::Csv if self.answer.rows == 0 => self.body.push('\n'),
             _ => {}
         }

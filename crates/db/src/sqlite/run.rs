@@ -15,7 +15,7 @@ use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
 use super::value::{Stored, StoredRef, stored};
-use super::{diagnose, error, plan, session, triggers};
+use super::{diagnose, error, plan, plpgsql, session, triggers};
 use crate::{Answer, Explain, Format, Request};
 
 /// A parameter in its stored form.
@@ -157,6 +157,16 @@ pub(super) fn rows_of(
     schema: &Schema,
     program: &Program,
     params: Params<'_>,
+    take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<u64> {
+    plpgsql::calling(connection, schema, program, || steps_of(connection, schema, program, params, take))
+}
+
+fn steps_of(
+    connection: &Connection,
+    schema: &Schema,
+    program: &Program,
+    params: Params<'_>,
     mut take: impl FnMut(&Row<'_>) -> Result<()>,
 ) -> Result<u64> {
     let mut changes = 0;
@@ -179,7 +189,7 @@ pub(super) fn rows_of(
                 session::with(|session| session.noted.take());
                 return Err(match failure {
                     Failure::Ours(error) => error,
-                    Failure::Sqlite(failure) => diagnose_step(connection, schema, step, params, failure),
+                    Failure::Sqlite(failure) => diagnose::step(connection, schema, step, params, failure),
                 });
             }
         };
@@ -210,7 +220,7 @@ impl Params<'_> {
 }
 
 /// Why a step failed.
-enum Failure {
+pub(super) enum Failure {
     Sqlite(rusqlite::Error),
     Ours(Error),
 }
@@ -256,13 +266,21 @@ fn run_step(
             keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?);
             return Ok(0);
         }
+        Output::Called(called) => {
+            let mut args = all(&mut rows, columns)?;
+            drop(rows);
+            drop(statement);
+            let given = plpgsql::call(connection, schema, &called.callee, args.pop().unwrap_or_default())?;
+            keep(called.slot, given);
+            return Ok(0);
+        }
     }
     drop(rows);
     Ok(if is_write { connection.changes() } else { 0 })
 }
 
 /// All rows that are left.
-fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
+pub(super) fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(owned(row, columns)?);
@@ -309,7 +327,7 @@ fn convert<'a>(
 }
 
 /// Binds a step's parameters.
-fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: Params<'_>) -> Result<(), Failure> {
+pub(super) fn bind(statement: &mut Statement<'_>, binds: &[Bind], params: Params<'_>) -> Result<(), Failure> {
     for (i, bind) in binds.iter().enumerate() {
         let index = i + 1;
         match bind {
@@ -346,42 +364,4 @@ pub(super) fn session_value(wanted: &SessionValue) -> Result<Value> {
             }
         })
     })
-}
-
-/// Says in PostgreSQL's words why a step failed.
-fn diagnose_step(
-    connection: &Connection,
-    schema: &Schema,
-    step: &Step,
-    params: Params<'_>,
-    failure: rusqlite::Error,
-) -> Error {
-    let Some(probe) = &step.probe else { return error::translate(failure) };
-    let violation = diagnose::Violation::of(&failure).or_else(|| diagnose::Violation::missing_key(probe));
-    let Some(violation) = violation else { return error::translate(failure) };
-    if connection.is_autocommit() {
-        return error::translate(failure);
-    }
-    let advanced = session::with(|s| s.sequences.borrow_mut().as_mut().map(|sequences| sequences.rewind()));
-    let rows = probe_rows(connection, probe, params);
-    session::with(|session| {
-        if let (Some(sequences), Some(advanced)) = (session.sequences.borrow_mut().as_mut(), advanced) {
-            sequences.restore(advanced);
-        }
-    });
-    let explained = diagnose::explain(connection, schema, probe, &rows.unwrap_or_default(), violation);
-    diagnose::forget_raised();
-    explained.unwrap_or_else(|| error::translate(failure))
-}
-
-/// The rows that a failed write would have stored.
-fn probe_rows(
-    connection: &Connection,
-    probe: &basalt_sql::program::Probe,
-    params: Params<'_>,
-) -> Result<Vec<Vec<Value>>, Failure> {
-    let mut statement = connection.prepare(&probe.sql)?;
-    bind(&mut statement, &probe.binds, params)?;
-    let columns = statement.column_count();
-    Ok(all(&mut statement.raw_query(), columns)?)
 }

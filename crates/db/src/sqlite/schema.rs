@@ -11,6 +11,7 @@ use basalt_sql::catalog::Relation;
 use basalt_sql::{Catalog, Name};
 use rusqlite::{Connection, OptionalExtension};
 
+use super::plpgsql::Functions;
 use super::triggers::Firings;
 
 /// The table that keeps the catalog: one row, one JSON document.
@@ -29,6 +30,8 @@ pub(crate) struct Schema {
     pub plans_depend_on_values: bool,
     /// What triggers run.
     pub(super) firings: Firings,
+    /// The functions in PL/pgSQL that were called.
+    pub(super) functions: Functions,
     /// Tables that a deferred foreign key can reach.
     deferred: HashSet<Name>,
 }
@@ -43,6 +46,7 @@ impl Schema {
         Schema {
             plans_depend_on_values: predicates.any(|predicate| predicate.contains(['=', '<', '>'])),
             firings: Firings::default(),
+            functions: Functions::default(),
             deferred: deferred_tables(&catalog),
             catalog: Arc::new(catalog),
         }

@@ -42,8 +42,10 @@ pub(super) struct Session {
     pub noted: RefCell<Noted>,
     /// The tables whose rows are noted, by the numbers under which the temporary triggers know them.
     pub noting: RefCell<Rc<[Name]>>,
-    /// How many triggers' functions run within each other.
+    /// How many functions and triggers run within each other.
     pub nesting: Cell<usize>,
+    /// How many of them SQLite called while it runs a statement.
+    pub running: Cell<usize>,
     /// Whether no trigger's function runs: what is written is no change by anybody.
     pub is_quiet: Cell<bool>,
     /// The writer's sequences; `None` on a reader.
@@ -106,6 +108,7 @@ impl Session {
         self.slots.borrow_mut().clear();
         self.noted.take();
         self.nesting.set(0);
+        self.running.set(0);
         self.is_quiet.set(false);
         self.read_only.set(read_only);
         self.identity.replace(Some(identity.clone()));

@@ -56,6 +56,10 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
     }
     let columns: Vec<(String, Type, Option<Typmod>)> =
         serde_json::from_str(columns.text()).map_err(|e| Error::internal(format!("{e} in a recordset's columns")))?;
+    // PostgreSQL reads all of the document, in whichever column it goes.
+    if json.text().contains("\\u") {
+        basalt_types::json::check(json.text())?;
+    }
     let objects: Vec<HashMap<Cow<'_, str>, &RawValue>> =
         serde_json::from_str(json.text()).map_err(|_| not_objects(json.text()))?;
     with_context(|context| {

@@ -102,7 +102,7 @@ fn rows(
     }
     // A volatile function must not be called a second time to count its rows.
     let total = count && routine.volatility == Volatility::Volatile;
-    let hidden = if total { ", count(*) OVER () AS \"$total\"" } else { "" }.to_owned();
+    let hidden = if total { ", count(*) OVER () AS \"basalt:total\"" } else { "" }.to_owned();
     let of_rows = Hidden { total, ..Hidden::default() };
     let hidden_names = of_rows.names();
     let frame = Frame { filtered: true, count: count && !total, hidden, hidden_names, ..Frame::default() };

@@ -12,9 +12,9 @@ use crate::relationship::Kind;
 pub(super) fn value<'a>(w: &mut Writer<'a>, parent: &Node<'a>, parent_alias: Alias<'a>, embedded: &'a Embedded<'a>) {
     let many = embedded.relationship.is_to_many();
     w.push(if many {
-        "(SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT "
+        "(SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT "
     } else {
-        "(SELECT to_jsonb(_e) FROM (SELECT "
+        "(SELECT to_jsonb(_e.*) FROM (SELECT "
     });
     let outputs = outputs(w, &embedded.node, embedded.node.alias);
     select::list(w, &outputs);

@@ -228,7 +228,7 @@ fn close_cast(w: &mut Writer<'_>, cast: Option<&str>) {
     let Some(ty) = cast else { return };
     w.push(" AS ");
     // The type's name is the user's text: words stand as they are, so that `double precision` works; anything else is one name.
-    let words = ty.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ' ' | '$'));
+    let words = ty.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ' '));
     if words && !ty.trim().is_empty() {
         w.push(ty)
     } else {

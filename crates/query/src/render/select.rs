@@ -92,7 +92,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
 pub(super) fn names(outputs: &[Output<'_>], hidden: &[String]) -> Vec<String> {
     let visible = outputs.iter().map(|output| output.name.to_owned());
     match (outputs, hidden) {
-        ([], _) => std::iter::once("$one".to_owned()).chain(hidden.iter().cloned()).collect(),
+        ([], _) => std::iter::once("basalt:one".to_owned()).chain(hidden.iter().cloned()).collect(),
         (_, []) => Vec::new(),
         _ => visible.chain(hidden.iter().cloned()).collect(),
     }
@@ -101,7 +101,7 @@ pub(super) fn names(outputs: &[Output<'_>], hidden: &[String]) -> Vec<String> {
 /// The select list. A row without columns still counts, so it has a hidden one.
 pub(super) fn list<'a>(w: &mut Writer<'a>, outputs: &[Output<'a>]) {
     if outputs.is_empty() {
-        w.push("1 AS \"$one\"");
+        w.push("1 AS \"basalt:one\"");
     }
     for (index, output) in outputs.iter().enumerate() {
         w.comma(index);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use basalt_sql::catalog::{Column, Relation};
+use basalt_sql::program::HIDDEN;
 use basalt_sql::quote;
 use basalt_sql::{Catalog, Name};
 use basalt_types::Type;
@@ -86,7 +87,7 @@ impl<'a> Values<'a> {
                     w.comma(index);
                     self.select(w, column);
                 }
-                let flags: Vec<_> = self.defaults.iter().map(|(column, _)| flag(column)).collect();
+                let flags: Vec<_> = (0..self.defaults.len()).map(flag).collect();
                 recordset(w, catalog, self.json(), &self.columns, &flags);
             }
         }
@@ -116,11 +117,11 @@ impl<'a> Values<'a> {
 
     /// A column of the record set, or its default where the row lacks it.
     fn select(&self, w: &mut Writer<'_>, column: &Column) {
-        match self.defaults.iter().find(|(of, _)| of.name == column.name) {
+        match self.defaults.iter().enumerate().find(|(_, (of, _))| of.name == column.name) {
             None => recorded(w, column),
-            Some((_, default)) => {
+            Some((index, (_, default))) => {
                 w.push("CASE WHEN ");
-                w.ident(&flag(column));
+                w.ident(&flag(index));
                 w.push(" THEN ");
                 w.push(default);
                 w.push(" ELSE ");
@@ -146,17 +147,18 @@ impl<'a> Values<'a> {
                 comma = ",";
             };
             row.iter().for_each(|(name, value)| member(name, value.get()));
-            let lacking = self.defaults.iter().filter(|(column, _)| !row.contains_key(&column.name));
-            lacking.for_each(|(column, _)| member(&flag(column), "true"));
+            let defaults = self.defaults.iter().enumerate();
+            let lacking = defaults.filter(|(_, (column, _))| !row.contains_key(&column.name));
+            lacking.for_each(|(index, _)| member(&flag(index), "true"));
         }
         json.push_str("}]");
         json
     }
 }
 
-/// The name of the member that tells that a row lacks a column.
-fn flag(column: &Column) -> String {
-    format!("$default:{}", column.name)
+/// The name of the member that tells that a row lacks the column of a default, by its place: a name may be as long as names get.
+fn flag(default: usize) -> String {
+    format!("{HIDDEN}default:{default}")
 }
 
 /// The columns that a body writes.

@@ -164,7 +164,7 @@ const IS_NOT_UPDATED: &str = "CASE WHEN current_setting('basalt.updated', true) 
 /// The hidden column that tells new rows from updated ones.
 fn inserted(w: &mut Writer<'_>, relation: &Relation) {
     w.push(if tells_by_xmax(relation) { "(xmax = 0)" } else { IS_NOT_UPDATED });
-    w.push(" AS \"$inserted\"");
+    w.push(" AS \"basalt:inserted\"");
 }
 
 /// The filters of a PUT: exactly the primary key's columns, by `eq`.
@@ -247,7 +247,7 @@ fn key_column(w: &mut Writer<'_>, relation: &Name, column: &str) {
     w.push(".");
     w.ident(column);
     w.push(" AS ");
-    w.ident(&format!("$key:{column}"));
+    w.ident(&format!("basalt:key:{column}"));
 }
 
 /// A SELECT over the written rows, for embedded resources, order and aggregates.
@@ -266,7 +266,7 @@ fn selected<'a>(
     w.sql.clear();
     if hidden.inserted {
         w.push(", ");
-        w.column(root.alias, "$inserted");
+        w.column(root.alias, "basalt:inserted");
     }
     for column in &hidden.key {
         w.push(", ");
@@ -320,7 +320,7 @@ fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relatio
         w.comma(needed.len());
         inserted(w, relation);
     } else if needed.is_empty() {
-        w.push("1 AS \"$one\"");
+        w.push("1 AS \"basalt:one\"");
     }
 }
 
@@ -328,12 +328,12 @@ fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relatio
 fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statement {
     if !returning {
         let relation = root.source.relation().map(|relation| relation.name.clone());
-        let sql = "SELECT 1 AS \"$one\" WHERE false".into();
+        let sql = "SELECT 1 AS \"basalt:one\" WHERE false".into();
         let hidden = Hidden::default();
         return Statement {
             sql,
             with: 0,
-            columns: Arc::new(["$one".to_owned()]),
+            columns: Arc::new(["basalt:one".to_owned()]),
             params: Vec::new(),
             count_sql: None,
             count_params: 0,

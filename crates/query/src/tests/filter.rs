@@ -42,9 +42,9 @@ fn rows_are_capped_at_every_level() {
         limited(select([field("name"), plain("books", fields(["id"])), plain("countries", fields(["id"]))]), 50, None);
     is(
         planner.prepare_read(&name("authors"), &level, false).unwrap(),
-        r#"SELECT "authors"."name", (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT "books_1"."id" FROM
+        r#"SELECT "authors"."name", (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT "books_1"."id" FROM
         "public"."books" AS "books_1" WHERE "books_1"."author_id" = "authors"."id" LIMIT $1) AS _e) AS "books",
-        (SELECT to_jsonb(_e) FROM (SELECT "countries_2"."id" FROM "public"."countries" AS "countries_2" WHERE
+        (SELECT to_jsonb(_e.*) FROM (SELECT "countries_2"."id" FROM "public"."countries" AS "countries_2" WHERE
         "countries_2"."id" = "authors"."country_id") AS _e) AS "countries" FROM "public"."authors" AS "authors"
         LIMIT $2"#,
         &["10", "10"],

@@ -20,7 +20,7 @@ fn to_one_columns_rise_from_a_join() {
 fn an_absent_row_has_no_arrays() {
     is(
         read("books", select([spread("authors", select([plain("fans", fields(["name"]))]))])),
-        r#"SELECT CASE WHEN "authors_1"."id" IS NOT NULL THEN (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT
+        r#"SELECT CASE WHEN "authors_1"."id" IS NOT NULL THEN (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT
         "employees_2"."name" FROM "public"."fans"("authors_1") AS "employees_2") AS _e) END AS "fans" FROM
         "public"."books" AS "books" LEFT JOIN "public"."authors" AS "authors_1" ON "authors_1"."id" =
         "books"."author_id""#,
@@ -101,7 +101,7 @@ fn aggregates_group_by_everything_else() {
     ];
     is(
         read("books", select(items)),
-        r#"SELECT "books"."author_id", "books"."data"->>'a' AS "a", (SELECT to_jsonb(_e) FROM (SELECT
+        r#"SELECT "books"."author_id", "books"."data"->>'a' AS "a", (SELECT to_jsonb(_e.*) FROM (SELECT
         "authors_1"."name" FROM "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS
         _e) AS "authors", sum("books"."price") AS "sum", count(*) AS "count" FROM "public"."books" AS "books" GROUP
         BY "books"."author_id", "books"."data"->>'a', 3"#,
@@ -145,7 +145,7 @@ fn aggregates_rise_from_to_one_spreads() {
 fn aggregates_of_an_embed_stay_in_it() {
     is(
         read("authors", select([field("name"), plain("books", select([count()]))])),
-        r#"SELECT "authors"."name", (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT count(*) AS "count" FROM
+        r#"SELECT "authors"."name", (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT count(*) AS "count" FROM
         "public"."books" AS "books_1" WHERE "books_1"."author_id" = "authors"."id") AS _e) AS "books" FROM
         "public"."authors" AS "authors""#,
         &[],

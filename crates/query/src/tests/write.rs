@@ -52,12 +52,12 @@ fn one_row_has_a_parameter_for_each_value() {
     is(
         silent(insert(body(json, &["title", "tags", "data", "price"])), all()),
         r#"INSERT INTO "public"."books" ("title", "tags", "data", "price") VALUES ($1, $2, $3, $4) RETURNING 1 AS
-        "$one""#,
+        "basalt:one""#,
         &[r#"a"b"#, r#"{"x","y,z",NULL}"#, r#"{"a": [1]}"#, "1.50"],
     );
     is(
         silent(insert(body(r#"[{"title":null}]"#, &["title", "price"])), all()),
-        r#"INSERT INTO "public"."books" ("title", "price") VALUES ($1, $2) RETURNING 1 AS "$one""#,
+        r#"INSERT INTO "public"."books" ("title", "price") VALUES ($1, $2) RETURNING 1 AS "basalt:one""#,
         &["NULL", "NULL"],
     );
 }
@@ -67,7 +67,7 @@ fn several_rows_are_one_parameter() {
     is(
         silent(insert(body(TWO, &["title", "mood", "tags"])), all()),
         r#"INSERT INTO "public"."books" ("title", "mood", "tags") SELECT "title", "mood", "tags" FROM
-        json_to_recordset($1) AS _("title" text, "mood" "public"."Mood", "tags" text[]) RETURNING 1 AS "$one""#,
+        json_to_recordset($1) AS _("title" text, "mood" "public"."Mood", "tags" text[]) RETURNING 1 AS "basalt:one""#,
         &[r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#],
     );
 }
@@ -88,20 +88,20 @@ fn missing_columns_take_their_defaults() {
     let some = r#"[{"title":"a","price":1},{"title":"b"}]"#;
     is(
         silent(insert(with_defaults(some, &["title", "price", "tags"])), all()),
-        r#"INSERT INTO "public"."books" ("title", "price") SELECT "title", CASE WHEN "$default:price" THEN 9.99 ELSE
-        "price" END FROM json_to_recordset($1) AS _("title" text, "price" numeric, "$default:price" boolean)
-        RETURNING 1 AS "$one""#,
-        &[r#"[{"title":"a","price":1},{"title":"b","$default:price":true}]"#],
+        r#"INSERT INTO "public"."books" ("title", "price") SELECT "title", CASE WHEN "basalt:default:0" THEN 9.99 ELSE
+        "price" END FROM json_to_recordset($1) AS _("title" text, "price" numeric, "basalt:default:0" boolean)
+        RETURNING 1 AS "basalt:one""#,
+        &[r#"[{"title":"a","price":1},{"title":"b","basalt:default:0":true}]"#],
     );
     is(
         silent(insert(with_defaults(r#"{"title":"a"}"#, &["title", "price", "tags"])), all()),
-        r#"INSERT INTO "public"."books" ("title") VALUES ($1) RETURNING 1 AS "$one""#,
+        r#"INSERT INTO "public"."books" ("title") VALUES ($1) RETURNING 1 AS "basalt:one""#,
         &["a"],
     );
     let update = WriteKind::Update { body: with_defaults(r#"{"title":"x"}"#, &["title", "price", "tags"]) };
     is(
         silent(update, all()),
-        r#"UPDATE "public"."books" SET "title" = $1, "price" = 9.99, "tags" = $2 RETURNING 1 AS "$one""#,
+        r#"UPDATE "public"."books" SET "title" = $1, "price" = 9.99, "tags" = $2 RETURNING 1 AS "basalt:one""#,
         &["x", "NULL"],
     );
 }
@@ -112,38 +112,42 @@ fn a_missing_key_takes_the_next_number() {
     let kind = insert(with_defaults(some, &["id", "name"]));
     is(
         planner().prepare_write(&write("codes", kind, all(), false)).unwrap(),
-        r#"INSERT INTO "public"."codes" ("id", "name") SELECT CASE WHEN "$default:id" THEN
+        r#"INSERT INTO "public"."codes" ("id", "name") SELECT CASE WHEN "basalt:default:0" THEN
         nextval('"public"."codes_id_seq"') ELSE "id" END, "name" FROM json_to_recordset($1) AS _("id" integer, "name"
-        text, "$default:id" boolean) RETURNING 1 AS "$one""#,
-        &[r#"[{"id":1},{"name":"b","$default:id":true}]"#],
+        text, "basalt:default:0" boolean) RETURNING 1 AS "basalt:one""#,
+        &[r#"[{"id":1},{"name":"b","basalt:default:0":true}]"#],
     );
     let kind = insert(with_defaults("[{},{}]", &["id", "twice"]));
     let statement = planner().prepare_write(&write("entries", kind, all(), false)).unwrap();
-    is(statement, r#"INSERT INTO "public"."entries" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "$one""#, &[]);
+    is(
+        statement,
+        r#"INSERT INTO "public"."entries" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "basalt:one""#,
+        &[],
+    );
 }
 
 #[test]
 fn empty_objects_are_rows_of_defaults() {
     is(
         silent(insert(body("{}", &[])), all()),
-        r#"INSERT INTO "public"."books" DEFAULT VALUES RETURNING 1 AS "$one""#,
+        r#"INSERT INTO "public"."books" DEFAULT VALUES RETURNING 1 AS "basalt:one""#,
         &[],
     );
     is(
         silent(insert(body("[{},{}]", &[])), all()),
-        r#"INSERT INTO "public"."books" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "$one""#,
+        r#"INSERT INTO "public"."books" ("id") VALUES (DEFAULT), (DEFAULT) RETURNING 1 AS "basalt:one""#,
         &[],
     );
     is(
         silent(upsert(body("{}", &[]), None, true), all()),
-        r#"INSERT INTO "public"."books" DEFAULT VALUES ON CONFLICT ("id") DO NOTHING RETURNING 1 AS "$one""#,
+        r#"INSERT INTO "public"."books" DEFAULT VALUES ON CONFLICT ("id") DO NOTHING RETURNING 1 AS "basalt:one""#,
         &[],
     );
 }
 
 #[test]
 fn nothing_to_write_is_an_empty_result() {
-    is(silent(insert(body("[]", &[])), all()), r#"SELECT 1 AS "$one" WHERE false"#, &[]);
+    is(silent(insert(body("[]", &[])), all()), r#"SELECT 1 AS "basalt:one" WHERE false"#, &[]);
     is(
         returning(insert(body("[]", &[])), fields(["id"])),
         r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false"#,
@@ -164,7 +168,7 @@ fn conflicts_merge_or_are_ignored() {
     is(
         merged,
         r#"INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE SET "id" =
-        EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "$inserted""#,
+        EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "basalt:inserted""#,
         &["1", "a"],
     );
     let ignored = silent(upsert(row(), Some(&["title"]), false), all());
@@ -172,7 +176,7 @@ fn conflicts_merge_or_are_ignored() {
     is_refused(
         ignored,
         r#"INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("title") DO NOTHING RETURNING 1 AS
-        "$one""#,
+        "basalt:one""#,
         &["1", "a"],
         "42P10",
     );
@@ -187,7 +191,7 @@ fn the_rows_of_a_view_tell_by_a_setting_whether_they_are_new() {
         statement,
         r#"INSERT INTO "public"."shelf" ("id") VALUES ($1) ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id" WHERE
         set_config('basalt.updated', '1', true) IS NOT NULL RETURNING CASE WHEN current_setting('basalt.updated', true) = '1'
-        THEN set_config('basalt.updated', '', true) IS NULL ELSE true END AS "$inserted""#,
+        THEN set_config('basalt.updated', '', true) IS NULL ELSE true END AS "basalt:inserted""#,
         &["1"],
     );
 }
@@ -201,7 +205,7 @@ fn the_key_comes_back_hidden() {
     is(
         statement,
         r#"INSERT INTO "public"."books" ("id") VALUES ($1) ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id"
-        RETURNING (xmax = 0) AS "$inserted", "books"."id" AS "$key:id""#,
+        RETURNING (xmax = 0) AS "basalt:inserted", "books"."id" AS "basalt:key:id""#,
         &["1"],
     );
 }
@@ -218,12 +222,12 @@ fn embedded_resources_are_read_over_the_written_rows() {
         r#"WITH "written" AS (INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE
         SET "id" = EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."title",
         "public"."full_title"("books") AS "full_title", "books"."author_id", "books"."id", (xmax = 0) AS
-        "$inserted") SELECT "books"."title", "books"."full_title" AS "full_title", (SELECT to_jsonb(_e) FROM (SELECT
+        "basalt:inserted") SELECT "books"."title", "books"."full_title" AS "full_title", (SELECT to_jsonb(_e.*) FROM (SELECT
         "authors_1"."name" FROM "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS
-        _e) AS "authors", (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT "genres_2"."name" FROM
+        _e) AS "authors", (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT "genres_2"."name" FROM
         "public"."book_genres" AS "book_genres_6" JOIN "public"."genres" AS "genres_2" ON "genres_2"."id" =
         "book_genres_6"."genre_id" WHERE "book_genres_6"."book_id" = "books"."id") AS _e) AS "genres",
-        "details_3"."pages", "books"."$inserted", "books"."id" AS "$key:id" FROM "written" AS "books" LEFT JOIN
+        "details_3"."pages", "books"."basalt:inserted", "books"."id" AS "basalt:key:id" FROM "written" AS "books" LEFT JOIN
         "public"."details" AS "details_3" ON "details_3"."book_id" = "books"."id" WHERE EXISTS (SELECT 1 FROM
         "public"."book_genres" AS "book_genres_5" JOIN "public"."genres" AS "genres_4" ON "genres_4"."id" =
         "book_genres_5"."genre_id" WHERE "book_genres_5"."book_id" = "books"."id")"#,
@@ -243,7 +247,7 @@ fn order_and_aggregates_read_the_written_rows() {
     is(
         returning(upsert(body(TWO, &["title"]), None, true), select([count()])),
         r#"WITH "written" AS (INSERT INTO "public"."books" ("title") SELECT "title" FROM json_to_recordset($1) AS
-        _("title" text) ON CONFLICT ("id") DO UPDATE SET "title" = EXCLUDED."title" RETURNING 1 AS "$one") SELECT
+        _("title" text) ON CONFLICT ("id") DO UPDATE SET "title" = EXCLUDED."title" RETURNING 1 AS "basalt:one") SELECT
         count(*) AS "count" FROM "written" AS "books""#,
         &[r#"[{"title":"a","mood":"ok"},{"title":"b","mood":"sad"}]"#],
     );
@@ -256,7 +260,7 @@ fn functions_of_a_written_row_take_it_as_its_type() {
     is(
         planner().prepare_write(&ask).unwrap(),
         r#"WITH "written" AS (INSERT INTO "public"."authors" ("id") VALUES ($1) RETURNING "authors"."id",
-        "authors"."name", "authors"."country_id") SELECT (SELECT coalesce(jsonb_agg(_e), '[]') FROM (SELECT
+        "authors"."name", "authors"."country_id") SELECT (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT
         "employees_1"."name" FROM "public"."fans"(ROW("authors"."id", "authors"."name",
         "authors"."country_id")::"public"."authors") AS "employees_1") AS _e) AS "fans"
         FROM "written" AS "authors""#,
@@ -275,13 +279,13 @@ fn updates_and_deletes_take_the_filters() {
     );
     is(
         silent(update(r#"[{"title":"x"},{"title":"y"}]"#, &["title"]), all()),
-        r#"UPDATE "public"."books" SET "title" = $1 RETURNING 1 AS "$one""#,
+        r#"UPDATE "public"."books" SET "title" = $1 RETURNING 1 AS "basalt:one""#,
         &["x"],
     );
     is(
         silent(WriteKind::Delete, level()),
         r#"DELETE FROM "public"."books" WHERE "books"."id" = $1 AND "public"."full_title"("books") = $2 RETURNING 1 AS
-        "$one""#,
+        "basalt:one""#,
         &["1", "y"],
     );
     is(
@@ -290,7 +294,7 @@ fn updates_and_deletes_take_the_filters() {
             filtered(select([field("id"), plain("authors", fields(["name"]))]), [eq("id", "1")]),
         ),
         r#"WITH "written" AS (DELETE FROM "public"."books" WHERE "books"."id" = $1 RETURNING "books"."id",
-        "books"."author_id") SELECT "books"."id", (SELECT to_jsonb(_e) FROM (SELECT "authors_1"."name" FROM
+        "books"."author_id") SELECT "books"."id", (SELECT to_jsonb(_e.*) FROM (SELECT "authors_1"."name" FROM
         "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS _e) AS "authors" FROM
         "written" AS "books""#,
         &["1"],
@@ -303,7 +307,7 @@ fn limited_writes_take_the_rows_that_a_read_finds() {
     is(
         silent(WriteKind::Delete, limited(level, 2, Some(1))),
         r#"DELETE FROM "public"."books" WHERE ("books"."id") IN (SELECT "books"."id" FROM "public"."books" AS "books"
-        WHERE "books"."id" = $1 ORDER BY "books"."title" LIMIT $2 OFFSET $3) RETURNING 1 AS "$one""#,
+        WHERE "books"."id" = $1 ORDER BY "books"."title" LIMIT $2 OFFSET $3) RETURNING 1 AS "basalt:one""#,
         &["1", "2", "1"],
     );
 }
@@ -312,7 +316,7 @@ fn limited_writes_take_the_rows_that_a_read_finds() {
 fn an_embedded_resource_does_not_restrict_what_is_written() {
     let level = filtered(select([field("id"), plain("genres", all())]), [test("genres", Test::Is(Is::Null))]);
     let sql = silent(WriteKind::Delete, level).sql;
-    assert_eq!(&*sql, r#"DELETE FROM "public"."books" WHERE "books"."genres" IS NULL RETURNING 1 AS "$one""#);
+    assert_eq!(&*sql, r#"DELETE FROM "public"."books" WHERE "books"."genres" IS NULL RETURNING 1 AS "basalt:one""#);
 }
 
 #[test]
@@ -323,20 +327,20 @@ fn put_inserts_the_row_of_its_key() {
         returning(put(r#"{"id":1,"title":"a"}"#, &["id", "title"]), by_key(fields(["id"]))),
         r#"INSERT INTO "public"."books" ("id", "title") SELECT "id", "title" FROM json_to_recordset($1) AS _("id"
         integer, "title" text) WHERE "id" = $2 ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id", "title" =
-        EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "$inserted""#,
+        EXCLUDED."title" RETURNING "books"."id", (xmax = 0) AS "basalt:inserted""#,
         &[r#"[{"id":1,"title":"a"}]"#, "1"],
     );
     is(
         silent(put(r#"{"title":"a"}"#, &["title"]), by_key(all())),
         r#"INSERT INTO "public"."books" ("title") SELECT "title" FROM json_to_recordset($1) AS _("title" text, "id"
         integer) WHERE "id" = $2 ON CONFLICT ("id") DO UPDATE SET "title" = EXCLUDED."title" RETURNING (xmax = 0) AS
-        "$inserted""#,
+        "basalt:inserted""#,
         &[r#"[{"title":"a"}]"#, "1"],
     );
     is(
         silent(put("{}", &[]), by_key(all())),
         r#"INSERT INTO "public"."books" ("id") SELECT "id" FROM json_to_recordset($1) AS _("id" integer) WHERE "id" =
-        $2 ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id" RETURNING (xmax = 0) AS "$inserted""#,
+        $2 ON CONFLICT ("id") DO UPDATE SET "id" = EXCLUDED."id" RETURNING (xmax = 0) AS "basalt:inserted""#,
         &["[{}]", "1"],
     );
 }

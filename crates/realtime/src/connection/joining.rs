@@ -41,9 +41,6 @@ impl Connection {
         if name.is_empty() {
             return Err("TopicNameRequired: You must provide a topic name".into());
         }
-        if !self.joins.take(Rate::per_second(limits.joins.into()), 1) {
-            return Err("ClientJoinRateLimitReached: Too many joins per second".into());
-        }
         if self.joined.len() >= limits.channels && !self.joined.contains_key(topic) {
             return Err("ChannelRateLimitReached: Too many channels".into());
         }

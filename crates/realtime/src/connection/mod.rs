@@ -148,9 +148,13 @@ impl Connection {
 
     async fn handle(&mut self, settings: &Settings, frame: Frame) {
         let limits = &settings.limits;
-        let calm = self.events.take(Rate::per_second(limits.events.into()), 1)
+        let message = decode(self.version, &frame);
+        let is_join = message.as_ref().is_some_and(|message| message.event == *"phx_join");
+        // A join within its own rate is no event: where both rates are the same, nobody would ever be told that there are too many joins.
+        let may_join = is_join && self.joins.take(Rate::per_second(limits.joins.into()), 1);
+        let calm = (may_join || self.events.take(Rate::per_second(limits.events.into()), 1))
             & self.bytes.take(Rate::per_second(limits.bytes.as_u64()), frame.len() as u64);
-        let Some(message) = decode(self.version, &frame) else {
+        let Some(message) = message else {
             return if !calm {
                 self.outbox.close(Close::FLOOD)
             };
@@ -160,6 +164,9 @@ impl Connection {
                 true => self.end(&message.topic, Close::FLOOD.reason),
                 false => self.outbox.close(Close::FLOOD),
             };
+        }
+        if is_join && !may_join {
+            return self.refuse(&message, "ClientJoinRateLimitReached: Too many joins per second");
         }
         // What fails in one channel is no matter of the others.
         let (topic, join_ref) = (message.topic.clone(), message.join_ref.clone());

@@ -154,24 +154,28 @@ fn explain(error: figment::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::time::Duration;
 
     use bytesize::ByteSize;
+    use tempfile::TempDir;
 
     use super::*;
 
-    fn project(toml: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("basalt.toml"), toml).unwrap();
+    fn folder(file: &str, text: &str) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
         folder
+    }
+
+    fn load(toml: &str) -> Result<Config, String> {
+        Config::load(folder("basalt.toml", toml).path(), &[]).map_err(|error| error.0)
     }
 
     #[test]
     fn an_unknown_key_names_the_nearest_known_one() {
-        let folder = project("[api]\nmax_row = 3\n");
-        let error = Config::load(&folder, &[]).unwrap_err().0;
+        let error = load("[api]\nmax_row = 3\n").unwrap_err();
         assert!(error.contains("unknown configuration key `api.max_row`"), "{error}");
         assert!(error.contains("did you mean `api.max_rows`?"), "{error}");
         assert!(error.contains("basalt.toml"), "{error}");
@@ -180,50 +184,42 @@ mod tests {
     #[test]
     fn a_limit_under_which_nothing_works_is_refused() {
         for (toml, key) in [("headers = \"1 KiB\"", "`limits.headers`"), ("requests = 0", "`limits.requests`")] {
-            let error = Config::load(&project(&format!("[limits]\n{toml}\n")), &[]).unwrap_err().0;
+            let error = load(&format!("[limits]\n{toml}\n")).unwrap_err();
             assert!(error.contains(key), "{error}");
         }
-        let error = Config::load(&project("[server]\nheader_timeout = \"0s\"\n"), &[]).unwrap_err().0;
+        let error = load("[server]\nheader_timeout = \"0s\"\n").unwrap_err();
         assert!(error.contains("`server.header_timeout`"), "{error}");
-        assert!(Config::load(&project("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n"), &[]).is_ok());
+        assert!(load("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n").is_ok());
     }
 
     #[test]
     fn what_is_not_toml_is_told_once_with_its_place() {
-        let error = Config::load(&project("[api]\nmax_rows = = 3\n"), &[]).unwrap_err().0;
+        let error = load("[api]\nmax_rows = = 3\n").unwrap_err();
         assert!(error.contains("basalt.toml:2:12: ") && !error.contains('\n') && !error.contains("``"), "{error}");
     }
 
     #[test]
     fn flags_win_over_the_file() {
-        let folder =
-            project("[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n");
-        let config = Config::load(&folder, &[]).unwrap();
+        let toml = "[server]\nport = 1234\n[limits]\nbody = \"1 MiB\"\n[database]\nstatement_timeout = \"3s\"\n";
+        let folder = folder("basalt.toml", toml);
+        let config = Config::load(folder.path(), &[]).unwrap();
         assert_eq!((config.server.port, config.limits.body), (1234, ByteSize::mib(1)));
         assert_eq!(config.database.statement_timeout, Duration::from_secs(3));
-        let config = Config::load(&folder, &[("server.port".into(), 4321.into())]).unwrap();
+        let config = Config::load(folder.path(), &[("server.port".into(), 4321.into())]).unwrap();
         assert_eq!(config.server.port, 4321);
     }
 
     #[test]
     fn a_supabase_folder_is_a_project() {
-        let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
-        std::fs::create_dir_all(folder.join("supabase")).unwrap();
         let toml = "project_id = \"x\"\n[api]\nenabled = true\nport = 5000\nschemas = [\"public\", \"graphql_public\"]\nmax_rows = 7\n[studio]\nport = 1\n";
-        std::fs::write(folder.join("supabase/config.toml"), toml).unwrap();
-        let config = Config::load(&folder, &[]).unwrap();
+        let config = Config::load(folder("supabase/config.toml", toml).path(), &[]).unwrap();
         assert_eq!((config.server.port, config.api.max_rows), (5000, 7));
         assert_eq!(config.api.schemas, ["public"]);
     }
 
     #[test]
     fn a_key_near_one_of_the_supabase_cli_is_told() {
-        let load = |toml: &str| {
-            let folder = std::env::temp_dir().join(format!("basalt-config-{}", uuid::Uuid::new_v4()));
-            std::fs::create_dir_all(&folder).unwrap();
-            std::fs::write(folder.join("config.toml"), toml).unwrap();
-            Config::load(&folder, &[]).map_err(|error| error.0)
-        };
+        let load = |toml: &str| Config::load(folder("config.toml", toml).path(), &[]).map_err(|error| error.0);
         for (toml, wrong, right) in [
             ("[api]\nmaxrows = 3\n", "`api.maxrows`", "`api.max_rows`"),
             ("[auth]\nsite_ur = \"x\"\n", "`auth.site_ur`", "`auth.site_url`"),

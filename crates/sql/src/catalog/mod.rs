@@ -3,6 +3,7 @@
 //! The embedded engine keeps it as one JSON document in the database itself and changes it by [`crate::ddl`]; the PostgreSQL
 //! engine reads it from `pg_catalog`. Expressions and bodies are kept as PostgreSQL source text.
 
+mod constraint;
 mod name;
 mod privilege;
 mod publication;
@@ -19,14 +20,12 @@ use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use constraint::{Constraint, ConstraintKind, Exclusion, ExclusionElement, ForeignKey, ReferentialAction};
 pub use name::Name;
 pub use privilege::{API_ROLES, AUTHENTICATOR, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
 pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
-pub use relation::{
-    Column, Constraint, ConstraintKind, ForeignKey, Identity, Index, Policy, PolicyCommand, ReferentialAction,
-    Relation, RelationKind, Run, Takes, Trigger, View,
-};
+pub use relation::{Column, Identity, Index, Policy, PolicyCommand, Relation, RelationKind, Run, Takes, Trigger, View};
 pub use routine::{MediaHandler, Param, ParamMode, Routine};
 
 /// Everything that exists.

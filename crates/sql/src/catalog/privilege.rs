@@ -1,5 +1,6 @@
 //! Roles, what they are granted, and what that allows.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::Identity;
@@ -116,14 +117,22 @@ impl Catalog {
         self.reached(role, |_, _| true)
     }
 
-    /// The roles that a request may name: those that the login may become. Nobody is the owner by a token.
+    /// The roles that a request may name: those that the login may become. Nobody is the owner by a token, nor a superuser, nor who
+    /// connects: whoever migrated as that role owns the tables, and owners pass their policies.
     pub fn requestable(&self) -> BTreeSet<&str> {
-        let mut roles = match self.is_superuser(&self.login) {
+        let mut roles: BTreeSet<&str> = match self.is_superuser(&self.login) {
             true => self.roles.keys().map(String::as_str).collect(),
             false => self.memberships(&self.login),
         };
-        roles.remove(Identity::OWNER);
+        let connects = |role: &str| role == self.login && role != AUTHENTICATOR;
+        roles.retain(|role| *role != Identity::OWNER && !connects(role) && !self.is_superuser(role));
         roles
+    }
+
+    /// Whether a token may not name `role`: it is there, but not [`Catalog::requestable`]. `none` is there for PostgreSQL's `set role`,
+    /// and means who connects.
+    pub fn withholds(&self, role: &str, requestable: &BTreeSet<impl Borrow<str> + Ord>) -> bool {
+        role == "none" || self.roles.contains_key(role) && !requestable.contains(role)
     }
 
     /// `role` and every role whose privileges it has without becoming it: those that it inherits from, directly or not.

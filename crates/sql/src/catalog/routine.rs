@@ -86,15 +86,55 @@ pub struct MediaHandler {
     pub bytes: bool,
 }
 
-impl Routine {
-    /// Parameters that a caller gives: IN, INOUT and VARIADIC ones.
-    pub fn inputs(&self) -> impl Iterator<Item = &Param> {
-        self.params.iter().filter(|p| matches!(p.mode, ParamMode::In | ParamMode::InOut | ParamMode::Variadic))
+impl ParamMode {
+    /// Whether a caller gives it: IN, INOUT and VARIADIC.
+    pub fn is_input(self) -> bool {
+        matches!(self, ParamMode::In | ParamMode::InOut | ParamMode::Variadic)
     }
 
-    /// Columns of the result that parameters declare: OUT, INOUT and TABLE ones.
+    /// Whether it is a column of the result: OUT, INOUT and TABLE.
+    pub fn is_output(self) -> bool {
+        matches!(self, ParamMode::Out | ParamMode::InOut | ParamMode::Table)
+    }
+}
+
+impl Routine {
+    /// Parameters that a caller gives.
+    pub fn inputs(&self) -> impl Iterator<Item = &Param> {
+        self.params.iter().filter(|p| p.mode.is_input())
+    }
+
+    /// Columns of the result that parameters declare.
     pub fn outputs(&self) -> impl Iterator<Item = &Param> {
-        self.params.iter().filter(|p| matches!(p.mode, ParamMode::Out | ParamMode::InOut | ParamMode::Table))
+        self.params.iter().filter(|p| p.mode.is_output())
+    }
+
+    /// A block of a script, as the function that it would be.
+    pub(crate) fn of_block(owner: String) -> Routine {
+        Routine {
+            name: Name::new("", "inline_code_block"),
+            owner,
+            params: Vec::new(),
+            returns: Type::VOID,
+            returns_relation: None,
+            returns_domain: None,
+            returns_set: false,
+            language: "plpgsql".to_owned(),
+            body: String::new(),
+            parsed: false,
+            volatility: Volatility::Volatile,
+            strict: false,
+            security_definer: false,
+            rows: None,
+            settings: Vec::new(),
+            grants: Grants::default(),
+            comment: None,
+        }
+    }
+
+    /// Whether it is interpreted, rather than compiled into the statement that calls it.
+    pub fn is_interpreted(&self) -> bool {
+        self.language == "plpgsql"
     }
 
     /// The schemas of `set search_path = ...`, if the function has it.

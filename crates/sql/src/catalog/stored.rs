@@ -1,6 +1,5 @@
 //! The SQL that a catalog keeps: bodies, queries and expressions.
 
-use super::relation::ConstraintKind;
 use super::{Catalog, Relation};
 
 impl Catalog {
@@ -20,10 +19,7 @@ impl Relation {
         let query = self.view().map(|view| view.query.as_str());
         let policies = self.policies.iter().flat_map(|policy| policy.using.iter().chain(&policy.check));
         let columns = self.columns.iter().flat_map(|column| column.default.iter().chain(&column.generated));
-        let checks = self.constraints.iter().filter_map(|constraint| match &constraint.kind {
-            ConstraintKind::Check(check) => Some(check),
-            _ => None,
-        });
+        let checks = self.constraints.iter().flat_map(|constraint| constraint.kind.sources());
         let triggers = self.triggers.iter().filter_map(|trigger| trigger.run.as_ref()?.when.as_ref());
         query.into_iter().chain(policies.chain(columns).chain(checks).chain(triggers).map(String::as_str))
     }

@@ -2,7 +2,6 @@
 
 use basalt_core::Error;
 
-const JSONPATH: &str = "Take the JSON apart with ->, #> and jsonb_array_elements.";
 const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that could hold a lock.";
 const MULTIRANGES: &str = "Keep an array of ranges, or a row for each range.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
@@ -20,7 +19,6 @@ const ABSENT: &[(&str, &str)] = &[
     ("tsmultirange", MULTIRANGES),
     ("tstzmultirange", MULTIRANGES),
     ("datemultirange", MULTIRANGES),
-    ("jsonb_path_", JSONPATH),
     ("array_to_tsvector", SEARCH),
     ("tsvector_to_array", SEARCH),
     ("ts_delete", SEARCH),
@@ -36,6 +34,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
     ("lo_", "Use a bytea column."),
+    ("pg_sleep", "Wait in the client: a statement that waits holds a thread."),
     ("pg_advisory_", ADVISORY),
     ("pg_try_advisory_", ADVISORY),
     ("dblink_", "Copy the data into a table."),
@@ -46,11 +45,6 @@ pub(super) fn function(name: &str) -> Option<Error> {
     let is_meant = |absent: &str| if absent.ends_with('_') { name.starts_with(absent) } else { name == absent };
     let (_, instead) = ABSENT.iter().find(|(absent, _)| is_meant(absent))?;
     Some(Error::unsupported(format!("the embedded engine has no function {name}"), *instead))
-}
-
-/// 0A000 for the operators of jsonpath.
-pub(super) fn jsonpath(operator: &str) -> Error {
-    Error::unsupported(format!("the embedded engine has no jsonpath, and no {operator} for it"), JSONPATH)
 }
 
 /// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.

@@ -228,6 +228,7 @@ impl Compiler<'_> {
                             | Base::Uuid
                             | Base::Json
                             | Base::Jsonb
+                            | Base::Jsonpath
                             | Base::Bytea
                             | Base::Void
                             | Base::Tsvector

@@ -5,7 +5,7 @@ use basalt_types::{Type, Value};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
-use super::scope::{Clause, Scope, Source, ambiguous};
+use super::scope::{Clause, Scope, Sides, Source, ambiguous};
 use super::typed::{CastContext, Typed};
 use super::types::fold;
 use super::unrolled::item_value;
@@ -24,6 +24,9 @@ impl Compiler<'_> {
     }
 
     fn find_name(&mut self, scope: &Scope<'_>, ident: &Ident, name: &str) -> Result<Typed> {
+        if let Some(value) = preferred(scope, name)? {
+            return Ok(value);
+        }
         for (depth, level) in scope.levels().enumerate() {
             if let Some(merged) = level.merged.iter().find(|m| m.name == name) {
                 for &(source, column) in &merged.parts {
@@ -103,14 +106,16 @@ impl Compiler<'_> {
         }
         if schema.is_none() {
             let args = scope.levels().find_map(|level| level.args.clone());
-            if let Some(args) = args.filter(|args| args.function == table)
-                && let Some((_, value)) = args.values.iter().find(|(arg, _)| arg == name)
-            {
+            if let Some(args) = &args {
+                args.check_assigned(table)?;
+            }
+            if let Some(value) = args.as_ref().and_then(|args| args.qualified(table, name)) {
                 return Ok(value.clone());
             }
             if let Some(value) = argument(scope, table) {
-                return self.field(&value, name).map_err(|error| match table {
-                    "new" | "old" if error.code() == "42703" => {
+                let is_variable = args.is_some_and(|args| args.sides != Sides::Column || !args.labelled.is_empty());
+                return self.field(&value, name).map_err(|error| match error.code() {
+                    "42703" if is_variable => {
                         Error::new("42703", format!("record \"{table}\" has no field \"{name}\""))
                     }
                     _ => error,
@@ -163,7 +168,10 @@ impl Compiler<'_> {
         let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
             return Ok(());
         };
-        let grouped = index.is_some_and(|index| grouping.columns.contains(&(source.id, index)));
+        let is_key = |index| {
+            grouping.columns.contains(&(source.id, index)) || grouping.absent_columns.contains(&(source.id, index))
+        };
+        let grouped = index.is_some_and(is_key);
         if grouped || grouping.determined.contains(&source.id) {
             return Ok(());
         }
@@ -340,6 +348,25 @@ pub(super) fn array_item(element: &Typed) -> String {
 
 /// The argument of that name of the function whose body this is.
 pub(super) fn argument(scope: &Scope<'_>, name: &str) -> Option<Typed> {
-    let args = scope.levels().find_map(|level| level.args.clone())?;
-    args.values.iter().find(|(arg, _)| arg == name && !arg.is_empty()).map(|(_, value)| value.clone())
+    scope.levels().find_map(|level| level.args.clone())?.named(name).cloned()
+}
+
+/// The variable of PL/pgSQL of that name, where it comes before a column. 42702 for one that is a column too, unless the body says which is
+/// meant; 55000 for a record without columns.
+fn preferred(scope: &Scope<'_>, name: &str) -> Result<Option<Typed>> {
+    let Some(args) = scope.levels().find_map(|level| level.args.clone()) else { return Ok(None) };
+    let Some(value) = args.named(name).filter(|_| args.sides != Sides::Column) else { return Ok(None) };
+    if args.sides == Sides::Refused {
+        let is_column = |level: &Scope<'_>| {
+            let merged = level.merged.iter().any(|column| column.name == name);
+            let mut sources = level.sources.iter().filter(|source| !source.qualified_only);
+            merged || sources.any(|source| source.columns.iter().any(|column| column.name == name && !column.hidden))
+        };
+        if scope.levels().any(is_column) {
+            let detail = "It could refer to either a PL/pgSQL variable or a table column.";
+            return Err(ambiguous(name).with_detail(detail));
+        }
+    }
+    args.check_assigned(name)?;
+    Ok(Some(value.clone()))
 }

@@ -116,7 +116,17 @@ pub(super) fn comparison(name: &str) -> Option<&'static str> {
     })
 }
 
+/// 42883 for values that have to be told apart, of a type that has no equality.
+pub(super) fn require_equality(ty: &Type) -> Result<()> {
+    match *ty {
+        Type::JSON | Type::JSONPATH => {
+            Err(Error::new("42883", format!("could not identify an equality operator for type {}", ty.sql_name())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether values of the type compare.
 fn has_order(ty: &Type) -> bool {
-    !matches!(ty, Type::Base(Base::Json | Base::Void | Base::Trigger))
+    !matches!(ty, Type::Base(Base::Json | Base::Jsonpath | Base::Void | Base::Trigger))
 }

@@ -7,8 +7,9 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
+use super::body::Who;
+use super::parse::contains_ignoring_case;
 use super::scope::{Source, SourceColumn};
-use super::trigger::Who;
 use crate::catalog::Relation;
 use crate::program::{Bind, Fires, Output, OutputColumn, Probe, Step};
 use crate::{Catalog, Name, Program, quote};
@@ -41,6 +42,8 @@ pub(crate) struct Compiler<'a> {
     pub writes: bool,
     /// Whether a query locks rows.
     pub locks: bool,
+    /// Whether functions in PL/pgSQL are called while SQLite runs a step.
+    pub calls: bool,
     /// Tables whose policies are being compiled, to find recursion.
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
@@ -49,6 +52,8 @@ pub(crate) struct Compiler<'a> {
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
     pub detached: bool,
+    /// Whether a setting may change while the statement runs, so that it is asked for where it is read.
+    pub sets: bool,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
     /// parsed (policies, views, defaults, checks) named them when it was made.
     pub names_anew: bool,
@@ -79,10 +84,12 @@ impl<'a> Compiler<'a> {
             steps: Vec::new(),
             writes: false,
             locks: false,
+            calls: false,
             policies: Vec::new(),
             inlining: Vec::new(),
             folds: true,
             detached: false,
+            sets: sets(sql),
             names_anew: true,
             fires: false,
             assigned: Vec::new(),
@@ -99,7 +106,8 @@ impl<'a> Compiler<'a> {
     /// The program of the finished steps.
     pub fn finish(self, columns: Vec<OutputColumn>) -> Program {
         let params = self.params.into_iter().map(|p| p.unwrap_or((Type::TEXT, None))).collect();
-        Program { steps: self.steps, params, columns, writes: self.writes, locks: self.locks }
+        let Compiler { steps, writes, calls, locks, .. } = self;
+        Program { steps, params, columns, writes, calls, locks }
     }
 
     /// The SQLite parameter (`?1`) of the current step that is bound to this.
@@ -333,6 +341,11 @@ impl<'a> Compiler<'a> {
             row_number: None,
         }
     }
+}
+
+/// Whether a text may change a setting.
+pub(super) fn sets(sql: &str) -> bool {
+    contains_ignoring_case(sql, "set_config")
 }
 
 /// The number of parameters that SQLite finds in a statement: its highest `?n`.

@@ -5,9 +5,10 @@ use basalt_types::Type;
 use sqlparser::ast::{self, Expr, Spanned};
 
 use super::compiler::Compiler;
+use super::grouping_sets::null_of;
 use super::row;
 use super::scope::{Clause, Scope};
-use super::typed::{CastContext, Typed};
+use super::typed::{CastContext, Form, Typed};
 
 impl Compiler<'_> {
     /// Binds an expression. `expected` is what the context would like an undecided literal or parameter to be; the result
@@ -22,6 +23,21 @@ impl Compiler<'_> {
                     let bound = c.bind_case(scope, expr, expected);
                     *scope.grouping.borrow_mut() = saved;
                     bound
+                }
+                Some(group) if scope.clause.get() != Clause::Aggregate && group.absent_exprs.contains(expr) => {
+                    let saved = scope.grouping.take();
+                    let bound = c.bind_case(scope, expr, expected);
+                    *scope.grouping.borrow_mut() = saved;
+                    bound.map(null_of)
+                }
+                Some(group) if scope.clause.get() != Clause::Aggregate => {
+                    let bound = c.bind_case(scope, expr, expected)?;
+                    Ok(match bound.form {
+                        Form::Column(source, column) if group.absent_columns.contains(&(source, column)) => {
+                            null_of(bound)
+                        }
+                        _ => bound,
+                    })
                 }
                 _ => c.bind_case(scope, expr, expected),
             }
@@ -143,10 +159,6 @@ impl Compiler<'_> {
                 self.call("overlay", args)
             }
             Expr::Collate { expr, collation } => self.bind_collate(scope, expr, collation),
-            Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => Err(Error::unsupported(
-                "grouping sets are not supported on the embedded engine",
-                "Write one query for each set, with UNION ALL.",
-            )),
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
                 Err(Error::new("42601", "syntax error at or near \"*\""))
             }

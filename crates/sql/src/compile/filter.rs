@@ -25,14 +25,18 @@ impl Compiler<'_> {
             from.effects.push(filter);
         }
         let outer = scope.clause.replace(Clause::Rows("WHERE"));
+        let folds = self.folds;
         for conjunct in selection.into_iter().flat_map(conjuncts) {
             let condition = self.bind_condition(scope, conjunct, "WHERE")?;
+            // What stands behind a condition that never holds is not looked at.
+            self.folds &= self.known(&condition) != Some(Some(false));
             // What is true anyway need not be asked.
             if !matches!(condition.form, Form::Constant(Value::Int(1))) {
                 conditions.push(guarded(scope, &condition, from));
             }
             from.effects.push(condition);
         }
+        self.folds = folds;
         scope.clause.set(outer);
         Ok((!conditions.is_empty()).then(|| join_conditions(conditions, " AND ")))
     }

@@ -236,6 +236,9 @@ impl Compiler<'_> {
             self.bind_sequence(scope, (&sequence, name), alias, clause)?;
             return Ok(Pending::new());
         }
+        if self.bind_system_view(scope, (schema.as_deref(), &table), alias, clause)? {
+            return Ok(Pending::new());
+        }
         let relation = self.relation(name)?;
         privilege::use_schema(self, &relation.name.schema).map_err(|e| self.place(e, name.span()))?;
         let shown = alias.map_or(relation.name.name.clone(), |a| fold(&a.name));

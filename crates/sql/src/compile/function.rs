@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Volatility};
+use basalt_types::{Base, Kind, Type, Volatility};
 use sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
 };
@@ -63,6 +63,9 @@ impl Compiler<'_> {
         if conditional {
             let args = self.bind_conditional_arguments(scope, function, &name, expected)?;
             return self.bind_conditional(&name, args, expected);
+        }
+        if builtin && name == "grouping" {
+            return self.bind_grouping(scope, function);
         }
         if builtin && name == "normalize" {
             return self.bind_normalize(scope, function);
@@ -330,9 +333,15 @@ impl Compiler<'_> {
 
 /// The arguments of a built-in function that are given by name, in its order; `None` if it has none of those names.
 fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argument>> {
-    let names = overload::functions(name).iter().map(|function| function.names).find(|names| !names.is_empty())?;
-    let zero = || Typed::constant(0.into(), Type::INT4);
-    let mut placed: Vec<Argument> = names.iter().map(|_| (None, zero())).collect();
+    let functions = overload::functions(name).iter().map(|function| (function.names, function.args));
+    let sets = overload::set_functions(name).iter().map(|function| (function.names, function.args));
+    let (names, kinds) = functions.chain(sets).find(|(names, _)| !names.is_empty())?;
+    let zero = |kind: &Kind| match kind {
+        Kind::Is(Base::Jsonb) => Typed::constant("{}".into(), Type::JSONB),
+        Kind::Is(Base::Bool) => Typed::constant(false.into(), Type::BOOL),
+        _ => Typed::constant(0.into(), Type::INT4),
+    };
+    let mut placed: Vec<Argument> = kinds.iter().map(|kind| (None, zero(kind))).collect();
     for (position, (name, value)) in args.iter().enumerate() {
         let at = match name {
             Some(name) => names.iter().position(|parameter| parameter == name)?,

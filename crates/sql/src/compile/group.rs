@@ -1,8 +1,9 @@
 //! GROUP BY, and what its keys determine.
 
 use basalt_core::{Error, Result};
-use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem};
+use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Spanned};
 
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::order;
 use super::scope::{Clause, Grouping, Scope};
@@ -21,6 +22,7 @@ impl Compiler<'_> {
             let meant = self.group_expr(scope, expr, &select.projection)?;
             let key = self.bind_expr(scope, meant, None)?;
             let key = self.storable(key)?;
+            require_equality(&key.ty).map_err(|error| self.place(error, meant.span()))?;
             keys.push((Some(meant.clone()), key));
         }
         scope.clause.set(outer);
@@ -28,7 +30,12 @@ impl Compiler<'_> {
     }
 
     /// What a GROUP BY key means: an input column first, then an output column's name, or its position.
-    fn group_expr<'e>(&mut self, scope: &Scope<'_>, expr: &'e Expr, projection: &'e [SelectItem]) -> Result<&'e Expr> {
+    pub(super) fn group_expr<'e>(
+        &mut self,
+        scope: &Scope<'_>,
+        expr: &'e Expr,
+        projection: &'e [SelectItem],
+    ) -> Result<&'e Expr> {
         let names: Vec<String> = projection.iter().map(|_| String::new()).collect();
         let item_expr = |item: &'e SelectItem| match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
@@ -77,7 +84,7 @@ pub(super) fn grouping_of(scope: &Scope<'_>, keys: &[(Option<Expr>, Typed)]) -> 
         })
     });
     let determined = determined.map(|s| s.id).collect();
-    Grouping { columns, exprs, determined }
+    Grouping { columns, exprs, determined, absent_columns: Vec::new(), absent_exprs: Vec::new() }
 }
 
 /// A key of GROUP BY. A bare number would be a position.

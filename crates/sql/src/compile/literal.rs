@@ -38,7 +38,7 @@ impl Compiler<'_> {
         let number: usize = name.strip_prefix('$').and_then(|n| n.parse().ok()).ok_or_else(missing)?;
         let index = number.checked_sub(1).ok_or_else(missing)?;
         if let Some(args) = scope.levels().find_map(|level| level.args.clone()) {
-            let value = args.values.get(index).filter(|_| args.numbered);
+            let value = args.numbered.get(index).and_then(|at| args.values.get(*at));
             return value.map(|(_, value)| value.clone()).ok_or_else(missing);
         }
         if index >= MAX_PARAMETERS || !self.inlining.is_empty() {

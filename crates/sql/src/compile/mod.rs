@@ -6,6 +6,7 @@
 
 mod absent;
 mod aggregate;
+pub mod body;
 mod carried;
 mod cast;
 mod column;
@@ -20,6 +21,8 @@ mod fold;
 mod from;
 mod function;
 mod group;
+mod grouping_sets;
+mod interpreted;
 mod join;
 mod literal;
 mod lock;
@@ -46,6 +49,7 @@ mod special;
 mod steps;
 mod subquery;
 mod suggest;
+mod system;
 mod template;
 pub mod trigger;
 mod typed;

@@ -149,9 +149,6 @@ impl Compiler<'_> {
             }
             None => match overload::choose(&parameters, &types) {
                 Choice::One(fit) => fit,
-                Choice::None if name == "@?" || name == "@@" && types[0] == Type::JSONB => {
-                    return Err(super::absent::jsonpath(name));
-                }
                 Choice::None => return Err(shown()),
                 Choice::Ambiguous => {
                     let error = shown();

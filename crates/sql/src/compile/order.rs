@@ -68,14 +68,25 @@ pub(super) fn output_name(expr: &Expr, names: &[String]) -> Result<Option<usize>
     Ok(names.iter().position(|n| *n == name))
 }
 
+/// How many rows of a query are wanted.
+#[derive(Default)]
+pub(super) struct Limit {
+    /// As SQLite has it, with a leading space.
+    pub sql: String,
+    /// Whether at most one row comes out.
+    pub at_most_one: bool,
+    /// For FETCH ... WITH TIES, the condition of the rows by their places.
+    pub ties: Option<String>,
+}
+
 impl Compiler<'_> {
-    /// LIMIT, OFFSET and FETCH as SQLite has them, with a leading space, and whether at most one row comes out.
+    /// LIMIT, OFFSET and FETCH as SQLite has them.
     pub(super) fn bind_limit(
         &mut self,
         scope: &Scope<'_>,
         limit: Option<&LimitClause>,
         fetch: Option<&Fetch>,
-    ) -> Result<(String, bool)> {
+    ) -> Result<Limit> {
         scope.clause.set(Clause::Rows("LIMIT"));
         let (mut limit, offset) = match limit {
             None => (None, None),
@@ -87,23 +98,30 @@ impl Compiler<'_> {
         };
         let one = Expr::Value(Literal::Number("1".to_owned(), false).with_empty_span());
         if let Some(fetch) = fetch {
-            if fetch.with_ties || fetch.percent {
-                return Err(Error::unsupported(
-                    "FETCH ... WITH TIES is not supported on the embedded engine",
-                    "Use rank().",
-                ));
+            if fetch.percent {
+                return Err(Error::new("42601", "syntax error at or near \"PERCENT\""));
             }
             limit = Some(fetch.quantity.as_ref().unwrap_or(&one));
         }
+        let with_ties = fetch.is_some_and(|fetch| fetch.with_ties);
         let limit = limit.map(|e| self.bind_count(scope, e, "LIMIT", "2201W")).transpose()?.flatten();
         let offset = offset.map(|e| self.bind_count(scope, e, "OFFSET", "2201X")).transpose()?.flatten();
+        if with_ties {
+            let Some(limit) = limit else {
+                return Err(Error::new("2201W", "row count cannot be null in FETCH FIRST ... WITH TIES clause"));
+            };
+            let offset = offset.as_deref().unwrap_or("0");
+            // Places as `with_ties` numbers them.
+            let ties = format!("{limit} > 0 AND _r <= {limit} + {offset} AND _o > {offset}");
+            return Ok(Limit { ties: Some(ties), ..Limit::default() });
+        }
         let at_most_one = limit.as_deref().is_some_and(|l| matches!(l, "0" | "1"));
         let sql = match (limit, offset) {
             (None, None) => String::new(),
             (Some(limit), None) => format!(" LIMIT {limit}"),
             (limit, Some(offset)) => format!(" LIMIT {} OFFSET {offset}", limit.as_deref().unwrap_or("-1")),
         };
-        Ok((sql, at_most_one))
+        Ok(Limit { sql, at_most_one, ties: None })
     }
 
     fn bind_count(

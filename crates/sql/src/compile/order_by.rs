@@ -13,13 +13,14 @@ use super::typed::{Form, Typed};
 use crate::quote;
 
 impl Compiler<'_> {
-    /// ORDER BY of a SELECT: each key's value, and as SQLite source.
+    /// ORDER BY of a SELECT: each key's value, and as SQLite source; `in_window` if that goes into a window.
     pub(super) fn bind_order_by(
         &mut self,
         scope: &Scope<'_>,
         keys: &[OrderByExpr],
         items: &[Item],
         select: &Select,
+        in_window: bool,
     ) -> Result<Vec<(Typed, String)>> {
         let names: Vec<String> = items.iter().map(|i| i.name.clone()).collect();
         let distinct = matches!(select.distinct, Some(Distinct::Distinct));
@@ -40,14 +41,15 @@ impl Compiler<'_> {
                 let error = Error::new("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
                 return Err(self.place(error, key.expr.span()));
             }
-            if value.ty == Type::JSON {
-                let error = Error::new("42883", "could not identify an ordering operator for type json")
-                    .with_hint("Use an explicit ordering operator or modify the query.");
+            if matches!(value.ty, Type::JSON | Type::JSONPATH) {
+                let message = format!("could not identify an ordering operator for type {}", value.ty.sql_name());
+                let error =
+                    Error::new("42883", message).with_hint("Use an explicit ordering operator or modify the query.");
                 return Err(self.place(error, key.expr.span()));
             }
             let sql = match (at, &value.form) {
                 // The output column itself, rather than its expression computed again.
-                (Some(at), Form::Other | Form::Constant(_) | Form::Param(_)) if !is_on(select) => {
+                (Some(at), Form::Other | Form::Constant(_) | Form::Param(_)) if !is_on(select) && !in_window => {
                     let position = Typed { sql: (at + 1).to_string(), ..value.clone() };
                     order::key(&position, &key.options)?
                 }
@@ -131,4 +133,23 @@ pub(super) fn distinct_on(
     let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
     let outer_order = if keys.is_empty() { "" } else { " ORDER BY _o" };
     format!("SELECT {} FROM (SELECT {}{rest}) WHERE _n = 1{outer_order}{limit}", names.join(", "), inner.join(", "))
+}
+
+/// A SELECT whose rows are wanted by their places: `_o` in the order, `_r` that of the first of equal ones.
+pub(super) fn with_ties(
+    list: &[String],
+    columns: &[BoundColumn],
+    rest: &str,
+    order: &[(Typed, String)],
+    wanted: &str,
+) -> String {
+    let keys: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
+    let keys = keys.join(", ");
+    let list = list.join(", ");
+    let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
+    format!(
+        "SELECT {} FROM (SELECT {list}, rank() OVER (ORDER BY {keys}) AS _r, row_number() OVER (ORDER BY {keys}) AS _o{rest}) \
+         WHERE {wanted} ORDER BY _o",
+        names.join(", ")
+    )
 }

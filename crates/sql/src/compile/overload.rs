@@ -43,6 +43,11 @@ pub(super) fn functions(name: &str) -> &'static [&'static Function] {
     INDEX.get(name).map_or(&[], Vec::as_slice)
 }
 
+/// Whether a built-in function has the name.
+pub(super) fn is_built_in(name: &str) -> bool {
+    !(functions(name).is_empty() && set_functions(name).is_empty() && aggregates(name).is_empty())
+}
+
 /// Built-in operators by spelling.
 pub(super) fn operators(name: &str) -> &'static [&'static Operator] {
     static INDEX: LazyLock<HashMap<&str, Vec<&'static Operator>>> =

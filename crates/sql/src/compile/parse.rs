@@ -283,7 +283,7 @@ fn is_variadic(token: &TokenWithSpan) -> bool {
     matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.keyword == Keyword::VARIADIC)
 }
 
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
+pub(super) fn contains_ignoring_case(text: &str, word: &str) -> bool {
     text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()))
 }
 

@@ -140,7 +140,10 @@ impl Compiler<'_> {
         items: &mut Vec<Item>,
     ) -> Result<()> {
         let args = scope.levels().find_map(|level| level.args.clone());
-        match args.and_then(|args| args.values.iter().find(|(arg, _)| arg == alias).map(|(_, v)| v.clone())) {
+        if let Some(args) = &args {
+            args.check_assigned(alias)?;
+        }
+        match args.and_then(|args| args.named(alias).cloned()) {
             Some(row) => self.expand_row(&row, items),
             None => {
                 let error = Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));

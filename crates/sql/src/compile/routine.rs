@@ -8,17 +8,17 @@ use basalt_types::codec::castable;
 use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, sets};
 use super::function::Argument;
 use super::overload::Parameter;
 use super::parse::{parse_expr, parse_statements};
 use super::scope::{Arguments, Scope, Source};
-use super::select::{BoundColumn, BoundQuery};
+use super::select::BoundQuery;
 use super::typed::{CastContext, Form, Typed};
 use super::types::row_type;
 use super::{privilege, row, steps};
+use crate::Catalog;
 use crate::catalog::{ParamMode, Routine};
-use crate::{Catalog, quote};
 
 /// A call's arguments as a function's parameters take them.
 #[derive(Clone)]
@@ -100,8 +100,8 @@ pub(super) fn fill(slot: &Slot, args: &[Typed]) -> Option<Typed> {
 
 /// Checks a function's body: every statement compiles, and the last one's columns fit the declared result.
 pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
-    if routine.language != "sql" {
-        return Ok(());
+    if routine.is_interpreted() {
+        return super::body::check_function(catalog, routine);
     }
     let path = routine
         .search_path()
@@ -129,6 +129,14 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
     steps::is_inlinable(statements) && routine.returns != Type::VOID
 }
 
+/// The conditions under which a strict function is called at all: no argument is null.
+fn answering(routine: &Routine, args: &[Typed]) -> Vec<String> {
+    args.iter()
+        .filter(|arg| routine.strict && !arg.not_null && !matches!(arg.form, Form::Row(_)))
+        .map(|arg| format!("{} IS NOT NULL", arg.sql))
+        .collect()
+}
+
 /// A value of which only the type is known.
 fn unknown_value(ty: Type) -> Typed {
     match &ty {
@@ -151,14 +159,13 @@ impl Compiler<'_> {
             return Err(self.misplaced_set(scope));
         }
         let args = self.arguments(routine, given)?;
+        if routine.is_interpreted() {
+            return self.interpreted_value(scope, routine, args);
+        }
         // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
         let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
         let (args, volatile) = if is_inlined { self.steady(args) } else { (args, None) };
-        let nullable: Vec<String> = args
-            .iter()
-            .filter(|a| routine.strict && !a.not_null && !matches!(a.form, Form::Row(_)))
-            .map(|a| format!("{} IS NOT NULL", a.sql))
-            .collect();
+        let nullable = answering(routine, &args);
         let query = self.body_rows(routine, args)?;
         let composite = matches!(routine.returns, Type::Record(_));
         let mut value = match (&query.value, query.columns.as_slice()) {
@@ -194,10 +201,26 @@ impl Compiler<'_> {
         Ok(value)
     }
 
-    /// A function in FROM: its rows as a query.
+    /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
     pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
         let args = self.arguments(routine, given)?;
-        self.body_rows(routine, args)
+        if routine.is_interpreted() {
+            return self.interpreted_rows(routine, args);
+        }
+        let nullable = answering(routine, &args);
+        let mut query = self.body_rows(routine, args)?;
+        let answers = if nullable.is_empty() { "true".to_owned() } else { nullable.join(" AND ") };
+        if routine.returns_set {
+            if !nullable.is_empty() {
+                query.sql = format!("SELECT * FROM ({}) WHERE {answers}", query.sql);
+            }
+        } else if query.value.is_none() || !nullable.is_empty() {
+            let row = self.alias("_row");
+            query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {answers}", query.sql);
+            query.value = None;
+            query.columns.iter_mut().for_each(|column| column.not_null = false);
+        }
+        Ok(query)
     }
 
     /// `t.f` for a function of t's rows.
@@ -221,7 +244,7 @@ impl Compiler<'_> {
 
     /// The values of all parameters: defaults filled in.
     fn arguments(&mut self, routine: &Routine, given: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
-        if routine.language != "sql" {
+        if !matches!(routine.language.as_str(), "sql" | "plpgsql") {
             return Err(Error::unsupported(
                 format!(
                     "function {} is written in {}, which the embedded engine does not run",
@@ -273,6 +296,8 @@ impl Compiler<'_> {
         if routine.returns == Type::TRIGGER {
             return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
         }
+        // Whatever follows in the statement may see what the body sets.
+        self.sets |= sets(&routine.body);
         let statements = parse_statements(&routine.body)?;
         let inlinable = is_inlined(routine, &statements);
         let bound = self.as_user(&user, |c| {
@@ -299,7 +324,7 @@ impl Compiler<'_> {
         }
         let mut scope = Scope::new(None);
         let values = routine.inputs().map(|p| p.name.clone()).zip(args).collect();
-        scope.args = Some(Rc::new(Arguments { function: routine.name.name.clone(), values, numbered: true }));
+        scope.args = Some(Rc::new(Arguments::numbered(routine.name.name.clone(), values)));
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
         self.inlining.push(routine.name.clone());
@@ -343,31 +368,11 @@ impl Compiler<'_> {
                 "On the embedded engine, call it with constants and parameters only.",
             ));
         }
-        let captured = steps::run_routine(self, routine, statements, args)?;
-        let mut effects = Typed::new("", Type::VOID);
-        (effects.leakproof, effects.volatile) = (false, true);
-        let names: Vec<String> = captured.columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
-        let columns = captured.columns.into_iter().map(|column| BoundColumn {
-            name: column.name,
-            sqlite: column.sqlite,
-            ty: column.ty,
-            typmod: column.typmod,
-            not_null: column.not_null,
-            collated: column.collated,
-            source: None,
-        });
-        Ok(BoundQuery {
-            sql: format!("SELECT {} FROM pg_rows({})", names.join(", "), captured.slot),
-            columns: columns.collect(),
-            at_most_one: !routine.returns_set,
-            protected: false,
-            effects,
-            value: None,
-        })
+        steps::run_routine(self, routine, statements, args).map(|captured| captured.query(!routine.returns_set))
     }
 
     /// Name, type and modifier of each column that a function gives.
-    fn result_columns(&self, routine: &Routine) -> Vec<(String, Type, Option<Typmod>)> {
+    pub(super) fn result_columns(&self, routine: &Routine) -> Vec<(String, Type, Option<Typmod>)> {
         let relation = routine.returns_relation.as_ref().and_then(|name| self.catalog.relations.get(name));
         match (relation, &routine.returns) {
             (Some(relation), _) => relation.columns.iter().map(|c| (c.name.clone(), c.ty.clone(), c.typmod)).collect(),

@@ -58,6 +58,10 @@ pub(crate) struct Grouping {
     pub exprs: Vec<ast::Expr>,
     /// Sources whose primary key is among the keys: all their columns are determined.
     pub determined: Vec<usize>,
+    /// Keys of other grouping sets that are plain columns: NULL in this one.
+    pub absent_columns: Vec<(usize, usize)>,
+    /// Keys of other grouping sets that are expressions.
+    pub absent_exprs: Vec<ast::Expr>,
 }
 
 /// One entry of FROM.
@@ -155,14 +159,64 @@ pub(crate) struct CteColumn {
     pub collated: bool,
 }
 
-/// The arguments of an SQL function, as values at the place of its call.
+/// The arguments of an SQL function, as values at the place of its call; or the variables of a body in PL/pgSQL.
 pub(crate) struct Arguments {
     /// The function's name, by which they may be qualified.
     pub function: String,
-    /// Names (empty if unnamed) and values, in order.
+    /// Names (empty if unnamed) and values: of several with one name the first is meant.
     pub values: Vec<(String, Typed)>,
-    /// Whether `$1` is the first.
-    pub numbered: bool,
+    /// Which of them are `$1`, `$2`, ...
+    pub numbered: Vec<usize>,
+    /// Blocks with their labels, by which their variables may be qualified.
+    pub labelled: Vec<(String, usize)>,
+    /// Records of PL/pgSQL that have no columns yet.
+    pub unassigned: Vec<String>,
+    /// What a name means that is a column's too.
+    pub sides: Sides,
+}
+
+/// What a name means that is both an argument's and a column's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// The column.
+    Column,
+    /// The argument.
+    Argument,
+    /// That is refused (42702).
+    Refused,
+}
+
+impl Arguments {
+    /// Arguments without numbers.
+    pub fn of(function: String, values: Vec<(String, Typed)>) -> Arguments {
+        let (numbered, labelled, unassigned) = (Vec::new(), Vec::new(), Vec::new());
+        Arguments { function, values, numbered, labelled, unassigned, sides: Sides::Column }
+    }
+
+    /// Those of an SQL function: `$1` is the first.
+    pub fn numbered(function: String, values: Vec<(String, Typed)>) -> Arguments {
+        Arguments { numbered: (0..values.len()).collect(), ..Arguments::of(function, values) }
+    }
+
+    /// The value of that name.
+    pub fn named(&self, name: &str) -> Option<&Typed> {
+        self.values.iter().find(|(known, _)| known == name && !known.is_empty()).map(|(_, value)| value)
+    }
+
+    /// The value that is qualified by its function or block.
+    pub fn qualified(&self, qualifier: &str, name: &str) -> Option<&Typed> {
+        let fits = |(label, at): &&(String, usize)| label == qualifier && self.values[*at].0 == name;
+        let labelled = self.labelled.iter().find(fits).map(|(_, at)| &self.values[*at].1);
+        labelled.or_else(|| self.named(name).filter(|_| self.labelled.is_empty() && self.function == qualifier))
+    }
+
+    /// 55000 for a record of PL/pgSQL without columns.
+    pub fn check_assigned(&self, name: &str) -> Result<()> {
+        match self.unassigned.iter().any(|record| record == name) {
+            true => Err(super::body::unassigned(name)),
+            false => Ok(()),
+        }
+    }
 }
 
 impl<'s> Scope<'s> {

@@ -7,12 +7,14 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
 use super::group::{group_key, grouping_of};
+use super::grouping_sets::sets_of;
 use super::lock::{check_lockable, not_lockable};
 use super::order;
-use super::order_by::distinct_on;
+use super::order_by::{distinct_on, with_ties};
 use super::projection::{aliased, columns_of};
 use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Form, Typed};
@@ -68,6 +70,12 @@ pub(super) struct Wanted<'w> {
     pub collated: bool,
     /// `for update` and its kin.
     pub locks: &'w [LockClause],
+    /// Whether there are rows is all that is asked.
+    pub exists: bool,
+    /// The condition of the rows that FETCH ... WITH TIES wants.
+    pub ties: Option<&'w str>,
+    /// Keys of other grouping sets than the one that is bound.
+    pub absent: &'w [Expr],
 }
 
 impl BoundQuery {
@@ -106,6 +114,12 @@ impl Compiler<'_> {
         self.deeper(|c| c.query(outer, query, wanted))
     }
 
+    /// Binds a query of which only is asked whether it has rows.
+    pub(super) fn bind_rows_query(&mut self, outer: &Scope<'_>, query: &Query) -> Result<BoundQuery> {
+        let wanted = Wanted { exists: true, ..Wanted::default() };
+        self.deeper(|c| c.query(Some(outer), query, wanted))
+    }
+
     pub(super) fn query(&mut self, outer: Option<&Scope<'_>>, query: &Query, wanted: Wanted<'_>) -> Result<BoundQuery> {
         if query.for_clause.is_some() || query.settings.is_some() || query.format_clause.is_some() {
             return Err(Error::new("42601", "syntax error at or near \"FOR\""));
@@ -125,8 +139,16 @@ impl Compiler<'_> {
     fn query_body(&mut self, outer: Option<&Scope<'_>>, query: &Query, wanted: Wanted<'_>) -> Result<BoundQuery> {
         let keys = order::keys(query.order_by.as_ref())?;
         let empty = Scope::new(outer);
-        let (limit, at_most_one) = self.bind_limit(&empty, query.limit_clause.as_ref(), query.fetch.as_ref())?;
-        let wanted = Wanted { locks: &query.locks, ..wanted };
+        let limit = self.bind_limit(&empty, query.limit_clause.as_ref(), query.fetch.as_ref())?;
+        let (at_most_one, ties) = (limit.at_most_one, limit.ties.as_deref());
+        let limit = limit.sql;
+        if ties.is_some() && keys.is_empty() {
+            return Err(Error::new("42601", "WITH TIES cannot be specified without ORDER BY clause"));
+        }
+        if ties.is_some() && !matches!(&*query.body, SetExpr::Select(_)) {
+            return Err(no_ties("a set operation"));
+        }
+        let wanted = Wanted { locks: &query.locks, ties, ..wanted };
         check_lockable(&query.body, &query.locks)?;
         let mut bound = match &*query.body {
             SetExpr::Select(select) => self.select(outer, select, keys, &limit, wanted)?,
@@ -178,7 +200,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn select(
+    pub(super) fn select(
         &mut self,
         outer: Option<&Scope<'_>>,
         select: &Select,
@@ -198,6 +220,9 @@ impl Compiler<'_> {
         if let Some((wrapped, keys)) = self.wrapped(select, keys, aggregated)? {
             return self.deeper(|c| c.select(outer, &wrapped, &keys, limit, wanted));
         }
+        if let Some(sets) = sets_of(&select.group_by)? {
+            return self.bind_grouping_sets(outer, select, keys, limit, wanted, &sets);
+        }
         let mut scope = Scope::new(outer);
         let mut from = self.bind_from(&mut scope, &select.from)?;
         let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
@@ -209,10 +234,15 @@ impl Compiler<'_> {
         let group_keys = self.bind_group_by(&scope, select)?;
         if aggregated {
             let grouping = grouping_of(&scope, &group_keys);
+            let grouping = self.with_absent(&scope, select, wanted.absent, grouping)?;
             *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
         }
         scope.clause.set(Clause::Output);
-        let mut items = self.bind_items(&scope, &select.projection, wanted)?;
+        let folds = self.folds;
+        self.folds &= !wanted.exists;
+        let items = self.bind_items(&scope, &select.projection, wanted);
+        self.folds = folds;
+        let mut items = items?;
         let having = match &select.having {
             Some(having) => {
                 scope.clause.set(Clause::Having);
@@ -227,12 +257,15 @@ impl Compiler<'_> {
                 true if item.value.is_unknown() => item.value.clone(),
                 _ => self.storable(item.value.clone())?,
             };
+            if distinct {
+                require_equality(&item.value.ty)?;
+            }
             if (distinct || wanted.collated) && !item.value.collated {
                 item.value.sql = item.value.collated_sql();
                 item.value.collated = item.value.ty.collation().is_some();
             }
         }
-        let order = self.bind_order_by(&scope, keys, &items, select)?;
+        let order = self.bind_order_by(&scope, keys, &items, select, wanted.ties.is_some())?;
         self.check_unread(&scope)?;
 
         let mut effects = Typed::new("", Type::VOID);
@@ -268,13 +301,23 @@ impl Compiler<'_> {
             rest.push_str(&format!(" GROUP BY {}", keys.join(", ")));
         }
         if let Some(having) = &having {
-            // SQLite wants a GROUP BY before it.
-            rest.push_str(if grouped { "" } else { " GROUP BY NULL" });
-            rest.push_str(&format!(" HAVING {}", having.sql));
+            if grouped || select.projection.iter().any(has_aggregate) {
+                rest.push_str(&format!(" HAVING {}", having.sql));
+            } else {
+                // SQLite wants keys or an aggregate before it; what is selected reads no column.
+                rest = format!(" FROM (SELECT count(*) AS _c, {} AS _h{rest}) WHERE _h", having.sql);
+            }
         }
         let order_sql: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
         let sql = match on {
+            Some(_) if wanted.ties.is_some() => return Err(no_ties("DISTINCT ON")),
             Some(partition) => distinct_on(&list, &columns, &rest, &partition, &order, limit),
+            None if let Some(ties) = wanted.ties => {
+                if distinct {
+                    return Err(no_ties("DISTINCT"));
+                }
+                with_ties(&list, &columns, &rest, &order, ties)
+            }
             None => {
                 let word = if distinct { "SELECT DISTINCT" } else { "SELECT" };
                 let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
@@ -312,6 +355,13 @@ impl Compiler<'_> {
         let is_fixed = |name: &String| fixed.iter().any(|i| relation.columns.get(*i).is_some_and(|c| c.name == *name));
         relation.unique_keys().any(|key| !key.is_empty() && key.iter().all(is_fixed))
     }
+}
+
+fn no_ties(beside: &str) -> Error {
+    Error::unsupported(
+        format!("FETCH ... WITH TIES beside {beside} is not supported on the embedded engine"),
+        "Write it over a subquery.",
+    )
 }
 
 /// Whether it says DISTINCT ON.

@@ -60,7 +60,8 @@ fn auth(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Option<Typed
 
 /// What the session says: a parameter, or a call where no statement binds any.
 fn ask(compiler: &mut Compiler<'_>, asked: Session, ty: Type) -> Typed {
-    if !compiler.detached {
+    let changes = compiler.sets && matches!(asked, Session::Setting(_));
+    if !compiler.detached && !changes {
         return Typed::new(compiler.bind(Bind::Session(asked)), ty);
     }
     let sql = match &asked {
@@ -68,7 +69,7 @@ fn ask(compiler: &mut Compiler<'_>, asked: Session, ty: Type) -> Typed {
         asked => format!("pg_session({})", crate::quote::literal(asked.name())),
     };
     let mut typed = Typed::new(sql, ty);
-    typed.stable = true;
+    (typed.stable, typed.volatile) = (true, changes);
     typed
 }
 
@@ -91,6 +92,22 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             let schema = compiler.search_path.iter().find(|s| compiler.catalog.schemas.contains_key(*s)).cloned();
             Typed::constant(Value::from(schema), Type::NAME)
         }
+        ("current_schemas", [implicit]) => schemas(compiler, implicit)?,
+        ("timeofday", []) => {
+            let moment = compiler.call("clock_timestamp", Vec::new())?;
+            let template = Typed::constant(Value::from("Dy Mon DD HH24:MI:SS.US YYYY TZ"), Type::TEXT);
+            compiler.call("to_char", vec![moment, template])?
+        }
+        ("txid_current", []) => transaction(compiler),
+        ("pg_current_xact_id", []) => {
+            let id = transaction(compiler);
+            compiler.coerce(id, &Type::TEXT, None, CastContext::Explicit)?
+        }
+        ("pg_backend_pid", []) => Typed::constant(Value::from(i64::from(std::process::id())), Type::INT4),
+        ("inet_client_addr" | "inet_server_addr", []) => Typed::constant(Value::Null, Type::TEXT),
+        ("inet_client_port" | "inet_server_port", []) => Typed::constant(Value::Null, Type::INT4),
+        ("pg_is_in_recovery", []) => Typed::constant(Value::from(false), Type::BOOL),
+        ("pg_client_encoding" | "getdatabaseencoding", []) => name_constant("UTF8"),
         ("current_database" | "current_catalog", []) => name_constant("postgres"),
         ("version", []) => {
             let version = concat!("PostgreSQL 15.0 (Basalt ", env!("CARGO_PKG_VERSION"), ", embedded)");
@@ -129,9 +146,37 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             (typed.volatile, typed.not_null) = (true, true);
             typed
         }
-        _ => return Ok(None),
+        _ => return super::system::function(compiler, name, args),
     };
     Ok(Some(typed))
+}
+
+/// A number for the transaction: the moment when it began, in microseconds.
+fn transaction(compiler: &mut Compiler<'_>) -> Typed {
+    let now = now(compiler);
+    let mut typed = Typed::over(format!("({} + 946684800000000)", now.sql), Type::INT8, [&now]);
+    typed.not_null = true;
+    typed
+}
+
+/// `current_schemas(implicit)`: the schemas of the search path that there are, before them the system's if asked for.
+fn schemas(compiler: &mut Compiler<'_>, implicit: &Typed) -> Result<Typed> {
+    let implicit = compiler.coerce(implicit.clone(), &Type::BOOL, None, CastContext::Implicit)?;
+    let known = compiler.search_path.iter().filter(|schema| compiler.catalog.schemas.contains_key(*schema));
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let all: Vec<&str> = std::iter::once("pg_catalog").chain(known.iter().copied()).collect();
+    let array = |names: &[&str]| Value::from(super::cast::json(&names));
+    let ty = Type::NAME.array_of();
+    Ok(match &implicit.form {
+        Form::Constant(Value::Int(0)) => Typed::constant(array(&known), ty),
+        Form::Constant(Value::Int(_)) => Typed::constant(array(&all), ty),
+        Form::Constant(_) => Typed::constant(Value::Null, ty),
+        _ => {
+            let [known, all] = [&known, &all].map(|names| constant_sql(&array(names)));
+            let sql = format!("(CASE WHEN {0} THEN {all} WHEN NOT {0} THEN {known} END)", implicit.sql);
+            Typed::over(sql, ty, [&implicit])
+        }
+    })
 }
 
 /// What an enumeration has: all its labels, its first, its last. The value is asked for its type only.
@@ -318,7 +363,7 @@ fn serial_sequence(compiler: &Compiler<'_>, table: &Typed, column: &Typed) -> Re
 }
 
 /// The parts of a dotted name: quoted ones as they stand, the rest in lower case, all cut to a name's length.
-fn name_parts(text: &str) -> Vec<String> {
+pub(super) fn name_parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

@@ -364,7 +364,7 @@ pub(super) fn a_query() -> Result<Box<Query>> {
 }
 
 /// Whether a window function stands in the tree, subqueries left out.
-fn has_window(node: &impl Visit) -> bool {
+pub(super) fn has_window(node: &impl Visit) -> bool {
     struct Windows {
         queries: usize,
     }

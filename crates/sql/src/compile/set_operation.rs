@@ -4,6 +4,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier, Values};
 
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::overload;
 use super::scope::{Clause, Scope};
@@ -116,9 +117,19 @@ impl Compiler<'_> {
                 }
             });
         }
+        if !(all && op == SetOperator::Union) {
+            types.iter().try_for_each(|(ty, _)| require_equality(ty))?;
+        }
         let context = wanted.types.map_or(CastContext::Implicit, |(_, context)| context);
-        let exact =
-            Wanted { types: Some((&types, context)), undecided: false, collated: !all || wanted.collated, locks: &[] };
+        let exact = Wanted {
+            types: Some((&types, context)),
+            undecided: false,
+            collated: !all || wanted.collated,
+            locks: &[],
+            exists: false,
+            ties: None,
+            absent: &[],
+        };
         let fits = |query: &BoundQuery| {
             query
                 .columns

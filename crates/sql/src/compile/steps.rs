@@ -14,6 +14,7 @@ use super::compiler::parameters;
 use super::parse::parse_statement;
 use super::routine::mismatch;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
+use super::select::{BoundColumn, BoundQuery};
 use super::typed::{CastContext, Form, Typed};
 use super::types::{fold, split_name};
 use super::write::{self, Wanted};
@@ -60,6 +61,32 @@ pub(super) struct Captured {
     pub columns: Vec<CteColumn>,
 }
 
+impl Captured {
+    /// They as a query.
+    pub fn query(self, at_most_one: bool) -> BoundQuery {
+        let mut effects = Typed::new("", Type::VOID);
+        (effects.leakproof, effects.volatile) = (false, true);
+        let names: Vec<String> = self.columns.iter().map(|column| quote::ident(&column.sqlite)).collect();
+        let columns = self.columns.into_iter().map(|column| BoundColumn {
+            name: column.name,
+            sqlite: column.sqlite,
+            ty: column.ty,
+            typmod: column.typmod,
+            not_null: column.not_null,
+            collated: column.collated,
+            source: None,
+        });
+        BoundQuery {
+            sql: format!("SELECT {} FROM pg_rows({})", names.join(", "), self.slot),
+            columns: columns.collect(),
+            at_most_one,
+            protected: false,
+            effects,
+            value: None,
+        }
+    }
+}
+
 /// Runs a function that is more than one query (several statements, or writes) in steps before the current one, and keeps
 /// the last statement's rows: exactly one, of NULLs if need be, unless the function returns a set. The arguments are over no
 /// source. The role is the function's already.
@@ -89,7 +116,7 @@ pub(super) fn run_routine(
     compiler.inlining.push(routine.name.clone());
     let captured = compiler.before_this_step(|compiler| {
         let (values, standing) = pass_arguments(compiler, values, &binds);
-        let args = Rc::new(Arguments { function: routine.name.name.clone(), values, numbered: true });
+        let args = Rc::new(Arguments::numbered(routine.name.name.clone(), values));
         compiler.with_standing(standing, |compiler| {
             compiler.deeper(|compiler| run_body(compiler, routine, statements, &args))
         })

@@ -13,14 +13,13 @@ use super::typed::Typed;
 impl Compiler<'_> {
     /// A query inside an expression, which may read the columns around it.
     pub(super) fn bind_subquery(&mut self, scope: &Scope<'_>, query: &Query) -> Result<BoundQuery> {
-        if !scope.allows_subqueries() {
-            return Err(Error::new("0A000", "cannot use subquery in this expression"));
-        }
+        allowed(scope)?;
         self.bind_query(Some(scope), query)
     }
 
     pub(super) fn bind_exists(&mut self, scope: &Scope<'_>, query: &Query, negated: bool) -> Result<Typed> {
-        let query = self.bind_subquery(scope, query)?;
+        allowed(scope)?;
+        let query = self.bind_rows_query(scope, query)?;
         let not = if negated { "NOT " } else { "" };
         let mut typed = Typed::over(format!("({not}EXISTS ({}))", query.sql), Type::BOOL, [&query.effects]);
         typed.not_null = true;
@@ -66,5 +65,12 @@ impl Compiler<'_> {
         let mut typed = Typed::over(sql, ty, [&query.effects]);
         typed.not_null = true;
         Ok(typed)
+    }
+}
+
+fn allowed(scope: &Scope<'_>) -> Result<()> {
+    match scope.allows_subqueries() {
+        true => Ok(()),
+        false => Err(Error::new("0A000", "cannot use subquery in this expression")),
     }
 }

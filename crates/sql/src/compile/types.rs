@@ -42,7 +42,6 @@ const KNOWN_ELSEWHERE: &[&str] = &[
     "regrole",
     "regproc",
     "regprocedure",
-    "jsonpath",
     "tid",
     "xid",
     "anyelement",

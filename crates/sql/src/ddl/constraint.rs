@@ -6,6 +6,7 @@ use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
 use super::cursor::RawName;
+use super::exclusion::NewExclusion;
 use super::source::{self, Uses};
 use super::{Change, naming, physical};
 use crate::catalog::{Constraint, ConstraintKind, ForeignKey, ReferentialAction, Relation};
@@ -34,6 +35,7 @@ pub(super) enum NewKind {
         on_delete: ReferentialAction,
         on_update: ReferentialAction,
     },
+    Exclude(Box<NewExclusion>),
 }
 
 impl Change<'_> {
@@ -66,10 +68,7 @@ impl Change<'_> {
                 }
                 if word == "unique" { NewKind::Unique(columns) } else { NewKind::PrimaryKey(columns) }
             }
-            None if self.cursor.peek("exclude") => {
-                let instead = "Use a unique constraint, or check in the function that writes.";
-                return Err(self.lacking("EXCLUDE", instead));
-            }
+            None if self.cursor.accept("exclude") => self.exclusion()?,
             None => return Err(self.cursor.unexpected()),
         };
         self.constraint_tail(name, kind, at)
@@ -138,7 +137,7 @@ impl Change<'_> {
         if new.deferrable && !matches!(new.kind, NewKind::ForeignKey { .. }) {
             return Err(Error::unsupported(
                 "only foreign keys can be deferrable in the embedded engine",
-                "Leave out DEFERRABLE; the key is checked row by row.",
+                "Leave out DEFERRABLE; rows are checked one by one.",
             )
             .at(at));
         }
@@ -215,6 +214,11 @@ impl Change<'_> {
                 let name = given(naming::free_name(&table.name, column, "check", constraint_taken));
                 Ok((name, ConstraintKind::Check(source)))
             }
+            NewKind::Exclude(new) => {
+                let (joined, exclusion) = self.resolve_exclusion(relation, *new)?;
+                let name = given(naming::free_name(&table.name, Some(&joined), "excl", index_taken));
+                Ok((name, ConstraintKind::Exclude(exclusion)))
+            }
             NewKind::ForeignKey { columns, target, target_columns, on_delete, on_update } => {
                 let target = self.find_key_target(relation, &target)?;
                 let target_columns = match target_columns {
@@ -252,8 +256,10 @@ fn check_key_columns(relation: &Relation, columns: &[String]) -> Result<()> {
         if columns[..i].contains(name) {
             return Err(Error::new("42701", format!("column \"{name}\" appears twice in unique constraint")));
         }
-        if matches!(column.ty, Type::Base(basalt_types::Base::Json)) {
-            return Err(Error::new("42704", "data type json has no default operator class for access method \"btree\"")
+        if matches!(column.ty, Type::JSON | Type::JSONPATH) {
+            let message =
+                format!("data type {} has no default operator class for access method \"btree\"", column.ty.sql_name());
+            return Err(Error::new("42704", message)
                 .with_hint("You must specify an operator class for the index or define a default operator class for the data type."));
         }
     }

@@ -119,7 +119,7 @@ impl Change<'_> {
                     columns.iter().any(|c| c == column)
                 }
                 ConstraintKind::ForeignKey(key) => key.columns.iter().any(|c| c == column),
-                ConstraintKind::Check(source) => Uses::of_expr(source).columns.contains(column),
+                kind => kind.sources().any(|source| Uses::of_expr(source).columns.contains(column)),
             };
             if involved {
                 found.push((own(&constraint.name), true));
@@ -214,7 +214,7 @@ impl Change<'_> {
                 }
             }
             for constraint in &relation.constraints {
-                if matches!(&constraint.kind, ConstraintKind::Check(source) if expr(source)) {
+                if constraint.kind.sources().any(expr) {
                     found.push((Object::Constraint(name.clone(), constraint.name.clone()), false));
                 }
             }

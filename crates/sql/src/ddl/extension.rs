@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Token;
 use super::Change;
 
 /// Extensions that the engine has built in, or whose absence changes no results.
-const BUILT_IN: [&str; 9] = [
+const BUILT_IN: [&str; 10] = [
     "plpgsql",
     "pgcrypto",
     "uuid-ossp",
@@ -15,6 +15,7 @@ const BUILT_IN: [&str; 9] = [
     "moddatetime",
     "unaccent",
     "vector",
+    "btree_gist",
     "pg_stat_statements",
     "pg_graphql",
 ];

@@ -10,7 +10,7 @@ use super::drop::Object;
 use super::sequence::already_exists;
 use super::source::{self, fold};
 use super::{Action, Change, naming, physical, unique};
-use crate::catalog::{ConstraintKind, Index, Name, Relation};
+use crate::catalog::{Column, Index, Name, Relation};
 
 impl Change<'_> {
     pub(super) fn create_index(&mut self, unique: bool) -> Result<()> {
@@ -68,7 +68,7 @@ impl Change<'_> {
     }
 
     /// One key: `column` or `(expression)`, with operator class and direction.
-    fn index_key(&mut self) -> Result<(Expr, &'static str)> {
+    pub(super) fn index_key(&mut self) -> Result<(Expr, &'static str)> {
         let expr = self.cursor.default_expr()?;
         let expr = match expr {
             Expr::Nested(inner) => *inner,
@@ -84,7 +84,7 @@ impl Change<'_> {
         if self.cursor.accept("collate") {
             self.collation()?;
         }
-        let direction = ["asc", "desc", "nulls"];
+        let direction = ["asc", "desc", "nulls", "with"];
         let mut operator_class = false;
         while let Some(word) = self.cursor.ident_ahead() {
             if direction.contains(&word.as_str()) || operator_class {
@@ -184,9 +184,7 @@ impl Change<'_> {
     /// The table of an index, one made for a constraint included, and the index's name.
     pub(super) fn find_index(&self, raw: &super::cursor::RawName) -> Option<(Name, String)> {
         let holds = |relation: &Arc<Relation>, name: &Name| {
-            let by_constraint = relation.constraints.iter().any(|c| {
-                c.name == name.name && matches!(c.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_))
-            });
+            let by_constraint = relation.constraints.iter().any(|c| c.name == name.name && c.kind.has_index());
             relation.name.schema == name.schema
                 && (by_constraint || relation.indexes.iter().any(|i| i.name == name.name))
         };
@@ -231,8 +229,13 @@ fn plain_column(expr: &Expr) -> Option<String> {
     }
 }
 
+/// Whether a key, as the catalog keeps it, is just this column.
+pub(super) fn names(key: &str, column: &Column) -> bool {
+    source::ident_node(&column.name).to_string() == key
+}
+
 /// The name that PostgreSQL takes from a key: its column, function or cast.
-fn key_name(expr: &Expr) -> Option<String> {
+pub(super) fn key_name(expr: &Expr) -> Option<String> {
     match expr {
         Expr::Identifier(ident) => Some(fold(ident)),
         Expr::CompoundIdentifier(idents) => idents.last().map(fold),

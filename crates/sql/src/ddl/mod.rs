@@ -7,12 +7,14 @@ mod alter;
 mod bootstrap;
 mod column;
 mod comment;
+mod conflicts;
 mod constraint;
 pub(crate) mod cursor;
 mod default_privileges;
 mod depend;
 mod domain;
 mod drop;
+mod exclusion;
 mod extension;
 mod function;
 mod grant;
@@ -49,6 +51,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 
 pub use bootstrap::bootstrap;
+pub use conflicts::exclusion_triggers;
 pub use session::{Session, is_definition};
 
 use crate::Catalog;

@@ -1,6 +1,6 @@
 //! The names that PostgreSQL gives to what has none: constraints, indexes and sequences.
 
-use crate::catalog::{Catalog, ConstraintKind, Name};
+use crate::catalog::{Catalog, Name};
 use crate::compile::parse::LONGEST_NAME as LONGEST;
 
 /// `first_second_label`, the parts cut (the longer one first) to fit 63 bytes.
@@ -49,11 +49,7 @@ pub(super) fn relation_name_taken(catalog: &Catalog, schema: &str, name: &str) -
         || catalog.sequences.contains_key(&key)
         || catalog.relations.values().filter(|r| r.name.schema == schema).any(|relation| {
             relation.indexes.iter().any(|index| index.name == name)
-                || relation.constraints.iter().any(|constraint| {
-                    let has_index =
-                        matches!(constraint.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_));
-                    has_index && constraint.name == name
-                })
+                || relation.constraints.iter().any(|constraint| constraint.kind.has_index() && constraint.name == name)
         })
 }
 

@@ -59,6 +59,8 @@ fn in_order_of_checking(relation: &Relation) -> Vec<&Constraint> {
             ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_) => keys.push(constraint),
             ConstraintKind::Check(_) => checks.push(constraint),
             ConstraintKind::ForeignKey(_) => others.push(constraint),
+            // Triggers of the writer's judge it (`conflicts`).
+            ConstraintKind::Exclude(_) => {}
         }
     }
     keys.reverse();
@@ -179,6 +181,10 @@ pub(super) fn rebuild(
     for index in &new.indexes {
         statements.extend(create_index(catalog, new, index)?);
     }
+    statements.extend(super::conflicts::indexes(catalog, new)?);
+    let changes =
+        |name: &str| new.column(name).is_some_and(|c| c.generated.is_some() || values(c) != Some(ident(name)));
+    statements.extend(super::conflicts::guards(catalog, new, changes)?);
     Ok(statements)
 }
 
@@ -217,7 +223,7 @@ fn split_direction(key: &str) -> (&str, &'static str) {
 fn is_ordered(ty: &Type) -> bool {
     !matches!(
         ty,
-        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery | Base::Vector)
+        Type::Base(Base::Json | Base::Jsonb | Base::Tsvector | Base::Tsquery | Base::Jsonpath | Base::Vector)
             | Type::Array(_)
             | Type::Record(_)
     )
@@ -295,6 +301,7 @@ fn constraint_definition(catalog: &Catalog, relation: &Relation, constraint: &Co
             format!("CHECK ({})", kept(compiled, "a check")?.sql)
         }
         ConstraintKind::ForeignKey(key) => foreign_key(key, constraint),
+        ConstraintKind::Exclude(_) => return Err(Error::internal("a table's definition has no exclusion constraint")),
     };
     Ok(format!("CONSTRAINT {} {body}", ident(&constraint.name)))
 }

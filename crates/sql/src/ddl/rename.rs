@@ -39,13 +39,17 @@ impl Change<'_> {
             for constraint in &mut relation.constraints {
                 match &mut constraint.kind {
                     ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) if own => rename(columns),
-                    ConstraintKind::Check(source) if own => *source = renamed(table, source, from, to)?,
                     ConstraintKind::ForeignKey(key) => {
                         if own {
                             rename(&mut key.columns);
                         }
                         if key.target == *table {
                             rename(&mut key.target_columns);
+                        }
+                    }
+                    kind if own => {
+                        for source in kind.sources_mut() {
+                            *source = renamed(table, source, from, to)?;
                         }
                     }
                     _ => {}
@@ -197,9 +201,7 @@ impl Change<'_> {
                 column.default.iter_mut().chain(&mut column.generated).try_for_each(|source| renamer.expr(source))?;
             }
             for constraint in &mut relation.constraints {
-                if let ConstraintKind::Check(source) = &mut constraint.kind {
-                    renamer.expr(source)?;
-                }
+                constraint.kind.sources_mut().try_for_each(|source| renamer.expr(source))?;
             }
             for index in &mut relation.indexes {
                 if index.columns.is_none() {

@@ -16,7 +16,7 @@ use super::domain::VALUE;
 use super::source::{parse_expr, parse_query};
 use super::table::plain_column;
 use super::{Change, physical};
-use crate::catalog::{ConstraintKind, Name, RelationKind, Routine};
+use crate::catalog::{Name, RelationKind, Routine};
 use crate::compile;
 use crate::visit::visit_mut;
 
@@ -48,8 +48,8 @@ impl Change<'_> {
                 }
             }
             for constraint in &mut relation.constraints {
-                if let ConstraintKind::Check(source) = &mut constraint.kind {
-                    kept |= label.expr(source, |e| physical::check(&old, &before, &e.to_string()).map(drop))?;
+                for source in constraint.kind.sources_mut() {
+                    kept |= label.expr(source, |e| compile::expression(&old, Some(&before), e, None).map(drop))?;
                 }
             }
             for index in &mut relation.indexes {

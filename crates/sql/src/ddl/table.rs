@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::column::NewColumn;
 use super::constraint::{NewConstraint, NewKind};
 use super::sequence::already_exists;
-use super::{Action, Change, naming, physical, source};
+use super::{Action, Change, conflicts, exclusion, naming, physical, source};
 use crate::catalog::{Column, ConstraintKind, DefaultObject, Grants, Name, Relation, RelationKind};
 use crate::compile;
 
@@ -110,6 +110,7 @@ impl Change<'_> {
         for index in &relation.indexes {
             self.actions.extend(physical::create_index(&self.catalog, &relation, index)?.map(Action::Sql));
         }
+        self.actions.extend(conflicts::indexes(&self.catalog, &relation)?.into_iter().map(Action::Sql));
         self.catalog.relations.insert(name, Arc::new(relation));
         Ok(())
     }
@@ -209,12 +210,16 @@ impl Change<'_> {
             let wanted = match &constraint.kind {
                 ConstraintKind::Check(_) => copied.checks,
                 ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_) => copied.indexes,
+                ConstraintKind::Exclude(_) => copied.indexes,
                 ConstraintKind::ForeignKey(_) => false,
             };
             if !wanted {
                 continue;
             }
-            let taken = |name: &str| naming::relation_name_taken(&self.catalog, &schema, name);
+            let taken = |name: &str| {
+                let own = relation.constraints.iter().any(|other| other.name == name);
+                own || naming::relation_name_taken(&self.catalog, &schema, name)
+            };
             let mut constraint = constraint.clone();
             match &constraint.kind {
                 ConstraintKind::PrimaryKey(_) => {
@@ -223,6 +228,11 @@ impl Change<'_> {
                 ConstraintKind::Unique(columns) => {
                     let joined = naming::joined(columns.iter().map(String::as_str));
                     constraint.name = naming::free_name(&relation.name.name, Some(&joined), "key", taken);
+                }
+                ConstraintKind::Exclude(exclusion) => {
+                    let joined =
+                        exclusion::elements_name(exclusion.elements.iter().map(|element| element.key.as_str()));
+                    constraint.name = naming::free_name(&relation.name.name, Some(&joined), "excl", taken);
                 }
                 _ => {}
             }

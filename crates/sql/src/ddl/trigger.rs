@@ -12,8 +12,9 @@ use super::Change;
 use super::cursor::RawName;
 use super::policy::moved;
 use crate::catalog::{Name, Relation, Routine, Run, Trigger};
+use crate::compile::body::parse_over_rows;
 use crate::compile::trigger;
-use crate::plpgsql;
+use crate::plpgsql::{self, Kind};
 use crate::telling::{self, Telling};
 use crate::visit::any_expression;
 
@@ -111,7 +112,7 @@ impl Change<'_> {
     fn trigger_condition(&mut self, relation: &Relation, run: &Run) -> Result<String> {
         let at = self.cursor.offset();
         let text = self.cursor.in_parentheses()?;
-        let expr = trigger::parse_over_rows(text).map_err(|error| moved(error, at))?;
+        let expr = parse_over_rows(text).map_err(|error| moved(error, at))?;
         for (operation, row, word) in [(Operation::Insert, "old", "OLD"), (Operation::Delete, "new", "NEW")] {
             let reads = |expr: &Expr| match expr {
                 Expr::Identifier(name) => super::source::fold(name) == row,
@@ -148,7 +149,7 @@ impl Change<'_> {
             let message = format!("function {} must return type trigger", routine.name.name);
             return Err(Error::new("42P17", message));
         }
-        let body = plpgsql::parse(&routine.body)?;
+        let body = plpgsql::parse(&routine.body, Kind::Trigger)?;
         let is_told = clauses.run.is_unconditional();
         let tellings = if is_told { telling::tellings(&body) } else { Vec::new() };
         check_tellings(&clauses.relation, &tellings)?;
@@ -172,7 +173,7 @@ impl Change<'_> {
     pub(super) fn recheck_triggers(&self, routine: &Routine) -> Result<()> {
         for relation in self.catalog.relations.values() {
             for one in relation.triggers.iter().filter(|one| one.function == routine.name) {
-                let body = plpgsql::parse(&routine.body)?;
+                let body = plpgsql::parse(&routine.body, Kind::Trigger)?;
                 let is_told = one.run.as_ref().is_none_or(Run::is_unconditional);
                 let tells = is_told && !telling::tellings(&body).is_empty();
                 if one.run.is_none() != (is_told && telling::only_tells(&body)) || one.after.is_empty() == tells {

@@ -7,13 +7,50 @@ pub struct Body {
     pub block: Block,
     /// How many pieces of SQL it has: [`Sql::id`] is below.
     pub pieces: usize,
+    /// All variables that it declares, those of loops and handlers included.
+    pub variables: Vec<Declared>,
+    /// What is declared where: [`Sql::scope`] and [`Target::scope`] are places in it.
+    pub names: Vec<Name>,
+    /// What a name means that is a variable's and a column's.
+    pub conflict: Conflict,
+}
+
+/// A name that stands in a body, and the place among [`Body::names`] of the one before that is known with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Name {
+    /// The name before; none where the function's own begin.
+    pub before: Option<usize>,
+    /// What it names.
+    pub what: Named,
+}
+
+/// What a name is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Named {
+    /// A block or loop begins, with its label; what was declared since belongs to it.
+    Block(Option<String>),
+    /// A variable: its place among [`Body::variables`].
+    Variable(usize),
+}
+
+/// `#variable_conflict`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// It is refused (42702).
+    Error,
+    /// The variable is meant.
+    Variable,
+    /// The column is meant.
+    Column,
 }
 
 /// `declare ... begin ... exception ... end`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
-    /// Its variables. No two of a body have the same name.
-    pub declared: Vec<Declared>,
+    /// Its label.
+    pub label: Option<String>,
+    /// Its variables: places among [`Body::variables`].
+    pub declared: Vec<usize>,
     /// What it does.
     pub statements: Vec<Statement>,
     /// What it does about errors.
@@ -46,6 +83,8 @@ pub struct Sql {
     pub text: String,
     /// Byte offset in the body.
     pub at: usize,
+    /// The last name that is known here; none where only the function's own are.
+    pub scope: Option<usize>,
 }
 
 /// What a body does.
@@ -55,31 +94,137 @@ pub enum Statement {
     Assign(Target, Sql),
     /// `if ... then ... elsif ... else ... end if`, and CASE: each condition with what it leads to, and what to do when none holds.
     If(Vec<(Sql, Vec<Statement>)>, Vec<Statement>),
-    /// A query or write whose rows nobody wants.
+    /// A write whose rows nobody wants.
     Run(Sql),
     /// A query or write with `into`.
-    Into(Sql, Vec<Target>, Strict),
+    Into(Sql, Into),
     /// `perform ...`, as the query that it is.
     Perform(Sql),
+    /// `execute ... [into ...] [using ...]`.
+    Execute(Dynamic, Option<Into>),
     /// `raise ...`.
     Raise(Raise),
-    /// `return`: the first of these rows that there is; none for `return null`.
-    Return(Vec<RowName>),
+    /// `return` of a trigger function: the first of these rows that there is; none for `return null`.
+    ReturnRow(Vec<RowName>),
+    /// `return [...]` of any other function.
+    Return(Option<Sql>),
+    /// `return next [...]`.
+    ReturnNext(Option<Sql>),
+    /// `return query ...`.
+    ReturnQuery(Query),
+    /// A loop.
+    Loop(Loop),
+    /// `exit` and `continue`.
+    Leave(Leave),
+    /// `get [stacked] diagnostics ...`.
+    Diagnostics(Vec<(Target, Diagnostic)>),
+    /// A definition, in a block of a script.
+    Define(Sql),
     /// A block within.
     Block(Block),
     /// `null`.
     Nothing,
 }
 
+/// SQL that is put together while the body runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dynamic {
+    /// Its text.
+    pub text: Sql,
+    /// The values of its parameters.
+    pub using: Vec<Sql>,
+}
+
+/// A query that gives rows.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // the manual's own words
+pub enum Query {
+    Static(Sql),
+    Dynamic(Dynamic),
+}
+
+/// Where a row goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Into {
+    /// What is assigned to.
+    pub targets: Vec<Target>,
+    /// Whether there must be exactly one row.
+    pub strict: Strict,
+}
+
+/// A loop.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loop {
+    /// Its label.
+    pub label: Option<String>,
+    /// How often.
+    pub over: Over,
+    /// What it does.
+    pub statements: Vec<Statement>,
+}
+
+/// How often a loop runs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Over {
+    /// Until something leaves it.
+    Ever,
+    /// `while ...`.
+    While(Sql),
+    /// `for i in [reverse] a..b [by c]`: the variable's place among [`Body::variables`].
+    Range {
+        /// The variable.
+        variable: usize,
+        /// Whether it counts down.
+        reverse: bool,
+        /// Its first value.
+        from: Sql,
+        /// Its last one.
+        to: Sql,
+        /// How far it goes each time; by 1 without.
+        by: Option<Sql>,
+    },
+    /// `for r in select ...`.
+    Rows(Vec<Target>, Query),
+    /// `foreach x in array ...`: the array's elements as rows, and whether there is no array.
+    Elements(Target, Sql, Sql),
+}
+
+/// `exit` or `continue`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leave {
+    /// Whether the loop goes on with its next turn.
+    pub continues: bool,
+    /// The loop or block that is meant; the innermost loop without.
+    pub label: Option<String>,
+    /// On which condition.
+    pub when: Option<Sql>,
+}
+
+/// What `get diagnostics` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the manual's own words
+pub enum Diagnostic {
+    RowCount,
+    ReturnedSqlstate,
+    MessageText,
+    Detail,
+    Hint,
+    ConstraintName,
+    /// What is not kept of an error: an empty text.
+    Other,
+}
+
 /// What is assigned to: a variable, or a column of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// `new`, where it is one of its columns.
+    /// The row whose column it is, or the block whose variable.
     pub row: Option<String>,
     /// The variable or column.
     pub name: String,
     /// Byte offset in the body.
     pub at: usize,
+    /// The last name that is known here.
+    pub scope: Option<usize>,
 }
 
 /// Whether `into` wants exactly one row.
@@ -103,7 +248,7 @@ pub enum RowName {
 pub struct Raise {
     /// How bad it is: only an exception ends anything.
     pub is_exception: bool,
-    /// The SQLSTATE that is named, if any.
+    /// The SQLSTATE, or the condition that is named, if any.
     pub code: Option<String>,
     /// The message with a `%` for each argument, `%%` for a percent sign.
     pub format: Option<String>,
@@ -135,33 +280,6 @@ pub struct Handler {
     pub codes: Vec<String>,
     /// What it does.
     pub statements: Vec<Statement>,
-}
-
-impl Block {
-    /// Calls `f` with every statement, those within others too.
-    pub fn each_statement<'b>(&'b self, f: &mut dyn FnMut(&'b Statement)) {
-        let handled = self.handlers.iter().flat_map(|handler| &handler.statements);
-        self.statements.iter().chain(handled).for_each(|statement| statement.each(f));
-    }
-}
-
-impl Statement {
-    /// Whether it may return from the function.
-    pub fn returns(&self) -> bool {
-        let mut found = false;
-        self.each(&mut |statement| found |= matches!(statement, Statement::Return(_)));
-        found
-    }
-
-    fn each<'b>(&'b self, f: &mut dyn FnMut(&'b Statement)) {
-        f(self);
-        match self {
-            Statement::If(branches, otherwise) => {
-                let within = branches.iter().flat_map(|(_, statements)| statements).chain(otherwise);
-                within.for_each(|statement| statement.each(f));
-            }
-            Statement::Block(block) => block.each_statement(f),
-            _ => {}
-        }
-    }
+    /// The places of `sqlstate` and `sqlerrm` among [`Body::variables`].
+    pub knows: [usize; 2],
 }

@@ -1,7 +1,7 @@
 //! The names of errors that PL/pgSQL knows, by their SQLSTATE (PostgreSQL manual, appendix A).
 
 /// Names with their codes. Names of classes have three zeros.
-const CONDITIONS: [(&str, &str); 61] = [
+const CONDITIONS: [(&str, &str); 65] = [
     ("array_subscript_error", "2202E"),
     ("assert_failure", "P0004"),
     ("bad_copy_file_format", "22P04"),
@@ -15,9 +15,12 @@ const CONDITIONS: [(&str, &str); 61] = [
     ("datetime_field_overflow", "22008"),
     ("deadlock_detected", "40P01"),
     ("division_by_zero", "22012"),
+    ("dependent_objects_still_exist", "2BP01"),
+    ("duplicate_alias", "42712"),
     ("duplicate_column", "42701"),
     ("duplicate_function", "42723"),
     ("duplicate_object", "42710"),
+    ("duplicate_schema", "42P06"),
     ("duplicate_table", "42P07"),
     ("exclusion_violation", "23P01"),
     ("feature_not_supported", "0A000"),
@@ -35,6 +38,7 @@ const CONDITIONS: [(&str, &str); 61] = [
     ("invalid_regular_expression", "2201B"),
     ("invalid_schema_name", "3F000"),
     ("invalid_text_representation", "22P02"),
+    ("invalid_table_definition", "42P16"),
     ("invalid_transaction_state", "25000"),
     ("lock_not_available", "55P03"),
     ("name_too_long", "42622"),
@@ -68,11 +72,6 @@ const CONDITIONS: [(&str, &str); 61] = [
 /// The SQLSTATE of a condition's name.
 pub fn code(name: &str) -> Option<&'static str> {
     CONDITIONS.iter().find(|(known, _)| *known == name).map(|(_, code)| *code)
-}
-
-/// The name of the condition that has a SQLSTATE.
-pub fn name(code: &str) -> Option<&'static str> {
-    CONDITIONS.iter().find(|(_, known)| *known == code).map(|(name, _)| *name)
 }
 
 /// Whether a text is a SQLSTATE: five digits and capital letters.

@@ -3,61 +3,64 @@
 use basalt_core::Result;
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Strict, Target};
+use super::ast::{Into, Strict, Target};
+use super::parse::Parser;
 use super::tokens::Tokens;
 
-/// Where a statement says that its row goes.
-pub(super) struct Into {
-    /// What is assigned to.
-    pub targets: Vec<Target>,
-    /// Whether there must be exactly one row.
-    pub strict: Strict,
-    /// The bytes of the clause.
-    pub clause: (usize, usize),
-}
+/// A statement's bytes; its INTO, and the bytes of that.
+pub(super) type Cut = ((usize, usize), Option<(Into, (usize, usize))>);
 
-/// Reads a statement up to its semicolon: its bytes, and its INTO. That of `insert into` is another one.
-pub(super) fn statement(tokens: &mut Tokens<'_>) -> Result<((usize, usize), Option<Into>)> {
-    let start = tokens.at();
-    let mut into = None;
-    loop {
-        let ends = |tokens: &Tokens<'_>| {
-            tokens.peek() == Some(&Token::SemiColon)
-                || tokens.word(0).as_deref() == Some("into")
-                || tokens.sees("insert into")
-                || tokens.sees("merge into")
-        };
-        tokens.until(ends)?;
-        if tokens.peek() == Some(&Token::SemiColon) {
-            return Ok(((start, tokens.end().max(start)), into));
+impl Parser<'_> {
+    /// Reads a statement up to its semicolon, or to the word `loop` of the loop over its rows. INTO of `insert into` is another one.
+    pub(super) fn cut(&mut self) -> Result<Cut> {
+        let start = self.tokens.at();
+        let mut into = None;
+        loop {
+            let ends = |tokens: &Tokens<'_>| {
+                tokens.peek() == Some(&Token::SemiColon)
+                    || tokens.word(0).as_deref() == Some("into")
+                    || tokens.sees("insert into")
+                    || tokens.sees("merge into")
+            };
+            self.tokens.until(ends)?;
+            if self.tokens.peek() == Some(&Token::SemiColon) {
+                return Ok(((start, self.tokens.end().max(start)), into));
+            }
+            if self.tokens.accept("insert into") || self.tokens.accept("merge into") {
+                continue;
+            }
+            if into.is_some() {
+                return Err(self.tokens.unexpected());
+            }
+            let from = self.tokens.at();
+            let clause = self.clause_of_into()?;
+            into = Some((clause, (from, self.tokens.end())));
         }
-        if tokens.accept("insert into") || tokens.accept("merge into") {
-            continue;
-        }
-        if into.is_some() {
-            return Err(tokens.unexpected());
-        }
-        into = Some(clause(tokens)?);
     }
-}
 
-fn clause(tokens: &mut Tokens<'_>) -> Result<Into> {
-    let start = tokens.at();
-    tokens.expect("into")?;
-    let strict = if tokens.accept("strict") { Strict::Yes } else { Strict::No };
-    let mut targets = vec![target(tokens)?];
-    while tokens.accept_token(&Token::Comma) {
-        targets.push(target(tokens)?);
+    /// `into [strict] a, b`.
+    pub(super) fn clause_of_into(&mut self) -> Result<Into> {
+        self.tokens.expect("into")?;
+        let strict = if self.tokens.accept("strict") { Strict::Yes } else { Strict::No };
+        Ok(Into { targets: self.targets()?, strict })
     }
-    Ok(Into { targets, strict, clause: (start, tokens.end()) })
-}
 
-/// `a` or `new.a`.
-pub(super) fn target(tokens: &mut Tokens<'_>) -> Result<Target> {
-    let at = tokens.at();
-    let name = tokens.name()?;
-    if !tokens.accept_token(&Token::Period) {
-        return Ok(Target { row: None, name, at });
+    /// `a, b`.
+    pub(super) fn targets(&mut self) -> Result<Vec<Target>> {
+        let mut targets = vec![self.target()?];
+        while self.tokens.accept_token(&Token::Comma) {
+            targets.push(self.target()?);
+        }
+        Ok(targets)
     }
-    Ok(Target { row: Some(name), name: tokens.name()?, at })
+
+    /// `a` or `new.a`.
+    pub(super) fn target(&mut self) -> Result<Target> {
+        let (at, scope) = (self.tokens.at(), self.scope());
+        let name = self.tokens.name()?;
+        if !self.tokens.accept_token(&Token::Period) {
+            return Ok(Target { row: None, name, at, scope });
+        }
+        Ok(Target { row: Some(name), name: self.tokens.name()?, at, scope })
+    }
 }

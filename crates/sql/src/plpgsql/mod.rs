@@ -1,16 +1,21 @@
-//! PL/pgSQL, as far as trigger functions of the embedded engine speak it (PostgreSQL manual, chapter 43).
+//! PL/pgSQL, as far as the embedded engine speaks it (PostgreSQL manual, chapter 43).
 //!
 //! [`parse`] reads a function's body into [`ast`]; the SQL within stays text, which `compile::body` compiles where it runs.
 //! What is not understood is refused with its place.
 
 pub mod ast;
+mod block;
 pub mod conditions;
+mod flow;
 mod into;
 mod parse;
 mod raise;
+mod statements;
 mod tokens;
+mod walk;
 
 #[cfg(test)]
 mod tests;
 
-pub use parse::parse;
+pub use block::{Anonymous, anonymous};
+pub use parse::{Kind, parse};

@@ -3,68 +3,184 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Body, Declared, Handler, Raise, RowName, Sql, Statement, Target};
+use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Statement, Target};
 use super::conditions::is_code;
-use super::into;
-use super::raise::{condition, exception};
+use super::raise::condition;
 use super::tokens::Tokens;
 use crate::compile::parse::tokens;
 use crate::ddl::cursor::syntax_error;
 
-/// Blocks and IFs within each other.
+/// Blocks, loops and IFs within each other.
 const MAX_DEPTH: usize = 50;
 
 /// What nearly every refused statement can be written as.
-const INSTEAD: &str = "On the embedded engine, a trigger function knows variables, assignments, if, case, queries and writes, perform, \
-    select ... into, raise, return, and blocks with exception. Write it with these, as one statement over several rows \
-    where it loops; or run the project on PostgreSQL.";
+const INSTEAD: &str = "On the embedded engine PL/pgSQL knows variables, assignments, if, case, loops, queries and writes, perform, execute, \
+    select ... into, raise, return, and blocks with exception. Write it with these; or run the project on PostgreSQL.";
 
-/// Reads the body of a trigger function.
+/// What a body is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A trigger function.
+    Trigger,
+    /// Any other function.
+    Function,
+    /// A block of a script, `do $$ ... $$`: the only one that has definitions.
+    Block,
+}
+
+/// Reads a body.
 ///
 /// Errors, with their byte offset in the body: 42601 for what is no PL/pgSQL; 0A000, with what to write instead, for what is
 /// and is not understood; 54001 for blocks that lie too deep in each other.
-pub fn parse(body: &str) -> Result<Body> {
-    let mut parser = Parser { tokens: Tokens::new(body)?, pieces: 0, depth: 0, declared: Vec::new() };
-    let block = parser.block()?;
+pub fn parse(body: &str, kind: Kind) -> Result<Body> {
+    let (text, conflict) = without_options(body)?;
+    let tokens = Tokens::new(&text)?;
+    let mut parser = Parser {
+        tokens,
+        kind,
+        pieces: 0,
+        depth: 0,
+        variables: Vec::new(),
+        names: Vec::new(),
+        known: None,
+        open: Vec::new(),
+    };
+    let label = parser.label()?;
+    let block = parser.block(label)?;
     parser.tokens.accept_token(&Token::SemiColon);
     match parser.tokens.peek() {
-        None => Ok(Body { block, pieces: parser.pieces }),
+        None => {
+            let Parser { pieces, variables, names, .. } = parser;
+            Ok(Body { block, pieces, variables, names, conflict })
+        }
         Some(_) => Err(parser.tokens.unexpected()),
     }
 }
 
+/// A body with blanks in the place of its options, and what `#variable_conflict` says.
+fn without_options(body: &str) -> Result<(String, Conflict)> {
+    let (mut text, mut conflict) = (body.to_owned(), Conflict::Error);
+    let mut at = 0;
+    for line in body.split_inclusive('\n') {
+        let said = line.trim();
+        if said.starts_with('#') {
+            let words: Vec<&str> = said.split_whitespace().collect();
+            match words.as_slice() {
+                ["#variable_conflict", "error"] => conflict = Conflict::Error,
+                ["#variable_conflict", "use_variable"] => conflict = Conflict::Variable,
+                ["#variable_conflict", "use_column"] => conflict = Conflict::Column,
+                ["#option", "dump"] | ["#print_strict_params", "on" | "off"] => {}
+                _ => return Err(Error::new("42601", format!("syntax error at or near \"{said}\"")).at(at)),
+            }
+            let blank: String = line.chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+            text.replace_range(at..at + line.len(), &format!("{blank:<width$}", width = line.len()));
+        } else if !said.is_empty() {
+            break;
+        }
+        at += line.len();
+    }
+    Ok((text, conflict))
+}
+
 pub(super) struct Parser<'b> {
     pub tokens: Tokens<'b>,
+    pub kind: Kind,
     pieces: usize,
     depth: usize,
-    /// The names of all variables so far.
-    declared: Vec<String>,
+    variables: Vec<Declared>,
+    names: Vec<Name>,
+    /// The last name that is known.
+    known: Option<usize>,
+    /// The labels of the blocks and loops around, and which of them are loops.
+    pub open: Vec<(Option<String>, bool)>,
 }
 
 impl Parser<'_> {
-    /// `[declare ...] begin ... [exception ...] end`.
-    fn block(&mut self) -> Result<Block> {
-        if self.tokens.peek() == Some(&Token::ShiftLeft) {
-            return Err(self.lacking("a label"));
-        }
-        let declared = if self.tokens.accept("declare") { self.declarations()? } else { Vec::new() };
-        self.tokens.expect("begin")?;
-        let statements = self.statements(&["exception", "end"])?;
-        let handlers = if self.tokens.accept("exception") { self.handlers()? } else { Vec::new() };
-        self.tokens.expect("end")?;
-        Ok(Block { declared, statements, handlers })
+    /// The last name that is known here.
+    pub fn scope(&self) -> Option<usize> {
+        self.known
     }
 
-    fn declarations(&mut self) -> Result<Vec<Declared>> {
-        let mut declared = Vec::new();
-        while !self.tokens.sees("begin") {
+    /// Reads what has names of its own: a block, a loop, a handler.
+    pub fn within<T>(&mut self, label: Option<&String>, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let outer = self.known;
+        self.name(Named::Block(label.cloned()));
+        let result = read(self);
+        self.known = outer;
+        result
+    }
+
+    fn name(&mut self, what: Named) {
+        self.names.push(Name { before: self.known, what });
+        self.known = Some(self.names.len() - 1);
+    }
+
+    /// A variable that PL/pgSQL declares by itself.
+    pub fn implied(&mut self, name: &str, ty: &str) -> usize {
+        let (name, ty, at) = (name.to_owned(), ty.to_owned(), self.tokens.at());
+        self.variable(Declared { name, ty, not_null: false, constant: false, value: None, at })
+    }
+
+    fn variable(&mut self, declared: Declared) -> usize {
+        self.variables.push(declared);
+        let place = self.variables.len() - 1;
+        self.name(Named::Variable(place));
+        place
+    }
+
+    /// `<<label>>`, if one comes next.
+    pub fn label(&mut self) -> Result<Option<String>> {
+        if !self.tokens.accept_token(&Token::ShiftLeft) {
+            return Ok(None);
+        }
+        let label = self.tokens.name()?;
+        self.tokens.expect_token(&Token::ShiftRight)?;
+        Ok(Some(label))
+    }
+
+    /// The label after `end` or `end loop`, which has to be the one at the beginning.
+    pub fn end_label(&mut self, label: Option<&String>) -> Result<()> {
+        let at = self.tokens.at();
+        if self.tokens.peek() == Some(&Token::SemiColon) || self.tokens.peek().is_none() {
+            return Ok(());
+        }
+        let name = self.tokens.name()?;
+        match label {
+            Some(label) if *label == name => Ok(()),
+            Some(label) => {
+                Err(Error::new("42601", format!("end label \"{name}\" differs from block's label \"{label}\"")).at(at))
+            }
+            None => Err(Error::new("42601", format!("end label \"{name}\" specified for unlabeled block")).at(at)),
+        }
+    }
+
+    /// `[declare ...] begin ... [exception ...] end`.
+    pub fn block(&mut self, label: Option<String>) -> Result<Block> {
+        self.open.push((label.clone(), false));
+        let block = self.within(label.as_ref(), |parser| {
+            let mut declared = Vec::new();
+            while parser.tokens.accept("declare") {
+                parser.declarations(&mut declared)?;
+            }
+            parser.tokens.expect("begin")?;
+            let statements = parser.statements(&["exception", "end"])?;
+            let handlers = if parser.tokens.accept("exception") { parser.handlers()? } else { Vec::new() };
+            parser.tokens.expect("end")?;
+            parser.end_label(label.as_ref())?;
+            Ok(Block { label: label.clone(), declared, statements, handlers })
+        })?;
+        self.open.pop();
+        Ok(block)
+    }
+
+    fn declarations(&mut self, declared: &mut Vec<usize>) -> Result<()> {
+        while !self.tokens.sees("begin") && !self.tokens.sees("declare") {
             let at = self.tokens.at();
             let name = self.tokens.name()?;
-            if self.declared.contains(&name) {
-                let what = format!("a second variable named \"{name}\"");
-                return Err(Error::unsupported(what, "Give each variable of a function a name of its own.").at(at));
+            if declared.iter().any(|place| self.variables[*place].name == name) {
+                return Err(Error::new("42601", format!("duplicate declaration at or near \"{name}\"")).at(at));
             }
-            if matches!(name.as_str(), "new" | "old" | "found" | "sqlstate" | "sqlerrm") || name.starts_with("tg_") {
+            if self.kind == Kind::Trigger && (matches!(name.as_str(), "new" | "old") || name.starts_with("tg_")) {
                 let what = format!("a variable named \"{name}\", which PL/pgSQL has already");
                 return Err(Error::unsupported(what, "Give the variable another name.").at(at));
             }
@@ -91,15 +207,18 @@ impl Parser<'_> {
                 || self.tokens.accept_token(&Token::Assignment)
                 || self.tokens.accept_token(&Token::Eq);
             let value = if gives { Some(self.expression()?) } else { None };
+            if not_null && value.is_none() {
+                let message = format!("variable \"{name}\" must have a default value, since it's declared NOT NULL");
+                return Err(Error::new("22004", message).at(self.tokens.at()));
+            }
             self.tokens.expect_token(&Token::SemiColon)?;
-            self.declared.push(name.clone());
-            declared.push(Declared { name, ty, not_null, constant, value, at });
+            declared.push(self.variable(Declared { name, ty, not_null, constant, value, at }));
         }
-        Ok(declared)
+        Ok(())
     }
 
     /// Statements up to one of these words, which stays.
-    fn statements(&mut self, ends: &[&str]) -> Result<Vec<Statement>> {
+    pub fn statements(&mut self, ends: &[&str]) -> Result<Vec<Statement>> {
         if self.depth >= MAX_DEPTH {
             return Err(Error::new("54001", "stack depth limit exceeded").at(self.tokens.at()));
         }
@@ -118,8 +237,17 @@ impl Parser<'_> {
             self.tokens.expect_token(&Token::SemiColon)?;
             return Ok(Statement::Assign(target, value));
         }
-        let statement = match self.tokens.word(0).as_deref() {
-            Some("declare" | "begin") => Statement::Block(self.block()?),
+        let label = self.label()?;
+        let word = self.tokens.word(0);
+        if label.is_some()
+            && !matches!(word.as_deref(), Some("declare" | "begin" | "for" | "foreach" | "while" | "loop"))
+        {
+            return Err(self.tokens.unexpected());
+        }
+        let statement = match word.as_deref() {
+            Some("declare" | "begin") => Statement::Block(self.block(label)?),
+            Some("for" | "foreach" | "while" | "loop") => self.looped(label)?,
+            Some("exit" | "continue") => self.leave()?,
             Some("if") => self.if_statement()?,
             Some("case") => self.case_statement()?,
             Some("perform") => {
@@ -129,22 +257,26 @@ impl Parser<'_> {
                 Statement::Perform(self.piece(text, start)?)
             }
             Some("raise") => self.raise()?,
+            Some("assert") => self.assertion()?,
             Some("return") => self.returned()?,
             Some("null") => {
                 self.tokens.skip();
                 Statement::Nothing
             }
             Some("select" | "insert" | "update" | "delete" | "with" | "values" | "merge") => self.sql_statement()?,
-            Some("execute") => return Err(self.lacking("a statement that is put together while it runs (execute)")),
-            Some("for" | "foreach" | "while" | "loop" | "exit" | "continue") => return Err(self.lacking("a loop")),
-            Some(word @ ("get" | "open" | "fetch" | "move" | "close" | "call" | "assert" | "commit" | "rollback")) => {
+            Some("execute") => self.execute()?,
+            Some("get") => self.diagnostics()?,
+            Some(word @ ("open" | "fetch" | "move" | "close" | "call" | "commit" | "rollback")) => {
                 let what = word.to_owned();
                 return Err(self.lacking(&what));
             }
-            _ if self.tokens.peek() == Some(&Token::ShiftLeft) => return Err(self.lacking("a label")),
-            Some("create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "copy" | "notify" | "set") => {
-                return Err(self.lacking("a statement that is neither a query nor a write"));
-            }
+            Some(
+                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "notify" | "set"
+                | "lock",
+            ) => match self.kind {
+                Kind::Block => Statement::Define(self.expression()?),
+                _ => return Err(self.lacking("a statement that is neither a query nor a write")),
+            },
             _ => return Err(self.tokens.unexpected()),
         };
         self.tokens.expect_token(&Token::SemiColon)?;
@@ -164,13 +296,13 @@ impl Parser<'_> {
             let is_part = matches!(self.tokens.ahead(sign), Some(Token::LBracket | Token::Period));
             return if is_part { Err(self.lacking("an assignment to a part of a value")) } else { Ok(None) };
         }
-        let target = into::target(&mut self.tokens)?;
+        let target = self.target()?;
         self.tokens.skip();
         Ok(Some(target))
     }
 
     /// A piece of SQL up to the semicolon, which stays.
-    fn expression(&mut self) -> Result<Sql> {
+    pub fn expression(&mut self) -> Result<Sql> {
         self.expression_until(at_semicolon)
     }
 
@@ -185,99 +317,11 @@ impl Parser<'_> {
     }
 
     /// Takes a piece of SQL. In it `tg_argv[0]` becomes `tg_argv0`: the arguments are an array that begins at 0.
-    fn piece(&mut self, text: String, at: usize) -> Result<Sql> {
-        let text = match text.to_ascii_lowercase().contains("tg_argv") {
-            true => with_arguments(&text).map_err(|error| error.at(at))?,
-            false => text,
-        };
+    pub fn piece(&mut self, text: String, at: usize) -> Result<Sql> {
+        let has_arguments = self.kind == Kind::Trigger && text.to_ascii_lowercase().contains("tg_argv");
+        let text = if has_arguments { with_arguments(&text).map_err(|error| error.at(at))? } else { text };
         self.pieces += 1;
-        Ok(Sql { id: self.pieces - 1, text, at })
-    }
-
-    fn if_statement(&mut self) -> Result<Statement> {
-        self.tokens.skip();
-        let mut branches = Vec::new();
-        loop {
-            let condition = self.expression_until(|tokens| tokens.sees("then"))?;
-            self.tokens.expect("then")?;
-            branches.push((condition, self.statements(&["elsif", "elseif", "else", "end if"])?));
-            if !self.tokens.accept("elsif") && !self.tokens.accept("elseif") {
-                break;
-            }
-        }
-        let otherwise = if self.tokens.accept("else") { self.statements(&["end if"])? } else { Vec::new() };
-        self.tokens.expect("end if")?;
-        Ok(Statement::If(branches, otherwise))
-    }
-
-    /// `case when a then ...`, and `case x when a, b then ...`.
-    fn case_statement(&mut self) -> Result<Statement> {
-        self.tokens.skip();
-        let operand = match self.tokens.sees("when") {
-            true => None,
-            false => Some(self.tokens.until(|tokens| tokens.sees("when"))?),
-        };
-        let mut branches = Vec::new();
-        while self.tokens.accept("when") {
-            let (start, end) = self.tokens.until(|tokens| tokens.sees("then"))?;
-            let value = &self.tokens.text[start..end];
-            let condition = match operand {
-                Some((from, to)) => format!("({}) in ({value})", &self.tokens.text[from..to]),
-                None => value.to_owned(),
-            };
-            let condition = self.piece(condition, start)?;
-            self.tokens.expect("then")?;
-            branches.push((condition, self.statements(&["when", "else", "end case"])?));
-        }
-        let otherwise = match self.tokens.accept("else") {
-            true => self.statements(&["end case"])?,
-            false => vec![Statement::Raise(Raise {
-                code: Some("20000".to_owned()),
-                format: Some("case not found".to_owned()),
-                ..exception()
-            })],
-        };
-        self.tokens.expect("end case")?;
-        Ok(Statement::If(branches, otherwise))
-    }
-
-    fn sql_statement(&mut self) -> Result<Statement> {
-        let at = self.tokens.at();
-        let is_query = matches!(self.tokens.word(0).as_deref(), Some("select" | "values"));
-        let ((start, end), into) = into::statement(&mut self.tokens)?;
-        let text = &self.tokens.text[start..end];
-        let Some(into) = into else {
-            if is_query {
-                let message = "query has no destination for result data";
-                let hint = "If you want to discard the results of a SELECT, use PERFORM instead.";
-                return Err(Error::new("42601", message).with_hint(hint).at(at));
-            }
-            let text = text.to_owned();
-            return Ok(Statement::Run(self.piece(text, start)?));
-        };
-        let (from, to) = into.clause;
-        let text = format!("{}{}{}", &text[..from - start], " ".repeat(to - from), &text[to - start..]);
-        let sql = self.piece(text, start)?;
-        Ok(Statement::Into(sql, into.targets, into.strict))
-    }
-
-    /// `return new`, `old`, `null`, or `coalesce(new, old)`.
-    fn returned(&mut self) -> Result<Statement> {
-        self.tokens.skip();
-        let at = self.tokens.at();
-        let (start, end) = self.tokens.until(at_semicolon)?;
-        if start == end {
-            return Err(self.tokens.unexpected());
-        }
-        let text: String = self.tokens.text[start..end].to_ascii_lowercase().split_whitespace().collect();
-        let rows = match text.strip_prefix("coalesce(").and_then(|list| list.strip_suffix(')')) {
-            Some(list) => list.split(',').map(row_name).collect(),
-            None if text == "null" => Some(Vec::new()),
-            None => row_name(&text).map(|row| vec![row]),
-        };
-        let what = "a trigger function that returns another row than new, old, null or coalesce(new, old)";
-        let refused = || Error::unsupported(what, "Assign to the columns of new, and return new.").at(at);
-        rows.map(Statement::Return).ok_or_else(refused)
+        Ok(Sql { id: self.pieces - 1, text, at, scope: self.known })
     }
 
     fn handlers(&mut self) -> Result<Vec<Handler>> {
@@ -303,13 +347,22 @@ impl Parser<'_> {
             if is_any {
                 codes.clear();
             }
-            handlers.push(Handler { codes, statements: self.statements(&["when", "end"])? });
+            let handler = self.within(None, |parser| {
+                let knows = ["sqlstate", "sqlerrm"].map(|name| parser.implied(name, "text"));
+                Ok(Handler { codes, statements: parser.statements(&["when", "end"])?, knows })
+            })?;
+            handlers.push(handler);
         }
         if handlers.is_empty() { Err(self.tokens.unexpected()) } else { Ok(handlers) }
     }
 
-    fn lacking(&self, what: &str) -> Error {
-        Error::unsupported(format!("{what} in a trigger function"), INSTEAD).at(self.tokens.at())
+    pub fn lacking(&self, what: &str) -> Error {
+        let place = match self.kind {
+            Kind::Trigger => "a trigger function",
+            Kind::Function => "a function",
+            Kind::Block => "a block",
+        };
+        Error::unsupported(format!("{what} in {place}"), INSTEAD).at(self.tokens.at())
     }
 }
 
@@ -342,12 +395,4 @@ fn with_arguments(text: &str) -> Result<String> {
         }
     }
     Ok(out)
-}
-
-fn row_name(text: &str) -> Option<RowName> {
-    match text {
-        "new" => Some(RowName::New),
-        "old" => Some(RowName::Old),
-        _ => None,
-    }
 }

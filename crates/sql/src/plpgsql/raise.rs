@@ -39,7 +39,8 @@ impl Parser<'_> {
             raise.code = Some(code.ok_or_else(|| Error::new("42601", "invalid SQLSTATE code").at(at))?);
         } else if !self.tokens.sees("using") && self.tokens.peek() != Some(&Token::SemiColon) {
             let name = self.tokens.name()?;
-            raise.code = Some(condition(&name, at)?);
+            condition(&name, at)?;
+            raise.code = Some(name);
         }
         if self.tokens.accept("using") {
             loop {

@@ -3,12 +3,17 @@
 use basalt_core::Error;
 use proptest::prelude::*;
 
-use super::ast::{RowName, Statement, Strict};
-use super::parse;
+use super::ast::{Body, Over, Query, RowName, Statement, Strict};
+use super::{Kind, parse};
+
+/// A trigger function's body.
+fn read(body: &str) -> Result<Body, Error> {
+    parse(body, Kind::Trigger)
+}
 
 /// A body's statements, in few words.
 fn told(body: &str) -> Vec<String> {
-    parse(body).unwrap_or_else(|error| panic!("{body}: {error}")).block.statements.iter().map(words).collect()
+    read(body).unwrap_or_else(|error| panic!("{body}: {error}")).block.statements.iter().map(words).collect()
 }
 
 fn words(statement: &Statement) -> String {
@@ -24,9 +29,9 @@ fn words(statement: &Statement) -> String {
         }
         Statement::Run(sql) => format!("run {}", sql.text),
         Statement::Perform(sql) => format!("perform {}", sql.text),
-        Statement::Into(sql, targets, strict) => {
-            let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-            let strict = if *strict == Strict::Yes { "strict " } else { "" };
+        Statement::Into(sql, into) => {
+            let names: Vec<&str> = into.targets.iter().map(|target| target.name.as_str()).collect();
+            let strict = if into.strict == Strict::Yes { "strict " } else { "" };
             format!("{strict}{} <- {}", names.join(", "), sql.text.split_whitespace().collect::<Vec<_>>().join(" "))
         }
         Statement::Raise(raise) => {
@@ -40,7 +45,35 @@ fn words(statement: &Statement) -> String {
                 raise.format.as_deref().unwrap_or_default(),
             )
         }
-        Statement::Return(rows) => format!("return {rows:?}"),
+        Statement::ReturnRow(rows) => format!("return {rows:?}"),
+        Statement::Return(value) => format!("return {}", value.as_ref().map_or("", |sql| &sql.text)),
+        Statement::ReturnNext(value) => format!("return next {}", value.as_ref().map_or("", |sql| &sql.text)),
+        Statement::ReturnQuery(query) => format!("return query {}", asked(query)),
+        Statement::Execute(dynamic, into) => {
+            let using: Vec<&str> = dynamic.using.iter().map(|sql| sql.text.as_str()).collect();
+            let names = into.iter().flat_map(|into| &into.targets).map(|target| target.name.as_str());
+            format!("execute {} using {using:?} into {:?}", dynamic.text.text, names.collect::<Vec<_>>())
+        }
+        Statement::Loop(looped) => {
+            let over = match &looped.over {
+                Over::Ever => "ever".to_owned(),
+                Over::While(sql) => format!("while {}", sql.text),
+                Over::Range { reverse, from, to, by, .. } => {
+                    let by = by.as_ref().map_or("1", |sql| &sql.text);
+                    format!("from {} to {} by {by} {}", from.text, to.text, if *reverse { "down" } else { "up" })
+                }
+                Over::Rows(targets, query) => format!("{} rows of {}", targets.len(), asked(query)),
+                Over::Elements(_, rows, _) => rows.text.clone(),
+            };
+            format!("{:?} {over} [{}]", looped.label.as_deref().unwrap_or_default(), all(&looped.statements))
+        }
+        Statement::Leave(leave) => {
+            let word = if leave.continues { "continue" } else { "exit" };
+            let when = leave.when.as_ref().map_or("", |sql| &sql.text);
+            format!("{word} {:?} {when}", leave.label.as_deref().unwrap_or_default())
+        }
+        Statement::Define(sql) => format!("define {}", sql.text),
+        Statement::Diagnostics(items) => format!("{:?}", items.iter().map(|(_, item)| item).collect::<Vec<_>>()),
         Statement::Block(block) => {
             let handlers =
                 block.handlers.iter().map(|one| format!(" when {:?} -> [{}]", one.codes, all(&one.statements)));
@@ -50,8 +83,15 @@ fn words(statement: &Statement) -> String {
     }
 }
 
+fn asked(query: &Query) -> &str {
+    match query {
+        Query::Static(sql) => &sql.text,
+        Query::Dynamic(dynamic) => &dynamic.text.text,
+    }
+}
+
 fn refused(body: &str) -> Error {
-    match parse(body) {
+    match read(body) {
         Ok(read) => panic!("{body} was read as {read:?}"),
         Err(error) => error,
     }
@@ -81,9 +121,9 @@ fn statements() {
     // As in PostgreSQL, a CASE in a condition wants parentheses: the first THEN outside of them ends it.
     assert_eq!(refused(body).code(), "42601");
     let body = body.replace("case when n = 0 then true end is true", "(case when n = 0 then true end)");
-    let read = told(&body);
+    let read_as = told(&body);
     assert_eq!(
-        read,
+        read_as,
         [
             "new.updated_at <- now()",
             "new.b <- tg_argv1 || 'tg_argv[2]'",
@@ -96,9 +136,9 @@ fn statements() {
             "return [New, Old]",
         ]
     );
-    let block = parse(&body).expect("read").block;
+    let variables = read(&body).expect("read").variables;
     let declared: Vec<_> =
-        block.declared.iter().map(|one| (one.name.as_str(), one.ty.trim(), one.not_null, one.constant)).collect();
+        variables.iter().map(|one| (one.name.as_str(), one.ty.trim(), one.not_null, one.constant)).collect();
     assert_eq!(
         declared,
         [("n", "integer", false, false), ("mail", "text", true, true), ("own", "public.people.id%type", false, false)]
@@ -121,31 +161,38 @@ fn what_is_raised_and_handled() {
         [
             r#"raise notice "" "a % b %%" ["new.x"] []"#,
             r#"raise error "" "no" [] ["Errcode='unique_violation'", "Detail='d' || 1", "Hint=f(1, 2)"]"#,
-            r#"raise error "23505" "" [] ["Message='taken'"]"#,
+            r#"raise error "unique_violation" "" [] ["Message='taken'"]"#,
             r#"raise error "23P01" "" [] []"#,
             r#"raise error "" "" [] []"#,
             r#"block [nothing] when ["22012", "22003"] -> [nothing] when [] -> [return []]"#,
             r#"(new.kind) in ('a', 'b') -> [nothing], (new.kind) in ('c') -> [return [New]] else [raise error "20000" "case not found" [] []]"#,
         ]
     );
-    assert_eq!(parse("begin return new; end").expect("read").block.statements, [Statement::Return(vec![RowName::New])]);
+    let statements = read("begin return new; end").expect("read").block.statements;
+    assert_eq!(statements, [Statement::ReturnRow(vec![RowName::New])]);
 }
 
 #[test]
 fn what_is_refused_says_where() {
     for (body, code, at) in [
-        ("begin for r in select 1 loop null; end loop; return new; end", "0A000", "for"),
-        ("begin execute 'select 1'; return new; end", "0A000", "execute"),
-        ("begin get diagnostics n = row_count; return new; end", "0A000", "get"),
+        ("begin for r in c loop null; end loop; return new; end", "0A000", "loop"),
+        ("begin foreach r slice 1 in array a loop null; end loop; return new; end", "0A000", "slice"),
+        ("begin open c; return new; end", "0A000", "open"),
+        ("begin get diagnostics n = nothing; return new; end", "42601", "nothing"),
+        ("begin get diagnostics n = message_text; return new; end", "42601", "message_text"),
         ("begin return query select 1; end", "0A000", "query"),
         ("begin return row(1); end", "0A000", "row"),
-        ("<<a>> begin return new; end", "0A000", "<<"),
+        ("<<a>> begin return new; end b", "42601", "b"),
+        ("<<a>> begin <<b>> new.x = 1; return new; end", "42601", "new.x"),
+        ("begin loop exit a; end loop; end", "42601", "exit"),
+        ("<<a>> begin loop continue a; end loop; end", "42601", "continue"),
+        ("begin exit; end", "42601", "exit"),
+        ("#variable_conflict maybe\nbegin return new; end", "42601", "#"),
         ("begin new.a[1] := 2; return new; end", "0A000", "new.a["),
         ("begin truncate t; return new; end", "0A000", "truncate"),
         ("declare new int; begin return new; end", "0A000", "new int"),
         ("declare c cursor for select 1; begin return new; end", "0A000", "cursor"),
-        ("declare a int; begin declare a int; begin null; end; return new; end", "0A000", "a int; begin null"),
-        ("begin select 1; return new; end", "42601", "select"),
+        ("declare a int; a text; begin return new; end", "42601", "a text"),
         ("begin nothing; return new; end", "42601", "nothing"),
         ("begin if true then return new; end", "42601", "end"),
         ("begin return new; end; more", "42601", "more"),
@@ -161,6 +208,63 @@ fn what_is_refused_says_where() {
         assert_eq!(error.code(), code, "{body}: {error}");
         let place = error.position().unwrap_or_else(|| panic!("{body}: no place"));
         assert!(body[place..].starts_with(at), "{body}: at {:?}", &body[place..]);
+    }
+}
+
+#[test]
+fn loops_and_what_leaves_them() {
+    let body = "
+      #variable_conflict use_column
+      <<outermost>>
+      begin
+        for i in 1..10 loop continue when i = 2; end loop;
+        <<rows>> for i in reverse n..1 by 2 loop exit rows; end loop rows;
+        for a, b in select x, y from t where z in (1, 2) loop null; end loop;
+        for r in execute 'select ' || x using 1, f(2, 3) loop exit outermost when r.x > 1; end loop;
+        while n < 2 loop n := n + 1; end loop;
+        foreach x in array array[1, 2] loop null; end loop;
+        loop exit; end loop;
+        execute 'delete' into a, b using c;
+        return next;
+        return next n;
+        return query execute 'select 1';
+        get diagnostics n = row_count;
+        return;
+      end outermost";
+    let read = parse(body, Kind::Function).expect("read");
+    assert_eq!(
+        read.block.statements.iter().map(words).collect::<Vec<_>>(),
+        [
+            r#""" from 1 to 10 by 1 up [continue "" i = 2]"#,
+            r#""rows" from n to 1 by 2 down [exit "rows" ]"#,
+            r#""" 2 rows of select x, y from t where z in (1, 2) [nothing]"#,
+            r#""" 1 rows of 'select ' || x [exit "outermost" r.x > 1]"#,
+            r#""" while n < 2 [n <- n + 1]"#,
+            r#""" select unnest(array[1, 2]) [nothing]"#,
+            r#""" ever [exit "" ]"#,
+            r#"execute 'delete' using ["c"] into ["a", "b"]"#,
+            "return next ",
+            "return next n",
+            "return query 'select 1'",
+            "[RowCount]",
+            "return ",
+        ]
+    );
+}
+
+#[test]
+fn only_blocks_of_scripts_define() {
+    let body = "begin create table t (a int); execute 'drop table t'; end";
+    let words: Vec<String> = parse(body, Kind::Block).expect("read").block.statements.iter().map(words).collect();
+    assert_eq!(words, ["define create table t (a int)", "execute 'drop table t' using [] into []"]);
+    assert_eq!(parse(body, Kind::Function).expect_err("a function").code(), "0A000");
+    let anonymous = |sql: &str| super::anonymous(sql).map(|block| block.map(|block| (block.body, block.at)));
+    assert_eq!(anonymous("do $$ x $$"), Ok(Some((" x ".to_owned(), 5))));
+    assert_eq!(anonymous("DO LANGUAGE plpgsql 'x'"), Ok(Some(("x".to_owned(), 21))));
+    assert_eq!(anonymous("do $a$x$a$ language 'plpgsql'"), Ok(Some(("x".to_owned(), 6))));
+    assert_eq!(anonymous("select 1"), Ok(None));
+    for (sql, code) in [("do", "42601"), ("do 'x' 'y'", "42601"), ("do x", "42601"), ("do language sql 'x'", "0A000")] {
+        assert_eq!(anonymous(sql).expect_err(sql).code(), code, "{sql}");
     }
 }
 
@@ -181,12 +285,15 @@ proptest! {
             Just("declare"), Just("x int"), Just(":="), Just("="), Just("new.a"), Just("old"), Just("select"), Just("into"),
             Just("insert into t values (1)"), Just("("), Just(")"), Just("["), Just("exception"), Just("when"), Just("others"),
             Just("raise"), Just("'%'"), Just(","), Just("using"), Just("hint"), Just("return"), Just("null"), Just("case"),
+            Just("loop"), Just("end loop"), Just("for"), Just("in"), Just("1..2"), Just("reverse"), Just("foreach"), Just("array"),
+            Just("exit"), Just("continue"), Just("<<é>>"), Just("execute"), Just("get diagnostics"), Just("row_count"),
             Just("perform"), Just("$$é$$"), Just("-- c\n"), Just("\"ü\""), Just("strict"), Just("coalesce(new, old)"),
         ],
         0..40,
     )) {
         let body = pieces.join(" ");
-        if let Err(error) = parse(&body) {
+        for kind in [Kind::Trigger, Kind::Function] {
+            let Err(error) = parse(&body, kind) else { continue };
             let place = error.position();
             prop_assert!(place.is_some_and(|at| body.is_char_boundary(at)) || error.code() == "42601", "{body}: {error}");
         }

@@ -34,7 +34,7 @@ impl<'b> Tokens<'b> {
             let end = places.of(token.span.end.line, token.span.end.column);
             placed.push(Placed { token: token.token, start, end });
         }
-        Ok(Tokens { text, tokens: placed, next: 0 })
+        Ok(Tokens { text, tokens: with_ranges(placed), next: 0 })
     }
 
     /// The next token.
@@ -68,6 +68,16 @@ impl<'b> Tokens<'b> {
             Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_ascii_lowercase()),
             _ => None,
         }
+    }
+
+    /// Whether a comma comes next.
+    pub fn sees_comma(&self) -> bool {
+        self.peek() == Some(&Token::Comma)
+    }
+
+    /// Whether the two points of a range come next.
+    pub fn sees_range(&self) -> bool {
+        self.peek() == Some(&Token::Period) && self.ahead(1) == Some(&Token::Period)
     }
 
     /// Whether these words come next.
@@ -152,6 +162,27 @@ impl<'b> Tokens<'b> {
             self.skip();
         }
     }
+}
+
+/// `1..10`, which the tokenizer takes for the numbers `1.` and `.10`: two points between what they separate.
+fn with_ranges(tokens: Vec<Placed>) -> Vec<Placed> {
+    let mut split: Vec<Placed> = Vec::with_capacity(tokens.len());
+    for Placed { token, start, end } in tokens {
+        let follows_point = split.last().is_some_and(|last| last.token == Token::Period && last.end == start);
+        match token {
+            Token::Number(number, long) if number.len() > 1 && number.ends_with('.') => {
+                let whole = Token::Number(number[..number.len() - 1].to_owned(), long);
+                split.push(Placed { token: whole, start, end: end - 1 });
+                split.push(Placed { token: Token::Period, start: end - 1, end });
+            }
+            Token::Number(number, long) if number.starts_with('.') && follows_point => {
+                split.push(Placed { token: Token::Period, start, end: start + 1 });
+                split.push(Placed { token: Token::Number(number[1..].to_owned(), long), start: start + 1, end });
+            }
+            token => split.push(Placed { token, start, end }),
+        }
+    }
+    split
 }
 
 /// Lines and columns, in order, as byte offsets.

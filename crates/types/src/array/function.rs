@@ -60,6 +60,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "unnest",
         args: &[AnyArray],
+        names: &[],
         optional: 0,
         columns: &[("unnest", AnyElement)],
         rows: shape::unnest,
@@ -67,6 +68,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_subscripts",
         args: &[AnyArray, Is(Int4), Is(Bool)],
+        names: &[],
         optional: 1,
         columns: &[("generate_subscripts", Is(Int4))],
         rows: shape::subscripts,
@@ -74,6 +76,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "string_to_table",
         args: &[Is(Text), Is(Text), Is(Text)],
+        names: &[],
         optional: 1,
         columns: &[("string_to_table", Is(Text))],
         rows: shape::split_rows,

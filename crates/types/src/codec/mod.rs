@@ -4,8 +4,8 @@ use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
 use crate::{
-    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, math, numeric,
-    range, vector,
+    Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, jsonpath, math,
+    numeric, range, vector,
 };
 
 mod cast;
@@ -67,6 +67,7 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         Base::Int4range | Base::Int8range | Base::Numrange | Base::Daterange | Base::Tsrange | Base::Tstzrange => {
             range::parse(base, text, context)?.into()
         }
+        Base::Jsonpath => jsonpath::normalize(text)?.into(),
         Base::Vector => vector::parse(text, typmod)?.into(),
         Base::Void => Value::Null,
         Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),

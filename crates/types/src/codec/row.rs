@@ -1,5 +1,7 @@
 //! Whole rows: JSON objects and CSV cells.
 
+use basalt_core::Result;
+
 use super::{JsonStyle, to_json, to_text};
 use crate::{Base, Context, Type, ValueRef, json};
 
@@ -38,6 +40,14 @@ impl RowShape {
         };
         let columns = columns.into_iter().map(|(index, name, ty)| Column { index, key: key(&name), ty }).collect();
         RowShape { columns, style }
+    }
+
+    /// What [`Self::write_object`] wrote, one row or more. Errors as of [`json::made_jsonb`].
+    pub fn finish(&self, text: String) -> Result<String> {
+        match self.style {
+            JsonStyle::Json => Ok(text),
+            JsonStyle::Jsonb => json::made_jsonb(text),
+        }
     }
 
     /// Appends one row, whose stored values `value` gives by position. With `strip_nulls`, null members are left out at every

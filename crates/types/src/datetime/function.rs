@@ -216,6 +216,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_series",
         args: &[Is(Timestamp), Is(Timestamp), Is(Span)],
+        names: &[],
         optional: 0,
         columns: &[("generate_series", Is(Timestamp))],
         rows: |_, _, a| series(a, arithmetic::add_to_timestamp),
@@ -223,6 +224,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_series",
         args: &[Is(Timestamptz), Is(Timestamptz), Is(Span)],
+        names: &[],
         optional: 0,
         columns: &[("generate_series", Is(Timestamptz))],
         rows: |c, _, a| series(a, |moment, step| arithmetic::add_to_timestamptz(moment, step, &c.time_zone)),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use basalt_core::{Error, Result};
 
-use super::{compare, parse_jsonb, raw};
+use super::{compare, parse_json, parse_jsonb, raw};
 use crate::{Context, Type, Value, ValueRef};
 
 /// Whether keys are unique, so that the first one found is the one.
@@ -12,6 +12,17 @@ use crate::{Context, Type, Value, ValueRef};
 pub(super) enum Form {
     Json,
     Jsonb,
+}
+
+/// The text of a value that is to be taken apart: PostgreSQL reads all of a `json` then, escapes without a character included.
+///
+/// 22P05 for `\u0000`, 22P02 for half of a surrogate pair.
+fn readable<'a>(form: Form, value: ValueRef<'a>) -> Result<&'a str> {
+    let text = value.text();
+    if form == Form::Json && text.contains("\\u") {
+        parse_json(text)?;
+    }
+    Ok(text)
 }
 
 fn member<'a>(form: Form, text: &'a str, key: &str) -> Option<&'a str> {
@@ -62,22 +73,22 @@ macro_rules! accessors {
     ($form:expr, $member:ident, $member_text:ident, $path:ident, $path_text:ident,
      $variadic_path:ident, $variadic_path_text:ident) => {
         pub(super) fn $member(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            Ok(member($form, args[0].text(), args[1].text()).into())
+            Ok(member($form, readable($form, args[0])?, args[1].text()).into())
         }
         pub(super) fn $member_text(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            text_value(member($form, args[0].text(), args[1].text()))
+            text_value(member($form, readable($form, args[0])?, args[1].text()))
         }
         pub(super) fn $path(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            Ok(follow($form, args[0].text(), args[1].text()).into())
+            Ok(follow($form, readable($form, args[0])?, args[1].text()).into())
         }
         pub(super) fn $path_text(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            text_value(follow($form, args[0].text(), args[1].text()))
+            text_value(follow($form, readable($form, args[0])?, args[1].text()))
         }
         pub(super) fn $variadic_path(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            Ok(follow($form, args[0].text(), &path_of(&args[1..])).into())
+            Ok(follow($form, readable($form, args[0])?, &path_of(&args[1..])).into())
         }
         pub(super) fn $variadic_path_text(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-            text_value(follow($form, args[0].text(), &path_of(&args[1..])))
+            text_value(follow($form, readable($form, args[0])?, &path_of(&args[1..])))
         }
     };
 }
@@ -93,7 +104,7 @@ accessors!(
 );
 
 pub(super) fn element_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-    Ok(element(args[0].text(), args[1].int()).into())
+    Ok(element(readable(Form::Json, args[0])?, args[1].int()).into())
 }
 
 /// A jsonb that is no array nor object counts as an array of itself here, as in PostgreSQL.
@@ -113,7 +124,7 @@ fn jsonb_element(text: &str, index: i64) -> Option<&str> {
 }
 
 pub(super) fn element_text_at(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-    text_value(element(args[0].text(), args[1].int()))
+    text_value(element(readable(Form::Json, args[0])?, args[1].int()))
 }
 
 fn path_of(steps: &[ValueRef<'_>]) -> String {
@@ -189,7 +200,7 @@ const JSON_EACH: &str = "cannot deconstruct {kind}";
 fn expand_object<'a>(message: &str, argument: ValueRef<'a>) -> Result<raw::Members<'a>> {
     let text = match argument {
         ValueRef::Null => "{}",
-        other => other.text(),
+        other => readable(Form::Json, other)?,
     };
     match raw::type_name(text) {
         "object" => Ok(raw::members(text)),

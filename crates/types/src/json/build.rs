@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 
-use super::{normalize, write_string};
+use super::{made_jsonb, normalize, write_string};
 use crate::array::stored::Array;
 use crate::codec::{JsonStyle, to_json};
 use crate::{Accumulator, Base, Context, Type, Value, ValueRef};
@@ -22,7 +22,7 @@ pub(super) fn with_line_feeds(_: &Context, args: &[ValueRef<'_>]) -> Result<Valu
 }
 
 pub(super) fn jsonb_of(context: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
-    Ok(rendered(&types[0], args[0], context, JsonStyle::Jsonb).into())
+    made_jsonb(rendered(&types[0], args[0], context, JsonStyle::Jsonb)).map(Value::from)
 }
 
 fn rendered(ty: &Type, value: ValueRef<'_>, context: &Context, style: JsonStyle) -> String {
@@ -86,7 +86,7 @@ pub(super) fn json_array(context: &Context, types: &[Type], args: &[ValueRef<'_>
 }
 
 pub(super) fn jsonb_array(context: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
-    Ok(build_array(context, types, args, JsonStyle::Jsonb).into())
+    made_jsonb(build_array(context, types, args, JsonStyle::Jsonb)).map(Value::from)
 }
 
 fn build_array(context: &Context, types: &[Type], args: &[ValueRef<'_>], style: JsonStyle) -> String {
@@ -186,7 +186,10 @@ impl Accumulator for Elements {
             return Ok(Value::Null);
         }
         self.out.push(']');
-        Ok(self.out.into())
+        match self.style {
+            JsonStyle::Json => Ok(self.out.into()),
+            JsonStyle::Jsonb => made_jsonb(self.out).map(Value::from),
+        }
     }
 }
 

@@ -83,6 +83,9 @@ fn unicode(rest: &mut &str) -> Result<char> {
     *rest = rest.strip_prefix("\\u").ok_or_else(broken_pair)?;
     let second = rest.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok()).ok_or_else(broken_pair)?;
     *rest = &rest[4..];
+    if (0xd800..0xdc00).contains(&second) {
+        return Err(syntax("Unicode high surrogate must not follow a high surrogate.".to_owned()));
+    }
     char::decode_utf16([first, second]).next().and_then(Result::ok).ok_or_else(broken_pair)
 }
 

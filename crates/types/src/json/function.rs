@@ -14,15 +14,15 @@ const TEXT: crate::Kind = Is(Text);
 const TEXTS: crate::Kind = ArrayOf(Text);
 
 pub(crate) const OPERATORS: &[Operator] = &[
-    Operator::binary("->", JSON, TEXT, JSON, Rust(access::json_member)).leakproof(),
+    Operator::binary("->", JSON, TEXT, JSON, Rust(access::json_member)),
     Operator::binary("->", JSONB, TEXT, JSONB, Rust(access::jsonb_member)).leakproof(),
-    Operator::binary("->", JSON, Is(Int4), JSON, Rust(access::element_at)).leakproof(),
+    Operator::binary("->", JSON, Is(Int4), JSON, Rust(access::element_at)),
     Operator::binary("->", JSONB, Is(Int4), JSONB, Rust(access::jsonb_element_at)).leakproof(),
     Operator::binary("->>", JSON, TEXT, TEXT, Rust(access::json_member_text)),
     Operator::binary("->>", JSONB, TEXT, TEXT, Rust(access::jsonb_member_text)).leakproof(),
     Operator::binary("->>", JSON, Is(Int4), TEXT, Rust(access::element_text_at)),
     Operator::binary("->>", JSONB, Is(Int4), TEXT, Rust(access::jsonb_element_text_at)).leakproof(),
-    Operator::binary("#>", JSON, TEXTS, JSON, Rust(access::json_path)).leakproof(),
+    Operator::binary("#>", JSON, TEXTS, JSON, Rust(access::json_path)),
     Operator::binary("#>", JSONB, TEXTS, JSONB, Rust(access::jsonb_path)).leakproof(),
     Operator::binary("#>>", JSON, TEXTS, TEXT, Rust(access::json_path_text)),
     Operator::binary("#>>", JSONB, TEXTS, TEXT, Rust(access::jsonb_path_text)).leakproof(),
@@ -54,7 +54,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("jsonb_typeof", &[JSONB], TEXT, Rust(access::type_of)).leakproof(),
     Function::new("json_array_length", &[JSON], Is(Int4), Rust(access::array_length)),
     Function::new("jsonb_array_length", &[JSONB], Is(Int4), Rust(access::array_length)),
-    Function::new("json_extract_path", &[JSON, TEXT], JSON, Rust(access::json_extract)).variadic().leakproof(),
+    Function::new("json_extract_path", &[JSON, TEXT], JSON, Rust(access::json_extract)).variadic(),
     Function::new("jsonb_extract_path", &[JSONB, TEXT], JSONB, Rust(access::jsonb_extract)).variadic().leakproof(),
     Function::new("json_extract_path_text", &[JSON, TEXT], TEXT, Rust(access::json_extract_text)).variadic(),
     Function::new("jsonb_extract_path_text", &[JSONB, TEXT], TEXT, Rust(access::jsonb_extract_text))
@@ -72,7 +72,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
 
 macro_rules! expansion {
     ($name:literal, $from:expr, $columns:expr, $rows:expr) => {
-        SetFunction { name: $name, args: &[$from], optional: 0, columns: $columns, rows: $rows }
+        SetFunction { name: $name, args: &[$from], names: &[], optional: 0, columns: $columns, rows: $rows }
     };
 }
 

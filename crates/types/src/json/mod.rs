@@ -20,4 +20,4 @@ pub use escape::write_string;
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::check;
 pub(crate) use parse::{Json, parse_json, parse_jsonb, validate};
-pub use write::{normalize, strip_nulls};
+pub use write::{made_jsonb, normalize, strip_nulls};

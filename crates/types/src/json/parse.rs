@@ -196,8 +196,8 @@ impl<'a> Parser<'a> {
             None => Err(ended()),
             Some(b'u') => match self.text.as_bytes().get(at + 2..at + 6) {
                 Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-                Some(_) => Err(syntax("\"\\u\" must be followed by four hexadecimal digits.".to_owned())),
-                None => Err(ended()),
+                None if self.text.as_bytes()[at + 2..].iter().all(u8::is_ascii_hexdigit) => Err(ended()),
+                _ => Err(syntax("\"\\u\" must be followed by four hexadecimal digits.".to_owned())),
             },
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
             Some(_) => {

@@ -15,6 +15,17 @@ pub fn normalize(text: &str) -> Result<String> {
     Ok(out)
 }
 
+/// JSON made of values as `jsonb`: what stood in a `json` may have escapes that `jsonb` has no character for.
+///
+/// 22P05 for `\u0000`, 22P02 for half of a surrogate pair.
+pub fn made_jsonb(text: String) -> Result<String> {
+    let may_be_unknown = text.contains("\\u0000") || text.contains("\\ud") || text.contains("\\uD");
+    if may_be_unknown {
+        parse_jsonb(&text)?;
+    }
+    Ok(text)
+}
+
 /// Writes JSON without the null members of its objects, at every depth: compact as `json_strip_nulls`, or as
 /// `jsonb_strip_nulls`. What is no JSON is written as it stands.
 pub fn strip_nulls(text: &str, style: JsonStyle, out: &mut String) {
@@ -66,6 +77,18 @@ impl Json<'_> {
                 }
                 out.push('}');
             }
+        }
+    }
+
+    /// The type as `jsonb_typeof` names it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Json::Null => "null",
+            Json::Bool(_) => "boolean",
+            Json::Number(_) => "number",
+            Json::String(_) => "string",
+            Json::Array(_) => "array",
+            Json::Object(_) => "object",
         }
     }
 

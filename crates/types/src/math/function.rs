@@ -259,6 +259,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_series",
         args: &[Is(Int4), Is(Int4), Is(Int4)],
+        names: &[],
         optional: 1,
         columns: &[("generate_series", Is(Int4))],
         rows: integer_series,
@@ -266,6 +267,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_series",
         args: &[Is(Int8), Is(Int8), Is(Int8)],
+        names: &[],
         optional: 1,
         columns: &[("generate_series", Is(Int8))],
         rows: integer_series,
@@ -273,6 +275,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "generate_series",
         args: &[Is(Num), Is(Num), Is(Num)],
+        names: &[],
         optional: 1,
         columns: &[("generate_series", Is(Num))],
         rows: numeric_series,

@@ -13,4 +13,5 @@ mod tests;
 
 pub use functions::regex_matches;
 pub use like::{ilike, like};
+pub(crate) use regex::Expression;
 pub(crate) use signatures::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};

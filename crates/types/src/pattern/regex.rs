@@ -53,6 +53,34 @@ pub(super) fn compile(pattern: &str, options: Options) -> Result<Rc<Regex>> {
     })
 }
 
+/// A pattern of `like_regex` in a jsonpath.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Expression {
+    pattern: String,
+    options: Options,
+}
+
+impl Expression {
+    /// The pattern under XQuery's flags `i`, `s`, `m` and `q`. 2201B.
+    pub(crate) fn like_regex(pattern: &str, flags: &str) -> Result<Expression> {
+        let literal = flags.contains('q');
+        let options = Options {
+            ignore_case: flags.contains('i'),
+            newline_stops: !literal && !flags.contains('s'),
+            newline_anchors: !literal && flags.contains('m'),
+            literal,
+            ..Options::default()
+        };
+        compile(pattern, options)?;
+        Ok(Expression { pattern: pattern.to_owned(), options })
+    }
+
+    /// Whether the pattern occurs in the text. 54001 when it takes too long to tell.
+    pub(crate) fn is_match(&self, text: &str) -> Result<bool> {
+        is_match(text, &self.pattern, self.options)
+    }
+}
+
 fn too_complex(_: fancy_regex::Error) -> Error {
     Error::new("54001", "regular expression is too complex for the text it was matched with")
         .with_hint("Avoid back references, lookaround and nested repetition.")

@@ -66,6 +66,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "regexp_matches",
         args: &[TEXT, TEXT, TEXT],
+        names: &[],
         optional: 1,
         columns: &[("regexp_matches", ArrayOf(Text))],
         rows: functions::regexp_matches,
@@ -73,6 +74,7 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
     SetFunction {
         name: "regexp_split_to_table",
         args: &[TEXT, TEXT, TEXT],
+        names: &[],
         optional: 1,
         columns: &[("regexp_split_to_table", TEXT)],
         rows: functions::split_to_rows,

@@ -7,3 +7,5 @@ alter publication supabase_realtime add table messages;
 create policy members_read on realtime.messages for select to authenticated
   using (realtime.topic() = 'members' and extension in ('broadcast', 'presence'));
 create policy members_write on realtime.messages for insert to authenticated with check (realtime.topic() = 'members');
+create function tell_members(n integer) returns void language sql security definer set search_path = ''
+  as $$ select realtime.send(jsonb_build_object('n', n), 'e', 'members') $$;

@@ -6,6 +6,7 @@
 mod default;
 mod foreign_key;
 mod row;
+mod step;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::catalog::{ConstraintKind, Relation};
@@ -18,7 +19,9 @@ use rusqlite::{Connection, ffi};
 pub(crate) use foreign_key::broken_key;
 pub(super) use foreign_key::deferred;
 use row::{exists, failing_row, key_text, text, type_name, values};
+pub(super) use step::step;
 
+use super::exclusions::Conflict;
 use super::programs::Compiled;
 use super::schema::Schema;
 use super::{run, session};
@@ -35,6 +38,8 @@ pub(super) enum Violation {
     Check(String),
     /// Some foreign key.
     ForeignKey,
+    /// An exclusion constraint.
+    Exclusion(Conflict),
 }
 
 impl Violation {
@@ -53,6 +58,7 @@ impl Violation {
             ffi::SQLITE_CONSTRAINT_TRIGGER if text.as_deref() == Some("FOREIGN KEY constraint failed") => {
                 Some(Violation::ForeignKey)
             }
+            ffi::SQLITE_CONSTRAINT_TRIGGER => text.as_deref().and_then(Conflict::of).map(Violation::Exclusion),
             _ => None,
         }
     }
@@ -103,6 +109,9 @@ pub(super) fn explain(
         Violation::Unique(what) => attempt.unique(&what),
         Violation::NotNull(what) => attempt.not_null(&what),
         Violation::Check(name) => attempt.check(&name),
+        Violation::Exclusion(conflict) => {
+            Some(conflict.error(attempt.show_values && conflict.table == relation.name.physical()))
+        }
         Violation::ForeignKey => {
             attempt.foreign_key().or_else(|| Some(unnamed_key(&relation.name.name, probe.command)))
         }
@@ -293,6 +302,7 @@ pub(super) fn existing(catalog: &Catalog, violation: &Violation) -> Option<Error
             let message = format!("check constraint \"{name}\" is violated by some row");
             Error::new("23514", message).with_constraint(name.as_str())
         }
+        Violation::Exclusion(conflict) => conflict.error(true),
         Violation::ForeignKey => return None,
     })
 }

@@ -8,12 +8,12 @@ use basalt_sql::compile::trigger::Firing;
 use basalt_sql::program::Fires;
 use rusqlite::Connection;
 
+use super::super::plpgsql::within;
 use super::super::schema::Schema;
 use super::super::session;
 use super::before::follow;
-use super::body::{Body, Row};
 use super::noted::{self, Noted};
-use super::{firings, within};
+use super::{fire_row, firings};
 
 /// What the rows of one table and operation fire.
 struct Waiting {
@@ -55,8 +55,7 @@ pub(in crate::sqlite) fn fire(connection: &Connection, schema: &Schema, fires: &
             let Waiting { relation, firings, .. } = &known[at];
             for firing in firings.iter().filter(|firing| is_asked(firing, relation, fires, row)) {
                 session::check_time()?;
-                let row = Row { new: row.new.clone(), old: row.old.clone() };
-                Body::new(connection, schema, firing, row).run()?;
+                fire_row(connection, schema, firing, row.new.clone(), row.old.clone())?;
             }
         }
         Ok(())

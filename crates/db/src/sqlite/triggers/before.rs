@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Operation, Result};
 use basalt_sql::catalog::Relation;
-use basalt_sql::compile::trigger::{Firing, Who};
+use basalt_sql::compile::body::Who;
+use basalt_sql::compile::trigger::Firing;
 use basalt_sql::program::{Bind, Command, Output, Probe, Proposed, Step};
 use basalt_sql::{Program, quote};
 use basalt_types::Value;
 use rusqlite::Connection;
 
+use super::super::plpgsql::within;
 use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::session;
-use super::body::{Body, Row};
-use super::{firings, noted, within};
+use super::{fire_row, firings, noted};
 
 /// What a row meets on its way.
 enum Turn {
@@ -87,7 +88,7 @@ pub(in crate::sqlite) fn propose(
                 let new = if has_new { row[new_at..new_at + width].to_vec() } else { Vec::new() };
                 let old =
                     if operation == Operation::Insert { Vec::new() } else { row[old_at..old_at + width].to_vec() };
-                match Body::new(connection, schema, firing, Row { new, old }).run()? {
+                match fire_row(connection, schema, firing, new, old)? {
                     None => {}
                     Some(None) => continue 'rows,
                     Some(Some(returned)) if has_new => {
@@ -125,8 +126,7 @@ pub(super) fn follow(
     let written = row.new.clone();
     for turn in turns(schema, relation, row.operation, &who, &changed)? {
         let Turn::Runs(firing) = turn else { continue };
-        let fired = Row { new: row.new.clone(), old: row.old.clone() };
-        match Body::new(connection, schema, &firing, fired).run()? {
+        match fire_row(connection, schema, &firing, row.new.clone(), row.old.clone())? {
             Some(None) => {
                 let what = format!(
                     "trigger \"{}\" that keeps a row which a foreign key's action changes",
@@ -174,7 +174,14 @@ fn rewrite(
     };
     let used = binds[..width + 1].to_vec();
     let step = Step { sql, binds: used, output: Output::Discard, probe: Some(probe), fires: None };
-    let program = Program { steps: vec![step], params: Vec::new(), columns: Vec::new(), writes: true, locks: false };
+    let program = Program {
+        steps: vec![step],
+        params: Vec::new(),
+        columns: Vec::new(),
+        writes: true,
+        calls: false,
+        locks: false,
+    };
     let mut values = row.new.clone();
     values.push(row.number.into());
     values.extend_from_slice(written);

@@ -6,26 +6,26 @@
 
 mod after;
 mod before;
-mod body;
 mod noted;
-mod raise;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use basalt_core::{Error, Operation, Result};
+use basalt_core::{Operation, Result};
 use basalt_sql::Name;
 use basalt_sql::catalog::Relation;
-use basalt_sql::compile::trigger::{Firing, Who};
+use basalt_sql::compile::body::Who;
+use basalt_sql::compile::trigger::Firing;
 
+use basalt_sql::plpgsql::ast::RowName;
+use basalt_types::Value;
+use rusqlite::Connection;
+
+use super::plpgsql::Body;
 use super::schema::Schema;
-use super::session;
 pub(super) use after::fire;
 pub(super) use before::propose;
 pub(super) use noted::{Noted, install, register};
-
-/// Triggers that fire each other: more are a recursion that does not end.
-const MAX_NESTING: usize = 64;
 
 /// The functions of a schema's triggers as they run, with their compiled pieces.
 #[derive(Default)]
@@ -71,24 +71,18 @@ fn firings(
     running.map(|(at, _)| schema.firings.get(schema, relation, at, operation, who)).collect()
 }
 
-/// Runs what triggers run: other statements, whose captured rows and noted ones are their own.
-///
-/// Errors: 54001 when triggers fire each other without end; 57014 when the statement has run too long.
-fn within<T>(f: impl FnOnce() -> Result<T>) -> Result<T> {
-    let (slots, noted) = session::with(|session| {
-        if session.nesting.get() >= MAX_NESTING {
-            return Err(
-                Error::new("54001", "stack depth limit exceeded").with_hint("Triggers fire each other without end.")
-            );
-        }
-        session.nesting.set(session.nesting.get() + 1);
-        Ok((session.slots.take(), session.noted.take()))
-    })?;
-    let result = f();
-    session::with(|session| {
-        session.nesting.set(session.nesting.get() - 1);
-        session.slots.replace(slots);
-        session.noted.replace(noted);
-    });
-    result
+/// Runs a trigger's function for a row, as it is to be or has become, and as it was; either may be empty. What it returns, if its condition
+/// holds.
+fn fire_row(
+    connection: &Connection,
+    schema: &Schema,
+    firing: &Firing,
+    new: Vec<Value>,
+    old: Vec<Value>,
+) -> Result<Option<Option<Vec<Value>>>> {
+    let (has_new, has_old) = (!new.is_empty(), !old.is_empty());
+    Body::of_trigger(connection, schema, firing, (new, old)).fire(|row| match row {
+        RowName::New => has_new,
+        RowName::Old => has_old,
+    })
 }

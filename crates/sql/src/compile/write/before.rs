@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::catalog::Relation;
 use crate::compile::Compiler;
 use crate::compile::typed::Typed;
-use crate::plpgsql::{self, ast::Statement};
+use crate::plpgsql::{self, Kind};
 use crate::program::{Command, Output, Proposed};
 use crate::{Catalog, quote};
 
@@ -50,15 +50,15 @@ pub(super) fn assigned_by_triggers(catalog: &Catalog, table: &Relation) -> Vec<u
     let mut names: Vec<String> = Vec::new();
     for trigger in table.triggers.iter().filter(|trigger| trigger.runs(true, Operation::Update)) {
         for routine in catalog.routines(&trigger.function.schema, &trigger.function.name) {
-            let Ok(body) = plpgsql::parse(&routine.body) else { continue };
+            let Ok(body) = plpgsql::parse(&routine.body, Kind::Trigger) else { continue };
             body.block.each_statement(&mut |statement| {
-                let targets = match statement {
-                    Statement::Assign(target, _) => std::slice::from_ref(target),
-                    Statement::Into(_, targets, _) => targets,
-                    _ => &[],
-                };
-                let columns = targets.iter().filter(|target| target.row.as_deref() == Some("new"));
-                names.extend(columns.map(|target| target.name.clone()));
+                for target in statement.targets() {
+                    match (target.row.as_deref(), target.name.as_str()) {
+                        (Some("new"), column) => names.push(column.to_owned()),
+                        (None, "new") => names.extend(table.columns.iter().map(|column| column.name.clone())),
+                        _ => {}
+                    }
+                }
             });
         }
     }

@@ -36,7 +36,7 @@ struct DoUpdate {
 impl Conflict {
     /// Binds the clause; `table` is the existing row. Privileges and names are settled here, policies in [`Self::sql`].
     ///
-    /// Errors: 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
+    /// Errors: 0A000 for an exclusion constraint; 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
     pub fn bind(
         compiler: &mut Compiler<'_>,
         target: &Target,
@@ -46,6 +46,9 @@ impl Conflict {
     ) -> Result<Conflict> {
         let key = match &clause.conflict_target {
             Some(on) => arbiter(target, on)?,
+            None if target.table.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Exclude(_))) => {
+                return Err(not_ignored());
+            }
             None => Vec::new(),
         };
         let arbiters: Vec<usize> =
@@ -252,6 +255,7 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
                 Some(ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)) => {
                     Ok(columns.iter().filter_map(index_of).collect())
                 }
+                Some(ConstraintKind::Exclude(_)) => Err(not_ignored()),
                 Some(_) => Err(Error::new("42809", "constraint in ON CONFLICT clause has no associated index")),
             }
         }
@@ -271,6 +275,14 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
             Err(Error::new("42P10", message))
         }
     }
+}
+
+/// 0A000: what a trigger refuses SQLite can't pass over.
+fn not_ignored() -> Error {
+    Error::unsupported(
+        "ON CONFLICT can't pass over rows that an exclusion constraint refuses, on the embedded engine",
+        "Name the columns of a unique constraint after ON CONFLICT, or leave out rows that conflict by a condition.",
+    )
 }
 
 /// Column sets that are unique over the whole table.

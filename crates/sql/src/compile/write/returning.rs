@@ -15,7 +15,7 @@ use crate::compile::policy::has_query;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::{Compiler, row, session, steps};
-use crate::program::{Output, Probe};
+use crate::program::{HIDDEN, Output, Probe};
 use crate::visit::visit_mut;
 
 /// What a write gives back.
@@ -121,7 +121,7 @@ pub(super) fn end_write(
 /// Whether a column tells only that there is a row: SQLite counts what a write changes, and would first gather the rows of
 /// RETURNING in a table of its own.
 fn tells_nothing((name, value): &(String, Typed)) -> bool {
-    name.starts_with('$') && matches!(value.form, Form::Constant(_))
+    name.starts_with(HIDDEN) && matches!(value.form, Form::Constant(_))
 }
 
 /// Ends the step of a write with all columns of its table captured: the slot.

@@ -401,12 +401,12 @@ fn returning_tells_new_rows_from_updated_ones() {
     let insert = "insert into people (id, name) values (1, 'a')";
     let sql = statement(
         &catalog(),
-        &format!("{insert} on conflict (id) do update set name = 'b' returning (xmax = 0) as \"$inserted\""),
+        &format!("{insert} on conflict (id) do update set name = 'b' returning (xmax = 0) as \"basalt:inserted\""),
     );
     holds(&sql, "DO UPDATE SET \"name\" = iif(pg_set_config('basalt.updated', '1', 1) IS NOT NULL");
     holds(&sql, "pg_setting('basalt.updated', 1)");
-    let plain = program(&catalog(), &format!("{insert} returning id, (xmax = 0) as \"$inserted\""));
-    assert_eq!(plain.columns[1].name, "$inserted");
+    let plain = program(&catalog(), &format!("{insert} returning id, (xmax = 0) as \"basalt:inserted\""));
+    assert_eq!(plain.columns[1].name, "basalt:inserted");
     assert_eq!(plain.columns[1].ty, Type::BOOL);
     lacks(&plain.steps[0].sql, "pg_setting");
 }
@@ -438,11 +438,11 @@ fn an_update_with_subqueries_computes_its_rows_first() {
 
 #[test]
 fn what_only_counts_rows_is_not_returned() {
-    let written = program(&catalog(), "update people set name = 'a' returning 1 as \"$one\"");
+    let written = program(&catalog(), "update people set name = 'a' returning 1 as \"basalt:one\"");
     lacks(&written.steps[0].sql, "RETURNING");
     assert_eq!((&written.steps[0].output, written.columns.len()), (&Output::Result, 0));
     holds(
-        &statement(&catalog(), "update people set name = 'a' returning 1 as \"$one\", id as \"$key\""),
+        &statement(&catalog(), "update people set name = 'a' returning 1 as \"basalt:one\", id as \"basalt:key\""),
         "RETURNING 1, ",
     );
     holds(&statement(&catalog(), "update people set name = 'a' returning 1 as one"), "RETURNING 1");

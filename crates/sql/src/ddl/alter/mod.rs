@@ -16,7 +16,7 @@ use super::drop::Object;
 use super::resolve::row_type;
 use super::table::add_constraint;
 use super::unique::key_guard;
-use super::{Action, Change, naming, physical};
+use super::{Action, Change, conflicts, naming, physical};
 use crate::catalog::{ConstraintKind, Name, Relation};
 use crate::quote::ident;
 
@@ -169,8 +169,7 @@ impl Change<'_> {
         let not_valid = new.not_valid && matches!(new.kind, NewKind::ForeignKey { .. });
         let at = new.at;
         let constraint = self.resolve_constraint(&old, new)?;
-        let has_index = matches!(constraint.kind, ConstraintKind::PrimaryKey(_) | ConstraintKind::Unique(_));
-        if has_index && naming::relation_name_taken(&self.catalog, &table.schema, &constraint.name) {
+        if constraint.kind.has_index() && naming::relation_name_taken(&self.catalog, &table.schema, &constraint.name) {
             return Err(Error::new("42P07", format!("relation \"{}\" already exists", constraint.name)).at(at));
         }
         match &constraint.kind {
@@ -189,6 +188,9 @@ impl Change<'_> {
                     constraint.name, table.name
                 );
                 self.push(physical::require_check(&none, &message, &constraint.name));
+            }
+            ConstraintKind::Exclude(exclusion) => {
+                self.push(conflicts::guard(&self.catalog, &old, &constraint.name, exclusion)?);
             }
             ConstraintKind::ForeignKey(_) => {}
         }

@@ -7,7 +7,7 @@ use basalt_core::{Error, Result};
 use super::super::drop::Object;
 use super::super::table::duplicate_column;
 use super::super::view::rename_output;
-use super::super::{Action, Change, naming, physical};
+use super::super::{Action, Change, conflicts, naming, physical};
 use crate::catalog::{ConstraintKind, Name, Relation, RelationKind};
 use crate::quote::ident;
 
@@ -120,6 +120,10 @@ impl Change<'_> {
             let statement = physical::create_index(&self.catalog, &new, index)?;
             self.actions.extend(statement.map(Action::Sql));
         }
+        for constraint in new.constraints.iter().filter(|c| matches!(c.kind, ConstraintKind::Exclude(_))) {
+            self.push(format!("DROP INDEX IF EXISTS {}", physical::index_name(&old.name.schema, &constraint.name)));
+        }
+        self.actions.extend(conflicts::indexes(&self.catalog, &new)?.into_iter().map(Action::Sql));
         let owned: Vec<Name> = self.owned_sequences(to, None).cloned().collect();
         for sequence in owned {
             let moved = Name::new(&to.schema, &sequence.name);

@@ -1,4 +1,4 @@
-//! Functions in language sql, and trigger functions in PL/pgSQL (PostgreSQL manual, `create function`, `alter function`).
+//! Functions in languages sql and plpgsql (PostgreSQL manual, `create function`, `alter function`).
 
 mod body;
 mod signature;
@@ -82,7 +82,10 @@ impl Change<'_> {
             routine.body.clone_from(&body.text);
             return self.put_routine(routine, replace, &raw, &body);
         }
-        if routine.language != "sql" || object_file {
+        if routine.is_interpreted() && body.parsed {
+            return Err(Error::new("42P13", "inline SQL function body only valid for language SQL").at(language_at));
+        }
+        if !matches!(routine.language.as_str(), "sql" | "plpgsql") || object_file {
             return Err(refused_language(&routine).at(language_at));
         }
         if routine.returns == Type::TRIGGER {
@@ -99,7 +102,8 @@ impl Change<'_> {
         if routine.inputs().next().is_some() {
             return Err(Error::new("42P13", "trigger functions cannot have declared arguments").at(language_at));
         }
-        let read = plpgsql::parse(&body.text).map_err(|error| body.error(error, self.cursor.sql()))?;
+        let read =
+            plpgsql::parse(&body.text, plpgsql::Kind::Trigger).map_err(|error| body.error(error, self.cursor.sql()))?;
         if !telling::tellings(&read).is_empty() && !routine.security_definer {
             let what = "a trigger function that tells rows to channels with the rights of whoever writes them";
             let instead = "Say `security definer`, so that it may tell what their writer may not send; or tell the table's changes \
@@ -127,7 +131,7 @@ impl Change<'_> {
         let overloads = self.catalog.functions.entry(name).or_default();
         overloads.retain(|r| !super::resolve::takes(r, &args));
         overloads.push(Arc::new(routine.clone()));
-        if self.session.check_function_bodies && routine.language == "sql" {
+        if self.session.check_function_bodies && routine.returns != Type::TRIGGER {
             compile::check_routine(&self.catalog, &routine).map_err(|e| body.error(e, self.cursor.sql()))?;
         }
         if routine.returns == Type::TRIGGER {
@@ -297,8 +301,7 @@ fn refused_language(routine: &Routine) -> Error {
     let instead = if routine.returns == Type::TRIGGER {
         "Write it in language plpgsql; or run the project on PostgreSQL."
     } else {
-        "Write it in language sql: the body is then one or more SQL statements, the last of which gives the result; \
-         or run the project on PostgreSQL."
+        "Write it in language sql or plpgsql; or run the project on PostgreSQL."
     };
     Error::unsupported(
         format!(

@@ -110,12 +110,12 @@ fn what_the_engine_lacks_is_refused_with_advice() {
         "create table u (a inet)",
         "create table u (a text collate \"en_US\")",
         "create table u (\"A\" int, a int)",
-        "create table u (a int, exclude using gist (a with =))",
+        "create table u (r int4range, exclude using gist (r with &&) deferrable)",
         "create materialized view v as select 1",
-        "create function f() returns trigger language plpgsql as $$ begin execute 'x'; return new; end $$",
-        "create function f() returns int language plpgsql as $$ begin return 1; end $$",
+        "create function f() returns trigger language plpgsql as $$ begin open c; return new; end $$",
+        "create function f() returns int language plpgsql as $$ begin commit; return 1; end $$",
+        "create function f() returns int language plpython3u as $$ return 1 $$",
         "create procedure p() language sql as ''",
-        "do $$ begin end $$",
         "create trigger x after insert on t for each statement execute function f()",
         "create trigger x after insert on t execute function f()",
         "create trigger x instead of insert on t for each row execute function f()",
@@ -247,7 +247,7 @@ fn functions_in_language_sql() {
     db.run("alter table t add b text").unwrap();
     let g = &db.catalog.routines("public", "g")[0];
     assert!(matches!(&g.returns, Type::Record(fields) if fields.len() == 2));
-    let error = db.error("create function p() returns int as $$ begin end $$ language plpgsql");
+    let error = db.error("create function p() returns int as $$ begin end $$ language plpython3u");
     assert_eq!(error.position(), Some(51));
 }
 

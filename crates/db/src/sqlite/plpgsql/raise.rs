@@ -1,6 +1,7 @@
 //! `raise`.
 
 use basalt_core::{Error, Result};
+use basalt_sql::compile::body::Gives;
 use basalt_sql::plpgsql::ast::{Raise, RaiseOption};
 use basalt_sql::plpgsql::conditions;
 
@@ -34,7 +35,7 @@ impl Body<'_> {
                 RaiseOption::Hint => &mut hint,
                 RaiseOption::Constraint => &mut constraint,
                 RaiseOption::Errcode => {
-                    code = Some(named(&text)?);
+                    code = Some(text);
                     continue;
                 }
                 RaiseOption::Other => continue,
@@ -47,9 +48,9 @@ impl Body<'_> {
         if !raise.is_exception {
             return Ok(());
         }
-        let code = code.unwrap_or_else(|| "P0001".to_owned());
-        let message = message.unwrap_or_else(|| conditions::name(&code).unwrap_or(&code).to_owned());
-        let mut error = Error::new(code, message);
+        let said = code.unwrap_or_else(|| "P0001".to_owned());
+        let code = named(&said)?;
+        let mut error = Error::new(code, message.unwrap_or(said));
         if let Some(detail) = detail {
             error = error.with_detail(detail);
         }
@@ -63,7 +64,7 @@ impl Body<'_> {
     }
 
     fn text(&mut self, sql: &basalt_sql::plpgsql::ast::Sql) -> Result<Option<String>> {
-        let value = self.value(sql)?;
+        let value = self.value(sql, &Gives::text())?;
         Ok((!value.is_null()).then(|| value.as_ref().text().to_owned()))
     }
 }

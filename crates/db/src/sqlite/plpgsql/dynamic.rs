@@ -1,0 +1,52 @@
+//! EXECUTE: SQL that is put together while a function runs.
+
+use basalt_core::{Error, Result};
+use basalt_sql::compile::body::Gives;
+use basalt_sql::ddl::is_definition;
+use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
+use basalt_types::{Type, Value};
+
+use super::super::run::Params;
+use super::body::Body;
+use super::pieces::{Given, run_program};
+
+impl Body<'_> {
+    pub(super) fn execute(&mut self, dynamic: &Dynamic, into: Option<&Into>) -> Result<()> {
+        let Some(into) = into else {
+            self.count = self.dynamic(dynamic, &Gives::Found, 0)?.count;
+            return Ok(());
+        };
+        let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
+        let found = self.code.frame.own("found").map(|found| self.values.of(found)[0].clone());
+        let given = Given { wrote: false, ..self.dynamic(dynamic, &gives, 2)? };
+        self.take(&places, given, into.strict == Strict::Yes)?;
+        // EXECUTE leaves FOUND alone.
+        self.found(found == Some(Value::Int(1)));
+        Ok(())
+    }
+
+    /// Runs the statement: at most so many of its rows.
+    ///
+    /// Errors: 22004 where its text is NULL; 0A000 for what is neither a query nor a write.
+    pub(super) fn dynamic(&mut self, dynamic: &Dynamic, gives: &Gives, most: usize) -> Result<Given> {
+        let text = match self.value(&dynamic.text, &Gives::text())? {
+            Value::Null => return Err(Error::new("22004", "query string argument of EXECUTE is null")),
+            text => text.as_ref().text().to_owned(),
+        };
+        let (mut types, mut values): (Vec<Type>, Vec<Value>) = (Vec::new(), Vec::new());
+        for sql in &dynamic.using {
+            let layout = &self.values.layout;
+            let program = self.host.with(|schema| self.code.program(&schema.catalog, layout, sql, &Gives::Plain))?;
+            types.push(program.columns.first().map_or(Type::TEXT, |column| column.ty.clone()));
+            values.push(self.value(sql, &Gives::Plain)?);
+        }
+        if is_definition(&text) {
+            self.define(&text).map_err(|error| error.elsewhere(None))?;
+            return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
+        }
+        self.host.with(|schema| {
+            let program = self.code.dynamic(&schema.catalog, &text, &types, gives)?;
+            run_program(self.connection, schema, self.code, (&program, Params::Frame(&values)), most)
+        })
+    }
+}

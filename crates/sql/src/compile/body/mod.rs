@@ -1,0 +1,268 @@
+//! What a body in PL/pgSQL runs: its pieces of SQL, compiled over its variables.
+//!
+//! A run keeps its values in the places of a [`Layout`]; variables are SQLite parameters of these, so that one program serves every
+//! run. A piece is compiled when it first runs, as PostgreSQL does: what is never reached need not make sense. It is compiled anew where
+//! records have other columns than before.
+
+mod check;
+mod frame;
+mod outcome;
+mod pieces;
+mod target;
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use basalt_core::Result;
+use basalt_types::{Type, Value, Volatility};
+
+use super::Compiler;
+use super::row;
+use super::scope::{Arguments, Scope, Sides};
+use super::typed::Typed;
+use crate::catalog::Routine;
+use crate::plpgsql::ast::{Body, Conflict, Sql};
+use crate::program::Bind;
+use crate::{Catalog, Program};
+pub use check::check_function;
+pub use check::shape_of_columns;
+pub(super) use check::{may_come, placed, simulate};
+pub(crate) use frame::shape_of;
+pub use frame::{Frame, Holds, Layout, Shape, Slot, Variable};
+pub use outcome::{Gives, Outcome};
+pub(crate) use pieces::parse_over_rows;
+pub use target::Place;
+pub(super) use target::unassigned;
+
+/// Layouts that are kept: as many as records change their columns.
+const MAX_LAYOUTS: usize = 64;
+
+/// Compiled pieces, by their number and their layout's.
+type Programs = HashMap<(usize, usize), Result<Arc<Program>>>;
+
+/// Whose rights a statement has, and where it looks names up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Who {
+    /// The role that runs the statement.
+    pub caller: String,
+    /// `current_user`: the caller, or the owner of a definer function around.
+    pub user: String,
+    /// Where unqualified names are looked up.
+    pub search_path: Vec<String>,
+}
+
+/// A function's body, ready to run.
+#[derive(Debug)]
+pub struct Code {
+    /// The function's name.
+    pub function: String,
+    /// What it does.
+    pub body: Body,
+    /// Its variables.
+    pub frame: Frame,
+    /// How steady its result is: what is not volatile may not write.
+    pub volatility: Volatility,
+    /// What it gives back.
+    pub outcome: Outcome,
+    /// The function's rights.
+    running: Who,
+    /// Names that stand for the same value in every run.
+    constants: Vec<(String, Typed)>,
+    /// How many of the first variables are `$1`, `$2`, ...
+    numbered: Vec<usize>,
+    layouts: Mutex<Vec<Arc<Layout>>>,
+    programs: Mutex<Programs>,
+}
+
+impl Code {
+    /// Looks up what a function's body needs.
+    pub(super) fn new(
+        catalog: &Catalog,
+        routine: &Routine,
+        body: Body,
+        own: Vec<Variable>,
+        constants: Vec<(String, Typed)>,
+        asking: &Who,
+    ) -> Result<Code> {
+        let running = Who {
+            user: if routine.security_definer { routine.owner.clone() } else { asking.user.clone() },
+            search_path: routine.search_path().unwrap_or_else(|| asking.search_path.clone()),
+            caller: asking.caller.clone(),
+        };
+        let frame = Frame::new(catalog, &running.search_path, own, &body)?;
+        let first = frame.layout(0, frame.shapes());
+        Ok(Code {
+            function: routine.name.name.clone(),
+            volatility: routine.volatility,
+            outcome: Outcome::of(catalog, routine),
+            numbered: Vec::new(),
+            layouts: Mutex::new(vec![Arc::new(first)]),
+            programs: Mutex::default(),
+            body,
+            frame,
+            running,
+            constants,
+        })
+    }
+
+    /// A function in PL/pgSQL that is no trigger's.
+    ///
+    /// Errors: those of [`crate::plpgsql::parse`]; 42704 and 42P01 for unknown types of variables.
+    pub fn of_function(catalog: &Catalog, routine: &Routine, asking: &Who) -> Result<Code> {
+        let body = crate::plpgsql::parse(&routine.body, crate::plpgsql::Kind::Function)?;
+        let mut own: Vec<Variable> = routine.params.iter().map(|param| Variable::of_param(catalog, param)).collect();
+        let inputs = routine.params.iter().enumerate().filter(|(_, param)| param.mode.is_input());
+        let numbered = inputs.map(|(at, _)| at).collect();
+        own.push(Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL))));
+        let code = Code::new(catalog, routine, body, own, Vec::new(), asking)?;
+        Ok(Code { numbered, ..code })
+    }
+
+    /// A block of a script, which its owner runs.
+    ///
+    /// Errors: as for a function; those that PostgreSQL has before such a block runs.
+    pub fn of_block(catalog: &Catalog, body: &str, search_path: &[String]) -> Result<Code> {
+        let owner = basalt_core::Identity::OWNER.to_owned();
+        let who = Who { caller: owner.clone(), user: owner.clone(), search_path: search_path.to_vec() };
+        let body = crate::plpgsql::parse(body, crate::plpgsql::Kind::Block)?;
+        let own = vec![Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)))];
+        let code = Code::new(catalog, &Routine::of_block(owner), body, own, Vec::new(), &who)?;
+        check::check_statements(&code)?;
+        Ok(code)
+    }
+
+    /// Has every piece compiled anew: what it names may have changed.
+    pub fn forget(&self) {
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The variables of the parameters that a caller gives, in order.
+    pub fn inputs(&self) -> &[usize] {
+        &self.numbered
+    }
+
+    /// The places of a run that begins.
+    pub fn first_layout(&self) -> Arc<Layout> {
+        self.layout(self.frame.shapes())
+    }
+
+    /// The places for rows of these columns.
+    pub fn layout(&self, shapes: Vec<Option<Shape>>) -> Arc<Layout> {
+        let mut known = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layout) = known.iter().find(|layout| layout.shapes == shapes) {
+            return layout.clone();
+        }
+        if known.len() >= MAX_LAYOUTS {
+            self.programs.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            known.truncate(1);
+        }
+        let number = known.iter().map(|layout| layout.number + 1).max().unwrap_or_default();
+        let layout = Arc::new(self.frame.layout(number, shapes));
+        known.push(layout.clone());
+        layout
+    }
+
+    /// The program of a piece of the body.
+    ///
+    /// Errors: PostgreSQL's own.
+    pub fn program(&self, catalog: &Catalog, layout: &Layout, sql: &Sql, gives: &Gives) -> Result<Arc<Program>> {
+        let key = (sql.id, layout.number);
+        if let Some(known) = self.programs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return known.clone();
+        }
+        let arguments = self.names(layout, sql.scope);
+        let program = self.compile(catalog, &self.running, layout, arguments, &sql.text, gives).map(Arc::new);
+        self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, program.clone());
+        program
+    }
+
+    /// The program of SQL that was put together, over the values of its parameters.
+    ///
+    /// Errors: PostgreSQL's own.
+    pub fn dynamic(&self, catalog: &Catalog, text: &str, params: &[Type], gives: &Gives) -> Result<Program> {
+        let values =
+            params.iter().enumerate().map(|(at, ty)| (String::new(), Typed::new(format!("?{}", at + 1), ty.clone())));
+        let arguments =
+            Arguments { numbered: (0..params.len()).collect(), ..Arguments::of(String::new(), values.collect()) };
+        let slots = params.iter().map(|ty| Slot::new("", ty.clone())).collect();
+        let layout = Layout {
+            number: 0,
+            shapes: vec![Some(Arc::new(slots))],
+            places: std::iter::once(0..params.len()).collect(),
+            size: params.len(),
+        };
+        self.compile(catalog, &self.running, &layout, arguments, text, gives)
+    }
+
+    pub(super) fn compile(
+        &self,
+        catalog: &Catalog,
+        who: &Who,
+        layout: &Layout,
+        arguments: Arguments,
+        text: &str,
+        gives: &Gives,
+    ) -> Result<Program> {
+        let mut compiler = Compiler::new(catalog, &who.caller, &who.search_path, text);
+        compiler.forget_positions();
+        let standing: Vec<Bind> = (0..layout.size).map(Bind::Param).collect();
+        let mut scope = Scope::new(None);
+        scope.args = Some(Rc::new(arguments));
+        let columns = compiler.as_user(&who.user, |compiler| {
+            compiler.with_standing(standing, |compiler| pieces::bind(compiler, &scope, text, gives))
+        })?;
+        Ok(compiler.finish(columns))
+    }
+
+    /// What names mean at a place of the body.
+    pub(super) fn names(&self, layout: &Layout, scope: Option<usize>) -> Arguments {
+        let mut arguments = Arguments::of(self.function.clone(), Vec::new());
+        arguments.sides = match self.body.conflict {
+            Conflict::Error => Sides::Refused,
+            Conflict::Variable => Sides::Argument,
+            Conflict::Column => Sides::Column,
+        };
+        for (label, place) in self.body.known(scope) {
+            let at = self.frame.declared(place);
+            self.know(&mut arguments, layout, at);
+            if let Some(label) = label {
+                let last = arguments.values.len() - 1;
+                arguments.labelled.push((label.to_owned(), last));
+            }
+        }
+        let start = arguments.values.len();
+        for at in 0..self.frame.own {
+            self.know(&mut arguments, layout, at);
+            arguments.labelled.push((self.function.clone(), start + at));
+        }
+        arguments.numbered = self.numbered.iter().map(|at| start + at).collect();
+        arguments.values.extend(self.constants.iter().cloned());
+        arguments
+    }
+
+    fn know(&self, arguments: &mut Arguments, layout: &Layout, at: usize) {
+        let variable = &self.frame.variables[at];
+        let value = |slot: &Slot, place: usize| {
+            let typed = Typed::new(format!("?{}", place + 1), slot.ty.clone());
+            Typed { typmod: slot.typmod, ..typed }
+        };
+        let places = layout.places[at].clone();
+        let typed = match (&variable.holds, &layout.shapes[at]) {
+            (Holds::Value(slot), _) => value(slot, places.start),
+            (_, Some(shape)) => row::record(
+                shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place))).collect(),
+            ),
+            (_, None) => {
+                arguments.unassigned.push(variable.name.clone());
+                row::record(Vec::new())
+            }
+        };
+        arguments.values.push((variable.name.clone(), typed));
+    }
+
+    /// A value that stands for a name in every run.
+    pub(super) fn constant(name: &str, value: Value, ty: Type) -> (String, Typed) {
+        (name.to_owned(), Typed::constant(value, ty))
+    }
+}

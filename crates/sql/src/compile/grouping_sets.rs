@@ -1,0 +1,236 @@
+//! GROUPING SETS, ROLLUP and CUBE: one SELECT for each set, joined by UNION ALL. A key that is not in a set is NULL there.
+
+use basalt_core::{Error, Result};
+use basalt_types::{Type, Value};
+use sqlparser::ast::{
+    Distinct, Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem,
+};
+
+use super::compiler::Compiler;
+use super::function::argument_list;
+use super::name::column_name;
+use super::order;
+use super::parse::parse_expr;
+use super::scope::{Clause, Grouping, Scope};
+use super::select::{BoundQuery, Wanted};
+use super::set_item::has_window;
+use super::typed::{Form, Typed};
+use super::types::fold;
+use crate::quote;
+
+/// SQLite joins no more SELECTs.
+const MOST_SETS: usize = 500;
+
+/// Elements of a CUBE at most, as in PostgreSQL.
+const MOST_CUBED: usize = 12;
+
+/// The sets that a GROUP BY asks for; `None` if it is a plain one.
+///
+/// Errors: 54001 for too many.
+pub(super) fn sets_of(group_by: &GroupByExpr) -> Result<Option<Vec<Vec<Expr>>>> {
+    let GroupByExpr::Expressions(elements, _) = group_by else { return Ok(None) };
+    let is_set = |expr: &Expr| match expr {
+        Expr::GroupingSets(_) | Expr::Rollup(_) | Expr::Cube(_) => true,
+        Expr::Tuple(items) => items.is_empty(),
+        _ => false,
+    };
+    if !elements.iter().any(is_set) {
+        return Ok(None);
+    }
+    let mut sets: Vec<Vec<Expr>> = vec![Vec::new()];
+    for element in elements {
+        let choices = match element {
+            Expr::GroupingSets(sets) => sets.clone(),
+            Expr::Rollup(items) => (0..=items.len()).rev().map(|count| items[..count].concat()).collect(),
+            Expr::Cube(items) if items.len() > MOST_CUBED => {
+                return Err(Error::new("54011", format!("CUBE is limited to {MOST_CUBED} elements")));
+            }
+            Expr::Cube(items) => cubed(items),
+            Expr::Tuple(items) => vec![items.clone()],
+            plain => vec![vec![plain.clone()]],
+        };
+        if sets.len() * choices.len() > MOST_SETS {
+            return Err(Error::new("54001", format!("too many grouping sets present (maximum {MOST_SETS})")));
+        }
+        let joined =
+            |set: &Vec<Expr>| choices.iter().map(|choice| [set.as_slice(), choice].concat()).collect::<Vec<_>>();
+        sets = sets.iter().flat_map(joined).collect();
+    }
+    Ok(Some(sets))
+}
+
+/// Every selection of the elements, the whole first.
+fn cubed(items: &[Vec<Expr>]) -> Vec<Vec<Expr>> {
+    let selected = |mask: usize| {
+        let chosen = items.iter().enumerate().filter(|(at, _)| mask & (1 << (items.len() - 1 - at)) != 0);
+        chosen.flat_map(|(_, item)| item.clone()).collect()
+    };
+    (0..1_usize << items.len()).rev().map(selected).collect()
+}
+
+impl Compiler<'_> {
+    /// A SELECT over several sets of keys.
+    pub(super) fn bind_grouping_sets(
+        &mut self,
+        outer: Option<&Scope<'_>>,
+        select: &Select,
+        keys: &[OrderByExpr],
+        limit: &str,
+        wanted: Wanted<'_>,
+        sets: &[Vec<Expr>],
+    ) -> Result<BoundQuery> {
+        if wanted.ties.is_some() {
+            return Err(Error::unsupported(
+                "FETCH ... WITH TIES beside grouping sets is not supported",
+                "Write it over a subquery.",
+            ));
+        }
+        let is_on = matches!(select.distinct, Some(Distinct::On(_)));
+        if is_on || select.projection.iter().any(has_window) || keys.iter().any(has_window) {
+            return Err(Error::unsupported(
+                "window functions and DISTINCT ON beside grouping sets are not supported on the embedded engine",
+                "Write them over a subquery that has the grouping sets.",
+            ));
+        }
+        let mut projection = select.projection.clone();
+        let mut names = Vec::with_capacity(projection.len());
+        for item in &projection {
+            names.push(match item {
+                SelectItem::UnnamedExpr(expr) => column_name(expr),
+                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
+                other => {
+                    return Err(Error::unsupported(
+                        format!("{other} beside grouping sets is not supported"),
+                        "Name the columns.",
+                    ));
+                }
+            });
+        }
+        let visible = projection.len();
+        let mut order = Vec::with_capacity(keys.len());
+        for key in keys {
+            let at = match order::output_name(&key.expr, &names)? {
+                Some(at) => at,
+                None => match order::position(&key.expr, &names, "ORDER BY")? {
+                    Some(at) => at,
+                    None => {
+                        let alias = Ident::with_quote('"', format!("?order{}", projection.len()));
+                        projection.push(SelectItem::ExprWithAlias { expr: key.expr.clone(), alias });
+                        projection.len() - 1
+                    }
+                },
+            };
+            order.push((at, &key.options));
+        }
+        let distinct = select.distinct.is_some();
+        if distinct && projection.len() > visible {
+            return Err(Error::new("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list"));
+        }
+        let mut branches: Vec<BoundQuery> = Vec::with_capacity(sets.len());
+        for set in sets {
+            let absent: Vec<Expr> = sets.iter().flatten().filter(|expr| !set.contains(expr)).cloned().collect();
+            // Over no key there is one group, whether there are rows or not.
+            let any = || parse_expr("count(*) >= 0").map(Some);
+            let having = if set.is_empty() && select.having.is_none() { any()? } else { select.having.clone() };
+            let branch = Select {
+                distinct: None,
+                projection: projection.clone(),
+                group_by: GroupByExpr::Expressions(set.clone(), Vec::new()),
+                having,
+                ..select.clone()
+            };
+            let wanted = Wanted { absent: &absent, collated: wanted.collated || distinct, undecided: false, ..wanted };
+            branches.push(self.deeper(|c| c.select(outer, &branch, &[], "", wanted))?);
+        }
+        self.joined_sets(branches, visible, distinct, &order, limit)
+    }
+
+    fn joined_sets(
+        &mut self,
+        branches: Vec<BoundQuery>,
+        visible: usize,
+        distinct: bool,
+        order: &[(usize, &sqlparser::ast::OrderByOptions)],
+        limit: &str,
+    ) -> Result<BoundQuery> {
+        let union: Vec<&str> = branches.iter().map(|branch| branch.sql.as_str()).collect();
+        let union = union.join(" UNION ALL ");
+        let mut effects = Typed::new("", Type::VOID);
+        branches.iter().for_each(|branch| effects.absorb(&branch.effects));
+        let protected = branches.iter().any(|branch| branch.protected);
+        let at_most_one = branches.len() == 1 && branches[0].at_most_one;
+        let mut columns = branches.into_iter().next().map(|first| first.columns).unwrap_or_default();
+        for column in &mut columns {
+            (column.not_null, column.source, column.collated) = (false, None, false);
+        }
+        let mut keys = Vec::with_capacity(order.len());
+        for (at, options) in order {
+            keys.push(order::key(&columns[*at].value("_g"), options)?);
+        }
+        columns.truncate(visible);
+        let shown: Vec<String> = columns.iter().map(|column| format!("_g.{}", quote::ident(&column.sqlite))).collect();
+        let word = if distinct { "SELECT DISTINCT" } else { "SELECT" };
+        let order = if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) };
+        let sql = format!("{word} {} FROM ({union}) AS _g{order}{limit}", shown.join(", "));
+        Ok(BoundQuery { sql, columns, at_most_one, protected, effects, value: None })
+    }
+
+    /// Adds the keys of other sets to what a query is grouped by.
+    pub(super) fn with_absent(
+        &mut self,
+        scope: &Scope<'_>,
+        select: &Select,
+        absent: &[Expr],
+        mut grouping: Grouping,
+    ) -> Result<Grouping> {
+        let outer = scope.clause.replace(Clause::Rows("GROUP BY"));
+        for expr in absent {
+            let meant = self.group_expr(scope, expr, &select.projection)?.clone();
+            let key = self.bind_expr(scope, &meant, None)?;
+            match key.form {
+                Form::Column(source, column) if !grouping.columns.contains(&(source, column)) => {
+                    grouping.absent_columns.push((source, column));
+                }
+                Form::Column(..) => {}
+                _ if !grouping.exprs.contains(&meant) => grouping.absent_exprs.push(meant),
+                _ => {}
+            }
+        }
+        scope.clause.set(outer);
+        Ok(grouping)
+    }
+
+    /// `grouping(a, b)`: a bit for each argument, 1 where it is not among the set's keys.
+    pub(super) fn bind_grouping(&mut self, scope: &Scope<'_>, function: &Function) -> Result<Typed> {
+        let (args, ..) = argument_list(function)?;
+        let level = scope.levels().find(|level| level.grouping.borrow().is_some());
+        let misplaced =
+            || Error::new("42803", "arguments to GROUPING must be grouping expressions of the associated query level");
+        let level = level.ok_or_else(misplaced)?;
+        if args.len() > 31 {
+            return Err(Error::new("54023", "GROUPING must have fewer than 32 arguments"));
+        }
+        let mut bits = 0_i64;
+        for arg in args {
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = arg else { return Err(misplaced()) };
+            let grouping = level.grouping.take();
+            let bound = self.bind_expr(scope, expr, None);
+            level.grouping.borrow_mut().clone_from(&grouping);
+            let (form, grouping) = (bound?.form, grouping.ok_or_else(misplaced)?);
+            let is_absent = match form {
+                Form::Column(source, column) if grouping.columns.contains(&(source, column)) => false,
+                Form::Column(source, column) if grouping.absent_columns.contains(&(source, column)) => true,
+                _ if grouping.exprs.contains(expr) => false,
+                _ if grouping.absent_exprs.contains(expr) => true,
+                _ => return Err(misplaced()),
+            };
+            bits = bits << 1 | i64::from(is_absent);
+        }
+        Ok(Typed::constant(bits.into(), Type::INT4))
+    }
+}
+
+/// A key that the set does not have.
+pub(super) fn null_of(key: Typed) -> Typed {
+    Typed { typmod: key.typmod, ..Typed::constant(Value::Null, key.ty) }
+}

@@ -1,0 +1,185 @@
+//! What decides where a body goes on: IF, CASE, loops, EXIT and CONTINUE, ASSERT.
+
+use basalt_core::{Error, Result};
+
+use super::ast::{Dynamic, Leave, Loop, Over, Query, Raise, RaiseOption, Statement};
+use super::parse::{Parser, at_semicolon};
+use super::raise::exception;
+use super::tokens::Tokens;
+
+impl Parser<'_> {
+    pub(super) fn if_statement(&mut self) -> Result<Statement> {
+        self.tokens.skip();
+        let mut branches = Vec::new();
+        loop {
+            let condition = self.expression_until(|tokens| tokens.sees("then"))?;
+            self.tokens.expect("then")?;
+            branches.push((condition, self.statements(&["elsif", "elseif", "else", "end if"])?));
+            if !self.tokens.accept("elsif") && !self.tokens.accept("elseif") {
+                break;
+            }
+        }
+        let otherwise = if self.tokens.accept("else") { self.statements(&["end if"])? } else { Vec::new() };
+        self.tokens.expect("end if")?;
+        Ok(Statement::If(branches, otherwise))
+    }
+
+    /// `case when a then ...`, and `case x when a, b then ...`.
+    pub(super) fn case_statement(&mut self) -> Result<Statement> {
+        self.tokens.skip();
+        let operand = match self.tokens.sees("when") {
+            true => None,
+            false => Some(self.tokens.until(|tokens| tokens.sees("when"))?),
+        };
+        let mut branches = Vec::new();
+        while self.tokens.accept("when") {
+            let (start, end) = self.tokens.until(|tokens| tokens.sees("then"))?;
+            let value = &self.tokens.text[start..end];
+            let condition = match operand {
+                Some((from, to)) => format!("({}) in ({value})", &self.tokens.text[from..to]),
+                None => value.to_owned(),
+            };
+            let condition = self.piece(condition, start)?;
+            self.tokens.expect("then")?;
+            branches.push((condition, self.statements(&["when", "else", "end case"])?));
+        }
+        let otherwise = match self.tokens.accept("else") {
+            true => self.statements(&["end case"])?,
+            false => vec![Statement::Raise(Raise {
+                code: Some("20000".to_owned()),
+                format: Some("case not found".to_owned()),
+                ..exception()
+            })],
+        };
+        self.tokens.expect("end case")?;
+        Ok(Statement::If(branches, otherwise))
+    }
+
+    /// `assert condition [, message]`.
+    pub(super) fn assertion(&mut self) -> Result<Statement> {
+        self.tokens.skip();
+        let ends = |tokens: &Tokens<'_>| at_semicolon(tokens) || tokens.sees_comma();
+        let condition = self.expression_until(ends)?;
+        let mut failed = Raise { code: Some("P0004".to_owned()), ..exception() };
+        match self.tokens.sees_comma() {
+            true => {
+                self.tokens.skip();
+                failed.options.push((RaiseOption::Message, self.expression()?));
+            }
+            false => failed.format = Some("assertion failed".to_owned()),
+        }
+        Ok(Statement::If(vec![(condition, Vec::new())], vec![Statement::Raise(failed)]))
+    }
+
+    /// `loop`, `while`, `for` and `foreach`, each up to its `end loop`.
+    pub(super) fn looped(&mut self, label: Option<String>) -> Result<Statement> {
+        self.open.push((label.clone(), true));
+        let looped = self.within(label.as_ref(), |parser| {
+            let over = parser.over()?;
+            parser.tokens.expect("loop")?;
+            let statements = parser.statements(&["end loop"])?;
+            parser.tokens.expect("end loop")?;
+            parser.end_label(label.as_ref())?;
+            Ok(Loop { label: label.clone(), over, statements })
+        })?;
+        self.open.pop();
+        Ok(Statement::Loop(looped))
+    }
+
+    fn over(&mut self) -> Result<Over> {
+        let at_loop = |tokens: &Tokens<'_>| tokens.sees("loop");
+        if self.tokens.accept("while") {
+            return Ok(Over::While(self.expression_until(at_loop)?));
+        }
+        if self.tokens.accept("foreach") {
+            let target = self.target()?;
+            if self.tokens.sees("slice") {
+                return Err(self.lacking("foreach ... slice"));
+            }
+            self.tokens.expect("in array")?;
+            let (start, end) = self.tokens.until(at_loop)?;
+            let array = self.tokens.text[start..end].to_owned();
+            let elements = self.piece(format!("select unnest({array})"), start)?;
+            return Ok(Over::Elements(target, elements, self.piece(format!("({array}) is null"), start)?));
+        }
+        if !self.tokens.accept("for") {
+            return Ok(Over::Ever);
+        }
+        let targets = self.targets()?;
+        self.tokens.expect("in")?;
+        if self.tokens.sees("execute") {
+            return Ok(Over::Rows(targets, Query::Dynamic(self.dynamic(&["loop"])?)));
+        }
+        let reverse = self.tokens.accept("reverse");
+        let start = self.tokens.at();
+        self.tokens.until(|tokens| tokens.sees_range() || tokens.sees("loop"))?;
+        if !self.tokens.sees_range() {
+            let text = self.tokens.text[start..self.tokens.end().max(start)].to_owned();
+            let is_query = ["select", "insert", "update", "delete", "with", "values", "("];
+            if !is_query.iter().any(|word| text.to_ascii_lowercase().starts_with(word)) {
+                return Err(self.lacking("a loop over a cursor"));
+            }
+            return Ok(Over::Rows(targets, Query::Static(self.piece(text, start)?)));
+        }
+        let [variable] = targets.as_slice() else {
+            return Err(Error::new("42601", "integer FOR loop must have only one target variable").at(start));
+        };
+        let name = variable.name.clone();
+        let from = self.piece(self.tokens.text[start..self.tokens.end().max(start)].to_owned(), start)?;
+        self.tokens.skip();
+        self.tokens.skip();
+        let to = self.expression_until(|tokens| tokens.sees("by") || tokens.sees("loop"))?;
+        let by = if self.tokens.accept("by") { Some(self.expression_until(at_loop)?) } else { None };
+        let variable = self.implied(&name, "integer");
+        Ok(Over::Range { variable, reverse, from, to, by })
+    }
+
+    /// `exit [label] [when ...]`, `continue [label] [when ...]`.
+    pub(super) fn leave(&mut self) -> Result<Statement> {
+        let at = self.tokens.at();
+        let continues = self.tokens.accept("continue");
+        if !continues {
+            self.tokens.expect("exit")?;
+        }
+        let named = !self.tokens.sees("when") && !at_semicolon(&self.tokens);
+        let label = if named { Some(self.tokens.name()?) } else { None };
+        let when = if self.tokens.accept("when") { Some(self.expression()?) } else { None };
+        let refused = |message: String| Err(Error::new("42601", message).at(at));
+        match &label {
+            Some(label) => match self.open.iter().rev().find(|(open, _)| open.as_ref() == Some(label)) {
+                None => {
+                    let message =
+                        format!("there is no label \"{label}\" attached to any block or loop enclosing this statement");
+                    return refused(message);
+                }
+                Some((_, false)) if continues => {
+                    return refused(format!("block label \"{label}\" cannot be used in CONTINUE"));
+                }
+                Some(_) => {}
+            },
+            None if self.open.iter().any(|(_, is_loop)| *is_loop) => {}
+            None if continues => return refused("CONTINUE cannot be used outside a loop".to_owned()),
+            None => return refused("EXIT cannot be used outside a loop, unless it has a label".to_owned()),
+        }
+        Ok(Statement::Leave(Leave { continues, label, when }))
+    }
+
+    /// `execute text [using a, b]` up to one of these words or a semicolon, which stays.
+    pub(super) fn dynamic(&mut self, ends: &[&str]) -> Result<Dynamic> {
+        self.tokens.expect("execute")?;
+        let ended = |tokens: &Tokens<'_>| at_semicolon(tokens) || ends.iter().any(|end| tokens.sees(end));
+        let text = self.expression_until(|tokens| ended(tokens) || tokens.sees("using") || tokens.sees("into"))?;
+        let mut using = Vec::new();
+        if self.tokens.accept("using") {
+            loop {
+                using
+                    .push(self.expression_until(|tokens| ended(tokens) || tokens.sees_comma() || tokens.sees("into"))?);
+                if !self.tokens.sees_comma() {
+                    break;
+                }
+                self.tokens.skip();
+            }
+        }
+        Ok(Dynamic { text, using })
+    }
+}

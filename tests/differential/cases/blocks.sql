@@ -1,0 +1,58 @@
+-- Blocks of a script.
+create table t (id int primary key, n int);
+do $$ begin insert into t values (1, 10); insert into t select i, i * 10 from generate_series(2, 4) i; end $$;
+select * from t order by id;
+do language plpgsql $$ declare r record; begin for r in select * from t loop update t set n = r.n + 1 where id = r.id; end loop; end $$;
+do $$ begin delete from t where id = 4; end $$ language plpgsql;
+select * from t order by id;
+do $$ begin create type mood as enum ('sad', 'ok'); exception when duplicate_object then null; end $$;
+do $$ begin create type mood as enum ('sad', 'ok'); exception when duplicate_object then null; end $$;
+select 'ok'::mood;
+do $$
+begin
+  if not exists (select 1 from t where id = 99) then
+    create table made (id int primary key, m mood default 'ok');
+    insert into made (id) values (1);
+    alter table made add column more text default 'x';
+    insert into made (id, more) values (2, 'y');
+  end if;
+end $$;
+select * from made order by id;
+do $$
+begin
+  for i in 1..2 loop
+    execute format('create table %I (a int)', 'part_' || i);
+    execute format('insert into %I values ($1)', 'part_' || i) using i;
+  end loop;
+end $$;
+select a from part_1 union all select a from part_2 order by a;
+do $$
+begin
+  begin
+    create table undone (a int);
+    insert into undone values (1);
+    alter table t add column gone int;
+    perform 1 / 0;
+  exception when division_by_zero then
+    create table kept (a int);
+  end;
+end $$;
+select * from undone;
+select * from kept;
+select * from t order by id;
+do $$ begin create table t (a int); end $$;
+do $$ begin raise exception 'no' using errcode = 'PT402'; end $$;
+do $$ begin insert into t values (5, 5); perform 1 / 0; end $$;
+select count(*) from t;
+do $$ begin return 1; end $$;
+do $$ begin x := 1; end $$;
+do $$ begin select 1; end $$;
+do $$ begin return; end $$;
+do $$ begin null end $$;
+do 'begin insert into t values (6, 6); end';
+select count(*) from t;
+create policy p on t for select using (true);
+do $$ begin create policy p on t for select using (true); exception when duplicate_object then alter table t enable row level security; end $$;
+drop table t;
+do $$ begin drop table if exists t; drop type mood; exception when dependent_objects_still_exist then drop type mood cascade; end $$;
+select * from made order by id;
