@@ -81,24 +81,27 @@ async fn constraints_speak_in_postgresqls_words() {
         )
     );
     server.get("/bookings?select=room").service().expect(200, json!([{"room": 1}])).await;
-    assert_eq!(
-        post("/rooms", json!({"id": 2, "doubled": 4})).await,
-        expected(
-            400,
-            "428C9",
-            "cannot insert a non-DEFAULT value into column \"doubled\"",
-            "Column \"doubled\" is a generated column.".into()
-        )
-    );
-    assert_eq!(
-        post("/rooms", json!({"id": 2, "number": 4})).await,
-        expected(
-            400,
-            "428C9",
-            "cannot insert a non-DEFAULT value into column \"number\"",
-            "Column \"number\" is an identity column defined as GENERATED ALWAYS.".into()
-        )
-    );
+    // Version 13 has other words and states for them.
+    if cluster.version() >= 14 {
+        assert_eq!(
+            post("/rooms", json!({"id": 2, "doubled": 4})).await,
+            expected(
+                400,
+                "428C9",
+                "cannot insert a non-DEFAULT value into column \"doubled\"",
+                "Column \"doubled\" is a generated column.".into()
+            )
+        );
+        assert_eq!(
+            post("/rooms", json!({"id": 2, "number": 4})).await,
+            expected(
+                400,
+                "428C9",
+                "cannot insert a non-DEFAULT value into column \"number\"",
+                "Column \"number\" is an identity column defined as GENERATED ALWAYS.".into()
+            )
+        );
+    }
     assert_eq!(
         post("/rooms", json!({"id": 2, "name": "too long"})).await,
         expected(400, "22001", "value too long for type character varying(5)", Value::Null)

@@ -42,7 +42,10 @@ async fn authenticator_logs_in_with_a_password_of_its_own() {
     drop(cluster.create("app").await);
     let session = cluster.connect().await;
     session
-        .script("create role deployer login superuser; create role authenticator login noinherit password 'right'")
+        .script(
+            "set password_encryption = 'scram-sha-256';
+             create role deployer login superuser; create role authenticator login noinherit password 'right'",
+        )
         .await;
     cluster.let_in("local all authenticator scram-sha-256\nlocal all all trust\n");
 

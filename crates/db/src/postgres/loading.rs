@@ -122,7 +122,7 @@ impl Current {
         let (mark, marks) = (doubt::mark(client).await?, abreast::all(client).await?);
         let own_timeout = client.query_typed_one(OWN_TIMEOUT, &[(&login, Type::TEXT)]).await.map_err(translate)?.get(0);
         let litters = client.query_typed_one(LITTERS, &[]).await.map_err(translate)?.get(0);
-        let mut catalog = catalog::load(client).await?;
+        let mut catalog = catalog::load(client, &login).await?;
         catalog.login = login;
         Ok(Current { catalog: Arc::new(catalog), own_timeout, litters, mark, marks, took: started.elapsed() })
     }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use basalt_core::{Error, Operation, Result};
 use basalt_sql::catalog::{Grants, Part, Privilege, Publication, Role, Schema};
+use basalt_sql::quote::literal;
 use basalt_sql::{Catalog, Name};
 use serde::de::DeserializeOwned;
 use tokio_postgres::Client;
@@ -27,19 +28,19 @@ const BEGIN: &str =
 /// Versions are unique in the process, whichever connection loads.
 static VERSION: AtomicU64 = AtomicU64::new(1);
 
-/// Reads the catalog.
+/// Reads the catalog. `login`: the role of requests' sessions.
 ///
 /// Errors: the connection's, or 42501 for a database that hides its catalog.
-pub(crate) async fn load(client: &Client) -> Result<Catalog> {
+pub(crate) async fn load(client: &Client, login: &str) -> Result<Catalog> {
     client.batch_execute(BEGIN).await.map_err(translate)?;
-    let loaded = read(client).await;
+    let loaded = read(client, login).await;
     let ended = client.batch_execute("commit").await.map_err(translate);
     let loaded = loaded?;
     ended?;
     Ok(loaded)
 }
 
-async fn read(client: &Client) -> Result<Catalog> {
+async fn read(client: &Client, login: &str) -> Result<Catalog> {
     let server_version = server_version(client).await?;
     let types = Types::new(query(client, include_str!("types.sql")).await?);
     let relations = query(client, include_str!("relations.sql")).await?;
@@ -50,7 +51,7 @@ async fn read(client: &Client) -> Result<Catalog> {
     let casts = query(client, include_str!("casts.sql")).await?;
     let handlers = query(client, include_str!("handlers.sql")).await?;
     let schemas: Vec<SchemaRow> = query(client, include_str!("schemas.sql")).await?;
-    let roles: Vec<RoleRow> = query(client, &roles_query(server_version)).await?;
+    let roles: Vec<RoleRow> = query(client, &roles_query(server_version, login)).await?;
 
     let publications: Vec<PublicationRow> = query(client, &publications_query(server_version)).await?;
 
@@ -80,9 +81,9 @@ async fn query<T: DeserializeOwned>(client: &Client, sql: &str) -> Result<Vec<T>
     serde_json::from_str(text).map_err(|error| Error::internal(format!("the catalog can't be read: {error}")))
 }
 
-/// From version 15 on, settings beyond a user's own may be granted (`grant set on parameter`); from 16 on, each membership says
+/// From version 15 on, settings beyond a user's own may be granted (`grant set on parameter`) to the role of requests' sessions; from 16 on, each membership says
 /// whether its privileges are inherited.
-fn roles_query(server_version: u32) -> String {
+fn roles_query(server_version: u32, login: &str) -> String {
     let mut sql = include_str!("roles.sql").to_owned();
     if server_version < 150_000 {
         return sql;
@@ -90,9 +91,11 @@ fn roles_query(server_version: u32) -> String {
     if server_version >= 160_000 {
         sql = sql.replace("null::boolean as inherit_option", "m.inherit_option");
     }
-    let by_grant =
-        "(k.context = 'user' or pg_catalog.has_parameter_privilege(k.name, 'SET') and k.context <> 'postmaster')";
-    sql.replace("k.context = 'user'", by_grant)
+    let by_grant = format!(
+        "(k.context = 'user' or pg_catalog.has_parameter_privilege({}, k.name, 'SET') and k.context <> 'postmaster')",
+        literal(login)
+    );
+    sql.replace("k.context = 'user'", &by_grant)
 }
 
 /// Schemas, and parts of tables, are published from version 15 on.
