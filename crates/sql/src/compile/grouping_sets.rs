@@ -13,7 +13,7 @@ use super::order;
 use super::parse::parse_expr;
 use super::scope::{Clause, Grouping, Scope};
 use super::select::{BoundQuery, Wanted};
-use super::set_item::has_window;
+use super::set_calls::has_window;
 use super::typed::{Form, Typed};
 use super::types::fold;
 use crate::quote;

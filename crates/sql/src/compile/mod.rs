@@ -42,6 +42,7 @@ mod scope;
 mod select;
 mod sequence;
 mod session;
+mod set_calls;
 mod set_function;
 mod set_item;
 mod set_operation;

@@ -3,15 +3,12 @@
 //! As in PostgreSQL calls of one depth run side by side, a shorter one's rows followed by NULLs; a call in another's arguments
 //! runs before it; and all of them run over the groups and windows of their query.
 
-use std::ops::ControlFlow;
-
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    AccessExpr, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, Query, Select,
-    SelectItem, SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Visit, Visitor, VisitorMut,
+    Distinct, Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, Query, Select, SelectItem,
+    SetExpr, Statement, TableAlias, TableFactor, TableWithJoins, Visit,
 };
 
-use super::aggregate::is_aggregate_call;
 use super::carried::{ROWS_FROM, starred};
 use super::compiler::Compiler;
 use super::from::{FromClause, rename};
@@ -21,17 +18,18 @@ use super::overload;
 use super::parse::parse_statement;
 use super::projection::set_item_value;
 use super::scope::{Clause, Scope, Source, SourceColumn};
+use super::set_calls::{Atoms, Finder, has_window};
 use super::set_function::{Call, is_recordset};
 use super::typed::Typed;
 use super::types::{fold, split_name};
 use super::unrolled::{is_bytes, json_of};
-use crate::visit::{visit, visit_mut};
+use crate::visit::visit;
 
 /// Calls that run side by side at most: SQLite's table function takes them as arguments.
 const MOST_CALLS: usize = 32;
 
 /// What the query of a wrapped SELECT is called.
-const WRAPPED: &str = "?grouped";
+pub(super) const WRAPPED: &str = "?grouped";
 
 impl Compiler<'_> {
     /// Set-returning calls of a select list become entries of FROM. Gives the calls and their sources' ids.
@@ -185,7 +183,7 @@ impl Compiler<'_> {
     ///
     /// Errors: 0A000 where PostgreSQL takes none: in CASE, COALESCE, and the arguments of aggregates and window functions.
     fn set_calls(&self, projection: &[SelectItem]) -> Result<Vec<Vec<Function>>> {
-        let mut finder = Finder { compiler: self, queries: 0, open: Vec::new(), levels: Vec::new(), refused: None };
+        let mut finder = Finder::new(self);
         for item in projection {
             if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
                 let _ = visit(expr, &mut finder);
@@ -201,12 +199,12 @@ impl Compiler<'_> {
 
     /// Whether a select list calls set-returning functions.
     pub(super) fn has_set_calls(&self, node: &impl Visit) -> bool {
-        let mut finder = Finder { compiler: self, queries: 0, open: Vec::new(), levels: Vec::new(), refused: None };
+        let mut finder = Finder::new(self);
         let _ = visit(node, &mut finder);
         !finder.levels.is_empty() || finder.refused.is_some()
     }
 
-    fn returns_set(&self, function: &Function) -> bool {
+    pub(super) fn returns_set(&self, function: &Function) -> bool {
         if function.over.is_some() || function.filter.is_some() {
             return false;
         }
@@ -248,7 +246,7 @@ impl Compiler<'_> {
         if !windowed && items().filter(|(_, item)| with_sets(item)).all(is_key) {
             return Ok(None);
         }
-        let mut atoms = Atoms { compiler: self, found: Vec::new(), fields: Vec::new() };
+        let mut atoms = Atoms::new(self);
         let mut outer = select.clone();
         for item in &mut outer.projection {
             let (expr, alias) = match item {
@@ -360,146 +358,5 @@ pub(super) fn a_query() -> Result<Box<Query>> {
     match parse_statement("SELECT 1")? {
         Statement::Query(query) => Ok(query),
         _ => Err(Error::internal("a query expected")),
-    }
-}
-
-/// Whether a window function stands in the tree, subqueries left out.
-pub(super) fn has_window(node: &impl Visit) -> bool {
-    struct Windows {
-        queries: usize,
-    }
-    impl Visitor for Windows {
-        type Break = ();
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.queries += 1;
-            ControlFlow::Continue(())
-        }
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.queries -= 1;
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Function(function) if self.queries == 0 && function.over.is_some() => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    visit(node, &mut Windows { queries: 0 }).is_break()
-}
-
-/// Finds set-returning calls, those in subqueries left out.
-struct Finder<'c, 'a> {
-    compiler: &'c Compiler<'a>,
-    queries: usize,
-    /// For each expression around: the depth of the calls within it so far, and where none may stand.
-    open: Vec<(usize, Option<&'static str>)>,
-    levels: Vec<Vec<Function>>,
-    refused: Option<Error>,
-}
-
-impl Visitor for Finder<'_, '_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.queries += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.queries -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if self.queries > 0 {
-            return ControlFlow::Continue(());
-        }
-        let barred = match expr {
-            Expr::Case { .. } => Some("set-returning functions are not allowed in CASE"),
-            Expr::Function(function) if function.over.is_some() => {
-                Some("window function calls cannot contain set-returning function calls")
-            }
-            Expr::Function(function) if is_aggregate_call(function) => {
-                Some("aggregate function calls cannot contain set-returning function calls")
-            }
-            Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("coalesce") => {
-                Some("set-returning functions are not allowed in COALESCE")
-            }
-            _ => None,
-        };
-        let around = self.open.last().and_then(|(_, barred)| *barred);
-        self.open.push((0, barred.or(around)));
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if self.queries > 0 {
-            return ControlFlow::Continue(());
-        }
-        let (mut depth, barred) = self.open.pop().unwrap_or_default();
-        if let Expr::Function(function) = expr
-            && self.compiler.returns_set(function)
-        {
-            if let Some(barred) = barred {
-                self.refused.get_or_insert(
-                    Error::new("0A000", barred)
-                        .with_hint("You might be able to move the set-returning function into a LATERAL FROM item."),
-                );
-            }
-            if self.levels.len() <= depth {
-                self.levels.push(Vec::new());
-            }
-            if !self.levels.iter().flatten().any(|known| known == function) {
-                self.levels[depth].push(function.clone());
-            }
-            depth += 1;
-        }
-        if let Some((outer, _)) = self.open.last_mut() {
-            *outer = depth.max(*outer);
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Takes out of expressions what is free of set-returning calls: columns of a query below.
-struct Atoms<'c, 'a> {
-    compiler: &'c Compiler<'a>,
-    found: Vec<SelectItem>,
-    /// Names of fields, which the walk takes for expressions.
-    fields: Vec<*const Expr>,
-}
-
-impl Atoms<'_, '_> {
-    fn lift(&mut self, mut expr: Expr) -> Expr {
-        let _ = visit_mut(&mut expr, self);
-        self.fields.clear();
-        expr
-    }
-}
-
-impl VisitorMut for Atoms<'_, '_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if self.fields.contains(&std::ptr::from_ref(expr)) || self.compiler.has_set_calls(expr) {
-            if let Expr::CompoundFieldAccess { access_chain, .. } = expr {
-                let names = access_chain.iter().filter_map(|access| match access {
-                    AccessExpr::Dot(name) => Some(std::ptr::from_ref(name)),
-                    AccessExpr::Subscript(_) => None,
-                });
-                self.fields.extend(names);
-            }
-            return ControlFlow::Continue(());
-        }
-        let is_own =
-            matches!(expr, Expr::CompoundIdentifier(parts) if parts.first().is_some_and(|part| part.value == WRAPPED));
-        if !is_own && !matches!(expr, Expr::Value(_)) {
-            let alias = Ident::with_quote('"', format!("?{}", self.found.len()));
-            let column = Expr::CompoundIdentifier(vec![Ident::with_quote('"', WRAPPED), alias.clone()]);
-            let expr = std::mem::replace(expr, column);
-            self.found.push(SelectItem::ExprWithAlias { expr, alias });
-        }
-        ControlFlow::Continue(())
     }
 }

@@ -1,20 +1,13 @@
 //! A path over a document: the items that it finds.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use basalt_core::Error;
 
+use super::item::Item;
 use super::{Accessor, Arithmetic, Chain, Head, Method, Path};
 use crate::json::Json;
 use crate::{Base, math, numeric};
-
-/// A value on the way: of the document, or made by the path.
-#[derive(Debug, Clone)]
-pub(super) enum Item<'j> {
-    Stored(&'j Json<'j>),
-    Made(Rc<Json<'j>>),
-}
 
 /// Steps of one evaluation at most: a second's work or so.
 const MOST_STEPS: usize = 20_000_000;
@@ -36,78 +29,6 @@ pub(super) type Outcome = Result<bool, Fault>;
 
 /// Where what is found goes. Nobody wants more than one item where there is none.
 pub(super) type Sink<'s, 'j> = Option<&'s mut Vec<Item<'j>>>;
-
-impl<'j> Item<'j> {
-    pub(super) fn json(&self) -> &Json<'j> {
-        match self {
-            Item::Stored(json) => json,
-            Item::Made(json) => json,
-        }
-    }
-
-    fn made(json: Json<'j>) -> Item<'j> {
-        Item::Made(Rc::new(json))
-    }
-
-    /// A part of it, taken out as it is kept itself.
-    fn part(&self, json: &Json<'j>) -> Item<'j> {
-        Item::made(json.clone())
-    }
-
-    /// An array's elements.
-    fn elements(&self) -> Vec<Item<'j>> {
-        match self {
-            Item::Stored(Json::Array(elements)) => elements.iter().map(Item::Stored).collect(),
-            Item::Made(json) => match &**json {
-                Json::Array(elements) => elements.iter().map(|element| self.part(element)).collect(),
-                _ => Vec::new(),
-            },
-            Item::Stored(_) => Vec::new(),
-        }
-    }
-
-    /// An object's values.
-    fn values(&self) -> Vec<Item<'j>> {
-        match self {
-            Item::Stored(Json::Object(members)) => members.iter().map(|(_, value)| Item::Stored(value)).collect(),
-            Item::Made(json) => match &**json {
-                Json::Object(members) => members.iter().map(|(_, value)| self.part(value)).collect(),
-                _ => Vec::new(),
-            },
-            Item::Stored(_) => Vec::new(),
-        }
-    }
-
-    fn member(&self, key: &str) -> Option<Item<'j>> {
-        match self {
-            Item::Stored(Json::Object(members)) => {
-                members.iter().find(|(name, _)| name == key).map(|(_, value)| Item::Stored(value))
-            }
-            Item::Made(json) => match &**json {
-                Json::Object(members) => {
-                    members.iter().find(|(name, _)| name == key).map(|(_, value)| self.part(value))
-                }
-                _ => None,
-            },
-            Item::Stored(_) => None,
-        }
-    }
-
-    fn is_array(&self) -> bool {
-        matches!(self.json(), Json::Array(_))
-    }
-
-    fn is_object(&self) -> bool {
-        matches!(self.json(), Json::Object(_))
-    }
-
-    fn number(&self) -> Option<&str> {
-        match self.json() {
-            Json::Number(number) => Some(number),
-            _ => None,
-        }
-    }
-}
 
 fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> Fault {
     Fault::Suppressible(Error::new(code, message))

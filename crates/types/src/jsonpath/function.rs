@@ -2,7 +2,8 @@
 
 use basalt_core::{Error, Result};
 
-use super::evaluate::{Evaluation, Fault, Item};
+use super::evaluate::{Evaluation, Fault};
+use super::item::Item;
 use super::stored;
 use crate::Base::{Bool, Jsonb, Jsonpath};
 use crate::Implementation::Rust;

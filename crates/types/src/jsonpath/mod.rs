@@ -4,6 +4,7 @@
 
 mod evaluate;
 mod function;
+mod item;
 mod lexer;
 mod parse;
 mod predicate;

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 
 use basalt_core::Result;
 
-use super::evaluate::{Evaluation, Fault, Item};
+use super::evaluate::{Evaluation, Fault};
+use super::item::Item;
 use super::{Chain, Comparison, Head, Regex};
 use crate::json::Json;
 use crate::numeric;
