@@ -211,6 +211,26 @@ fn check_underlines_what_cannot_run() {
 }
 
 #[test]
+fn check_refuses_the_configuration_that_no_server_starts_with() {
+    let project = books();
+    for (toml, told) in [
+        ("[auth]\njwt_secret = \"short\"\n", "secret"),
+        ("[auth]\njwks = \"{}\"\n", "JWK"),
+        ("[auth]\nrole_claim = \"[\"\n", "role_claim"),
+        ("[api]\nschemas = [\"pg_catalog\"]\n", "pg_catalog"),
+        ("[api]\nschemas = []\n", "`api.schemas` is empty"),
+    ] {
+        project.write("basalt.toml", toml);
+        let refused = project.run(&["check"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{toml}: {}", refused.stderr);
+    }
+    project.write("basalt.toml", "[api]\nschemas = [\"public\", \"later\"]\n");
+    let warned = project.run(&["check"]);
+    assert_eq!(warned.code, Some(0), "{}", warned.stderr);
+    assert!(warned.stderr.contains("warning") && warned.stderr.contains("\"later\""), "{}", warned.stderr);
+}
+
+#[test]
 fn check_takes_what_the_configuration_opens() {
     let open = "create table readings (id int primary key, value text);\n";
     let project = Project::new(&[("basalt.toml", ""), ("migrations/0001_readings.sql", open)]);

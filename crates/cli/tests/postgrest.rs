@@ -93,6 +93,9 @@ fn a_deployment_is_swapped_by_changing_the_command() {
     server.comes_to("/rpc/region", "\"us\"");
     runtime.block_on(session.script("alter role login set pgrst.db_max_rows = '2'; notify pgrst, 'reload config'"));
     server.comes_to("/todos?select=id&order=id", "[{\"id\":1}, \n {\"id\":2}]");
+    // Realtime is not served, and follows nothing.
+    let said = server.said();
+    assert!(!said.iter().any(|line| line.contains("can't be followed")), "{said:#?}");
     // A file that can't be read changes nothing.
     folder.write("todo.conf", "db-uri = nonsense");
     server.signal("USR2");

@@ -28,4 +28,4 @@ mod surface;
 pub mod token;
 
 pub use config::{Config, ConfigError};
-pub use start::{Basalt, SERVICES, StartError, open_database};
+pub use start::{Basalt, SERVICES, StartError, check, missing_schemas, open_database};

@@ -168,12 +168,18 @@ impl Basalt {
         serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
         let tidy = supervised("tidying of metrics", move || meter::tidy(metrics.clone()));
         serving.spawn(until(stopped.clone(), tidy));
-        let realtime = app.realtime.clone();
-        let follow = supervised("realtime", move || {
-            let realtime = realtime.clone();
-            async move { realtime.follow().await }
-        });
-        serving.spawn(until(stopped, follow));
+        // Where the REST API is at the root nobody reaches realtime, and a database that others look after lacks its tables.
+        if !app.surface.load().rest_path.is_empty() {
+            let realtime = app.realtime.clone();
+            let follow = supervised("realtime", move || {
+                let realtime = realtime.clone();
+                async move { realtime.follow().await }
+            });
+            serving.spawn(until(stopped, follow));
+        }
+        for schema in missing_schemas(config, &app.database) {
+            tracing::warn!(schema, "`api.schemas` names a schema that does not exist");
+        }
         Ok(Basalt { address, socket: path, admin_address, app, stop, serving })
     }
 
@@ -225,6 +231,23 @@ fn nominal(server: &Server) -> SocketAddr {
 
 fn bad_hook(error: BadHook) -> StartError {
     StartError::Config(error.to_string())
+}
+
+/// What [`Basalt::start`] would refuse of a configuration, but for what it listens on. `database` has the project's schema.
+///
+/// Errors: what of the configuration can't be used.
+pub fn check(project: &Path, config: &Config, database: Database) -> Result<(), StartError> {
+    let surface = Surface::new(project, config, database.clone(), nominal(&config.server), State::default())?;
+    surface.realtime(config)?;
+    config.server.socket_mode()?;
+    Webhooks::new(database, surface.outbound, &config.webhooks).map(drop).map_err(bad_hook)
+}
+
+/// Exposed schemas that are not there. They may come later, by another's migration.
+pub fn missing_schemas<'c>(config: &'c Config, database: &Database) -> Vec<&'c str> {
+    let catalog = database.catalog();
+    let exposed = config.api.schemas.iter().map(String::as_str);
+    exposed.filter(|schema| database.is_loaded() && !catalog.schemas.contains_key(*schema)).collect()
 }
 
 /// Works until the server stops.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
+
 /// `[api]`
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -114,6 +116,16 @@ pub enum OpenApi {
     IgnorePrivileges,
     /// Nothing: 404.
     Disabled,
+}
+
+impl Api {
+    /// Refuses an API of nothing.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.schemas.is_empty() {
+            true => Err(ConfigError("`api.schemas` is empty: name the schema to serve, such as [\"public\"]".into())),
+            false => Ok(()),
+        }
+    }
 }
 
 impl Default for Api {

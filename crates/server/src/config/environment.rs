@@ -37,7 +37,7 @@ pub(super) fn extract(
         let of_type = error.clone().into_iter().filter(|error| matches!(error.kind, Kind::InvalidType(..)));
         let keys: Vec<String> = of_type.map(|error| error.path.join(".")).collect();
         let refused = variables.iter_mut().find(|variable| keys.contains(&variable.key));
-        let next = refused.and_then(|variable| Some((variable.reading.next()?, variable)));
+        let next = refused.and_then(|variable| Some((variable.next_reading()?, variable)));
         match next {
             Some((reading, variable)) => {
                 // What a person reads is what was wrong with the variable as it looks.
@@ -74,17 +74,16 @@ enum Reading {
     List,
 }
 
-impl Reading {
-    fn next(self) -> Option<Reading> {
-        match self {
+impl Variable {
+    fn next_reading(&self) -> Option<Reading> {
+        match self.reading {
             Reading::Apparent => Some(Reading::Text),
-            Reading::Text => Some(Reading::List),
+            // What begins as a list in brackets, and is none, is a slip.
+            Reading::Text => Some(Reading::List).filter(|_| !self.text.trim_start().starts_with('[')),
             Reading::List => None,
         }
     }
-}
 
-impl Variable {
     fn value(&self) -> Value {
         match self.reading {
             Reading::Apparent => self.text.parse().unwrap_or_else(|never: std::convert::Infallible| match never {}),
@@ -162,5 +161,9 @@ mod tests {
         assert!(error.to_string().contains("BASALT_SERVER__PORT"), "{error}");
         assert!(with(&[("server.port", "1,2")]).unwrap_err().to_string().contains("found string"));
         assert!(with(&[("api.max_row", "1")]).is_err());
+        for text in ["[\"public\"", "[public"] {
+            let error = with(&[("api.schemas", text)]).unwrap_err().to_string();
+            assert!(error.contains("BASALT_API__SCHEMAS") && error.contains("expected a list"), "{error}");
+        }
     }
 }

@@ -100,6 +100,7 @@ impl Config {
         let config = environment::extract(&figment, environment::variables(), &flags)?;
         config.limits.check()?;
         config.server.check()?;
+        config.api.check()?;
         Ok(config)
     }
 }
@@ -145,11 +146,30 @@ fn explain(error: figment::Error) -> String {
                     };
                     format!("unknown configuration key `{}`{place}{hint}", dotted(field))
                 }
-                kind => format!("configuration key `{key}`{place}: {kind}"),
+                kind => format!("configuration key `{key}`{place}: {}", wrong(kind)),
             }
         })
         .collect();
     lines.join("\n")
+}
+
+/// What is wrong with a value, in words that say what to write.
+fn wrong(kind: &figment::error::Kind) -> String {
+    use figment::error::Kind;
+    let wanted = |expected: &str| match expected {
+        "u16" => "a number from 0 to 65535".to_owned(),
+        "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
+        "i32" | "i64" | "isize" => "a whole number".to_owned(),
+        "integer overflow" => "a size, 0 or more, such as \"10 MiB\"".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        other => other.to_owned(),
+    };
+    match kind {
+        Kind::InvalidType(found, expected) => format!("found {found}, expected {}", wanted(expected)),
+        Kind::InvalidValue(found, expected) => format!("found {found}, expected {}", wanted(expected)),
+        Kind::UnknownVariant(found, known) => format!("found \"{found}\", expected one of {}", known.join(", ")),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -179,6 +199,19 @@ mod tests {
         assert!(error.contains("unknown configuration key `api.max_row`"), "{error}");
         assert!(error.contains("did you mean `api.max_rows`?"), "{error}");
         assert!(error.contains("basalt.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_what_to_write() {
+        for (toml, told) in [
+            ("[server]\nport = 70000\n", "expected a number from 0 to 65535"),
+            ("[limits]\nbody = -1\n", "expected a size, 0 or more"),
+            ("[log]\nformat = \"xml\"\n", "found \"xml\", expected one of text, json"),
+            ("[api]\nschemas = []\n", "`api.schemas` is empty"),
+        ] {
+            let error = Config::load(&project(toml), &[]).unwrap_err().0;
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]

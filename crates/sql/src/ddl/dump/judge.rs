@@ -1,38 +1,13 @@
-//! A dump of a whole database, read for what is there already: services' schemas come with Basalt, so that of these only the rows
-//! are taken, parents before their children.
-
-use std::collections::BTreeSet;
+//! Whether a statement of a dump makes what Basalt has made already, or is about what is not there.
 
 use basalt_core::Result;
-use sqlparser::ast::{SetExpr, Statement};
 use sqlparser::tokenizer::Token;
 
-use super::cursor::{Cursor, RawName};
-use crate::compile::parse_statement;
-use crate::script::{Piece, first_word};
-use crate::{Catalog, Name, quote};
+use super::super::cursor::{Cursor, RawName};
+use super::{NOT_CARRIED, is_service};
+use crate::script::first_word;
+use crate::{Catalog, Name};
 
-/// Schemas of services: Basalt's, and those that only Supabase has.
-const SERVICES: [&str; 16] = [
-    "auth",
-    "basalt",
-    "extensions",
-    "graphql",
-    "graphql_public",
-    "pgbouncer",
-    "pgsodium",
-    "pgsodium_masks",
-    "realtime",
-    "storage",
-    "supabase_functions",
-    "supabase_migrations",
-    "vault",
-    "_analytics",
-    "_realtime",
-    "_supavisor",
-];
-/// Schemas whose rows are each database's own: what was applied and imported, what is on its way to clients.
-const NOT_CARRIED: [&str; 3] = ["basalt", "realtime", "supabase_migrations"];
 /// Functions of `auth` that come with Basalt; others there are the project's.
 const AUTH_FUNCTIONS: [&str; 4] = ["uid", "role", "email", "jwt"];
 /// Roles that a dump names and does not make.
@@ -55,86 +30,8 @@ const SERVICE_ROLES: [&str; 14] = [
 /// Extensions that serve only Supabase's own services.
 const SERVICE_EXTENSIONS: [&str; 3] = ["pgjwt", "pgsodium", "pg_graphql"];
 
-/// What an import runs of a script.
-#[derive(Debug, Default)]
-pub struct Dump<'a> {
-    /// The pieces, in the order in which they run.
-    pub pieces: Vec<Taken<'a>>,
-    /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there.
-    pub passed_over: BTreeSet<String>,
-}
-
-/// A piece that is run.
-#[derive(Debug)]
-pub enum Taken<'a> {
-    /// As it is written.
-    AsIs(Piece<'a>),
-    /// Without the columns that the table lacks: the statement, the data of a `copy`, and where the piece began.
-    Reduced {
-        /// The statement.
-        sql: String,
-        /// The rows of a `copy`.
-        data: Option<String>,
-        /// Byte offset in the file.
-        offset: usize,
-    },
-}
-
-impl Taken<'_> {
-    /// The piece, to be run.
-    pub fn piece(&self) -> Piece<'_> {
-        match self {
-            Taken::AsIs(piece) => piece.clone(),
-            Taken::Reduced { sql, data: Some(data), offset } => Piece::Copy { sql, data, offset: *offset },
-            Taken::Reduced { sql, data: None, offset } => Piece::Statement { sql, offset: *offset },
-        }
-    }
-}
-
-/// Tells what of a script's pieces an import runs in a database with this catalog.
-pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
-    let mut dump = Dump::default();
-    let (mut rows, mut rows_at) = (Vec::new(), None);
-    for piece in pieces {
-        let Some((sql, _)) = piece.statement() else { continue };
-        let Some(target) = target_of_rows(sql).filter(|name| is_service(name.schema.as_deref())) else {
-            match judge(sql, catalog) {
-                Judgement::Runs => dump.pieces.push(Taken::AsIs(piece)),
-                Judgement::IsThere => {}
-                Judgement::IsMissed(what) => drop(dump.passed_over.insert(what)),
-            }
-            continue;
-        };
-        let is_empty = matches!(piece, Piece::Copy { data: "", .. });
-        let schema = target.schema.unwrap_or_default();
-        if is_empty || NOT_CARRIED.contains(&schema.as_str()) {
-            continue;
-        }
-        let name = Name::new(schema, target.name);
-        if catalog.relations.contains_key(&name) {
-            rows_at.get_or_insert(dump.pieces.len());
-            rows.push((name.clone(), reduced(piece, &name, catalog)));
-        } else {
-            dump.passed_over.insert(format!("rows of {name}"));
-        }
-    }
-    rows.sort_by_cached_key(|(name, _)| depth(name, catalog, &mut Vec::new()));
-    let at = rows_at.unwrap_or_default();
-    dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
-    dump
-}
-
-/// How many foreign keys lie between the table and one that has none.
-fn depth(name: &Name, catalog: &Catalog, above: &mut Vec<Name>) -> usize {
-    let Some(relation) = catalog.relations.get(name).filter(|_| !above.contains(name)) else { return 0 };
-    above.push(name.clone());
-    let others = relation.foreign_keys().map(|(_, key)| &key.target).filter(|target| *target != name);
-    let depth = others.map(|target| depth(target, catalog, above) + 1).max().unwrap_or(0);
-    above.pop();
-    depth
-}
-
-enum Judgement {
+/// What an import makes of a statement.
+pub(super) enum Judgement {
     Runs,
     /// It made what comes with Basalt.
     IsThere,
@@ -142,27 +39,8 @@ enum Judgement {
     IsMissed(String),
 }
 
-fn is_service(schema: Option<&str>) -> bool {
-    schema.is_some_and(|schema| SERVICES.contains(&schema))
-}
-
-/// The table of `copy` or `insert`, as it is written.
-pub(super) fn target_of_rows(sql: &str) -> Option<RawName> {
-    let word = first_word(sql)?;
-    let words = if word.eq_ignore_ascii_case("copy") {
-        "copy"
-    } else if word.eq_ignore_ascii_case("insert") {
-        "insert into"
-    } else {
-        return None;
-    };
-    // Rows may be long, and come behind the name.
-    let head = &sql[..sql.find('(').unwrap_or(sql.len())];
-    let mut cursor = Cursor::new(head).ok()?;
-    cursor.accept(words).then(|| cursor.name().ok())?
-}
-
-fn judge(sql: &str, catalog: &Catalog) -> Judgement {
+/// Judges a statement that carries no rows.
+pub(super) fn judge(sql: &str, catalog: &Catalog) -> Judgement {
     let words = ["create", "alter", "comment", "grant", "revoke", "select"];
     if !first_word(sql).is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word))) {
         return Judgement::Runs;
@@ -416,61 +294,4 @@ impl Judge<'_, '_> {
 /// The publication by which Supabase follows its own table of messages.
 fn is_of_messages(publication: &str) -> bool {
     publication.starts_with("supabase_realtime_messages_publication")
-}
-
-/// A piece without the columns that the table lacks.
-fn reduced<'a>(piece: Piece<'a>, table: &Name, catalog: &Catalog) -> Taken<'a> {
-    let is_there =
-        |column: &str| catalog.relations.get(table).is_some_and(|relation| relation.column(column).is_some());
-    let taken = match &piece {
-        Piece::Copy { sql, offset, data } => reduced_copy(sql, data, table, is_there)
-            .map(|(sql, data)| Taken::Reduced { sql, data: Some(data), offset: *offset }),
-        Piece::Statement { sql, offset } => {
-            reduced_insert(sql, is_there).map(|sql| Taken::Reduced { sql, data: None, offset: *offset })
-        }
-        Piece::Meta { .. } => None,
-    };
-    taken.unwrap_or(Taken::AsIs(piece))
-}
-
-/// Only in the text format, which dumps are in; nothing if no column is missing.
-fn reduced_copy(sql: &str, data: &str, table: &Name, is_there: impl Fn(&str) -> bool) -> Option<(String, String)> {
-    let mut cursor = Cursor::new(sql).ok()?;
-    cursor.expect("copy").ok()?;
-    cursor.name().ok()?;
-    let columns = cursor.column_list().ok()?;
-    if !cursor.accept("from stdin") || !cursor.at_end() || columns.iter().all(|column| is_there(column)) {
-        return None;
-    }
-    let stay: Vec<bool> = columns.iter().map(|column| is_there(column)).collect();
-    let kept = |parts: Vec<String>, with: &str| {
-        let parts = parts.into_iter().zip(&stay).filter(|(_, stays)| **stays).map(|(part, _)| part);
-        parts.collect::<Vec<_>>().join(with)
-    };
-    let names = kept(columns.iter().map(|column| quote::ident(column)).collect(), ", ");
-    let lines = data.lines().map(|line| kept(line.split('\t').map(str::to_owned).collect(), "\t") + "\n");
-    let lines = lines.collect();
-    Some((format!("copy {} ({names}) from stdin", table.quoted()), lines))
-}
-
-fn reduced_insert(sql: &str, is_there: impl Fn(&str) -> bool) -> Option<String> {
-    let Ok(Statement::Insert(mut insert)) = parse_statement(sql) else { return None };
-    let stay: Vec<bool> = insert
-        .columns
-        .iter()
-        .map(|column| {
-            is_there(&column.0.last().and_then(|part| part.as_ident()).map(super::source::fold).unwrap_or_default())
-        })
-        .collect();
-    if stay.iter().all(|stays| *stays) {
-        return None;
-    }
-    let SetExpr::Values(values) = insert.source.as_mut()?.body.as_mut() else { return None };
-    for row in &mut values.rows {
-        let mut stays = stay.iter();
-        row.retain(|_| stays.next().is_none_or(|stays| *stays));
-    }
-    let mut stays = stay.iter();
-    insert.columns.retain(|_| stays.next().is_none_or(|stays| *stays));
-    Some(Statement::Insert(insert).to_string())
 }

@@ -1,0 +1,160 @@
+//! `basalt import` of what pg_dump and the Supabase CLI write, unmodified.
+
+mod support;
+
+use std::path::Path;
+
+use basalt_core::Identity;
+use basalt_db::{Database, Format, Options, Request};
+use basalt_tests::postgres::{Cluster, Session};
+use support::Project;
+
+const USER: &str = "00000000-0000-4000-8000-000000000001";
+const SCHEMA: &str = "create type mood as enum ('sad', 'happy');
+    create domain score as int check (value > 0);
+    create table profiles (id uuid primary key references auth.users (id) on delete cascade, email text, mood mood, score score);
+    create table items (id bigint generated always as identity primary key, owner uuid references profiles (id),
+        title text not null check (length(title) < 100), boss bigint references items (id));
+    alter table items enable row level security;
+    create policy own on items using (owner = auth.uid());
+    create function signed_up() returns trigger language plpgsql security definer set search_path = '' as $$
+        begin insert into public.profiles (id, email) values (new.id, new.email); return new; end $$;
+    create trigger signed_up after insert on auth.users for each row execute function signed_up();
+    create view titles as select id, title from items;
+    alter publication supabase_realtime add table items;";
+const ROWS: &str = "insert into auth.users (id, email) values ('00000000-0000-4000-8000-000000000001', 'a@example.com');
+    insert into auth.identities (id, provider_id, user_id, identity_data, provider)
+        values ('00000000-0000-4000-8000-000000000002', 'a', '00000000-0000-4000-8000-000000000001', '{\"sub\": \"a\"}', 'email');
+    insert into items (owner, title, boss) values ('00000000-0000-4000-8000-000000000001', 'one', 2), (null, 'two', null);";
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+fn run(project: &Project, args: &[&str]) -> String {
+    let said = project.run(args);
+    assert_eq!(said.code, Some(0), "{args:?}: {} {}", said.stdout, said.stderr);
+    said.stdout + &said.stderr
+}
+
+/// A cluster with a project's database, `app`, in use.
+fn in_use(runtime: &tokio::runtime::Runtime) -> (Cluster, Session) {
+    let cluster = Cluster::start();
+    let session = runtime.block_on(cluster.create("app"));
+    let folder = cluster.folder().display().to_string().replace('/', "%2F");
+    let toml = format!("[database]\nurl = \"postgresql://postgres@/app?host={folder}\"\n");
+    let project = Project::new(&[("basalt.toml", &toml), ("migrations/0001_items.sql", SCHEMA)]);
+    run(&project, &["migrate", "up"]);
+    runtime.block_on(session.script(ROWS));
+    (cluster, session)
+}
+
+fn dump(cluster: &Cluster, args: &[&str]) -> String {
+    let mut pg_dump = cluster.as_its_user(Path::new("/usr/lib/postgresql/15/bin/pg_dump"));
+    let output = pg_dump.arg("-h").arg(cluster.folder()).args(["-U", "postgres", "-d", "app"]).args(args).output();
+    let output = output.expect("pg_dump runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// What a fresh project with these files says of an import, and the answers of its database.
+fn imported(files: &[(&str, &str)], dump: &str, asked: &[&str]) -> (String, Vec<String>) {
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", dump)]);
+    files.iter().for_each(|(file, text)| project.write(file, text));
+    if !files.is_empty() {
+        run(&project, &["migrate", "up"]);
+    }
+    let said = run(&project, &["import", "dump.sql"]);
+    let database = Database::open(Options { data_dir: project.path().join(".basalt"), ..Options::default() });
+    let database = database.expect("the imported database");
+    let ask = |sql: &&str| {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), *sql, Vec::new()) };
+        let body = runtime().block_on(database.run(request)).expect("an answer").body;
+        String::from_utf8_lossy(&body).into_owned()
+    };
+    (said, asked.iter().map(ask).collect())
+}
+
+const ASKED: [&str; 4] = [
+    "select email as value from auth.users",
+    "select count(*) as value from auth.identities",
+    "select string_agg(title || coalesce(boss::text, '-'), ',' order by id) as value from items",
+    "select email as value from profiles",
+];
+const FOUND: [&str; 4] = ["a@example.com", "1", "one2,two-", "a@example.com"];
+
+#[test]
+fn a_whole_database_is_taken_with_its_users() {
+    let runtime = runtime();
+    let (cluster, _session) = in_use(&runtime);
+    let (said, found) = imported(&[], &dump(&cluster, &[]), &ASKED);
+    assert!(said.contains("3 new tables, 5 rows"), "{said}");
+    assert_eq!(found, FOUND);
+    let inserts = dump(&cluster, &["--column-inserts", "--quote-all-identifiers"]);
+    assert_eq!(imported(&[], &inserts, &ASKED).1, FOUND);
+}
+
+#[test]
+fn a_dump_of_rows_comes_into_a_migrated_project_without_firing_its_triggers() {
+    let runtime = runtime();
+    let (cluster, _session) = in_use(&runtime);
+    let files = [("migrations/0001_items.sql", SCHEMA)];
+    let rows = dump(&cluster, &["--data-only", "--disable-triggers"]);
+    assert_eq!(imported(&files, &rows, &ASKED).1, FOUND);
+    // As the Supabase CLI writes it.
+    let args = ["--data-only", "--column-inserts", "--quote-all-identifiers", "--rows-per-insert", "100000"];
+    let of_supabase = format!("SET session_replication_role = replica;\n\n{}\nRESET ALL;\n", dump(&cluster, &args));
+    assert_eq!(imported(&files, &of_supabase, &ASKED).1, FOUND);
+}
+
+#[test]
+fn a_schema_of_one_s_own_is_dumped_and_taken() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(session.script(
+        "create table t (id int primary key, a int); insert into t values (1, -1);
+         alter table t add constraint positive check (a > 0) not valid;",
+    ));
+    let public = dump(&cluster, &["-n", "public"]);
+    assert!(public.contains("CREATE SCHEMA public") && public.contains("pg_database_owner"), "{public}");
+    let (said, found) = imported(&[], &public, &["select a as value from t"]);
+    assert!(said.contains("1 new table, 1 row"), "{said}");
+    assert_eq!(found, ["-1"]);
+}
+
+#[test]
+fn what_supabase_alone_has_is_left_out_and_told() {
+    let dump = format!(
+        "CREATE SCHEMA vault;\nCREATE SCHEMA storage;\nCREATE EXTENSION IF NOT EXISTS supabase_vault WITH SCHEMA vault;
+         CREATE TABLE storage.objects (id uuid NOT NULL, name text);
+         CREATE TABLE auth.users (id uuid NOT NULL, email text, of_tomorrow text);
+         ALTER TABLE auth.users OWNER TO supabase_auth_admin;
+         CREATE FUNCTION storage.search(prefix text) RETURNS text LANGUAGE plpgsql AS $$ begin return prefix; end $$;
+         COPY auth.users (id, of_tomorrow, email) FROM stdin;\n{USER}\tx\ta@example.com\n\\.\n
+         COPY storage.objects (id, name) FROM stdin;\n{USER}\tpicture\n\\.\n
+         ALTER TABLE ONLY auth.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+         CREATE POLICY mine ON storage.objects USING (true);
+         GRANT ALL ON TABLE storage.objects TO dashboard_user;"
+    );
+    let (said, found) = imported(&[], &dump, &["select email as value from auth.users"]);
+    assert_eq!(found, ["a@example.com"]);
+    assert!(said.contains("rows of storage.objects") && said.contains("policy \"mine\" on storage.objects"), "{said}");
+}
+
+#[test]
+fn rows_of_a_copy_may_refer_to_later_ones_and_are_judged_when_all_are_there() {
+    for key in ["", " deferrable initially deferred"] {
+        let script = |last: &str| {
+            format!(
+                "create table emp (id int primary key, boss int references emp (id){key});
+                 copy emp (id, boss) from stdin;\n1\t2\n2\t{last}\n\\.\n"
+            )
+        };
+        let asked = ["select count(*) as value from emp where boss is not null"];
+        assert_eq!(imported(&[], &script("1"), &asked).1, ["2"]);
+        let project = Project::new(&[("basalt.toml", ""), ("dump.sql", &script("9"))]);
+        let refused = project.run(&["import", "dump.sql"]);
+        assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+        assert!(refused.stderr.contains("23503") && refused.stderr.contains("Key (boss)=(9)"), "{}", refused.stderr);
+    }
+}
