@@ -101,6 +101,23 @@ async fn a_text_message_proves_no_mail() {
     assert_eq!(proven, json!([{"proven_email": null, "proven_phone": NUMBER}]));
 }
 
+/// A code is good as long as codes of its way are, whatever it is said to be.
+#[tokio::test]
+async fn the_way_of_a_code_says_how_long_it_is_good() {
+    let server = start_with(|config| {
+        config.auth.sms.enable_signup = true;
+        config.auth.sms.test_otp.insert(NUMBER.into(), "123456".into());
+    })
+    .await;
+    post(&server, "/otp", json!({"phone": NUMBER})).send().await;
+    post(&server, "/otp", json!({"email": ADA})).expect(200, json!({})).await;
+    run(&server, "update auth.one_time_tokens set created_at = created_at - interval '2 minutes'").await;
+    let by_message = json!({"type": "sms", "phone": NUMBER, "token": "123456"});
+    post(&server, "/verify", by_message).expect_error(403, "otp_expired").await;
+    let code = text(&mail(&server, ADA).await, "token");
+    session(&post(&server, "/verify", json!({"type": "email", "email": ADA, "token": code})).send().await);
+}
+
 #[tokio::test]
 async fn a_link_to_an_address_of_before_is_dead() {
     let server = start().await;

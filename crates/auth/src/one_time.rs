@@ -6,7 +6,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::address::Channel;
-use crate::code_hash::CodeHashes;
+use crate::call::Call;
 use crate::error::Result;
 use crate::secret::digits;
 use crate::store::{Work, params};
@@ -96,25 +96,26 @@ impl Found {
     }
 }
 
-impl Work {
+impl Call<'_> {
     /// Makes a token of a user's for an address, in place of an earlier one for the same purpose.
     pub async fn make_token(
-        &mut self,
-        codes: &CodeHashes,
+        &self,
+        work: &mut Work,
         user: Uuid,
         purpose: Purpose,
         address: &str,
         length: usize,
         pkce: bool,
-        now: Timestamp,
     ) -> Result<Sent> {
         let code = digits(length);
-        let hash = codes.of(address, &code);
+        let hash = self.auth.codes.of(address, &code);
         let sent = Sent { hash: if pkce { format!("{PKCE}{hash}") } else { hash }, code };
-        self.store_token(user, purpose, address, &sent.hash, now).await?;
+        work.store_token(user, purpose, address, &sent.hash, self.now).await?;
         Ok(sent)
     }
+}
 
+impl Work {
     /// Stores the hash of a token.
     pub async fn store_token(
         &mut self,

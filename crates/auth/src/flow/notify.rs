@@ -105,7 +105,7 @@ impl Call<'_> {
     ) -> Result<Letter> {
         let to = user.email.clone().unwrap_or_default();
         let length = self.auth.settings.email.otp_length;
-        let sent = work.make_token(&self.auth.codes, user.id, purpose, &to, length, pkce.is_some(), self.now).await?;
+        let sent = self.make_token(work, user.id, purpose, &to, length, pkce.is_some()).await?;
         if let Some(pkce) = pkce {
             work.begin_flow(user.id, method, pkce, self.now).await?;
         }
@@ -199,7 +199,7 @@ impl Call<'_> {
             return Ok(code.clone());
         }
         self.limit_messages()?;
-        let sent = work.make_token(&self.auth.codes, user.id, purpose, phone, sms.otp_length, false, self.now).await?;
+        let sent = self.make_token(work, user.id, purpose, phone, sms.otp_length, false).await?;
         Ok(sent.code)
     }
 }

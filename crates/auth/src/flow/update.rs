@@ -224,9 +224,7 @@ impl Call<'_> {
         let mut letters = Vec::new();
         let to = [(Some(email.to_owned()), Purpose::EmailChangeNew), (old, Purpose::EmailChangeCurrent)];
         for (to, purpose) in to.into_iter().filter_map(|(to, purpose)| Some((to?, purpose))) {
-            let codes = &self.auth.codes;
-            let sent =
-                work.make_token(codes, user.id, purpose, &to, settings.otp_length, pkce.is_some(), self.now).await?;
+            let sent = self.make_token(work, user.id, purpose, &to, settings.otp_length, pkce.is_some()).await?;
             letters.push(Letter {
                 kind: Kind::EmailChange,
                 verification: "email_change",
