@@ -114,8 +114,7 @@ async fn cookies_are_neither_set_nor_taken() {
     for (method, path) in
         [(Method::GET, "/user"), (Method::PUT, "/user"), (Method::POST, "/logout"), (Method::POST, "/factors")]
     {
-        let asked =
-            crate::world::ask(&server, method, path).header("cookie", &cookie).json(&json!({"factor_type": "totp"}));
+        let asked = ask(&server, method, path).header("cookie", &cookie).json(&json!({"factor_type": "totp"}));
         let refused = asked.expect_error(401, "no_authorization").await;
         assert!(refused.headers.get("set-cookie").is_none(), "{path}");
     }
