@@ -155,8 +155,15 @@ async fn a_service_signs_a_user_in() {
     let keys = get(&world.server, "/.well-known/jwks.json").send().await.json();
     assert_eq!(header["kid"], keys["keys"][0]["kid"]);
 
-    let info = get(&world.server, "/oauth/userinfo").token(token).send().await.json();
-    assert_eq!(info, json!({"sub": world.ada.user, "email": "ada@example.com", "email_verified": true}));
+    // An address that was only typed in is not verified, though its user may sign in with it; one that somebody proved is.
+    assert_eq!(told["email_verified"], false);
+    for verified in [false, true] {
+        let info = get(&world.server, "/oauth/userinfo").token(token).send().await.json();
+        assert_eq!(info, json!({"sub": world.ada.user, "email": "ada@example.com", "email_verified": verified}));
+        let path = format!("/admin/users/{}", world.ada.user);
+        let confirm = ask(&world.server, Method::PUT, &path).service().json(&json!({"email_confirm": true}));
+        assert_eq!(confirm.send().await.status, 200);
+    }
     // It reads as the user, within the user's policies, but does not manage the account.
     world.server.get("/notes").token(token).expect(200, json!([])).await;
     let manage = crate::world::put(&world.server, "/user", json!({"password": "taken-over-1"})).token(token);

@@ -1,5 +1,6 @@
 //! The auth API over HTTP, a module a capability. `world` is the server that they start and what they ask of it.
 
+mod absent;
 mod administrators;
 mod authenticator;
 mod captchas;
@@ -17,6 +18,7 @@ mod ownership;
 mod passkeys;
 mod passwords;
 mod profiles;
+mod proving;
 mod recovering;
 mod redirects;
 mod refreshing;

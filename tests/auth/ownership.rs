@@ -172,7 +172,7 @@ async fn stranger_is_out(server: &Server, stranger: &Session, why: &str) {
     assert_eq!(refresh(server, &stranger.refresh).await.status, 400, "{why}");
 }
 
-/// Without confirmations a change of address counts at once, and proves nothing.
+/// Without confirmations the address of who had none counts at once, and proves nothing.
 #[tokio::test]
 async fn an_address_that_was_typed_into_an_account_is_not_proven() {
     let github = Github::start().await;
@@ -187,15 +187,33 @@ async fn an_address_that_was_typed_into_an_account_is_not_proven() {
     prove(&server, &github, "provider").await;
     stranger_is_out(&server, &guest, "a guest").await;
 
-    // Nor does it count for another address that the user did prove.
+    // Nor does an address that an administrator wrote down count for one that the user did prove.
     let server = start_with(|config| github.configure(config)).await;
     let made = json!({"email": "eve@example.com", "password": STRANGERS, "email_confirm": true});
     ask(&server, Method::POST, "/admin/users").service().json(&made).send().await;
     let eve = session(&sign_in(&server, "eve@example.com", STRANGERS).await);
-    let typed = put(&server, "/user", json!({"email": OWNERS})).token(&eve.access).send().await;
-    assert_eq!(typed.status, 200, "{}", typed.body);
+    let path = format!("/admin/users/{}", eve.user);
+    ask(&server, Method::PUT, &path).service().json(&json!({"email": OWNERS})).send().await;
     prove(&server, &github, "provider").await;
     stranger_is_out(&server, &eve, "another address").await;
+}
+
+/// With or without confirmations, the mail of a permanent user goes to no other address before somebody there, and here, says yes.
+#[tokio::test]
+async fn a_permanent_user_s_new_address_is_always_confirmed() {
+    for double in [true, false] {
+        let server = start_with(|config| config.auth.email.double_confirm_changes = double).await;
+        let ada = sign_up(&server, OWNERS).await;
+        let change = put(&server, "/user", json!({"email": "new@example.com"})).token(&ada.access).send().await.json();
+        assert_eq!((&change["email"], &change["new_email"]), (&json!(OWNERS), &json!("new@example.com")), "{change}");
+        let to = follow(&server, &mail(&server, "new@example.com").await).await;
+        if double {
+            assert!(to.contains("#message=Confirmation+link+accepted"), "{to}");
+            follow(&server, &mail(&server, OWNERS).await).await;
+        }
+        let user = get(&server, "/user").token(&ada.access).send().await.json();
+        assert_eq!((&user["email"], user.get("new_email")), (&json!("new@example.com"), None), "{double}");
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::stand_in::StandIn;
-use crate::world::{PASSWORD, claims, get, post, session, sign_up, start, start_with};
+use crate::world::{PASSWORD, ask, claims, get, post, session, sign_up, start, start_with};
+
+/// Where the API was before.
+const ADDRESS: &str = "https://before.example/auth/v1";
 
 fn forged(header: &str, claims: &Value, signature: &str) -> String {
     format!("{}.{}.{signature}", BASE64.encode(header), BASE64.encode(claims.to_string()))
@@ -111,8 +114,7 @@ async fn cookies_are_neither_set_nor_taken() {
     for (method, path) in
         [(Method::GET, "/user"), (Method::PUT, "/user"), (Method::POST, "/logout"), (Method::POST, "/factors")]
     {
-        let asked =
-            crate::world::ask(&server, method, path).header("cookie", &cookie).json(&json!({"factor_type": "totp"}));
+        let asked = ask(&server, method, path).header("cookie", &cookie).json(&json!({"factor_type": "totp"}));
         let refused = asked.expect_error(401, "no_authorization").await;
         assert!(refused.headers.get("set-cookie").is_none(), "{path}");
     }
@@ -179,4 +181,71 @@ async fn what_is_not_public_is_asked_by_nobody() {
     // Nothing of the sign-up stands: she can come again.
     let listed = get(&server, "/admin/users").service().send().await.json();
     assert_eq!(listed["users"], json!([]));
+}
+
+/// Whoever shares a secret with others takes their users for nobody's; where one API has several addresses, they are named.
+#[tokio::test]
+async fn a_user_s_token_of_another_issuer_is_refused() {
+    let server = start_with(|config| config.auth.additional_issuers = vec![ADDRESS.into()]).await;
+    let ada = sign_up(&server, "ada@example.com").await;
+    let of = |issuer: Value| {
+        let mut claims = claims(&ada.access);
+        claims["iss"] = issuer;
+        sign(DEVELOPMENT_SECRET, &claims)
+    };
+    for issuer in [json!("https://evil.example/auth/v1"), json!(""), json!(7), json!([ADDRESS])] {
+        let token = of(issuer.clone());
+        for (method, path) in [(Method::GET, "/user"), (Method::PUT, "/user"), (Method::POST, "/logout")] {
+            ask(&server, method, path).token(&token).json(&json!({})).expect_error(403, "bad_jwt").await;
+        }
+        assert_eq!(server.get("/notes").token(&token).send().await.status, 200, "{issuer}");
+    }
+    // A server without a public address does not know the other nodes' addresses.
+    let node = json!("http://10.0.0.2:54321/auth/v1");
+    for issuer in [json!(ADDRESS), json!(null), claims(&ada.access)["iss"].clone(), node.clone()] {
+        assert_eq!(get(&server, "/user").token(&of(issuer.clone())).send().await.status, 200, "{issuer}");
+    }
+    let server = start_with(|config| config.server.public_url = "https://api.example".into()).await;
+    let ada = sign_up(&server, "ada@example.com").await;
+    assert_eq!(get(&server, "/user").token(&ada.access).send().await.status, 200);
+    let mut of_node = claims(&ada.access);
+    of_node["iss"] = node;
+    get(&server, "/user").token(&sign(DEVELOPMENT_SECRET, &of_node)).expect_error(403, "bad_jwt").await;
+}
+
+#[tokio::test]
+async fn an_api_key_stands_in_for_a_missing_authorization() {
+    let keys = basalt_server::keys::Keys::development();
+    let server = start_with(|config| config.auth.secret_key = "sb_secret_0123456789".into()).await;
+    for key in [keys.service.as_str(), "sb_secret_0123456789"] {
+        let listed = get(&server, "/admin/users").header("apikey", key).send().await;
+        assert_eq!(listed.status, 200, "{key}: {}", listed.body);
+    }
+    get(&server, "/admin/users").header("apikey", &keys.anon).expect_error(403, "not_admin").await;
+    get(&server, "/user").header("apikey", &keys.anon).expect_error(403, "bad_jwt").await;
+    // What is sent as the bearer counts, whatever it is.
+    let ada = sign_up(&server, "ada@example.com").await;
+    get(&server, "/admin/users")
+        .header("apikey", &keys.service)
+        .token(&ada.access)
+        .expect_error(403, "not_admin")
+        .await;
+    let basic = get(&server, "/admin/users").header("apikey", &keys.service).header("authorization", "Basic YTpi");
+    basic.expect_error(401, "no_authorization").await;
+    let server = start_with(|config| config.auth.apikey_header = false).await;
+    get(&server, "/admin/users").header("apikey", &keys.service).expect_error(401, "no_authorization").await;
+}
+
+#[tokio::test]
+async fn a_sign_up_may_name_its_audience() {
+    let server = start_with(|config| config.auth.enable_anonymous_sign_ins = true).await;
+    for body in [json!({"email": "ada@example.com", "password": PASSWORD}), json!({})] {
+        let sign_up = |audience: &str| post(&server, "/signup", body.clone()).header("x-jwt-aud", audience);
+        sign_up(&"x".repeat(256)).expect_error(400, "validation_failed").await;
+        let ada = session(&sign_up("shop").send().await);
+        assert_eq!(claims(&ada.access)["aud"], "shop");
+        get(&server, "/user").token(&ada.access).expect_error(400, "validation_failed").await;
+        let user = get(&server, "/user").token(&ada.access).header("x-jwt-aud", "shop").send().await;
+        assert_eq!((user.status, &user.json()["aud"]), (200, &json!("shop")));
+    }
 }

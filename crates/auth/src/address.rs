@@ -66,6 +66,16 @@ pub(crate) fn phone(given: &str) -> Result<String> {
     Err(AuthError::validation("Invalid phone number format (E.164 required)"))
 }
 
+/// Judges by what way a message to a number is wanted: `sms`, the only one.
+///
+/// Errors: `validation_failed`.
+pub(crate) fn judge_message_channel(channel: Option<&str>) -> Result<()> {
+    match channel {
+        None | Some("" | "sms") => Ok(()),
+        Some(_) => Err(AuthError::validation("Invalid channel: messages to a number are sent by sms")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

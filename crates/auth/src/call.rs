@@ -122,28 +122,43 @@ impl<'a> Call<'a> {
             Kind::Mfa => (most.mfa, Duration::from_secs(60)),
             _ => (most.sign_in_sign_ups, FIVE_MINUTES),
         };
-        match self.auth.state.limits.allows(kind, Some(self.request.client), most, window) {
-            true => Ok(()),
-            false => Err(AuthError::rate_limit()),
-        }
+        let taken = self.auth.state.limits.take(kind, Some(self.request.client), most, window);
+        taken.map_err(AuthError::rate_limit)
     }
 
     /// Takes one of the mails that all users together may be sent.
     pub fn limit_mails(&self) -> Result<()> {
         let most = self.auth.settings.rate_limit.email_sent;
-        match self.auth.state.limits.allows(Kind::Email, None, most, HOUR) {
-            true => Ok(()),
-            false => Err(AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded")),
-        }
+        let over = || AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded");
+        self.auth.state.limits.take(Kind::Email, None, most, HOUR).map_err(|wait| over().retry_after(wait))
     }
 
     /// Takes one of the text messages that all users together may be sent.
     pub fn limit_messages(&self) -> Result<()> {
         let most = self.auth.settings.rate_limit.sms_sent;
-        match self.auth.state.limits.allows(Kind::Sms, None, most, HOUR) {
-            true => Ok(()),
-            false => Err(AuthError::new(429, "over_sms_send_rate_limit", "SMS rate limit exceeded")),
+        let over = || AuthError::new(429, "over_sms_send_rate_limit", "SMS rate limit exceeded");
+        self.auth.state.limits.take(Kind::Sms, None, most, HOUR).map_err(|wait| over().retry_after(wait))
+    }
+
+    /// Takes an attempt at an account, which counts as failed until [`Call::succeeded`] says that it is not.
+    ///
+    /// Errors: `over_request_rate_limit` while the account has to wait.
+    pub fn take_attempt(&self, account: &str) -> Result<()> {
+        self.auth.state.limits.attempt(account, self.auth.settings.rate_limit.failures)
+    }
+
+    /// Has a password or code of an account judged: the inner error is that it is wrong, the outer one that nobody could say.
+    ///
+    /// Errors: both, and as [`Call::take_attempt`].
+    pub async fn attempt<T>(&self, account: &str, judging: impl Future<Output = Result<Result<T>>>) -> Result<T> {
+        self.take_attempt(account)?;
+        let judged = judging.await;
+        match &judged {
+            Ok(Ok(_)) => self.succeeded(account),
+            Ok(Err(_)) => {}
+            Err(_) => self.auth.state.limits.undecided(account),
         }
+        judged?
     }
 
     /// Judges that an account is not being guessed at.
@@ -171,7 +186,7 @@ impl<'a> Call<'a> {
             Some(waited) if waited < pause => {
                 let left = pause - waited.max(0);
                 let message = format!("For security purposes, you can only request this after {left} seconds.");
-                Err(AuthError::new(429, code, message))
+                Err(AuthError::new(429, code, message).retry_after(Duration::from_secs(left.unsigned_abs())))
             }
             _ => Ok(()),
         }

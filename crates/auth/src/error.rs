@@ -1,5 +1,7 @@
 //! What a request to auth answers when it fails.
 
+use std::time::Duration;
+
 use basalt_core::Error;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -16,6 +18,8 @@ pub struct AuthError {
     code: &'static str,
     message: String,
     shape: Shape,
+    /// Seconds after which it may be asked again.
+    retry_after: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub type Result<T, E = AuthError> = std::result::Result<T, E>;
 impl AuthError {
     /// A refusal with a code of the contract.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        AuthError { status, code, message: message.into(), shape: Shape::Plain }
+        AuthError { status, code, message: message.into(), shape: Shape::Plain, retry_after: None }
     }
 
     /// `400 validation_failed`.
@@ -44,18 +48,23 @@ impl AuthError {
 
     /// A refusal in OAuth's own shape, always 400.
     pub fn oauth(error: &'static str, description: impl Into<String>) -> Self {
-        AuthError { status: 400, code: error, message: description.into(), shape: Shape::OAuth }
+        AuthError { shape: Shape::OAuth, ..AuthError::new(400, error, description) }
     }
 
     /// `422 weak_password` with its reasons: `length`, `characters`, `pwned`.
     pub fn weak_password(message: impl Into<String>, reasons: Vec<&'static str>) -> Self {
         let shape = Shape::WeakPassword(reasons);
-        AuthError { status: 422, code: "weak_password", message: message.into(), shape }
+        AuthError { shape, ..AuthError::new(422, "weak_password", message) }
     }
 
-    /// `429 over_request_rate_limit`.
-    pub fn rate_limit() -> Self {
-        AuthError::new(429, "over_request_rate_limit", "Request rate limit reached")
+    /// `429 over_request_rate_limit` for a time.
+    pub fn rate_limit(wait: Duration) -> Self {
+        AuthError::new(429, "over_request_rate_limit", "Request rate limit reached").retry_after(wait)
+    }
+
+    /// The same, and `Retry-After` says when it may be asked again: in so many seconds, at least one.
+    pub fn retry_after(self, wait: Duration) -> Self {
+        AuthError { retry_after: Some(wait.as_secs_f64().ceil().max(1.0) as u64), ..self }
     }
 
     /// A fault of the server's own. The cause goes to the log only.
@@ -100,8 +109,8 @@ impl AuthError {
         if versioned {
             headers.insert(VERSION_HEADER, HeaderValue::from_static(VERSION));
         }
-        if self.status == 429 {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

@@ -18,12 +18,19 @@ pub struct Keys {
     signing: EncodingKey,
     header: Header,
     public: Vec<Value>,
+    /// What is secret of each key that has something secret, the signing one's first.
+    secrets: Vec<Vec<u8>>,
 }
 
 impl Keys {
     /// HS256 with the project's secret.
     pub fn secret(secret: &str) -> Keys {
-        Keys { signing: EncodingKey::from_secret(secret.as_bytes()), header: Header::default(), public: Vec::new() }
+        Keys {
+            signing: EncodingKey::from_secret(secret.as_bytes()),
+            header: Header::default(),
+            public: Vec::new(),
+            secrets: vec![secret.as_bytes().to_vec()],
+        }
     }
 
     /// The private keys of a file: a JWK set, or an array of JWKs. The first signs, the others only verify.
@@ -51,7 +58,14 @@ impl Keys {
         let (algorithm, signing) = private_key(first)?;
         let mut header = Header::new(algorithm);
         header.kid = text_of(first, "kid").map(str::to_owned);
-        Ok(Keys { signing, header, public: keys.iter().map(public_key).collect() })
+        let secrets = keys.iter().filter(|key| key.contains_key("d")).map(|key| bytes_of(key, "d"));
+        let secrets = secrets.collect::<Result<_, _>>()?;
+        Ok(Keys { signing, header, public: keys.iter().map(public_key).collect(), secrets })
+    }
+
+    /// What further keys are derived of: the secret of each key, the signing one's first.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.secrets.iter().map(Vec::as_slice)
     }
 
     /// The public keys as a JWK set; empty while the project's secret signs.
@@ -125,7 +139,7 @@ fn text_of<'a>(key: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
 
 fn bytes_of(key: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
     let text = text_of(key, name).ok_or_else(|| format!("the first key lacks `{name}`: only private keys sign"))?;
-    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("`{name}` of the first key is not base64url"))
+    BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("`{name}` of a key is not base64url"))
 }
 
 #[cfg(test)]

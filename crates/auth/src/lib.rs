@@ -11,6 +11,7 @@ mod admin;
 mod audit;
 mod bearer;
 mod call;
+mod code_hash;
 mod counted;
 pub mod error;
 mod external;
@@ -101,6 +102,7 @@ pub struct Auth {
     database: Database,
     settings: Settings,
     keys: Arc<Keys>,
+    codes: code_hash::CodeHashes,
     verify: Arc<dyn Verify>,
     /// Where the API is: `<origin>/auth/v1`.
     url: String,
@@ -167,6 +169,7 @@ impl Auth {
             relying_party: webauthn::RelyingParty::new(&settings)?,
             database,
             settings,
+            codes: code_hash::CodeHashes::new(keys.secrets()),
             keys,
             verify,
             url,

@@ -5,9 +5,12 @@ use jiff::{Timestamp, civil};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::address::Channel;
+use crate::call::Call;
 use crate::error::Result;
-use crate::secret::{digits, token_hash};
+use crate::secret::digits;
 use crate::store::{Work, params};
+use crate::user::{User, present};
 
 /// What a token is for, by its name in `auth.one_time_token_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -44,6 +47,8 @@ pub(crate) struct Found {
     pub user_id: Uuid,
     pub token_type: Purpose,
     created_at: civil::DateTime,
+    /// The address that it was sent to.
+    relates_to: String,
     /// Whether it is that of the sign-up whose password, or identity, waits for it.
     #[serde(default)]
     pub of_sign_up: bool,
@@ -63,6 +68,26 @@ impl Purpose {
 }
 
 impl Found {
+    /// By what way it was sent.
+    pub fn channel(&self) -> Channel {
+        match self.token_type {
+            Purpose::PhoneChange => Channel::Phone,
+            Purpose::EmailChangeNew | Purpose::EmailChangeCurrent => Channel::Email,
+            _ if self.relates_to.contains('@') => Channel::Email,
+            _ => Channel::Phone,
+        }
+    }
+
+    /// Whether the address that it was sent to is the one it is about: the user's, or the one to change to. It proves no other.
+    pub fn is_for(&self, user: &User) -> bool {
+        let address = match self.token_type {
+            Purpose::EmailChangeNew => present(&user.email_change),
+            Purpose::PhoneChange => present(&user.phone_change),
+            _ => user.address(self.channel()),
+        };
+        address == Some(&self.relates_to)
+    }
+
     /// Whether it was sent no longer ago than `seconds`.
     pub fn is_fresh(&self, now: Timestamp, seconds: u64) -> bool {
         let sent = self.created_at.to_zoned(TimeZone::UTC).map(|at| at.timestamp());
@@ -71,23 +96,26 @@ impl Found {
     }
 }
 
-impl Work {
+impl Call<'_> {
     /// Makes a token of a user's for an address, in place of an earlier one for the same purpose.
     pub async fn make_token(
-        &mut self,
+        &self,
+        work: &mut Work,
         user: Uuid,
         purpose: Purpose,
         address: &str,
         length: usize,
         pkce: bool,
-        now: Timestamp,
     ) -> Result<Sent> {
         let code = digits(length);
-        let sent = Sent { hash: mark(token_hash(address, &code), pkce), code };
-        self.store_token(user, purpose, address, &sent.hash, now).await?;
+        let hash = self.auth.codes.of(address, &code);
+        let sent = Sent { hash: if pkce { format!("{PKCE}{hash}") } else { hash }, code };
+        work.store_token(user, purpose, address, &sent.hash, self.now).await?;
         Ok(sent)
     }
+}
 
+impl Work {
     /// Stores the hash of a token.
     pub async fn store_token(
         &mut self,
@@ -104,17 +132,17 @@ impl Work {
         self.execute(sql, params![Uuid::new_v4(), user, purpose.name(), hash, address, at]).await.map(drop)
     }
 
-    /// Uses up the token with this hash, if there is one for one of the purposes.
-    pub async fn take_token(&mut self, hash: &str, purposes: &[Purpose]) -> Result<Option<Found>> {
+    /// Uses up the token with one of these hashes, if there is one for one of the purposes.
+    pub async fn take_token(&mut self, hashes: &[String], purposes: &[Purpose]) -> Result<Option<Found>> {
         let names: Vec<&str> = purposes.iter().map(|purpose| purpose.name()).collect();
-        let sql = "delete from auth.one_time_tokens where token_hash = $1 and token_type::text = any ($2::text[]) \
-            returning user_id, token_type, created_at, of_sign_up";
-        self.one(sql, params![hash, format!("{{{}}}", names.join(","))]).await
+        let sql = "delete from auth.one_time_tokens where token_hash = any ($1::text[]) \
+            and token_type::text = any ($2::text[]) returning user_id, token_type, created_at, relates_to, of_sign_up";
+        self.one(sql, params![array(hashes), array(&names)]).await
     }
 
     /// The confirmation that a user was last sent, if it is not used up.
     pub async fn waiting_confirmation(&mut self, user: Uuid) -> Result<Option<Found>> {
-        let sql = "select user_id, token_type, created_at, of_sign_up from auth.one_time_tokens \
+        let sql = "select user_id, token_type, created_at, relates_to, of_sign_up from auth.one_time_tokens \
             where user_id = $1 and token_type::text = $2";
         self.one(sql, params![user, Purpose::Confirmation.name()]).await
     }
@@ -131,9 +159,10 @@ impl Work {
     }
 }
 
-/// A hash, marked if its flow ends with PKCE.
-pub(crate) fn mark(hash: String, pkce: bool) -> String {
-    if pkce { format!("{PKCE}{hash}") } else { hash }
+/// An array of names and hashes, which need no quotes, as PostgreSQL writes it.
+fn array<T: AsRef<str>>(items: &[T]) -> String {
+    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
+    format!("{{{}}}", items.join(","))
 }
 
 /// A moment as the `timestamp` columns keep it: UTC, without saying so.

@@ -6,6 +6,7 @@ mod cost;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use argon2::password_hash::SaltString;
 use argon2::{Argon2, PasswordHasher};
@@ -75,7 +76,7 @@ impl Passwords {
     async fn work<T: Send + 'static>(&self, task: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= WAITING {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(AuthError::rate_limit());
+            return Err(AuthError::rate_limit(Duration::from_secs(1)));
         }
         let turn = self.turns.clone().acquire_owned().await;
         self.waiting.fetch_sub(1, Ordering::Relaxed);

@@ -23,10 +23,11 @@ impl Call<'_> {
             [".well-known", "openid-configuration"] if get => ready(Ok(self.discovery())),
             ["signup"] if post => Box::pin(self.signup()),
             ["token"] if post => Box::pin(self.token()),
-            ["otp"] if post => Box::pin(self.otp()),
-            ["magiclink"] if post => Box::pin(self.magic_link()),
-            ["recover"] if post => Box::pin(self.recover()),
-            ["resend"] if post => Box::pin(self.resend()),
+            ["otp"] if post => Box::pin(self.evenly(self.otp())),
+            ["magiclink"] if post => Box::pin(self.evenly(self.magic_link())),
+            ["recover"] if post => Box::pin(self.evenly(self.recover())),
+            ["resend"] if post => Box::pin(self.evenly(self.resend())),
+            ["sso"] if post => ready(Err(no_saml())),
             ["authorize"] if get => Box::pin(self.authorize()),
             ["callback"] if get || post => Box::pin(async { Ok(self.callback().await) }),
             ["user", "identities", "authorize"] if get => Box::pin(self.authorize_link()),
@@ -69,6 +70,11 @@ impl Call<'_> {
         let message = format!("There is nothing at {} {}", self.request.method, self.request.path);
         AuthError::new(404, "validation_failed", message)
     }
+}
+
+/// Single sign-on by SAML is not there.
+pub(crate) fn no_saml() -> AuthError {
+    AuthError::new(404, "saml_provider_disabled", "SAML 2.0 is disabled")
 }
 
 fn ready<'c>(answer: Result<Response<Bytes>>) -> Answering<'c> {

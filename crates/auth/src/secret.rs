@@ -1,7 +1,7 @@
 //! Secrets: random codes and tokens, and their hashes.
 
 use rand::RngExt as _;
-use sha2::{Digest, Sha224, Sha256};
+use sha2::{Digest, Sha256};
 
 /// Letters and digits of a refresh token.
 const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -20,17 +20,13 @@ pub(crate) fn digits(length: usize) -> String {
     (0..length.clamp(6, 10)).map(|_| char::from(b'0' + random.random_range(0..10_u8))).collect()
 }
 
-/// What is stored of a code that was sent to an address: SHA-224 of both, in hex.
-pub(crate) fn token_hash(address: &str, code: &str) -> String {
-    hex(&Sha224::new().chain_update(address).chain_update(code).finalize())
-}
-
 /// SHA-256 in hex.
 pub(crate) fn sha256(text: &str) -> String {
     hex(&Sha256::digest(text))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -164,6 +164,17 @@ impl Work {
         self.execute(sql, params![user, but]).await.map(drop)
     }
 
+    /// What a new password ends: sessions, all or all but one, and what would go on without it: links, codes, flows, a change of address that waits. The
+    /// user is to be stored after.
+    pub async fn end_with_old_password(&mut self, user: &mut User, but: Option<Uuid>) -> Result<()> {
+        self.end_sessions(user.id, but).await?;
+        self.forget_tokens(user.id).await?;
+        let sql = "delete from auth.flow_state where user_id = $1 or linking_target_id = $1";
+        self.execute(sql, params![user.id]).await?;
+        (user.email_change, user.phone_change) = (None, None);
+        Ok(())
+    }
+
     /// Ends one session.
     pub async fn end_session(&mut self, session: Uuid) -> Result<()> {
         self.execute("delete from auth.sessions where id = $1", params![session]).await.map(drop)
@@ -265,11 +276,10 @@ impl Call<'_> {
             .iter()
             .map(|method| json!({"method": method.authentication_method, "timestamp": method.updated_at.as_second()}))
             .collect();
-        let issuer = &self.auth.settings.jwt_issuer;
         let seen = session.oauth_client_id.map(|_| user.seen_with(session.scopes.as_deref().unwrap_or_default()));
         let user = seen.as_ref().unwrap_or(user);
         let Value::Object(claims) = json!({
-            "iss": if issuer.is_empty() { &self.auth.url } else { issuer },
+            "iss": self.issuer(),
             "sub": user.id,
             "aud": user.aud.as_deref().unwrap_or_default(),
             "exp": exp,

@@ -41,6 +41,8 @@ pub struct Settings {
     pub signing_keys_path: PathBuf,
     /// `iss` of access tokens; empty: the API's own URL.
     pub jwt_issuer: String,
+    /// Further issuers whose users' tokens `/auth/v1` takes: this API under an address that it had before, or has besides.
+    pub additional_issuers: Vec<String>,
     /// Seconds for which an access token is valid, at most a week.
     pub jwt_expiry: u64,
     /// The application's address: where links lead, and the first address that `redirect_to` may name.
@@ -300,6 +302,7 @@ impl Default for Settings {
             secret_key: String::new(),
             signing_keys_path: PathBuf::new(),
             jwt_issuer: String::new(),
+            additional_issuers: Vec::new(),
             jwt_expiry: 3600,
             site_url: "http://127.0.0.1:3000".into(),
             additional_redirect_urls: Vec::new(),

@@ -114,7 +114,7 @@ impl Call<'_> {
         }
         work.update_user(&mut user, self.now).await?;
         let length = self.auth.settings.email.otp_length;
-        let sent = work.make_token(user.id, purpose, &to, length, false, self.now).await?;
+        let sent = self.make_token(&mut work, user.id, purpose, &to, length, false).await?;
         work.bind_confirmation(user.id, is_made && purpose == Purpose::Confirmation).await?;
         let asked_redirect = asked.redirect_to.or_else(|| self.query("redirect_to"));
         let redirect_to = self.auth.redirects.choose(asked_redirect.as_deref(), None);

@@ -12,6 +12,7 @@ use http::{Method, Response};
 
 use crate::call::Call;
 use crate::error::{AuthError, Result};
+use crate::route::no_saml;
 use uuid::Uuid;
 
 impl Call<'_> {
@@ -40,6 +41,7 @@ impl Call<'_> {
             (["users", id, "passkeys", rest @ ..], _) => self.user_passkeys(user_id(id)?, rest).await,
             (["generate_link"], "POST") => self.generate_link().await,
             (["oauth", "clients", rest @ ..], _) => self.administer_clients(rest).await,
+            (["sso", ..], _) => Err(no_saml()),
             (["audit"], "GET") => self.list_audit().await,
             _ => Err(self.not_found()),
         }

@@ -189,6 +189,7 @@ impl Call<'_> {
         }
         if let Some(hash) = hash {
             user.encrypted_password = Some(hash);
+            work.end_with_old_password(&mut user, None).await?;
         }
         self.lay_over(&mut user, &fields)?;
         self.own_identities(&mut work, &mut user, &fields).await?;

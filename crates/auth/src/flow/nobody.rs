@@ -1,8 +1,13 @@
 //! Asking for an address that nobody has is answered as if somebody had: as often, as late, and after as much of the database's work. What was asked of
 //! users stands with them; what was asked of nobody stands here as long as it is needed.
 
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use crate::address::{Address, Channel};
 use crate::call::Call;
@@ -11,6 +16,8 @@ use crate::one_time::Purpose;
 use crate::secret::sha256;
 use crate::store::{Work, params};
 
+/// What lies between two moments of an answer: many times as long as what differs.
+const STEP: Duration = Duration::from_millis(20);
 /// Rows that one request clears away at most.
 const CLEARED: u32 = 100;
 
@@ -20,6 +27,15 @@ struct Asked {
 }
 
 impl Call<'_> {
+    /// Answers at one of evenly spaced moments after the request came, so that the little by which the database's work differs is not seen.
+    pub async fn evenly(&self, answering: impl Future<Output = Result<Response<Bytes>>>) -> Result<Response<Bytes>> {
+        let begun = Instant::now();
+        let answer = answering.await;
+        let steps = begun.elapsed().as_micros() / STEP.as_micros() + 1;
+        tokio::time::sleep_until(begun + STEP * u32::try_from(steps).unwrap_or(0)).await;
+        answer
+    }
+
     /// Does for an address that nobody has, or whose user is not to be told of, what would be done before something was sent to a user.
     ///
     /// Errors: as if it were sent: `over_email_send_rate_limit`, `over_sms_send_rate_limit`.

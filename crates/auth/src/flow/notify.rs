@@ -105,7 +105,7 @@ impl Call<'_> {
     ) -> Result<Letter> {
         let to = user.email.clone().unwrap_or_default();
         let length = self.auth.settings.email.otp_length;
-        let sent = work.make_token(user.id, purpose, &to, length, pkce.is_some(), self.now).await?;
+        let sent = self.make_token(work, user.id, purpose, &to, length, pkce.is_some()).await?;
         if let Some(pkce) = pkce {
             work.begin_flow(user.id, method, pkce, self.now).await?;
         }
@@ -194,12 +194,12 @@ impl Call<'_> {
     pub async fn phone_code(&self, work: &mut Work, user: &User, purpose: Purpose, phone: &str) -> Result<String> {
         let sms = &self.auth.settings.sms;
         if let Some(code) = sms.test_otp.get(phone) {
-            let hash = crate::secret::token_hash(phone, code);
+            let hash = self.auth.codes.of(phone, code);
             work.store_token(user.id, purpose, phone, &hash, self.now).await?;
             return Ok(code.clone());
         }
         self.limit_messages()?;
-        let sent = work.make_token(user.id, purpose, phone, sms.otp_length, false, self.now).await?;
+        let sent = self.make_token(work, user.id, purpose, phone, sms.otp_length, false).await?;
         Ok(sent.code)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::signup::signup_disabled;
 use super::{Challenge, Metadata, Security};
-use crate::address::Channel;
+use crate::address::{Channel, judge_message_channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::limit;
@@ -107,6 +107,7 @@ impl Call<'_> {
         if !settings.sms.enable_signup {
             return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
         }
+        judge_message_channel(asked.channel.as_deref())?;
         let address = Channel::Phone.read(asked.phone.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
         let mut user = match work.user_at(&address).await? {

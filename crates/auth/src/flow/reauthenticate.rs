@@ -8,7 +8,6 @@ use crate::call::Call;
 use crate::error::{AuthError, Result, done};
 use crate::mail::Kind;
 use crate::one_time::Purpose;
-use crate::secret::token_hash;
 use crate::store::Work;
 use crate::user::{User, present};
 
@@ -59,15 +58,11 @@ impl Call<'_> {
         let wrong = || AuthError::new(422, "reauthentication_not_valid", "Nonce has expired or is invalid");
         let address = present(&user.email).or(present(&user.phone)).unwrap_or_default();
         let account = format!("nonce {}", user.id);
-        self.may_try(&account)?;
-        let found = work.take_token(&token_hash(address, nonce), &[Purpose::Reauthentication]).await?;
-        let seconds = self.auth.settings.email.otp_expiry;
-        match found.is_some_and(|found| found.user_id == user.id && found.is_fresh(self.now, seconds)) {
-            true => Ok(()),
-            false => {
-                self.failed(&account);
-                Err(wrong())
-            }
-        }
+        let judging = async {
+            let found = work.take_token(&self.auth.codes.all(address, nonce), &[Purpose::Reauthentication]).await?;
+            let is_right = found.is_some_and(|found| found.user_id == user.id && self.is_fresh(&found));
+            Ok(if is_right { Ok(()) } else { Err(wrong()) })
+        };
+        self.attempt(&account, judging).await
     }
 }

@@ -75,9 +75,8 @@ impl Call<'_> {
     /// OpenID Connect Discovery 1.0, section 4.
     pub fn discovery(&self) -> Response<Bytes> {
         let url = &self.auth.url;
-        let issuer = &self.auth.settings.jwt_issuer;
         let mut document: Value = json!({
-            "issuer": if issuer.is_empty() { url } else { issuer },
+            "issuer": self.issuer(),
             "authorization_endpoint": format!("{url}/oauth/authorize"),
             "token_endpoint": format!("{url}/oauth/token"),
             "userinfo_endpoint": format!("{url}/oauth/userinfo"),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::pkce::Pkce;
 use super::{Challenge, Metadata, Security};
-use crate::address::{Address, Channel};
+use crate::address::{Address, Channel, judge_message_channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::limit::Kind;
@@ -29,6 +29,8 @@ pub(super) struct SignUp {
     pub password: Option<String>,
     #[serde(default)]
     pub data: Option<Metadata>,
+    #[serde(default)]
+    pub channel: Option<String>,
     #[serde(flatten)]
     pub challenge: Challenge,
     #[serde(default)]
@@ -62,7 +64,7 @@ impl Call<'_> {
             return Err(AuthError::new(422, "anonymous_provider_disabled", message));
         }
         let mut work = self.begin().await?;
-        let mut user = User::new(self.now);
+        let mut user = User { aud: Some(self.new_audience()?), ..User::new(self.now) };
         user.is_anonymous = true;
         user.patch_user_metadata(&data);
         work.insert_user(&user).await?;
@@ -91,6 +93,9 @@ impl Call<'_> {
         }
         let address = channel.read(given)?;
         let pkce = asked.challenge.read()?;
+        if channel == Channel::Phone {
+            judge_message_channel(asked.channel.as_deref())?;
+        }
         if channel == Channel::Phone && pkce.is_some() {
             return Err(AuthError::validation("PKCE not supported for phone signups"));
         }
@@ -192,12 +197,8 @@ impl Call<'_> {
 
     /// The confirmation that a user was sent and may still use.
     async fn waiting(&self, work: &mut Work, user: &User, channel: Channel) -> Result<Option<Found>> {
-        let seconds = match channel {
-            Channel::Email => self.auth.settings.email.otp_expiry,
-            Channel::Phone => self.auth.settings.sms.otp_expiry,
-        };
         let waiting = work.waiting_confirmation(user.id).await?;
-        Ok(waiting.filter(|waiting| waiting.is_fresh(self.now, seconds)))
+        Ok(waiting.filter(|waiting| waiting.channel() == channel && waiting.is_for(user) && self.is_fresh(waiting)))
     }
 
     /// Stores a new user who has an address.
@@ -208,7 +209,7 @@ impl Call<'_> {
         hash: Option<String>,
         data: Metadata,
     ) -> Result<User> {
-        let mut user = User::new(self.now);
+        let mut user = User { aud: Some(self.new_audience()?), ..User::new(self.now) };
         user.set_address(address);
         user.encrypted_password = hash;
         let own = own_data(&user, address, data);
@@ -276,10 +277,13 @@ impl Call<'_> {
     }
 
     /// The answer to a sign-up that is to be confirmed: a new user, made of what was sent alone, whoever has the address. Published clients look
-    /// at `identities`: none says that it is confirmed already.
+    /// at `identities`: none, and no role, says that it is confirmed already.
     fn as_new(&self, id: Uuid, address: &Address, data: Metadata, identity: Option<Uuid>) -> Value {
-        let mut user = User::new(self.now);
+        let mut user = User { aud: Some(self.audience().to_owned()), ..User::new(self.now) };
         user.id = id;
+        if identity.is_none() {
+            user.role = None;
+        }
         user.set_address(address);
         user.confirmation_sent_at = Some(self.now);
         user.add_provider(address.channel.name());

@@ -33,6 +33,7 @@ impl Call<'_> {
             Some("refresh_token") => self.refresh().await,
             Some("id_token") => self.id_token_grant().await,
             Some("pkce") => self.exchange_code().await,
+            Some("web3") => Err(AuthError::new(422, "web3_provider_disabled", "Web3 provider is disabled")),
             _ => Err(AuthError::new(400, "invalid_credentials", "unsupported_grant_type")),
         }
     }
@@ -59,23 +60,20 @@ impl Call<'_> {
         };
         let password = asked.password.unwrap_or_default();
         let wrong = || AuthError::new(400, "invalid_credentials", "Invalid login credentials");
-        self.may_try(&account)?;
-
-        // The transaction ends before the password is compared: nobody waits for another's hash.
-        let mut work = self.begin().await?;
-        let found = match is_email {
-            true => work.user_by_email(&account).await?,
-            false => work.user_by_phone(&account).await?,
+        let judging = async {
+            // The transaction ends before the password is compared: nobody waits for another's hash.
+            let mut work = self.begin().await?;
+            let found = match is_email {
+                true => work.user_by_email(&account).await?,
+                false => work.user_by_phone(&account).await?,
+            };
+            let costs = work.password_costs().await?;
+            work.commit().await?;
+            let hash = found.as_ref().and_then(|user| present(&user.encrypted_password));
+            let verdict = self.auth.passwords.verify(&password, hash, costs).await?;
+            Ok(found.filter(|_| verdict != Verdict::Wrong).map(|found| (found, verdict)).ok_or_else(wrong))
         };
-        let costs = work.password_costs().await?;
-        work.commit().await?;
-        let hash = found.as_ref().and_then(|user| present(&user.encrypted_password));
-        let verdict = self.auth.passwords.verify(&password, hash, costs).await?;
-        let (Some(found), true) = (found, verdict != Verdict::Wrong) else {
-            self.failed(&account);
-            return Err(wrong());
-        };
-        self.succeeded(&account);
+        let (found, verdict) = self.attempt(&account, judging).await?;
         let renewed = match verdict {
             Verdict::Outdated => Some(self.auth.passwords.hash(&password).await?),
             _ => None,

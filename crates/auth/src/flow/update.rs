@@ -17,9 +17,8 @@ use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::limit;
 use crate::mail::Kind;
-use crate::one_time::{Purpose, mark};
+use crate::one_time::Purpose;
 use crate::password::{self, Verdict};
-use crate::secret::{digits, token_hash};
 use crate::store::Work;
 use crate::user::{User, present};
 
@@ -38,6 +37,8 @@ struct Update {
     current_password: Option<String>,
     #[serde(default)]
     nonce: Option<String>,
+    #[serde(default)]
+    channel: Option<String>,
     #[serde(default)]
     data: Option<Metadata>,
     #[serde(default)]
@@ -68,6 +69,9 @@ impl Call<'_> {
         let pkce = asked.challenge.read()?;
         let email = present(&asked.email).map(address::email).transpose()?;
         let phone = present(&asked.phone).map(address::phone).transpose()?;
+        if phone.is_some() {
+            address::judge_message_channel(asked.channel.as_deref())?;
+        }
         let password = present(&asked.password);
         if let Some(password) = password {
             password::judge(&self.auth.settings, password)?;
@@ -79,6 +83,10 @@ impl Call<'_> {
         if asked.app_metadata.is_some() {
             return Err(AuthError::new(403, "not_admin", "Updating app_metadata requires admin privileges"));
         }
+        // Who tries a password here finds out whether it was the old one: that counts as a failure until it is the new one.
+        let account = before.user.address(Channel::Email).or(before.user.address(Channel::Phone));
+        let account = account.filter(|_| password.is_some() && present(&before.user.encrypted_password).is_some());
+        account.map(|account| self.take_attempt(account)).transpose()?;
         let hash = match password {
             Some(password) => Some(self.new_hash(&before.user, password, asked.current_password.as_deref()).await?),
             None => None,
@@ -106,7 +114,7 @@ impl Call<'_> {
                 return Err(AuthError::new(422, "validation_failed", message));
             }
             user.encrypted_password = Some(hash);
-            work.end_sessions(user.id, bearer.session).await?;
+            work.end_with_old_password(&mut user, bearer.session).await?;
             self.audit(&mut work, "user_updated_password", Some(&user), "").await?;
         }
         let mut outgoing = Outgoing::default();
@@ -120,6 +128,7 @@ impl Call<'_> {
         self.audit(&mut work, "user_modified", Some(&user), "").await?;
         let body = work.user_json(&user).await?;
         work.commit().await?;
+        account.iter().for_each(|account| self.succeeded(account));
         self.deliver(&user, outgoing).await?;
         Ok(answer(200, &body))
     }
@@ -184,7 +193,8 @@ impl Call<'_> {
             let message = "A user with this email address has already been registered";
             return Err(AuthError::new(422, "email_exists", message));
         }
-        if !self.auth.settings.email.enable_confirmations {
+        // Who has no address yet may take one as who signs up may; a permanent user's mail doesn't go elsewhere unasked.
+        if user.is_anonymous && !self.auth.settings.email.enable_confirmations {
             user.email = Some(email.clone());
             user.email_change = None;
             user.email_confirmed_at = Some(self.now);
@@ -214,15 +224,13 @@ impl Call<'_> {
         let mut letters = Vec::new();
         let to = [(Some(email.to_owned()), Purpose::EmailChangeNew), (old, Purpose::EmailChangeCurrent)];
         for (to, purpose) in to.into_iter().filter_map(|(to, purpose)| Some((to?, purpose))) {
-            let code = digits(settings.otp_length);
-            let hash = mark(token_hash(&to, &code), pkce.is_some());
-            work.store_token(user.id, purpose, &to, &hash, self.now).await?;
+            let sent = self.make_token(work, user.id, purpose, &to, settings.otp_length, pkce.is_some()).await?;
             letters.push(Letter {
                 kind: Kind::EmailChange,
                 verification: "email_change",
                 to,
                 new_email: email.to_owned(),
-                sent: crate::one_time::Sent { code, hash },
+                sent,
                 redirect_to: self.redirect_to(),
             });
         }

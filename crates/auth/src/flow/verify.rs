@@ -12,7 +12,6 @@ use crate::error::{AuthError, Result, answer};
 use crate::landing::{Landing, redirect};
 use crate::limit::Kind;
 use crate::one_time::{Found, PKCE, Purpose};
-use crate::secret::token_hash;
 use crate::session::SignedIn;
 use crate::store::Work;
 use crate::user::{User, present};
@@ -36,6 +35,19 @@ struct Asked {
     redirect_to: String,
 }
 
+/// How a token was shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// Its code was typed in, with the address.
+    Code,
+    /// An application sent its hash.
+    Hash,
+    /// Its link was opened.
+    Link,
+    /// The same, of a flow that began with PKCE: it goes on with a code.
+    PkceLink,
+}
+
 /// What became of a token.
 enum Verified {
     SignedIn(Box<SignedIn>),
@@ -53,14 +65,14 @@ impl Call<'_> {
             return Err(AuthError::validation("Verify requires a verification type"));
         }
         let (email, phone) = (present(&asked.email), present(&asked.phone));
-        let (hash, account) = match (asked.token.is_empty(), asked.token_hash.is_empty()) {
+        let (hashes, account) = match (asked.token.is_empty(), asked.token_hash.is_empty()) {
             (true, true) | (false, false) => {
                 return Err(AuthError::validation("Verify requires either a token or a token hash"));
             }
             (true, false) if email.is_some() || phone.is_some() || !asked.redirect_to.is_empty() => {
                 return Err(AuthError::validation("Only the token_hash and type should be provided"));
             }
-            (true, false) => (asked.token_hash.clone(), None),
+            (true, false) => (self.own_hash(asked.token_hash), None),
             (false, true) => {
                 let account = match (email, phone) {
                     (Some(email), None) => address::email(email)?,
@@ -70,29 +82,26 @@ impl Call<'_> {
                         return Err(AuthError::validation(message));
                     }
                 };
-                (token_hash(&account, &asked.token), Some(account))
+                (self.auth.codes.all(&account, &asked.token), Some(account))
             }
         };
         let purposes = purposes(&asked.r#type, phone.is_some())?;
-        if let Some(account) = &account {
-            self.may_try(account)?;
-        }
-        let by_code = account.is_some();
-        // The code of a mail whose link would go on with PKCE proves the same.
-        let hashes = [hash.clone(), format!("{PKCE}{hash}")];
-        let hashes = if by_code { &hashes[..] } else { &hashes[..1] };
-        let verified = self.verify(&asked.r#type, hashes, purposes, by_code).await;
-        if let (Some(account), Err(error)) = (&account, &verified)
-            && error.code() == "otp_expired"
-        {
-            self.failed(account);
-        }
-        match verified? {
-            Verified::SignedIn(signed_in) => {
-                account.iter().for_each(|account| self.succeeded(account));
-                Ok(signed_in.response())
+        let verified = match account {
+            Some(account) => {
+                let judging = async {
+                    let verified = self.verify(&asked.r#type, &hashes, purposes, Shown::Code).await;
+                    match verified {
+                        Err(wrong) if wrong.code() == "otp_expired" => Ok(Err(wrong)),
+                        judged => judged.map(Ok),
+                    }
+                };
+                self.attempt(&account, judging).await?
             }
-            Verified::Code(code) => Ok(answer(200, &json!({ "code": code }))),
+            None => self.verify(&asked.r#type, &hashes, purposes, Shown::Hash).await?,
+        };
+        match verified {
+            Verified::SignedIn(signed_in) => Ok(signed_in.response()),
+            Verified::Code(_) => Err(AuthError::unexpected("a code where nothing is redirected")),
             Verified::Half => Ok(answer(200, &json!({"code": "200", "msg": HALF}))),
         }
     }
@@ -107,8 +116,9 @@ impl Call<'_> {
             return Err(AuthError::validation("Verify requires a verification type"));
         }
         let landing = Landing { url: self.redirect_to(), is_pkce: token.starts_with(PKCE) };
+        let shown = if landing.is_pkce { Shown::PkceLink } else { Shown::Link };
         let verified = match purposes(&kind, false) {
-            Ok(purposes) => self.verify(&kind, &[token], purposes, false).await,
+            Ok(purposes) => self.verify(&kind, &self.own_hash(token), purposes, shown).await,
             Err(error) => Err(error),
         };
         Ok(match verified {
@@ -119,30 +129,37 @@ impl Call<'_> {
         })
     }
 
-    async fn verify(&self, kind: &str, hashes: &[String], purposes: &[Purpose], by_code: bool) -> Result<Verified> {
+    /// A hash that somebody sent, if it was made here. One that can be computed of a guessed code is none.
+    fn own_hash(&self, hash: String) -> Vec<String> {
+        Some(hash).filter(|hash| self.auth.codes.is_own(hash)).into_iter().collect()
+    }
+
+    /// Whether a token is not too old, by the way it was sent.
+    pub fn is_fresh(&self, found: &Found) -> bool {
+        let settings = &self.auth.settings;
+        let seconds = match found.channel() {
+            Channel::Email => settings.email.otp_expiry,
+            Channel::Phone => settings.sms.otp_expiry,
+        };
+        found.is_fresh(self.now, seconds)
+    }
+
+    async fn verify(&self, kind: &str, hashes: &[String], purposes: &[Purpose], shown: Shown) -> Result<Verified> {
         let expired = || {
-            let message =
-                if by_code { "Token has expired or is invalid" } else { "Email link is invalid or has expired" };
+            let message = match shown {
+                Shown::Code => "Token has expired or is invalid",
+                _ => "Email link is invalid or has expired",
+            };
             AuthError::new(403, "otp_expired", message)
         };
         let mut work = self.begin().await?;
-        let mut found = None;
-        let mut is_pkce = false;
-        for hash in hashes {
-            if let Some(token) = work.take_token(hash, purposes).await? {
-                (found, is_pkce) = (Some(token), hash.starts_with(PKCE));
-                break;
-            }
-        }
-        let found = found.ok_or_else(expired)?;
-        let seconds = match kind {
-            "sms" | "phone_change" => self.auth.settings.sms.otp_expiry,
-            _ => self.auth.settings.email.otp_expiry,
-        };
-        if !found.is_fresh(self.now, seconds) {
+        let found = work.take_token(hashes, purposes).await?.ok_or_else(expired)?;
+        let mut user = work.lock_user(found.user_id).await?.ok_or_else(expired)?;
+        // What was sent to one address proves no other, and a message's code nothing about mail.
+        let channel = if matches!(kind, "sms" | "phone_change") { Channel::Phone } else { Channel::Email };
+        if found.channel() != channel || !found.is_for(&user) || !self.is_fresh(&found) {
             return Err(expired());
         }
-        let mut user = work.lock_user(found.user_id).await?.ok_or_else(expired)?;
         if user.is_banned(self.now) {
             return Err(AuthError::new(403, "user_banned", "User is banned"));
         }
@@ -151,15 +168,18 @@ impl Call<'_> {
             return Ok(Verified::Half);
         };
         self.audit(&mut work, "user_confirmed", Some(&user), method).await?;
-        // A link whose flow began with PKCE goes on with a code; a code that was typed in signs in where it was typed.
-        if is_pkce
-            && !by_code
+        // A link whose flow began with PKCE goes on with a code; what an application sends signs in there.
+        if shown == Shown::PkceLink
             && let Some(code) = work.issue_code(user.id, method, self.now).await?
         {
             work.commit().await?;
             return Ok(Verified::Code(code));
         }
-        let method = if matches!(kind, "email" | "sms") || (by_code && kind == "magiclink") { "otp" } else { method };
+        let method = if matches!(kind, "email" | "sms") || (shown == Shown::Code && kind == "magiclink") {
+            "otp"
+        } else {
+            method
+        };
         let signed_in = self.sign_in(&mut work, &mut user, method).await?;
         work.commit().await?;
         Ok(Verified::SignedIn(Box::new(signed_in)))
@@ -168,7 +188,7 @@ impl Call<'_> {
     /// What the token proves of its user; the method by which it was proved. `None` while another proof is awaited.
     async fn prove(&self, work: &mut Work, user: &mut User, kind: &str, found: &Found) -> Result<Option<&'static str>> {
         match found.token_type {
-            Purpose::Confirmation if matches!(kind, "sms") => {
+            Purpose::Confirmation if found.channel() == Channel::Phone => {
                 self.prove_address(work, user, Channel::Phone, found.of_sign_up).await?;
                 Ok(Some("otp"))
             }

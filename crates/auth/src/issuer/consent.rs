@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::client::Client;
+use crate::address::Channel;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer, done};
 use crate::flow::pkce::CODE_SECONDS;
@@ -158,11 +159,11 @@ pub(super) fn user_claims(user: &User, scopes: &str) -> Value {
     let has = |scope: &str| scopes.split_whitespace().any(|known| known == scope);
     if has("email") {
         claims["email"] = json!(user.email.as_deref().unwrap_or_default());
-        claims["email_verified"] = json!(user.email_confirmed_at.is_some());
+        claims["email_verified"] = json!(user.is_proven(Channel::Email));
     }
     if has("phone") {
         claims["phone_number"] = json!(user.phone.as_deref().unwrap_or_default());
-        claims["phone_number_verified"] = json!(user.phone_confirmed_at.is_some());
+        claims["phone_number_verified"] = json!(user.is_proven(Channel::Phone));
     }
     if has("profile") {
         let metadata = user.user_metadata();

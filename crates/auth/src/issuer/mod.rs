@@ -32,10 +32,4 @@ impl Call<'_> {
             false => Err(AuthError::new(404, "feature_disabled", "OAuth server is disabled")),
         }
     }
-
-    /// The issuer's name, as tokens carry it.
-    fn issuer(&self) -> &str {
-        let issuer = &self.auth.settings.jwt_issuer;
-        if issuer.is_empty() { &self.auth.url } else { issuer }
-    }
 }

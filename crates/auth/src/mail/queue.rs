@@ -53,7 +53,8 @@ impl<T: Send + Sync + 'static> Queue<T> {
     ///
     /// Errors: `over_email_send_rate_limit` when too much waits.
     pub fn put(&self, item: T) -> Result<()> {
-        let full = |_| AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded");
+        let full =
+            |_| AuthError::new(429, "over_email_send_rate_limit", "email rate limit exceeded").retry_after(RETRIES[0]);
         self.sender.try_send(item).map_err(full)
     }
 }

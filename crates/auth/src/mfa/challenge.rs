@@ -11,7 +11,7 @@ use super::{Held, Kind, no_relying_party};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::limit;
-use crate::secret::{digits, token_hash};
+use crate::secret::digits;
 use crate::store::{Work, params};
 use crate::user::{User, present};
 use crate::webauthn::{CHALLENGE_SECONDS, Credential, Person, Question, Use};
@@ -56,7 +56,7 @@ impl Call<'_> {
             Kind::Totp => {}
             Kind::Phone => {
                 let (phone, code) = self.factor_code(&held, present(&asked.channel))?;
-                code_hash = Some(token_hash(&phone, &code));
+                code_hash = Some(self.auth.codes.of(&phone, &code));
                 text = Some((phone, code));
             }
             Kind::WebAuthn => {

@@ -66,17 +66,16 @@ impl Call<'_> {
         let mut work = self.begin().await?;
         let bearer = self.bearer(&mut work, true).await?;
         let account = format!("recovery {}", bearer.user.id);
-        self.may_try(&account)?;
-        let sql = "delete from auth.mfa_recovery_codes where user_id = $1 and code_hash = $2";
-        let found = work.execute(sql, params![bearer.user.id, hash(bearer.user.id, &code)]).await?;
-        if found == 0 {
-            self.failed(&account);
-            return Err(AuthError::new(422, "mfa_verification_failed", "Invalid recovery code entered"));
-        }
+        let judging = async {
+            let sql = "delete from auth.mfa_recovery_codes where user_id = $1 and code_hash = $2";
+            let found = work.execute(sql, params![bearer.user.id, hash(bearer.user.id, &code)]).await?;
+            let wrong = || AuthError::new(422, "mfa_verification_failed", "Invalid recovery code entered");
+            Ok(if found > 0 { Ok(()) } else { Err(wrong()) })
+        };
+        self.attempt(&account, judging).await?;
         let signed_in = self.elevate(&mut work, &bearer, None, "recovery_code").await?;
         self.audit(&mut work, "login", Some(&bearer.user), "recovery_code").await?;
         work.commit().await?;
-        self.succeeded(&account);
         Ok(signed_in.response())
     }
 }

@@ -14,7 +14,6 @@ use crate::bearer::Bearer;
 use crate::call::Call;
 use crate::error::{AuthError, Result};
 use crate::limit;
-use crate::secret::token_hash;
 use crate::store::{Work, params};
 
 #[derive(Deserialize)]
@@ -45,20 +44,21 @@ impl Call<'_> {
         let kind = held.kind()?;
         kind.judge_verify(&self.auth.settings.mfa)?;
         let account = format!("factor {factor}");
-        self.may_try(&account)?;
         let challenge = self.open_challenge(&mut work, factor, challenge).await?;
-        self.audit(&mut work, "verification_attempted", Some(&bearer.user), kind.name()).await?;
-        let proved = match kind {
-            Kind::Totp => self.judge_code(&mut held, &asked.code),
-            Kind::Phone => judge_message(&held, &challenge, &asked.code),
-            Kind::WebAuthn => self.judge_credential(&bearer, &mut held, &challenge, asked.webauthn.as_ref()),
+        let judging = async {
+            self.audit(&mut work, "verification_attempted", Some(&bearer.user), kind.name()).await?;
+            let proved = match kind {
+                Kind::Totp => self.judge_code(&mut held, &asked.code),
+                Kind::Phone => self.judge_message(&held, &challenge, &asked.code),
+                Kind::WebAuthn => self.judge_credential(&bearer, &mut held, &challenge, asked.webauthn.as_ref()),
+            };
+            // What a browser signed answers to nothing else; a code may be mistyped.
+            if proved.is_ok() || kind == Kind::WebAuthn {
+                work.execute("delete from auth.mfa_challenges where id = $1", params![challenge.id]).await?;
+            }
+            Ok(proved)
         };
-        // What a browser signed answers to nothing else; a code may be mistyped.
-        if proved.is_ok() || kind == Kind::WebAuthn {
-            work.execute("delete from auth.mfa_challenges where id = $1", params![challenge.id]).await?;
-        }
-        if let Err(error) = proved {
-            self.failed(&account);
+        if let Err(error) = self.attempt(&account, judging).await {
             work.commit().await?;
             return Err(error);
         }
@@ -72,7 +72,6 @@ impl Call<'_> {
         let signed_in = self.elevate(&mut work, &bearer, Some(factor), kind.method()).await?;
         self.audit(&mut work, "login", Some(&bearer.user), kind.method()).await?;
         work.commit().await?;
-        self.succeeded(&account);
         Ok(signed_in.response())
     }
 
@@ -110,6 +109,16 @@ impl Call<'_> {
         }
     }
 
+    /// The code that was sent to the factor's number.
+    fn judge_message(&self, held: &Held, challenge: &Challenge, code: &str) -> Result<()> {
+        let hashes = self.auth.codes.all(held.factor.phone.as_deref().unwrap_or_default(), code);
+        let sent = challenge.otp_code.as_deref().unwrap_or_default();
+        match hashes.iter().any(|hash| constant_time_eq(sent.as_bytes(), hash.as_bytes())) {
+            true => Ok(()),
+            false => Err(wrong("Invalid MFA Phone code entered")),
+        }
+    }
+
     /// A new credential for a factor that has none; a known one signs.
     fn judge_credential(
         &self,
@@ -126,15 +135,6 @@ impl Call<'_> {
             none => party.judge_new(bearer.user.id, state, response).map(|credential| *none = Some(credential)),
         };
         judged.map_err(|why| wrong(&format!("Invalid WebAuthn response: {why}")))
-    }
-}
-
-/// The code that was sent to the factor's number.
-fn judge_message(held: &Held, challenge: &Challenge, code: &str) -> Result<()> {
-    let hash = token_hash(held.factor.phone.as_deref().unwrap_or_default(), code);
-    match &challenge.otp_code {
-        Some(sent) if constant_time_eq(sent.as_bytes(), hash.as_bytes()) => Ok(()),
-        _ => Err(wrong("Invalid MFA Phone code entered")),
     }
 }
 
