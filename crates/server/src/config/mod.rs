@@ -209,7 +209,7 @@ mod tests {
             ("[log]\nformat = \"xml\"\n", "found \"xml\", expected one of text, json"),
             ("[api]\nschemas = []\n", "`api.schemas` is empty"),
         ] {
-            let error = Config::load(&project(toml), &[]).unwrap_err().0;
+            let error = load(toml).unwrap_err();
             assert!(error.contains(told), "{error}");
         }
     }
