@@ -52,8 +52,7 @@ impl Call<'_> {
             }),
             None => self.header("apikey").filter(|_| self.auth.settings.apikey_header),
         };
-        let missing = || AuthError::new(401, "no_authorization", "This endpoint requires a valid Bearer token");
-        self.auth.verify.verify(bearer.ok_or_else(missing)?).map_err(|why| {
+        self.auth.verify.verify(bearer.ok_or_else(no_authorization)?).map_err(|why| {
             let message = format!("invalid JWT: unable to parse or verify signature, {why}");
             AuthError::new(403, "bad_jwt", message)
         })
@@ -79,7 +78,12 @@ impl Call<'_> {
         let identity = self.identity()?;
         let claims: Map<String, Value> = serde_json::from_str(identity.claims.json()).unwrap_or_default();
         let subject = identity.claims.sub().filter(|subject| !subject.is_empty());
-        let subject = subject.ok_or_else(|| AuthError::new(403, "bad_jwt", "invalid claim: missing sub claim"))?;
+        // An API key is no user's: where it only stood in, what is missing is the user's token.
+        let without = || match self.request.headers.contains_key(AUTHORIZATION) {
+            true => AuthError::new(403, "bad_jwt", "invalid claim: missing sub claim"),
+            false => no_authorization(),
+        };
+        let subject = subject.ok_or_else(without)?;
         let id = Uuid::parse_str(subject)
             .map_err(|_| AuthError::new(403, "bad_jwt", "invalid claim: sub claim must be a UUID"))?;
         self.judge_issuer(&claims)?;
@@ -159,4 +163,8 @@ impl Call<'_> {
 fn is_listening_address(issuer: &str) -> bool {
     let address = issuer.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/auth/v1"));
     address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
+}
+
+fn no_authorization() -> AuthError {
+    AuthError::new(401, "no_authorization", "This endpoint requires a valid Bearer token")
 }
