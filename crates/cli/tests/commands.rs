@@ -216,7 +216,7 @@ fn check_refuses_the_configuration_that_no_server_starts_with() {
     for (toml, told) in [
         ("[auth]\njwt_secret = \"short\"\n", "secret"),
         ("[auth]\njwks = \"{}\"\n", "JWK"),
-        ("[auth]\nrole_claim = \"[\"\n", "role_claim"),
+        ("[auth]\nrole_claim = \"[\"\n", "JSON path"),
         ("[api]\nschemas = [\"pg_catalog\"]\n", "pg_catalog"),
         ("[api]\nschemas = []\n", "`api.schemas` is empty"),
     ] {

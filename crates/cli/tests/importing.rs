@@ -70,7 +70,7 @@ fn imported(files: &[(&str, &str)], dump: &str, asked: &[&str]) -> (String, Vec<
     let ask = |sql: &&str| {
         let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), *sql, Vec::new()) };
         let body = runtime().block_on(database.run(request)).expect("an answer").body;
-        String::from_utf8_lossy(&body).into_owned()
+        String::from_utf8_lossy(&body).trim_matches('"').to_owned()
     };
     (said, asked.iter().map(ask).collect())
 }
