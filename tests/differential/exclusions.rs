@@ -47,7 +47,8 @@ async fn rows_exclude_each_other_as_in_postgresql() {
         }
     }
     assert!(faults.is_empty(), "{} faults\n\n{}", faults.len(), faults.join("\n\n"));
-    assert!(kept > WRITES / 5 && refused > WRITES / 5, "{kept} writes were kept, {refused} refused");
+    // Both must have been met often.
+    assert!(kept > WRITES / 10 && refused > WRITES / 10, "{kept} writes were kept, {refused} refused");
 }
 
 /// An outcome without DETAIL: which of several rows a new one meets first is the engine's choice.

@@ -43,7 +43,7 @@ async fn no_rows_have_a_body_too() {
     let sql = "select id from t where id = 9";
     for (format, body) in [
         (Format::Json, "[]"),
-        (Format::Object, ""),
+        (Format::Object, "null"),
         (Format::Scalar, "null"),
         (Format::Scalars, "[]"),
         (Format::Csv, "\n"),
