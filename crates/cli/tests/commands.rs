@@ -294,8 +294,7 @@ fn what_the_engine_lacks_is_refused_with_its_place_and_advice() {
     let table = "create table t (a int, b int);\n";
     for (statement, column, what) in [
         ("create view v as select a from t where a > 0 with check option;", 46, "WITH CHECK OPTION"),
-        ("create view v as select a, sum(b) from t group by rollup (a);", 18, "grouping sets"),
-        ("create view v as select a, sum(b) from t group by grouping sets ((a), ());", 18, "grouping sets"),
+        ("create view v as select a, row_number() over () from t group by rollup (a);", 18, "grouping sets"),
         ("create materialized view v as select a from t;", 8, "materialized views"),
         ("refresh materialized view v;", 1, "materialized views"),
         ("create table p (a int) partition by range (a);", 24, "inheritance and partitions"),

@@ -161,15 +161,20 @@ impl Basalt {
             admin_address = Some(address);
             serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
-        let begun = app.clone();
-        let begin = supervised("the beginning of readers", move || begun.clone().begin_reading());
-        serving.spawn(until(stopped.clone(), begin));
-        readers::awaited(app.readers.subscribe()).await;
+        // Where the REST API is at the root nobody reaches realtime, and a database that others look after lacks its tables.
+        let tells = !app.surface.load().rest_path.is_empty();
+        if tells || !config.webhooks.is_empty() {
+            let begun = app.clone();
+            let begin = supervised("the beginning of readers", move || begun.clone().begin_reading());
+            serving.spawn(until(stopped.clone(), begin));
+            readers::awaited(app.readers.subscribe()).await;
+        } else {
+            app.readers.send_replace(Readers::Begun);
+        }
         serving.spawn(listener::serve(socket, app.clone(), Port::Api, server, stopped.clone()));
         let tidy = supervised("tidying of metrics", move || meter::tidy(metrics.clone()));
         serving.spawn(until(stopped.clone(), tidy));
-        // Where the REST API is at the root nobody reaches realtime, and a database that others look after lacks its tables.
-        if !app.surface.load().rest_path.is_empty() {
+        if tells {
             let realtime = app.realtime.clone();
             let follow = supervised("realtime", move || {
                 let realtime = realtime.clone();
