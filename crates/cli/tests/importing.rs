@@ -65,6 +65,8 @@ fn imported(files: &[(&str, &str)], dump: &str, asked: &[&str]) -> (String, Vec<
         run(&project, &["migrate", "up"]);
     }
     let said = run(&project, &["import", "dump.sql"]);
+    project.write("later.sql", "create table made_later (a int);");
+    run(&project, &["import", "later.sql"]);
     let database = Database::open(Options { data_dir: project.path().join(".basalt"), ..Options::default() });
     let database = database.expect("the imported database");
     let ask = |sql: &&str| {
@@ -105,6 +107,38 @@ fn a_dump_of_rows_comes_into_a_migrated_project_without_firing_its_triggers() {
     let args = ["--data-only", "--column-inserts", "--quote-all-identifiers", "--rows-per-insert", "100000"];
     let of_supabase = format!("SET session_replication_role = replica;\n\n{}\nRESET ALL;\n", dump(&cluster, &args));
     assert_eq!(imported(&files, &of_supabase, &ASKED).1, FOUND);
+}
+
+/// What the source took away, the target's default privileges don't give; what is made after the dump has them again.
+#[test]
+fn the_rights_are_those_of_the_dump() {
+    let runtime = runtime();
+    let (cluster, session) = in_use(&runtime);
+    runtime.block_on(session.script(
+        "create table notes (id int primary key, body text, hidden text);
+         revoke all on notes from anon, authenticated;
+         grant select (id, body), insert on notes to authenticated;
+         create function noexec() returns int language sql security definer as 'select 42';
+         revoke execute on function noexec() from public, anon, authenticated;",
+    ));
+    let rights = [
+        "has_column_privilege('authenticated', 'notes', 'hidden', 'select')",
+        "has_column_privilege('authenticated', 'notes', 'body', 'select')",
+        "has_table_privilege('authenticated', 'notes', 'insert')",
+        "has_table_privilege('authenticated', 'notes', 'update')",
+        "has_table_privilege('anon', 'notes', 'select')",
+        "has_table_privilege('service_role', 'notes', 'select')",
+        "has_table_privilege('anon', 'items', 'select')",
+        "has_function_privilege('anon', 'noexec()', 'execute')",
+        "has_function_privilege('service_role', 'noexec()', 'execute')",
+    ];
+    let mut asked: Vec<String> = rights.iter().map(|right| format!("select ({right})::text as value")).collect();
+    let ask = |sql: &String| runtime.block_on(session.ask(sql)).expect("an answer").0.unwrap_or_default();
+    let mut expected: Vec<String> = asked.iter().map(ask).collect();
+    asked.push("select has_table_privilege('anon', 'made_later', 'select')::text as value".into());
+    expected.push("true".into());
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    assert_eq!(imported(&[], &dump(&cluster, &[]), &asked).1, expected);
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Call<'_> {
             _ => None,
         };
         let mut work = self.begin().await?;
-        let existing = work.user_at(&address).await?;
+        let existing = work.lock_user_at(&address).await?;
         let kind = match (asked.r#type.as_str(), &existing) {
             ("magiclink", None) => "signup",
             (
@@ -138,7 +138,7 @@ impl Call<'_> {
         asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_at(&address).await? {
+        let mut user = match work.lock_user_at(&address).await? {
             Some(user) if user.is_confirmed() => return Err(email_exists()),
             Some(user) => user,
             None => self.new_user(&mut work, &address, None, asked.data.unwrap_or_default()).await?,

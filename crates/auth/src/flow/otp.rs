@@ -50,8 +50,11 @@ impl Call<'_> {
             (Some(_), None) if present(&asked.channel).is_some() => {
                 Err(AuthError::validation("Channel should only be specified with Phone OTP"))
             }
-            (Some(_), None) => self.otp_by_email(asked).await,
-            (None, Some(_)) => self.otp_by_phone(asked).await,
+            (Some(_), None) => self.otp_by_email(&asked).await,
+            (None, Some(_)) => match self.otp_by_phone(&asked).await {
+                Err(error) if was_taken(&error) => self.otp_by_phone(&asked).await,
+                done => done,
+            },
             (None, None) => Err(AuthError::validation("One of email or phone must be set")),
         }
     }
@@ -64,10 +67,17 @@ impl Call<'_> {
         if present(&asked.email).is_none() {
             return Err(AuthError::validation("Password recovery requires an email"));
         }
-        self.otp_by_email(asked).await
+        self.otp_by_email(&asked).await
     }
 
-    async fn otp_by_email(&self, asked: Otp) -> Result<Response<Bytes>> {
+    async fn otp_by_email(&self, asked: &Otp) -> Result<Response<Bytes>> {
+        match self.otp_by_email_once(asked).await {
+            Err(error) if was_taken(&error) => self.otp_by_email_once(asked).await,
+            done => done,
+        }
+    }
+
+    async fn otp_by_email_once(&self, asked: &Otp) -> Result<Response<Bytes>> {
         let settings = &self.auth.settings;
         if !settings.email.enable_signup {
             return Err(AuthError::new(422, "email_provider_disabled", "Email logins are disabled"));
@@ -75,12 +85,12 @@ impl Call<'_> {
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
         let pkce = asked.challenge.read()?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_at(&address).await? {
+        let mut user = match work.lock_user_at(&address).await? {
             Some(user) => user,
             None if !asked.create_user => return Err(no_signups_by_otp()),
             None if !settings.enable_signup => return Err(signup_disabled()),
             None => {
-                let data = asked.data.unwrap_or_default();
+                let data = asked.data.clone().unwrap_or_default();
                 let user = self.new_user(&mut work, &address, None, data).await?;
                 self.audit(&mut work, "user_signedup", Some(&user), "email").await?;
                 user
@@ -102,7 +112,7 @@ impl Call<'_> {
         Ok(done())
     }
 
-    async fn otp_by_phone(&self, asked: Otp) -> Result<Response<Bytes>> {
+    async fn otp_by_phone(&self, asked: &Otp) -> Result<Response<Bytes>> {
         let settings = &self.auth.settings;
         if !settings.sms.enable_signup {
             return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
@@ -110,17 +120,22 @@ impl Call<'_> {
         judge_message_channel(asked.channel.as_deref())?;
         let address = Channel::Phone.read(asked.phone.as_deref().unwrap_or_default())?;
         let mut work = self.begin().await?;
-        let mut user = match work.user_at(&address).await? {
+        let mut user = match work.lock_user_at(&address).await? {
             Some(user) => user,
             None if !asked.create_user => return Err(no_signups_by_otp()),
             None if !settings.enable_signup => return Err(signup_disabled()),
-            None => self.new_user(&mut work, &address, None, asked.data.unwrap_or_default()).await?,
+            None => self.new_user(&mut work, &address, None, asked.data.clone().unwrap_or_default()).await?,
         };
         let outgoing = self.confirmation(&mut work, &mut user, &address, None).await?;
         work.commit().await?;
         self.deliver(&user, outgoing).await?;
         Ok(answer(200, &json!({"message_id": ""})))
     }
+}
+
+/// Somebody made the user at the same moment: the second asks for a code of theirs.
+fn was_taken(error: &AuthError) -> bool {
+    ["email_exists", "phone_exists", "conflict"].contains(&error.code())
 }
 
 fn no_signups_by_otp() -> AuthError {

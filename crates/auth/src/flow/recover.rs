@@ -33,7 +33,7 @@ impl Call<'_> {
         };
         let (address, pkce) = (Channel::Email.read(email)?, asked.challenge.read()?);
         let mut work = self.begin().await?;
-        let Some(mut user) = work.user_at(&address).await? else {
+        let Some(mut user) = work.lock_user_at(&address).await? else {
             self.pretend(work, Purpose::Recovery, &address).await?;
             return Ok(done());
         };

@@ -71,7 +71,7 @@ impl Call<'_> {
             Channel::Email => user.email_confirmed_at.is_some(),
             Channel::Phone => user.phone_confirmed_at.is_some(),
         };
-        let Some(mut user) = work.user_at(address).await?.filter(|user| !confirmed(user)) else {
+        let Some(mut user) = work.lock_user_at(address).await?.filter(|user| !confirmed(user)) else {
             return self.pretend(work, Purpose::Confirmation, address).await;
         };
         let own = work.waiting_confirmation(user.id).await?.is_some_and(|waiting| waiting.of_sign_up);
@@ -87,7 +87,7 @@ impl Call<'_> {
             Channel::Email => present(&user.email_change).map(str::to_owned),
             Channel::Phone => present(&user.phone_change).map(str::to_owned),
         };
-        let user = work.user_at(address).await?;
+        let user = work.lock_user_at(address).await?;
         let Some((mut user, new)) = user.and_then(|user| new(&user).map(|new| (user, new))) else {
             let purpose = match address.channel {
                 Channel::Email => Purpose::EmailChangeNew,

@@ -110,7 +110,7 @@ impl Call<'_> {
             }
         };
         let mut work = self.begin().await?;
-        let existing = work.user_at(&address).await?;
+        let existing = work.lock_user_at(&address).await?;
         if existing.as_ref().is_some_and(User::is_confirmed) {
             if !confirm {
                 return Err(AuthError::new(422, "user_already_exists", "User already registered"));
@@ -187,7 +187,7 @@ impl Call<'_> {
     /// The password that waits for its sign-up to be confirmed, hashed.
     async fn waiting_password(&self, address: &Address) -> Result<Option<String>> {
         let mut work = self.begin().await?;
-        let password = match work.user_at(address).await?.filter(|user| !user.is_confirmed()) {
+        let password = match work.lock_user_at(address).await?.filter(|user| !user.is_confirmed()) {
             Some(user) if self.waiting(&mut work, &user, address.channel).await?.is_some() => user.encrypted_password,
             _ => None,
         };

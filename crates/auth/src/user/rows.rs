@@ -93,12 +93,14 @@ impl Work {
         self.one(&sql, params![phone]).await
     }
 
-    /// The user who has this address.
-    pub async fn user_at(&mut self, address: &Address) -> Result<Option<User>> {
-        match address.channel {
-            Channel::Email => self.user_by_email(&address.text).await,
-            Channel::Phone => self.user_by_phone(&address.text).await,
-        }
+    /// The user who has this address; keeps others from changing it until the transaction ends, since who was found is mostly stored again,
+    /// with all columns as they were read.
+    pub async fn lock_user_at(&mut self, address: &Address) -> Result<Option<User>> {
+        let condition = match address.channel {
+            Channel::Email => "email = $1 and is_sso_user = false and deleted_at is null",
+            Channel::Phone => "phone = $1 and deleted_at is null",
+        };
+        self.one(&format!("{} where {condition} for update", *SELECT), params![&*address.text]).await
     }
 
     /// Stores a new user. An address that somebody took in the meantime is a refusal.

@@ -3,6 +3,7 @@
 
 mod judge;
 mod reduced;
+mod rights;
 
 use std::collections::BTreeSet;
 
@@ -99,6 +100,7 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
     rows.sort_by_cached_key(|(name, _)| depth(name, catalog, &mut Vec::new()));
     let at = rows_at.unwrap_or_default();
     dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
+    rights::alone(&mut dump.pieces, catalog);
     dump
 }
 
