@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::issuer::{BACK, CHALLENGE, VERIFIER, world};
 use crate::leaving::{back, configure, github, leave};
-use crate::world::{follow, get, mail, parameter, post, start_with};
+use crate::world::{follow, get, mail, parameter, post, put, sign_up, start_with};
 
 const EMAIL: &str = "ada@example.com";
 const AT_ONCE: usize = 50;
@@ -116,4 +116,36 @@ async fn a_service_s_code_and_its_approval_count_once() {
     // The other forty-nine are replays: what it gave has ended.
     let tokens = answers.iter().find(|answer| answer.status == 200).expect("tokens").json();
     assert_eq!(world.introspect(tokens["access_token"].as_str().unwrap()).await, json!({"active": false}));
+}
+
+#[tokio::test]
+async fn a_request_for_a_mail_undoes_nothing_that_happens_beside_it() {
+    let server = start_with(|_| ()).await;
+    for path in ["/magiclink", "/recover", "/otp"] {
+        for round in 0..6 {
+            let email = format!("{}-{round}@example.com", &path[1..]);
+            let user = sign_up(&server, &email).await.user;
+            let mails: Vec<_> =
+                (0..4).map(|_| tokio::spawn(post(&server, path, json!({"email": email})).send())).collect();
+            let ban = put(&server, &format!("/admin/users/{user}"), json!({"ban_duration": "24h"})).service().send();
+            assert_eq!(ban.await.status, 200);
+            for sent in mails {
+                sent.await.expect("an answer");
+            }
+            let known = get(&server, &format!("/admin/users/{user}")).service().send().await.json();
+            assert!(known["banned_until"].is_string(), "{path}: {known}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_who_is_new_asks_for_several_codes_at_once_and_hears_no_more_than_others() {
+    let server = start_with(|config| config.auth.email.max_frequency = std::time::Duration::from_secs(60)).await;
+    for path in ["/otp", "/magiclink"] {
+        let body = json!({"email": format!("new-{}@example.com", &path[1..])});
+        let answers = at_once(|| post(&server, path, body.clone())).await;
+        assert_eq!(let_in(&answers), 1, "{path}");
+        let others = answers.iter().filter(|answer| answer.status != 200);
+        others.for_each(|answer| assert_eq!(answer.status, 429, "{path}: {}", answer.body));
+    }
 }
