@@ -58,6 +58,9 @@ pub struct Param {
     pub ty: Type,
     /// The relation whose row type it is (computed fields and relationships).
     pub relation: Option<Name>,
+    /// The domain that an argument must be in. The embedded engine's.
+    #[serde(default)]
+    pub domain: Option<Name>,
     /// Default expression, as PostgreSQL source.
     pub default: Option<String>,
 }

@@ -9,6 +9,7 @@ use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
 use super::compiler::{Compiler, sets};
+use super::domain::in_domain;
 use super::function::Argument;
 use super::overload::Parameter;
 use super::parse::{parse_expr, parse_statements};
@@ -255,7 +256,7 @@ impl Compiler<'_> {
         }
         let mut args = Vec::with_capacity(given.len());
         for (param, value) in routine.inputs().zip(given) {
-            args.push(match (value, &param.default) {
+            let value = match (value, &param.default) {
                 (Some(value), _) => value,
                 (None, Some(default)) => {
                     let expr = parse_expr(default)?;
@@ -264,6 +265,10 @@ impl Compiler<'_> {
                     self.coerce(value, &param.ty, None, CastContext::Assignment)?
                 }
                 (None, None) => Typed::constant(Value::Null, param.ty.clone()),
+            };
+            args.push(match &param.domain {
+                Some(domain) => in_domain(self, value, domain)?,
+                None => value,
             });
         }
         Ok(args)

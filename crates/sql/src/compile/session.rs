@@ -250,6 +250,14 @@ fn setting(compiler: &mut Compiler<'_>, name: &Typed, missing_ok: Option<&Typed>
 
 fn set_config(compiler: &mut Compiler<'_>, name: &Typed, value: &Typed, is_local: &Typed) -> Result<Typed> {
     let name = compiler.coerce(name.clone(), &Type::TEXT, None, CastContext::Implicit)?;
+    if let Form::Constant(constant) = &name.form
+        && ["role", "session_authorization"].iter().any(|of| constant.as_ref().text().eq_ignore_ascii_case(of))
+    {
+        return Err(Error::unsupported(
+            "a change of role within a statement",
+            "Make a function of the role's own (security definer) of what is to run with its rights.",
+        ));
+    }
     let value = compiler.coerce(value.clone(), &Type::TEXT, None, CastContext::Implicit)?;
     let is_local = compiler.coerce(is_local.clone(), &Type::BOOL, None, CastContext::Implicit)?;
     let sql = format!("pg_set_config({}, {}, {})", name.sql, value.sql, is_local.sql);

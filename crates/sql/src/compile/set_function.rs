@@ -237,6 +237,12 @@ impl Compiler<'_> {
         let wanted = if call.name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
         let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
         let columns: Vec<(String, Type, Option<Typmod>)> = match values.pop() {
+            Some(base) if !base.sources.is_empty() => {
+                return Err(Error::unsupported(
+                    format!("{} over a row that is there", call.name),
+                    "Take the row type (null::t), and coalesce(...) each column with that of the row.",
+                ));
+            }
             Some(base) => match &base.ty {
                 Type::Record(fields) => fields.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect(),
                 other => {

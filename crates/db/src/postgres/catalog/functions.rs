@@ -76,6 +76,7 @@ fn params(row: &FunctionRow, types: &Types, relations: &HashMap<u32, Name>) -> V
             mode,
             ty: types.get(*oid),
             relation: types.relation(*oid).and_then(|oid| relations.get(&oid).cloned()),
+            domain: None,
             default: has_default.then(|| text().unwrap_or_default()),
         });
     }

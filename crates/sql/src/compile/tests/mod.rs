@@ -93,7 +93,7 @@ fn function(name: &str, params: Vec<Param>, returns: Type, body: &str) -> Routin
 }
 
 fn param(name: &str, ty: Type) -> Param {
-    Param { name: name.to_owned(), mode: ParamMode::In, ty, relation: None, default: None }
+    Param { name: name.to_owned(), mode: ParamMode::In, ty, relation: None, domain: None, default: None }
 }
 
 fn catalog() -> Catalog {

@@ -45,6 +45,7 @@ impl Change<'_> {
             mode: mode.unwrap_or(ParamMode::In),
             ty: declared.ty,
             relation: declared.relation,
+            domain: declared.domain,
             default: None,
         })
     }

@@ -1,0 +1,27 @@
+-- Arguments are in the domains of their parameters, whoever calls and in whatever language the function is.
+create domain positive_int as int check (value > 0);
+create domain address_text as text not null check (value like '%@%');
+create table purses (id int primary key, amount int);
+insert into purses values (1, 10);
+create function pay(amount positive_int) returns int language sql as $$ update purses p set amount = p.amount - pay.amount where id = 1 returning p.amount $$;
+select pay(3);
+select pay(-3);
+select pay('-4');
+select pay(null);
+select amount from purses;
+create function half(n positive_int) returns numeric language sql immutable as $$ select n / 2.0 $$;
+select half(3), half(id) from purses;
+select half(id - 1) from purses;
+select half(amount - 20) from purses;
+create function letter(p address_text, greeting text default 'dear') returns text language sql stable as $$ select greeting || ' ' || p $$;
+select letter('a@b.example');
+select letter('nobody');
+select letter(null);
+select letter(p => 'x@y', greeting => 'hi');
+create function twice_paid(n positive_int default 2) returns int language plpgsql as $$ begin return n * 2; end $$;
+select twice_paid(), twice_paid(5);
+select twice_paid(0);
+select twice_paid(null);
+create function letters(p address_text) returns setof text language plpgsql as $$ begin return next p; return next upper(p); end $$;
+select * from letters('a@b');
+select * from letters('b');
