@@ -20,6 +20,7 @@ use super::types::row_type;
 use super::{privilege, row, steps};
 use crate::Catalog;
 use crate::catalog::{ParamMode, Routine};
+use crate::quote;
 
 /// A call's arguments as a function's parameters take them.
 #[derive(Clone)]
@@ -311,10 +312,31 @@ impl Compiler<'_> {
                 _ => c.stepped_body(routine, &statements, args),
             })
         });
-        bound.map_err(|error| match error.code() {
+        let bound = bound.map_err(|error| match error.code() {
             "42P02" => Error::new("42P02", error.message().to_owned()),
             _ => error,
-        })
+        })?;
+        self.outputs_in_domains(routine, bound)
+    }
+
+    /// The rows with each output in its parameter's domain.
+    fn outputs_in_domains(&mut self, routine: &Routine, mut query: BoundQuery) -> Result<BoundQuery> {
+        if routine.outputs().all(|param| param.domain.is_none()) {
+            return Ok(query);
+        }
+        let alias = self.alias("_out");
+        let mut list = Vec::with_capacity(query.columns.len());
+        for (column, param) in query.columns.iter().zip(routine.outputs()) {
+            let value = column.value(&alias);
+            let value = match &param.domain {
+                Some(domain) => in_domain(self, value, domain)?,
+                None => value,
+            };
+            list.push(format!("{} AS {}", value.sql, quote::ident(&column.sqlite)));
+        }
+        query.sql = format!("SELECT {} FROM ({}) AS {alias}", list.join(", "), query.sql);
+        query.value = None;
+        Ok(query)
     }
 
     fn inlined_body(

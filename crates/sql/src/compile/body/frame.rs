@@ -112,7 +112,7 @@ impl Variable {
             match (relation, &param.ty) {
                 (Some(relation), _) => Holds::Row(shape_of(relation)),
                 (None, Type::Record(fields)) => Holds::Row(shape_of_fields(fields)),
-                (None, ty) => Holds::Value(Slot::new(&param.name, ty.clone())),
+                (None, ty) => Holds::Value(Slot { domain: param.domain.clone(), ..Slot::new(&param.name, ty.clone()) }),
             },
         )
     }

@@ -4,7 +4,7 @@ use basalt_types::Type;
 
 use super::frame::{Shape, Slot, shape_of, shape_of_fields};
 use crate::Catalog;
-use crate::catalog::Routine;
+use crate::catalog::{Param, Routine};
 
 /// What is wanted of a piece of SQL.
 #[derive(Debug, Clone)]
@@ -70,7 +70,14 @@ impl Outcome {
         let relation = routine.returns_relation.as_ref().and_then(|name| catalog.relations.get(name));
         let columns = match (relation, &routine.returns) {
             (Some(relation), _) => Some(shape_of(relation)),
-            (None, Type::Record(fields)) => Some(shape_of_fields(fields)),
+            (None, Type::Record(fields)) if out.is_empty() => Some(shape_of_fields(fields)),
+            (None, Type::Record(fields)) => {
+                let slot = |((name, ty), param): (&(String, Type), &Param)| Slot {
+                    domain: param.domain.clone(),
+                    ..Slot::new(name, ty.clone())
+                };
+                Some(Shape::new(fields.iter().zip(routine.outputs()).map(slot).collect()))
+            }
             (None, ty) if *ty == Type::VOID || *ty == Type::TRIGGER => None,
             (None, ty) => {
                 let name = routine.outputs().next().map_or(&routine.name.name, |param| &param.name);
