@@ -260,3 +260,17 @@ async fn roles_must_exist_and_may_have_limits() {
     assert_eq!(run("hasty", endless).await.expect_err("cancelled").code(), "57014");
     assert!(started.elapsed() < Duration::from_secs(3));
 }
+
+/// No statement's time limit reaches into one function: what it gives is bounded instead.
+#[tokio::test]
+async fn a_value_that_would_be_huge_is_refused() {
+    let db = with_schema(SCHEMA).await;
+    for sql in [
+        "select length(format('%300000000s', 'x'))",
+        "select length(regexp_replace(repeat('a', 3000000), 'a', 'b', 'g'))",
+        "select length(regexp_replace(repeat('a', 100000), 'a', repeat('b', 10000), 'g'))",
+        "select cardinality(array_fill(1, array[6000000]) || array_fill(1, array[6000000]))",
+    ] {
+        assert_eq!(db.run(sql, &[]).await.expect_err(sql).code(), "54000", "{sql}");
+    }
+}

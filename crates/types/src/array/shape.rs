@@ -5,7 +5,7 @@ use basalt_core::{Error, Result};
 use super::stored::{Array, check_dimensions, read_leaf, try_each_leaf};
 use crate::{Accumulator, Context, Type, Value, ValueRef};
 
-/// An array built at once has at most so many elements.
+/// An array that is filled or put together has at most so many elements; PostgreSQL's limit is 134,217,727.
 const MOST_ELEMENTS: usize = 10_000_000;
 
 /// The type of an array's elements.
@@ -100,6 +100,9 @@ pub(super) fn concat(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Resu
             return incompatible(format!("Arrays of {a} and {b} dimensions are not compatible for concatenation."));
         }
     };
+    if left.values.len() + right.values.len() > MOST_ELEMENTS {
+        return Err(Error::new("54000", format!("array size exceeds the maximum allowed ({MOST_ELEMENTS})")));
+    }
     let mut values = left.values;
     values.extend(right.values);
     Ok(Array { dims, values }.into())

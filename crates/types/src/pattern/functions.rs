@@ -6,6 +6,7 @@ use super::like::escape_character;
 use super::regex::{Groups, compile, find, find_all, is_match, span};
 use super::syntax::Options;
 use crate::array::stored::Array;
+use crate::text::letters::{MOST_BYTES, too_large};
 use crate::{Context, Type, Value, ValueRef};
 
 fn options(args: &[ValueRef<'_>], index: usize) -> Result<Options> {
@@ -212,6 +213,9 @@ fn replace(args: &[ValueRef<'_>], options: Options, start: usize, number: usize)
         let (start, end) = span(groups);
         out.push_str(&text[copied..start]);
         push_replacement(replacement, text, groups, &mut out);
+        if out.len() > MOST_BYTES {
+            return Err(too_large());
+        }
         copied = end;
     }
     out.push_str(&text[copied..]);

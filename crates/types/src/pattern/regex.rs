@@ -14,6 +14,8 @@ const MOST_COMPILED: usize = 64;
 const MOST_BACKTRACKING: usize = 1_000_000;
 /// Bytes that a compiled pattern may take.
 const MOST_BYTES: usize = 10 << 20;
+/// Matches in one text that are kept at once: each takes a hundred bytes.
+const MOST_MATCHES: usize = 1 << 21;
 
 /// The ends of a match and of its groups, as byte offsets; `None` for a group that took no part.
 pub(super) type Groups = Vec<Option<(usize, usize)>>;
@@ -105,6 +107,9 @@ pub(super) fn find_all(regex: &Regex, text: &str, from: usize) -> Result<Vec<Gro
         let Some(groups) = find(regex, text, at)? else { break };
         let (start, end) = span(&groups);
         at = if start == end { end + text[end..].chars().next().map_or(1, char::len_utf8) } else { end };
+        if all.len() == MOST_MATCHES {
+            return Err(Error::new("54000", "too many regular expression matches"));
+        }
         all.push(groups);
     }
     Ok(all)

@@ -5,6 +5,7 @@ use std::str::Chars;
 
 use basalt_core::{Error, Result};
 
+use super::letters::{MOST_BYTES, too_large};
 use crate::codec::{cast, to_text};
 use crate::{Accumulator, Context, Type, Value, ValueRef};
 
@@ -158,6 +159,9 @@ impl<'a> Formatter<'a> {
         let (ty, value) = self.argument(position)?;
         let text = self.converted(kind, ty, value)?;
         let missing = (width.unsigned_abs() as usize).saturating_sub(text.chars().count());
+        if out.len() + text.len() + missing > MOST_BYTES {
+            return Err(too_large());
+        }
         let padding = std::iter::repeat_n(' ', missing);
         if align_left || width < 0 {
             out.push_str(&text);

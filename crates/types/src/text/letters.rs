@@ -7,9 +7,10 @@ use basalt_core::{Error, Result};
 use crate::{Context, Value, ValueRef};
 
 /// Bytes that a function may give; PostgreSQL's limit is a gigabyte.
-const MOST_BYTES: usize = 256 << 20;
+pub(crate) const MOST_BYTES: usize = 256 << 20;
 
-fn too_large() -> Error {
+/// 54000: the result would be larger.
+pub(crate) fn too_large() -> Error {
     Error::new("54000", "requested length too large")
 }
 

@@ -3,7 +3,7 @@
 mod compose;
 mod function;
 mod identifier;
-mod letters;
+pub(crate) mod letters;
 #[cfg(test)]
 mod tests;
 mod trigram;
