@@ -4,12 +4,24 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use basalt_server::Config;
-use basalt_server::config::Webhook;
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use basalt_tests::receiver::Receiver;
 use reqwest::Method;
 use serde_json::json;
+
+const TABLE: &str = "create table orders (id integer primary key);";
+
+/// Has what is written to the table sent to `/one`.
+fn sends(config: &mut Config, receiver: &Receiver) {
+    let hook = json!({"name": "one", "table": "orders", "url": receiver.url("/one")});
+    config.outbound.allow = vec![receiver.address.clone()];
+    config.webhooks = vec![serde_json::from_value(hook).expect("a hook")];
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port()
+}
 
 /// Looks at the operators' port until it is asked for this path as it is to be; gives the body.
 async fn until(port: u16, path: &str, status: u16) -> String {
@@ -28,19 +40,16 @@ async fn until(port: u16, path: &str, status: u16) -> String {
 async fn a_server_is_not_ready_before_its_webhooks_have_begun() {
     let cluster = Cluster::start();
     let receiver = Receiver::start().await;
-    let mut server = Server::start_on(&cluster, "create table orders (id integer primary key);", |_| ()).await;
+    let mut server = Server::start_on(&cluster, TABLE, |_| ()).await;
     server.stop().await;
     let psql = cluster.connect_to(server.database_name()).await;
     // Readers can't stand anywhere, until somebody lets go.
     psql.script("begin; lock table basalt.cursors in access exclusive mode").await;
 
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let hook: Webhook =
-        serde_json::from_value(json!({"name": "one", "table": "orders", "url": receiver.url("/one")})).unwrap();
+    let port = free_port();
     let change = |config: &mut Config| {
         config.server.admin_port = port;
-        config.outbound.allow = vec![receiver.address.clone()];
-        config.webhooks = vec![hook];
+        sends(config, &receiver);
     };
     let watched = async {
         until(port, "/live", 200).await;
@@ -62,18 +71,15 @@ async fn a_server_is_not_ready_before_its_webhooks_have_begun() {
 async fn a_table_that_cannot_be_watched_for_a_moment_is_waited_for() {
     let cluster = Cluster::start();
     let receiver = Receiver::start().await;
-    let mut server = Server::start_on(&cluster, "create table orders (id integer primary key);", |_| ()).await;
+    let mut server = Server::start_on(&cluster, TABLE, |_| ()).await;
     server.stop().await;
     let psql = cluster.connect_to(server.database_name()).await;
     // Its triggers can't be made while somebody writes.
     psql.script("begin; insert into orders values (1)").await;
-    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-    let hook: Webhook =
-        serde_json::from_value(json!({"name": "one", "table": "orders", "url": receiver.url("/one")})).unwrap();
+    let port = free_port();
     let change = |config: &mut Config| {
         config.server.admin_port = port;
-        config.outbound.allow = vec![receiver.address.clone()];
-        config.webhooks = vec![hook];
+        sends(config, &receiver);
     };
     let watched = async {
         until(port, "/ready", 503).await;
@@ -90,15 +96,9 @@ async fn a_table_that_cannot_be_watched_for_a_moment_is_waited_for() {
 async fn a_node_that_was_there_before_leaves_the_hooks_of_a_new_one_alone() {
     let cluster = Cluster::start();
     let receiver = Receiver::start().await;
-    let old = Server::start_on(&cluster, "create table orders (id integer primary key);", |_| ()).await;
-    let hook: Webhook =
-        serde_json::from_value(json!({"name": "one", "table": "orders", "url": receiver.url("/one")})).unwrap();
+    let old = Server::start_on(&cluster, TABLE, |_| ()).await;
     let url = format!("{} dbname={}", cluster.url(), old.database_name());
-    let new = Server::start_at(&url, |config| {
-        config.outbound.allow = vec![receiver.address.clone()];
-        config.webhooks = vec![hook];
-    })
-    .await;
+    let new = Server::start_at(&url, |config| sends(config, &receiver)).await;
     // For longer than the old one takes to look after its own.
     for id in 0..16 {
         new.post("/orders", &json!({ "id": id })).service().expect(201, json!(null)).await;
