@@ -96,3 +96,19 @@ insert into "values" (id, n, d, f, b, t, yes, day, moment, instant, clock, span,
      '0', null, null, null, null, null);
 insert into "values" (id, t) values (4, E'\u0001');
 alter table "values" add constraint values_of foreign key (of_id) references marks_of (id);
+
+create table echoes (id integer primary key, echoes text);
+insert into echoes values (1, 'a');
+create function loud(echoes) returns text language sql stable as $$ select upper($1.echoes) $$;
+create function same(echoes) returns setof echoes rows 1 language sql stable as $$ select * from echoes where id = $1.id $$;
+create table envelopes (id integer primary key, letter_id integer references letters);
+alter table envelopes enable row level security;
+create policy "all do all" on envelopes using (true);
+insert into envelopes values (1, null);
+create function all_of(variadic words text[]) returns text language sql immutable as $$ select array_to_string(words, ',') $$;
+create function cookies() returns json language sql stable as $$ select current_setting('request.cookies', true)::json $$;
+create function documents() returns setof jsonb language sql stable as $$ values ('{"a":null,"b":[{"c":null,"d":1}]}'::jsonb), (null) $$;
+create function fails(state text) returns integer language plpgsql as $$
+    begin raise exception 'it is away' using errcode = state, detail = 'far', hint = 'wait'; end
+$$;
+create view chiefs as select id, name, boss_id from directors;

@@ -234,7 +234,7 @@ fn column(w: &mut Writer<'_>, name: &str, node: &Node<'_>, alias: Alias<'_>) {
         Some(computed) => {
             w.name(&computed.function);
             w.push("(");
-            w.alias(alias);
+            w.row(alias);
             w.push(")");
         }
         None => w.column(alias, name),

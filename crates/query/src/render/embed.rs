@@ -133,7 +133,7 @@ fn target<'a>(
                     w.push(")::");
                     w.name(&relation.name);
                 }
-                _ => w.alias(parent_alias),
+                _ => w.row(parent_alias),
             }
             w.push(") AS ");
             w.alias(alias);

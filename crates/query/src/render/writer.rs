@@ -67,6 +67,12 @@ impl<'a> Writer<'a> {
         self.push("\"");
     }
 
+    /// `"alias".*`, the row as a whole: the alias alone would be a column of that name, wherever one is in sight.
+    pub fn row(&mut self, alias: Alias<'_>) {
+        self.alias(alias);
+        self.push(".*");
+    }
+
     /// `"alias"."column"`.
     pub fn column(&mut self, alias: Alias<'_>, column: &str) {
         self.alias(alias);

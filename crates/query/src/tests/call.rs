@@ -66,7 +66,7 @@ fn rows_of_a_relation_are_read_like_it() {
     let level = limited(ordered(filtered(level, [eq("id", "1")]), [order("title")]), 2, None);
     is(
         call("search_books", named(&[("term", &["x"])]), level, ResultShape::SetOfComposite),
-        r#"SELECT "search_books"."title", "public"."full_title"("search_books") AS "full_title", (SELECT to_jsonb(_e.*)
+        r#"SELECT "search_books"."title", "public"."full_title"("search_books".*) AS "full_title", (SELECT to_jsonb(_e.*)
         FROM (SELECT "authors_1"."name" FROM "public"."authors" AS "authors_1" WHERE "authors_1"."id" =
         "search_books"."author_id") AS _e) AS "authors" FROM "public"."search_books"("term" => $1::text) AS
         "search_books" WHERE "search_books"."id" = $2 ORDER BY "search_books"."title" LIMIT $3"#,

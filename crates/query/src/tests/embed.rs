@@ -85,8 +85,8 @@ fn functions_relate() {
     is(
         read("authors", select([plain("fans", fields(["name"])), plain("newest_book", fields(["title"]))])),
         r#"SELECT (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT "employees_1"."name" FROM
-        "public"."fans"("authors") AS "employees_1") AS _e) AS "fans", (SELECT to_jsonb(_e.*) FROM (SELECT
-        "books_2"."title" FROM "public"."newest_book"("authors") AS "books_2" LIMIT 1) AS _e) AS "newest_book" FROM
+        "public"."fans"("authors".*) AS "employees_1") AS _e) AS "fans", (SELECT to_jsonb(_e.*) FROM (SELECT
+        "books_2"."title" FROM "public"."newest_book"("authors".*) AS "books_2" LIMIT 1) AS _e) AS "newest_book" FROM
         "public"."authors" AS "authors""#,
         &[],
     );

@@ -105,9 +105,9 @@ fn computed_fields_are_used_like_columns() {
     let level = filtered(fields(["full_title"]), [eq("full_title", "x"), eq("full_title->>a", "y")]);
     is(
         read("books", ordered(level, [order("full_title")])),
-        r#"SELECT "public"."full_title"("books") AS "full_title" FROM "public"."books" AS "books" WHERE
-        "public"."full_title"("books") = $1 AND (to_jsonb("public"."full_title"("books"))->>'a') = $2 ORDER BY
-        "public"."full_title"("books")"#,
+        r#"SELECT "public"."full_title"("books".*) AS "full_title" FROM "public"."books" AS "books" WHERE
+        "public"."full_title"("books".*) = $1 AND (to_jsonb("public"."full_title"("books".*))->>'a') = $2 ORDER BY
+        "public"."full_title"("books".*)"#,
         &["x", "y"],
     );
 }

@@ -21,7 +21,7 @@ fn an_absent_row_has_no_arrays() {
     is(
         read("books", select([spread("authors", select([plain("fans", fields(["name"]))]))])),
         r#"SELECT CASE WHEN "authors_1"."id" IS NOT NULL THEN (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT
-        "employees_2"."name" FROM "public"."fans"("authors_1") AS "employees_2") AS _e) END AS "fans" FROM
+        "employees_2"."name" FROM "public"."fans"("authors_1".*) AS "employees_2") AS _e) END AS "fans" FROM
         "public"."books" AS "books" LEFT JOIN "public"."authors" AS "authors_1" ON "authors_1"."id" =
         "books"."author_id""#,
         &[],
@@ -84,7 +84,7 @@ fn spreads_within_spreads() {
 fn a_computed_row_is_spread_by_subqueries() {
     is(
         read("authors", select([spread("newest_book", fields(["title"]))])),
-        r#"SELECT (SELECT "books_1"."title" AS v FROM "public"."newest_book"("authors") AS "books_1" LIMIT 1) AS
+        r#"SELECT (SELECT "books_1"."title" AS v FROM "public"."newest_book"("authors".*) AS "books_1" LIMIT 1) AS
         "title" FROM "public"."authors" AS "authors""#,
         &[],
     );

@@ -78,7 +78,7 @@ fn plain_results_stand_in_returning() {
     is(
         returning(insert(body(r#"{"title":"a"}"#, &["title"])), level),
         r#"INSERT INTO "public"."books" ("title") VALUES ($1) RETURNING "books"."id", "books"."data"->'x' AS "x",
-        "public"."full_title"("books") AS "full_title""#,
+        "public"."full_title"("books".*) AS "full_title""#,
         &["a"],
     );
 }
@@ -221,7 +221,7 @@ fn embedded_resources_are_read_over_the_written_rows() {
         planner().prepare_write(&ask).unwrap(),
         r#"WITH "written" AS (INSERT INTO "public"."books" ("id", "title") VALUES ($1, $2) ON CONFLICT ("id") DO UPDATE
         SET "id" = EXCLUDED."id", "title" = EXCLUDED."title" RETURNING "books"."title",
-        "public"."full_title"("books") AS "full_title", "books"."author_id", "books"."id", (xmax = 0) AS
+        "public"."full_title"("books".*) AS "full_title", "books"."author_id", "books"."id", (xmax = 0) AS
         "basalt:inserted") SELECT "books"."title", "books"."full_title" AS "full_title", (SELECT to_jsonb(_e.*) FROM (SELECT
         "authors_1"."name" FROM "public"."authors" AS "authors_1" WHERE "authors_1"."id" = "books"."author_id") AS
         _e) AS "authors", (SELECT coalesce(jsonb_agg(_e.*), '[]') FROM (SELECT "genres_2"."name" FROM
@@ -274,7 +274,7 @@ fn updates_and_deletes_take_the_filters() {
     is(
         returning(update(r#"{"title":"x","data":null}"#, &["title", "data", "price"]), level()),
         r#"UPDATE "public"."books" SET "title" = $1, "data" = $2, "price" = $3 WHERE "books"."id" = $4 AND
-        "public"."full_title"("books") = $5 RETURNING "books"."id""#,
+        "public"."full_title"("books".*) = $5 RETURNING "books"."id""#,
         &["x", "NULL", "NULL", "1", "y"],
     );
     is(
@@ -284,7 +284,7 @@ fn updates_and_deletes_take_the_filters() {
     );
     is(
         silent(WriteKind::Delete, level()),
-        r#"DELETE FROM "public"."books" WHERE "books"."id" = $1 AND "public"."full_title"("books") = $2 RETURNING 1 AS
+        r#"DELETE FROM "public"."books" WHERE "books"."id" = $1 AND "public"."full_title"("books".*) = $2 RETURNING 1 AS
         "basalt:one""#,
         &["1", "y"],
     );
