@@ -101,8 +101,12 @@ pub enum Format {
     ObjectStripped,
     /// The first column of the first row as a JSON value; `null` without a row.
     Scalar,
+    /// The same without null members, at every depth of objects.
+    ScalarStripped,
     /// The first column of each row in a JSON array.
     Scalars,
+    /// The same without null members, at every depth of objects.
+    ScalarsStripped,
     /// CSV with a header line, as PostgREST gives it.
     Csv,
     /// The first column of the first row: bytea as its bytes, everything else as text.

@@ -145,12 +145,13 @@ fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
         return row_format(door, media);
     }
     match (shape, media) {
-        (Void, Media::Other(_)) => None,
-        (Void, _) => Some(Format::None),
-        (Scalar | Record, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => {
-            Some(Format::Scalar)
+        (Void, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => Some(Format::None),
+        (Scalar | Record, Media::Array { stripped: true }) => Some(Format::ScalarStripped),
+        (Scalar | Record, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalar),
+        (Scalar | SetOfScalar | Record | SetOfRecord, Media::Object { stripped }) => {
+            Some(if *stripped { Format::ScalarStripped } else { Format::Scalar })
         }
-        (SetOfScalar | SetOfRecord, Media::Object { .. }) => Some(Format::Scalar),
+        (SetOfScalar | SetOfRecord, Media::Array { stripped: true }) => Some(Format::ScalarsStripped),
         (SetOfScalar | SetOfRecord, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalars),
         (Composite, Media::Any | Media::Json | Media::Array { stripped: false }) => Some(Format::Object),
         (Composite, Media::Array { stripped: true }) => Some(Format::ObjectStripped),

@@ -106,6 +106,12 @@ fn push_body(sql: &mut String, format: Format, row: &str) {
             format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}.*) -> 0), 'null')")
         }
         Format::Scalar => format!("coalesce(pg_catalog.json_agg({row}.\"value\") -> 0, 'null')"),
+        Format::ScalarStripped => {
+            format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}.\"value\") -> 0), 'null')")
+        }
+        Format::ScalarsStripped => {
+            format!("coalesce(pg_catalog.json_strip_nulls(pg_catalog.json_agg({row}.\"value\")), '[]')")
+        }
         Format::Scalars => format!("coalesce(pg_catalog.json_agg({row}.\"value\"), '[]')"),
         // Cells as a row's text has them, without its parentheses; names from the first row.
         Format::Csv => format!(

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use basalt_core::{Error, Result};
 use basalt_sql::program::{HIDDEN, OutputColumn};
 use basalt_types::codec::{self, JsonStyle, RowShape};
-use basalt_types::{Base, Context, Type, ValueRef};
+use basalt_types::{Base, Context, Type, ValueRef, json};
 use bytes::Bytes;
 use rusqlite::Row;
 
@@ -59,7 +59,7 @@ impl<'a> Renderer<'a> {
     /// Starts a body that may have `limit` bytes and probably has `capacity`.
     pub fn new(layout: &'a Layout, format: Format, limit: usize, capacity: usize) -> Self {
         let mut body = String::with_capacity(if format == Format::None { 0 } else { capacity });
-        if matches!(format, Format::Json | Format::JsonStripped | Format::Scalars) {
+        if matches!(format, Format::Json | Format::JsonStripped | Format::Scalars | Format::ScalarsStripped) {
             body.push('[');
         }
         Renderer { layout, format, limit, body, bytes: None, answer: Answer::default() }
@@ -140,6 +140,14 @@ impl<'a> Renderer<'a> {
                     codec::to_json(ty, value(index), context, JsonStyle::Json, body);
                 }
             }
+            Format::ScalarStripped | Format::ScalarsStripped => {
+                let is_set = self.format == Format::ScalarsStripped;
+                let Some((index, ty)) = layout.first_visible().filter(|_| is_first || is_set) else { return };
+                body.push_str(if is_first { "" } else { "," });
+                let mut text = String::new();
+                codec::to_json(ty, value(index), context, JsonStyle::Json, &mut text);
+                json::strip_nulls(&text, JsonStyle::Json, body);
+            }
             Format::Scalars => {
                 let Some((index, ty)) = layout.first_visible() else { return };
                 if !is_first {
@@ -174,8 +182,10 @@ impl<'a> Renderer<'a> {
     /// Ends the body. `changes` is what a write without RETURNING changed.
     pub fn finish(mut self, changes: u64) -> Answer {
         match self.format {
-            Format::Json | Format::JsonStripped | Format::Scalars => self.body.push(']'),
-            Format::Scalar | Format::Object | Format::ObjectStripped if self.body.is_empty() => {
+            Format::Json | Format::JsonStripped | Format::Scalars | Format::ScalarsStripped => self.body.push(']'),
+            Format::Scalar | Format::ScalarStripped | Format::Object | Format::ObjectStripped
+                if self.body.is_empty() =>
+            {
                 self.body.push_str("null")
             }
             Format::Csv if self.answer.rows == 0 => self.body.push('\n'),
