@@ -225,6 +225,10 @@ async fn transactions_end_as_configured() {
         let answer = ask.expect(201, json!([{"id": 7}])).await;
         let said = answer.header("preference-applied").replace("return=representation", "");
         assert_eq!(said.trim_start_matches(", "), applied, "{end:?} {prefer}");
+        for method in [Method::GET, Method::HEAD] {
+            let read = server.ask(method, "/t?id=eq.1").prefer(prefer).send().await;
+            assert_eq!(read.header("preference-applied"), applied, "{end:?} {prefer}");
+        }
         let left = server.get("/t?id=eq.7").send().await.json();
         assert_eq!(left.as_array().map(Vec::len), Some(usize::from(stays)), "{end:?} {prefer}");
     }

@@ -15,7 +15,7 @@ use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
 use crate::parse::{body, range};
-use crate::read::{CONTENT_PROFILE, PREFERENCE_APPLIED, legacy_warning, page, row_format, singular};
+use crate::read::{PREFERENCE_APPLIED, legacy_warning, page, row_format, singular};
 use crate::respond::headers::{Reply, content_range};
 use crate::timing::Stage;
 use crate::write::judge_affected;
@@ -62,7 +62,8 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
         ));
     }
 
-    let format = if exchange.is_head() { Format::None } else { form.format };
+    let withheld = exchange.is_head() && !matches!(form.format, Format::Plan(_));
+    let format = if withheld { Format::None } else { form.format };
     let params = std::mem::take(&mut prepared.statement.params);
     let mut request = door.request(exchange, &prepared.statement, params, reading || prepared.read_only, format);
     request.body_by = form.body_by;
@@ -87,7 +88,6 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
         answer.total = total.and_then(|(_, value)| value.as_deref()).and_then(|text| text.parse().ok());
     }
     let used = Used { transaction: exchange.ends(door), max_affected: true, ..Used::default() };
-    let applied = exchange.preferences.applied(used);
     if !shape.is_set() {
         answer.rows = 1;
         answer.total = exchange.preferences.count.map(|_| 1);
@@ -95,16 +95,13 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
     if shape == ResultShape::Void {
         let reply = Reply::new(204)
             .header(header::CONTENT_RANGE, &content_range(0, answer.rows, answer.total))
-            .maybe(PREFERENCE_APPLIED, applied.as_deref());
+            .maybe(PREFERENCE_APPLIED, exchange.preferences.applied(used).as_deref());
         return Ok(reply.settings(&answer)?.finish());
     }
-    let reply = page(exchange, &media, &answer, offset)?;
-    Ok(reply
-        .maybe(PREFERENCE_APPLIED, applied.as_deref())
-        .maybe(CONTENT_PROFILE, exchange.profile())
+    page(exchange, &media, &answer, offset, used)
         .maybe(header::WARNING, legacy_warning(&outdated).as_deref())
         .settings(&answer)?
-        .finish())
+        .finish_page()
 }
 
 /// A function whose result is a domain named like a media type: what it returns is the body (contract: section 10.1).

@@ -44,12 +44,12 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
     let answer = door.run(exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
 
-    let reply = page(exchange, &media, &answer, *offset)?;
-    Ok(reply
+    let used = Used { transaction: exchange.ends(door), ..Used::default() };
+    page(exchange, &media, &answer, *offset, used)
         .header(header::CONTENT_LOCATION, &location)
         .maybe(header::WARNING, warning.as_deref())
         .settings(&answer)?
-        .finish())
+        .finish_page()
 }
 
 /// Plans the read of a relation that a query string asks for.
@@ -77,23 +77,21 @@ fn plan(door: &Door, exchange: &Exchange<'_>, name: &Name, query: &str) -> RestR
     })
 }
 
-/// The answer to anything that gives a page of rows.
-pub(crate) fn page(exchange: &Exchange<'_>, media: &Media, answer: &Answer, offset: i64) -> RestResult<Reply> {
+/// The answer to anything that gives a page of rows; [`Reply::finish_page`] ends it.
+pub(crate) fn page(exchange: &Exchange<'_>, media: &Media, answer: &Answer, offset: i64, used: Used) -> Reply {
     if let Media::Plan(_) = media {
-        return Ok(Reply::new(200).body(media, answer.body.clone()));
+        let body = if exchange.is_head() { Bytes::new() } else { answer.body.clone() };
+        return Reply::new(200).body(media, body);
     }
-    let range = content_range(offset, answer.rows, answer.total);
     let status = range_status(offset, answer.rows, answer.total);
-    if status == 416 {
-        let total = answer.total.unwrap_or(0);
-        return Err(RestError::range(format!("An offset of {offset} was requested, but there are only {total} rows."))
-            .header("Content-Range", range));
-    }
-    Ok(Reply::new(status)
+    let total = answer.total.unwrap_or(0);
+    let beyond = || RestError::range(format!("An offset of {offset} was requested, but there are only {total} rows."));
+    Reply::new(status)
+        .unless((status == 416).then(beyond))
         .body(media, answer.body.clone())
-        .header(header::CONTENT_RANGE, &range)
-        .maybe(PREFERENCE_APPLIED, exchange.preferences.applied(Used::default()).as_deref())
-        .maybe(CONTENT_PROFILE, exchange.profile()))
+        .header(header::CONTENT_RANGE, &content_range(offset, answer.rows, answer.total))
+        .maybe(PREFERENCE_APPLIED, exchange.preferences.applied(used).as_deref())
+        .maybe(CONTENT_PROFILE, exchange.profile())
 }
 
 pub(crate) const PREFERENCE_APPLIED: http::HeaderName = http::HeaderName::from_static("preference-applied");

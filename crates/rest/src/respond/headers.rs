@@ -14,6 +14,8 @@ const HEADERS: usize = 12;
 /// An answer being put together.
 pub(crate) struct Reply {
     response: Response<Bytes>,
+    /// What is answered instead, with its headers.
+    fault: Option<RestError>,
 }
 
 impl Reply {
@@ -24,7 +26,12 @@ impl Reply {
         headers.reserve(HEADERS);
         headers.insert(header::SERVER, HeaderValue::from_static(concat!("basalt/", env!("CARGO_PKG_VERSION"))));
         headers.insert(header::VARY, HeaderValue::from_static("Accept, Prefer, Range"));
-        Reply { response }
+        Reply { response, fault: None }
+    }
+
+    /// Refuses, once the answer is whole, if there is an error.
+    pub(crate) fn unless(self, fault: Option<RestError>) -> Self {
+        Reply { fault, ..self }
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
@@ -100,6 +107,19 @@ impl Reply {
 
     pub(crate) fn finish(self) -> Response<Bytes> {
         self.response
+    }
+
+    /// The page, or the error that stands in its place with its status and headers.
+    ///
+    /// Errors: that of [`Reply::unless`].
+    pub(crate) fn finish_page(self) -> RestResult<Response<Bytes>> {
+        let Some(mut error) = self.fault else { return Ok(self.response) };
+        error.status = self.response.status().as_u16();
+        // The body is of its own type.
+        let kept = self.response.headers().iter().filter(|(name, _)| **name != header::CONTENT_TYPE);
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        error.headers = kept.map(|(name, value)| (name.to_string(), text(value))).collect();
+        Err(error)
     }
 }
 
