@@ -21,6 +21,7 @@ struct Fields {
     hint: Option<Cow<'static, str>>,
     constraint: Option<String>,
     position: Option<usize>,
+    is_of_connection: bool,
 }
 
 impl Error {
@@ -33,7 +34,15 @@ impl Error {
             hint: None,
             constraint: None,
             position: None,
+            is_of_connection: false,
         }))
+    }
+
+    /// 08001 or 08006 of the connection to the database itself, which SQL that raises these codes is not.
+    pub fn of_connection(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Error::new(code, message);
+        error.0.is_of_connection = true;
+        error
     }
 
     /// `0A000 feature_not_supported`: PostgreSQL has it, this engine does not.
@@ -95,6 +104,11 @@ impl Error {
     /// The SQLSTATE.
     pub fn code(&self) -> &str {
         &self.0.code
+    }
+
+    /// Whether the connection to the database failed, as [`Error::of_connection`] says.
+    pub fn is_of_connection(&self) -> bool {
+        self.0.is_of_connection
     }
 
     /// The primary message.

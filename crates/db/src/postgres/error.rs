@@ -27,15 +27,17 @@ pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
 
 /// 08006: the connection broke, or what came over it can't be read.
 pub(super) fn lost() -> Error {
-    Error::new("08006", "the connection to PostgreSQL was lost")
+    Error::of_connection("08006", "the connection to PostgreSQL was lost")
 }
 
 /// 08001: no connection could be made.
 pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     // A server that answers by refusing (3D000, 28P01, 57P03, 53300) says why.
     match error.as_db_error() {
-        Some(db) => Error::new("08001", "PostgreSQL refuses the connection").with_detail(db.message().to_owned()),
-        None => Error::new("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
+        Some(db) => {
+            Error::of_connection("08001", "PostgreSQL refuses the connection").with_detail(db.message().to_owned())
+        }
+        None => Error::of_connection("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
     }
 }
 

@@ -109,7 +109,7 @@ impl Pool {
                 self.timeouts.fetch_add(1, Ordering::Relaxed);
                 waited(self.sizes.wait)
             }
-            other => Error::new("08001", other.to_string()),
+            other => Error::of_connection("08001", other.to_string()),
         })
     }
 
