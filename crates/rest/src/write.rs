@@ -166,7 +166,7 @@ fn limit(door: &Door, verb: Verb, query: &QueryString, level: &mut Level) -> Res
     }
     // A read ignores such text. A write that did would change every row.
     let unread = |(name, value): &&(String, String)| {
-        matches!(name.as_str(), "limit" | "offset") && value.parse::<i64>().is_err()
+        matches!(name.as_str(), "limit" | "offset") && range::number(value).is_none()
     };
     if let Some((name, value)) = query.pairs.iter().find(unread) {
         return Err(RestError::new(400, "PGRST100", format!("\"failed to parse {name} ({value})\""))

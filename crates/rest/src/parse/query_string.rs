@@ -4,7 +4,7 @@ use basalt_query::ask::{Condition, Filter, Level};
 use percent_encoding::percent_decode_str;
 
 use super::cursor::Cursor;
-use super::{field, filter, order, select};
+use super::{field, filter, order, range, select};
 use crate::error::{RestError, RestResult};
 
 /// The parameters, decoded, by kind.
@@ -84,11 +84,11 @@ impl QueryString {
             // Text that is no number is ignored, as PostgREST does.
             Kind::Limit => {
                 let path = embed_path("tree path", key)?;
-                self.limits.extend(value.parse().ok().map(|limit| (path, limit)));
+                self.limits.extend(range::number(value).map(|limit| (path, limit)));
             }
             Kind::Offset => {
                 let path = embed_path("tree path", key)?;
-                self.offsets.extend(value.parse().ok().map(|offset| (path, offset)));
+                self.offsets.extend(range::number(value).map(|offset| (path, offset)));
             }
             Kind::Logic { all } => {
                 let mut path = embed_path("logic path", key)?;

@@ -39,13 +39,17 @@ pub(crate) fn apply(level: &mut Level, method: &Method, headers: &HeaderMap) -> 
     Ok(())
 }
 
+/// A limit or offset. One beyond all numbers of rows is the largest that can be said.
+pub(crate) fn number(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let beyond = if text == digits { i64::MAX } else { i64::MIN };
+    is_number.then(|| text.parse().unwrap_or(beyond))
+}
+
 /// `a-b` or `a-`; anything else is no range.
 fn parse(text: &str) -> Option<(i64, Option<i64>)> {
     let (first, last) = text.split_once('-')?;
-    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-    if first.is_empty() || !digits(first) || !digits(last) {
-        return None;
-    }
-    let last = if last.is_empty() { None } else { Some(last.parse().ok()?) };
-    Some((first.parse().ok()?, last))
+    let last = if last.is_empty() { None } else { Some(number(last).filter(|_| !last.starts_with('-'))?) };
+    Some((number(first)?, last))
 }
