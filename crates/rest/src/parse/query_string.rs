@@ -1,6 +1,7 @@
 //! The query string: its parameters by kind, and their assembly into one tree of levels (contract: sections 2 and 7).
 
 use basalt_query::ask::{Condition, Filter, Level};
+use indexmap::IndexSet;
 use percent_encoding::percent_decode_str;
 
 use super::cursor::Cursor;
@@ -56,7 +57,9 @@ impl QueryString {
             }
             "columns" => {
                 if self.columns.is_none() && !value.is_empty() {
-                    self.columns = Some(names("columns parameter", value)?);
+                    // A set: what is named twice is written once.
+                    let names: IndexSet<String> = names("columns parameter", value)?.into_iter().collect();
+                    self.columns = Some(names.into_iter().collect());
                 }
                 return Ok(());
             }
