@@ -108,7 +108,7 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
 /// Plans the write that a request asks for.
 fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestResult<Plan> {
     let query = QueryString::parse(exchange.incoming.query, false)?;
-    if verb == Verb::Put && query.limits_root() {
+    if verb == Verb::Put && query.limits_root()? {
         let message = "limit/offset querystring parameters are not allowed for PUT";
         return Err(RestError::new(400, "PGRST114", message));
     }

@@ -201,7 +201,12 @@ fn put(
     let mut known = columns.clone();
     known.extend(key.iter().map(|(column, _)| *column).filter(|column| !columns.iter().any(|c| c.name == column.name)));
     let json = body.json.trim_ascii();
-    let json = if json.starts_with('[') { json.to_owned() } else { format!("[{json}]") };
+    let json = match json.as_bytes().first() {
+        Some(b'[') => json.to_owned(),
+        Some(b'{') => format!("[{json}]"),
+        // A scalar has no rows.
+        _ => "[]".to_owned(),
+    };
 
     values::insert_into(w, relation, &columns);
     w.push(" SELECT ");

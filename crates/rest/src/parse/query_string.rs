@@ -120,8 +120,15 @@ impl QueryString {
     }
 
     /// Whether any limit or offset was given for the root (which PUT refuses).
-    pub(crate) fn limits_root(&self) -> bool {
-        self.limits.iter().chain(&self.offsets).any(|(path, _)| path.is_empty())
+    ///
+    /// Errors: PGRST103 for a limit that can't be.
+    pub(crate) fn limits_root(&self) -> RestResult<bool> {
+        let of_root = |clauses: &[(Vec<String>, i64)]| {
+            clauses.iter().rev().find(|(path, _)| path.is_empty()).map(|(_, number)| *number)
+        };
+        let (limit, offset) = (of_root(&self.limits), of_root(&self.offsets));
+        range::judge(&mut Level { limit, offset, ..Level::default() })?;
+        Ok(limit.or(offset).is_some())
     }
 
     /// Builds the tree: items from `select`, and every clause at the level that its path names. `legacy`: a relation's name
