@@ -1,7 +1,6 @@
 //! OPTIONS: what a resource allows (contract: section 17).
 
 use basalt_sql::Name;
-use basalt_sql::catalog::ParamMode;
 use basalt_types::Volatility;
 use bytes::Bytes;
 use http::{Response, header};
@@ -33,10 +32,7 @@ pub(crate) fn relation(exchange: &Exchange<'_>, name: &str) -> RestResult<Respon
 /// A function is looked up without arguments: one with required parameters is not found.
 pub(crate) fn function(exchange: &Exchange<'_>, name: &str) -> RestResult<Response<Bytes>> {
     let catalog = exchange.current.planner.catalog();
-    let callable = catalog
-        .routines(exchange.schema, name)
-        .iter()
-        .find(|f| f.inputs().all(|p| p.default.is_some() || p.mode == ParamMode::Variadic));
+    let callable = catalog.routines(exchange.schema, name).iter().find(|f| f.inputs().all(|p| p.default.is_some()));
     match callable {
         Some(routine) if routine.volatility == Volatility::Volatile => Ok(allow("OPTIONS,POST")),
         Some(_) => Ok(allow("OPTIONS,GET,HEAD,POST")),

@@ -1,6 +1,6 @@
 //! OpenAPI 3.1 with JSON Schema 2020-12, for today's generators.
 
-use basalt_sql::catalog::{ParamMode, Relation, Routine};
+use basalt_sql::catalog::{Relation, Routine};
 use basalt_types::{Type, Volatility};
 use serde_json::{Map, Value, json};
 
@@ -145,7 +145,7 @@ fn function_path(visible: &Visible<'_>, routine: &Routine) -> Value {
     let mut required = Vec::new();
     let mut query = Vec::new();
     for param in routine.inputs() {
-        let optional = param.default.is_some() || param.mode == ParamMode::Variadic;
+        let optional = param.default.is_some();
         let schema = types::schema(&param.ty);
         query.push(json!({"name": param.name, "in": "query", "required": !optional, "schema": schema}));
         if !optional {

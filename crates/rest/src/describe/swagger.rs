@@ -148,7 +148,7 @@ fn function_path(routine: &Routine) -> Value {
     let mut required = Vec::new();
     let mut query = Vec::new();
     for param in routine.inputs() {
-        let optional = param.default.is_some() || param.mode == ParamMode::Variadic;
+        let optional = param.default.is_some();
         if !optional {
             required.push(param.name.as_str());
         }
