@@ -33,8 +33,8 @@ pub(crate) fn arguments(media: &Media, bytes: &[u8], columns: Option<&[String]>)
         Media::Form => Ok(Arguments::Named(named(form_pairs(bytes)?))),
         Media::Json | Media::Csv => {
             let json = match media {
-                Media::Csv => csv_rows(bytes)?,
                 _ if bytes.iter().all(u8::is_ascii_whitespace) => "{}".to_owned(),
+                Media::Csv => csv_rows(bytes)?,
                 _ => text(bytes)?.to_owned(),
             };
             let parsed: &RawValue = serde_json::from_str(&json).map_err(|_| invalid())?;
@@ -143,6 +143,9 @@ fn csv_rows(bytes: &[u8]) -> RestResult<String> {
         _ => RestError::body("All lines must have same number of fields"),
     };
     let headers = reader.headers().map_err(uneven)?.clone();
+    if headers.is_empty() {
+        return Err(RestError::body("The CSV has no header line"));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(uneven)?;
