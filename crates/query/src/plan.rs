@@ -166,6 +166,11 @@ impl Embedded<'_> {
 
     /// Whether its relation can be joined to its parent's: a to-one spread along a foreign key.
     pub fn is_joined(&self) -> bool {
+    /// Whether it is neither a part of the rows nor joined to them.
+    pub fn is_unseen(&self) -> bool {
+        self.node.is_empty() && !self.is_joined()
+    }
+
         self.is_spread_to_one() && matches!(self.relationship.kind, Kind::Key { .. })
     }
 }

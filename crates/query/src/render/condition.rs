@@ -17,11 +17,28 @@ pub(super) fn filters<'a>(w: &mut Writer<'a>, clause: &mut Clause, node: &Node<'
     }
 }
 
-/// What `!inner` demands of a level.
+/// What `!inner` demands of a level. A resource that nothing else of the statement names is asked for all the same, so that the
+/// caller's rights and the filters' columns are judged.
 pub(super) fn inners<'a>(w: &mut Writer<'a>, clause: &mut Clause, node: &Node<'a>, alias: Alias<'a>) {
-    for embedded in node.embeds.iter().filter(|embedded| embedded.ask.inner) {
-        clause.next(w);
-        embed::exists(w, node, alias, embedded);
+    for embedded in &node.embeds {
+        if embedded.ask.inner {
+            clause.next(w);
+            embed::exists(w, node, alias, embedded);
+        } else if embedded.is_unseen() && !node.level.conditions.iter().any(|of| tests(of, embedded.ask.key())) {
+            clause.next(w);
+            embed::exists(w, node, alias, embedded);
+            w.push(" IS NOT NULL");
+        }
+    }
+}
+
+/// Whether a condition asks if the resource of that name is there.
+fn tests(condition: &Condition, name: &str) -> bool {
+    match condition {
+        Condition::Filter(Filter { field, test, .. }) => {
+            *test == Test::Is(Is::Null) && field.path.is_empty() && field.name == name
+        }
+        Condition::And { of, .. } | Condition::Or { of, .. } => of.iter().any(|member| tests(member, name)),
     }
 }
 
