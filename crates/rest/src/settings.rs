@@ -9,7 +9,8 @@ pub(crate) fn settings(incoming: &Incoming<'_>) -> Vec<(String, String)> {
     for (name, value) in incoming.headers {
         let text = String::from_utf8_lossy(value.as_bytes());
         if name == http::header::COOKIE {
-            for (key, value) in text.split(';').filter_map(|pair| pair.trim().split_once('=')) {
+            for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
                 cookies.insert(key.to_owned(), value.into());
             }
         } else {
