@@ -337,6 +337,17 @@ pub enum Arguments {
     },
 }
 
+impl Field {
+    /// Its output name: the last key of its path that is a name.
+    pub fn key(&self) -> &str {
+        let last = self.path.iter().rev().find_map(|step| match &step.key {
+            PathKey::Key(key) => Some(key.as_str()),
+            PathKey::Index(_) => None,
+        });
+        last.unwrap_or(&self.name)
+    }
+}
+
 impl Embed {
     /// The name by which the rest of the request knows it, and its output name: the alias, else the target as written.
     pub fn key(&self) -> &str {

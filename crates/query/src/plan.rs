@@ -1,8 +1,10 @@
 //! What is asked, with names resolved against the catalog: a tree of levels, each with its relation and the relationships
 //! to its embedded resources. Everything that can be refused without the database is refused here.
 
+use basalt_core::Error;
 use basalt_sql::Name;
 use basalt_sql::catalog::Relation;
+use basalt_sql::program::HIDDEN;
 use basalt_types::Type;
 
 use crate::ask::{self, Item, Level};
@@ -164,13 +166,13 @@ impl Embedded<'_> {
         self.ask.spread && !self.relationship.is_to_many()
     }
 
-    /// Whether its relation can be joined to its parent's: a to-one spread along a foreign key.
-    pub fn is_joined(&self) -> bool {
     /// Whether it is neither a part of the rows nor joined to them.
     pub fn is_unseen(&self) -> bool {
         self.node.is_empty() && !self.is_joined()
     }
 
+    /// Whether its relation can be joined to its parent's: a to-one spread along a foreign key.
+    pub fn is_joined(&self) -> bool {
         self.is_spread_to_one() && matches!(self.relationship.kind, Kind::Key { .. })
     }
 }
@@ -195,6 +197,7 @@ impl<'a> Builder<'a> {
             check_orders(&node)?;
         }
         check_aggregates(&node, self.planner.settings(), false)?;
+        check_items(level)?;
         Ok(node)
     }
 
@@ -262,6 +265,39 @@ fn check_orders(node: &Node<'_>) -> Result<(), PlanError> {
         }
     }
     node.embeds.iter().try_for_each(|embedded| check_orders(&embedded.node))
+}
+
+/// Names and types that SQL takes otherwise than they are meant.
+///
+/// Errors: 42939 for a name that hidden columns have, 42704 for `serial`, 42846 for `unknown`.
+fn check_items(level: &Level) -> Result<(), PlanError> {
+    for item in &level.items {
+        let (name, casts) = match item {
+            Item::All => continue,
+            Item::Field { field, cast, aggregate_cast, alias, .. } => {
+                (alias.as_deref().unwrap_or(field.key()), [cast, aggregate_cast].map(Option::as_deref))
+            }
+            Item::Count { cast, alias } => (alias.as_deref().unwrap_or_default(), [cast.as_deref(), None]),
+            Item::Embed(embed) => {
+                check_items(&embed.level)?;
+                (embed.key(), [None, None])
+            }
+        };
+        if name.starts_with(HIDDEN) {
+            let hint = format!("Names that begin with \"{HIDDEN}\" are Basalt's own: take another alias.");
+            return Err(Error::new("42939", format!("\"{name}\" is a reserved name")).with_hint(hint).into());
+        }
+        for ty in casts.into_iter().flatten().map(str::to_lowercase) {
+            match ty.trim() {
+                "serial" | "bigserial" | "smallserial" | "serial2" | "serial4" | "serial8" => {
+                    return Err(Error::new("42704", format!("type \"{}\" does not exist", ty.trim())).into());
+                }
+                "unknown" => return Err(Error::new("42846", "cannot cast to type unknown").into()),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_aggregates(node: &Node<'_>, settings: &Settings, in_to_many_spread: bool) -> Result<(), PlanError> {

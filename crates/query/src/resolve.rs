@@ -69,12 +69,15 @@ fn ambiguous(origin: &Name, target: &str, mut all: Vec<&Relationship>) -> PlanEr
     PlanError::AmbiguousRelationship { origin: origin.name.clone(), target: target.to_owned(), candidates }
 }
 
-/// PostgREST's order of relationships: by kind, then by name.
-fn order(relationship: &Relationship) -> (usize, &str, &str) {
+/// PostgREST's order of relationships: by kind, then by name. What a view shows more than once is told apart by where it leads.
+fn order(relationship: &Relationship) -> (usize, &str, &str, &Name, &[(String, String)]) {
+    let target = &relationship.target;
     match &relationship.kind {
-        Kind::Key { cardinality, constraint, .. } => (*cardinality as usize, constraint, ""),
-        Kind::Junction { junction, origin_constraint, .. } => (3, &junction.name, origin_constraint),
-        Kind::Computed { function, .. } => (4, &function.name, ""),
+        Kind::Key { cardinality, constraint, columns } => (*cardinality as usize, constraint, "", target, columns),
+        Kind::Junction { junction, origin_constraint, origin_columns, .. } => {
+            (3, &junction.name, origin_constraint, target, origin_columns)
+        }
+        Kind::Computed { function, .. } => (4, &function.name, "", target, &[]),
     }
 }
 

@@ -4,7 +4,7 @@ use basalt_sql::Name;
 
 use super::writer::Writer;
 use super::{condition, embed};
-use crate::ask::{Aggregate, Field, Item, PathKey};
+use crate::ask::{Aggregate, Field, Item};
 use crate::plan::{Alias, Embedded, Node};
 use crate::relationship::Kind;
 
@@ -63,7 +63,7 @@ fn collect<'p>(
                     None if is_row_count(w, node, field) => {
                         add(outputs, name.unwrap_or("count"), Value::Count { cast })
                     }
-                    None => add(outputs, name.unwrap_or(key(field)), Value::Field { field, cast, aggregate: None }),
+                    None => add(outputs, name.unwrap_or(field.key()), Value::Field { field, cast, aggregate: None }),
                 }
             }
             Item::Count { cast, alias } => {
@@ -84,16 +84,6 @@ fn collect<'p>(
             }
         }
     }
-}
-
-/// The output name of a field: the last key of its path that is a name.
-fn key(field: &Field) -> &str {
-    let keys = field.path.iter().rev();
-    let last = keys.into_iter().find_map(|step| match &step.key {
-        PathKey::Key(key) => Some(key.as_str()),
-        PathKey::Index(_) => None,
-    });
-    last.unwrap_or(&field.name)
 }
 
 /// `select=count`: PostgREST's old way to ask for the number of rows, where no column has that name.
