@@ -136,6 +136,9 @@ impl Compiler<'_> {
             }
             _ => true,
         };
+        // Whatever is no array or range may be an element of a range, and of PostgreSQL's multiranges.
+        let unknown = Type::Base(Base::Unknown);
+        let is_element = name == "<@" && types[0] != unknown && types.get(1) == Some(&unknown);
         let exact = parameters.iter().position(|parameters| {
             let fits = |p: &Vec<Parameter>| agree(p) && p.iter().zip(&alike).all(|(p, ty)| takes(p, ty));
             parameters.as_ref().is_some_and(fits)
@@ -148,9 +151,9 @@ impl Compiler<'_> {
                 overload::Fit { index, types: alike.into_iter().map(Some).collect(), element }
             }
             None => match overload::choose(&parameters, &types) {
-                Choice::One(fit) => fit,
-                Choice::None => return Err(shown()),
-                Choice::Ambiguous => {
+                Choice::One(fit) if !is_element || candidates[fit.index].left != Some(Kind::AnyElement) => fit,
+                Choice::None if !is_element => return Err(shown()),
+                _ => {
                     let error = shown();
                     let message = error.message().replace("does not exist", "is not unique");
                     return Err(Error::new("42725", message).with_hint(

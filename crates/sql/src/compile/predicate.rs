@@ -37,7 +37,8 @@ impl Compiler<'_> {
 
     pub(super) fn bind_truth_test(&mut self, scope: &Scope<'_>, operand: &Expr, test: &'static str) -> Result<Typed> {
         let operand = self.bind_condition(scope, operand, test)?;
-        let sql = format!("({} {test})", operand.sql);
+        // SQLite has no UNKNOWN.
+        let sql = format!("({} {})", operand.sql, test.replace("UNKNOWN", "NULL"));
         Ok(Typed { not_null: true, ..Typed::over(sql, Type::BOOL, [&operand]) })
     }
 
@@ -284,6 +285,10 @@ impl Compiler<'_> {
                 items.push(self.bind_expr(scope, item, Some(&value.ty))?);
             }
             return self.one_of(value, items, !any, overload::compared);
+        }
+        if value.ty.element().is_some() && matches!(right, Expr::Value(_)) {
+            let message = format!("could not find array type for data type {}", value.ty.sql_name());
+            return Err(Error::new("42704", message));
         }
         let expected = if value.is_unknown() { Type::TEXT } else { value.ty.clone() }.array_of();
         let array = self.bind_expr(scope, right, Some(&expected))?;

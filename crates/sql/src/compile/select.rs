@@ -228,7 +228,16 @@ impl Compiler<'_> {
         let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
         *scope.windows.borrow_mut() = select.named_window.clone();
         self.bind_locks(&scope, &mut from, wanted.locks)?;
-        let filter = self.bind_where(&scope, &mut from, select.selection.as_ref())?;
+        let filter = match self.bind_where(&scope, &mut from, select.selection.as_ref()) {
+            Ok(filter) => filter,
+            // Of two names that nobody knows PostgreSQL tells the one that is selected.
+            Err(error) if error.code() == "42703" => {
+                scope.clause.set(Clause::Output);
+                let selected = self.bind_items(&scope, &select.projection, wanted).err();
+                return Err(selected.filter(|selected| selected.code() == "42703").unwrap_or(error));
+            }
+            Err(error) => return Err(error),
+        };
 
         *scope.set_calls.borrow_mut() = set_calls;
         let group_keys = self.bind_group_by(&scope, select)?;
