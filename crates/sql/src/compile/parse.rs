@@ -10,6 +10,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::lock;
 use crate::strings;
+use crate::unread::with_advice;
 
 /// Longest name in bytes (`NAMEDATALEN - 1`).
 pub(crate) const LONGEST_NAME: usize = 63;
@@ -55,6 +56,10 @@ const UNKNOWN_WORDS: [&str; 9] =
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
     let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
+    if let Some(empty) = tokens.iter().find(|token| is_nameless(token)) {
+        let error = Error::new("42601", "zero-length delimited identifier at or near \"\"\"\"");
+        return Err(error.at(offset(sql, empty.span.start).unwrap_or_default()));
+    }
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
@@ -68,6 +73,11 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// Whether it is `""`.
+fn is_nameless(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Word(word) if word.quote_style.is_some() && word.value.is_empty())
 }
 
 /// The tokens of a text, each string literal in one of them; names are cut as PostgreSQL cuts them.
@@ -313,7 +323,7 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
         None => error,
     };
     match location.and_then(|location| offset(sql, location)) {
-        Some(offset) => error.at(offset),
+        Some(offset) => with_advice(error.at(offset), sql, offset, found.unwrap_or_default()),
         None => error,
     }
 }

@@ -10,6 +10,7 @@ mod flow;
 mod into;
 mod parse;
 mod raise;
+mod settings;
 mod statements;
 mod tokens;
 mod walk;

@@ -3,12 +3,13 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Statement, Target};
+use super::ast::{Block, Body, Conflict, Declared, Handler, Known, Name, Named, Sql, Statement, Target};
 use super::conditions::is_code;
 use super::raise::condition;
 use super::tokens::Tokens;
 use crate::compile::parse::tokens;
 use crate::ddl::cursor::syntax_error;
+use crate::quote;
 
 /// Blocks, loops and IFs within each other.
 const MAX_DEPTH: usize = 50;
@@ -16,6 +17,9 @@ const MAX_DEPTH: usize = 50;
 /// What nearly every refused statement can be written as.
 const INSTEAD: &str = "On the embedded engine PL/pgSQL knows variables, assignments, if, case, loops, queries and writes, perform, execute, \
     select ... into, raise, return, and blocks with exception. Write it with these; or run the project on PostgreSQL.";
+
+/// What of an assignment is not understood.
+const PART: &str = "an assignment to a part of a value other than one element of an array";
 
 /// What a body is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,8 +188,14 @@ impl Parser<'_> {
                 let what = format!("a variable named \"{name}\", which PL/pgSQL has already");
                 return Err(Error::unsupported(what, "Give the variable another name.").at(at));
             }
-            if self.tokens.sees("alias for") || self.tokens.sees("cursor") || self.tokens.sees("no scroll") {
-                return Err(self.lacking("an alias or cursor"));
+            if self.tokens.accept("alias for") {
+                let of = self.aliased()?;
+                self.name(Named::Alias(name, of));
+                self.tokens.expect_token(&Token::SemiColon)?;
+                continue;
+            }
+            if self.tokens.sees("cursor") || self.tokens.sees("no scroll") {
+                return Err(self.lacking("a cursor"));
             }
             let constant = self.tokens.accept("constant");
             let ends = |tokens: &Tokens<'_>| {
@@ -217,6 +227,25 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// What an alias stands for: `$1`, or a variable's name.
+    fn aliased(&mut self) -> Result<Known> {
+        if let Some(Token::Placeholder(number)) = self.tokens.peek() {
+            let own = Known::Own(number.clone());
+            self.tokens.skip();
+            return Ok(own);
+        }
+        let name = self.tokens.name()?;
+        let mut next = self.known;
+        while let Some(at) = next {
+            match &self.names[at].what {
+                Named::Variable(place) if self.variables[*place].name == name => return Ok(Known::Declared(*place)),
+                Named::Alias(alias, of) if *alias == name => return Ok(of.clone()),
+                _ => next = self.names[at].before,
+            }
+        }
+        Ok(Known::Own(name))
+    }
+
     /// Statements up to one of these words, which stays.
     pub fn statements(&mut self, ends: &[&str]) -> Result<Vec<Statement>> {
         if self.depth >= MAX_DEPTH {
@@ -232,8 +261,11 @@ impl Parser<'_> {
     }
 
     fn statement(&mut self) -> Result<Statement> {
-        if let Some(target) = self.assigned()? {
-            let value = self.expression()?;
+        if let Some((target, subscript)) = self.assigned()? {
+            let value = match subscript {
+                Some(subscript) => self.with_element(&target, &subscript)?,
+                None => self.expression()?,
+            };
             self.tokens.expect_token(&Token::SemiColon)?;
             return Ok(Statement::Assign(target, value));
         }
@@ -270,8 +302,10 @@ impl Parser<'_> {
                 let what = word.to_owned();
                 return Err(self.lacking(&what));
             }
+            Some("set" | "reset") if self.sets_value() => self.setting()?,
+            Some("notify") => self.notification()?,
             Some(
-                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "notify" | "set"
+                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "set" | "reset"
                 | "lock",
             ) => match self.kind {
                 Kind::Block => Statement::Define(self.expression()?),
@@ -283,8 +317,8 @@ impl Parser<'_> {
         Ok(statement)
     }
 
-    /// What an assignment begins with, up to its sign, if the next statement is one.
-    fn assigned(&mut self) -> Result<Option<Target>> {
+    /// What an assignment begins with, up to its sign, if the next statement is one: its target, and the index in brackets behind it.
+    fn assigned(&mut self) -> Result<Option<(Target, Option<String>)>> {
         let is_sign = |token: Option<&Token>| matches!(token, Some(Token::Assignment | Token::Eq));
         let is_word = |token: Option<&Token>| matches!(token, Some(Token::Word(_)));
         if !is_word(self.tokens.peek()) {
@@ -293,12 +327,41 @@ impl Parser<'_> {
         let is_field = self.tokens.ahead(1) == Some(&Token::Period) && is_word(self.tokens.ahead(2));
         let sign = if is_field { 3 } else { 1 };
         if !is_sign(self.tokens.ahead(sign)) {
-            let is_part = matches!(self.tokens.ahead(sign), Some(Token::LBracket | Token::Period));
-            return if is_part { Err(self.lacking("an assignment to a part of a value")) } else { Ok(None) };
+            return match self.tokens.ahead(sign) {
+                Some(Token::LBracket) => self.element().map(Some),
+                Some(Token::Period) => Err(self.lacking(PART)),
+                _ => Ok(None),
+            };
         }
         let target = self.target()?;
         self.tokens.skip();
-        Ok(Some(target))
+        Ok(Some((target, None)))
+    }
+
+    /// `a[i] :=`.
+    fn element(&mut self) -> Result<(Target, Option<String>)> {
+        let target = self.target()?;
+        self.tokens.skip();
+        let (start, end) = self.tokens.until(|tokens| tokens.peek() == Some(&Token::RBracket))?;
+        let subscript = self.tokens.text[start..end].to_owned();
+        self.tokens.skip();
+        let is_one = matches!(self.tokens.peek(), Some(Token::Assignment | Token::Eq));
+        if !is_one || subscript.contains(':') {
+            return Err(self.lacking(PART));
+        }
+        self.tokens.skip();
+        Ok((target, Some(subscript)))
+    }
+
+    /// The array that an assignment to its element makes.
+    fn with_element(&mut self, target: &Target, subscript: &str) -> Result<Sql> {
+        let (start, end) = self.tokens.until(at_semicolon)?;
+        if start == end {
+            return Err(self.tokens.unexpected());
+        }
+        let names: Vec<String> = target.row.iter().chain([&target.name]).map(|name| quote::ident(name)).collect();
+        let value = &self.tokens.text[start..end];
+        self.piece(format!("basalt_with_element({}, ({subscript}), ({value}))", names.join(".")), start)
     }
 
     /// A piece of SQL up to the semicolon, which stays.

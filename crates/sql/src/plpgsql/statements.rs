@@ -90,13 +90,16 @@ impl Parser<'_> {
             let name = self.tokens.name()?;
             let item = match (is_stacked, name.as_str()) {
                 (false, "row_count") => Diagnostic::RowCount,
-                (false, "pg_context") | (true, "pg_exception_context") => Diagnostic::Other,
+                (false, "pg_context") | (true, "pg_exception_context") => Diagnostic::Context,
                 (true, "returned_sqlstate") => Diagnostic::ReturnedSqlstate,
                 (true, "message_text") => Diagnostic::MessageText,
                 (true, "pg_exception_detail") => Diagnostic::Detail,
                 (true, "pg_exception_hint") => Diagnostic::Hint,
                 (true, "constraint_name") => Diagnostic::ConstraintName,
-                (true, "column_name" | "table_name" | "schema_name" | "pg_datatype_name") => Diagnostic::Other,
+                (true, "column_name") => Diagnostic::ColumnName,
+                (true, "pg_datatype_name") => Diagnostic::DatatypeName,
+                (true, "schema_name") => Diagnostic::SchemaName,
+                (true, "table_name") => Diagnostic::TableName,
                 (
                     _,
                     "row_count"
@@ -104,7 +107,13 @@ impl Parser<'_> {
                     | "message_text"
                     | "pg_exception_detail"
                     | "pg_exception_hint"
-                    | "constraint_name",
+                    | "constraint_name"
+                    | "column_name"
+                    | "table_name"
+                    | "schema_name"
+                    | "pg_datatype_name"
+                    | "pg_exception_context"
+                    | "pg_context",
                 ) => {
                     let command = if is_stacked { "STACKED" } else { "CURRENT" };
                     let message =
