@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Kind, Type, Volatility};
+use basalt_types::{Type, Volatility};
 use sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
 };
 
 use super::compiler::Compiler;
 use super::fold::Nature;
+use super::given::{is_variadic, named_builtin, spread};
 use super::overload::{self, Choice, Fit, Parameter};
 use super::scope::Scope;
 use super::template::implementation;
@@ -70,6 +71,9 @@ impl Compiler<'_> {
         if builtin && name == "normalize" {
             return self.bind_normalize(scope, function);
         }
+        if builtin && let Some(function) = spread(function, &name)? {
+            return self.bind_function(scope, &function, expected);
+        }
         let args = self.bind_arguments(scope, function)?;
         if builtin && name == "row" {
             let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
@@ -127,7 +131,7 @@ impl Compiler<'_> {
         expected: Option<&Type>,
     ) -> Result<Vec<Argument>> {
         let mut bound = Vec::with_capacity(args.len());
-        for arg in args {
+        for arg in args.iter().filter(|arg| !is_variadic(arg)) {
             let (name, value) = match arg {
                 FunctionArg::Named { name, arg, .. } => (Some(fold(name)), arg),
                 FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(fold(name)), arg),
@@ -349,27 +353,6 @@ impl Compiler<'_> {
         let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
         Ok((Callee::Routine(routine, given), Vec::new()))
     }
-}
-
-/// The arguments of a built-in function that are given by name, in its order; `None` if it has none of those names.
-fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argument>> {
-    let functions = overload::functions(name).iter().map(|function| (function.names, function.args));
-    let sets = overload::set_functions(name).iter().map(|function| (function.names, function.args));
-    let (names, kinds) = functions.chain(sets).find(|(names, _)| !names.is_empty())?;
-    let zero = |kind: &Kind| match kind {
-        Kind::Is(Base::Jsonb) => Typed::constant("{}".into(), Type::JSONB),
-        Kind::Is(Base::Bool) => Typed::constant(false.into(), Type::BOOL),
-        _ => Typed::constant(0.into(), Type::INT4),
-    };
-    let mut placed: Vec<Argument> = kinds.iter().map(|kind| (None, zero(kind))).collect();
-    for (position, (name, value)) in args.iter().enumerate() {
-        let at = match name {
-            Some(name) => names.iter().position(|parameter| parameter == name)?,
-            None => position,
-        };
-        placed.get_mut(at)?.1 = value.clone();
-    }
-    Some(placed)
 }
 
 /// What stands between a call's parentheses: arguments, DISTINCT, ORDER BY.

@@ -20,6 +20,7 @@ mod filter;
 mod fold;
 mod from;
 mod function;
+mod given;
 mod group;
 mod grouping_sets;
 mod interpreted;

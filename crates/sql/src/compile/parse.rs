@@ -49,6 +49,9 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
     })
 }
 
+/// The name of the argument that stands for the word `variadic` before the one that follows.
+pub(super) const VARIADIC: &str = "$variadic";
+
 /// Words of PostgreSQL that the parser doesn't know.
 const UNKNOWN_WORDS: [&str; 9] =
     ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring", "for"];
@@ -67,7 +70,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_table(&mut tokens);
         carry_substring(&mut tokens);
         lock::carry_locks(&mut tokens);
-        tokens.retain(|token| !is_variadic(token));
+        carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
@@ -267,6 +270,19 @@ fn carry_table(tokens: &mut Vec<TokenWithSpan>) {
         let span = tokens[first].span;
         let carried = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM")];
         tokens.splice(first..=first, carried.map(|token| TokenWithSpan::new(token, span)));
+    }
+}
+
+/// `variadic`, which the parser does not know, as an argument before the array.
+fn carry_variadic(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        if is_variadic(&tokens[at]) {
+            let span = tokens[at].span;
+            let mark = [Token::make_word(VARIADIC, Some('"')), Token::Comma];
+            tokens.splice(at..=at, mark.map(|token| TokenWithSpan::new(token, span)));
+        }
+        at += 1;
     }
 }
 

@@ -3,9 +3,11 @@
 //! [`parse`] reads a function's body into [`ast`]; the SQL within stays text, which `compile::body` compiles where it runs.
 //! What is not understood is refused with its place.
 
+mod assign;
 pub mod ast;
 mod block;
 pub mod conditions;
+mod declare;
 mod flow;
 mod into;
 mod parse;

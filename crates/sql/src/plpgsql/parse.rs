@@ -3,13 +3,12 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Body, Conflict, Declared, Handler, Known, Name, Named, Sql, Statement, Target};
+use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Statement};
 use super::conditions::is_code;
 use super::raise::condition;
 use super::tokens::Tokens;
 use crate::compile::parse::tokens;
 use crate::ddl::cursor::syntax_error;
-use crate::quote;
 
 /// Blocks, loops and IFs within each other.
 const MAX_DEPTH: usize = 50;
@@ -17,9 +16,6 @@ const MAX_DEPTH: usize = 50;
 /// What nearly every refused statement can be written as.
 const INSTEAD: &str = "On the embedded engine PL/pgSQL knows variables, assignments, if, case, loops, queries and writes, perform, execute, \
     select ... into, raise, return, and blocks with exception. Write it with these; or run the project on PostgreSQL.";
-
-/// What of an assignment is not understood.
-const PART: &str = "an assignment to a part of a value other than one element of an array";
 
 /// What a body is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,10 +87,10 @@ pub(super) struct Parser<'b> {
     pub kind: Kind,
     pieces: usize,
     depth: usize,
-    variables: Vec<Declared>,
-    names: Vec<Name>,
+    pub variables: Vec<Declared>,
+    pub names: Vec<Name>,
     /// The last name that is known.
-    known: Option<usize>,
+    pub known: Option<usize>,
     /// The labels of the blocks and loops around, and which of them are loops.
     pub open: Vec<(Option<String>, bool)>,
 }
@@ -114,7 +110,7 @@ impl Parser<'_> {
         result
     }
 
-    fn name(&mut self, what: Named) {
+    pub fn name(&mut self, what: Named) {
         self.names.push(Name { before: self.known, what });
         self.known = Some(self.names.len() - 1);
     }
@@ -125,7 +121,7 @@ impl Parser<'_> {
         self.variable(Declared { name, ty, not_null: false, constant: false, value: None, at })
     }
 
-    fn variable(&mut self, declared: Declared) -> usize {
+    pub fn variable(&mut self, declared: Declared) -> usize {
         self.variables.push(declared);
         let place = self.variables.len() - 1;
         self.name(Named::Variable(place));
@@ -175,75 +171,6 @@ impl Parser<'_> {
         })?;
         self.open.pop();
         Ok(block)
-    }
-
-    fn declarations(&mut self, declared: &mut Vec<usize>) -> Result<()> {
-        while !self.tokens.sees("begin") && !self.tokens.sees("declare") {
-            let at = self.tokens.at();
-            let name = self.tokens.name()?;
-            if declared.iter().any(|place| self.variables[*place].name == name) {
-                return Err(Error::new("42601", format!("duplicate declaration at or near \"{name}\"")).at(at));
-            }
-            if self.kind == Kind::Trigger && (matches!(name.as_str(), "new" | "old") || name.starts_with("tg_")) {
-                let what = format!("a variable named \"{name}\", which PL/pgSQL has already");
-                return Err(Error::unsupported(what, "Give the variable another name.").at(at));
-            }
-            if self.tokens.accept("alias for") {
-                let of = self.aliased()?;
-                self.name(Named::Alias(name, of));
-                self.tokens.expect_token(&Token::SemiColon)?;
-                continue;
-            }
-            if self.tokens.sees("cursor") || self.tokens.sees("no scroll") {
-                return Err(self.lacking("a cursor"));
-            }
-            let constant = self.tokens.accept("constant");
-            let ends = |tokens: &Tokens<'_>| {
-                matches!(tokens.peek(), Some(Token::SemiColon | Token::Assignment | Token::Eq))
-                    || tokens.sees("default")
-                    || tokens.sees("not null")
-                    || tokens.sees("collate")
-            };
-            let (start, end) = self.tokens.until(ends)?;
-            if start == end {
-                return Err(self.tokens.unexpected());
-            }
-            if self.tokens.sees("collate") {
-                return Err(self.lacking("a variable's collation"));
-            }
-            let ty = self.tokens.text[start..end].to_owned();
-            let not_null = self.tokens.accept("not null");
-            let gives = self.tokens.accept("default")
-                || self.tokens.accept_token(&Token::Assignment)
-                || self.tokens.accept_token(&Token::Eq);
-            let value = if gives { Some(self.expression()?) } else { None };
-            if not_null && value.is_none() {
-                let message = format!("variable \"{name}\" must have a default value, since it's declared NOT NULL");
-                return Err(Error::new("22004", message).at(self.tokens.at()));
-            }
-            self.tokens.expect_token(&Token::SemiColon)?;
-            declared.push(self.variable(Declared { name, ty, not_null, constant, value, at }));
-        }
-        Ok(())
-    }
-
-    /// What an alias stands for: `$1`, or a variable's name.
-    fn aliased(&mut self) -> Result<Known> {
-        if let Some(Token::Placeholder(number)) = self.tokens.peek() {
-            let own = Known::Own(number.clone());
-            self.tokens.skip();
-            return Ok(own);
-        }
-        let name = self.tokens.name()?;
-        let mut next = self.known;
-        while let Some(at) = next {
-            match &self.names[at].what {
-                Named::Variable(place) if self.variables[*place].name == name => return Ok(Known::Declared(*place)),
-                Named::Alias(alias, of) if *alias == name => return Ok(of.clone()),
-                _ => next = self.names[at].before,
-            }
-        }
-        Ok(Known::Own(name))
     }
 
     /// Statements up to one of these words, which stays.
@@ -315,53 +242,6 @@ impl Parser<'_> {
         };
         self.tokens.expect_token(&Token::SemiColon)?;
         Ok(statement)
-    }
-
-    /// What an assignment begins with, up to its sign, if the next statement is one: its target, and the index in brackets behind it.
-    fn assigned(&mut self) -> Result<Option<(Target, Option<String>)>> {
-        let is_sign = |token: Option<&Token>| matches!(token, Some(Token::Assignment | Token::Eq));
-        let is_word = |token: Option<&Token>| matches!(token, Some(Token::Word(_)));
-        if !is_word(self.tokens.peek()) {
-            return Ok(None);
-        }
-        let is_field = self.tokens.ahead(1) == Some(&Token::Period) && is_word(self.tokens.ahead(2));
-        let sign = if is_field { 3 } else { 1 };
-        if !is_sign(self.tokens.ahead(sign)) {
-            return match self.tokens.ahead(sign) {
-                Some(Token::LBracket) => self.element().map(Some),
-                Some(Token::Period) => Err(self.lacking(PART)),
-                _ => Ok(None),
-            };
-        }
-        let target = self.target()?;
-        self.tokens.skip();
-        Ok(Some((target, None)))
-    }
-
-    /// `a[i] :=`.
-    fn element(&mut self) -> Result<(Target, Option<String>)> {
-        let target = self.target()?;
-        self.tokens.skip();
-        let (start, end) = self.tokens.until(|tokens| tokens.peek() == Some(&Token::RBracket))?;
-        let subscript = self.tokens.text[start..end].to_owned();
-        self.tokens.skip();
-        let is_one = matches!(self.tokens.peek(), Some(Token::Assignment | Token::Eq));
-        if !is_one || subscript.contains(':') {
-            return Err(self.lacking(PART));
-        }
-        self.tokens.skip();
-        Ok((target, Some(subscript)))
-    }
-
-    /// The array that an assignment to its element makes.
-    fn with_element(&mut self, target: &Target, subscript: &str) -> Result<Sql> {
-        let (start, end) = self.tokens.until(at_semicolon)?;
-        if start == end {
-            return Err(self.tokens.unexpected());
-        }
-        let names: Vec<String> = target.row.iter().chain([&target.name]).map(|name| quote::ident(name)).collect();
-        let value = &self.tokens.text[start..end];
-        self.piece(format!("basalt_with_element({}, ({subscript}), ({value}))", names.join(".")), start)
     }
 
     /// A piece of SQL up to the semicolon, which stays.

@@ -51,7 +51,16 @@ impl Parser<'_> {
                 false => Query::Static(self.expression()?),
             }));
         }
-        Ok(Statement::Return(if at_semicolon(&self.tokens) { None } else { Some(self.expression()?) }))
+        if at_semicolon(&self.tokens) {
+            return Ok(Statement::Return(None));
+        }
+        let mut value = self.expression()?;
+        // The parser takes `(values (1))` for a call.
+        let words: String = value.text.to_ascii_lowercase().split_whitespace().collect();
+        if words.starts_with("(values(") {
+            value.text = format!("(select * from {} as _values)", value.text.trim());
+        }
+        Ok(Statement::Return(Some(value)))
     }
 
     /// `return new`, `old`, `null`, or `coalesce(new, old)`.

@@ -6,6 +6,7 @@ use basalt_types::text::quoted_ident as quoted;
 use basalt_types::{Base, Type, Volatility};
 use serde_json::{Value as Json, json};
 
+use super::constraints::mentions;
 use super::internal::flag;
 use super::{Asker, NAME, View};
 use crate::Name;
@@ -186,7 +187,11 @@ impl Asker<'_> {
                 let (kind, key, target) = match &constraint.kind {
                     ConstraintKind::PrimaryKey(columns) => ("p", numbers(relation, columns), None),
                     ConstraintKind::Unique(columns) => ("u", numbers(relation, columns), None),
-                    ConstraintKind::Check(_) => ("c", None, None),
+                    ConstraintKind::Check(check) => {
+                        let named = relation.columns.iter().filter(|column| mentions(check, &column.name));
+                        let named: Vec<String> = named.map(|column| column.name.clone()).collect();
+                        ("c", numbers(relation, &named), None)
+                    }
                     ConstraintKind::Exclude(_) => ("x", None, None),
                     ConstraintKind::ForeignKey(key) => ("f", numbers(relation, &key.columns), Some(key)),
                 };
