@@ -18,7 +18,7 @@ mod secret;
 
 pub use backoff::Backoff;
 pub use change::{Change, ChangedColumn, ChangedTable, Operation, ReplicaIdentity};
-pub use error::{Error, Result};
+pub use error::{Error, Object, Result};
 pub use identity::{Claims, Identity};
 pub use nearest::nearest;
 pub use secret::constant_time_eq;

@@ -26,6 +26,7 @@ pub mod script;
 mod strings;
 pub mod telling;
 pub mod unprotected;
+mod unread;
 mod visit;
 
 /// Where owners' SQL (migrations, policies, seeds) looks up unqualified names.

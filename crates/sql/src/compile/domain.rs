@@ -47,8 +47,10 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
         let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
         let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
         let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
-        let (message, check) = (quote::literal(&message), quote::literal(check));
-        demands.push(format!("pg_require(({} IS NOT 0), '23514', {message}, NULL, {check})", bound.sql));
+        let literals = [&message, check, &name.schema, &name.name].map(|text| quote::literal(text));
+        let [message, check, schema, domain] = literals;
+        let told = format!("'23514', {message}, NULL, {check}, NULL, {schema}, {domain}");
+        demands.push(format!("pg_require(({} IS NOT 0), {told})", bound.sql));
     }
     let guarded = format!("iif({}, {operand}, NULL)", demands.join(" AND "));
     let sql = match from {

@@ -4,7 +4,7 @@
 //! type ([`typed::Typed`]). [`scope`] says what names mean, [`overload`] which operator or function is meant,
 //! [`select`] and [`from`] put queries together, [`view`] and [`routine`] inline what SQLite doesn't have.
 
-mod absent;
+pub(crate) mod absent;
 mod aggregate;
 pub mod body;
 mod carried;
@@ -20,6 +20,7 @@ mod filter;
 mod fold;
 mod from;
 mod function;
+mod given;
 mod group;
 mod grouping_sets;
 mod interpreted;

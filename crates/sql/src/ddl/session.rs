@@ -114,8 +114,8 @@ impl Change<'_> {
             "reindex",
             "checkpoint",
             "cluster",
-            // PostgREST's order to read the schema again, which happens by itself.
-            "notify pgrst",
+            // Nobody can listen; PostgREST's order to read the schema again happens by itself.
+            "notify",
             // One file is one database.
             "drop database",
         ];

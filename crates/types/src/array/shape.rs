@@ -6,7 +6,7 @@ use super::stored::{Array, check_dimensions, read_leaf, try_each_leaf};
 use crate::{Accumulator, Context, Type, Value, ValueRef};
 
 /// An array that is filled or put together has at most so many elements; PostgreSQL's limit is 134,217,727.
-const MOST_ELEMENTS: usize = 10_000_000;
+pub(super) const MOST_ELEMENTS: usize = 10_000_000;
 
 /// The type of an array's elements.
 pub(super) fn element(array: &Type) -> &Type {

@@ -7,8 +7,8 @@ use basalt_sql::quote;
 use basalt_types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Attempt;
 use super::row::{exists, find, key_text, values};
+use super::{Attempt, about};
 use crate::sqlite::run;
 use crate::sqlite::schema::Schema;
 
@@ -114,7 +114,7 @@ pub(super) fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Op
         Some(shown) => format!("Key {shown} is not present in table \"{}\".", key.target.name),
         None => format!("Key is not present in table \"{}\".", key.target.name),
     };
-    Error::new("23503", message).with_detail(detail).with_constraint(name)
+    Error::new("23503", message).with_detail(detail).with_constraint(name).with_object(about(relation))
 }
 
 pub(super) fn referenced(
@@ -133,7 +133,7 @@ pub(super) fn referenced(
         Some(shown) => format!("Key {shown} is still referenced from table \"{}\".", child.name.name),
         None => format!("Key is still referenced from table \"{}\".", child.name.name),
     };
-    Error::new("23503", message).with_detail(detail).with_constraint(name)
+    Error::new("23503", message).with_detail(detail).with_constraint(name).with_object(about(child))
 }
 
 /// A deferred foreign key that is violated now, without values: who asks is no longer known.

@@ -147,7 +147,7 @@ impl Simulation<'_, '_> {
                 self.statements(otherwise)
             }
             Statement::Run(sql) => self.piece(sql, &Gives::Nothing).map(drop),
-            Statement::Perform(sql) => self.piece(sql, &Gives::Found).map(drop),
+            Statement::Perform(sql) | Statement::Set(sql) => self.piece(sql, &Gives::Found).map(drop),
             Statement::Into(sql, Into { targets, .. }) => self.into(targets, sql),
             Statement::Raise(raise) => {
                 let texts = raise.args.iter().chain(raise.options.iter().map(|(_, value)| value));
