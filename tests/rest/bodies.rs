@@ -242,3 +242,54 @@ async fn functions_that_are_not_there() {
     assert_eq!(method["message"], "Cannot use the DELETE method on RPC");
     server.ask(Method::OPTIONS, "/rpc/greet").expect_error(404, "PGRST202").await;
 }
+
+/// No text of PostgreSQL's has a NUL: a body with one is refused wherever it stands, as `json_to_recordset` refuses it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_has_a_nul() {
+    let server = server().await;
+    let refused = async |method: Method, path: &str, kind: &str, body: &str| {
+        let ask = server.ask(method, path).service().header("content-type", kind);
+        let found = ask.body(body.to_owned()).expect_error(400, "22P05").await.json();
+        let expected = json!({"code": "22P05", "details": "\\u0000 cannot be converted to text.", "hint": null,
+            "message": "unsupported Unicode escape sequence"});
+        assert_eq!(found, expected, "{path} {body}");
+    };
+    for (method, path, body) in [
+        (Method::POST, "/kinds", r#"{"stamp": "a\u0000b"}"#),
+        (Method::POST, "/kinds", r#"[{"stamp": "a"}, {"stamp": "a\u0000b"}]"#),
+        // A `json` value would keep it, if it came there.
+        (Method::POST, "/kinds", r#"{"raw": {"a": "\u0000"}}"#),
+        (Method::POST, "/kinds", r#"{"raw": {"\u0000": 1}}"#),
+        (Method::POST, "/kinds", r#"{"binary_json": ["\u0000"]}"#),
+        (Method::POST, "/kinds", r#"{"small": "\u0000"}"#),
+        (Method::POST, "/kinds", r#"{"numbers": ["\u0000"]}"#),
+        (Method::POST, "/kinds?columns=small", r#"{"small": 1, "stamp": "\u0000"}"#),
+        (Method::POST, "/kinds?columns=small", r#"[{"small": 1, "stamp": "\u0000"}]"#),
+        (Method::PATCH, "/kinds?id=eq.1", r#"{"raw": "\u0000"}"#),
+        (Method::PUT, "/actors?id=eq.1", r#"{"id": 1, "name": "\u0000"}"#),
+        (Method::POST, "/rpc/greet", r#"{"name": "\u0000"}"#),
+        (Method::POST, "/rpc/greet?columns=name", r#"{"name": "a", "other": "\u0000"}"#),
+    ] {
+        // A shape that was planned before finds the same.
+        let sound = body.replace("\\u0000", "1");
+        let ask = server.ask(method.clone(), path).service().header("content-type", "application/json");
+        let answer = ask.body(sound.clone()).send().await;
+        assert!(answer.status < 300, "{path} {sound}: {}", answer.body);
+        refused(method, path, "application/json", body).await;
+    }
+    refused(Method::POST, "/kinds", "text/csv", "stamp\na\0b").await;
+    refused(Method::POST, "/kinds", "application/x-www-form-urlencoded", "stamp=a%00b").await;
+    refused(Method::POST, "/rpc/greet", "text/csv", "name\na\0b").await;
+
+    let post = |path: &str, body: &'static str| {
+        server.ask(Method::POST, path).service().header("content-type", "application/json").body(body)
+    };
+    // A body that is one `json` argument is nobody's to take apart.
+    let echoed = post("/rpc/echo", r#"{"a": "\u0000"}"#).send().await;
+    assert_eq!((echoed.status, echoed.body.as_str()), (200, r#"{"a": "\u0000"}"#));
+    // A backslash before it makes it six characters.
+    let stamped = post("/kinds?select=stamp", r#"{"stamp": "\\u0000"}"#).prefer(RETURN);
+    stamped.expect(201, json!([{"stamp": "\\u0000"}])).await;
+    let half = post("/kinds", r#"{"raw": "\ud800"}"#).expect_error(400, "22P02").await.json();
+    assert_eq!(half["details"], "Unicode low surrogate must follow a high surrogate.");
+}
