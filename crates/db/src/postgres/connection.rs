@@ -60,9 +60,9 @@ impl Target {
     ///
     /// Errors: 08001 when PostgreSQL can't be reached or refuses, 53300 when it takes no more connections.
     pub async fn open(&self) -> Result<(Client, Driver)> {
-        // The driver's own limit ends when the host has answered; PostgreSQL has to do so as well.
-        let hosts = self.config.get_hosts().len().max(1) as u32;
-        let limit = self.config.get_connect_timeout().map_or(Duration::MAX, |limit| limit.saturating_mul(hosts));
+        // The driver's own limit is each address's, and ends when the machine has answered; PostgreSQL has to do so as well.
+        let attempts = 2 * self.config.get_hosts().len().max(1) as u32;
+        let limit = self.config.get_connect_timeout().map_or(Duration::MAX, |limit| limit.saturating_mul(attempts));
         let connected = timeout(limit, self.connected()).await;
         let silent =
             |_| Error::new("08001", "PostgreSQL can't be reached").with_detail(format!("No answer within {limit:?}."));
