@@ -7,7 +7,7 @@ use basalt_tests::postgres::Cluster;
 use reqwest::Method;
 use serde_json::json;
 
-const SCHEMA: &str = "
+pub const SCHEMA: &str = "
     create table notes (id integer primary key, body text);
     alter table notes enable row level security;
     create policy everyone on notes for select using (true);
@@ -17,7 +17,7 @@ const SCHEMA: &str = "
         as $$ select pg_sleep(seconds)::text $$;";
 
 /// Asks until the answer has this status.
-async fn until(server: &Server, path: &str, status: u16) {
+pub async fn until(server: &Server, path: &str, status: u16) {
     let mut last = None;
     for _ in 0..200 {
         let answer = server.get(path).send().await;
@@ -31,7 +31,7 @@ async fn until(server: &Server, path: &str, status: u16) {
 }
 
 /// Waits until whoever sends requests here is told so.
-async fn ready(server: &Server, status: u16) {
+pub async fn ready(server: &Server, status: u16) {
     for _ in 0..200 {
         if server.raw(Method::GET, "/health/ready").send().await.status == status {
             return;

@@ -5,6 +5,9 @@ use std::time::Duration;
 use basalt_core::Error;
 use tokio_postgres::error::ErrorPosition;
 
+/// The code of a connection more than PostgreSQL takes.
+pub(super) const FULL: &str = "53300";
+
 /// A server's error with its fields, or 08006 for a connection that failed.
 pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else { return lost().with_detail(cause(&error)) };
@@ -30,11 +33,14 @@ pub(super) fn lost() -> Error {
     Error::new("08006", "the connection to PostgreSQL was lost")
 }
 
-/// 08001: no connection could be made.
+/// No connection could be made: [`FULL`] where PostgreSQL takes no more, else 08001.
 pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     // A server that answers by refusing (3D000, 28P01, 57P03, 53300) says why.
     match error.as_db_error() {
-        Some(db) => Error::new("08001", "PostgreSQL refuses the connection").with_detail(db.message().to_owned()),
+        Some(db) => {
+            let code = if db.code().code() == FULL { FULL } else { "08001" };
+            Error::new(code, "PostgreSQL refuses the connection").with_detail(db.message().to_owned())
+        }
         None => Error::new("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
     }
 }
