@@ -9,8 +9,7 @@ use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Timeouts};
 
 use super::connection::{Connection, Target};
-use super::error::waited;
-use crate::request::too_busy;
+use crate::request::{too_busy, waited};
 
 /// The pause after the first failed attempt; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -107,7 +106,7 @@ impl Pool {
             PoolError::Backend(error) => error,
             PoolError::Timeout(_) => {
                 self.timeouts.fetch_add(1, Ordering::Relaxed);
-                waited(self.sizes.wait)
+                waited(self.sizes.wait, "connection", "Try again shortly, or raise `database.pool`.")
             }
             other => Error::new("08001", other.to_string()),
         })
