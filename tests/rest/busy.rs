@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use basalt_tests::{Answer, Server};
+use basalt_tests::{Answer, Ask, Server};
 use reqwest::Method;
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 const TABLES: &str = "
 create table t (n integer primary key);
@@ -30,11 +31,8 @@ fn is_told_to_come_again(answer: &Answer) {
     assert_eq!(answer.header("retry-after"), "1");
 }
 
-/// Runs `more` at once, and tells how many have been answered.
-async fn at_once(
-    count: usize,
-    ask: impl Fn(usize) -> basalt_tests::Ask,
-) -> (Vec<tokio::task::JoinHandle<Answer>>, Arc<AtomicUsize>) {
+/// Sends so many at once, and counts those that have been answered.
+fn at_once(count: usize, ask: impl Fn(usize) -> Ask) -> (Vec<JoinHandle<Answer>>, Arc<AtomicUsize>) {
     let answered = Arc::new(AtomicUsize::new(0));
     let asked = (0..count).map(|i| {
         let (ask, answered) = (ask(i), answered.clone());
@@ -56,7 +54,7 @@ async fn endless_reads_leave_short_ones_their_readers() {
         config.database.statement_timeout = Duration::from_secs(12);
     })
     .await;
-    let (endless, answered) = at_once(30, |_| server.get("/rpc/endless").service()).await;
+    let (endless, answered) = at_once(30, |_| server.get("/rpc/endless").service());
     let mut short = 0;
     while answered.load(Ordering::Relaxed) < endless.len() {
         server.get("/t?select=n").service().expect(200, json!([{"n": 0}])).await;
@@ -94,13 +92,13 @@ async fn a_write_that_waited_in_vain_never_runs() {
     let endless = tokio::spawn(server.post("/rpc/endless_write", &json!({})).service().send());
     while metric(&server, "basalt_waiting{for=\"writer\"}").await == 0.0 && !endless.is_finished() {
         // Whatever is queued behind it waits; it may not have begun yet.
-        let (asked, _) = at_once(1, |_| server.post("/t", &json!({"n": -1})).service()).await;
+        let (asked, _) = at_once(1, |_| server.post("/t", &json!({"n": -1})).service());
         drop(asked);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let (writes, _) = at_once(5, |i| server.post("/t", &json!({"n": i + 1})).service()).await;
+    let (writes, _) = at_once(5, |i| server.post("/t", &json!({"n": i + 1})).service());
     let batch = json!([{"method": "POST", "path": "/t", "body": {"n": 50}}]);
-    let (batches, _) = at_once(1, |_| server.raw(Method::POST, "/batch/v1").json(&batch).service()).await;
+    let (batches, _) = at_once(1, |_| server.raw(Method::POST, "/batch/v1").json(&batch).service());
     for answer in writes.into_iter().chain(batches) {
         is_told_to_come_again(&answer.await.expect("no panic"));
     }
@@ -169,7 +167,7 @@ async fn a_full_disk_is_told_and_over_once_there_is_room() {
     })
     .await;
     let large = "x".repeat(50_000);
-    let (writes, _) = at_once(120, |i| server.post("/docs", &json!({"id": i, "x": large})).service()).await;
+    let (writes, _) = at_once(120, |i| server.post("/docs", &json!({"id": i, "x": large})).service());
     let mut kept = Vec::new();
     for (i, write) in writes.into_iter().enumerate() {
         let answer = write.await.expect("no panic");

@@ -57,9 +57,6 @@ pub struct Options {
     pub max_body: usize,
     /// Most bytes of the database file; a write that needs more answers 53100. 0 is no limit but the disk's.
     pub max_size: u64,
-    /// Most bytes that the embedded engine takes of memory for rows, sorting and its cache, all databases of the process together (53200).
-    /// 0 is no limit. A process can only lower it.
-    pub memory: u64,
     /// Writes that one commit may group.
     pub group: usize,
     /// The services whose schemas are kept beside the project's.
@@ -304,7 +301,6 @@ impl Default for Options {
             durable: true,
             max_body: 256 << 20,
             max_size: 0,
-            memory: 1 << 30,
             group: 256,
             services: Vec::new(),
         }

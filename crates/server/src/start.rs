@@ -81,7 +81,6 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
                 statement_timeout: from.statement_timeout,
                 max_body,
                 max_size: from.max_size.as_u64(),
-                memory: from.memory.as_u64(),
                 services: SERVICES.into(),
                 ..basalt_db::Options::default()
             };

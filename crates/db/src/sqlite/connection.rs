@@ -30,8 +30,6 @@ pub(super) struct File {
     pub durable: bool,
     /// Most bytes of the file; 0 is no limit.
     pub max_size: u64,
-    /// Most bytes that SQLite takes of memory, for all connections of the process; 0 is no limit.
-    pub memory: u64,
 }
 
 /// A connection with everything registered.
@@ -105,10 +103,6 @@ impl File {
         sqlite.pragma_update(None, "cache_size", CACHE)?;
         sqlite.pragma_update(None, "mmap_size", MMAP)?;
         sqlite.pragma_update(None, "temp_store", "memory")?;
-        if self.memory > 0 {
-            // What is sorted and put aside counts, all connections together: whoever asks for more than is left fails alone (53200).
-            sqlite.query_row(&format!("PRAGMA hard_heap_limit = {}", self.memory), [], |_| Ok(()))?;
-        }
         sqlite.pragma_update(None, "journal_size_limit", JOURNAL_LIMIT)
     }
 }
@@ -156,7 +150,7 @@ mod tests {
     /// How often SQLite compiled a cached statement anew in three runs, under a catalog with this partial index of this table.
     fn compiled_anew(table: &str, predicate: &str) -> i32 {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = File { path: folder.path().join("basalt.db"), durable: false, max_size: 0, memory: 0 };
+        let file = File { path: folder.path().join("basalt.db"), durable: false, max_size: 0 };
         let mut catalog = ddl::bootstrap();
         let made = format!("create table {table} (id int, a text)");
         let index = format!("create index on {table} (id) where {predicate}");
@@ -186,7 +180,7 @@ mod tests {
     #[test]
     fn whoever_writes_syncs() {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = File { path: folder.path().join("basalt.db"), durable: true, max_size: 0, memory: 0 };
+        let file = File { path: folder.path().join("basalt.db"), durable: true, max_size: 0 };
         for connection in [file.writer().expect("a connection").sqlite, file.bare().expect("a connection")] {
             let said = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
             assert_eq!(said("synchronous"), Ok(2));

@@ -104,12 +104,8 @@ impl Sqlite {
     pub fn open(mut options: Options) -> Result<Sqlite> {
         options.wait = options.wait.max(patience::SHORTEST);
         let lock = lock::acquire(&options.data_dir)?;
-        let file = File {
-            path: options.data_dir.join("basalt.db"),
-            durable: options.durable,
-            max_size: options.max_size,
-            memory: options.memory,
-        };
+        let file =
+            File { path: options.data_dir.join("basalt.db"), durable: options.durable, max_size: options.max_size };
         let mut connection = file.writer()?;
         let is_new = prepare(&connection.sqlite)?;
         let catalog = match schema::load(&connection.sqlite)? {

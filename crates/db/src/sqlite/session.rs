@@ -69,10 +69,13 @@ pub(super) struct Session {
     /// When and why to stop.
     watch: RefCell<Watch>,
     /// What this thread does while a statement runs long; asked with the time that it has run.
-    pub on_long: RefCell<Option<Rc<dyn Fn(Duration) -> Long>>>,
+    pub on_long: RefCell<Option<OnLong>>,
     /// Answers that wait to go out together.
     held: RefCell<Vec<(Box<Job>, Result<Answer>)>>,
 }
+
+/// Says what becomes of a statement that has run so long.
+pub(super) type OnLong = Rc<dyn Fn(Duration) -> Long>;
 
 /// When to interrupt the running statement.
 #[derive(Default)]

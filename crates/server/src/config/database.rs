@@ -49,8 +49,6 @@ pub struct Database {
     pub group: usize,
     /// Largest file of the embedded engine; 0: as large as the disk lets it.
     pub max_size: ByteSize,
-    /// Most memory that the embedded engine takes for rows, sorting and its cache; 0: as much as there is.
-    pub memory: ByteSize,
     /// Longest time a statement may run.
     #[serde(with = "humantime_serde")]
     pub statement_timeout: Duration,
@@ -106,7 +104,6 @@ impl Default for Database {
             queue: 1024,
             group: 256,
             max_size: ByteSize::b(0),
-            memory: ByteSize::gib(1),
             statement_timeout: Duration::from_secs(8),
         }
     }
