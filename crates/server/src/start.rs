@@ -76,6 +76,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
             let mut options = basalt_db::Options {
                 data_dir,
                 queue: from.queue,
+                wait: from.pool_timeout,
                 group: from.group,
                 statement_timeout: from.statement_timeout,
                 max_body,
@@ -86,6 +87,10 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
             if from.readers > 0 {
                 options.readers = from.readers;
             }
+            options.long_readers = match from.long_readers {
+                0 => 2 * options.readers,
+                given => given,
+            };
             let open = tokio::task::spawn_blocking(move || Database::open(options));
             open.await.map_err(|error| Error::internal(error.to_string()))?
         }

@@ -1,7 +1,5 @@
 //! The driver's errors in PostgreSQL's terms.
 
-use std::time::Duration;
-
 use basalt_core::Error;
 use tokio_postgres::error::ErrorPosition;
 
@@ -43,13 +41,6 @@ pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
         }
         None => Error::new("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
     }
-}
-
-/// PGRST003: every connection was in use for too long.
-pub(super) fn waited(limit: Duration) -> Error {
-    Error::new("PGRST003", "Timed out acquiring connection from connection pool.")
-        .with_detail(format!("No connection became free within {limit:?}."))
-        .with_hint("Try again shortly, or raise `database.pool`.")
 }
 
 /// The innermost reason, which says more than the driver's own words.

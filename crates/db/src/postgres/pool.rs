@@ -11,8 +11,8 @@ use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Ti
 use tokio::time::sleep;
 
 use super::connection::{Connection, Target};
-use super::error::{FULL, waited};
-use crate::request::too_busy;
+use super::error::FULL;
+use crate::request::{too_busy, waited};
 
 /// The pause after the first failed attempt; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -171,7 +171,7 @@ impl Pool {
 
     fn waited_in_vain(&self) -> Error {
         self.timeouts.fetch_add(1, Ordering::Relaxed);
-        waited(self.sizes.wait)
+        waited(self.sizes.wait, "connection", "Try again shortly, or raise `database.pool`.")
     }
 
     /// How it stands.

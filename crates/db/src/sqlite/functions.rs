@@ -259,7 +259,13 @@ fn with_arguments(
     from: usize,
     f: impl FnOnce(&[ValueRef<'_>]) -> Result<Value>,
 ) -> rusqlite::Result<Stored> {
-    gathered(call, from, f)?.map(Stored).map_err(raise)
+    let made = gathered(call, from, |args| {
+        let made = f(args)?;
+        let taken: usize = args.iter().map(|arg| arg.size()).sum();
+        session::check_time_over(taken + made.as_ref().size())?;
+        Ok(made)
+    })?;
+    made.map(Stored).map_err(raise)
 }
 
 /// Calls `f` with the arguments from the one at `from` on.

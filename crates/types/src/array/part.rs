@@ -2,8 +2,8 @@
 
 use basalt_core::{Error, Result};
 
-use super::shape::{MOST_ELEMENTS, element, read};
-use super::stored::Array;
+use super::shape::{element, read};
+use super::stored::{Array, check_elements};
 use crate::{Context, Type, Value, ValueRef};
 
 /// An array with another element at an index: behind the last one it grows, with NULLs between.
@@ -25,9 +25,7 @@ pub(super) fn with_element(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -
             "On the embedded engine arrays begin at 1: assign a whole array first.",
         ));
     };
-    if at >= MOST_ELEMENTS {
-        return Err(Error::new("54000", format!("array size exceeds the maximum allowed ({MOST_ELEMENTS})")));
-    }
+    check_elements(at + 1)?;
     if at >= array.values.len() {
         array.values.resize(at + 1, Value::Null);
     }
