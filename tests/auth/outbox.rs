@@ -213,12 +213,9 @@ async fn several_nodes_send_a_mail_once() {
 async fn what_is_not_taken_is_tried_again_with_the_same_id_until_it_was_tried_often_enough() {
     let mail_server = MailServer::start(0, Mood::Refuses).await;
     let server = start_with(|config| by_smtp(config, mail_server.port)).await;
-    let tried = |count: u64| {
-        let database = &server.database;
-        move || async move { waiting(database).await.iter().any(|row| row["tried"] == count && row["is_taken"] == true) }
-    };
+    let was_tried = || async { waiting(&server.database).await.iter().any(|row| row["tried"] != 0) };
     sign_up(&server, "ada@example.com").await;
-    until(tried(1)).await;
+    until(was_tried).await;
     let ids = rows(&server.database, "select id from auth.outbox").await;
     mail_server.become_one_that(Mood::Takes);
     // It is put off by seconds, and comes by itself.
@@ -226,7 +223,7 @@ async fn what_is_not_taken_is_tried_again_with_the_same_id_until_it_was_tried_of
     assert!(received[0].id.contains(ids[0]["id"].as_str().expect("an id")), "{received:?} {ids:?}");
     mail_server.become_one_that(Mood::Refuses);
     sign_up(&server, "grace@example.com").await;
-    until(tried(1)).await;
+    until(was_tried).await;
     rows(&server.database, "update auth.outbox set tried = 9, due_at = now() returning id").await;
     until(|| async { waiting(&server.database).await.is_empty() }).await;
     assert_eq!(mail_server.received().len(), 1);
@@ -238,7 +235,7 @@ async fn what_expired_is_not_sent_and_nothing_is_of_a_user_who_is_gone() {
     let server = start_with(|config| by_smtp(config, port)).await;
     sign_up(&server, "ada@example.com").await;
     sign_up(&server, "grace@example.com").await;
-    until(|| async { waiting(&server.database).await.iter().all(|row| row["tried"] == 1) }).await;
+    until(|| async { waiting(&server.database).await.iter().all(|row| row["tried"] != 0) }).await;
     let grace = "delete from auth.users where email = 'grace@example.com' returning id";
     assert_eq!(rows(&server.database, grace).await.len(), 1);
     assert_eq!(waiting(&server.database).await.len(), 1);

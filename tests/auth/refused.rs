@@ -163,9 +163,9 @@ async fn a_database_that_takes_too_long_may_be_asked_again() {
     let server = start_with(|config| config.database.statement_timeout = Duration::from_millis(500)).await;
     sign_up(&server, "ada@example.com").await;
     let mut holding = server.database.begin_as_owner().await.expect("a transaction");
-    let sql = "select id from auth.users for update";
-    let lock = basalt_db::Request::new(basalt_core::Identity::owner(), sql, Vec::new());
-    holding.run(lock).await.expect("the lock");
+    let sql = "update auth.users set updated_at = now() returning id";
+    let change = basalt_db::Request::new(basalt_core::Identity::owner(), sql, Vec::new());
+    holding.run(change).await.expect("the lock");
     let asked = post(&server, "/recover", json!({"email": "ada@example.com"})).send().await;
     refused(&asked, 504, "request_timeout");
 }

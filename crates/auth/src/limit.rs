@@ -18,7 +18,7 @@ const BURST: u32 = 30;
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// How long an attempt waits for those before it to be judged.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is counted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
