@@ -1,7 +1,5 @@
 //! Refusals of the contract that no flow of the other files meets, each by its code.
 
-use std::time::Duration;
-
 use basalt_server::Config;
 use reqwest::Method;
 use serde_json::json;
@@ -151,21 +149,4 @@ async fn a_hook_that_does_not_answer_or_says_too_much_is_told_as_that() {
         let body = json!({"email": "ada@example.com", "password": PASSWORD});
         post(&server, "/signup", body).expect_error(status, code).await;
     }
-}
-
-/// Whoever holds a user's row for longer than a statement may take.
-#[tokio::test]
-async fn a_database_that_takes_too_long_may_be_asked_again() {
-    if !basalt_tests::on_postgres() {
-        // The embedded engine's writers wait for each other, and no statement of auth's takes long.
-        return;
-    }
-    let server = start_with(|config| config.database.statement_timeout = Duration::from_millis(500)).await;
-    sign_up(&server, "ada@example.com").await;
-    let mut holding = server.database.begin_as_owner().await.expect("a transaction");
-    let sql = "update auth.users set updated_at = now() returning id";
-    let change = basalt_db::Request::new(basalt_core::Identity::owner(), sql, Vec::new());
-    holding.run(change).await.expect("the lock");
-    let asked = post(&server, "/recover", json!({"email": "ada@example.com"})).send().await;
-    refused(&asked, 504, "request_timeout");
 }
