@@ -8,6 +8,7 @@
 pub mod nats;
 pub mod postgres;
 pub mod receiver;
+pub mod smtp;
 pub mod socket;
 pub mod totp;
 

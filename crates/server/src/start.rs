@@ -142,6 +142,7 @@ impl Basalt {
             realtime,
             bus: bus.clone(),
             sockets: TaskTracker::new(),
+            senders: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             readers: watch::Sender::new(Readers::Beginning),
@@ -187,6 +188,7 @@ impl Basalt {
             });
             serving.spawn(until(stopped, follow));
         }
+        app.send_mails();
         for schema in missing_schemas(config, &app.database) {
             tracing::warn!(schema, "`api.schemas` names a schema that does not exist");
         }
@@ -218,6 +220,7 @@ impl Basalt {
         self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         self.app.realtime.reconfigure(realtime);
         self.app.surface.store(Arc::new(surface));
+        self.app.send_mails();
         Ok(())
     }
 
@@ -230,7 +233,21 @@ impl Basalt {
         self.app.sockets.wait().await;
         self.app.bus.leave();
         while self.serving.join_next().await.is_some() {}
+        if let Some(auth) = &self.app.surface.load().auth {
+            auth.close();
+        }
+        self.app.senders.close();
+        self.app.senders.wait().await;
         self.app.webhooks.leave().await;
+    }
+}
+
+impl App {
+    /// Has the mails of the configuration as it is now sent. The sender of the one before ends once no request is answered by it.
+    fn send_mails(&self) {
+        if let Some(auth) = &self.surface.load().auth {
+            self.senders.spawn(auth.sending());
+        }
     }
 }
 
