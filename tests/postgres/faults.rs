@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::waiting::comes_to;
 use reqwest::Method;
 use serde_json::json;
 
@@ -17,28 +18,14 @@ const SCHEMA: &str = "
         as $$ select pg_sleep(seconds)::text $$;";
 
 /// Asks until the answer has this status.
-async fn until(server: &Server, path: &str, status: u16) {
-    let mut last = None;
-    for _ in 0..200 {
-        let answer = server.get(path).send().await;
-        if answer.status == status {
-            return;
-        }
-        last = Some(answer);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{path} never answered {status}, but {last:?}");
+async fn answered(server: &Server, path: &str, status: u16) {
+    comes_to(path, status, async || server.get(path).send().await.status).await;
 }
 
 /// Waits until whoever sends requests here is told so.
 async fn ready(server: &Server, status: u16) {
-    for _ in 0..200 {
-        if server.raw(Method::GET, "/health/ready").send().await.status == status {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never {status}");
+    let asked = async || server.raw(Method::GET, "/health/ready").send().await.status;
+    comes_to("/health/ready", status, asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +51,7 @@ async fn a_server_that_restarts_is_found_again() {
     ready(&server, 503).await;
     cluster.run_server();
     ready(&server, 200).await;
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
     server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
 }
 
@@ -164,14 +151,10 @@ async fn a_client_that_hangs_up_cancels_its_statement() {
         and pid <> pg_backend_pid()";
     let nap = server.post("/rpc/nap", &json!({"seconds": 7})).service().send();
     assert!(tokio::time::timeout(Duration::from_millis(700), nap).await.is_err());
-    for _ in 0..40 {
-        if session.ask(napping).await.expect("counts").0.as_deref() == Some("0") {
-            // The one connection is free, and of nobody.
-            return drop(server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the statement runs on");
+    let running = async || session.ask(napping).await.expect("counts").0.unwrap_or_default();
+    comes_to("the number of statements that run on", "0".to_owned(), running).await;
+    // The one connection is free, and of nobody.
+    server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,23 +184,15 @@ async fn tables_change_under_prepared_statements() {
     }
     session.script("alter table notes add column stars integer default 3").await;
     let seen = json!([{"id": 1, "body": "one", "stars": 3}]);
-    for _ in 0..200 {
+    comes_to("the changed table", seen, async || {
         let answer = server.get("/notes?id=eq.1").send().await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        if answer.json() == seen {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    server.get("/notes?id=eq.1").expect(200, seen).await;
+        answer.json()
+    })
+    .await;
     session.script("alter table notes alter id type text; alter table notes drop column stars").await;
-    for _ in 0..200 {
-        if server.get("/notes?id=eq.1").send().await.json() == json!([{"id": "1", "body": "one"}]) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the changed table is never served");
+    let seen = json!([{"id": "1", "body": "one"}]);
+    comes_to("the changed table", seen, async || server.get("/notes?id=eq.1").send().await.json()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +204,7 @@ async fn nothing_of_a_session_is_relied_on_behind_a_transaction_pooler() {
     })
     .await;
     let script = "create function prepared() returns bigint language sql stable as $$ select count(*) from pg_prepared_statements $$;";
-    server.database.run_script(script, |_| ()).await.expect("makes a function");
+    server.script(script).await;
     server.get("/notes?id=eq.1&select=body").prefer("count=exact").expect(200, json!([{"body": "one"}])).await;
     server.get("/notes?id=eq.x").expect_error(400, "22P02").await;
     server

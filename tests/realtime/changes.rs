@@ -34,11 +34,6 @@ async fn subscribed(server: &Server, key: &str, entry: Value) -> (Socket, i64) {
     (socket, expected["id"].as_i64().unwrap())
 }
 
-/// Runs SQL as the owner.
-async fn run(server: &Server, sql: &str) {
-    server.database.run_script(sql, |_| {}).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
 /// The next change, without its time.
 async fn change(socket: &mut Socket) -> Value {
     let mut payload = socket.event("postgres_changes").await;
@@ -52,14 +47,14 @@ async fn a_change_has_the_rows_of_its_kind() {
     let server = Server::start(SCHEMA).await;
     let (mut socket, id) =
         subscribed(&server, &anon(), json!({"event": "*", "schema": "public", "table": "prices"})).await;
-    run(&server, "insert into prices values (1, 2.5, '{a,b}', '2026-01-01 00:00:00+00')").await;
+    server.script("insert into prices values (1, 2.5, '{a,b}', '2026-01-01 00:00:00+00')").await;
     let columns = json!([{"name": "id", "type": "int4"}, {"name": "price", "type": "numeric"},
         {"name": "tags", "type": "_text"}, {"name": "at", "type": "timestamptz"}]);
     let record = json!({"id": 1, "price": 2.50, "tags": ["a", "b"], "at": "2026-01-01T00:00:00+00:00"});
     let data = json!({"schema": "public", "table": "prices", "type": "INSERT", "columns": columns, "record": record, "errors": null});
     assert_eq!(change(&mut socket).await, json!({"ids": [id], "data": data}));
 
-    run(&server, "update prices set price = 3; delete from prices").await;
+    server.script("update prices set price = 3; delete from prices").await;
     let update = change(&mut socket).await["data"].clone();
     assert_eq!((&update["type"], &update["record"]["price"]), (&json!("UPDATE"), &json!(3.00)));
     // All of the old row, since the replica identity is full and the policies show it.
@@ -107,11 +102,11 @@ async fn a_renewed_token_is_who_is_told() {
     let (mut socket, _) = subscribed(&server, &user(ANNA), entry.clone()).await;
     socket.send("realtime:a", "access_token", json!({"access_token": user(BEN)})).await;
     socket.ask("phoenix", "heartbeat", json!({})).await;
-    run(&server, &format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
+    server.script(&format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
     assert_eq!(change(&mut socket).await["data"]["record"]["id"], 2);
     socket.ask("realtime:a", "phx_leave", json!({})).await;
     let (mut other, _) = subscribed(&server, &user(BEN), entry).await;
-    run(&server, &format!("insert into notes values (3, '{BEN}')")).await;
+    server.script(&format!("insert into notes values (3, '{BEN}')")).await;
     change(&mut other).await;
     socket.expect_none("postgres_changes").await;
 }
@@ -125,7 +120,7 @@ async fn only_columns_that_the_role_may_select_are_told() {
     let server = Server::start(&schema).await;
     let entry = json!({"event": "INSERT", "schema": "public", "table": "notes"});
     let (mut socket, _) = subscribed(&server, &user(ANNA), entry).await;
-    run(&server, &format!("insert into notes values (1, '{ANNA}', 't', 's')")).await;
+    server.script(&format!("insert into notes values (1, '{ANNA}', 't', 's')")).await;
     let data = change(&mut socket).await["data"].clone();
     assert_eq!(data["record"], json!({"id": 1, "owner": ANNA, "text": "t"}));
     assert!(!data.to_string().contains("secret"), "{data}");
@@ -179,11 +174,11 @@ async fn a_condition_over_a_column_that_was_revoked_matches_no_more() {
     let entry = |filter: &str| json!({"event": "*", "schema": "public", "table": "prices", "filter": filter});
     let (mut socket, hidden) = subscribed(&server, &anon(), entry("at=not.is.null")).await;
     let (mut other, open) = subscribed(&server, &anon(), entry("price=gt.1")).await;
-    run(&server, "insert into prices values (1, 2, null, '2026-01-01 00:00:00+00')").await;
+    server.script("insert into prices values (1, 2, null, '2026-01-01 00:00:00+00')").await;
     assert_eq!(change(&mut socket).await["ids"], json!([hidden]));
     assert_eq!(change(&mut other).await["ids"], json!([open]));
-    run(&server, "revoke select on public.prices from anon; grant select (id, price) on public.prices to anon").await;
-    run(&server, "insert into prices values (2, 2, null, '2026-01-01 00:00:00+00'); delete from prices").await;
+    server.script("revoke select on public.prices from anon; grant select (id, price) on public.prices to anon").await;
+    server.script("insert into prices values (2, 2, null, '2026-01-01 00:00:00+00'); delete from prices").await;
     for kind in ["INSERT", "DELETE", "DELETE"] {
         assert_eq!(change(&mut other).await["data"]["type"], kind);
     }
@@ -202,7 +197,7 @@ async fn one_message_has_all_ids_of_a_channel() {
     ]);
     let response = socket.join("a", json!({"postgres_changes": entries})).await;
     let ids: Vec<i64> = (0..4).map(|i| response["postgres_changes"][i]["id"].as_i64().unwrap()).collect();
-    run(&server, "insert into prices values (1, 9), (3, 1); update prices set price = 2 where id = 3").await;
+    server.script("insert into prices values (1, 9), (3, 1); update prices set price = 2 where id = 3").await;
     assert_eq!(change(&mut socket).await["ids"], json!([ids[0], ids[1], ids[2]]));
     assert_eq!(change(&mut socket).await["ids"], json!([ids[0]]));
     assert_eq!(change(&mut socket).await["ids"], json!([ids[0], ids[3]]));
@@ -213,7 +208,7 @@ async fn columns_can_be_chosen() {
     let server = Server::start(SCHEMA).await;
     let entry = json!({"event": "*", "schema": "public", "table": "prices", "select": ["price"]});
     let (mut socket, _) = subscribed(&server, &anon(), entry).await;
-    run(&server, "insert into prices values (1, 9)").await;
+    server.script("insert into prices values (1, 9)").await;
     assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 1, "price": 9.00}));
 }
 
@@ -228,7 +223,7 @@ async fn each_listener_of_a_channel_has_the_columns_that_it_chose() {
     let response = socket.join("a", json!({"postgres_changes": entries})).await;
     let ids: Vec<i64> = (0..4).map(|i| response["postgres_changes"][i]["id"].as_i64().unwrap()).collect();
     assert_eq!(socket.system().await, "Subscribed to PostgreSQL");
-    run(&server, "insert into prices values (1, 9)").await;
+    server.script("insert into prices values (1, 9)").await;
     let mut told = Vec::new();
     for _ in 0..3 {
         let change = change(&mut socket).await;
@@ -252,17 +247,15 @@ async fn an_old_row_that_was_hidden_stays_so() {
     let entry = json!({"event": "*", "schema": "public", "table": "notes"});
     let (mut anna, _) = subscribed(&server, &user(ANNA), entry.clone()).await;
     let (mut ben, _) = subscribed(&server, &user(BEN), entry).await;
-    run(
-        &server,
-        &format!(
+    server
+        .script(&format!(
             "insert into notes values (1, '{ANNA}', 'annas own', null);
             update notes set text = 'second' where id = 1;
             update notes set owner = '{BEN}', text = 'given' where id = 1;
             update notes set owner = '{ANNA}', id = 2 where id = 1;
             update notes set text = 'third' where id = 2;"
-        ),
-    )
-    .await;
+        ))
+        .await;
     assert_eq!(change(&mut anna).await["data"]["type"], "INSERT");
     let old = change(&mut anna).await["data"]["old_record"].clone();
     assert_eq!(old, json!({"id": 1, "owner": ANNA, "text": "annas own", "secret": null}));
@@ -286,7 +279,7 @@ async fn who_may_select_nothing_is_told_so() {
     let server = Server::start(&schema).await;
     let notes = json!({"event": "*", "schema": "public", "table": "notes"});
     let (mut socket, id) = subscribed(&server, &anon(), notes).await;
-    run(&server, &format!("insert into notes values (1, '{ANNA}', 't', 's'); delete from notes")).await;
+    server.script(&format!("insert into notes values (1, '{ANNA}', 't', 's'); delete from notes")).await;
     for kind in ["INSERT", "DELETE"] {
         let data = json!({"schema": "public", "table": "notes", "type": kind, "columns": [], "record": {},
             "errors": ["Error 401: Unauthorized"]});
@@ -302,10 +295,10 @@ async fn who_may_select_nothing_is_told_so() {
         assert!(socket.system().await.contains("invalid column for filter"));
     }
     let (mut socket, _) = subscribed(&server, &user(ANNA), filtered("id=eq.1")).await;
-    run(&server, "insert into prices (id, price) values (1, 2)").await;
+    server.script("insert into prices (id, price) values (1, 2)").await;
     assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 1, "tags": null}));
     // What was allowed when it was asked for may not be any more.
-    run(&server, "revoke select (id) on public.prices from authenticated; insert into prices (id) values (3)").await;
+    server.script("revoke select (id) on public.prices from authenticated; insert into prices (id) values (3)").await;
     socket.expect_none("postgres_changes").await;
 }
 
@@ -349,11 +342,11 @@ async fn what_can_t_be_subscribed_is_explained_and_the_channel_lives() {
 async fn rows_that_can_t_be_told_say_why() {
     let server = Server::start(SCHEMA).await;
     let (mut socket, _) = subscribed(&server, &anon(), json!({"event": "*", "schema": "public"})).await;
-    run(&server, "insert into unkeyed values (1)").await;
+    server.script("insert into unkeyed values (1)").await;
     let data = change(&mut socket).await["data"].clone();
     assert_eq!((&data["errors"], &data["record"]), (&json!(["Error 400: Bad Request, no primary key"]), &json!({})));
     let long = "x".repeat(1 << 20);
-    run(&server, &format!("insert into prices values (1, 2, '{{{long}}}')")).await;
+    server.script(&format!("insert into prices values (1, 2, '{{{long}}}')")).await;
     let data = change(&mut socket).await["data"].clone();
     assert_eq!(data["errors"], json!(["Error 413: Payload Too Large"]));
     assert_eq!(data["record"], json!({"id": 1, "price": 2.00, "at": null}));
@@ -366,7 +359,7 @@ async fn what_is_undone_is_not_told() {
     let failed =
         server.database.run_script("insert into prices values (1, 1); insert into prices values (1, 1)", |_| {});
     assert!(failed.await.is_err());
-    run(&server, "insert into prices values (2, 2)").await;
+    server.script("insert into prices values (2, 2)").await;
     assert_eq!(change(&mut socket).await["data"]["record"]["id"], 2);
 }
 
@@ -385,8 +378,8 @@ async fn a_table_without_row_security_is_closed_to_whoever_comes_from_outside() 
     }
     let (mut outside, _) = subscribed(&server, &anon(), entry("*")).await;
     let (mut inside, _) = subscribed(&server, &token(json!({"role": "service_role"})), entry("cards")).await;
-    run(&server, "insert into cards values (1, '4111'); update cards set card = '5500'; delete from cards").await;
-    run(&server, "insert into open_cards values (2)").await;
+    server.script("insert into cards values (1, '4111'); update cards set card = '5500'; delete from cards").await;
+    server.script("insert into open_cards values (2)").await;
     for kind in ["INSERT", "UPDATE", "DELETE"] {
         assert_eq!(change(&mut inside).await["data"]["type"], kind);
     }
@@ -415,12 +408,12 @@ async fn of_a_part_that_is_published_nothing_else_is_told() {
         return assert_eq!(refused.error.code(), "0A000");
     }
     // What replicates updates has to hold the identity.
-    run(
-        &server,
-        "alter publication supabase_realtime set (publish = 'insert');
+    server
+        .script(
+            "alter publication supabase_realtime set (publish = 'insert');
         alter publication supabase_realtime add table public.parts (id, shown) where (10 / stage < 10)",
-    )
-    .await;
+        )
+        .await;
     let entry = |filter: &str| json!({"event": "*", "schema": "public", "table": "parts", "filter": filter});
     let mut socket = Socket::connect(&server, &anon()).await;
     socket.join("a", json!({"postgres_changes": [entry("hidden=eq.x")]})).await;
@@ -429,23 +422,21 @@ async fn of_a_part_that_is_published_nothing_else_is_told() {
     let logged = async || server.database.changes().read(0, 100).await.unwrap().changes.len();
     // The second is not published, the third hidden, and what the condition fails over is written all the same.
     let rows = "insert into parts values (1, 'a', 'b', 5), (2, 'a', 'b', 1), (3, 'a', 'secret', 5), (4, 'a', 'b', 0), (5, 'c', 'd', 2)";
-    run(&server, rows).await;
+    server.script(rows).await;
     let first = change(&mut socket).await["data"].clone();
     assert_eq!((&first["record"], first["columns"].as_array().unwrap().len()), (&json!({"id": 1, "shown": "a"}), 2));
     assert_eq!(change(&mut socket).await["data"]["record"], json!({"id": 5, "shown": "c"}));
     assert_eq!(logged().await, 4, "not the second");
 
     // A service watches the table whole; subscribers are told what is published, as what it is to them.
-    run(
-        &server,
-        "create publication basalt_test for table public.parts;
+    server
+        .script(
+            "create publication basalt_test for table public.parts;
         alter publication supabase_realtime set (publish = 'insert, update, delete');
         alter publication supabase_realtime set table public.parts where (10 / stage < 10)",
-    )
-    .await;
-    run(
-        &server,
-        "insert into parts values (6, 'e', 'f', 1); update parts set stage = 2 where id = 6;
+        )
+        .await;
+    server.script("insert into parts values (6, 'e', 'f', 1); update parts set stage = 2 where id = 6;
         update parts set stage = 3 where id = 6; update parts set stage = 1 where id = 6; delete from parts where id in (2, 5)",
     )
     .await;
@@ -469,7 +460,7 @@ async fn policies_are_asked_once_for_each_identity() {
     }
     let before = server.database.changes().asked();
     // One transaction is one batch, whatever it writes.
-    run(&server, &format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
+    server.script(&format!("insert into notes values (1, '{ANNA}'), (2, '{BEN}')")).await;
     for (id, socket) in &mut sockets {
         assert_eq!(change(socket).await["data"]["record"]["owner"], *id);
     }
@@ -487,13 +478,13 @@ async fn who_missed_changes_is_told_so() {
     let mut other = Socket::connect(&server, &anon()).await;
     other.join("b", json!({})).await;
     // Written and dropped in one transaction: nobody can have read them.
-    run(
-        &server,
-        "insert into public.prices (id) select n from generate_series(1, 20) n;
+    server
+        .script(
+            "insert into public.prices (id) select n from generate_series(1, 20) n;
         update basalt.log set trimmed = (select max(id) from basalt.changes);
         delete from basalt.changes;",
-    )
-    .await;
+        )
+        .await;
     // At once, not with the next change.
     let told = follows.event("system").await;
     assert_eq!(
@@ -503,9 +494,9 @@ async fn who_missed_changes_is_told_so() {
     let message = told["message"].as_str().unwrap();
     assert!(message.starts_with("Changes were missed: about 20 were dropped from the change log"), "{message}");
     // It goes on with what is there.
-    run(&server, "insert into public.prices (id) values (21)").await;
+    server.script("insert into public.prices (id) values (21)").await;
     assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 21);
-    run(&server, "insert into public.prices (id) values (22)").await;
+    server.script("insert into public.prices (id) values (22)").await;
     assert_eq!(follows.event("postgres_changes").await["data"]["record"]["id"], 22);
     follows.expect_none("system").await;
     other.expect_none("system").await;
