@@ -2,6 +2,7 @@
 
 mod broadcasting;
 mod changes;
+mod columns;
 mod connecting;
 mod faults;
 mod filters;

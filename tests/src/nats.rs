@@ -21,8 +21,6 @@ pub const USER: &str = "node";
 /// The user's password.
 pub const PASSWORD: &str = "a-password-that-no-log-shows";
 
-/// How long it may take to start.
-
 impl Nats {
     /// Starts one with a user and a password. Fails with what to install if the program is missing.
     pub fn start() -> Nats {

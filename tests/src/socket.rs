@@ -12,8 +12,6 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use crate::Server;
 use crate::waiting::PATIENCE;
 
-/// How long a frame that must come may take.
-
 /// A connected client that speaks `vsn=2.0.0`.
 pub struct Socket {
     /// The connection itself.

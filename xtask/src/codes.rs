@@ -54,7 +54,7 @@ impl Source {
         for text in quoted {
             let has_prefix =
                 |prefix: &&str| text.strip_prefix(*prefix).is_some_and(|rest| rest.starts_with(|c: char| c != '_'));
-            if PREFIXES.iter().any(|prefix| has_prefix(prefix)) {
+            if PREFIXES.iter().any(has_prefix) {
                 self.codes.insert(text.clone());
             }
             self.texts.insert(text);

@@ -90,7 +90,7 @@ proptest! {
     fn what_is_read_is_written(text in paths()) {
         let path = parse(&text).expect("a path");
         let written = path.to_string();
-        prop_assert!(parse(&written).is_ok(), "{written}");
+        prop_assert_eq!(parse(&written).expect("a path"), path, "{}", written);
     }
 }
 
