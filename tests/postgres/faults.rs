@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use basalt_tests::Server;
-use basalt_tests::postgres::Cluster;
-use basalt_tests::waiting::comes_to;
+use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::waiting::{comes_to, until};
 use reqwest::Method;
 use serde_json::json;
 
@@ -55,18 +55,26 @@ async fn a_server_that_restarts_is_found_again() {
     server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
 }
 
+/// How many statements nap, as another session sees it.
+async fn napping(session: &Session) -> u64 {
+    let sql = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
+        and pid <> pg_backend_pid()";
+    session.ask(sql).await.expect("counts").0.expect("a count").parse().expect("a number")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_waits_for_a_connection_only_so_long() {
     let cluster = Cluster::start();
     let server = Server::start_on(&cluster, SCHEMA, |config| {
         config.database.pool = 1;
         config.database.queue = 1;
-        config.database.pool_timeout = Duration::from_millis(300);
+        config.database.pool_timeout = Duration::from_secs(1);
     })
     .await;
-    let nap = server.post("/rpc/nap", &json!({"seconds": 1.5})).service().send();
+    let session = cluster.connect_to(server.database_name()).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 4})).service().send();
     let late = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        comes_to("statements that nap", 1, async || napping(&session).await).await;
         let (one, two, three) =
             tokio::join!(server.get("/notes").send(), server.get("/notes").send(), server.get("/notes").send());
         let mut codes: Vec<(u16, String)> = [one, two, three]
@@ -80,13 +88,13 @@ async fn a_request_waits_for_a_connection_only_so_long() {
         codes
     };
     let look = async {
-        loop {
-            let text = server.raw(Method::GET, "/metrics").send().await.body;
-            if text.contains("pgrst_db_pool_waiting 1\n") {
-                break text;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut text = String::new();
+        until("a request that waits for a connection", async || {
+            text = server.raw(Method::GET, "/metrics").send().await.body;
+            text.contains("pgrst_db_pool_waiting 1\n")
+        })
+        .await;
+        text
     };
     let (nap, codes, meanwhile) = tokio::join!(nap, late, look);
     assert_eq!(nap.status, 200, "{}", nap.body);
@@ -129,9 +137,10 @@ async fn a_wait_in_vain_may_be_postgrests() {
         config.api.pool_timeout_status = basalt_server::config::PoolTimeoutStatus::GatewayTimeout;
     })
     .await;
-    let nap = server.post("/rpc/nap", &json!({"seconds": 1})).service().send();
+    let session = cluster.connect_to(server.database_name()).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 4})).service().send();
     let late = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        comes_to("statements that nap", 1, async || napping(&session).await).await;
         server.get("/notes").send().await
     };
     let (nap, late) = tokio::join!(nap, late);
@@ -145,14 +154,20 @@ async fn a_wait_in_vain_may_be_postgrests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_cancels_its_statement() {
     let cluster = Cluster::start();
-    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    // Nothing else ends the statement before the wait for its end is over.
+    let change = |config: &mut basalt_server::Config| {
+        config.database.pool = 1;
+        config.database.statement_timeout = Duration::ZERO;
+    };
+    let server = Server::start_on(&cluster, SCHEMA, change).await;
     let session = cluster.connect_to(server.database_name()).await;
-    let napping = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
-        and pid <> pg_backend_pid()";
-    let nap = server.post("/rpc/nap", &json!({"seconds": 7})).service().send();
-    assert!(tokio::time::timeout(Duration::from_millis(700), nap).await.is_err());
-    let running = async || session.ask(napping).await.expect("counts").0.unwrap_or_default();
-    comes_to("the number of statements that run on", "0".to_owned(), running).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
+    tokio::select! {
+        biased;
+        answer = nap => panic!("{}", answer.body),
+        () = comes_to("statements that nap", 1, async || napping(&session).await) => {}
+    }
+    comes_to("statements that nap", 0, async || napping(&session).await).await;
     // The one connection is free, and of nobody.
     server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }

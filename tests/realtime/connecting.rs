@@ -62,7 +62,12 @@ async fn heartbeats_are_answered_in_both_serializers() {
 
 #[tokio::test]
 async fn one_connection_more_than_the_limit_is_refused() {
-    let server = Server::start_with("", |config| config.realtime.connections = 1).await;
+    // Nobody is given up for being silent before the wait is over.
+    let change = |config: &mut basalt_server::Config| {
+        config.realtime.connections = 1;
+        config.realtime.idle_timeout = Duration::from_secs(600);
+    };
+    let server = Server::start_with("", change).await;
     let mut first = Socket::connect(&server, &anon()).await;
     let full = refused(&url(&server, &anon(), "2.0.0")).await;
     assert_eq!(full, (429, r#"{"error":"Too many connected users"}"#.into()));

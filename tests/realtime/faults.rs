@@ -130,6 +130,7 @@ async fn a_subscriber_that_never_reads_is_given_up() {
             config.realtime.events = 10_000;
             config.realtime.bytes = "1GB".parse().unwrap();
             config.realtime.close_timeout = Duration::from_secs(timeout);
+            config.realtime.idle_timeout = Duration::from_secs(600);
         }
     };
     for timeout in [1, 600] {
