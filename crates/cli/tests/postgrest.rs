@@ -238,6 +238,10 @@ fn what_it_cannot_use_is_said() {
             "jwt-secret = \"super-secret-jwt-token-with-at-least-32-characters-long\"\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n",
             "published development secret",
         ),
+        (
+            "jwt-secret = \"c3VwZXItc2VjcmV0LWp3dC10b2tlbi13aXRoLWF0LWxlYXN0LTMyLWNoYXJhY3RlcnMtbG9uZw==\"\njwt-secret-is-base64 = true\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n",
+            "published development secret",
+        ),
         ("db-schemas = \"pg_catalog\"\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n", "must not name pg_catalog"),
     ] {
         let folder = Project::new(&[("x.conf", text)]);

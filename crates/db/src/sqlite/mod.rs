@@ -87,6 +87,7 @@ impl Sqlite {
         let lock = lock::acquire(&options.data_dir)?;
         let file =
             File { path: options.data_dir.join("basalt.db"), durable: options.durable, max_size: options.max_size };
+        lock::make_private_file(&file.path)?;
         let mut connection = file.writer()?;
         let is_new = prepare(&connection.sqlite)?;
         let catalog = match schema::load(&connection.sqlite)? {

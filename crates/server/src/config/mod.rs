@@ -269,6 +269,8 @@ mod tests {
                 "`auth.external.github.clientid`",
                 "`auth.external.github.client_id`",
             ),
+            ("[auth.emial]\nenable_signup = true\n", "`auth.emial`", "`auth.email`"),
+            ("[api]\nprot = 5\n", "`api.prot`", "`api.port`"),
             ("[db.seed]\nsql_path = []\n", "`db.seed.sql_path`", "`db.seed.sql_paths`"),
         ] {
             let error = load(toml).unwrap_err();

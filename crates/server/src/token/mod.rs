@@ -8,10 +8,12 @@ use basalt_core::{Claims, Identity, constant_time_eq, unix_time};
 use basalt_rest::RestError;
 use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
+
+use crate::keys::{PUBLISHED_SECRETS, PUBLISHED_SERVICE_KEY};
 
 /// Clocks may differ by this many seconds.
 const LEEWAY: i64 = 30;
@@ -116,6 +118,18 @@ impl Verifier {
             found: AtomicU64::default(),
             added: AtomicU64::default(),
         })
+    }
+
+    /// Whether anybody could sign a token, or hold a key, that is taken: with one of the published secrets, in whatever form it was
+    /// given.
+    pub fn takes_published(&self) -> bool {
+        let verifies = |signature: &str| {
+            let mut hmac = self.keys.iter().filter(|key| key.algorithms.contains(&Algorithm::HS256));
+            hmac.any(|key| crypto::verify(signature, b"", &key.key, Algorithm::HS256).unwrap_or(false))
+        };
+        let signed = |secret: &&str| crypto::sign(b"", &EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256);
+        PUBLISHED_SECRETS.iter().any(|secret| signed(secret).is_ok_and(|signature| verifies(&signature)))
+            || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY)
     }
 
     /// How verified tokens were remembered.
