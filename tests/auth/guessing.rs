@@ -3,7 +3,6 @@
 use basalt_tests::Ask;
 use serde_json::json;
 
-use crate::factors::run;
 use crate::world::{PASSWORD, mail, post, put, sign_in, sign_up, start, start_with};
 
 #[tokio::test]
@@ -124,7 +123,7 @@ async fn a_change_of_the_password_is_no_way_to_guess_it() {
     })
     .await;
     let ada = sign_up(&server, "ada@example.com").await;
-    run(&server, "update auth.sessions set created_at = now() - interval '2 days'").await;
+    server.script("update auth.sessions set created_at = now() - interval '2 days'").await;
     for status in [400, 400, 400, 429] {
         let change = put(&server, "/user", json!({"password": "another-1"})).token(&ada.access);
         assert_eq!(change.send().await.status, status);

@@ -6,7 +6,6 @@ use basalt_tests::Ask;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::factors::run;
 use crate::world::{PASSWORD, ask, get, post, put, refresh, session, sign_in, sign_up, start_with};
 
 #[tokio::test]
@@ -180,7 +179,7 @@ async fn metadata_has_bounds() {
     // What is too large already may get smaller, and its user is not kept out.
     let id = &guest.user;
     let big = json!({"a": "x".repeat(2000), "b": "x".repeat(2000)});
-    run(&server, &format!("update auth.users set raw_user_meta_data = '{big}' where id = '{id}'")).await;
+    server.script(&format!("update auth.users set raw_user_meta_data = '{big}' where id = '{id}'")).await;
     assert_eq!(change(json!({"a": null})).send().await.status, 200);
     assert_eq!(refresh(&server, &guest.refresh).await.status, 200);
 }

@@ -8,7 +8,7 @@ use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use serde_json::json;
 
-use crate::faults::{SCHEMA, ready, until};
+use crate::faults::{SCHEMA, answered, ready};
 
 /// Reads until something ends it; gives the answers that were no rows, by status and code.
 async fn read_on(server: &Server, until: &AtomicBool) -> Vec<(u16, String)> {
@@ -87,7 +87,7 @@ async fn a_server_that_is_killed_is_found_again() {
     let answer = server.get("/notes").send().await;
     assert_eq!(answer.status, 503, "{}", answer.body);
     cluster.run_server();
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
     ready(&server, 200).await;
 }
 
@@ -121,7 +121,7 @@ async fn a_server_without_room_for_more_connections_serves_with_those_that_there
         .ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'authenticator'")
         .await
         .expect("ends them");
-    until(&server, "/notes", 503).await;
+    answered(&server, "/notes", 503).await;
     let refused = server.get("/notes").send().await;
     assert_eq!((refused.status, &refused.json()["code"]), (503, &json!("PGRST000")), "{}", refused.body);
     assert_eq!(
@@ -129,7 +129,7 @@ async fn a_server_without_room_for_more_connections_serves_with_those_that_there
         "PostgreSQL refuses the connection: too many connections for role \"authenticator\""
     );
     session.script("alter role authenticator connection limit -1").await;
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
 }
 
 /// A server that takes connections in and answers nothing, as one does whose machine hangs.
@@ -148,12 +148,12 @@ async fn a_server_that_stands_still_is_given_up() {
         .ask("select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'")
         .await
         .expect("ends them");
-    until(&server, "/notes", 503).await;
+    answered(&server, "/notes", 503).await;
     let answer = server.get("/notes").send().await;
     assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("PGRST000")), "{}", answer.body);
     ready(&server, 503).await;
     cluster.freeze(false);
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
     ready(&server, 200).await;
 }
 
@@ -202,7 +202,7 @@ async fn a_name_that_leads_elsewhere_is_followed() {
     server.get("/more").service().expect_error(404, "PGRST205").await;
     lead_to(&second);
     first.stop();
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
     server.get("/notes?select=id").expect(200, json!([{"id": 1}, {"id": 2}])).await;
     // What it has besides is known as well.
     until_served(&server, "/more").await;

@@ -87,10 +87,7 @@ pub fn api_keys(root: &Path, config: &Config) -> Result<Option<keys::Keys>, Stri
     if !auth.jwt_secret.is_empty() {
         return Ok(Some(keys::Keys::issue(&auth.jwt_secret, KEY_YEARS)));
     }
-    if auth.signing_keys_path.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    keys::Keys::signed(&root.join(&auth.signing_keys_path), KEY_YEARS).map(Some)
+    config.signing_keys(root).map(|path| keys::Keys::signed(&path, KEY_YEARS)).transpose()
 }
 
 /// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.

@@ -424,7 +424,9 @@ fn secrets_and_values_are_not_logged() {
 fn a_private_key_signs_the_keys_that_are_shown() {
     let project = books();
     project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
-    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
+    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"./keys.json\"\n");
+    let shown = project.run(&["keys"]).stderr;
+    assert!(shown.contains("the first key of ./keys.json,"), "{shown}");
     let server = project.start(&["dev"], &[]);
     for key in [service_key(&server.banner.join("\n")), service_key(&project.run(&["keys"]).stdout)] {
         let answer =

@@ -1,8 +1,8 @@
 //! API keys: the development ones that existing projects' `.env` files already hold, and fresh ones for production.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use basalt_core::unix_time;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
@@ -58,7 +58,7 @@ impl Keys {
 }
 
 fn claims(role: &str, years: u64) -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    let now = unix_time().as_secs();
     json!({"iss": "basalt", "role": role, "iat": now, "exp": now + years * 31_557_600})
 }
 

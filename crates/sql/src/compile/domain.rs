@@ -7,7 +7,7 @@ use super::compiler::Compiler;
 use super::parse::parse_expr;
 use super::scope::{Scope, SourceColumn};
 use super::typed::{Form, Typed};
-use crate::{Name, quote};
+use crate::{Name, definition_path, quote};
 
 /// A value of the base type that satisfies the domain, or 23502, 23514.
 pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
@@ -44,7 +44,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
     let mut demands = Vec::new();
     for (check, text) in &domain.checks {
         let expr = parse_expr(text)?;
-        let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+        let path = definition_path(&name.schema);
         let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
         let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
         let literals = [&message, check, &name.schema, &name.name].map(|text| quote::literal(text));

@@ -148,13 +148,14 @@ impl<'b> Body<'b> {
             }
             return done;
         };
-        let handler = block.handlers.iter().find(|handler| handles(handler, &failure));
         let is_lost = writes && self.connection.is_autocommit();
-        let Some(handler) = handler.filter(|_| !is_lost) else { return Err(failure) };
-        if writes {
+        // Whoever handles it: a savepoint that was left here would be the one that a block around this one goes back to.
+        if writes && !is_lost {
             self.command("ROLLBACK TO handled")?;
             self.command("RELEASE handled")?;
         }
+        let handler = block.handlers.iter().find(|handler| handles(handler, &failure));
+        let Some(handler) = handler.filter(|_| !is_lost) else { return Err(failure) };
         if self.host.undo(mark)? {
             self.code.forget();
         }
