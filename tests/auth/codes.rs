@@ -127,7 +127,7 @@ async fn a_new_password_of_an_old_session_needs_the_nonce() {
     let server = start_with(|config| config.auth.email.secure_password_change = true).await;
     let ada = sign_up(&server, "ada@example.com").await;
     let age = "update auth.sessions set created_at = now() - interval '2 days'";
-    server.database.run_script(age, |_| ()).await.expect("older");
+    server.script(age).await;
     let change = |body: Value| put(&server, "/user", body).token(&ada.access);
     change(json!({"password": "another-1"})).expect_error(400, "reauthentication_needed").await;
     get(&server, "/reauthenticate").token(&ada.access).expect(200, json!({})).await;

@@ -37,17 +37,12 @@ pub async fn secured(server: &Server, email: &str) -> (Session, String, String) 
     (second, factor, secret)
 }
 
-/// A script, as the database's owner.
-pub async fn run(server: &Server, sql: &str) {
-    server.database.run_script(sql, |_| ()).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
 /// A view that shows the service's key what only the owner may see.
 pub async fn owners_view(server: &Server, name: &str, query: &str) {
-    run(server, &format!("create view {name} as {query}; grant select on {name} to service_role")).await;
+    server.script(&format!("create view {name} as {query}; grant select on {name} to service_role")).await;
     // Before PostgreSQL 15 there are no other views.
     if !on_postgres_before(15) {
-        run(server, &format!("alter view {name} set (security_invoker = false)")).await;
+        server.script(&format!("alter view {name} set (security_invoker = false)")).await;
     }
 }
 
@@ -87,7 +82,7 @@ async fn an_app_raises_a_session_to_aal2() {
     assert!(!user.to_string().contains(secret));
 
     let challenged = challenge(&server, &first, factor).await.json();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = basalt_core::unix_time().as_secs();
     assert_eq!(challenged["type"], "totp");
     assert!(challenged["expires_at"].as_u64().unwrap().abs_diff(now + 300) < 60, "{challenged}");
     let verified = answer(&server, &first, factor, &challenged["id"], &code(secret, 0)).await;
@@ -107,7 +102,8 @@ async fn an_app_raises_a_session_to_aal2() {
 #[tokio::test]
 async fn row_policies_may_ask_for_aal2() {
     let server = start().await;
-    run(&server, "create policy mfa on notes as restrictive to authenticated using (auth.jwt() ->> 'aal' = 'aal2');")
+    server
+        .script("create policy mfa on notes as restrictive to authenticated using (auth.jwt() ->> 'aal' = 'aal2');")
         .await;
     let first = sign_up(&server, "ada@example.com").await;
     let (factor, secret) = enrol(&server, &first, "app").await;
@@ -166,10 +162,10 @@ async fn a_challenge_holds_for_five_minutes_and_one_address() {
     let first = sign_up(&server, "ada@example.com").await;
     let (factor, secret) = enrol(&server, &first, "app").await;
     let challenged = challenge(&server, &first, &factor).await.json()["id"].clone();
-    run(&server, "update auth.mfa_challenges set created_at = created_at - interval '301 seconds';").await;
+    server.script("update auth.mfa_challenges set created_at = created_at - interval '301 seconds';").await;
     refused(&answer(&server, &first, &factor, &challenged, &code(&secret, 0)).await, 422, "mfa_challenge_expired");
     let challenged = challenge(&server, &first, &factor).await.json()["id"].clone();
-    run(&server, "update auth.mfa_challenges set ip_address = '192.0.2.1';").await;
+    server.script("update auth.mfa_challenges set ip_address = '192.0.2.1';").await;
     refused(&answer(&server, &first, &factor, &challenged, &code(&secret, 0)).await, 422, "mfa_ip_address_mismatch");
     refused(&answer(&server, &first, &factor, &json!("x"), "1").await, 400, "validation_failed");
 }
@@ -242,7 +238,7 @@ async fn names_counts_and_kinds_of_factors_are_limited() {
     assert_eq!(name("spare").send().await.json()["friendly_name"], "spare");
     enrol(&by, totp("third")).expect_error(422, "too_many_enrolled_mfa_factors").await;
     // What was given up a day ago makes room.
-    run(&server, "update auth.mfa_factors set created_at = created_at - interval '25 hours';").await;
+    server.script("update auth.mfa_factors set created_at = created_at - interval '25 hours';").await;
     assert_eq!(enrol(&by, totp("third")).send().await.status, 200);
     let anonymous = session(&post(&server, "/signup", json!({})).send().await);
     enrol(&anonymous, totp("app")).expect_error(403, "no_authorization").await;

@@ -3,7 +3,6 @@
 use basalt_tests::Ask;
 use serde_json::json;
 
-use crate::factors::run;
 use crate::world::{PASSWORD, mail, post, put, sign_in, sign_up, start, start_with};
 
 #[tokio::test]
@@ -87,6 +86,22 @@ async fn guesses_at_once_are_counted_before_they_are_judged() {
         .await;
 }
 
+/// Somebody's forty devices: who is right is held up by nobody who is right, and a wrong one among them costs no right one its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn right_ones_at_once_all_pass() {
+    let server = start().await;
+    sign_up(&server, "ada@example.com").await;
+    let with = |password: &str| {
+        post(&server, "/token?grant_type=password", json!({"email": "ada@example.com", "password": password}))
+    };
+    let tries: Vec<_> =
+        (0..40).map(|n| tokio::spawn(with(if n % 20 == 7 { "wrong-1" } else { PASSWORD }).send())).collect();
+    for (n, attempt) in tries.into_iter().enumerate() {
+        let answer = attempt.await.expect("an answer");
+        assert_eq!(answer.status, if n % 20 == 7 { 400 } else { 200 }, "{n}: {}", answer.body);
+    }
+}
+
 /// Whoever holds a session finds out no more of its password than anybody else.
 #[tokio::test]
 async fn a_change_of_the_password_is_no_way_to_guess_it() {
@@ -108,7 +123,7 @@ async fn a_change_of_the_password_is_no_way_to_guess_it() {
     })
     .await;
     let ada = sign_up(&server, "ada@example.com").await;
-    run(&server, "update auth.sessions set created_at = now() - interval '2 days'").await;
+    server.script("update auth.sessions set created_at = now() - interval '2 days'").await;
     for status in [400, 400, 400, 429] {
         let change = put(&server, "/user", json!({"password": "another-1"})).token(&ada.access);
         assert_eq!(change.send().await.status, status);

@@ -4,7 +4,6 @@ use basalt_server::Config;
 use basalt_tests::Server;
 use serde_json::json;
 
-use crate::factors::run;
 use crate::stand_in::StandIn;
 use crate::world::{get, parameter, start_with};
 
@@ -57,12 +56,12 @@ async fn a_state_holds_for_ten_minutes() {
     let provider = github().await;
     let server = start_with(|config| configure(config, &provider, &[])).await;
     let state = leave(&server, "https://shop.example/welcome").await;
-    run(&server, "update auth.flow_state set created_at = created_at - interval '11 minutes'").await;
+    server.script("update auth.flow_state set created_at = created_at - interval '11 minutes'").await;
     let landed = back(&server, &state).await;
     assert!(landed.starts_with("https://shop.example") && landed.contains("error_code=bad_oauth_state"), "{landed}");
     assert_eq!(provider.asked(), [""; 0], "the code of an old flow is not exchanged");
     let state = leave(&server, "https://shop.example/welcome").await;
-    run(&server, "update auth.flow_state set created_at = created_at - interval '9 minutes'").await;
+    server.script("update auth.flow_state set created_at = created_at - interval '9 minutes'").await;
     let landed = back(&server, &state).await;
     assert!(landed.starts_with("https://shop.example/welcome#access_token="), "{landed}");
 }

@@ -6,7 +6,6 @@ use basalt_tests::Ask;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::factors::run;
 use crate::world::{PASSWORD, ask, get, post, put, refresh, session, sign_in, sign_up, start_with};
 
 #[tokio::test]
@@ -44,6 +43,53 @@ async fn a_header_that_anybody_sets_names_no_client() {
     }
     assert_eq!(statuses, [400, 400, 429, 429]);
     assert_eq!(refresh(&server, "x").await.status, 429);
+}
+
+/// Each kind of request has a count of its own.
+#[tokio::test]
+async fn every_kind_of_request_is_counted() {
+    let server = start_with(|config| {
+        config.auth.enable_anonymous_sign_ins = true;
+        let most = &mut config.auth.rate_limit;
+        (most.token_refresh, most.sign_in_sign_ups, most.token_verifications) = (2, 2, 2);
+        (most.anonymous_users, most.mfa) = (2, 2);
+    })
+    .await;
+    let service = |path: &str| ask(&server, Method::POST, path).service();
+    let made =
+        service("/admin/users").json(&json!({"email": "a@example.com", "password": PASSWORD, "email_confirm": true}));
+    let id = made.send().await.text("/id");
+    let token = basalt_tests::token(json!({"role": "authenticated", "sub": id, "aud": "authenticated"}));
+    let empty = || json!({});
+    let asks: Vec<(&str, Box<dyn Fn() -> Ask>)> = vec![
+        ("token", Box::new(|| post(&server, "/token?grant_type=password", empty()))),
+        ("sign-up", Box::new(|| post(&server, "/signup", json!({"email": "x"})))),
+        ("anonymous", Box::new(|| post(&server, "/signup", empty()))),
+        ("otp", Box::new(|| post(&server, "/otp", empty()))),
+        ("magic link", Box::new(|| post(&server, "/magiclink", empty()))),
+        ("recovery", Box::new(|| post(&server, "/recover", empty()))),
+        ("resending", Box::new(|| post(&server, "/resend", empty()))),
+        ("a change", Box::new(|| put(&server, "/user", empty()).token(&token))),
+        ("verification", Box::new(|| post(&server, "/verify", empty()))),
+        ("a factor", Box::new(|| post(&server, "/factors/recovery", empty()).token(&token))),
+        ("leaving", Box::new(|| get(&server, "/authorize?provider=x"))),
+    ];
+    for (what, asked) in asks {
+        let mut last = 0;
+        for _ in 0..2 {
+            last = asked().send().await.status;
+            assert_ne!(last, 429, "{what}");
+        }
+        let over = asked().send().await;
+        assert_eq!(
+            (over.status, &over.json()["code"]),
+            (429, &json!("over_request_rate_limit")),
+            "{what} after {last}"
+        );
+        assert!(!over.header("retry-after").is_empty(), "{what}");
+    }
+    let over = get(&server, "/verify?token=x&type=signup").send().await;
+    assert_eq!(over.status, 429, "a link counts as a code does");
 }
 
 #[tokio::test]
@@ -87,6 +133,9 @@ async fn text_messages_are_counted_in_all() {
     let server = start_with(|config| {
         config.auth.sms.enable_signup = true;
         config.auth.rate_limit.sms_sent = 2;
+        // It is never asked: nobody has the numbers.
+        config.auth.hook.send_sms.enabled = true;
+        config.auth.hook.send_sms.uri = "http://127.0.0.1:9/".into();
     })
     .await;
     let mut answers = Vec::new();
@@ -130,7 +179,7 @@ async fn metadata_has_bounds() {
     // What is too large already may get smaller, and its user is not kept out.
     let id = &guest.user;
     let big = json!({"a": "x".repeat(2000), "b": "x".repeat(2000)});
-    run(&server, &format!("update auth.users set raw_user_meta_data = '{big}' where id = '{id}'")).await;
+    server.script(&format!("update auth.users set raw_user_meta_data = '{big}' where id = '{id}'")).await;
     assert_eq!(change(json!({"a": null})).send().await.status, 200);
     assert_eq!(refresh(&server, &guest.refresh).await.status, 200);
 }

@@ -1,9 +1,10 @@
 //! Mails: their links come from the configuration, and nothing of a user's becomes a header.
 
+use basalt_auth::settings::Template;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{PASSWORD, ask, mail, post, start_with};
+use crate::world::{PASSWORD, ask, follow, get, mail, parameter, post, put, start_with};
 
 #[tokio::test]
 async fn links_do_not_come_from_the_host_header() {
@@ -30,7 +31,7 @@ async fn an_address_with_a_line_break_is_no_address_and_data_is_escaped() {
     let body = folder.path().join("invite.html");
     std::fs::write(&body, "<p>{{ .Data.name }} at {{ .SiteURL }}: {{ .Token }}</p>").expect("a file");
     let server = start_with(|config| {
-        let template = basalt_auth::settings::Template { subject: "For {{ .Data.name }}".into(), content_path: body };
+        let template = Template { subject: "For {{ .Data.name }}".into(), content_path: body };
         config.auth.email.template.insert("invite".into(), template);
     })
     .await;
@@ -72,4 +73,58 @@ async fn the_mailbox_is_there_only_where_it_is_turned_on_and_runs_nothing() {
     assert_eq!(health.status, 200, "the API has any name that a proxy gives it");
     let mails = server.raw(Method::GET, "/studio/mail/messages").header("host", "localhost:1").send().await;
     assert_eq!(mails.json().as_array().map(Vec::len), Some(1), "{}", mails.body);
+}
+
+/// Every kind of mail has every variable that is documented.
+#[tokio::test]
+async fn templates_have_all_their_variables() {
+    const KINDS: [&str; 6] = ["confirmation", "invite", "magic_link", "recovery", "email_change", "reauthentication"];
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = folder.path().join("all.html");
+    let variables = "{{ .ConfirmationURL }}|{{ .Token }}|{{ .TokenHash }}|{{ .SiteURL }}|{{ .RedirectTo }}|{{ .Email }}|{{ .NewEmail }}|{{ .Data.name }}";
+    std::fs::write(&body, format!("{variables}|{{{{ if .Data.name }}}}named{{{{ else }}}}unnamed{{{{ end }}}}"))
+        .expect("a file");
+    let server = start_with(|config| {
+        config.auth.email.enable_confirmations = true;
+        config.auth.site_url = "https://shop.example".into();
+        config.auth.additional_redirect_urls = vec!["https://shop.example/**".into()];
+        for kind in KINDS {
+            let template = Template { subject: format!("{kind} for {{{{ .Email }}}}"), content_path: body.clone() };
+            config.auth.email.template.insert(kind.into(), template);
+        }
+    })
+    .await;
+    let (email, new, home) = ("ada@example.com", "countess@example.com", "https://shop.example/welcome");
+    let at = |path: &str| format!("{path}?redirect_to={home}");
+    let expect = async |kind: &str, to: &str, new: &str| {
+        let letter = mail(&server, to).await;
+        assert_eq!((&letter["kind"], &letter["subject"]), (&json!(kind), &json!(format!("{kind} for {email}"))));
+        let html = letter["html"].as_str().expect("a body").replace("&#x2f;", "/").replace("&amp;", "&");
+        let told: Vec<&str> = html.split('|').collect();
+        let [link, token, hash, rest @ ..] = told.as_slice() else { panic!("{html}") };
+        assert_eq!((*link, *token), (letter["link"].as_str().unwrap(), letter["token"].as_str().unwrap()));
+        assert!(token.len() == 6 && link.contains(&format!("token={hash}&")), "{html}");
+        assert_eq!(rest, ["https://shop.example", home, email, new, "Ada", "named"], "{kind}");
+    };
+    let user = json!({"email": email, "password": PASSWORD, "data": {"name": "Ada"}});
+    assert_eq!(post(&server, &at("/signup"), user.clone()).send().await.status, 200);
+    expect("confirmation", email, "").await;
+    assert_eq!(ask(&server, Method::POST, &at("/invite")).service().json(&user).send().await.status, 200);
+    expect("invite", email, "").await;
+    // What a sign-up left that nobody proved goes with the invitation: she says her name again.
+    let landed = follow(&server, &mail(&server, email).await).await;
+    let token = parameter(&landed, "access_token").expect("a session");
+    let named = put(&server, "/user", json!({"data": {"name": "Ada"}})).token(&token).send().await;
+    assert_eq!(named.status, 200, "{}", named.body);
+    for (path, kind) in [("/otp", "magic_link"), ("/recover", "recovery")] {
+        post(&server, &at(path), json!({ "email": email })).expect(200, json!({})).await;
+        expect(kind, email, "").await;
+    }
+    let landed = follow(&server, &mail(&server, email).await).await;
+    let token = parameter(&landed, "access_token").expect("a session");
+    assert_eq!(get(&server, &at("/reauthenticate")).token(&token).send().await.status, 200);
+    expect("reauthentication", email, "").await;
+    assert_eq!(put(&server, &at("/user"), json!({ "email": new })).token(&token).send().await.status, 200);
+    expect("email_change", email, new).await;
+    expect("email_change", new, new).await;
 }

@@ -2,6 +2,7 @@
 
 mod absent;
 mod administrators;
+mod audited;
 mod authenticator;
 mod captchas;
 mod codes;
@@ -14,6 +15,7 @@ mod leaving;
 mod limits;
 mod mailing;
 mod once;
+mod outbox;
 mod ownership;
 mod passkeys;
 mod passwords;
@@ -22,9 +24,11 @@ mod proving;
 mod recovering;
 mod redirects;
 mod refreshing;
+mod refused;
 mod services;
 mod signing_up;
 mod stand_in;
+mod taken;
 mod tokens;
 mod unenrolling;
 mod unknown;

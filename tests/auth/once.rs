@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::issuer::{BACK, CHALLENGE, VERIFIER, world};
 use crate::leaving::{back, configure, github, leave};
-use crate::world::{follow, get, mail, parameter, post, put, sign_up, start_with};
+use crate::world::{follow, get, mail, mails, parameter, post, put, sign_up, start_with};
 
 const EMAIL: &str = "ada@example.com";
 const AT_ONCE: usize = 50;
@@ -135,6 +135,26 @@ async fn a_request_for_a_mail_undoes_nothing_that_happens_beside_it() {
             let known = get(&server, &format!("/admin/users/{user}")).service().send().await.json();
             assert!(known["banned_until"].is_string(), "{path}: {known}");
         }
+    }
+}
+
+/// Who was here before: without a lock on the user, all would see that the last mail was long ago. (Of one who is new the address's key makes the
+/// others wait, so that nothing would be seen.)
+#[tokio::test(flavor = "multi_thread")]
+async fn of_fifty_who_ask_for_a_mail_to_one_user_one_is_sent() {
+    let server = start_with(|config| {
+        config.auth.email.max_frequency = std::time::Duration::from_secs(60);
+        config.auth.rate_limit.failures = 1000;
+    })
+    .await;
+    for path in ["/otp", "/magiclink", "/recover"] {
+        let email = format!("{}@example.com", &path[1..]);
+        sign_up(&server, &email).await;
+        let answers = at_once(|| post(&server, path, json!({ "email": email }))).await;
+        assert_eq!(let_in(&answers), 1, "{path}");
+        let others = answers.iter().filter(|answer| answer.status != 200);
+        others.for_each(|answer| assert_eq!(answer.status, 429, "{path}: {}", answer.body));
+        assert_eq!(mails(&server, &email).await.len(), 1, "{path}");
     }
 }
 

@@ -8,7 +8,7 @@ use basalt_tests::Server;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::factors::{enrol, owners_view, run};
+use crate::factors::{enrol, owners_view};
 use crate::leaving::{back, configure, leave};
 use crate::stand_in::StandIn;
 use crate::world::{
@@ -312,7 +312,7 @@ async fn a_sign_up_that_nobody_confirmed_makes_way() {
         post(&server, "/signup", json!({"email": OWNERS, "password": password, "data": {"name": name}})).send()
     };
     ask(STRANGERS, "Eve").await;
-    run(&server, "update auth.one_time_tokens set created_at = created_at - interval '2 hours'").await;
+    server.script("update auth.one_time_tokens set created_at = created_at - interval '2 hours'").await;
     ask(PASSWORD, "Ada").await;
     follow(&server, &mail(&server, OWNERS).await).await;
     wrong(&server, STRANGERS, "the first").await;
@@ -394,20 +394,18 @@ async fn an_upgrade_judges_the_users_that_are_there() {
         ("waiting", "email_confirmed_at = null, confirmation_sent_at = now()"),
     ] {
         let id = sign_up(&server, &format!("{name}@example.com")).await.user;
-        run(&server, &format!("update auth.users set {change} where id = '{id}'")).await;
+        server.script(&format!("update auth.users set {change} where id = '{id}'")).await;
         if ["google", "joined"].contains(&name) {
             let data = json!({"sub": name, "email": format!("{name}@example.com"), "email_verified": true});
-            run(
-                &server,
-                &format!(
+            server
+                .script(&format!(
                     "insert into auth.identities (id, provider_id, user_id, identity_data, provider)
                        values (gen_random_uuid(), '{name}', '{id}', '{data}', 'google')"
-                ),
-            )
-            .await;
+                ))
+                .await;
         }
     }
-    run(&server, &format!("--{upgrade}")).await;
+    server.script(&format!("--{upgrade}")).await;
     owners_view(&server, "proven", "select email from auth.users where proven_email = email").await;
     let proven = server.get("/proven?order=email").service().send().await.json();
     let emails = ["google", "linked", "mailed"].map(|name| json!({"email": format!("{name}@example.com")}));

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::authenticator::SecurityKey;
-use crate::factors::{refused, run, secured};
+use crate::factors::{refused, secured};
 use crate::world::{PASSWORD, Session, ask, claims, get, post, session, sign_in, sign_up, start, start_with};
 
 const ORIGIN: &str = "https://shop.example.com";
@@ -104,7 +104,7 @@ async fn a_challenge_is_good_once_and_for_five_minutes() {
     let (one, other) = (authentication(&server).await, authentication(&server).await);
     refused(&finish(&server, &other, &key.sign(&one["options"])).await, 400, "webauthn_verification_failed");
     let asked = authentication(&server).await;
-    run(&server, "update auth.webauthn_challenges set expires_at = expires_at - interval '301 seconds';").await;
+    server.script("update auth.webauthn_challenges set expires_at = expires_at - interval '301 seconds';").await;
     refused(&finish(&server, &asked, &key.sign(&asked["options"])).await, 400, "webauthn_challenge_expired");
     refused(&finish(&server, &json!({"challenge_id": "x"}), &json!({})).await, 400, "validation_failed");
     // One for registration signs nobody in, nor is it anybody else's.

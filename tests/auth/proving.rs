@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha224};
 
-use crate::factors::{owners_view, run};
+use crate::factors::owners_view;
 use crate::world::{
     PASSWORD, ask, follow, get, mail, parameter, post, put, refresh, session, sign_in, sign_up, start, start_with,
 };
@@ -67,7 +67,7 @@ async fn a_code_of_another_auth_service_is_good_with_its_address() {
     let server = start().await;
     post(&server, "/otp", json!({"email": ADA})).expect(200, json!({})).await;
     let hash = guessed(ADA, "314159");
-    run(&server, &format!("update auth.one_time_tokens set token_hash = '{hash}'")).await;
+    server.script(&format!("update auth.one_time_tokens set token_hash = '{hash}'")).await;
     let by_hash = json!({"type": "email", "token_hash": hash});
     post(&server, "/verify", by_hash).expect_error(403, "otp_expired").await;
     dead(&server, &format!("/auth/v1/verify?type=magiclink&token={hash}"), "by link").await;
@@ -111,7 +111,7 @@ async fn the_way_of_a_code_says_how_long_it_is_good() {
     .await;
     post(&server, "/otp", json!({"phone": NUMBER})).send().await;
     post(&server, "/otp", json!({"email": ADA})).expect(200, json!({})).await;
-    run(&server, "update auth.one_time_tokens set created_at = created_at - interval '2 minutes'").await;
+    server.script("update auth.one_time_tokens set created_at = created_at - interval '2 minutes'").await;
     let by_message = json!({"type": "sms", "phone": NUMBER, "token": "123456"});
     post(&server, "/verify", by_message).expect_error(403, "otp_expired").await;
     let code = text(&mail(&server, ADA).await, "token");

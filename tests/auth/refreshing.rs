@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::factors::run;
 use crate::world::{PASSWORD, claims, get, post, refresh, session, sign_in, sign_up, start, start_with};
 
 #[tokio::test]
@@ -42,10 +41,10 @@ async fn an_older_token_may_be_used_again_for_a_moment() {
     let second = session(&refresh(&server, &first.refresh).await);
     let third = session(&refresh(&server, &second.refresh).await);
     let age = "update auth.refresh_tokens set updated_at = updated_at - interval '5 seconds' where revoked";
-    run(&server, age).await;
+    server.script(age).await;
     assert_eq!(session(&refresh(&server, &first.refresh).await).refresh, third.refresh);
-    run(&server, age).await;
-    run(&server, age).await;
+    server.script(age).await;
+    server.script(age).await;
     let late = refresh(&server, &first.refresh).await;
     assert_eq!((late.status, &late.json()["code"]), (400, &json!("refresh_token_already_used")));
 }
@@ -100,7 +99,7 @@ async fn sessions_end_as_configured() {
     let superseded = refresh(&server, &first.refresh).await.json();
     assert_eq!(superseded["message"], "Invalid Refresh Token: Session Expired (Revoked by Newer Login)");
     let second = session(&refresh(&server, &second.refresh).await);
-    run(&server, "update auth.sessions set created_at = created_at - interval '61 minutes'").await;
+    server.script("update auth.sessions set created_at = created_at - interval '61 minutes'").await;
     let expired = refresh(&server, &second.refresh).await;
     assert_eq!((expired.status, &expired.json()["code"]), (400, &json!("session_expired")));
     assert_eq!(expired.json()["message"], "Invalid Refresh Token: Session Expired");
@@ -112,10 +111,10 @@ async fn a_session_that_nobody_uses_ends() {
     let used = sign_up(&server, "ada@example.com").await;
     let idle = session(&sign_in(&server, "ada@example.com", PASSWORD).await);
     // Both began two hours ago; one was refreshed half an hour ago.
-    run(&server, "update auth.sessions set created_at = created_at - interval '2 hours'").await;
+    server.script("update auth.sessions set created_at = created_at - interval '2 hours'").await;
     let session_id = claims(&used.access)["session_id"].as_str().unwrap().to_owned();
     let refreshed = "refreshed_at = (now() at time zone 'UTC') - interval '30 minutes'";
-    run(&server, &format!("update auth.sessions set {refreshed} where id = '{session_id}'")).await;
+    server.script(&format!("update auth.sessions set {refreshed} where id = '{session_id}'")).await;
     let expired = refresh(&server, &idle.refresh).await;
     assert_eq!((expired.status, &expired.json()["code"]), (400, &json!("session_expired")));
     assert_eq!(expired.json()["message"], "Invalid Refresh Token: Session Expired (Inactivity)");
@@ -176,7 +175,7 @@ async fn a_session_that_counts_its_tokens_goes_on() {
         "delete from auth.refresh_tokens;
         update auth.sessions set created_at = created_at - interval '1 hour', refresh_token_hmac_key = '{text}', refresh_token_counter = 5"
     );
-    run(&server, &made).await;
+    server.script(&made).await;
     let code = async |token: &str| refresh(&server, token).await.json()["code"].clone();
 
     // What its key did not sign, what it has not given yet, and what is no such token, is nobody's.

@@ -43,7 +43,7 @@ pub async fn end(server: &Server) -> u64 {
 /// Runs `script` and gives the lines of what it logged.
 pub async fn script(server: &Server, script: &str) -> Vec<String> {
     let before = end(server).await;
-    server.database.run_script(script, |_| ()).await.unwrap_or_else(|error| panic!("{script}: {error}"));
+    server.script(script).await;
     lines(&logged(server, before).await)
 }
 

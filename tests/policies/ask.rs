@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::world::{Comparison, Expr, Row, Table, Value, World};
+use super::expression::{Comparison, Expr};
+use super::world::{Row, Table, Value, World};
 
 /// Who asks, with which claims besides role and sub.
 #[derive(Debug, Clone, Copy)]

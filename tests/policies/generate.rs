@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use fastrand::Rng;
 
 use super::ask::{ANN, Ask, BOB, Conflict, Filter, Insert, Read};
-use super::world::{
-    Column, Columns, Command, Comparison, Expr, Function, Kind, Policy, ROLES, Rights, Row, Table, Value, View, World,
-};
+use super::expression::{Comparison, Expr};
+use super::world::{Column, Columns, Command, Function, Kind, Policy, ROLES, Rights, Row, Table, Value, View, World};
 
 const KINDS: [Kind; 7] = [Kind::Int, Kind::Text, Kind::Bool, Kind::Uuid, Kind::Numeric, Kind::Level, Kind::Texts];
 const COMPARISONS: [Comparison; 6] = [

@@ -3,7 +3,9 @@
 
 mod ask;
 mod columns;
+mod demands;
 mod evaluator;
+mod expression;
 mod generate;
 mod memberships;
 mod noninterference;

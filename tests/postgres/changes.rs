@@ -5,6 +5,7 @@ use std::time::Duration;
 use basalt_db::changes::Batch;
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::waiting::{comes_to, until};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = "
@@ -22,15 +23,12 @@ fn ids(batch: &Batch) -> Vec<i64> {
 
 /// Waits until the tables are watched.
 async fn until_watched(server: &Server, tables: &[&str]) {
-    for _ in 0..200 {
+    let wanted: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
+    comes_to("tables that are watched", wanted, async || {
         let all = server.database.changes().watched().into_keys();
-        let watched: Vec<String> = all.filter(|name| name.schema == "public").map(|name| name.name).collect();
-        if watched == tables {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never watched: {tables:?}");
+        all.filter(|name| name.schema == "public").map(|name| name.name).collect()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,19 +54,18 @@ async fn changes_from_outside_are_told() {
     .await;
     until_watched(&server, &["other"]).await;
     let mut after = seen[1].id;
-    for _ in 0..200 {
+    until("a change of the other table that is told", async || {
         // The triggers follow the catalog.
         psql.script("insert into other select coalesce(max(id), 0) + 1 from other; insert into t select coalesce(max(id), 0) + 1 from t;").await;
         let batch = server.database.changes().read(after, 100).await.unwrap();
         after = batch.last().max(after);
-        if batch.changes.iter().any(|change| change.table.name == "other") {
-            let batch = server.database.changes().read(after, 100).await.unwrap();
-            assert!(batch.changes.iter().all(|change| change.table.name == "other"));
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no change of the other table was told");
+        batch.changes.iter().any(|change| change.table.name == "other")
+    })
+    .await;
+    psql.script("insert into other values (1000); insert into t values (1000)").await;
+    let batch = server.database.changes().read(after, 100).await.unwrap();
+    let tables: Vec<&str> = batch.changes.iter().map(|change| change.table.name.as_str()).collect();
+    assert_eq!(tables, ["other"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,14 +187,14 @@ async fn partitions_are_told_under_their_table_s_name() {
     )
     .await;
     let end = server.database.changes().end().await.unwrap();
-    server.database.run_script("create table p_high partition of p for values from (100) to (200); insert into p values (1), (150); truncate p;", |_| ()).await.unwrap();
+    server.script("create table p_high partition of p for values from (100) to (200); insert into p values (1), (150); truncate p;").await;
     let told = |batch: Batch| {
         batch.changes.iter().map(|change| format!("{} {}", change.operation, change.table.name)).collect::<Vec<_>>()
     };
     assert_eq!(told(server.database.changes().read(end, 10).await.unwrap()), ["INSERT p", "INSERT p", "TRUNCATE p"]);
-    server.database.run_script("alter table p rename to q;", |_| ()).await.unwrap();
+    server.script("alter table p rename to q;").await;
     let end = server.database.changes().end().await.unwrap();
-    server.database.run_script("insert into q values (2);", |_| ()).await.unwrap();
+    server.script("insert into q values (2);").await;
     assert_eq!(told(server.database.changes().read(end, 10).await.unwrap()), ["INSERT q"]);
 }
 

@@ -71,7 +71,7 @@ async fn views_that_step_around_row_security_are_closed_unless_they_say_so() {
     }
     for (said, rows) in [("true", json!([])), ("off", kept.clone()), ("1", json!([])), ("false", kept)] {
         let sql = format!("alter view definer set (security_invoker = {said})");
-        server.database.run_script(&sql, |_| {}).await.expect("the view says so");
+        server.script(&sql).await;
         server.get("/definer").expect(200, rows).await;
     }
 }
@@ -108,11 +108,11 @@ async fn functions_whose_sql_can_t_be_read_are_as_closed_as_what_they_may_reach(
     server.get("/rpc/read_whole").expect(200, json!([2])).await;
     server.get("/rpc/put_together").service().expect(200, json!(["hush"])).await;
     // Where nothing is closed that the caller might use, all of them are served.
-    server.database.run_script("revoke all on bare from anon", |_| {}).await.expect("revoked");
+    server.script("revoke all on bare from anon").await;
     server.get("/rpc/put_together").expect_error(401, "42501").await;
     server.get("/rpc/put_together").user(ANN).expect_error(403, "42501").await;
     let protect = "alter table bare enable row level security; grant select on bare to anon";
-    server.database.run_script(protect, |_| {}).await.expect("protected");
+    server.script(protect).await;
     for path in dynamic {
         let answer = server.get(path).send().await;
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);

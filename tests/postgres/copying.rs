@@ -4,6 +4,7 @@ use basalt_db::Database;
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use basalt_tests::receiver::{Received, Receiver};
+use basalt_tests::waiting::comes_to;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,7 +95,7 @@ async fn rows_are_carried_over_and_back() {
 
     // Users go along.
     let user = "insert into auth.users (id, email) values ('7d0c6f4e-4a53-4a5b-8f3f-0b8e4f3f7a01', 'ada@example.com');";
-    server.database.run_script(user, |_| {}).await.expect("a user");
+    server.script(user).await;
     let other = Server::start_embedded(SCHEMA, |_| ()).await;
     let back = &other.database;
     server.database.copy_rows(back, |_| ()).await.expect("copies back");
@@ -144,13 +145,7 @@ async fn a_copy_that_is_stopped_leaves_nothing_and_can_begin_again() {
         done = copy => panic!("nothing stopped it: {done:?}"),
     }
     // The target's transaction ends with its connection.
-    for _ in 0..100 {
-        if everything(&server.database).await == before {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    assert_eq!(everything(&server.database).await, before);
+    comes_to("the target", before, async || everything(&server.database).await).await;
     source.copy_rows(&server.database, |_| ()).await.expect("copies");
     assert_eq!(everything(&server.database).await, everything(&source).await);
 }
@@ -163,7 +158,7 @@ async fn owned(cluster: &Cluster, schema: &str) -> Server {
     superuser.script(roles).await;
     let folder = cluster.folder().display();
     let server = Server::start_at(&format!("postgres://maker@/owned?host={folder}"), |_| ()).await;
-    server.database.run_script(schema, |_| {}).await.expect("the schema");
+    server.script(schema).await;
     server
 }
 
@@ -191,7 +186,7 @@ async fn keys_in_a_circle_need_no_superuser() {
         alter table teams enable always trigger always;
         create trigger off after insert on teams for each row execute function tell();
         alter table teams disable trigger off;";
-    server.database.run_script(counting, |_| {}).await.expect("triggers");
+    server.script(counting).await;
     let state = "select string_agg(conname || condeferrable::text || condeferred::text, ',' order by conname) from pg_constraint
         where contype = 'f' and connamespace = 'public'::regnamespace
         union all select string_agg(tgname || tgenabled::text, ',' order by tgname) from pg_trigger where not tgisinternal";
@@ -228,14 +223,11 @@ async fn webhooks_go_along_with_what_waits() {
     };
     // From when its reader stands, nothing is missed.
     let stands = async |server: &Server, dead: u64| {
-        for _ in 0..1000 {
+        comes_to("whether the reader stands, and the dead messages", (true, json!(dead)), async || {
             let hook = hooks(server, Method::GET, "/orders", json!(null)).await;
-            if hook["position"].is_u64() && hook["dead"] == dead {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        panic!("never {dead} dead: {}", hooks(server, Method::GET, "/orders", json!(null)).await);
+            (hook["position"].is_u64(), hook["dead"].clone())
+        })
+        .await;
     };
     receiver.answer("/orders", 410, "");
     let mut source = Server::start_embedded(ORDERS, may_send).await;

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use basalt_tests::Server;
-use basalt_tests::postgres::Cluster;
+use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::waiting::{comes_to, until};
 use reqwest::Method;
 use serde_json::json;
 
-const SCHEMA: &str = "
+pub const SCHEMA: &str = "
     create table notes (id integer primary key, body text);
     alter table notes enable row level security;
     create policy everyone on notes for select using (true);
@@ -17,28 +18,14 @@ const SCHEMA: &str = "
         as $$ select pg_sleep(seconds)::text $$;";
 
 /// Asks until the answer has this status.
-async fn until(server: &Server, path: &str, status: u16) {
-    let mut last = None;
-    for _ in 0..200 {
-        let answer = server.get(path).send().await;
-        if answer.status == status {
-            return;
-        }
-        last = Some(answer);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{path} never answered {status}, but {last:?}");
+pub async fn answered(server: &Server, path: &str, status: u16) {
+    comes_to(path, status, async || server.get(path).send().await.status).await;
 }
 
 /// Waits until whoever sends requests here is told so.
-async fn ready(server: &Server, status: u16) {
-    for _ in 0..200 {
-        if server.raw(Method::GET, "/health/ready").send().await.status == status {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never {status}");
+pub async fn ready(server: &Server, status: u16) {
+    let asked = async || server.raw(Method::GET, "/health/ready").send().await.status;
+    comes_to("/health/ready", status, asked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,8 +51,15 @@ async fn a_server_that_restarts_is_found_again() {
     ready(&server, 503).await;
     cluster.run_server();
     ready(&server, 200).await;
-    until(&server, "/notes", 200).await;
+    answered(&server, "/notes", 200).await;
     server.get("/notes?select=body").expect(200, json!([{"body": "one"}])).await;
+}
+
+/// How many statements nap, as another session sees it.
+async fn napping(session: &Session) -> u64 {
+    let sql = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
+        and pid <> pg_backend_pid()";
+    session.ask(sql).await.expect("counts").0.expect("a count").parse().expect("a number")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,12 +68,13 @@ async fn a_request_waits_for_a_connection_only_so_long() {
     let server = Server::start_on(&cluster, SCHEMA, |config| {
         config.database.pool = 1;
         config.database.queue = 1;
-        config.database.pool_timeout = Duration::from_millis(300);
+        config.database.pool_timeout = Duration::from_secs(1);
     })
     .await;
-    let nap = server.post("/rpc/nap", &json!({"seconds": 1.5})).service().send();
+    let session = cluster.connect_to(server.database_name()).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 4})).service().send();
     let late = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        comes_to("statements that nap", 1, async || napping(&session).await).await;
         let (one, two, three) =
             tokio::join!(server.get("/notes").send(), server.get("/notes").send(), server.get("/notes").send());
         let mut codes: Vec<(u16, String)> = [one, two, three]
@@ -93,13 +88,13 @@ async fn a_request_waits_for_a_connection_only_so_long() {
         codes
     };
     let look = async {
-        loop {
-            let text = server.raw(Method::GET, "/metrics").send().await.body;
-            if text.contains("pgrst_db_pool_waiting 1\n") {
-                break text;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut text = String::new();
+        until("a request that waits for a connection", async || {
+            text = server.raw(Method::GET, "/metrics").send().await.body;
+            text.contains("pgrst_db_pool_waiting 1\n")
+        })
+        .await;
+        text
     };
     let (nap, codes, meanwhile) = tokio::join!(nap, late, look);
     assert_eq!(nap.status, 200, "{}", nap.body);
@@ -142,9 +137,10 @@ async fn a_wait_in_vain_may_be_postgrests() {
         config.api.pool_timeout_status = basalt_server::config::PoolTimeoutStatus::GatewayTimeout;
     })
     .await;
-    let nap = server.post("/rpc/nap", &json!({"seconds": 1})).service().send();
+    let session = cluster.connect_to(server.database_name()).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 4})).service().send();
     let late = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        comes_to("statements that nap", 1, async || napping(&session).await).await;
         server.get("/notes").send().await
     };
     let (nap, late) = tokio::join!(nap, late);
@@ -158,20 +154,22 @@ async fn a_wait_in_vain_may_be_postgrests() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hangs_up_cancels_its_statement() {
     let cluster = Cluster::start();
-    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    // Nothing else ends the statement before the wait for its end is over.
+    let change = |config: &mut basalt_server::Config| {
+        config.database.pool = 1;
+        config.database.statement_timeout = Duration::ZERO;
+    };
+    let server = Server::start_on(&cluster, SCHEMA, change).await;
     let session = cluster.connect_to(server.database_name()).await;
-    let napping = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
-        and pid <> pg_backend_pid()";
-    let nap = server.post("/rpc/nap", &json!({"seconds": 7})).service().send();
-    assert!(tokio::time::timeout(Duration::from_millis(700), nap).await.is_err());
-    for _ in 0..40 {
-        if session.ask(napping).await.expect("counts").0.as_deref() == Some("0") {
-            // The one connection is free, and of nobody.
-            return drop(server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
+    tokio::select! {
+        biased;
+        answer = nap => panic!("{}", answer.body),
+        () = comes_to("statements that nap", 1, async || napping(&session).await) => {}
     }
-    panic!("the statement runs on");
+    comes_to("statements that nap", 0, async || napping(&session).await).await;
+    // The one connection is free, and of nobody.
+    server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -201,23 +199,15 @@ async fn tables_change_under_prepared_statements() {
     }
     session.script("alter table notes add column stars integer default 3").await;
     let seen = json!([{"id": 1, "body": "one", "stars": 3}]);
-    for _ in 0..200 {
+    comes_to("the changed table", seen, async || {
         let answer = server.get("/notes?id=eq.1").send().await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        if answer.json() == seen {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    server.get("/notes?id=eq.1").expect(200, seen).await;
+        answer.json()
+    })
+    .await;
     session.script("alter table notes alter id type text; alter table notes drop column stars").await;
-    for _ in 0..200 {
-        if server.get("/notes?id=eq.1").send().await.json() == json!([{"id": "1", "body": "one"}]) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the changed table is never served");
+    let seen = json!([{"id": "1", "body": "one"}]);
+    comes_to("the changed table", seen, async || server.get("/notes?id=eq.1").send().await.json()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,7 +219,7 @@ async fn nothing_of_a_session_is_relied_on_behind_a_transaction_pooler() {
     })
     .await;
     let script = "create function prepared() returns bigint language sql stable as $$ select count(*) from pg_prepared_statements $$;";
-    server.database.run_script(script, |_| ()).await.expect("makes a function");
+    server.script(script).await;
     server.get("/notes?id=eq.1&select=body").prefer("count=exact").expect(200, json!([{"body": "one"}])).await;
     server.get("/notes?id=eq.x").expect_error(400, "22P02").await;
     server

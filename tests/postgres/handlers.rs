@@ -216,7 +216,7 @@ async fn arguments_of_every_kind_are_named() {
     if cluster.has(14, "a multirange") {
         let widths =
             "create function widths(r int4multirange) returns text language sql immutable as $$ select r::text $$";
-        server.database.run_script(widths, |_| ()).await.expect("a function");
+        server.script(widths).await;
         call("widths", json!({"r": "{[1,2),[2,4)}"})).expect(200, json!("{[1,4)}")).await;
     }
     call("grid", json!({"m": [[1, 2], [3, 4]]})).expect(200, json!(3)).await;

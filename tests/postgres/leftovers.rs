@@ -1,9 +1,8 @@
 //! What a function leaves on its connection does not reach the next request.
 
-use std::time::Duration;
-
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::waiting::comes_to;
 use serde_json::{Value, json};
 
 const SCHEMA: &str = "
@@ -43,15 +42,8 @@ async fn a_lock_does_not_outlive_its_request() {
     let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 2).await;
     let session = cluster.connect_to(server.database_name()).await;
     let locked = "select count(*) from pg_locks where locktype = 'advisory' and objid = 7";
-    let is_free = async || {
-        for _ in 0..200 {
-            if session.ask(locked).await.expect("counts").0.as_deref() == Some("0") {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the lock is held on");
-    };
+    let locks = async || session.ask(locked).await.expect("counts").0.unwrap_or_default();
+    let is_free = async || comes_to("the number of locks", "0".to_owned(), locks).await;
     server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
     is_free().await;
     // Nor that of a batch, kept or undone, nor one that was given up before its end.
@@ -82,6 +74,6 @@ async fn a_request_finds_nothing_of_another() {
         assert_eq!(answer.json()[0]["body"], nothing(), "{}", answer.body);
     }
     // Nobody who litters comes back: whoever was told so before is none the wiser.
-    server.database.run_script("drop function litter()", |_| ()).await.expect("runs");
+    server.script("drop function litter()").await;
     server.get("/rpc/found").expect(200, nothing()).await;
 }

@@ -58,7 +58,7 @@ async fn authenticator_logs_in_with_a_password_of_its_own() {
 
     // Where it can't be had, each transaction of a superuser's steps down, also after one that stepped up.
     let server = Server::start_at(&format!("{} dbname=app", cluster.url()), |config| config.database.pool = 1).await;
-    server.database.run_script(CLIMB, |_| ()).await.expect("runs");
+    server.script(CLIMB).await;
     for _ in 0..2 {
         server.get("/rpc/whoami").expect(200, json!("authenticator anon")).await;
         server.post("/rpc/climb", &json!({})).expect(200, json!("postgres postgres")).await;
@@ -79,7 +79,7 @@ async fn its_settings_hold() {
     let server = Server::start_on(&cluster, "", |_| ()).await;
     let schema = schema.replace("create role authenticator login noinherit;", "");
     server.get("/rpc/patience").expect_error(404, "PGRST202").await;
-    server.database.run_script(&schema, |_| ()).await.expect("runs");
+    server.script(&schema).await;
     let again = Server::start_at(&format!("{} dbname={}", cluster.url(), server.database_name()), |_| ()).await;
     again.get("/rpc/patience").expect(200, json!("3s")).await;
     cluster.connect().await.script("alter role authenticator reset statement_timeout").await;

@@ -19,6 +19,7 @@ mod leftovers;
 mod locking;
 mod logging_in;
 mod nodes;
+mod outages;
 mod outdated;
 mod pooler;
 mod postgis;

@@ -2,8 +2,8 @@
 
 use basalt_db::{Database, PostgresOptions};
 use basalt_server::config::Pooler;
-use basalt_tests::Server;
-use basalt_tests::postgres::Cluster;
+use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::{Server, token};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -14,6 +14,8 @@ const SCHEMA: &str = "
     create policy everyone on notes using (true) with check (true);
     insert into notes values (1, 'one', 3);
     create function half(of_what integer) returns integer language sql immutable as $$ select of_what / 2 $$;";
+
+const ANN: &str = "a0000000-0000-4000-8000-00000000000a";
 
 /// Whether anybody tells of changes (`notify`), or nobody does: behind a pooler.
 const WAYS: [bool; 2] = [true, false];
@@ -77,6 +79,146 @@ async fn a_batch_is_planned_again_as_a_whole() {
     }
 }
 
+const MORE: &str = "
+    create type mood as enum ('ok');
+    create schema shop; grant usage on schema shop to anon, authenticated, service_role;
+    create table shop.goods (id integer primary key, name text); grant select on shop.goods to service_role;
+    create table feelings (id integer primary key, mood mood, about text);
+    create table keyless (id integer, body text);
+    create table closed (id integer primary key, body text);
+    insert into closed values (1, 'c');
+    create table guarded (id integer primary key, body text);
+    alter table guarded enable row level security;
+    create policy everyone on guarded using (true) with check (true);
+    create function told(of_what text) returns text language sql stable as $$ select of_what $$;
+    create function named(of_what integer) returns text language sql stable as $$ select of_what::text $$;";
+
+/// What a plan knows nothing of yet, or knows otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_new_a_moment_ago_is_served() {
+    for is_told in WAYS {
+        let cluster = Cluster::start();
+        let server = Server::start_on(&cluster, &format!("{SCHEMA}{MORE}"), |config| {
+            config.api.schemas = vec!["public".into(), "shop".into()];
+            if !is_told {
+                config.database.pooler = Pooler::Transaction;
+            }
+        })
+        .await;
+        let session = cluster.connect_to(server.database_name()).await;
+        tables_and_columns(&server, &session).await;
+        functions_and_types(&server, &session).await;
+        roles_and_rights(&server, &session).await;
+    }
+}
+
+async fn tables_and_columns(server: &Server, session: &Session) {
+    server.get("/lines?select=id,notes(id)").service().expect_error(400, "PGRST200").await;
+    session.script("alter table lines add foreign key (note) references notes").await;
+    server.get("/lines?select=id,notes(id)").service().expect(200, json!([])).await;
+
+    session.script("create table more (id integer primary key)").await;
+    server.post("/more", &json!({"id": 1})).service().expect(201, Value::Null).await;
+    session.script("alter table more add column body text").await;
+    server.post("/more", &json!({"id": 2, "body": "two"})).service().expect(201, Value::Null).await;
+
+    // The body's values are told in other words for another type.
+    session.script("alter table more alter body type text[] using array[body]").await;
+    server.post("/more", &json!({"id": 3, "body": ["a", "b"]})).service().expect(201, Value::Null).await;
+    session.script("alter table more alter body type jsonb using to_jsonb(body)").await;
+    server.patch("/more?id=eq.3", &json!({"body": "c"})).service().expect(204, Value::Null).await;
+    server.get("/more?id=eq.3").service().expect(200, json!([{"id": 3, "body": "c"}])).await;
+
+    let put = || server.put("/keyless?id=eq.1", &json!({"id": 1, "body": "k"})).service();
+    put().expect_error(405, "PGRST105").await;
+    session.script("alter table keyless add primary key (id)").await;
+    put().expect(204, Value::Null).await;
+
+    let goods = || server.get("/goods").header("accept-profile", "shop").service();
+    goods().expect(200, json!([])).await;
+    session
+        .script(
+            "drop schema shop cascade; create schema shop; grant usage on schema shop to service_role;
+             create table shop.goods (id integer primary key, price integer); insert into shop.goods values (1, 2);
+             grant all on shop.goods to service_role",
+        )
+        .await;
+    goods().expect(200, json!([{"id": 1, "price": 2}])).await;
+}
+
+async fn functions_and_types(server: &Server, session: &Session) {
+    let named = |value: Value| server.post("/rpc/named", &json!({"of_what": value})).service();
+    named(json!(1)).expect(200, json!("1")).await;
+    session
+        .script(
+            "drop function named; create function named(of_what text) returns text language sql stable as $$ select of_what || '!' $$",
+        )
+        .await;
+    named(json!("x")).expect(200, json!("x!")).await;
+    // Another function of the same arguments: neither is the better one.
+    session
+        .script("create function told(of_what text, how text default '?') returns text language sql as 'select how'")
+        .await;
+    server.post("/rpc/told", &json!({"of_what": "x"})).service().expect_error(300, "PGRST203").await;
+    server.post("/rpc/later", &json!({})).service().expect_error(404, "PGRST202").await;
+    session.script("create function later() returns integer language sql as 'select 5'").await;
+    server.post("/rpc/later", &json!({})).service().expect(200, json!(5)).await;
+
+    let feel = |id: i32, mood: &str| server.post("/feelings", &json!({"id": id, "mood": mood})).service();
+    feel(1, "ok").expect(201, Value::Null).await;
+    feel(2, "sad").expect_error(400, "22P02").await;
+    session.script("alter type mood add value 'sad'").await;
+    feel(2, "sad").expect(201, Value::Null).await;
+    // Another type of the same name: what was prepared has parameters of a type that is gone.
+    session
+        .script(
+            "alter table feelings drop column mood; drop type mood; create type mood as enum ('sad', 'new');
+             alter table feelings add column mood mood",
+        )
+        .await;
+    feel(3, "new").expect(201, Value::Null).await;
+    server.get("/feelings?mood=eq.new&select=id,mood").service().expect(200, json!([{"id": 3, "mood": "new"}])).await;
+    session.script("alter type mood rename to humour").await;
+    feel(4, "sad").expect(201, Value::Null).await;
+}
+
+async fn roles_and_rights(server: &Server, session: &Session) {
+    server.get("/closed").expect_error(401, "42501").await;
+    session.script("alter table closed enable row level security; create policy everyone on closed using (true)").await;
+    server.get("/closed").expect(200, json!([{"id": 1, "body": "c"}])).await;
+    session.script("revoke select on closed from anon").await;
+    server.get("/closed").expect_error(401, "42501").await;
+
+    let upsert =
+        || server.post("/guarded", &json!({"id": 1, "body": "g"})).user(ANN).prefer("resolution=merge-duplicates");
+    upsert().expect(201, Value::Null).await;
+    // Who may read only some columns may not read those that tell a new row.
+    session.script("revoke all on guarded from authenticated; grant insert, update, select (id, body) on guarded to authenticated").await;
+    upsert().expect(200, Value::Null).await;
+
+    let role = format!("editor_{}", server.database_name());
+    let read = || server.get("/closed").token(&token(json!({"role": role})));
+    read().expect_error(401, "22023").await;
+    session
+        .script(&format!(
+            "create role {role}; grant usage on schema public to {role}; grant select on closed to {role}"
+        ))
+        .await;
+    // The catalog that is read now knows it as one that no token may name.
+    server.get("/nowhere").service().expect_error(404, "PGRST205").await;
+    read().expect_error(403, "42501").await;
+    session.script(&format!("grant {role} to authenticator")).await;
+    read().expect(200, json!([{"id": 1, "body": "c"}])).await;
+    session
+        .script(&format!(
+            "drop owned by {role}; drop role {role}; create role {role}; grant {role} to authenticator;
+             grant usage on schema public to {role}; grant select on closed to {role}"
+        ))
+        .await;
+    read().expect(200, json!([{"id": 1, "body": "c"}])).await;
+    session.script(&format!("drop owned by {role}; drop role {role}")).await;
+}
+
 /// A caller's own mistake is the caller's to hear of, and nothing is read for it.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_was_has_nothing_read() {
@@ -88,11 +230,11 @@ async fn what_never_was_has_nothing_read() {
     let database = Database::connect(options).await.expect("connects");
     let (version, loads) = (database.catalog_version(), || database.postgres().expect("PostgreSQL").loads().succeeded);
     let before = loads();
-    for code in ["42703", "42883", "42704", "42P01", "23505"] {
+    for code in ["42703", "42883", "42704", "42P01", "22P02", "42501", "PGRST202", "PGRST205", "23505"] {
         assert!(!database.is_outdated(version, code).await, "{code}");
     }
     // Statistics are no change, nor is what functions make for themselves.
-    session.script("analyze; create temp table mine (id integer)").await;
+    session.script("analyze; create temp table mine (id integer); create temp view all_mine as table mine").await;
     assert!(!database.is_outdated(version, "42703").await);
     assert_eq!(loads(), before);
     session.script("alter table notes drop column body").await;

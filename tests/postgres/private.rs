@@ -1,6 +1,7 @@
 //! A private PostgreSQL in the data folder: made, stopped, recovered after a crash, and started again when it ends by itself.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -101,4 +102,51 @@ async fn one_that_was_half_made_is_made_anew() {
     let left: Vec<_> = std::fs::read_dir(&home).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("making-")), "{left:?}");
     database.close().await;
+}
+
+/// The machine's PostgreSQL was replaced by a later one, which can't read what the earlier one wrote.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_another_version_made_is_named() {
+    let folder = folder();
+    open(&folder).await.close().await;
+    let version = folder.path().join("data/postgres/data/PG_VERSION");
+    let made_by = std::fs::read_to_string(&version).expect("a version");
+    std::fs::write(&version, "99\n").expect("a file");
+    let error = loop {
+        let options = PostgresOptions { data_dir: folder.path().join("data"), ..PostgresOptions::default() };
+        let error = Database::connect(options).await.err().expect("nothing can run it");
+        // Programs that other tests start hold the folder's lock, too, for as long as they are this process's copies.
+        if error.code() != "55006" {
+            break error;
+        }
+    };
+    assert_eq!(error.code(), "58030");
+    assert!(error.message().contains("it was made by PostgreSQL 99, and installed is "), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("postgresql-99")), "{error:?}");
+    // Nothing was touched.
+    std::fs::write(&version, made_by).expect("a file");
+    let database = open(&folder).await;
+    assert_eq!(ask(&database, "select 1 as one").await, "[{\"one\":1}]");
+    database.close().await;
+}
+
+/// PostgreSQL was killed, and the number of its process is somebody else's by now, who may be sent signals by the same user.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_a_process_may_be_anothers_by_now() {
+    let folder = folder();
+    open(&folder).await.close().await;
+    let data = folder.path().join("data/postgres/data");
+    let owner = std::fs::metadata(&data).expect("a folder");
+    let mut other =
+        Command::new("sleep").arg("600").uid(owner.uid()).gid(owner.gid()).current_dir("/").spawn().expect("sleeps");
+    let note = format!("{}\n{}\n1\n5432\n\n\n", other.id(), data.display());
+    let pid_file = data.join("postmaster.pid");
+    std::fs::write(&pid_file, note).expect("a file");
+    std::os::unix::fs::chown(&pid_file, Some(owner.uid()), Some(owner.gid())).expect("PostgreSQL's own");
+    let database = open(&folder).await;
+    assert_eq!(ask(&database, "select 1 as one").await, "[{\"one\":1}]");
+    database.close().await;
+    assert!(other.try_wait().expect("a process").is_none(), "nobody stopped it");
+    other.kill().expect("ends");
+    other.wait().expect("ends");
 }

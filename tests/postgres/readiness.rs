@@ -7,6 +7,7 @@ use basalt_server::Config;
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use basalt_tests::receiver::Receiver;
+use basalt_tests::waiting::comes_to;
 use reqwest::Method;
 use serde_json::json;
 
@@ -24,16 +25,17 @@ fn free_port() -> u16 {
 }
 
 /// Looks at the operators' port until it is asked for this path as it is to be; gives the body.
-async fn until(port: u16, path: &str, status: u16) -> String {
-    for _ in 0..1200 {
-        if let Ok(answer) = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await
-            && answer.status() == status
-        {
-            return answer.text().await.expect("a body");
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{path} was never answered with {status}");
+async fn answered(port: u16, path: &str, status: u16) -> String {
+    let mut said = String::new();
+    comes_to(path, status, async || {
+        // Before it listens, nothing answers.
+        let Ok(answer) = reqwest::get(format!("http://127.0.0.1:{port}{path}")).await else { return 0 };
+        let status = answer.status().as_u16();
+        said = answer.text().await.expect("a body");
+        status
+    })
+    .await;
+    said
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,8 +54,8 @@ async fn a_server_is_not_ready_before_its_webhooks_have_begun() {
         sends(config, &receiver);
     };
     let watched = async {
-        until(port, "/live", 200).await;
-        let said = until(port, "/ready", 503).await;
+        answered(port, "/live", 200).await;
+        let said = answered(port, "/ready", 503).await;
         assert_eq!(said, "what reads changes has not begun: webhooks would miss what is written\n");
         // The start goes on without it.
         psql.script("select pg_sleep(11)").await;
@@ -62,7 +64,7 @@ async fn a_server_is_not_ready_before_its_webhooks_have_begun() {
     assert_eq!(server.raw(Method::GET, "/health/live").send().await.status, 200, "it serves all the same");
     assert_eq!(server.raw(Method::GET, "/health/ready").send().await.status, 503);
     psql.script("rollback").await;
-    until(port, "/ready", 200).await;
+    answered(port, "/ready", 200).await;
     server.post("/orders", &json!({"id": 1})).service().expect(201, json!(null)).await;
     assert_eq!(receiver.wait("/one", 1).await[0].json()["record"], json!({"id": 1}));
 }
@@ -82,9 +84,9 @@ async fn a_table_that_cannot_be_watched_for_a_moment_is_waited_for() {
         sends(config, &receiver);
     };
     let watched = async {
-        until(port, "/ready", 503).await;
+        answered(port, "/ready", 503).await;
         psql.script("commit").await;
-        until(port, "/ready", 200).await;
+        answered(port, "/ready", 200).await;
     };
     tokio::join!(server.restart(change), watched);
     server.post("/orders", &json!({"id": 2})).service().expect(201, json!(null)).await;

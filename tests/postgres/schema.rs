@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::waiting::comes_to;
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,13 +47,8 @@ async fn the_database_asks_for_reloads() {
     server.get("/two").service().expect_error(404, "PGRST205").await;
     let before = loads(&server).await;
     session.script("notify pgrst, 'reload schema'").await;
-    for _ in 0..200 {
-        if server.get("/two").service().send().await.status == 200 {
-            return assert_eq!(loads(&server).await, (before.0 + 1, 0));
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("the notification is not heard");
+    comes_to("the new table's status", 200, async || server.get("/two").service().send().await.status).await;
+    assert_eq!(loads(&server).await, (before.0 + 1, 0));
 }
 
 /// How often the catalog was read: with success, and in vain.

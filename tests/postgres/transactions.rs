@@ -3,7 +3,7 @@
 use basalt_tests::postgres::Cluster;
 use basalt_tests::{Server, token};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SCHEMA: &str = r#"
 create table t (id integer primary key, name text);
@@ -31,6 +31,7 @@ begin
     raise sqlstate 'PT403' using message = 'Bad';
   end if;
   perform set_config('response.headers', '[{"X-Checked": "yes"}]', true);
+  perform set_config('response.status', current_setting('request.headers', true)::json ->> 'x-status', true);
 end $$;
 "#;
 
@@ -97,6 +98,20 @@ async fn a_function_comes_before_everything() {
         let answer = ask.send().await;
         assert_eq!((answer.status, answer.header("proxy-status")), (403, "PostgREST; error=PT403"), "{answer:?}");
     }
+    // It may say the status, too, and one that is none is the answer's failure, not the write's.
+    server
+        .patch("/t?id=eq.1", &json!({"name": "c"}))
+        .service()
+        .header("x-status", "299")
+        .expect(299, Value::Null)
+        .await;
+    server
+        .patch("/t?id=eq.1", &json!({"name": "d"}))
+        .service()
+        .header("x-status", "x")
+        .expect_error(500, "PGRST112")
+        .await;
+    server.get("/t?select=name").service().header("x-status", "203").expect(203, json!([{"name": "d"}])).await;
     // OPTIONS opens no transaction.
     assert_eq!(server.ask(Method::OPTIONS, "/t").header("x-bad", "1").send().await.status, 200);
 }

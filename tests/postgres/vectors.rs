@@ -119,7 +119,7 @@ async fn vectors_are_carried_over_and_back() {
     let Some(server) = start(&cluster).await else { return };
     let (source, back) = (Server::start_embedded(SCHEMA, |_| ()).await, Server::start_embedded(SCHEMA, |_| ()).await);
     let more = "insert into documents (content, embedding) values ('odd', '[0.1,-2e-7,3e38]')";
-    source.database.run_script(more, |_| ()).await.expect("inserts");
+    source.script(more).await;
     source.database.copy_rows(&server.database, |_| ()).await.expect("copies");
     server.database.copy_rows(&back.database, |_| ()).await.expect("copies back");
     let rows = async |of: &Server| of.get("/documents?order=id").service().send().await.body;

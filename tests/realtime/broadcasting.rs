@@ -187,5 +187,8 @@ async fn the_service_answers_pings() {
     let answer = server.raw(Method::GET, "/realtime/v1/api/ping").token(&Keys::development().anon).send().await;
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"message":"Success"}"#));
     assert_eq!(server.raw(Method::GET, "/realtime/v1/other").send().await.status, 404);
-    assert_eq!(server.raw(Method::DELETE, "/realtime/v1/api/broadcast").send().await.status, 405);
+    for (path, allowed) in [("ping", "GET"), ("broadcast", "POST"), ("broadcast/a/events/b", "POST")] {
+        let answer = server.raw(Method::DELETE, &format!("/realtime/v1/api/{path}")).send().await;
+        assert_eq!((answer.status, answer.header("allow")), (405, allowed), "{path}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use basalt_tests::Server;
+use basalt_tests::waiting::until;
 use reqwest::Method;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -61,19 +62,18 @@ async fn heartbeats_are_answered_in_both_serializers() {
 
 #[tokio::test]
 async fn one_connection_more_than_the_limit_is_refused() {
-    let server = Server::start_with("", |config| config.realtime.connections = 1).await;
+    // Nobody is given up for being silent before the wait is over.
+    let change = |config: &mut basalt_server::Config| {
+        config.realtime.connections = 1;
+        config.realtime.idle_timeout = Duration::from_secs(600);
+    };
+    let server = Server::start_with("", change).await;
     let mut first = Socket::connect(&server, &anon()).await;
     let full = refused(&url(&server, &anon(), "2.0.0")).await;
     assert_eq!(full, (429, r#"{"error":"Too many connected users"}"#.into()));
     first.stream.close(None).await.unwrap();
     // The place is free once the server has seen the end.
-    for _ in 0..200 {
-        if Socket::open(&url(&server, &anon(), "2.0.0")).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("the place was not given back");
+    until("a place that is given back", async || Socket::open(&url(&server, &anon(), "2.0.0")).await.is_ok()).await;
 }
 
 #[tokio::test]

@@ -8,21 +8,17 @@ use crate::{anon, from_now};
 
 const OPEN: &str = "create policy reads on realtime.messages for select to anon using (realtime.topic() <> 'closed');";
 
-async fn run(server: &Server, sql: &str) {
-    server.database.run_script(sql, |_| {}).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
 #[tokio::test]
 async fn sent_messages_arrive_with_their_id() {
     let server = Server::start(OPEN).await;
     let (mut private, mut public) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
     private.join("a", json!({"private": true})).await;
     public.join("a", json!({})).await;
-    run(
-        &server,
-        r#"select realtime.send('{"x": 1}', 'e', 'a'); select realtime.send('{"id": "mine"}', 'f', 'a', false)"#,
-    )
-    .await;
+    server
+        .script(
+            r#"select realtime.send('{"x": 1}', 'e', 'a'); select realtime.send('{"id": "mine"}', 'f', 'a', false)"#,
+        )
+        .await;
     let mut message = private.event("broadcast").await;
     let id = message["meta"]["id"].take();
     assert!(id.as_str().is_some_and(|id| id.len() == 36));
@@ -30,7 +26,7 @@ async fn sent_messages_arrive_with_their_id() {
     assert_eq!(message, json!({"type": "broadcast", "event": "e", "payload": payload, "meta": {"id": null}}));
     assert_eq!(public.event("broadcast").await["payload"], json!({"id": "mine"}));
 
-    run(&server, r"select realtime.send_binary('\x00ff', 'g', 'a', false)").await;
+    server.script(r"select realtime.send_binary('\x00ff', 'g', 'a', false)").await;
     let message = public.event("broadcast").await;
     assert_eq!((&message["event"], &message["bytes"]), (&json!("g"), &json!([0, 255])));
     private.expect_none("broadcast").await;
@@ -40,15 +36,15 @@ async fn sent_messages_arrive_with_their_id() {
 async fn the_past_is_told_again() {
     let server = Server::start(OPEN).await;
     for n in 1..=3 {
-        run(&server, &format!(r#"select realtime.send('{{"n": {n}}}', 'e', 'a')"#)).await;
+        server.script(&format!(r#"select realtime.send('{{"n": {n}}}', 'e', 'a')"#)).await;
     }
-    run(
-        &server,
-        r#"select realtime.send('{"n": 4}', 'e', 'other'); select realtime.send('{"n": 5}', 'e', 'a', false);
+    server
+        .script(
+            r#"select realtime.send('{"n": 4}', 'e', 'other'); select realtime.send('{"n": 5}', 'e', 'a', false);
         insert into realtime.messages (topic, extension, event, payload, private, inserted_at)
         values ('a', 'broadcast', 'e', '{"n": 0}', true, now() - interval '4 days')"#,
-    )
-    .await;
+        )
+        .await;
     let replayed = async |since: i64, limit: u32| {
         let mut socket = Socket::connect(&server, &anon()).await;
         let replay = json!({"since": since, "limit": limit});
@@ -73,8 +69,8 @@ async fn forgetting_messages_is_not_logged() {
     let server = Server::start(OPEN).await;
     let mut socket = Socket::connect(&server, &anon()).await;
     socket.join("a", json!({"private": true})).await;
-    run(&server, "select realtime.send('{}', 'e', 'a'); delete from realtime.messages").await;
-    run(&server, "select realtime.send('{}', 'f', 'a')").await;
+    server.script("select realtime.send('{}', 'e', 'a'); delete from realtime.messages").await;
+    server.script("select realtime.send('{}', 'f', 'a')").await;
     for event in ["e", "f"] {
         assert_eq!(socket.event("broadcast").await["event"], event);
     }
@@ -86,7 +82,7 @@ async fn forgetting_messages_is_not_logged() {
 #[tokio::test]
 async fn triggers_broadcast_their_rows() {
     let server = Server::start(OPEN).await;
-    run(&server, "create table t (id int primary key, x text);
+    server.script("create table t (id int primary key, x text);
         create function told() returns trigger language plpgsql security definer as $$ begin
           perform realtime.broadcast_changes('t:' || coalesce(new.id, old.id)::text, tg_op, tg_op, tg_table_name, tg_table_schema, new, old);
           return null;
@@ -95,7 +91,7 @@ async fn triggers_broadcast_their_rows() {
     let (mut socket, mut public) = (Socket::connect(&server, &anon()).await, Socket::connect(&server, &anon()).await);
     socket.join("t:1", json!({"private": true})).await;
     public.join("t:1", json!({})).await;
-    run(&server, "insert into t values (1, 'a'), (2, 'a'); update t set x = 'b'; delete from t").await;
+    server.script("insert into t values (1, 'a'), (2, 'a'); update t set x = 'b'; delete from t").await;
     let record = |x: &str| json!({"id": 1, "x": x});
     for (operation, record, old) in [
         ("INSERT", record("a"), Value::Null),
@@ -113,17 +109,17 @@ async fn triggers_broadcast_their_rows() {
     // What is undone, or done when the trigger is gone, is told to nobody; another function may take the first one's place.
     let undone = server.database.run_script("insert into t values (1, 'c'); select 1 / 0", |_| {}).await;
     assert!(undone.is_err());
-    run(&server, "drop trigger told on t; insert into t values (1, 'd')").await;
-    run(
-        &server,
-        "create or replace function told() returns trigger language plpgsql security definer as $$ begin
+    server.script("drop trigger told on t; insert into t values (1, 'd')").await;
+    server
+        .script(
+            "create or replace function told() returns trigger language plpgsql security definer as $$ begin
           perform realtime.broadcast_changes('t:' || new.id, 'moved', tg_op, tg_table_name, tg_table_schema, new, old);
           return new;
         end $$;
         create trigger told after update on t for each row execute function told();",
-    )
-    .await;
-    run(&server, "update t set x = 'e'").await;
+        )
+        .await;
+    server.script("update t set x = 'e'").await;
     let told = socket.event("broadcast").await;
     assert_eq!((&told["event"], &told["payload"]["record"]["x"]), (&json!("moved"), &json!("e")));
     public.expect_none("broadcast").await;
@@ -135,7 +131,7 @@ async fn triggers_broadcast_their_rows() {
         .err()
         .map(|failed| failed.error.code().to_owned());
     assert_eq!(refused.as_deref(), Some("2BP01"));
-    run(&server, "drop function told() cascade; update t set x = 'f'").await;
+    server.script("drop function told() cascade; update t set x = 'f'").await;
     socket.expect_none("broadcast").await;
 }
 
@@ -143,7 +139,7 @@ async fn triggers_broadcast_their_rows() {
 #[tokio::test]
 async fn triggers_broadcast_what_they_decide_to() {
     let server = Server::start(OPEN).await;
-    run(&server, "create table t (id int primary key, x text, at timestamptz default '2024-01-01');
+    server.script("create table t (id int primary key, x text, at timestamptz default '2024-01-01');
         create table told (id int);
         create function told() returns trigger language plpgsql security definer as $$ begin
           if new.x is distinct from old.x then
@@ -168,7 +164,7 @@ async fn triggers_broadcast_what_they_decide_to() {
     none.join("x:none2024", json!({"private": true})).await;
     all.join("all", json!({"private": true})).await;
     public.join("x:none2024", json!({})).await;
-    run(&server, "insert into t values (1, 'a'); update t set x = 'a'; delete from t").await;
+    server.script("insert into t values (1, 'a'); update t set x = 'a'; delete from t").await;
     let told = a.event("broadcast").await;
     assert_eq!((&told["event"], &told["payload"]["record"]["x"]), (&json!("INSERT"), &json!("a")));
     assert_eq!((&told["payload"]["table"], &told["payload"]["old_record"]), (&json!("t"), &Value::Null));
@@ -188,9 +184,7 @@ async fn triggers_broadcast_what_they_decide_to() {
 async fn triggers_broadcast_the_rows_that_they_ask_for() {
     let server = Server::start(OPEN).await;
     let told = "perform realtime.broadcast_changes('all', tg_name, tg_op, tg_table_name, tg_table_schema, new, old)";
-    run(
-        &server,
-        &format!(
+    server.script(&format!(
             "create table t (id int primary key, x text, y text);
              create function told() returns trigger language plpgsql security definer as $$ begin {told}; return new; end $$;
              create trigger early before insert on t for each row execute function told();
@@ -201,11 +195,9 @@ async fn triggers_broadcast_the_rows_that_they_ask_for() {
     .await;
     let mut socket = Socket::connect(&server, &anon()).await;
     socket.join("all", json!({"private": true})).await;
-    run(
-        &server,
-        "insert into t values (1, 'a', 'a'); update t set y = 'c'; update t set x = 'b'; update t set y = 'b'",
-    )
-    .await;
+    server
+        .script("insert into t values (1, 'a', 'a'); update t set y = 'c'; update t set x = 'b'; update t set y = 'b'")
+        .await;
     for (event, x, y) in [("early", "a", "a"), ("of_x", "b", "c"), ("on_y", "b", "b")] {
         let told = socket.event("broadcast").await;
         assert_eq!(told["event"], event);
@@ -213,8 +205,10 @@ async fn triggers_broadcast_the_rows_that_they_ask_for() {
     }
     socket.expect_none("broadcast").await;
     // A function that tells no more may take the place of one that does.
-    run(&server, "create or replace function told() returns trigger language plpgsql as 'begin return new; end'").await;
-    run(&server, "update t set x = 'c'").await;
+    server
+        .script("create or replace function told() returns trigger language plpgsql as 'begin return new; end'")
+        .await;
+    server.script("update t set x = 'c'").await;
     socket.expect_none("broadcast").await;
 }
 

@@ -59,6 +59,21 @@ async fn channels_and_joins_are_limited() {
 }
 
 #[tokio::test]
+async fn a_join_that_asks_for_too_much_is_refused() {
+    let change = |config: &mut basalt_server::Config| config.realtime.join_bytes = "1 KiB".parse().unwrap();
+    let server = Server::start_with("", change).await;
+    let mut socket = Socket::connect(&server, &anon()).await;
+    let wish = json!({"event": "*", "schema": "public", "table": "t", "filter": "id=eq.1"});
+    let config = json!({"config": {"postgres_changes": vec![wish; 20]}});
+    let reply = socket.ask("realtime:a", "phx_join", config.clone()).await;
+    assert_eq!(reply["response"]["reason"], "JoinTooLarge: A join has at most 1.0 KiB");
+    // What is no join may be larger.
+    socket.join("a", json!({"broadcast": {"ack": true}})).await;
+    let payload = json!({"event": "e", "payload": config});
+    assert_eq!(socket.ask("realtime:a", "broadcast", payload).await["status"], "ok");
+}
+
+#[tokio::test]
 async fn a_client_that_joins_too_often_is_told_so_before_it_is_disconnected() {
     let server = Server::start("").await;
     let mut socket = Socket::connect(&server, &anon()).await;

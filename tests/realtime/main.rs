@@ -2,6 +2,7 @@
 
 mod broadcasting;
 mod changes;
+mod columns;
 mod connecting;
 mod faults;
 mod filters;
@@ -12,6 +13,7 @@ mod private;
 mod rows;
 mod tokens;
 
+use basalt_core::unix_time;
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
 use basalt_tests::{socket, token};
 use serde_json::{Value, json};
@@ -33,6 +35,5 @@ pub fn unending(claims: Value) -> String {
 
 /// A time this many seconds from now.
 pub fn from_now(seconds: i64) -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    since.as_secs() as i64 + seconds
+    unix_time().as_secs() as i64 + seconds
 }

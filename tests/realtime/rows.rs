@@ -1,6 +1,7 @@
 //! `[[broadcasts]]`: changes of tables told to the channels that their rows name.
 
 use basalt_server::Config;
+use basalt_tests::waiting::comes_to;
 use basalt_tests::{Server, on_postgres};
 use serde_json::{Value, json};
 
@@ -17,16 +18,11 @@ fn broadcasts(settings: Value) -> impl FnOnce(&mut Config) {
     move |config| config.broadcasts = serde_json::from_value(settings).expect("broadcasts")
 }
 
-async fn run(server: &Server, sql: &str) {
-    server.database.run_script(sql, |_| {}).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-}
-
 /// Waits until the table is watched for `count` operations.
 async fn watched(server: &Server, count: usize) {
     let table = basalt_sql::Name::new("public", "orders");
-    while server.database.changes().watched().get(&table).map_or(0, Vec::len) != count {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let watched = async || server.database.changes().watched().get(&table).map_or(0, Vec::len);
+    comes_to("operations that are watched", count, watched).await;
 }
 
 #[tokio::test]
@@ -44,12 +40,12 @@ async fn rows_are_told_to_their_channels() {
     let refused = room.ask("realtime:orders:b", "phx_join", closed).await["response"]["reason"].clone();
     assert!(refused.as_str().unwrap().starts_with("Unauthorized"), "the channel's policies say who listens");
 
-    run(
-        &server,
-        "insert into orders values (1, 'a', 'x'), (2, 'b', 'x'), (3, null, 'x'); update orders set note = 'y';
+    server
+        .script(
+            "insert into orders values (1, 'a', 'x'), (2, 'b', 'x'), (3, null, 'x'); update orders set note = 'y';
         delete from orders where id < 3",
-    )
-    .await;
+        )
+        .await;
     let mut told = Vec::new();
     for operation in ["INSERT", "UPDATE", "DELETE"] {
         let mut message = room.event("broadcast").await;
@@ -88,7 +84,7 @@ async fn they_come_and_go_with_the_configuration() {
     watched(&server, 1).await;
     let mut all = Socket::connect(&server, &anon()).await;
     all.join("all", json!({})).await;
-    run(&server, "insert into orders values (1, 'a', 'x')").await;
+    server.script("insert into orders values (1, 'a', 'x')").await;
     assert_eq!(all.event("broadcast").await["payload"]["record"]["id"], 1);
     reload(json!([])).unwrap();
     watched(&server, 0).await;

@@ -1,6 +1,6 @@
 //! Bodies of writes and calls: forms, values, missing columns (contract: sections 12.1 and 13).
 
-use basalt_tests::Server;
+use basalt_tests::{Server, on_postgres};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -241,4 +241,58 @@ async fn functions_that_are_not_there() {
     let method = server.ask(Method::DELETE, "/rpc/add").service().expect_error(405, "PGRST101").await.json();
     assert_eq!(method["message"], "Cannot use the DELETE method on RPC");
     server.ask(Method::OPTIONS, "/rpc/greet").expect_error(404, "PGRST202").await;
+}
+
+/// No text of PostgreSQL's has a NUL: a body with one is refused wherever it stands, as `json_to_recordset` refuses it.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_text_has_a_nul() {
+    let server = server().await;
+    let refused = async |method: Method, path: &str, kind: &str, body: &str| {
+        let ask = server.ask(method, path).service().header("content-type", kind);
+        let found = ask.body(body.to_owned()).expect_error(400, "22P05").await.json();
+        let expected = json!({"code": "22P05", "details": "\\u0000 cannot be converted to text.", "hint": null,
+            "message": "unsupported Unicode escape sequence"});
+        assert_eq!(found, expected, "{path} {body}");
+    };
+    for (method, path, body) in [
+        (Method::POST, "/kinds", r#"{"stamp": "a\u0000b"}"#),
+        (Method::POST, "/kinds", r#"[{"stamp": "a"}, {"stamp": "a\u0000b"}]"#),
+        // A `json` value would keep it, if it came there.
+        (Method::POST, "/kinds", r#"{"raw": {"a": "\u0000"}}"#),
+        (Method::POST, "/kinds", r#"{"raw": {"\u0000": 1}}"#),
+        (Method::POST, "/kinds", r#"{"binary_json": ["\u0000"]}"#),
+        (Method::POST, "/kinds", r#"{"small": "\u0000"}"#),
+        (Method::POST, "/kinds", r#"{"numbers": ["\u0000"]}"#),
+        (Method::POST, "/kinds?columns=small", r#"{"small": 1, "stamp": "\u0000"}"#),
+        (Method::POST, "/kinds?columns=small", r#"[{"small": 1, "stamp": "\u0000"}]"#),
+        (Method::PATCH, "/kinds?id=eq.1", r#"{"raw": "\u0000"}"#),
+        (Method::PUT, "/actors?id=eq.1", r#"{"id": 1, "name": "\u0000"}"#),
+        (Method::POST, "/rpc/greet", r#"{"name": "\u0000"}"#),
+        (Method::POST, "/rpc/greet?columns=name", r#"{"name": "a", "other": "\u0000"}"#),
+    ] {
+        // A shape that was planned before finds the same.
+        let sound = body.replace("\\u0000", "1");
+        let ask = server.ask(method.clone(), path).service().header("content-type", "application/json");
+        let answer = ask.body(sound.clone()).send().await;
+        assert!(answer.status < 300, "{path} {sound}: {}", answer.body);
+        refused(method, path, "application/json", body).await;
+    }
+    refused(Method::POST, "/kinds", "text/csv", "stamp\na\0b").await;
+    refused(Method::POST, "/kinds", "application/x-www-form-urlencoded", "stamp=a%00b").await;
+    refused(Method::POST, "/rpc/greet", "text/csv", "name\na\0b").await;
+
+    let post = |path: &str, body: &'static str| {
+        server.ask(Method::POST, path).service().header("content-type", "application/json").body(body)
+    };
+    // A body that is one `json` argument is nobody's to take apart. PostgreSQL does so with what a function gives.
+    let echoed = post("/rpc/echo", r#"{"a": "\u0000"}"#);
+    match on_postgres() {
+        true => _ = echoed.expect_error(400, "22P05").await,
+        false => assert_eq!(echoed.send().await.body, r#"{"a": "\u0000"}"#),
+    }
+    // A backslash before it makes it six characters.
+    let stamped = post("/kinds?select=stamp", r#"{"stamp": "\\u0000"}"#).prefer(RETURN);
+    stamped.expect(201, json!([{"stamp": "\\u0000"}])).await;
+    let half = post("/kinds", r#"{"raw": "\ud800"}"#).expect_error(400, "22P02").await.json();
+    assert_eq!(half["details"], "Unicode low surrogate must follow a high surrogate.");
 }

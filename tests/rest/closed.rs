@@ -92,7 +92,7 @@ async fn functions_with_their_callers_rights_are_no_way_around() {
     let server = Server::start(FUNCTIONS).await;
     let mut names = vec!["secrets", "secret_rows", "shadowed", "indirect", "with_default"];
     if !on_postgres_before(14) {
-        server.database.run_script(ATOMIC, |_| ()).await.expect("a function");
+        server.script(ATOMIC).await;
         names.push("atomic");
     }
     for name in names {

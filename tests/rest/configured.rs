@@ -1,8 +1,7 @@
 //! What the configuration changes.
 
-use std::time::{Duration, Instant};
-
 use basalt_server::Config;
+use basalt_tests::waiting::comes_to;
 use basalt_tests::{Server, token};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -62,14 +61,11 @@ async fn what_waits_is_counted() {
         false => &["basalt_waiting{for=\"reader\"} 0", "basalt_waiting{for=\"writer\"} 0", "basalt_refused_total 0"],
     };
     // What the services write at the start may still wait.
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
+    comes_to("what is missing of the metrics", None, async || {
         let text = server.raw(Method::GET, "/metrics").send().await.body;
-        let missing = waiting.iter().find(|line| !text.lines().any(|found| found == **line));
-        let Some(line) = missing else { return };
-        assert!(Instant::now() < deadline, "{line} is not in\n{text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        waiting.iter().find(|line| !text.lines().any(|found| found == **line))
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@ mod answering;
 mod bad_input;
 mod batch;
 mod bodies;
+mod busy;
 mod calling;
 mod catalogs;
 mod checks;

@@ -1,5 +1,6 @@
 //! Tokens: what is refused, in which words and headers, and which role a good one gives (contract: section 15).
 
+use basalt_core::unix_time;
 use basalt_server::keys::{DEVELOPMENT_SECRET, sign};
 use basalt_tests::{Answer, Server, token};
 use serde_json::{Value, json};
@@ -9,8 +10,7 @@ use crate::world::server_with;
 const PATH: &str = "/actors?select=id&id=eq.1";
 
 fn now() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    i64::try_from(since.as_secs()).expect("before the end of time")
+    unix_time().as_secs() as i64
 }
 
 /// Three parts: a header, claims and a signature that nobody made.

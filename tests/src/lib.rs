@@ -8,12 +8,15 @@
 pub mod nats;
 pub mod postgres;
 pub mod receiver;
+pub mod smtp;
 pub mod socket;
 pub mod totp;
+pub mod waiting;
 
 use std::path::Path;
 
-use basalt_db::Database;
+use basalt_core::Identity;
+use basalt_db::{Database, Format, Request};
 use basalt_server::keys::{DEVELOPMENT_SECRET, Keys, sign};
 use basalt_server::{Basalt, Config, open_database};
 use reqwest::Method;
@@ -189,6 +192,18 @@ impl Server {
     /// A configuration like a new server's over this database, for [`Basalt::reconfigure`].
     pub fn configuration(&self, change: impl FnOnce(&mut Config)) -> Config {
         configured(self.own.as_ref(), change)
+    }
+
+    /// Runs a script as the database's owner.
+    pub async fn script(&self, sql: &str) {
+        self.database.run_script(sql, |_| ()).await.unwrap_or_else(|failed| panic!("{sql}: {failed}"));
+    }
+
+    /// The one value that a query gives the database's owner, as JSON.
+    pub async fn value(&self, query: &str) -> Value {
+        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), query, Vec::new()) };
+        let answer = self.database.run(request).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{query}: {error}"))
     }
 
     /// A request to a path of the REST API, without a key: anonymous.

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::waiting::PATIENCE;
+
 /// A running server.
 pub struct Nats {
     port: u16,
@@ -18,9 +20,6 @@ pub struct Nats {
 pub const USER: &str = "node";
 /// The user's password.
 pub const PASSWORD: &str = "a-password-that-no-log-shows";
-
-/// How long it may take to start.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 impl Nats {
     /// Starts one with a user and a password. Fails with what to install if the program is missing.

@@ -116,6 +116,32 @@ impl Cluster {
         checked(self.command("pg_ctl").args(["stop", "-w", "-s", "-m", "fast", "-D"]).arg(data));
     }
 
+    /// Kills its first process, as a machine that runs out of memory does. The others end by themselves.
+    pub fn kill(&self) {
+        self.signal("KILL");
+        let data = self.folder.path().join("data");
+        let works_there =
+            |entry: std::fs::DirEntry| std::fs::read_link(entry.path().join("cwd")).is_ok_and(|at| at == data);
+        while std::fs::read_dir("/proc").expect("processes").flatten().any(works_there) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        // Nobody may be there to take note of the first one's end, and PostgreSQL would wait for that.
+        for note in [data.join("postmaster.pid"), self.folder.path().join(".s.PGSQL.5432.lock")] {
+            std::fs::remove_file(note).expect("its note");
+        }
+    }
+
+    /// Has its first process stand still, which takes in whoever connects, or go on.
+    pub fn freeze(&self, still: bool) {
+        self.signal(if still { "STOP" } else { "CONT" });
+    }
+
+    fn signal(&self, name: &str) {
+        let note = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid")).expect("it runs");
+        let process = note.lines().next().expect("a number").trim();
+        checked(Command::new("kill").args([&format!("-{name}"), process]));
+    }
+
     /// Where its socket is.
     pub fn folder(&self) -> &Path {
         self.folder.path()

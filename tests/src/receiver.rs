@@ -8,6 +8,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::waiting::until;
+
 /// A message that came.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -75,14 +77,9 @@ impl Receiver {
 
     /// What came to a path, once there are so many.
     pub async fn wait(&self, path: &str, count: usize) -> Vec<Received> {
-        for _ in 0..400 {
-            let came: Vec<Received> = self.all().into_iter().filter(|one| one.path == path).collect();
-            if came.len() >= count {
-                return came;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("{path}: only {:?}", self.all());
+        let came = || -> Vec<Received> { self.all().into_iter().filter(|one| one.path == path).collect() };
+        until(&format!("{count} requests to {path}"), async || came().len() >= count).await;
+        came()
     }
 
     async fn serve(self, mut stream: TcpStream) {

@@ -1,7 +1,6 @@
 //! A client of realtime, as plain as the protocol: frames out, frames in.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -11,9 +10,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::Server;
-
-/// How long a frame that must come may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+use crate::waiting::PATIENCE;
 
 /// A connected client that speaks `vsn=2.0.0`.
 pub struct Socket {

@@ -1,11 +1,12 @@
 //! An authenticator app, in software (RFC 6238).
 
+use basalt_core::unix_time;
 use hmac::{Hmac, KeyInit, Mac};
 
 /// The code that an app shows `steps` time steps from now.
 pub fn code(secret: &str, steps: i64) -> String {
     let key = data_encoding::BASE32_NOPAD.decode(secret.as_bytes()).expect("Base32");
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
+    let now = unix_time().as_secs();
     let step = i64::try_from(now / 30).expect("a step") + steps;
     let mac = Hmac::<sha1::Sha1>::new_from_slice(&key).expect("a key").chain_update(step.to_be_bytes());
     let digest = mac.finalize().into_bytes();

@@ -1,9 +1,9 @@
 //! Webhooks that the admin API defines.
 
-use std::time::Duration;
-
+use basalt_core::unix_time;
 use basalt_outbound::webhook::Secrets;
 use basalt_tests::receiver::Receiver;
+use basalt_tests::waiting::until;
 use basalt_tests::{Ask, Server, on_postgres};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -39,14 +39,13 @@ async fn a_hook_is_made_read_changed_and_removed() {
     write(&server, Method::POST, "/orders", json!({"id": 1, "note": "new"})).await;
     let came = receiver.wait("/one", 1).await;
     assert_eq!((came[0].json()["record"]["id"].clone(), &*came[0].headers["x-key"]), (json!(1), "hidden"));
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = unix_time().as_secs();
     let headers = came[0].headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
     assert_eq!(Secrets::parse(SECRET).unwrap().verify(&headers, came[0].body.as_bytes(), now), Ok(()));
 
     // What is under way when a hook is changed is sent again: it is not, once the reader has moved on.
-    while admin(&server, Method::GET, "/one").send().await.json()["position"] == begin {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let has_moved = async || admin(&server, Method::GET, "/one").send().await.json()["position"] != begin;
+    until("a reader that has moved on", has_moved).await;
 
     // What is not named stays: the secret still signs.
     let change = json!({"url": receiver.url("/other"), "headers": null, "attempts": 1});
@@ -82,7 +81,7 @@ async fn hooks_outlive_the_server_and_send_what_it_missed() {
     create(&server, json!({"name": "late", "table": "late", "url": receiver.url("/late")})).await;
     ready(&server, 2).await;
     server.stop().await;
-    server.database.run_script("insert into orders values (5, 'meanwhile');", |_| ()).await.expect("a row");
+    server.script("insert into orders values (5, 'meanwhile');").await;
     server.restart(with(&receiver, Vec::new())).await;
     assert_eq!(receiver.wait("/hook", 1).await[0].json()["record"]["id"], 5);
 }

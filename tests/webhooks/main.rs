@@ -2,15 +2,13 @@
 
 mod defining;
 
-use std::time::Duration;
-
-use basalt_core::Identity;
-use basalt_db::{Format, Request};
+use basalt_core::unix_time;
 use basalt_outbound::webhook::Secrets;
 use basalt_server::Config;
 use basalt_server::config::Webhook;
 use basalt_tests::Server;
 use basalt_tests::receiver::{Received, Receiver};
+use basalt_tests::waiting::{comes_to, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -41,15 +39,7 @@ fn with(receiver: &Receiver, hooks: Vec<Webhook>) -> impl FnOnce(&mut Config) + 
 /// Waits until each hook has a reader at work: what is written from then on is sent.
 async fn ready(server: &Server, hooks: usize) {
     let held = "select count(*) as value from basalt.cursors where holder is not null";
-    for _ in 0..400 {
-        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), held, Vec::new()) };
-        let body = server.database.run(request).await.expect("a count").body;
-        if body == hooks.to_string().as_bytes() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the hooks never stood");
+    comes_to("readers at work", json!(hooks), async || server.value(held).await).await;
 }
 
 async fn write(server: &Server, method: Method, path: &str, body: Value) {
@@ -63,14 +53,8 @@ async fn counts(server: &Server) -> (u64, u64) {
 }
 
 /// Waits until the first hook has so many pending and dead messages.
-async fn until(server: &Server, wanted: (u64, u64)) {
-    for _ in 0..400 {
-        if counts(server).await == wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never {wanted:?}, but {:?}", counts(server).await);
+async fn counted(server: &Server, wanted: (u64, u64)) {
+    comes_to("messages pending and dead", wanted, async || counts(server).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +71,7 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
     write(&server, Method::PATCH, "/orders?id=eq.1", json!({"note": "paid"})).await;
     write(&server, Method::DELETE, "/orders?id=eq.1", json!(null)).await;
     write(&server, Method::POST, "/other", json!({"id": 1})).await;
-    server.database.run_script("insert into shop.items values (7);", |_| ()).await.expect("a row");
+    server.script("insert into shop.items values (7);").await;
     let mut came = receiver.wait("/all", 3).await;
     came.sort_by_key(|one| one.id().len().to_string() + one.id());
     let (new, paid) = (json!({"id": 1, "note": "new"}), json!({"id": 1, "note": "paid"}));
@@ -97,7 +81,7 @@ async fn changes_are_sent_signed_and_in_supabase_s_form() {
         bodies,
         [body("INSERT", &new, &json!(null)), body("UPDATE", &paid, &new), body("DELETE", &json!(null), &paid)]
     );
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = unix_time().as_secs();
     for one in &came {
         let headers = one.headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         assert_eq!(Secrets::parse(SECRET).unwrap().verify(&headers, one.body.as_bytes(), now), Ok(()));
@@ -126,7 +110,7 @@ async fn a_server_that_is_ready_sends_what_is_written_from_then_on() {
         hook("two", receiver.url("/two"), json!({"table": "shop.items"})),
     ];
     server.restart(with(&receiver, hooks)).await;
-    server.database.run_script("insert into shop.items values (7);", |_| ()).await.expect("a row");
+    server.script("insert into shop.items values (7);").await;
     assert_eq!(receiver.wait("/two", 1).await[0].json()["record"], json!({"id": 7}));
 }
 
@@ -138,11 +122,11 @@ async fn what_is_not_taken_is_tried_again_and_then_dead() {
     let server = Server::start_with(SCHEMA, with(&receiver, hooks)).await;
     ready(&server, 1).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
-    until(&server, (1, 0)).await;
+    counted(&server, (1, 0)).await;
     // Its pause is over.
     let due = "update basalt.webhook_deliveries set next_at = now();";
-    server.database.run_script(due, |_| ()).await.expect("due");
-    until(&server, (0, 1)).await;
+    server.script(due).await;
+    counted(&server, (0, 1)).await;
     let came = receiver.wait("/hook", 2).await;
     assert_eq!((came[0].id(), &came[0].body), (came[1].id(), &came[1].body), "the same message");
     let admin = |method: Method, path: &str| server.raw(method, &format!("/admin/v1/webhooks{path}")).service();
@@ -158,14 +142,14 @@ async fn what_is_not_taken_is_tried_again_and_then_dead() {
     receiver.answer("/hook", 204, "");
     let path = format!("/one/deliveries/{}/replay", came[0].id());
     admin(Method::POST, &path).expect(200, json!({"replayed": 1})).await;
-    until(&server, (0, 0)).await;
+    counted(&server, (0, 0)).await;
     assert_eq!(receiver.wait("/hook", 3).await[2].id(), came[0].id());
     admin(Method::POST, &path).expect_error(404, "webhook_not_found").await;
 
     // 410 wants no more; all are replayed at once, or forgotten.
     receiver.answer("/hook", 410, "");
     write(&server, Method::POST, "/orders", json!([{"id": 2}, {"id": 3}, {"id": 4}])).await;
-    until(&server, (0, 3)).await;
+    counted(&server, (0, 3)).await;
     let dead = admin(Method::GET, "/one/deliveries?limit=1").send().await.json();
     let rest = admin(Method::GET, &format!("/one/deliveries?after={}", dead[0]["change_id"])).send().await.json();
     assert_eq!((dead.as_array().unwrap().len(), rest.as_array().unwrap().len()), (1, 2));
@@ -173,7 +157,7 @@ async fn what_is_not_taken_is_tried_again_and_then_dead() {
     admin(Method::DELETE, &format!("/one/deliveries/{id}")).expect(200, json!({"deleted": 1})).await;
     receiver.answer("/hook", 200, "");
     admin(Method::POST, "/one/replay").expect(200, json!({"replayed": 2})).await;
-    until(&server, (0, 0)).await;
+    counted(&server, (0, 0)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +175,7 @@ async fn a_receiver_that_is_slow_or_down_delays_no_other() {
     let rows: Vec<Value> = (0..20).map(|id| json!({"id": id})).collect();
     write(&server, Method::POST, "/orders", json!(rows)).await;
     receiver.wait("/quick", 20).await;
-    until(&server, (20, 0)).await;
+    counted(&server, (20, 0)).await;
 }
 
 /// Has so many messages of a hook that were not taken, of changes from `first` on.
@@ -201,7 +185,7 @@ async fn were_there(server: &Server, hook: &str, status: &str, first: i64, count
          select 'old_{hook}_' || n, '{hook}', n, '{status}', 1, now(), 'refused', '{{}}' from generate_series({first}, {}) n;",
         first + count - 1
     );
-    server.database.run_script(&script, |_| ()).await.expect("messages");
+    server.script(&script).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -229,14 +213,7 @@ async fn dead_messages_are_kept_up_to_a_number() {
     were_there(&server, "one", "dead", -10_000, 10_000).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
     let kept = "select count(*) || ' ' || max(change_id) as value from basalt.webhook_deliveries";
-    for _ in 0..400 {
-        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), kept, Vec::new()) };
-        if server.database.run(request).await.expect("a count").body == "\"10000 1\"" {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("not 10000, or not the newest: {:?}", counts(&server).await);
+    comes_to("the number of messages, and the newest", json!("10000 1"), async || server.value(kept).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,15 +228,12 @@ async fn a_table_that_is_not_there_delays_no_other() {
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
     receiver.wait("/one", 1).await;
     // Once it is there, its hook works.
-    server.database.run_script("create table late (id int)", |_| ()).await.expect("a table");
-    for id in 0..400 {
-        server.database.run_script(&format!("insert into late values ({id})"), |_| ()).await.expect("a row");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        if receiver.all().len() > 1 {
-            break;
-        }
-    }
-    receiver.wait("/late", 1).await;
+    server.script("create table late (id int)").await;
+    until("a row of the late table that is told", async || {
+        server.script("insert into late values (1)").await;
+        receiver.all().len() > 1
+    })
+    .await;
     assert_eq!(receiver.all()[1].json()["table"], "late");
 }
 
@@ -271,14 +245,14 @@ async fn what_is_not_public_is_not_reached_and_redirects_are_not_followed() {
     let server = Server::start_with(SCHEMA, with(&receiver, hooks)).await;
     ready(&server, 1).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
-    until(&server, (0, 1)).await;
+    counted(&server, (0, 1)).await;
     assert_eq!(receiver.all().len(), 1);
 
     let closed = vec![hook("closed", receiver.url("/closed"), json!({"attempts": 1}))];
     let server = Server::start_with(SCHEMA, |config| config.webhooks = closed).await;
     ready(&server, 1).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
-    until(&server, (0, 1)).await;
+    counted(&server, (0, 1)).await;
     let dead = server.raw(Method::GET, "/admin/v1/webhooks/closed/deliveries").service().send().await.json();
     assert!(dead[0]["error"].as_str().unwrap().contains("outbound.allow"), "{dead}");
     assert_eq!(receiver.all().len(), 1);
@@ -299,7 +273,18 @@ async fn only_the_service_key_opens_the_admin_api() {
         .await;
     server.raw(Method::GET, path).token("nonsense").expect_error(401, "PGRST301").await;
     server.raw(Method::POST, path).expect_error(403, "webhook_not_allowed").await;
-    server.raw(Method::DELETE, path).service().expect_error(405, "webhook_method_not_allowed").await;
+    for (path, allowed) in [
+        ("", "GET, POST"),
+        ("/one", "GET, PATCH, DELETE"),
+        ("/one/deliveries", "GET"),
+        ("/one/deliveries/1", "DELETE"),
+        ("/one/deliveries/1/replay", "POST"),
+        ("/one/replay", "POST"),
+    ] {
+        let ask = server.raw(Method::PUT, &format!("/admin/v1/webhooks{path}")).service();
+        let refused = ask.expect_error(405, "webhook_method_not_allowed").await;
+        assert_eq!(refused.header("allow"), allowed, "{path}");
+    }
     for (path, status, code) in [
         ("/none/deliveries", 404, "webhook_not_found"),
         ("/one/nothing", 404, "webhook_not_found"),
@@ -320,7 +305,7 @@ async fn what_was_written_while_the_server_was_down_is_sent_later() {
     let mut server = Server::start_with(SCHEMA, with(&receiver, hooks.clone())).await;
     ready(&server, 1).await;
     server.stop().await;
-    server.database.run_script("insert into orders values (5, 'meanwhile');", |_| ()).await.expect("a row");
+    server.script("insert into orders values (5, 'meanwhile');").await;
     assert_eq!(receiver.all().len(), 0);
     server.restart(with(&receiver, hooks)).await;
     assert_eq!(receiver.wait("/hook", 1).await[0].json()["record"]["id"], 5);
@@ -349,13 +334,8 @@ async fn hooks_come_change_and_go_with_the_configuration() {
     ];
     reload(after.clone(), &[&receiver.address]).unwrap();
     let names = "select string_agg(name, ',' order by name) as value from basalt.cursors where holder is not null";
-    for _ in 0..400 {
-        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), names, Vec::new()) };
-        if server.database.run(request).await.unwrap().body == "\"webhook:kept,webhook:new\"" {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let wanted = json!("webhook:kept,webhook:new");
+    comes_to("readers at work", wanted, async || server.value(names).await).await;
     write(&server, Method::POST, "/orders", json!({"id": 1})).await;
     write(&server, Method::POST, "/other", json!({"id": 2})).await;
     assert_eq!(receiver.wait("/elsewhere", 1).await[0].json()["record"]["id"], 1);
@@ -365,5 +345,5 @@ async fn hooks_come_change_and_go_with_the_configuration() {
     // The client is a new one too: what was opened is closed.
     reload(after, &[]).unwrap();
     write(&server, Method::POST, "/orders", json!({"id": 3})).await;
-    until(&server, (0, 1)).await;
+    counted(&server, (0, 1)).await;
 }

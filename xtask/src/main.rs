@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 mod arrows;
+mod codes;
 mod needs;
 mod postgres;
 mod python;
@@ -14,11 +15,12 @@ use run::{Failure, cargo, node, workspace_path};
 const USAGE: &str = "usage: cargo xtask <command>
 
 commands:
-  test         everything that must pass: format, lints, arrows, tests, client libraries
+  test         everything that must pass: format, lints, arrows, codes, tests, client libraries
   rust         the Rust tests alone
   postgres     the whole-server tests on PostgreSQL  [--version N: every test with PostgreSQL in it on that one, fetched]
   clients      the published client libraries against a running server
   arrows       proves that crates depend downwards only
+  codes        proves that docs/errors.md lists the codes that are answered
   bench        measures against the bare programs  [--rounds N] [--seconds N] [--only NAME]
   shop-seed    writes examples/shop/seed.sql";
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Some("postgres") => postgres(&rest),
         Some("clients") => clients(),
         Some("arrows") => arrows::prove(),
+        Some("codes") => codes::prove(),
         Some("bench") => bench(&rest),
         Some("shop-seed") => seed(),
         _ => {
@@ -52,6 +55,7 @@ fn test() -> Result<(), Failure> {
     needs::all()?;
     cargo(&["fmt", "--all", "--check"])?;
     arrows::prove()?;
+    codes::prove()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     rust()?;
     clients()

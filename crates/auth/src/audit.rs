@@ -8,13 +8,24 @@ use crate::error::Result;
 use crate::store::{Work, params};
 use crate::user::User;
 
-/// Kinds of actions, as the log groups them.
+/// Kinds of actions, as the log groups them: the names are those of Supabase's auth service where it has the action.
 fn group(action: &str) -> &'static str {
     match action {
-        "login" | "logout" | "user_reauthenticate_requested" => "account",
+        "login" | "logout" | "invite_accepted" => "account",
         "token_refreshed" | "token_revoked" => "token",
-        "factor_in_progress" | "verification_attempted" | "factor_unenrolled" | "factor_updated" => "factor",
-        "user_recovery_requested" | "user_confirmation_requested" => "user",
+        "factor_in_progress"
+        | "factor_unenrolled"
+        | "factor_updated"
+        | "factor_deleted"
+        | "challenge_created"
+        | "verification_attempted" => "factor",
+        "generate_recovery_codes" => "recovery_codes",
+        "user_modified"
+        | "user_recovery_requested"
+        | "user_reauthenticate_requested"
+        | "user_confirmation_requested"
+        | "user_repeated_signup"
+        | "user_updated_password" => "user",
         _ => "team",
     }
 }

@@ -10,7 +10,7 @@ use url::form_urlencoded;
 
 use crate::error::{AuthError, Result};
 use crate::json;
-use crate::limit::Kind;
+use crate::limit::{Attempt, Kind};
 use crate::store::Work;
 use crate::{Auth, Request};
 
@@ -140,23 +140,23 @@ impl<'a> Call<'a> {
         self.auth.state.limits.take(Kind::Sms, None, most, HOUR).map_err(|wait| over().retry_after(wait))
     }
 
-    /// Takes an attempt at an account, which counts as failed until [`Call::succeeded`] says that it is not.
+    /// Takes an attempt at an account, which has failed unless it is said that it has not.
     ///
     /// Errors: `over_request_rate_limit` while the account has to wait.
-    pub fn take_attempt(&self, account: &str) -> Result<()> {
-        self.auth.state.limits.attempt(account, self.auth.settings.rate_limit.failures)
+    pub async fn take_attempt(&self, account: &str) -> Result<Attempt> {
+        self.auth.state.limits.attempt(account, self.auth.settings.rate_limit.failures).await
     }
 
     /// Has a password or code of an account judged: the inner error is that it is wrong, the outer one that nobody could say.
     ///
     /// Errors: both, and as [`Call::take_attempt`].
     pub async fn attempt<T>(&self, account: &str, judging: impl Future<Output = Result<Result<T>>>) -> Result<T> {
-        self.take_attempt(account)?;
+        let attempt = self.take_attempt(account).await?;
         let judged = judging.await;
         match &judged {
-            Ok(Ok(_)) => self.succeeded(account),
-            Ok(Err(_)) => {}
-            Err(_) => self.auth.state.limits.undecided(account),
+            Ok(Ok(_)) => attempt.succeeded(),
+            Ok(Err(_)) => drop(attempt),
+            Err(_) => attempt.undecided(),
         }
         judged?
     }

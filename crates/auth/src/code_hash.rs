@@ -68,7 +68,8 @@ impl Key {
     }
 }
 
-fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+/// HMAC-SHA-256 of the parts in a row.
+pub(crate) fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     // HMAC takes keys of every length.
     let keyed = Hmac::<Sha256>::new_from_slice(key).ok();
     let mac = keyed.map(|mac| parts.iter().fold(mac, |mac, part| mac.chain_update(part)).finalize().into_bytes());

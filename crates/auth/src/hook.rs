@@ -7,6 +7,7 @@ use basalt_outbound::{Limits, Outbound};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -46,8 +47,9 @@ pub(crate) struct MailHook {
 }
 
 /// A message to a hook: every attempt to deliver it has the same id.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct Posted {
-    id: Uuid,
+    pub id: Uuid,
     body: String,
 }
 
@@ -100,10 +102,9 @@ impl Hooks {
                 let rows: Vec<Map<String, Value>> = work.all(call, params![event]).await?;
                 rows.into_iter().next().and_then(|mut row| row.remove("answer")).unwrap_or_default()
             }
-            Way::Http(hook) => hook.call(&self.outbound, &Posted::new(&event)).await.map_err(|error| {
-                tracing::error!(%error, "the hook custom_access_token failed");
-                AuthError::new(500, "unexpected_failure", "Error running hook URI: custom_access_token")
-            })?,
+            Way::Http(hook) => {
+                hook.call(&self.outbound, &Posted::new(&event)).await.map_err(|error| unanswered(&error))?
+            }
         };
         refusal(&answer)?;
         match answer.get("claims") {
@@ -201,6 +202,21 @@ fn way(name: &str, hook: &Hook) -> Result<Option<Way>, String> {
         text => Some(Secrets::parse(text).map_err(|error| format!("`auth.hook.{name}.secrets`: {error}"))?),
     };
     Ok(Some(Way::Http(HttpHook { uri: hook.uri.clone(), secrets })))
+}
+
+/// What a hook that gave no claims is told as.
+fn unanswered(error: &Failed) -> AuthError {
+    tracing::error!(%error, "the hook custom_access_token failed");
+    match error {
+        Failed::Unreached(basalt_outbound::Error::Timeout(_)) => {
+            let message = format!("Failed to reach hook within maximum time of {} seconds", TIMEOUT.as_secs());
+            AuthError::new(422, "hook_timeout", message)
+        }
+        Failed::Unreached(basalt_outbound::Error::BodyTooLarge(_)) => {
+            AuthError::new(422, "hook_payload_over_size_limit", "Payload size exceeded size limit")
+        }
+        _ => AuthError::new(500, "unexpected_failure", "Error running hook URI: custom_access_token"),
+    }
 }
 
 /// A hook says no: `{"error": {"http_code": 403, "message": "..."}}`.

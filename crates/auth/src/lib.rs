@@ -34,6 +34,7 @@ pub mod provider;
 mod redirect;
 mod route;
 mod scrypt;
+mod seal;
 mod secret;
 mod session;
 pub mod settings;
@@ -71,6 +72,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0006", source: include_str!("schema/0006_counted.sql") },
         ServiceMigration { version: "0007", source: include_str!("schema/0007_proven.sql") },
         ServiceMigration { version: "0008", source: include_str!("schema/0008_replays.sql") },
+        ServiceMigration { version: "0009", source: include_str!("schema/0009_outbox.sql") },
     ],
     dispensable: &[
         ("auth.webauthn_credentials", Some(include_str!("schema/gotrue_passkeys.sql"))),
@@ -160,9 +162,10 @@ impl Auth {
         let Setup { database, settings, project, url, keys, verify, outbound, state } = setup;
         settings.judge()?;
         let hooks = hook::Hooks::new(&settings.hook, &outbound)?;
+        let outbox = (database.clone(), seal::Seals::new(keys.secrets()));
         Ok(Auth {
             redirects: redirect::Redirects::new(&settings),
-            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone(), hooks.mail())?,
+            mailer: mail::Mailer::new(&settings, project, state.mailbox.clone(), hooks.mail(), outbox)?,
             passwords: password::Passwords::new(state.hashes.clone()),
             providers: provider::Providers::new(&settings.external, &format!("{url}/callback"), &outbound)?,
             hooks,
@@ -187,5 +190,22 @@ impl Auth {
             Ok(response) => response,
             Err(error) => error.response(headers),
         }
+    }
+
+    /// Sends what waits in the outbox. Ends some time after [`Auth::close`], or after this is dropped: what is under way then is waited for.
+    pub fn sending(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.mailer.sending()
+    }
+
+    /// The server stops: nothing more is sent.
+    pub fn close(&self) {
+        self.mailer.close();
+    }
+
+    /// Throws away what the development mailbox has.
+    ///
+    /// Errors: the database does not answer.
+    pub async fn empty_mailbox(&self) -> Result<(), AuthError> {
+        self.mailer.empty().await
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use quick_cache::sync::Cache;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::error::{AuthError, Result};
 
@@ -15,6 +17,8 @@ const REMEMBERED: usize = 16_384;
 const BURST: u32 = 30;
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// How long an attempt waits for those before it to be judged.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is counted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,7 +46,7 @@ pub(crate) enum Kind {
 /// Counts since the server's start. A reload of the configuration keeps them.
 pub struct Limits {
     buckets: Cache<(Kind, Option<IpAddr>), Arc<Mutex<Bucket>>>,
-    failures: Cache<String, Arc<Mutex<Failures>>>,
+    accounts: Cache<String, Arc<Account>>,
 }
 
 /// Tokens that come back with time.
@@ -51,15 +55,33 @@ struct Bucket {
     at: Instant,
 }
 
-struct Failures {
-    count: u32,
+/// What is known of an account.
+struct Account {
+    attempts: Mutex<Attempts>,
+    /// Told when an attempt was judged.
+    judged: Notify,
+}
+
+struct Attempts {
+    /// Failures in a row.
+    failed: u32,
+    /// Attempts that are being judged: each may be one more.
+    under_way: u32,
     until: Instant,
+}
+
+/// An attempt that is being judged. Dropped without a word, as when the client left, it has failed.
+#[must_use]
+pub(crate) struct Attempt {
+    account: Arc<Account>,
+    free: u32,
+    is_open: bool,
 }
 
 impl Limits {
     /// Nothing was counted yet.
     pub fn new() -> Limits {
-        Limits { buckets: Cache::new(REMEMBERED), failures: Cache::new(REMEMBERED) }
+        Limits { buckets: Cache::new(REMEMBERED), accounts: Cache::new(REMEMBERED) }
     }
 
     /// Takes one of `most` in `window` for a client, or for all together where `client` is none.
@@ -88,49 +110,90 @@ impl Limits {
     ///
     /// Errors: `over_request_rate_limit` while it has to.
     pub(crate) fn may_try(&self, account: &str) -> Result<()> {
-        lock(&self.of(account)).judge(Instant::now())
+        lock(&self.of(account).attempts).judge(Instant::now())
     }
 
-    /// Takes an attempt at an account. It counts as a failure until it is known to be none, so that many at once are no more than one after another.
+    /// Takes an attempt at an account. What is being judged may turn out wrong, so that no more are judged at once than may be wrong in a row: the
+    /// others wait for those, and go on when they were right.
     ///
-    /// Errors: as [`Limits::may_try`].
-    pub(crate) fn attempt(&self, account: &str, free: u32) -> Result<()> {
-        let (failures, now) = (self.of(account), Instant::now());
-        let mut failures = lock(&failures);
-        failures.judge(now)?;
-        failures.add(now, free);
-        Ok(())
+    /// Errors: `over_request_rate_limit` while the account has to wait, and when those before it take too long.
+    pub(crate) async fn attempt(&self, account: &str, free: u32) -> Result<Attempt> {
+        let account = self.of(account);
+        let taken = timeout(PATIENCE, account.taken(free)).await;
+        taken.unwrap_or_else(|_| Err(AuthError::rate_limit(PATIENCE)))?;
+        Ok(Attempt { account, free, is_open: true })
     }
 
     /// A wrong password or code. After `free` in a row, each doubles the wait.
     pub(crate) fn failed(&self, account: &str, free: u32) {
-        lock(&self.of(account)).add(Instant::now(), free);
+        lock(&self.of(account).attempts).fail(Instant::now(), free);
     }
 
     /// A right password or code.
     pub(crate) fn succeeded(&self, account: &str) {
-        *lock(&self.of(account)) = Failures::none();
+        lock(&self.of(account).attempts).succeed();
     }
 
-    /// Gives an attempt back that nobody could judge.
-    pub(crate) fn undecided(&self, account: &str) {
-        let failures = self.of(account);
-        let mut failures = lock(&failures);
-        *failures = Failures { count: failures.count.saturating_sub(1), until: Instant::now() };
-    }
-
-    fn of(&self, account: &str) -> Arc<Mutex<Failures>> {
-        let none = || Ok::<_, Infallible>(Arc::new(Mutex::new(Failures::none())));
-        let Ok(failures) = self.failures.get_or_insert_with(account, none);
-        failures
+    fn of(&self, account: &str) -> Arc<Account> {
+        let none = || Ok::<_, Infallible>(Arc::new(Account::unknown()));
+        let Ok(account) = self.accounts.get_or_insert_with(account, none);
+        account
     }
 }
 
-impl Failures {
-    fn none() -> Failures {
-        Failures { count: 0, until: Instant::now() }
+impl Attempt {
+    /// It was right.
+    pub(crate) fn succeeded(mut self) {
+        self.end(Attempts::succeed);
     }
 
+    /// Nobody could judge it.
+    pub(crate) fn undecided(mut self) {
+        self.end(|_| ());
+    }
+
+    fn end(&mut self, verdict: impl FnOnce(&mut Attempts)) {
+        if std::mem::take(&mut self.is_open) {
+            let mut attempts = lock(&self.account.attempts);
+            attempts.under_way -= 1;
+            verdict(&mut attempts);
+            self.account.judged.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let free = self.free;
+        self.end(|attempts| attempts.fail(Instant::now(), free));
+    }
+}
+
+impl Account {
+    fn unknown() -> Account {
+        let attempts = Attempts { failed: 0, under_way: 0, until: Instant::now() };
+        Account { attempts: Mutex::new(attempts), judged: Notify::new() }
+    }
+
+    /// Waits until one more may be judged, and counts it.
+    async fn taken(&self, free: u32) -> Result<()> {
+        loop {
+            // Before the look, so that no verdict is missed.
+            let judged = self.judged.notified();
+            {
+                let mut attempts = lock(&self.attempts);
+                attempts.judge(Instant::now())?;
+                if attempts.under_way == 0 || attempts.failed.saturating_add(attempts.under_way) < free {
+                    attempts.under_way += 1;
+                    return Ok(());
+                }
+            }
+            judged.await;
+        }
+    }
+}
+
+impl Attempts {
     fn judge(&self, now: Instant) -> Result<()> {
         match self.until.checked_duration_since(now).filter(|wait| !wait.is_zero()) {
             Some(wait) => Err(AuthError::rate_limit(wait)),
@@ -138,13 +201,17 @@ impl Failures {
         }
     }
 
-    fn add(&mut self, now: Instant, free: u32) {
-        self.count = self.count.saturating_add(1);
-        let wait = match self.count.checked_sub(free) {
+    fn fail(&mut self, now: Instant, free: u32) {
+        self.failed = self.failed.saturating_add(1);
+        let wait = match self.failed.checked_sub(free) {
             Some(beyond) => Duration::from_secs(1 << beyond.min(9)).min(LONGEST_WAIT),
             None => Duration::ZERO,
         };
         self.until = now + wait;
+    }
+
+    fn succeed(&mut self) {
+        (self.failed, self.until) = (0, Instant::now());
     }
 }
 
@@ -201,14 +268,47 @@ mod tests {
         assert!(limits.may_try("a").is_ok());
     }
 
-    #[test]
-    fn attempts_count_before_they_are_judged() {
+    #[tokio::test(start_paused = true)]
+    async fn no_more_are_judged_at_once_than_may_be_wrong() {
         let limits = Limits::new();
-        assert!(limits.attempt("a", 2).is_ok() && limits.attempt("a", 2).is_ok());
-        assert!(limits.attempt("a", 2).is_err() && limits.attempt("b", 2).is_ok());
-        limits.undecided("a");
-        assert!(limits.attempt("a", 2).is_ok() && limits.attempt("a", 2).is_err());
-        limits.succeeded("a");
-        assert!(limits.attempt("a", 2).is_ok());
+        let attempt = || limits.attempt("a", 2);
+        let (one, other) = (attempt().await.expect("the first"), attempt().await.expect("the second"));
+        assert_eq!(attempt().await.err().map(|error| error.status()), Some(429), "nobody judges the first two");
+        assert!(limits.attempt("b", 2).await.is_ok());
+        let third = async { attempt().await.map(Attempt::succeeded) };
+        let (third, ()) = tokio::join!(third, async { one.undecided() });
+        assert!(third.is_ok(), "one was given back");
+        drop(other);
+        drop(attempt().await.expect("one was wrong since the last right one"));
+        assert!(attempt().await.is_err(), "two were wrong");
+    }
+
+    #[tokio::test]
+    async fn all_who_are_right_pass_and_the_wrong_at_once_are_no_more_than_one_after_another() {
+        let limits = Arc::new(Limits::new());
+        let at_once = |is_right: bool| {
+            let tries: Vec<_> = (0..100)
+                .map(|_| {
+                    let limits = limits.clone();
+                    tokio::spawn(async move {
+                        let attempt = limits.attempt("a", 10).await?;
+                        tokio::task::yield_now().await;
+                        if is_right {
+                            attempt.succeeded();
+                        }
+                        Ok::<_, AuthError>(())
+                    })
+                })
+                .collect();
+            async move {
+                let mut judged = 0;
+                for one in tries {
+                    judged += usize::from(one.await.expect("it ends").is_ok());
+                }
+                judged
+            }
+        };
+        assert_eq!(at_once(true).await, 100);
+        assert_eq!(at_once(false).await, 10);
     }
 }

@@ -84,6 +84,12 @@ pub(crate) async fn read<T: DeserializeOwned>(
     rows(&database.run(request).await?.body)
 }
 
+/// A statement in a transaction of its own, for what it changes.
+pub(crate) async fn write(database: &Database, sql: &str, params: Vec<Option<String>>) -> Result<()> {
+    database.run(request(sql, params, Format::None)).await?;
+    Ok(())
+}
+
 fn request(sql: &str, params: Vec<Option<String>>, format: Format) -> Request {
     let mut request = Request::new(Identity::owner(), sql, params);
     request.format = format;

@@ -1,14 +1,15 @@
 //! A database that others look after, served at the root as PostgREST's configuration says: nothing is made in it, no migration runs.
 
+use std::path::Path;
+
 use basalt_server::config::Config;
 use basalt_server::postgrest::{Source, StoredError};
-use basalt_server::{Basalt, open_database};
+use basalt_server::{Basalt, open_database, takes_published_secret};
 use figment::value::Value;
 
 use crate::report::{Failure, Report};
 use crate::running;
 use crate::serving::prepare;
-use crate::workspace::has_development_secret;
 
 /// Serves until asked to stop. `overrides` are flags for Basalt's own keys.
 pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<(), Failure> {
@@ -21,11 +22,11 @@ pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<()
         // What the database keeps is read as soon as it can be reached.
         false => config,
     };
-    refuse_development_secret(&config)?;
+    refuse_development_secret(&folder, &config)?;
     let server = Basalt::start(&folder, &config, database.clone()).await?;
     running::run(server, &database, async |server| {
         let config = source.load_stored(&database, &overrides).await?;
-        refuse_development_secret(&config)?;
+        refuse_development_secret(&folder, &config)?;
         Ok(server.reconfigure(&folder, &config)?)
     })
     .await;
@@ -33,8 +34,8 @@ pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<()
 }
 
 /// Without any secret no token is taken, which is safe; the published one is known to everybody.
-fn refuse_development_secret(config: &Config) -> Result<(), Failure> {
-    if !has_development_secret(config) {
+fn refuse_development_secret(folder: &Path, config: &Config) -> Result<(), Failure> {
+    if !takes_published_secret(folder, config)? {
         return Ok(());
     }
     Err(Report::error("`jwt-secret` is the published development secret: anyone could sign a key with it")

@@ -21,9 +21,9 @@ const KEY_YEARS: u64 = 10;
 /// says.
 pub fn prepare(config: &Config) -> Result<(), Failure> {
     open_many_files();
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|error| {
-        Report::error(format!("configuration key `log.level`: {error}"))
-            .help("Write a level (error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
+    let filter = log_filter(&config.log.level).map_err(|wrong| {
+        Report::error(format!("configuration key `log.level`: {wrong}"))
+            .help("Write a level (off, error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
     })?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
@@ -31,6 +31,17 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// A word alone has to be a level: taken for the name of a module, as filters elsewhere have it, a slip would silence the whole log.
+fn log_filter(configured: &str) -> Result<EnvFilter, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
+    let parts = configured.split(',').map(str::trim);
+    if let Some(word) = parts.filter(|part| !part.contains(['=', '['])).find(|part| !is_level(part)) {
+        return Err(format!("`{word}` is no level"));
+    }
+    EnvFilter::try_new(configured).map_err(|error| error.to_string())
 }
 
 /// A connection is an open file, and of those a shell's usual limit is 1,024; the system's own is far higher.
@@ -76,10 +87,7 @@ pub fn api_keys(root: &Path, config: &Config) -> Result<Option<keys::Keys>, Stri
     if !auth.jwt_secret.is_empty() {
         return Ok(Some(keys::Keys::issue(&auth.jwt_secret, KEY_YEARS)));
     }
-    if auth.signing_keys_path.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    keys::Keys::signed(&root.join(&auth.signing_keys_path), KEY_YEARS).map(Some)
+    config.signing_keys(root).map(|path| keys::Keys::signed(&path, KEY_YEARS)).transpose()
 }
 
 /// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.

@@ -67,12 +67,6 @@ pub fn has_secret(config: &Config) -> bool {
         && auth.signing_keys_path.as_os_str().is_empty())
 }
 
-/// Whether tokens signed with the published development secret are taken.
-pub fn has_development_secret(config: &Config) -> bool {
-    let auth = &config.auth;
-    auth.jwt_secret == DEVELOPMENT_SECRET || auth.jwks.contains(DEVELOPMENT_SECRET)
-}
-
 /// A database that is gone when this is dropped.
 pub struct Throwaway {
     pub database: Database,

@@ -111,6 +111,17 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{published}\"\n"));
     let refused = project.run(&["serve"]);
     assert!(refused.stderr.contains("published development secret"), "{}", refused.stderr);
+    let as_jwk = r#"{"keys":[{"kty":"oct","alg":"HS256","k":"c3VwZXItc2VjcmV0LWp3dC10b2tlbi13aXRoLWF0LWxlYXN0LTMyLWNoYXJhY3RlcnMtbG9uZw"}]}"#;
+    let jwks = ("BASALT_AUTH__JWKS", as_jwk);
+    let as_file = ("BASALT_AUTH__JWKS_FILE", "published.json");
+    let self_hosted = ("BASALT_AUTH__JWT_SECRET", "your-super-secret-jwt-token-with-at-least-32-characters-long");
+    let service_key = ("BASALT_AUTH__SECRET_KEY", "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz");
+    project.write("published.json", as_jwk);
+    project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n"));
+    for published in [jwks, as_file, self_hosted, service_key] {
+        let refused = project.run_with(&["serve"], &[(published.0, published.1.to_owned())]);
+        assert!(refused.stderr.contains("published development secret"), "{published:?}: {}", refused.stderr);
+    }
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n[auth.email]\nmailbox = true\n"));
     let refused = project.run(&["serve", "--migrate"]);
     assert!(refused.stderr.contains("`auth.email.mailbox` is for development"), "{}", refused.stderr);
@@ -413,7 +424,9 @@ fn secrets_and_values_are_not_logged() {
 fn a_private_key_signs_the_keys_that_are_shown() {
     let project = books();
     project.write("keys.json", &project.run(&["keys", "--signing"]).stdout);
-    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"keys.json\"\n");
+    project.write("basalt.toml", "[auth]\nsigning_keys_path = \"./keys.json\"\n");
+    let shown = project.run(&["keys"]).stderr;
+    assert!(shown.contains("the first key of ./keys.json,"), "{shown}");
     let server = project.start(&["dev"], &[]);
     for key in [service_key(&server.banner.join("\n")), service_key(&project.run(&["keys"]).stdout)] {
         let answer =

@@ -3,7 +3,7 @@
 mod support;
 
 use basalt_tests::postgres::{Cluster, Session};
-use support::{Project, chinook, runtime};
+use support::{Project, chinook, runtime, until};
 
 const BEFORE: &str = "create table shelves (id integer primary key, label text);
     insert into shelves values (1, 'low'), (2, 'high');";
@@ -119,10 +119,10 @@ fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {
     std::thread::scope(|scope| {
         let copy = scope.spawn(|| project.run(&["db", "copy", "--to", &to, "--replace"]));
         let waits = "select count(*)::text from pg_locks where not granted and relation = 'books'::regclass";
-        while ask(&runtime, &session, waits) == "0" {
+        until("a copy that waits", || {
             assert!(!copy.is_finished(), "the copy waits for nobody");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+            ask(&runtime, &session, waits) != "0"
+        });
         runtime.block_on(holder.script("lock table shelves in access share mode; rollback"));
         let copied = copy.join().unwrap();
         assert_eq!(copied.code, Some(0), "{} {}", copied.stdout, copied.stderr);

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use support::{Project, ask, service_key};
+use support::{Project, ask, service_key, until};
 
 const SECRET: &str = "a-secret-of-its-own-for-the-tests-0123456789";
 
@@ -35,9 +35,7 @@ fn a_private_postgresql_that_was_half_made_is_made_anew() {
         let made = std::fs::read_dir(&home).into_iter().flatten().flatten();
         made.map(|entry| entry.path()).any(|folder| folder.join("PG_VERSION").exists())
     };
-    while !is_begun() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    until("a database that is begun", is_begun);
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(!home.join("data").exists(), "it was finished before it could be killed");

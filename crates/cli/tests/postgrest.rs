@@ -2,12 +2,10 @@
 
 mod support;
 
-use std::time::Duration;
-
 use basalt_server::keys::sign;
 use basalt_tests::postgres::Cluster;
 use serde_json::json;
-use support::{Project, Server, runtime};
+use support::{Project, Server, runtime, until};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -224,10 +222,10 @@ fn it_waits_for_its_database() {
     cluster.run_server();
     // From its first answer on it heeds what the database keeps.
     let mut answer = server.get("/todos?select=id");
-    while answer.0 == 503 {
-        std::thread::sleep(Duration::from_millis(5));
+    until("an answer from the database", || {
         answer = server.get("/todos?select=id");
-    }
+        answer.0 != 503
+    });
     assert_eq!(answer, (200, "[{\"id\":1}]".to_owned()));
     assert_eq!(admin("/ready"), 200);
 }
@@ -238,6 +236,10 @@ fn what_it_cannot_use_is_said() {
         ("db-schema = 1\ndb-anon-rol = \"x\"\n", "did you mean `db-anon-role`?"),
         (
             "jwt-secret = \"super-secret-jwt-token-with-at-least-32-characters-long\"\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n",
+            "published development secret",
+        ),
+        (
+            "jwt-secret = \"c3VwZXItc2VjcmV0LWp3dC10b2tlbi13aXRoLWF0LWxlYXN0LTMyLWNoYXJhY3RlcnMtbG9uZw==\"\njwt-secret-is-base64 = true\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n",
             "published development secret",
         ),
         ("db-schemas = \"pg_catalog\"\ndb-uri = \"postgresql://nobody@127.0.0.1:1/x\"\n", "must not name pg_catalog"),
@@ -394,13 +396,7 @@ url-use-legacy-target-names = false
     assert!(of("dbRoutines").contains(&"region".into()) && known["dbRelationships"].is_array(), "{known}");
     server.says("basalt_db::queries");
     runtime.block_on(session.script("drop function api.region(); notify elsewhere, 'reload schema'"));
-    for _ in 0..200 {
-        if ask("GET", "/rpc/region", &[], "").0 == 404 {
-            assert_eq!(server.terminate(), Some(0));
-            assert!(!socket.exists());
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    panic!("the catalog was never read again");
+    until("a catalog that was read again", || ask("GET", "/rpc/region", &[], "").0 == 404);
+    assert_eq!(server.terminate(), Some(0));
+    assert!(!socket.exists());
 }

@@ -20,8 +20,26 @@ struct Fields {
     detail: Option<Cow<'static, str>>,
     hint: Option<Cow<'static, str>>,
     constraint: Option<String>,
+    object: Option<Object>,
     position: Option<usize>,
     is_of_connection: bool,
+}
+
+/// What an error is about, by name: PL/pgSQL's `get stacked diagnostics` tells it, no surface does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the manual's own words
+pub struct Object {
+    pub schema: Option<String>,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub datatype: Option<String>,
+}
+
+impl Object {
+    /// A table.
+    pub fn table(schema: impl Into<String>, table: impl Into<String>) -> Object {
+        Object { schema: Some(schema.into()), table: Some(table.into()), ..Object::default() }
+    }
 }
 
 impl Error {
@@ -33,6 +51,7 @@ impl Error {
             detail: None,
             hint: None,
             constraint: None,
+            object: None,
             position: None,
             is_of_connection: false,
         }))
@@ -89,6 +108,12 @@ impl Error {
         self
     }
 
+    /// Names what the error is about.
+    pub fn with_object(mut self, object: Object) -> Self {
+        self.0.object = Some(object);
+        self
+    }
+
     /// Points at a byte offset in the statement's text, if none is set yet.
     pub fn at(mut self, offset: usize) -> Self {
         self.0.position.get_or_insert(offset);
@@ -129,6 +154,11 @@ impl Error {
     /// The violated constraint's name, if the error is a constraint's.
     pub fn constraint(&self) -> Option<&str> {
         self.0.constraint.as_deref()
+    }
+
+    /// What the error is about, if that is told.
+    pub fn object(&self) -> Option<&Object> {
+        self.0.object.as_ref()
     }
 
     /// Byte offset into the statement, where the fault has a place in its text.

@@ -43,8 +43,12 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// Threads that read. Default: the machine's cores, at least 2.
     pub readers: usize,
+    /// Threads beside them for reads that run long.
+    pub long_readers: usize,
     /// Requests that may wait for a thread; one more is refused with 53300 (503).
     pub queue: usize,
+    /// How long one may wait (PGRST003).
+    pub wait: Duration,
     /// Longest time a statement may run (57014).
     pub statement_timeout: Duration,
     /// Whether a commit is synced to the disk before it is acknowledged. Off only for tests and throwaway data.
@@ -286,10 +290,13 @@ impl WeakDatabase {
 
 impl Default for Options {
     fn default() -> Self {
+        let readers = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
         Options {
             data_dir: PathBuf::from(".basalt"),
-            readers: std::thread::available_parallelism().map_or(2, |n| n.get().max(2)),
+            readers,
+            long_readers: 2 * readers,
             queue: 1024,
+            wait: Duration::from_secs(10),
             statement_timeout: Duration::from_secs(8),
             durable: true,
             max_body: 256 << 20,

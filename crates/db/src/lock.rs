@@ -1,8 +1,8 @@
-//! One process owns a data folder.
+//! One process owns a data folder, and nobody else reads what is in it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use basalt_core::{Error, Result};
@@ -42,4 +42,13 @@ pub(super) fn acquire(folder: &Path) -> Result<Lock> {
 fn make_private(folder: &Path) -> std::io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true).mode(0o700).create(folder)
+}
+
+/// Makes a file, where it is missing, that only its owner may read, be the folder open to all. SQLite gives the files that it puts beside
+/// its database the same mode.
+///
+/// Errors: 58030 when it can't be made.
+pub(super) fn make_private_file(path: &Path) -> Result<()> {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    made.map(drop).map_err(|error| Error::new("58030", format!("could not make {}: {error}", path.display())))
 }

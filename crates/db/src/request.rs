@@ -1,6 +1,7 @@
 //! The [`Request`] that a database takes and the [`Answer`] that it gives.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use basalt_core::{Error, Identity};
 use basalt_sql::{Name, quote};
@@ -193,6 +194,13 @@ pub(crate) fn call(function: &str) -> String {
 /// 53300: as many requests wait as may.
 pub(crate) fn too_busy() -> Error {
     Error::new("53300", "sorry, too many clients already").with_hint("Try again in a moment.")
+}
+
+/// PGRST003: no `what` became free in time.
+pub(crate) fn waited(limit: Duration, what: &str, hint: &'static str) -> Error {
+    Error::new("PGRST003", "Timed out acquiring connection from connection pool.")
+        .with_detail(format!("No {what} became free within {limit:?}."))
+        .with_hint(hint)
 }
 
 /// 54000: the body of an answer is larger than `limit` bytes.

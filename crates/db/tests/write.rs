@@ -183,6 +183,39 @@ async fn deferred_keys_are_checked_at_commit_and_fail_alone() {
     assert_eq!(db.database.run(rolled_back).await.expect_err("violates").code(), "23503");
 }
 
+/// As PostgreSQL has it: the message is that of the row that was written.
+#[tokio::test]
+async fn a_deferred_key_names_the_table_that_was_written() {
+    let db = with_schema(
+        "create table a (id int primary key);
+         create table b (id int primary key, n int, a_id int references a deferrable initially deferred);
+         insert into a values (1), (2), (3);
+         insert into b values (1, 0, 1), (2, 0, 2), (3, 0, null);",
+    )
+    .await;
+    let referred = "insert or update on table \"b\" violates foreign key constraint \"b_a_id_fkey\"";
+    let went = "update or delete on table \"a\" violates foreign key constraint \"b_a_id_fkey\" on table \"b\"";
+    for (sql, message, detail) in [
+        ("delete from a where id = 1", went, "Key is still referenced from table \"b\"."),
+        ("update a set id = 9 where id = 2", went, "Key is still referenced from table \"b\"."),
+        (
+            "with u as (update b set n = 1 where id = 1 returning 1) delete from a where id = 1",
+            went,
+            "Key is still referenced from table \"b\".",
+        ),
+        ("update b set a_id = 9 where id = 1", referred, "Key is not present in table \"a\"."),
+        ("insert into b values (4, 0, 9)", referred, "Key is not present in table \"a\"."),
+    ] {
+        let error = db.error(sql, &[]).await;
+        assert_eq!((error.code(), error.message(), error.detail()), ("23503", message, Some(detail)), "{sql}");
+    }
+    assert_eq!(
+        db.json("select id, a_id from b order by id", &[]).await,
+        "[{\"id\":1,\"a_id\":1},{\"id\":2,\"a_id\":2},{\"id\":3,\"a_id\":null}]"
+    );
+    db.run("delete from a where id = 3", &[]).await.expect("nothing refers to it");
+}
+
 #[tokio::test]
 async fn a_write_that_takes_too_long_takes_nobody_with_it() {
     let db = with_options("create table t (id int primary key); create table big (n bigint);", |options| Options {

@@ -42,18 +42,22 @@ impl Place {
 
 /// The rows of a body: an array of objects, or one object. A scalar has none.
 ///
-/// Errors: 22P02 for text that is no JSON, 22023 for an array of anything but objects.
+/// Errors: 22P02 for text that is no JSON, 22P05 for `\u0000` anywhere in it, 22023 for an array of anything but objects.
 pub(crate) fn rows(json: &str) -> Result<Vec<Object<'_>>, Error> {
     let text = json.trim_ascii_start();
-    if text.starts_with('[') {
-        let elements: Vec<&RawValue> = parse(text)?;
-        elements.into_iter().map(|element| object(element.get())).collect()
-    } else if text.starts_with('{') {
-        Ok(vec![object(text)?])
-    } else {
-        let _: &RawValue = parse(text)?;
-        Ok(Vec::new())
-    }
+    let rows = match text.as_bytes().first() {
+        Some(b'[') => {
+            let elements: Vec<&RawValue> = parse(text)?;
+            elements.into_iter().map(|element| object(element.get())).collect::<Result<_, _>>()?
+        }
+        Some(b'{') => vec![object(text)?],
+        _ => {
+            let _: &RawValue = parse(text)?;
+            return Ok(Vec::new());
+        }
+    };
+    basalt_types::json::check_escapes(text)?;
+    Ok(rows)
 }
 
 /// One object.

@@ -12,7 +12,7 @@ use crate::limits::Rate;
 use crate::protocol::{Broadcast, MAX_LENGTH};
 use crate::query;
 use crate::rights::Rights;
-use crate::service::{Realtime, Settings, Shared};
+use crate::service::{Realtime, Settings};
 use crate::session::Session;
 
 /// A request to an endpoint, read whole.
@@ -23,6 +23,8 @@ pub struct Incoming<'a> {
     pub path: &'a str,
     /// Its query string.
     pub query: &'a str,
+    /// Its token, if it has one.
+    pub token: Option<&'a str>,
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// Its body.
@@ -43,9 +45,8 @@ impl Realtime {
             (&Method::GET, ["api", "ping"]) => return answer(StatusCode::OK, &json!({"message": "Success"})),
             (&Method::POST, ["api", "broadcast"]) => self.batch(&incoming).await,
             (&Method::POST, ["api", "broadcast", topic, "events", event]) => self.one(&incoming, topic, event).await,
-            (_, ["api", "ping"] | ["api", "broadcast"] | ["api", "broadcast", _, "events", _]) => {
-                Err((StatusCode::METHOD_NOT_ALLOWED, json!({"message": "Method Not Allowed"})))
-            }
+            (_, ["api", "ping"]) => return not_allowed("GET"),
+            (_, ["api", "broadcast"] | ["api", "broadcast", _, "events", _]) => return not_allowed("POST"),
             _ => Err((StatusCode::NOT_FOUND, json!({"message": "Not Found"}))),
         };
         match result {
@@ -77,7 +78,7 @@ impl Realtime {
             private: Option<bool>,
         }
         let settings = self.shared.settings();
-        let session = caller(&self.shared, &settings, incoming.headers)?;
+        let session = self.caller(&settings, incoming)?;
         let declared = media(incoming.headers);
         if declared.is_some_and(|media| media != "application/json" && !media.ends_with("+json")) {
             let message = "Unsupported Media Type: send application/json";
@@ -118,7 +119,7 @@ impl Realtime {
     /// The body is the payload.
     async fn one(&self, incoming: &Incoming<'_>, topic: &str, event: &str) -> Result<(), Refusal> {
         let settings = self.shared.settings();
-        let session = caller(&self.shared, &settings, incoming.headers)?;
+        let session = self.caller(&settings, incoming)?;
         let (topic, event) = (percent_decode_str(topic), percent_decode_str(event));
         let topic = topic.decode_utf8().map_err(|_| unprocessable(json!({"topic": ["is invalid"]})))?;
         let event = event.decode_utf8().map_err(|_| unprocessable(json!({"event": ["is invalid"]})))?;
@@ -153,6 +154,11 @@ impl Realtime {
         self.send(&settings, &session, vec![(key, broadcast)]).await
     }
 
+    fn caller(&self, settings: &Settings, incoming: &Incoming<'_>) -> Result<Session, Refusal> {
+        let session = self.shared.verify(settings, incoming.token);
+        session.map_err(|_| (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})))
+    }
+
     /// Sends what the caller may send; the rest is dropped, and nobody learns which.
     async fn send(&self, settings: &Settings, session: &Session, said: Vec<(Key, Broadcast)>) -> Result<(), Refusal> {
         if !self.shared.take_event(Rate::per_second(settings.limits.api_events.into()), said.len() as u64) {
@@ -184,18 +190,6 @@ impl Realtime {
     }
 }
 
-/// `Authorization: Bearer`, else `apikey`.
-fn caller(shared: &Shared, settings: &Settings, headers: &HeaderMap) -> Result<Session, Refusal> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text("authorization").and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
-    shared
-        .verify(settings, bearer.or_else(|| text("apikey")))
-        .map_err(|_| (StatusCode::UNAUTHORIZED, json!({"message": "Unauthorized"})))
-}
-
 /// The media type that the body is declared as, in lower case and without parameters.
 fn media(headers: &HeaderMap) -> Option<String> {
     let value = String::from_utf8_lossy(headers.get(header::CONTENT_TYPE)?.as_bytes()).into_owned();
@@ -204,6 +198,13 @@ fn media(headers: &HeaderMap) -> Option<String> {
 
 fn unprocessable(errors: Value) -> Refusal {
     (StatusCode::UNPROCESSABLE_ENTITY, json!({"errors": errors}))
+}
+
+/// The answer to a method that is not the one that the path takes.
+fn not_allowed(allowed: &'static str) -> Response<Bytes> {
+    let mut response = answer(StatusCode::METHOD_NOT_ALLOWED, &json!({"message": "Method Not Allowed"}));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response<Bytes> {

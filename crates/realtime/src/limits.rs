@@ -16,6 +16,8 @@ pub struct Limits {
     pub channels: usize,
     /// Joins a second of one connection.
     pub joins: u32,
+    /// Largest message that joins a channel: what stands in it is kept, and matched with every change, as long as the channel is joined.
+    pub join_bytes: ByteSize,
     /// Messages a second of one connection.
     pub events: u32,
     /// Bytes a second of one connection.
@@ -55,6 +57,7 @@ impl Default for Limits {
             connections: 10_000,
             channels: 100,
             joins: 100,
+            join_bytes: ByteSize::kib(64),
             events: 100,
             bytes: ByteSize::kb(100),
             presence_events: 1000,

@@ -3,12 +3,11 @@
 //! SELECT is the right to join and receive: would the caller see a row of the channel? INSERT is the right to send and be present: could it
 //! write one? Both are asked with `realtime.topic` and the token's claims in force; nothing is kept.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use basalt_core::{Error, Identity, Result};
 use basalt_db::{Database, Format, Request, TransactionEnd};
-use basalt_sql::Name;
+use basalt_sql::{Name, definition_path};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
@@ -95,7 +94,7 @@ impl Rights {
 
 fn request(identity: &Identity, topic: &str, sql: &'static str, params: Vec<Option<String>>) -> Request {
     Request {
-        search_path: Arc::new(["realtime".to_owned(), "public".to_owned(), "extensions".to_owned()]),
+        search_path: definition_path("realtime").into(),
         settings: vec![setting(topic)],
         ..Request::new(identity.clone(), sql, params)
     }

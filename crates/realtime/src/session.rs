@@ -1,8 +1,8 @@
 //! Who a connection or a channel speaks for.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use basalt_core::Identity;
+use basalt_core::{Identity, unix_time};
 use tokio::time::Instant;
 
 /// Verifies tokens; the server's own verifier stands behind it.
@@ -69,15 +69,15 @@ impl TokenFault {
 impl Session {
     /// Seconds since its end, if it is over.
     pub(crate) fn overdue(&self) -> Option<i64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let now = unix_time().as_secs() as i64;
         self.expires.filter(|end| *end <= now).map(|end| now - end)
     }
 
     /// When to look at it again: at its end, and every five minutes, since the clock may be set.
     pub(crate) fn look_again(&self) -> Option<Instant> {
         const OFTEN: Duration = Duration::from_secs(300);
-        let end = UNIX_EPOCH + Duration::from_secs(self.expires?.try_into().unwrap_or(0));
-        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        let end = Duration::from_secs(self.expires?.try_into().unwrap_or(0));
+        let left = end.saturating_sub(unix_time());
         Some(Instant::now() + left.min(OFTEN))
     }
 }

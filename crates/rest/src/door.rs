@@ -198,7 +198,7 @@ impl Door {
     /// The OpenAPI 3.1 description for the caller.
     pub async fn openapi31(&self, incoming: Incoming<'_>) -> Response<Bytes> {
         let method = incoming.method.clone();
-        let answer = match self.exchange(incoming) {
+        let answer = match self.exchange(incoming).and_then(|exchange| exchange.judge_role().map(|()| exchange)) {
             Ok(exchange) => describe::openapi31(self, &exchange).await,
             Err(error) => Err(error),
         };
@@ -234,6 +234,7 @@ impl Door {
     }
 
     async fn dispatch(&self, route: &Route, exchange: &Exchange<'_>) -> RestResult<Response<Bytes>> {
+        exchange.judge_role()?;
         match (route, exchange.incoming.method.as_str()) {
             (Route::Root, "GET" | "HEAD") => match &self.options.root_function {
                 Some(function) => call::handle(self, exchange, function).await,
@@ -266,14 +267,8 @@ impl Door {
                 })?
             }
         };
-        let current = self.current();
-        let role = &*incoming.identity.role;
-        // A role that does not exist is the database's to report.
-        if !incoming.anonymous && current.planner.catalog().withholds(role, &current.roles) {
-            return Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\"")));
-        }
         Ok(Exchange {
-            current,
+            current: self.current(),
             schema,
             show_profile: profile.is_some() || exposed.len() > 1,
             preferences: Preferences::read(incoming.headers),
@@ -323,6 +318,15 @@ impl Current {
 }
 
 impl Exchange<'_> {
+    /// Refuses a role that no token may name. One that does not exist is the database's to report.
+    fn judge_role(&self) -> RestResult<()> {
+        let role = &*self.incoming.identity.role;
+        match !self.incoming.anonymous && self.current.planner.catalog().withholds(role, &self.current.roles) {
+            true => Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\""))),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn is_head(&self) -> bool {
         self.incoming.method == Method::HEAD
     }

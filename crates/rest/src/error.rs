@@ -186,13 +186,15 @@ impl From<PlanError> for RestError {
 
 /// PGRST000 and PGRST001: the database can't be reached, or was lost on the way.
 fn database_away(error: &Error) -> Option<RestError> {
+    let (code, message) = match error.code() {
+        "08001" => ("PGRST000", "Database connection error."),
+        "08006" => ("PGRST001", "Database client error. Retrying the connection."),
+        _ => return None,
+    };
+    // SQL may raise these codes too.
     if !error.is_of_connection() {
         return None;
     }
-    let (code, message) = match error.code() {
-        "08001" => ("PGRST000", "Database connection error."),
-        _ => ("PGRST001", "Database client error. Retrying the connection."),
-    };
     let reason = [Some(error.message()), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(": ");
     Some(RestError::new(503, code, message).details(reason).header("Retry-After", "1"))
 }

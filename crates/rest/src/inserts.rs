@@ -63,7 +63,8 @@ impl Inserts {
         body: &[u8],
         plan: impl Fn() -> RestResult<Plan>,
     ) -> RestResult<Planned> {
-        let object = serde_json::from_slice::<Object<'_>>(body).ok();
+        // What is wrong with a body's escapes planning says, too.
+        let object = serde_json::from_slice::<Object<'_>>(body).ok().filter(|_| has_sound_escapes(body));
         let key = object.as_ref().and_then(|object| key(relation, query, preferences, object));
         let (Some(object), Some(key)) = (object, key) else { return plan().map(Inserts::whole) };
         if let Some(known) = self.cache.get(key.as_str())
@@ -88,6 +89,11 @@ impl Inserts {
         }
         (Arc::new(plan), params)
     }
+}
+
+fn has_sound_escapes(body: &[u8]) -> bool {
+    !body.contains(&b'\\')
+        || std::str::from_utf8(body).is_ok_and(|text| basalt_types::json::check_escapes(text).is_ok())
 }
 
 /// The members of a body that is one object. Of members of the same name the last counts.

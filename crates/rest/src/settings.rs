@@ -1,28 +1,35 @@
 //! What SQL may read of a request through `current_setting` (contract: section 14), and whether any does.
 
+use http::header;
+use indexmap::IndexMap;
+use serde::Serialize;
+
 use crate::door::Incoming;
 
 /// `request.*` (contract: section 14).
 pub(crate) fn settings(incoming: &Incoming<'_>) -> Vec<(String, String)> {
-    let mut headers = serde_json::Map::new();
-    let mut cookies = serde_json::Map::new();
+    let (mut headers, mut cookies) = (IndexMap::new(), IndexMap::new());
     for (name, value) in incoming.headers {
         let text = String::from_utf8_lossy(value.as_bytes());
-        if name == http::header::COOKIE {
-            for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
-                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                cookies.insert(key.to_owned(), value.into());
-            }
+        if name == header::COOKIE {
+            let pairs = text.split(';').map(str::trim).filter(|pair| !pair.is_empty());
+            let named = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+            cookies.extend(named.map(|(key, value)| (key.to_owned(), value.to_owned())));
         } else {
-            headers.insert(name.as_str().to_owned(), text.into());
+            headers.insert(name.as_str(), text);
         }
     }
     vec![
         ("request.method".into(), incoming.method.to_string()),
         ("request.path".into(), if incoming.path.is_empty() { "/".into() } else { incoming.path.to_owned() }),
-        ("request.headers".into(), serde_json::Value::Object(headers).to_string()),
-        ("request.cookies".into(), serde_json::Value::Object(cookies).to_string()),
+        ("request.headers".into(), object(&headers)),
+        ("request.cookies".into(), object(&cookies)),
     ]
+}
+
+/// A JSON object. Texts by name can't fail to be one.
+fn object(members: &impl Serialize) -> String {
+    serde_json::to_string(members).unwrap_or_default()
 }
 
 /// Whether SQL may read a setting that [`settings`] or the configuration (`app.settings.*`) makes: any that it does not name outright,

@@ -62,6 +62,8 @@ pub struct App {
     pub(crate) bus: Bus,
     /// The WebSockets.
     pub(crate) sockets: TaskTracker,
+    /// Who sends mails: one for each configuration that is still in use.
+    pub(crate) senders: TaskTracker,
 }
 
 /// The listeners.
@@ -169,7 +171,7 @@ impl App {
             Place::Batch => surface.rest(request, Target::Batch).await,
             Place::OpenApi31 => surface.rest(request, Target::OpenApi31).await,
             Place::Auth => surface.auth(peer, request).boxed().await,
-            Place::Mail => mailbox::mail(&self.auth_state, &surface.mail_hosts, &request),
+            Place::Mail => mailbox::mail(&self.auth_state, surface, request.map(drop)).boxed().await,
             Place::Realtime => self.realtime(surface, request).boxed().await,
             Place::Webhooks => self.webhooks(surface, request).boxed().await,
             Place::Live => answer(StatusCode::OK, TEXT, ""),

@@ -27,12 +27,11 @@ impl Verify for Verifier {
 ///
 /// Errors: what of the keys can't be used.
 pub(crate) fn keys(project: &Path, config: &Config) -> Result<Option<Arc<Keys>>, StartError> {
-    let auth = &config.auth;
-    if !auth.signing_keys_path.as_os_str().is_empty() {
-        let keys = Keys::from_file(&project.join(&auth.signing_keys_path)).map_err(StartError::Config)?;
-        return Ok(Some(Arc::new(keys)));
+    if let Some(path) = config.signing_keys(project) {
+        return Ok(Some(Arc::new(Keys::from_file(&path).map_err(StartError::Config)?)));
     }
-    Ok((!auth.jwt_secret.is_empty()).then(|| Arc::new(Keys::secret(&auth.jwt_secret))))
+    let secret = &config.auth.jwt_secret;
+    Ok((!secret.is_empty()).then(|| Arc::new(Keys::secret(secret))))
 }
 
 /// The client's address: the peer's, or what a trusted proxy says that it forwards for.

@@ -52,6 +52,8 @@ pub(crate) fn write(database: &Database, bus: &Bus, text: &mut String) {
         family(text, "basalt_waiting", "gauge", &waiting);
         let stats = embedded.stats();
         let counted = |counter: &AtomicU64| [("", counter.load(Ordering::Relaxed))];
+        family(text, "basalt_long_reads", "gauge", &[("", embedded.long_reads() as u64)]);
+        family(text, "basalt_pool_timeouts_total", "counter", &counted(&stats.timeouts));
         family(text, "basalt_refused_total", "counter", &counted(&stats.refused));
         family(text, "basalt_commits_total", "counter", &counted(&stats.commits));
         family(text, "basalt_statement_panics_total", "counter", &counted(&stats.panics));

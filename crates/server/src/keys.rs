@@ -1,8 +1,8 @@
 //! API keys: the development ones that existing projects' `.env` files already hold, and fresh ones for production.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use basalt_core::unix_time;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, crypto};
@@ -10,6 +10,13 @@ use serde_json::{Map, Value, json};
 
 /// The published secret of local development, which `serve` refuses.
 pub const DEVELOPMENT_SECRET: &str = "super-secret-jwt-token-with-at-least-32-characters-long";
+
+/// The published secrets: of local development, and of the example settings of Supabase's self-hosting.
+pub(crate) const PUBLISHED_SECRETS: [&str; 2] =
+    [DEVELOPMENT_SECRET, "your-super-secret-jwt-token-with-at-least-32-characters-long"];
+
+/// The opaque service key of the Supabase CLI's local development, the same on every machine.
+pub(crate) const PUBLISHED_SERVICE_KEY: &str = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz";
 
 /// The two API keys of a project: tokens signed with its secret, or with its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +58,7 @@ impl Keys {
 }
 
 fn claims(role: &str, years: u64) -> Value {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs());
+    let now = unix_time().as_secs();
     json!({"iss": "basalt", "role": role, "iat": now, "exp": now + years * 31_557_600})
 }
 

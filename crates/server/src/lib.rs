@@ -29,3 +29,4 @@ pub mod token;
 
 pub use config::{Config, ConfigError};
 pub use start::{Basalt, SERVICES, StartError, check, missing_schemas, open_database};
+pub use surface::takes_published_secret;

@@ -6,7 +6,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use uuid::Uuid;
 
 use crate::answer::{JSON, PAGE, TEXT, answer, empty, not_allowed};
-use crate::hosts::Hosts;
+use crate::surface::Surface;
 
 /// Where it is.
 pub const MAIL: &str = "/studio/mail";
@@ -23,9 +23,9 @@ const MISDIRECTED: &str = "The mailbox is not served under this host name, since
 /// A list and each mail as pages, all of them as JSON.
 ///
 /// `GET /studio/mail` is the list, `/studio/mail/ID` a mail, `/studio/mail/messages[?to=ADDRESS]` all mails as JSON, newest first;
-/// `DELETE /studio/mail/messages` throws them away. Asked for by a name that is not among `hosts`: 421.
-pub(crate) fn mail(state: &State, hosts: &Hosts, request: &Request<Body>) -> Response<Body> {
-    if !hosts.are_asked(request) {
+/// `DELETE /studio/mail/messages` throws them away. Asked for by a name that is none of the server's: 421.
+pub(crate) async fn mail(state: &State, surface: &Surface, request: Request<()>) -> Response<Body> {
+    if !surface.mail_hosts.are_asked(&request) {
         return answer(StatusCode::MISDIRECTED_REQUEST, TEXT, MISDIRECTED);
     }
     let rest = request.uri().path().strip_prefix(MAIL).unwrap_or_default().trim_matches('/');
@@ -40,8 +40,14 @@ pub(crate) fn mail(state: &State, hosts: &Hosts, request: &Request<Body>) -> Res
             json(&mailbox.mails(to.as_deref()))
         }
         ("DELETE", "messages") => {
-            mailbox.empty();
-            empty(StatusCode::NO_CONTENT)
+            let emptied = match &surface.auth {
+                Some(auth) => auth.empty_mailbox().await,
+                None => Ok(()),
+            };
+            match emptied {
+                Ok(()) => empty(StatusCode::NO_CONTENT),
+                Err(error) => error.response(request.headers()).map(Body::from),
+            }
         }
         ("GET" | "HEAD", id) => match Uuid::parse_str(id).ok().and_then(|id| mailbox.mail(id)) {
             Some(mail) => page(mail.html.clone()),

@@ -61,11 +61,7 @@ fn secret(project: &Path, config: &Config) -> Result<Option<Secret>, StartError>
     if !config.auth.jwt_secret.is_empty() {
         return Ok(Secret::new(config.auth.jwt_secret.as_bytes()));
     }
-    let path = &config.auth.signing_keys_path;
-    if path.as_os_str().is_empty() {
-        return Ok(None);
-    }
-    let path = project.join(path);
+    let Some(path) = config.signing_keys(project) else { return Ok(None) };
     let text = std::fs::read(&path).map_err(|error| {
         StartError::Config(format!("`auth.signing_keys_path` {} can't be read: {error}", path.display()))
     })?;

@@ -38,24 +38,26 @@ const LINGER: Duration = Duration::from_secs(5);
 impl App {
     /// Answers a request below [`MOUNT`].
     pub(crate) async fn realtime(&self, surface: &Surface, request: Request<Body>) -> Response<Body> {
-        let below = request.uri().path().strip_prefix(MOUNT).unwrap_or_default();
-        if below == "/websocket" {
+        if request.uri().path().strip_prefix(MOUNT) == Some("/websocket") {
             return upgrade(&self.realtime, &self.sockets, request);
         }
         let (parts, body) = request.into_parts();
         let body = match surface.read(body).await {
             Ok(body) => body,
             Err(error) => {
-                return refuse(
-                    StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST),
-                    &error.body.message,
-                );
+                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+                return refuse(status, &error.body.message);
             }
         };
-        let below = parts.uri.path().strip_prefix(MOUNT).unwrap_or_default();
-        let query = parts.uri.query().unwrap_or_default();
-        let incoming =
-            basalt_realtime::api::Incoming { method: &parts.method, path: below, query, headers: &parts.headers, body };
+        let token = surface.verifier.token_of(&parts.headers);
+        let incoming = basalt_realtime::api::Incoming {
+            method: &parts.method,
+            path: parts.uri.path().strip_prefix(MOUNT).unwrap_or_default(),
+            query: parts.uri.query().unwrap_or_default(),
+            token: token.as_deref(),
+            headers: &parts.headers,
+            body,
+        };
         self.realtime.handle(incoming).await.map(Body::from)
     }
 }

@@ -76,6 +76,7 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
             let mut options = basalt_db::Options {
                 data_dir,
                 queue: from.queue,
+                wait: from.pool_timeout,
                 group: from.group,
                 statement_timeout: from.statement_timeout,
                 max_body,
@@ -86,6 +87,10 @@ pub async fn open_database(project: &Path, config: &Config) -> Result<Database, 
             if from.readers > 0 {
                 options.readers = from.readers;
             }
+            options.long_readers = match from.long_readers {
+                0 => 2 * options.readers,
+                given => given,
+            };
             let open = tokio::task::spawn_blocking(move || Database::open(options));
             open.await.map_err(|error| Error::internal(error.to_string()))?
         }
@@ -137,6 +142,7 @@ impl Basalt {
             realtime,
             bus: bus.clone(),
             sockets: TaskTracker::new(),
+            senders: TaskTracker::new(),
             under_way: Semaphore::new(config.limits.requests),
             ready: AtomicBool::new(false),
             readers: watch::Sender::new(Readers::Beginning),
@@ -182,6 +188,7 @@ impl Basalt {
             });
             serving.spawn(until(stopped, follow));
         }
+        app.send_mails();
         for schema in missing_schemas(config, &app.database) {
             tracing::warn!(schema, "`api.schemas` names a schema that does not exist");
         }
@@ -213,6 +220,7 @@ impl Basalt {
         self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         self.app.realtime.reconfigure(realtime);
         self.app.surface.store(Arc::new(surface));
+        self.app.send_mails();
         Ok(())
     }
 
@@ -225,7 +233,21 @@ impl Basalt {
         self.app.sockets.wait().await;
         self.app.bus.leave();
         while self.serving.join_next().await.is_some() {}
+        if let Some(auth) = &self.app.surface.load().auth {
+            auth.close();
+        }
+        self.app.senders.close();
+        self.app.senders.wait().await;
         self.app.webhooks.leave().await;
+    }
+}
+
+impl App {
+    /// Has the mails of the configuration as it is now sent. The sender of the one before ends once no request is answered by it.
+    fn send_mails(&self) {
+        if let Some(auth) = &self.surface.load().auth {
+            self.senders.spawn(auth.sending());
+        }
     }
 }
 

@@ -127,6 +127,14 @@ fn rest_path(configured: &str) -> Result<String, StartError> {
     )))
 }
 
+/// Whether tokens and keys are taken that anybody could make, since their secret is published.
+///
+/// Errors: what of the configuration can't be used.
+pub fn takes_published_secret(project: &Path, config: &Config) -> Result<bool, StartError> {
+    let verifier = Verifier::new(verifier_options(project, config)?).map_err(StartError::Config)?;
+    Ok(verifier.takes_published())
+}
+
 fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, StartError> {
     let auth = &config.auth;
     let mut secrets: Vec<String> =

@@ -26,10 +26,17 @@ pub mod script;
 mod strings;
 pub mod telling;
 pub mod unprotected;
+mod unread;
 mod visit;
 
 /// Where owners' SQL (migrations, policies, seeds) looks up unqualified names.
 pub const DEFAULT_PATH: [&str; 2] = ["public", "extensions"];
+
+/// Where names are looked up in what a schema defines (policies, views, defaults, functions without a path of their own): there first.
+pub fn definition_path(schema: &str) -> Vec<String> {
+    let others = DEFAULT_PATH.into_iter().filter(|other| *other != schema);
+    std::iter::once(schema).chain(others).map(str::to_owned).collect()
+}
 
 pub use catalog::{Catalog, Name};
 pub use program::Program;

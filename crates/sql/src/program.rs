@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `pg_cast(from type, to type, x)` | `x` cast explicitly |
 //! | `pg_assign(from type, to type, x)` | `x` as an assignment to a column converts it |
-//! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
+//! | `pg_require(ok, sqlstate, message [, hint [, constraint [, detail [, schema, domain]]]])` | 1 if `ok` is true, else the error. Never constant: it is asked for each row |
 //! | `pg_slice(array, lower, upper, ...)` | a part of a stored array, by dimension; NULL for a NULL |
 //! | `pg_flat(array)` | the elements of a stored array of several dimensions as one of one |
 //! | `pg_row(shape, x...)` | one row as JSON text; `shape` is the JSON of `(jsonb: bool, Vec<(String, Type)>)` |

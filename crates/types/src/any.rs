@@ -1,8 +1,8 @@
 //! Functions over values of any type, and of no value at all.
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 
-use crate::Base::{Bool, Int4, Int8, Void};
+use crate::Base::{Bool, Int4, Int8, Text, Void};
 use crate::Implementation::Rust;
 use crate::Kind::{Any, Is};
 use crate::{Context, Function, Kind, Value, ValueRef};
@@ -24,6 +24,18 @@ const fn try_lock(name: &'static str, args: &'static [Kind]) -> Function {
     Function::new(name, args, Is(Bool), Rust(|_, _| Ok(true.into()))).volatile()
 }
 
+/// A notification: as in PostgreSQL it goes to whoever listens, and here nobody can.
+fn notify(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let text = |at: usize| if args[at].is_null() { "" } else { args[at].text() };
+    let refused = |message| Err(Error::new("22023", message));
+    match (text(0).len(), text(1).len()) {
+        (0, _) => refused("channel name cannot be empty"),
+        (64.., _) => refused("channel name too long"),
+        (_, 8000..) => refused("payload string too long"),
+        _ => Ok("".into()),
+    }
+}
+
 pub(crate) const FUNCTIONS: &[Function] = &[
     lock("pg_advisory_xact_lock", &[Is(Int8)]),
     lock("pg_advisory_xact_lock", &[Is(Int4), Is(Int4)]),
@@ -31,6 +43,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     lock("pg_advisory_xact_lock_shared", &[Is(Int4), Is(Int4)]),
     try_lock("pg_try_advisory_xact_lock", &[Is(Int8)]),
     try_lock("pg_try_advisory_xact_lock", &[Is(Int4), Is(Int4)]),
+    Function::new("pg_notify", &[Is(Text), Is(Text)], Is(Void), Rust(notify)).volatile().called_on_null(),
     Function::new("num_nulls", &[Any, Any], Is(Int4), Rust(count_nulls)).variadic().called_on_null().leakproof(),
     Function::new("num_nonnulls", &[Any, Any], Is(Int4), Rust(count_values)).variadic().called_on_null().leakproof(),
 ];

@@ -95,6 +95,10 @@ pub struct Operator {
 pub trait Accumulator: Send {
     /// Takes one row's arguments, NULLs included.
     fn step(&mut self, context: &Context, args: &[ValueRef<'_>]) -> Result<()>;
+    /// Bytes that it keeps of the rows, where that grows with them.
+    fn held(&self) -> usize {
+        0
+    }
     /// Gives the result.
     fn finish(self: Box<Self>, context: &Context) -> Result<Value>;
 }

@@ -61,6 +61,16 @@ impl<'a> ValueRef<'a> {
         }
     }
 
+    /// Bytes that its copy takes in memory, about.
+    pub fn size(self) -> usize {
+        let bytes = match self {
+            ValueRef::Text(t) => t.len(),
+            ValueRef::Blob(b) => b.len(),
+            _ => 0,
+        };
+        bytes + size_of::<Value>()
+    }
+
     /// Whether it is NULL.
     pub fn is_null(self) -> bool {
         matches!(self, ValueRef::Null)

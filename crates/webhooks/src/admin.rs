@@ -85,24 +85,29 @@ fn refused(Refusal(status, code, message): &Refusal) -> Response<Bytes> {
 impl Webhooks {
     /// Answers an operator.
     pub async fn handle(&self, request: Request<'_>) -> Response<Bytes> {
-        match self.answer(&request).await {
+        let path = request.path.strip_prefix(MOUNT).unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+        let mut response = match self.answer(&request, &segments).await {
             Ok((status, body)) => json_response(status, &body),
             Err(refusal) => refused(&refusal),
+        };
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            let methods = HeaderValue::from_static(methods(&segments).unwrap_or_default());
+            response.headers_mut().insert(header::ALLOW, methods);
         }
+        response
     }
 
-    async fn answer(&self, request: &Request<'_>) -> Result<(StatusCode, Value), Refusal> {
+    async fn answer(&self, request: &Request<'_>, segments: &[&str]) -> Result<(StatusCode, Value), Refusal> {
         if &*request.identity.role != "service_role" {
             let message = "Webhooks are for the service key alone".to_owned();
             return Err(Refusal(StatusCode::FORBIDDEN, "webhook_not_allowed", message));
         }
-        let path = request.path.strip_prefix(MOUNT).unwrap_or_default().trim_matches('/');
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
         // What another server was told a moment ago is known here, too.
         self.refresh().await?;
         let body = &request.body;
         request.judge_declaration()?;
-        let done = match (request.method.as_str(), &parts[..]) {
+        let done = match (request.method.as_str(), segments) {
             ("GET", []) => self.all().await?,
             ("POST", []) => {
                 let name = self.create(body).await?;
@@ -133,10 +138,7 @@ impl Webhooks {
                     false => return Err(absent(format!("There is no message {id}"))),
                 }
             }
-            (
-                method,
-                [] | [_] | [_, "deliveries" | "replay"] | [_, "deliveries", _] | [_, "deliveries", _, "replay"],
-            ) => {
+            (method, _) if methods(segments).is_some() => {
                 let message = format!("{method} is not for this path");
                 return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "webhook_method_not_allowed", message));
             }
@@ -206,6 +208,18 @@ impl Webhooks {
         }
         let found = store::list(&self.database, &hook.name, status, after, limit).await?;
         Ok(json!(found))
+    }
+}
+
+/// The methods that a path takes; none where there is nothing.
+fn methods(segments: &[&str]) -> Option<&'static str> {
+    match segments {
+        [] => Some("GET, POST"),
+        [_] => Some("GET, PATCH, DELETE"),
+        [_, "deliveries"] => Some("GET"),
+        [_, "replay"] | [_, "deliveries", _, "replay"] => Some("POST"),
+        [_, "deliveries", _] => Some("DELETE"),
+        _ => None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Hooks that the admin API defined: kept in the database, so that every server on it sends for them.
 
-use basalt_core::{Error, Identity, Result};
-use basalt_db::{Database, Format, Request};
+use basalt_core::{Error, Result};
+use basalt_db::Database;
 use serde::Deserialize;
 
 use crate::settings::Settings;
+use crate::store::{execute, rows};
 
 /// Hooks that may be defined.
 pub(crate) const MOST: u64 = 100;
@@ -33,10 +34,7 @@ pub(crate) async fn all(database: &Database) -> Result<Vec<Defined>> {
     if database.is_loaded() && database.catalog().relation("basalt", "webhooks").is_none() {
         return Ok(Vec::new());
     }
-    let sql = "select name, definition from basalt.webhooks order by name";
-    let request = Request { read_only: true, ..Request::new(Identity::owner(), sql, Vec::new()) };
-    let body = database.run(request).await?.body;
-    serde_json::from_slice(&body).map_err(|error| Error::internal(format!("webhooks can't be read: {error}")))
+    rows(database, "select name, definition from basalt.webhooks order by name", Vec::new(), true).await
 }
 
 /// Keeps a new one.
@@ -66,9 +64,4 @@ pub(crate) async fn delete(database: &Database, name: &str) -> Result<bool> {
 
 fn text(settings: &Settings) -> Result<String> {
     serde_json::to_string(settings).map_err(|error| Error::internal(error.to_string()))
-}
-
-async fn execute(database: &Database, sql: &str, params: Vec<Option<String>>) -> Result<u64> {
-    let request = Request { format: Format::None, ..Request::new(Identity::owner(), sql, params) };
-    Ok(database.run(request).await?.rows)
 }

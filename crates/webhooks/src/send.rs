@@ -1,7 +1,8 @@
 //! One attempt to deliver a message.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use basalt_core::unix_time;
 use basalt_outbound::{Limits, Outbound};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
@@ -33,7 +34,7 @@ pub(crate) async fn send(outbound: &Outbound, hook: &Hook, id: &str, body: &str)
     *request.uri_mut() = hook.url.clone();
     *request.headers_mut() = hook.headers.clone();
     request.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = unix_time().as_secs();
     let signed = match &hook.secrets {
         Some(secrets) => secrets.headers(id, now, body.as_bytes()).to_vec(),
         None => vec![("webhook-id", id.to_owned()), ("webhook-timestamp", now.to_string())],

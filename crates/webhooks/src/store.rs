@@ -1,5 +1,6 @@
 //! Messages that were not taken, in the database: ordinary SQL, the same on both engines.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
@@ -162,7 +163,7 @@ pub(crate) async fn count(database: &Database, hook: &str) -> Result<Vec<(String
     }
     let sql =
         "select status, count(*) as n from basalt.webhook_deliveries where hook = $1 group by status order by status";
-    let counted: Vec<Counted> = rows(database, sql.to_owned(), vec![Some(hook.to_owned())], true).await?;
+    let counted: Vec<Counted> = rows(database, sql, vec![Some(hook.to_owned())], true).await?;
     Ok(counted.into_iter().map(|row| (row.status, row.n)).collect())
 }
 
@@ -189,20 +190,23 @@ fn interval(duration: Duration) -> String {
     format!("{} milliseconds", duration.as_millis())
 }
 
-async fn execute(database: &Database, sql: &str, params: Vec<Option<String>>) -> Result<u64> {
+/// Runs a statement as the schema's owner. Gives the number of its rows.
+pub(crate) async fn execute(database: &Database, sql: &str, params: Vec<Option<String>>) -> Result<u64> {
     let request = Request { format: Format::None, ..Request::new(Identity::owner(), sql, params) };
     Ok(database.run(request).await?.rows)
 }
 
-async fn rows<T: DeserializeOwned>(
+/// The rows of a statement that is run so.
+pub(crate) async fn rows<T: DeserializeOwned>(
     database: &Database,
-    sql: String,
+    sql: impl Into<Arc<str>>,
     params: Vec<Option<String>>,
     read_only: bool,
 ) -> Result<Vec<T>> {
     let request = Request { read_only, ..Request::new(Identity::owner(), sql, params) };
     let body = database.run(request).await?.body;
-    serde_json::from_slice(&body).map_err(|error| Error::internal(format!("deliveries can't be read: {error}")))
+    serde_json::from_slice(&body)
+        .map_err(|error| Error::internal(format!("what is kept of webhooks can't be read: {error}")))
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ create policy "Only buyers review" on reviews
     )
   );
 
+-- A review stays with the product, the name and the day that it was written for and on.
+revoke insert, update on reviews from authenticated;
+grant insert (product_id, author_name, rating, title, body) on reviews to authenticated;
+grant update (rating, title, body, published) on reviews to authenticated;
+
 -- Staff sees and manages everything.
 
 create policy "Staff sees itself" on staff for select to authenticated using (user_id = (select auth.uid()));

@@ -101,6 +101,16 @@ as $$
   join public.products p on p.id = ci.product_id
   where o.customer_id = auth.uid() and o.status = 'draft' and p.status = 'published';
 
+  -- Always in the same order: of two orders over the same articles one waits for the other, and neither for both.
+  select s.product_id
+  from public.stock s
+  where s.product_id in (
+    select i.product_id from public.order_items i join public.orders o on o.id = i.order_id
+    where o.customer_id = auth.uid() and o.status = 'draft'
+  )
+  order by s.product_id
+  for update;
+
   update public.stock
   set quantity = stock.quantity - i.quantity, updated_at = now()
   from public.order_items i
@@ -141,11 +151,18 @@ $$;
 comment on function place_order is 'Turns the caller''s cart into an order, all or nothing
 Fails with 23514 when the cart is empty or an article is short, with 23502 when the address is not the caller''s.';
 
--- Runs as its owner, like place_order(). The first statement changes the order and the stock together, so that
+-- Runs as its owner, like place_order(). One statement changes the order and the stock together, so that
 -- whoever cancels twice gets the pieces back on the shelf once.
 create function cancel_order(order_id bigint) returns orders
 language sql volatile security definer set search_path = ''
 as $$
+  -- Locked in the order of place_order().
+  select s.product_id
+  from public.stock s
+  where s.product_id in (select i.product_id from public.order_items i where i.order_id = cancel_order.order_id)
+  order by s.product_id
+  for update;
+
   with cancelled as (
     update public.orders
     set status = 'cancelled', updated_at = now()

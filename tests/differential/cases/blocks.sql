@@ -56,3 +56,26 @@ do $$ begin create policy p on t for select using (true); exception when duplica
 drop table t;
 do $$ begin drop table if exists t; drop type mood; exception when dependent_objects_still_exist then drop type mood cascade; end $$;
 select * from made order by id;
+-- What an inner block does not handle undoes the outer one's writes too.
+create table nested (x int);
+do $$ begin
+  insert into nested values (1);
+  begin
+    insert into nested values (2);
+    raise exception 'not for the inner one';
+  exception when division_by_zero then insert into nested values (20);
+  end;
+exception when raise_exception then insert into nested values (3);
+end $$;
+select x from nested order by x;
+create function deeper() returns void language plpgsql as $$ begin
+  insert into nested values (4);
+  perform 1 / 0;
+exception when unique_violation then insert into nested values (40);
+end $$;
+do $$ begin
+  insert into nested values (5);
+  perform deeper();
+exception when division_by_zero then insert into nested values (6);
+end $$;
+select x from nested order by x;

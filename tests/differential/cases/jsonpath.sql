@@ -211,3 +211,5 @@ create table paths (p jsonpath primary key);
 alter table docs add check (d @@ '$.n < 100');
 insert into docs values (5, '{"n": 100}', null);
 select to_jsonb(p), json_build_object('p', p) from docs order by id;
+select jsonb_path_query('{"a": "x"}', 'strict $ ? ((@.**.double() > 5) is unknown).missing');
+select jsonb_path_query('{"a": [1, "x"]}', 'strict $ ? ((@.a[1].double() > 5) is unknown).a[last]');

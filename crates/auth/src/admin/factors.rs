@@ -47,6 +47,7 @@ impl Call<'_> {
             updated_at = $4 where id = $1";
         work.execute(sql, params![factor.id, name, phone, self.now]).await?;
         let factor = find_factor(&mut work, id, &factor.id.to_string()).await?;
+        self.note(&mut work, id, "factor_updated", &factor).await?;
         work.commit().await?;
         Ok(answer(200, &factor.json()))
     }
@@ -55,8 +56,14 @@ impl Call<'_> {
         let mut work = self.begin().await?;
         let factor = find_factor(&mut work, id, factor).await?;
         work.remove_factor(id, factor.id, self.now).await?;
+        self.note(&mut work, id, "factor_deleted", &factor).await?;
         work.commit().await?;
         Ok(answer(200, &factor.json()))
+    }
+
+    async fn note(&self, work: &mut Work, user: Uuid, action: &str, factor: &Factor) -> Result<()> {
+        let user = work.user(user).await?;
+        self.audit(work, action, user.as_ref(), &factor.factor_type).await
     }
 }
 

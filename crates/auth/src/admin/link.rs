@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::users::user_not_found;
-use crate::address::{self, Channel};
+use crate::address::{self, Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
 use crate::flow::Metadata;
+use crate::flow::once_more::{TAKEN, until_undisturbed};
 use crate::mail::Kind;
 use crate::one_time::Purpose;
 use crate::password;
@@ -43,8 +44,7 @@ impl Call<'_> {
     pub async fn generate_link(&self) -> Result<Response<Bytes>> {
         let asked: Link = self.body()?;
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
-        let data = asked.data.clone().unwrap_or_default();
-        self.judge_metadata(&data)?;
+        asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         // Hashed before the transaction: nobody waits for another's hash.
         let hash = match (asked.r#type.as_str(), present(&asked.password)) {
             ("signup", Some(password)) => {
@@ -53,8 +53,12 @@ impl Call<'_> {
             }
             _ => None,
         };
+        until_undisturbed(TAKEN, || self.link_for(&asked, &address, hash.clone())).await
+    }
+
+    async fn link_for(&self, asked: &Link, address: &Address, hash: Option<String>) -> Result<Response<Bytes>> {
         let mut work = self.begin().await?;
-        let existing = work.lock_user_at(&address).await?;
+        let existing = work.lock_user_at(address).await?;
         let kind = match (asked.r#type.as_str(), &existing) {
             ("magiclink", None) => "signup",
             (
@@ -77,7 +81,7 @@ impl Call<'_> {
                 if hash.is_none() && asked.r#type == "signup" {
                     return Err(AuthError::validation("Signup requires a valid password"));
                 }
-                self.new_user(&mut work, &address, hash, data).await?
+                self.new_user(&mut work, address, hash, asked.data.clone().unwrap_or_default()).await?
             }
             None => return Err(user_not_found()),
         };
@@ -116,7 +120,7 @@ impl Call<'_> {
         let length = self.auth.settings.email.otp_length;
         let sent = self.make_token(&mut work, user.id, purpose, &to, length, false).await?;
         work.bind_confirmation(user.id, is_made && purpose == Purpose::Confirmation).await?;
-        let asked_redirect = asked.redirect_to.or_else(|| self.query("redirect_to"));
+        let asked_redirect = asked.redirect_to.clone().or_else(|| self.query("redirect_to"));
         let redirect_to = self.auth.redirects.choose(asked_redirect.as_deref(), None);
         let mut body = work.user_json(&user).await?;
         self.audit(&mut work, "link_generated", Some(&user), kind).await?;
@@ -137,11 +141,15 @@ impl Call<'_> {
         let asked: Invite = self.body()?;
         asked.data.iter().try_for_each(|data| self.judge_metadata(data))?;
         let address = Channel::Email.read(asked.email.as_deref().unwrap_or_default())?;
+        until_undisturbed(TAKEN, || self.invite_at(&address, asked.data.as_ref())).await
+    }
+
+    async fn invite_at(&self, address: &Address, data: Option<&Metadata>) -> Result<Response<Bytes>> {
         let mut work = self.begin().await?;
-        let mut user = match work.lock_user_at(&address).await? {
+        let mut user = match work.lock_user_at(address).await? {
             Some(user) if user.is_confirmed() => return Err(email_exists()),
             Some(user) => user,
-            None => self.new_user(&mut work, &address, None, asked.data.unwrap_or_default()).await?,
+            None => self.new_user(&mut work, address, None, data.cloned().unwrap_or_default()).await?,
         };
         self.limit_mails()?;
         user.invited_at = Some(self.now);
@@ -151,8 +159,7 @@ impl Call<'_> {
         let letter = self.letter(&mut work, &user, what, None, "invite").await?;
         self.audit(&mut work, "user_invited", Some(&user), "email").await?;
         let body = work.user_json(&user).await?;
-        work.commit().await?;
-        self.deliver(&user, letter.into()).await?;
+        self.send(work, &user, letter.into()).await?;
         Ok(answer(200, &body))
     }
 }

@@ -225,6 +225,8 @@ impl Call<'_> {
                 "update auth.identities set provider_id = $2, identity_data = '{}', updated_at = $3 where id = $1";
             work.execute(sql, params![identity.id, veiled(&identity.provider_id), self.now]).await?;
         }
+        // What is on its way to them is not sent.
+        work.execute("delete from auth.outbox where user_id = $1", params![user.id]).await?;
         user.email = present(&user.email).map(veiled);
         // A number has 15 digits at most.
         user.phone = present(&user.phone).map(|phone| veiled(phone)[..15].to_owned());

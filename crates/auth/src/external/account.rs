@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result};
+use crate::flow::once_more::{TAKEN, until_undisturbed};
 use crate::flow::signup::signup_disabled;
 use crate::provider::{ExternalEmail, ExternalUser, Provider};
 use crate::store::{Work, params};
@@ -32,15 +33,10 @@ impl Call<'_> {
         way: Way,
         home: &str,
     ) -> Result<(Work, User)> {
-        // Two first sign-ins at once: the second finds what the first made.
-        match self.account_once(provider, external, way, home).await {
-            Err(error)
-                if way == Way::SignIn
-                    && ["identity_already_exists", "email_exists", "conflict"].contains(&error.code()) =>
-            {
-                self.account_once(provider, external, way, home).await
-            }
-            other => other,
+        match way {
+            // Two first sign-ins at once: the second finds what the first made.
+            Way::SignIn => until_undisturbed(TAKEN, || self.account_once(provider, external, way, home)).await,
+            Way::Link(_) => self.account_once(provider, external, way, home).await,
         }
     }
 
@@ -128,6 +124,7 @@ impl Call<'_> {
         user.is_anonymous = false;
         self.add_identity(work, external, &mut user).await?;
         work.update_user(&mut user, self.now).await?;
+        self.audit(work, "user_modified", Some(&user), &external.provider).await?;
         Ok(user)
     }
 
@@ -176,8 +173,7 @@ impl Call<'_> {
             Ok(mut outgoing) => {
                 work.bind_confirmation(user.id, own).await?;
                 outgoing.letters.iter_mut().for_each(|letter| home.clone_into(&mut letter.redirect_to));
-                work.commit().await?;
-                self.deliver(user, outgoing).await
+                self.send(work, user, outgoing).await
             }
             Err(error) if error.status() == 429 => work.commit().await,
             Err(error) => Err(error),

@@ -3,6 +3,7 @@
 mod logout;
 mod nobody;
 mod notify;
+pub(crate) mod once_more;
 mod otp;
 pub(crate) mod pkce;
 mod reauthenticate;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::Result;
+use crate::mail::Kind;
 use crate::one_time::Purpose;
 use crate::secret::sha256;
 use crate::store::{Work, params};
@@ -38,7 +39,7 @@ impl Call<'_> {
 
     /// Does for an address that nobody has, or whose user is not to be told of, what would be done before something was sent to a user.
     ///
-    /// Errors: as if it were sent: `over_email_send_rate_limit`, `over_sms_send_rate_limit`.
+    /// Errors: as if it were sent: `over_email_send_rate_limit`, `over_sms_send_rate_limit`, and where nothing can be sent.
     pub async fn pretend(&self, mut work: Work, purpose: Purpose, address: &Address) -> Result<()> {
         let key = sha256(&format!("{} {}", purpose.name(), address.text));
         let sql = "select asked_at from auth.unanswered_requests where key = $1";
@@ -47,10 +48,13 @@ impl Call<'_> {
         let pause = match address.channel {
             Channel::Email => {
                 self.limit_mails()?;
+                self.auth.mailer.judge_way(kind(purpose))?;
+                self.auth.mailer.store_nothing(&mut work).await?;
                 self.auth.settings.email.max_frequency
             }
             Channel::Phone => {
                 self.limit_messages()?;
+                self.judge_messages(&address.text)?;
                 self.auth.settings.sms.max_frequency
             }
         };
@@ -63,6 +67,18 @@ impl Call<'_> {
         let sql = "insert into auth.unanswered_requests (key, asked_at) values ($1, $2) \
             on conflict (key) do update set asked_at = $2";
         work.execute(sql, params![key, self.now]).await?;
-        work.commit().await
+        work.commit().await?;
+        self.auth.mailer.stored(Vec::new());
+        Ok(())
+    }
+}
+
+/// What a mail for a purpose would be.
+fn kind(purpose: Purpose) -> Kind {
+    match purpose {
+        Purpose::Confirmation => Kind::Confirmation,
+        Purpose::Recovery => Kind::Recovery,
+        Purpose::Reauthentication => Kind::Reauthentication,
+        Purpose::EmailChangeNew | Purpose::EmailChangeCurrent | Purpose::PhoneChange => Kind::EmailChange,
     }
 }

@@ -8,7 +8,8 @@ use super::pkce::Pkce;
 use crate::address::{Address, Channel};
 use crate::call::Call;
 use crate::error::{AuthError, Result};
-use crate::mail::{Content, Kind};
+use crate::hook::Posted;
+use crate::mail::{Content, Kind, Written};
 use crate::one_time::{Purpose, Sent};
 use crate::store::Work;
 use crate::user::User;
@@ -49,17 +50,18 @@ impl Call<'_> {
         format!("{}/verify?{query}", self.auth.url)
     }
 
-    /// Sends what belongs together to a user: a mail, or the two of a change that both addresses confirm. To be called after the
-    /// commit: what is sent is stored.
-    fn post(&self, user: &User, letters: &[Letter]) -> Result<()> {
+    /// Writes what belongs together for a user: a mail, or the two of a change that both addresses confirm.
+    fn written(&self, user: &User, letters: &[Letter]) -> Result<Vec<Written>> {
         if self.auth.mailer.is_hook() {
-            return match letters {
-                [] => Ok(()),
-                [letter, more @ ..] => self.auth.mailer.post(&self.hook_payload(user, letter, more.first())),
-            };
+            return Ok(match letters {
+                [] => Vec::new(),
+                [letter, more @ ..] => {
+                    vec![Written::Posted(Posted::new(&self.hook_payload(user, letter, more.first())))]
+                }
+            });
         }
-        letters.iter().try_for_each(|letter| {
-            self.auth.mailer.send(&Content {
+        let written = letters.iter().map(|letter| {
+            self.auth.mailer.write(&Content {
                 kind: letter.kind,
                 to: &letter.to,
                 token: &letter.sent.code,
@@ -70,7 +72,8 @@ impl Call<'_> {
                 new_email: &letter.new_email,
                 data: user.user_metadata().into(),
             })
-        })
+        });
+        written.collect()
     }
 
     /// What the hook that sends mails is told. Of a change that both addresses confirm, `letter` is the new one's; by long custom its code
@@ -157,9 +160,18 @@ impl Call<'_> {
         }
     }
 
-    /// Sends it all. To be called after the commit.
-    pub async fn deliver(&self, user: &User, outgoing: Outgoing) -> Result<()> {
-        self.post(user, &outgoing.letters)?;
+    /// Commits, mails with all else, and sends. A mail that is stored leaves sooner or later; a text message leaves now.
+    ///
+    /// Errors: `unexpected_failure` where no mail can be written; those of [`Call::text`].
+    pub async fn send(&self, mut work: Work, user: &User, outgoing: Outgoing) -> Result<()> {
+        let written = self.written(user, &outgoing.letters)?;
+        for written in &written {
+            self.auth.mailer.store(&mut work, user.id, written).await?;
+        }
+        work.commit().await?;
+        if !written.is_empty() {
+            self.auth.mailer.stored(written);
+        }
         match outgoing.text {
             Some((phone, code)) => self.text(user, &phone, &code).await,
             None => Ok(()),
@@ -171,11 +183,9 @@ impl Call<'_> {
     /// Errors: `sms_send_failed`; `phone_provider_disabled` where nobody sends messages.
     pub async fn text(&self, user: &User, phone: &str, code: &str) -> Result<()> {
         let settings = &self.auth.settings;
+        self.judge_messages(phone)?;
         if settings.sms.test_otp.contains_key(phone) {
             return Ok(());
-        }
-        if !settings.hook.send_sms.enabled {
-            return Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"));
         }
         let payload = json!({
             "user": user.json(&[], &[]),
@@ -188,6 +198,17 @@ impl Call<'_> {
                 Err(AuthError::new(422, "sms_send_failed", "Error sending sms: the hook failed"))
             }
         }
+    }
+
+    /// Judges that messages to a number can be sent, or need not be.
+    ///
+    /// Errors: `phone_provider_disabled` where nobody sends messages.
+    pub fn judge_messages(&self, phone: &str) -> Result<()> {
+        let settings = &self.auth.settings;
+        if settings.hook.send_sms.enabled || settings.sms.test_otp.contains_key(phone) {
+            return Ok(());
+        }
+        Err(AuthError::new(400, "phone_provider_disabled", "Unsupported phone provider"))
     }
 
     /// Makes the code of a message to a number: the configured one, for a number of reviewers and tests.

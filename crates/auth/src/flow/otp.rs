@@ -5,6 +5,7 @@ use http::Response;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::once_more::{TAKEN, until_undisturbed};
 use super::signup::signup_disabled;
 use super::{Challenge, Metadata, Security};
 use crate::address::{Channel, judge_message_channel};
@@ -50,11 +51,8 @@ impl Call<'_> {
             (Some(_), None) if present(&asked.channel).is_some() => {
                 Err(AuthError::validation("Channel should only be specified with Phone OTP"))
             }
-            (Some(_), None) => self.otp_by_email(&asked).await,
-            (None, Some(_)) => match self.otp_by_phone(&asked).await {
-                Err(error) if was_taken(&error) => self.otp_by_phone(&asked).await,
-                done => done,
-            },
+            (Some(_), None) => until_undisturbed(TAKEN, || self.otp_by_email(&asked)).await,
+            (None, Some(_)) => until_undisturbed(TAKEN, || self.otp_by_phone(&asked)).await,
             (None, None) => Err(AuthError::validation("One of email or phone must be set")),
         }
     }
@@ -67,17 +65,10 @@ impl Call<'_> {
         if present(&asked.email).is_none() {
             return Err(AuthError::validation("Password recovery requires an email"));
         }
-        self.otp_by_email(&asked).await
+        until_undisturbed(TAKEN, || self.otp_by_email(&asked)).await
     }
 
     async fn otp_by_email(&self, asked: &Otp) -> Result<Response<Bytes>> {
-        match self.otp_by_email_once(asked).await {
-            Err(error) if was_taken(&error) => self.otp_by_email_once(asked).await,
-            done => done,
-        }
-    }
-
-    async fn otp_by_email_once(&self, asked: &Otp) -> Result<Response<Bytes>> {
         let settings = &self.auth.settings;
         if !settings.email.enable_signup {
             return Err(AuthError::new(422, "email_provider_disabled", "Email logins are disabled"));
@@ -91,9 +82,7 @@ impl Call<'_> {
             None if !settings.enable_signup => return Err(signup_disabled()),
             None => {
                 let data = asked.data.clone().unwrap_or_default();
-                let user = self.new_user(&mut work, &address, None, data).await?;
-                self.audit(&mut work, "user_signedup", Some(&user), "email").await?;
-                user
+                self.new_user(&mut work, &address, None, data).await?
             }
         };
         let outgoing = if user.email_confirmed_at.is_some() || !settings.email.enable_confirmations {
@@ -107,8 +96,7 @@ impl Call<'_> {
             self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?
         };
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
-        work.commit().await?;
-        self.deliver(&user, outgoing).await?;
+        self.send(work, &user, outgoing).await?;
         Ok(done())
     }
 
@@ -127,15 +115,10 @@ impl Call<'_> {
             None => self.new_user(&mut work, &address, None, asked.data.clone().unwrap_or_default()).await?,
         };
         let outgoing = self.confirmation(&mut work, &mut user, &address, None).await?;
-        work.commit().await?;
-        self.deliver(&user, outgoing).await?;
+        self.audit(&mut work, "user_recovery_requested", Some(&user), "phone").await?;
+        self.send(work, &user, outgoing).await?;
         Ok(answer(200, &json!({"message_id": ""})))
     }
-}
-
-/// Somebody made the user at the same moment: the second asks for a code of theirs.
-fn was_taken(error: &AuthError) -> bool {
-    ["email_exists", "phone_exists", "conflict"].contains(&error.code())
 }
 
 fn no_signups_by_otp() -> AuthError {

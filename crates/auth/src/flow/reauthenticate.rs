@@ -28,8 +28,7 @@ impl Call<'_> {
                 let what = (Kind::Reauthentication, "reauthentication", Purpose::Reauthentication);
                 let letter = self.letter(&mut work, &user, what, None, "reauthentication").await?;
                 self.audit(&mut work, "user_reauthenticate_requested", Some(&user), "email").await?;
-                work.commit().await?;
-                self.deliver(&user, letter.into()).await?;
+                self.send(work, &user, letter.into()).await?;
             }
             (None, Some(phone)) => {
                 if user.phone_confirmed_at.is_none() {
@@ -40,8 +39,8 @@ impl Call<'_> {
                 user.reauthentication_sent_at = Some(self.now);
                 work.update_user(&mut user, self.now).await?;
                 let outgoing = self.coded(&mut work, &user, Purpose::Reauthentication, &phone).await?;
-                work.commit().await?;
-                self.deliver(&user, outgoing).await?;
+                self.audit(&mut work, "user_reauthenticate_requested", Some(&user), "phone").await?;
+                self.send(work, &user, outgoing).await?;
             }
             (None, None) => {
                 let message = "Reauthentication requires the user to have an email or a phone number";

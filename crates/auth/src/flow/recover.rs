@@ -44,8 +44,7 @@ impl Call<'_> {
         let what = (Kind::Recovery, "recovery", Purpose::Recovery);
         let letter = self.letter(&mut work, &user, what, pkce.as_ref(), "recovery").await?;
         self.audit(&mut work, "user_recovery_requested", Some(&user), "email").await?;
-        work.commit().await?;
-        self.deliver(&user, letter.into()).await?;
+        self.send(work, &user, letter.into()).await?;
         Ok(done())
     }
 }

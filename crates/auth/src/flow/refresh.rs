@@ -70,6 +70,7 @@ impl Call<'_> {
         let refreshed = "update auth.sessions set refreshed_at = $2::timestamptz at time zone 'UTC', updated_at = $2::timestamptz, user_agent = $3, ip = $4 where id = $1";
         work.execute(refreshed, params![session.id, self.now, self.user_agent(), self.ip()]).await?;
         let signed_in = self.signed_in(&mut work, &user, &session, "token_refresh", token).await?;
+        self.audit(&mut work, "token_refreshed", Some(&user), "").await?;
         work.commit().await?;
         Ok(signed_in)
     }

@@ -77,8 +77,8 @@ impl Call<'_> {
         let own = work.waiting_confirmation(user.id).await?.is_some_and(|waiting| waiting.of_sign_up);
         let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
         work.bind_confirmation(user.id, own).await?;
-        work.commit().await?;
-        self.deliver(&user, outgoing).await
+        self.audit(&mut work, "user_confirmation_requested", Some(&user), address.channel.name()).await?;
+        self.send(work, &user, outgoing).await
     }
 
     async fn resend_change(&self, address: &Address, pkce: Option<&Pkce>) -> Result<()> {
@@ -102,7 +102,7 @@ impl Call<'_> {
             }
             Channel::Phone => self.change_text(&mut work, &mut user, &new).await?,
         };
-        work.commit().await?;
-        self.deliver(&user, outgoing).await
+        self.audit(&mut work, "user_modified", Some(&user), address.channel.name()).await?;
+        self.send(work, &user, outgoing).await
     }
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::once_more::{TAKEN, until_undisturbed};
 use super::pkce::Pkce;
 use super::{Challenge, Metadata, Security};
 use crate::address::{Address, Channel, judge_message_channel};
@@ -80,9 +81,9 @@ impl Call<'_> {
         let password = present(&asked.password).ok_or_else(missing)?;
         password::judge(settings, password)?;
         self.judge_leaked(password).await?;
-        let (enabled, confirm) = match channel {
-            Channel::Email => (settings.email.enable_signup, settings.email.enable_confirmations),
-            Channel::Phone => (settings.sms.enable_signup, settings.sms.enable_confirmations),
+        let enabled = match channel {
+            Channel::Email => settings.email.enable_signup,
+            Channel::Phone => settings.sms.enable_signup,
         };
         if !enabled {
             let (code, message) = match channel {
@@ -100,8 +101,19 @@ impl Call<'_> {
             return Err(AuthError::validation("PKCE not supported for phone signups"));
         }
         let data = asked.data.unwrap_or_default();
+        until_undisturbed(TAKEN, || self.sign_up_with(&address, password, &data, pkce.as_ref())).await
+    }
+
+    async fn sign_up_with(
+        &self,
+        address: &Address,
+        password: &str,
+        data: &Metadata,
+        pkce: Option<&Pkce>,
+    ) -> Result<Response<Bytes>> {
+        let (channel, confirm) = (address.channel, self.confirms(address.channel));
         // One hash is computed, whoever exists: of the password, or to compare it with the one that waits already.
-        let waits = if confirm { self.waiting_password(&address).await? } else { None };
+        let waits = if confirm { self.waiting_password(address).await? } else { None };
         let (hash, is_same) = match &waits {
             None => (Some(self.auth.passwords.hash(password).await?), false),
             Some(hash) => {
@@ -110,13 +122,14 @@ impl Call<'_> {
             }
         };
         let mut work = self.begin().await?;
-        let existing = work.lock_user_at(&address).await?;
+        let existing = work.lock_user_at(address).await?;
         if existing.as_ref().is_some_and(User::is_confirmed) {
             if !confirm {
                 return Err(AuthError::new(422, "user_already_exists", "User already registered"));
             }
-            self.pretend(work, Purpose::Confirmation, &address).await?;
-            return Ok(answer(200, &self.as_new(Uuid::new_v4(), &address, data, None)));
+            self.audit(&mut work, "user_repeated_signup", existing.as_ref(), channel.name()).await?;
+            self.pretend(work, Purpose::Confirmation, address).await?;
+            return Ok(answer(200, &self.as_new(Uuid::new_v4(), address, data.clone(), None)));
         }
         let waiting = match &existing {
             Some(user) if confirm => self.waiting(&mut work, user, channel).await?,
@@ -124,13 +137,13 @@ impl Call<'_> {
         };
         let Some(mut user) = existing else {
             let hash = hash.ok_or_else(at_once)?;
-            let user = self.new_user(&mut work, &address, Some(hash), data.clone()).await?;
-            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
+            let user = self.new_user(&mut work, address, Some(hash), data.clone()).await?;
+            return self.signed_up(work, user, address, data.clone(), pkce).await;
         };
         let Some(waiting) = waiting else {
             // Whoever was here before never proved that the address is theirs, and had their time.
-            self.start_over(&mut work, &mut user, &address, hash.ok_or_else(at_once)?, data.clone()).await?;
-            return self.signed_up(work, user, &address, data, pkce.as_ref()).await;
+            self.start_over(&mut work, &mut user, address, hash.ok_or_else(at_once)?, data.clone()).await?;
+            return self.signed_up(work, user, address, data.clone(), pkce).await;
         };
         if waits.as_deref() != present(&user.encrypted_password) {
             return Err(at_once());
@@ -144,13 +157,15 @@ impl Call<'_> {
             work.bind_confirmation(user.id, false).await?;
             work.commit().await?;
             work = self.begin().await?;
+            // It may have been clicked meanwhile.
+            let now = work.lock_user(user.id).await?;
+            user = now.filter(|user| !user.is_confirmed()).ok_or_else(at_once)?;
         }
-        let outgoing = self.confirmation(&mut work, &mut user, &address, pkce.as_ref()).await?;
+        let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
         work.bind_confirmation(user.id, own).await?;
         self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
-        work.commit().await?;
-        self.deliver(&user, outgoing).await?;
-        Ok(answer(200, &self.as_new(user.id, &address, data, Some(Uuid::new_v4()))))
+        self.send(work, &user, outgoing).await?;
+        Ok(answer(200, &self.as_new(user.id, address, data.clone(), Some(Uuid::new_v4()))))
     }
 
     /// A sign-up that made an account, or made it anew: a session, or a mail and the user.
@@ -162,12 +177,8 @@ impl Call<'_> {
         data: Metadata,
         pkce: Option<&Pkce>,
     ) -> Result<Response<Bytes>> {
-        let (channel, settings) = (address.channel, &self.auth.settings);
-        let confirm = match channel {
-            Channel::Email => settings.email.enable_confirmations,
-            Channel::Phone => settings.sms.enable_confirmations,
-        };
-        if !confirm {
+        let channel = address.channel;
+        if !self.confirms(channel) {
             self.confirm(&mut work, &mut user, channel).await?;
             let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
             self.audit(&mut work, "user_signedup", Some(&user), channel.name()).await?;
@@ -179,9 +190,16 @@ impl Call<'_> {
         let identity = work.identities(user.id).await?.first().map(|identity| identity.id);
         let body = self.as_new(user.id, address, data, identity);
         self.audit(&mut work, "user_confirmation_requested", Some(&user), channel.name()).await?;
-        work.commit().await?;
-        self.deliver(&user, outgoing).await?;
+        self.send(work, &user, outgoing).await?;
         Ok(answer(200, &body))
+    }
+
+    /// Whether a new address of a kind is to be confirmed before its user signs in.
+    fn confirms(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Email => self.auth.settings.email.enable_confirmations,
+            Channel::Phone => self.auth.settings.sms.enable_confirmations,
+        }
     }
 
     /// The password that waits for its sign-up to be confirmed, hashed.
@@ -310,7 +328,7 @@ fn own_data(user: &User, address: &Address, mut data: Metadata) -> Metadata {
     data
 }
 
-/// Two sign-ups with one address at the same moment.
+/// Two sign-ups with one address at the same moment: what was read holds no more.
 fn at_once() -> AuthError {
     AuthError::new(409, "conflict", "Somebody signed up with this address at the same time; try again")
 }

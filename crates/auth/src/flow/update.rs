@@ -9,13 +9,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::notify::{Letter, Outgoing};
+use super::once_more::{CHANGED, until_undisturbed};
 use super::pkce::Pkce;
 use super::{Challenge, Metadata};
 use crate::address::{self, Channel};
 use crate::bearer::Bearer;
 use crate::call::Call;
 use crate::error::{AuthError, Result, answer};
-use crate::limit;
+use crate::limit::{self, Attempt};
 use crate::mail::Kind;
 use crate::one_time::Purpose;
 use crate::password::{self, Verdict};
@@ -45,6 +46,13 @@ struct Update {
     app_metadata: Option<Value>,
     #[serde(flatten)]
     challenge: Challenge,
+}
+
+/// The addresses to change to, read.
+struct Change {
+    email: Option<String>,
+    phone: Option<String>,
+    pkce: Option<Pkce>,
 }
 
 impl Call<'_> {
@@ -77,16 +85,29 @@ impl Call<'_> {
             password::judge(&self.auth.settings, password)?;
             self.judge_leaked(password).await?;
         }
+        let change = Change { email, phone, pkce };
+        until_undisturbed(CHANGED, || self.update_with(&asked, &change)).await
+    }
+
+    async fn update_with(&self, asked: &Update, change: &Change) -> Result<Response<Bytes>> {
+        let password = present(&asked.password);
         // Hashed and compared before the transaction: nobody waits for another's hash.
         let before = self.read_bearer().await?;
         self.judge_audience(&before)?;
         if asked.app_metadata.is_some() {
             return Err(AuthError::new(403, "not_admin", "Updating app_metadata requires admin privileges"));
         }
+        if before.user.is_sso_user && (password.is_some() || change.email.is_some() || change.phone.is_some()) {
+            let message = "Updating email, phone, password of a SSO account only possible via SSO";
+            return Err(AuthError::new(422, "user_sso_managed", message));
+        }
         // Who tries a password here finds out whether it was the old one: that counts as a failure until it is the new one.
         let account = before.user.address(Channel::Email).or(before.user.address(Channel::Phone));
         let account = account.filter(|_| password.is_some() && present(&before.user.encrypted_password).is_some());
-        account.map(|account| self.take_attempt(account)).transpose()?;
+        let attempt = match account {
+            Some(account) => Some(self.take_attempt(account).await?),
+            None => None,
+        };
         let hash = match password {
             Some(password) => Some(self.new_hash(&before.user, password, asked.current_password.as_deref()).await?),
             None => None,
@@ -94,13 +115,14 @@ impl Call<'_> {
 
         let mut work = self.begin().await?;
         let bearer = self.bearer(&mut work, true).await?;
-        let sensitive = hash.is_some() || email.is_some() || phone.is_some();
+        let sensitive = hash.is_some() || change.email.is_some() || change.phone.is_some();
         let has_factor = work.factors(bearer.user.id).await?.iter().any(|factor| factor.is_verified());
         if sensitive && has_factor && !self.is_aal2(&mut work, &bearer).await? {
             let message = "AAL2 session is required to update email or password when MFA is enabled.";
             return Err(AuthError::new(401, "insufficient_aal", message));
         }
         if bearer.user.encrypted_password != before.user.encrypted_password {
+            attempt.into_iter().for_each(Attempt::undecided);
             return Err(AuthError::new(409, "conflict", "The user was changed at the same time; try again"));
         }
         let mut user = bearer.user.clone();
@@ -109,7 +131,7 @@ impl Call<'_> {
         }
         if let Some(hash) = hash {
             self.judge_recent(&mut work, &bearer, asked.nonce.as_deref()).await?;
-            if user.is_anonymous && email.is_none() && phone.is_none() {
+            if user.is_anonymous && change.email.is_none() && change.phone.is_none() {
                 let message = "Updating password of an anonymous user without an email or phone is not allowed";
                 return Err(AuthError::new(422, "validation_failed", message));
             }
@@ -118,18 +140,17 @@ impl Call<'_> {
             self.audit(&mut work, "user_updated_password", Some(&user), "").await?;
         }
         let mut outgoing = Outgoing::default();
-        if let Some(email) = email.filter(|email| Some(email) != user.email.as_ref()) {
-            self.change_email(&mut work, &mut user, email, pkce.as_ref(), &mut outgoing).await?;
+        if let Some(email) = change.email.clone().filter(|email| Some(email) != user.email.as_ref()) {
+            self.change_email(&mut work, &mut user, email, change.pkce.as_ref(), &mut outgoing).await?;
         }
-        if let Some(phone) = phone.filter(|phone| Some(phone) != user.phone.as_ref()) {
+        if let Some(phone) = change.phone.clone().filter(|phone| Some(phone) != user.phone.as_ref()) {
             self.change_phone(&mut work, &mut user, phone, &mut outgoing).await?;
         }
         work.update_user(&mut user, self.now).await?;
         self.audit(&mut work, "user_modified", Some(&user), "").await?;
         let body = work.user_json(&user).await?;
-        work.commit().await?;
-        account.iter().for_each(|account| self.succeeded(account));
-        self.deliver(&user, outgoing).await?;
+        self.send(work, &user, outgoing).await?;
+        attempt.into_iter().for_each(Attempt::succeeded);
         Ok(answer(200, &body))
     }
 

@@ -163,11 +163,12 @@ impl Call<'_> {
         if user.is_banned(self.now) {
             return Err(AuthError::new(403, "user_banned", "User is banned"));
         }
+        let was_confirmed = user.is_confirmed();
         let Some(method) = self.prove(&mut work, &mut user, kind, &found).await? else {
             work.commit().await?;
             return Ok(Verified::Half);
         };
-        self.audit(&mut work, "user_confirmed", Some(&user), method).await?;
+        self.audit(&mut work, action(&user, found.token_type, was_confirmed), Some(&user), method).await?;
         // A link whose flow began with PKCE goes on with a code; what an application sends signs in there.
         if shown == Shown::PkceLink
             && let Some(code) = work.issue_code(user.id, method, self.now).await?
@@ -238,6 +239,16 @@ impl Call<'_> {
         user.patch_user_metadata(&[("email".to_owned(), own)].into_iter().collect());
         self.confirm(work, user, Channel::Email).await?;
         Ok(Some("email_change"))
+    }
+}
+
+/// What a proof is in the audit log.
+fn action(user: &User, proved: Purpose, was_confirmed: bool) -> &'static str {
+    match proved {
+        Purpose::EmailChangeNew | Purpose::EmailChangeCurrent | Purpose::PhoneChange => "user_modified",
+        _ if was_confirmed => "login",
+        _ if user.invited_at.is_some() => "invite_accepted",
+        _ => "user_signedup",
     }
 }
 

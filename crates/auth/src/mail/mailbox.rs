@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::plain;
@@ -13,14 +13,14 @@ use super::plain;
 const KEPT: usize = 500;
 
 /// A mail as it was written.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mail {
     /// Its id in the mailbox.
     pub id: Uuid,
     /// When it was written.
     pub sent_at: Timestamp,
     /// What it is about: `confirmation`, `recovery`, ...
-    pub kind: &'static str,
+    pub kind: String,
     /// The recipient.
     pub to: String,
     /// The subject.
@@ -42,10 +42,20 @@ pub struct Mailbox {
 }
 
 impl Mail {
-    pub(super) fn new(kind: &'static str, to: &str, subject: String, html: String, token: &str, link: &str) -> Mail {
+    pub(super) fn new(kind: &str, to: &str, subject: String, html: String, token: &str, link: &str) -> Mail {
         let (id, sent_at) = (Uuid::new_v4(), Timestamp::now());
         let text = plain::text(&html);
-        Mail { id, sent_at, kind, to: to.into(), subject, html, text, token: token.into(), link: link.into() }
+        Mail {
+            id,
+            sent_at,
+            kind: kind.into(),
+            to: to.into(),
+            subject,
+            html,
+            text,
+            token: token.into(),
+            link: link.into(),
+        }
     }
 }
 
@@ -61,14 +71,24 @@ impl Mailbox {
         self.lock().iter().find(|mail| mail.id == id).cloned()
     }
 
-    /// Throws all mails away.
-    pub fn empty(&self) {
+    pub(super) fn empty(&self) {
         self.lock().clear();
     }
 
     pub(super) fn put(&self, mail: Mail) {
         let mut mails = self.lock();
         mails.push_front(mail);
+        mails.truncate(KEPT);
+    }
+
+    /// Puts mails of an earlier process, oldest first, behind those that are here.
+    pub(super) fn restore(&self, earlier: Vec<Mail>) {
+        let mut mails = self.lock();
+        for mail in earlier.into_iter().rev() {
+            if !mails.iter().any(|known| known.id == mail.id) {
+                mails.push_back(mail);
+            }
+        }
         mails.truncate(KEPT);
     }
 

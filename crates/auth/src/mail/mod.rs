@@ -1,22 +1,28 @@
 //! Mail: what is written, and how it leaves. Nobody waits for a mail server: that would tell who exists, and hold up who asks.
 
 mod mailbox;
+mod outbox;
 mod plain;
-mod queue;
+mod sender;
 mod smtp;
 mod template;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use basalt_db::Database;
 use serde_json::{Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::error::{AuthError, Result};
 use crate::hook::{MailHook, Posted};
+use crate::seal::Seals;
 use crate::settings::Settings;
+use crate::store::Work;
 pub use mailbox::{Mail, Mailbox};
-use queue::Queue;
-pub(crate) use queue::{Deliver, Undelivered};
+use outbox::Outbox;
+pub(crate) use sender::{Deliver, Undelivered};
 pub(crate) use template::Kind;
 use template::Templates;
 
@@ -24,17 +30,27 @@ use template::Templates;
 pub(crate) struct Mailer {
     templates: Templates,
     way: Way,
+    outbox: Arc<Outbox>,
+    /// Tells the sender that there is something new, or, with true, that the server stops.
+    news: watch::Sender<bool>,
 }
 
 enum Way {
     /// To the project's own hook, which writes them itself.
-    Hook(Queue<Posted>),
+    Hook(Arc<MailHook>),
     /// To a mail server.
-    Smtp(Queue<Mail>),
+    Smtp(Arc<smtp::Server>),
     /// Into the development mailbox.
     Mailbox(Arc<Mailbox>),
     /// Nowhere: none is configured.
     Nowhere,
+}
+
+/// What is to leave.
+pub(crate) enum Written {
+    Mail(Mail),
+    /// For the hook.
+    Posted(Posted),
 }
 
 /// What a mail tells.
@@ -59,15 +75,17 @@ impl Mailer {
         project: &Path,
         mailbox: Arc<Mailbox>,
         hook: Option<MailHook>,
+        (database, seals): (Database, Seals),
     ) -> Result<Mailer, String> {
         let email = &settings.email;
         let way = match hook {
-            Some(hook) => Way::Hook(Queue::new(hook)),
-            None if email.smtp.enabled => Way::Smtp(Queue::new(smtp::Server::new(&email.smtp, project)?)),
+            Some(hook) => Way::Hook(Arc::new(hook)),
+            None if email.smtp.enabled => Way::Smtp(Arc::new(smtp::Server::new(&email.smtp, project)?)),
             None if email.mailbox => Way::Mailbox(mailbox),
             None => Way::Nowhere,
         };
-        Ok(Mailer { templates: Templates::new(settings, project)?, way })
+        let outbox = Arc::new(Outbox::new(database, seals, way.name(), email.otp_expiry));
+        Ok(Mailer { templates: Templates::new(settings, project)?, way, outbox, news: watch::Sender::new(false) })
     }
 
     /// Whether the project's hook takes what is to be sent, instead of mails.
@@ -75,20 +93,11 @@ impl Mailer {
         matches!(self.way, Way::Hook(_))
     }
 
-    /// Hands what is to be sent to the hook. Nothing happens where there is none.
+    /// Writes a mail.
     ///
-    /// Errors: `over_email_send_rate_limit` when too many wait.
-    pub fn post(&self, payload: &Value) -> Result<()> {
-        match &self.way {
-            Way::Hook(queue) => queue.put(Posted::new(payload)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Sends a mail, or has it sent.
-    ///
-    /// Errors: `unexpected_failure` when no way is configured or a template fails; `over_email_send_rate_limit` when too many wait.
-    pub fn send(&self, content: &Content<'_>) -> Result<()> {
+    /// Errors: `unexpected_failure` when no way is configured or a template fails.
+    pub fn write(&self, content: &Content<'_>) -> Result<Written> {
+        self.judge_way(content.kind)?;
         let variables = json!({
             "SiteURL": self.templates.site_url, "ConfirmationURL": content.link, "Token": content.token,
             "TokenHash": content.token_hash, "RedirectTo": content.redirect_to, "Email": content.email,
@@ -96,15 +105,101 @@ impl Mailer {
         });
         let (subject, html) = self.templates.render(content.kind, &variables).map_err(AuthError::unexpected)?;
         let mail = Mail::new(content.kind.name(), content.to, subject, html, content.token, content.link);
-        match &self.way {
-            Way::Mailbox(mailbox) => mailbox.put(mail),
-            Way::Smtp(queue) => queue.put(mail)?,
-            Way::Hook(_) | Way::Nowhere => {
-                tracing::error!("a mail could not be sent: configure [auth.email.smtp], or turn confirmations off");
-                let message = format!("Error sending {} email", content.kind.name());
-                return Err(AuthError::new(500, "unexpected_failure", message));
+        Ok(Written::Mail(mail))
+    }
+
+    /// Judges that mails of a kind can leave.
+    ///
+    /// Errors: `unexpected_failure` when no way is configured.
+    pub fn judge_way(&self, kind: Kind) -> Result<()> {
+        if !matches!(self.way, Way::Nowhere) {
+            return Ok(());
+        }
+        tracing::error!("a mail could not be sent: configure [auth.email.smtp], or turn confirmations off");
+        Err(AuthError::new(500, "unexpected_failure", format!("Error sending {} email", kind.name())))
+    }
+
+    /// Stores what is to leave, with everything else of a transaction.
+    pub async fn store(&self, work: &mut Work, user: Uuid, written: &Written) -> Result<()> {
+        match written {
+            Written::Mail(mail) => self.outbox.store(work, user, mail.id, mail).await?,
+            Written::Posted(posted) => self.outbox.store(work, user, posted.id, posted).await?,
+        }
+        self.expire(work).await
+    }
+
+    /// Does as much for nobody.
+    pub async fn store_nothing(&self, work: &mut Work) -> Result<()> {
+        self.outbox.store_nothing(work).await?;
+        self.expire(work).await
+    }
+
+    /// The mailbox has no sender that clears away.
+    async fn expire(&self, work: &mut Work) -> Result<()> {
+        match self.way {
+            Way::Mailbox(_) => self.outbox.expire_within(work).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What was stored may leave. To be called after the commit.
+    pub fn stored(&self, written: Vec<Written>) {
+        if let Way::Mailbox(mailbox) = &self.way {
+            let mails = written.into_iter().filter_map(|written| match written {
+                Written::Mail(mail) => Some(mail),
+                Written::Posted(_) => None,
+            });
+            mails.for_each(|mail| mailbox.put(mail));
+        }
+        self.news.send_modify(|_| ());
+    }
+
+    /// Sends what waits until this is dropped or closed; what is under way then is waited for. The mailbox gets back what it had before the process ended.
+    pub fn sending(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (outbox, news) = (self.outbox.clone(), self.news.subscribe());
+        let (hook, server, mailbox) = match &self.way {
+            Way::Hook(hook) => (Some(hook.clone()), None, None),
+            Way::Smtp(server) => (None, Some(server.clone()), None),
+            Way::Mailbox(mailbox) => (None, None, Some(mailbox.clone())),
+            Way::Nowhere => (None, None, None),
+        };
+        async move {
+            if let Some(hook) = hook {
+                sender::send(outbox, hook, news).await;
+            } else if let Some(server) = server {
+                sender::send(outbox, server, news).await;
+            } else if let Some(mailbox) = mailbox {
+                match outbox.all().await {
+                    Ok(mails) => mailbox.restore(mails),
+                    Err(error) => tracing::warn!(error = error.message(), "the mailbox of before can't be read"),
+                }
             }
         }
+    }
+
+    /// The server stops: what is under way is delivered, and nothing more is begun.
+    pub fn close(&self) {
+        self.news.send_replace(true);
+    }
+
+    /// Throws away what the mailbox has.
+    pub async fn empty(&self) -> Result<()> {
+        if let Way::Mailbox(mailbox) = &self.way {
+            self.outbox.clear().await?;
+            mailbox.empty();
+        }
         Ok(())
+    }
+}
+
+impl Way {
+    /// Its name in the outbox.
+    fn name(&self) -> &'static str {
+        match self {
+            Way::Hook(_) => "hook",
+            Way::Smtp(_) => "smtp",
+            Way::Mailbox(_) => "mailbox",
+            Way::Nowhere => "nowhere",
+        }
     }
 }

@@ -10,7 +10,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::mailbox::Mail;
-use super::queue::{Deliver, Undelivered};
+use super::sender::{Deliver, Undelivered};
 use crate::settings::Smtp;
 
 /// How long a mail server may take.

@@ -75,6 +75,7 @@ impl Call<'_> {
         work.execute(sql, values).await?;
         let sql = "update auth.mfa_factors set last_challenged_at = $2 where id = $1";
         work.execute(sql, params![factor, self.now]).await?;
+        self.audit(&mut work, "challenge_created", Some(&bearer.user), kind.name()).await?;
         work.commit().await?;
         if let Some((phone, code)) = text {
             self.text(&bearer.user, &phone, &code).await?;

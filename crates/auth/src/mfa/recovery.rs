@@ -45,7 +45,7 @@ impl Call<'_> {
         for code in &codes {
             work.execute(sql, params![Uuid::new_v4(), user, hash(user, code), self.now]).await?;
         }
-        self.audit(&mut work, "recovery_codes_generated", Some(&bearer.user), "").await?;
+        self.audit(&mut work, "generate_recovery_codes", Some(&bearer.user), "").await?;
         work.commit().await?;
         Ok(answer(200, &json!({ "codes": codes })))
     }

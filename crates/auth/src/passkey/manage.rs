@@ -40,6 +40,7 @@ impl Call<'_> {
             returning id, credential, friendly_name, created_at, last_used_at";
         let named: Option<Passkey> = work.one(sql, params![bearer.user.id, id, name.trim(), self.now]).await?;
         let named = named.ok_or_else(not_found)?;
+        self.audit(&mut work, "passkey_updated", Some(&bearer.user), "passkey").await?;
         work.commit().await?;
         Ok(answer(200, &named.json()))
     }

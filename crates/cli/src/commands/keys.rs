@@ -74,14 +74,12 @@ enum Signer {
 }
 
 fn configured(project: &ProjectFlag) -> Result<Signer, Failure> {
-    let auth = Config::load(&project.project, &[])?.auth;
-    Ok(match (auth.jwt_secret, auth.signing_keys_path) {
-        (secret, path) if secret.is_empty() && !path.as_os_str().is_empty() => {
-            Signer::PrivateKeys(project.project.join(path))
-        }
-        (secret, _) if secret.is_empty() => Signer::Secret(DEVELOPMENT_SECRET.to_owned()),
-        (secret, _) => Signer::Secret(secret),
-    })
+    let config = Config::load(&project.project, &[])?;
+    if !config.auth.jwt_secret.is_empty() {
+        return Ok(Signer::Secret(config.auth.jwt_secret));
+    }
+    let keys = config.signing_keys(&project.project);
+    Ok(keys.map_or_else(|| Signer::Secret(DEVELOPMENT_SECRET.to_owned()), Signer::PrivateKeys))
 }
 
 fn show_signed(path: &Path, years: u64) -> Result<(), Failure> {

@@ -1,11 +1,11 @@
 //! `basalt serve`: production, of a project or in PostgREST's place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use basalt_server::Basalt;
 use basalt_server::config::Config;
 use basalt_server::postgrest::{Source, load_project};
 use basalt_server::project::Project;
+use basalt_server::{Basalt, takes_published_secret};
 use clap::Args;
 
 use super::{Override, override_of, project_root};
@@ -13,7 +13,7 @@ use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report};
 use crate::serving::prepare;
-use crate::workspace::{Workspace, block_on, has_development_secret, has_secret};
+use crate::workspace::{Workspace, block_on, has_secret};
 use crate::{in_place, running};
 
 /// Serve a project in production, or a database in PostgREST's place
@@ -46,7 +46,7 @@ impl Serve {
         if let Some(source) = in_place {
             return block_on(in_place::serve(source, overrides));
         }
-        require_production(&Config::load(&self.dir, &overrides)?)?;
+        require_production(&self.dir, &Config::load(&self.dir, &overrides)?)?;
         block_on(async {
             let workspace = Workspace::open(&self.dir, &overrides).await?;
             prepare(&workspace.config)?;
@@ -77,11 +77,11 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
     let Workspace { project, database, .. } = workspace;
     // Migrations may have set what the database keeps.
     let config = load_project(&project.root, &database, overrides).await?;
-    require_production(&config)?;
+    require_production(&project.root, &config)?;
     let server = Basalt::start(&project.root, &config, database.clone()).await?;
     running::run(server, &database, async |server| {
         let config = load_project(&project.root, &database, overrides).await?;
-        require_production(&config)?;
+        require_production(&project.root, &config)?;
         Ok(server.reconfigure(&project.root, &config)?)
     })
     .await;
@@ -89,14 +89,15 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
 }
 
 /// The published secret, and none at all, would let anyone sign a service key; the mailbox would show everybody's links to anyone.
-fn require_production(config: &Config) -> Result<(), Failure> {
+fn require_production(project: &Path, config: &Config) -> Result<(), Failure> {
     if config.auth.email.mailbox {
         return Err(Report::error("`auth.email.mailbox` is for development: anyone could read the links and codes that users are sent")
             .help("Remove it, and configure `[auth.email.smtp]` or the hook `send_email`; or turn `auth.email.enable_confirmations` off.")
             .into());
     }
-    let problem = if has_development_secret(config) {
-        "`auth.jwt_secret` is the published development secret: anyone could sign a service key with it"
+    let problem = if takes_published_secret(project, config)? {
+        "the published development secret (or key) is among `auth.jwt_secret`, `auth.jwks`, `auth.jwks_file` and `auth.secret_key`: \
+         anyone could act with the service key's rights"
     } else if !has_secret(config) {
         "no JWT secret is configured"
     } else {

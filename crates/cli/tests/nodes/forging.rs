@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use basalt_tests::waiting::until;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use serde_json::json;
@@ -48,15 +50,9 @@ async fn what_is_forged_or_repeated_is_not_believed() {
     }
     // Each node knows its own frames, and rejects those of the other, and what is forged: a changed one only the one that did not make it.
     let total = forged_count + repeated_count;
-    for _ in 0..400 {
-        if one.metric("basalt_nodes_rejected_total") + two.metric("basalt_nodes_rejected_total") >= total as u64 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let rejected = [one.metric("basalt_nodes_rejected_total"), two.metric("basalt_nodes_rejected_total")];
-    assert!(rejected.iter().all(|count| *count >= forged_count as u64 - 1), "{rejected:?}");
-    assert!(rejected.iter().sum::<u64>() >= total as u64, "{rejected:?}");
+    let rejected = || [&one, &two].map(|node| node.metric("basalt_nodes_rejected_total"));
+    until("frames that are rejected", async || rejected().iter().sum::<u64>() >= total as u64).await;
+    assert!(rejected().iter().all(|count| *count >= forged_count as u64 - 1), "{:?}", rejected());
 
     // Nothing of it was told, and everything goes on.
     a.send("e", json!({"n": 1})).await;

@@ -1,19 +1,17 @@
 //! A database, a project, and the nodes that serve it; clients that watch a channel.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 use basalt_server::keys::{Keys, sign};
 use basalt_tests::postgres::{Cluster, Session};
 use basalt_tests::receiver::Receiver;
 use basalt_tests::socket::{Socket, url_at};
+use basalt_tests::waiting::{comes_to, until};
 use serde_json::{Value, json};
 
 use crate::support::{Project, Server};
 
 const SECRET: &str = "a-secret-of-its-own-for-the-tests-0123456789";
-/// Longest wait: a killed server's right to send webhooks passes to another within half a minute.
-pub const PATIENCE: Duration = Duration::from_secs(90);
 pub const TOPIC: &str = "realtime:room";
 
 const TABLES: &str = "
@@ -85,31 +83,20 @@ impl World {
 
     /// Waits until a statement gives a value.
     pub async fn comes_to(&self, sql: &str, expected: &str) {
-        let started = Instant::now();
-        loop {
-            let found = self.session.ask(sql).await.expect("an answer").0;
-            if found.as_deref() == Some(expected) {
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE, "{sql} never became {expected}, but {found:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let found = async || self.session.ask(sql).await.expect("an answer").0;
+        comes_to(sql, Some(expected.to_owned()), found).await;
     }
 
     /// Waits until webhooks told of all these notes.
     pub async fn told(&self, ids: impl IntoIterator<Item = usize>) {
         let wanted: BTreeSet<usize> = ids.into_iter().collect();
-        let started = Instant::now();
-        loop {
+        comes_to("notes of which webhooks did not tell", BTreeSet::new(), async || {
             let all = self.receiver.all();
             let came: BTreeSet<usize> =
                 all.iter().filter_map(|one| one.json()["record"]["id"].as_u64()).map(|id| id as usize).collect();
-            if wanted.is_subset(&came) {
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE, "webhooks told of {came:?} only");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            &wanted - &came
+        })
+        .await;
     }
 }
 
@@ -128,11 +115,7 @@ impl Node {
 
     /// Waits until a metric has a value.
     pub async fn comes_to(&self, name: &str, wanted: impl Fn(u64) -> bool) {
-        let started = Instant::now();
-        while !wanted(self.metric(name)) {
-            assert!(started.elapsed() < PATIENCE, "{name} stays at {}", self.metric(name));
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until(name, async || wanted(self.metric(name))).await;
     }
 
     /// Waits until it hears so many others.
@@ -151,15 +134,7 @@ impl Node {
     /// Waits until it serves a path to the service role.
     pub async fn serves(&self, path: &str) {
         let service = format!("apikey: {}", Keys::issue(SECRET, 10).service);
-        let started = Instant::now();
-        loop {
-            let answer = self.server.request("GET", path, &[&service], "");
-            if answer.0 == 200 {
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE, "{path} answers {answer:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        comes_to(path, 200, async || self.server.request("GET", path, &[&service], "").0).await;
     }
 }
 

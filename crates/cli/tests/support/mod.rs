@@ -7,10 +7,18 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Longest wait for anything the server does.
-const PATIENCE: Duration = Duration::from_secs(90);
+use basalt_tests::waiting::PATIENCE;
+
+/// Looks until it is so. `what` is said where that never comes.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// A temporary folder with a project in it.
 pub struct Project {
@@ -155,14 +163,7 @@ impl Server {
 
     /// Repeats a read until it answers so.
     pub fn comes_to(&self, path: &str, expected: &str) {
-        let started = std::time::Instant::now();
-        while started.elapsed() < PATIENCE {
-            if self.get(path).1 == expected {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("{path} never became {expected}, but {:?}", self.get(path));
+        until(&format!("{path} as {expected}"), || self.get(path).1 == expected);
     }
 
     /// Sends the process a signal.
@@ -178,14 +179,12 @@ impl Server {
     /// Asks the process to end, as `kill` does, and waits for its exit code.
     pub fn terminate(mut self) -> Option<i32> {
         Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        let started = std::time::Instant::now();
-        while started.elapsed() < PATIENCE {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not end");
+        let mut status = None;
+        until("the server's end", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.and_then(|status| status.code())
     }
 }
 

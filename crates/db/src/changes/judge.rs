@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use basalt_core::{Change, ChangedTable, Error, Identity, Result};
 use basalt_sql::catalog::{PUBLIC, PolicyCommand, Privilege, Relation};
-use basalt_sql::{Catalog, Name, over_rows, quote};
+use basalt_sql::{Catalog, Name, definition_path, over_rows, quote};
 use futures_util::StreamExt;
 use futures_util::stream;
 
@@ -198,10 +198,8 @@ impl Changes {
         }
         self.database.hub().asked.fetch_add(1, Ordering::Relaxed);
         let texts: Vec<&str> = rows.iter().map(|(_, row)| *row).collect();
-        let mut path = vec![table.schema.clone()];
-        path.extend(basalt_sql::DEFAULT_PATH.into_iter().filter(|s| *s != table.schema).map(str::to_owned));
         let request = Request {
-            search_path: path.into(),
+            search_path: definition_path(&table.schema).into(),
             settings: settings.to_vec(),
             read_only: true,
             format: Format::Scalars,

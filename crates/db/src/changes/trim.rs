@@ -1,8 +1,8 @@
 //! Keeps the log small: what everyone has read goes, and what is too much goes whether it was read or not.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use basalt_core::{Error, Result};
+use basalt_core::{Error, Result, unix_time};
 use serde::Deserialize;
 
 use super::Changes;
@@ -123,8 +123,7 @@ impl Changes {
 
     /// The last entry that is older.
     async fn last_before(&self, age: Duration) -> Result<u64> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let before = now.saturating_sub(age).as_micros().to_string();
+        let before = unix_time().saturating_sub(age).as_micros().to_string();
         // Ids and times grow together, so a search from the old end stops at the first young entry.
         let sql = "select coalesce((select min(id) from basalt.changes where committed_at >= $1::bigint) - 1, \
             (select max(id) from basalt.changes)) as n";

@@ -14,6 +14,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio_postgres::Config;
 
 use super::connection::Target;
+use super::programs;
 use super::tls::Tls;
 use crate::lock::{self, Lock};
 
@@ -46,10 +47,11 @@ impl Cluster {
         let folder = std::path::absolute(folder).map_err(|error| failed("the data folder", &error.to_string()))?;
         let lock = lock::acquire(&folder)?;
         let home = folder.join("postgres");
+        let data = home.join("data");
         let cluster = Cluster {
-            data: home.join("data"),
             sockets: socket_folder(&home),
-            programs: programs()?,
+            programs: programs::find(&data)?,
+            data,
             durable,
             user: user()?,
             lock: Mutex::new(Some(lock)),
@@ -60,11 +62,30 @@ impl Cluster {
         if !cluster.data.exists() {
             cluster.make(&home)?;
         }
+        cluster.forget_another()?;
         if cluster.is_running() {
             cluster.stop()?;
         }
         cluster.launch()?;
         Ok(cluster)
+    }
+
+    /// Removes the note of a process that is another's: what PostgreSQL left when it was killed, and whose number was given away since (in a
+    /// container, whose numbers begin anew, that is often). PostgreSQL would not start beside it, and stopping it would hit somebody else.
+    fn forget_another(&self) -> Result<()> {
+        let note = self.data.join("postmaster.pid");
+        let text = std::fs::read_to_string(&note).unwrap_or_default();
+        let number = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
+        // PostgreSQL works in its own folder.
+        let works_in = number.and_then(|number| std::fs::read_link(format!("/proc/{number}/cwd")).ok());
+        let is_another =
+            works_in.is_some_and(|folder| std::fs::canonicalize(&self.data).is_ok_and(|own| own != folder));
+        match is_another {
+            true => {
+                std::fs::remove_file(&note).map_err(|error| failed(&note.display().to_string(), &error.to_string()))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Starts it again after its processes ended by themselves, unless it was ended meanwhile. Blocks.
@@ -221,7 +242,8 @@ impl Drop for Cluster {
     }
 }
 
-fn failed(what: &str, why: &str) -> Error {
+/// 58030: what could not be done, and why.
+pub(super) fn failed(what: &str, why: &str) -> Error {
     Error::new("58030", format!("PostgreSQL can't be run: {what}: {why}"))
 }
 
@@ -235,29 +257,6 @@ fn socket_folder(home: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     home.hash(&mut hasher);
     std::env::temp_dir().join(format!("basalt-{:016x}", hasher.finish()))
-}
-
-/// The newest installed version's programs.
-fn programs() -> Result<PathBuf> {
-    let has_all = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("pg_ctl").exists();
-    let on_path =
-        std::env::var_os("PATH").into_iter().flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>());
-    let number = |path: &Path| -> u32 {
-        path.parent().and_then(Path::file_name).and_then(|name| name.to_str()?.parse().ok()).unwrap_or_default()
-    };
-    let packaged = ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"];
-    let mut installed: Vec<PathBuf> = packaged
-        .iter()
-        .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten())
-        .map(|version| version.path().join("bin"))
-        .collect();
-    installed.sort_by_key(|path| std::cmp::Reverse(number(path)));
-    let others = [PathBuf::from("/usr/local/pgsql/bin")];
-    on_path.chain(installed).chain(others).find(has_all).ok_or_else(|| {
-        Error::new("58030", "PostgreSQL's programs (initdb, pg_ctl) are not installed").with_hint(
-            "Install PostgreSQL 13 or later (on Debian: apt-get install postgresql), or name a server in `database.url`.",
-        )
-    })
 }
 
 /// The user to run PostgreSQL as where we are root: the system's `postgres`.

@@ -1,10 +1,13 @@
 //! One connection: how it is made, and the statements that are prepared on it.
 
+use std::time::Duration;
+
 use basalt_core::{Error, Result};
 use basalt_supervise::caught;
 use futures_util::future::poll_fn;
 use quick_cache::unsync::Cache;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -40,7 +43,7 @@ pub(crate) struct Connection {
 impl Target {
     /// Connects.
     ///
-    /// Errors: 08001 when PostgreSQL can't be reached or refuses.
+    /// Errors: 08001 when PostgreSQL can't be reached or refuses, 53300 when it takes no more connections.
     pub async fn connect(&self, statements: usize) -> Result<Connection> {
         let (client, driver) = self.open().await?;
         Ok(Connection {
@@ -55,18 +58,30 @@ impl Target {
 
     /// Connects; whoever calls drives.
     ///
-    /// Errors: 08001 when PostgreSQL can't be reached or refuses.
+    /// Errors: 08001 when PostgreSQL can't be reached or refuses, 53300 when it takes no more connections.
     pub async fn open(&self) -> Result<(Client, Driver)> {
+        // The driver's own limit is each address's, and ends when the machine has answered; PostgreSQL has to do so as well.
+        let attempts = 2 * self.config.get_hosts().len().max(1) as u32;
+        let limit = self.config.get_connect_timeout().map_or(Duration::MAX, |limit| limit.saturating_mul(attempts));
+        let connected = timeout(limit, self.connected()).await;
+        let silent = |_| {
+            Error::of_connection("08001", "PostgreSQL can't be reached")
+                .with_detail(format!("No answer within {limit:?}."))
+        };
+        connected.map_err(silent)?.map_err(|error| unreachable(&error))
+    }
+
+    async fn connected(&self) -> Result<(Client, Driver), tokio_postgres::Error> {
         match &self.tls {
             Tls::Off => {
-                self.config.connect(NoTls).await.map(|(client, driver)| (client, Driver::Plain(Box::new(driver))))
+                let (client, driver) = self.config.connect(NoTls).await?;
+                Ok((client, Driver::Plain(Box::new(driver))))
             }
             Tls::On(connector) => {
-                let connected = self.config.connect((**connector).clone()).await;
-                connected.map(|(client, driver)| (client, Driver::Encrypted(Box::new(driver))))
+                let (client, driver) = self.config.connect((**connector).clone()).await?;
+                Ok((client, Driver::Encrypted(Box::new(driver))))
             }
         }
-        .map_err(|error| unreachable(&error))
     }
 }
 

@@ -1,9 +1,10 @@
 //! The driver's errors in PostgreSQL's terms.
 
-use std::time::Duration;
-
 use basalt_core::Error;
 use tokio_postgres::error::ErrorPosition;
+
+/// The code of a connection more than PostgreSQL takes.
+pub(super) const FULL: &str = "53300";
 
 /// A server's error with its fields, or 08006 for a connection that failed.
 pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
@@ -30,22 +31,16 @@ pub(super) fn lost() -> Error {
     Error::of_connection("08006", "the connection to PostgreSQL was lost")
 }
 
-/// 08001: no connection could be made.
+/// No connection could be made: [`FULL`] where PostgreSQL takes no more, else 08001.
 pub(super) fn unreachable(error: &tokio_postgres::Error) -> Error {
     // A server that answers by refusing (3D000, 28P01, 57P03, 53300) says why.
     match error.as_db_error() {
         Some(db) => {
-            Error::of_connection("08001", "PostgreSQL refuses the connection").with_detail(db.message().to_owned())
+            let code = if db.code().code() == FULL { FULL } else { "08001" };
+            Error::of_connection(code, "PostgreSQL refuses the connection").with_detail(db.message().to_owned())
         }
         None => Error::of_connection("08001", "PostgreSQL can't be reached").with_detail(cause(error)),
     }
-}
-
-/// PGRST003: every connection was in use for too long.
-pub(super) fn waited(limit: Duration) -> Error {
-    Error::new("PGRST003", "Timed out acquiring connection from connection pool.")
-        .with_detail(format!("No connection became free within {limit:?}."))
-        .with_hint("Try again shortly, or raise `database.pool`.")
 }
 
 /// The innermost reason, which says more than the driver's own words.

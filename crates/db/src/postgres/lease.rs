@@ -80,7 +80,7 @@ impl Lease {
         connection.is_littered |= self.engine.is_littered();
         let work = Work::transaction(&self.engine, request, cleans);
         tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
-        let answer = run(connection, request, &work).await;
+        let answer = run(&self.engine, connection, request, &work).await;
         self.give_back();
         answer
     }
@@ -105,7 +105,7 @@ impl Lease {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         self.is_between = false;
         let work = Work::step(&self.engine, request);
-        let answer = run(connection, request, &work).await;
+        let answer = run(&self.engine, connection, request, &work).await;
         self.is_between = !connection.client.is_closed();
         answer
     }

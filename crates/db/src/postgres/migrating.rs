@@ -140,6 +140,7 @@ impl Postgres {
         connection.client.batch_execute(&format!("{RESET}; {roles}")).await.map_err(translate)?;
         super::bootstrap::bootstrap(&connection.client).await?;
         super::installing::install(&connection.client, &self.engine.options.services).await?;
+        connection.client.batch_execute(END_ORPHANS).await.map_err(translate)?;
         self.engine.reload().await
     }
 }
@@ -317,3 +318,7 @@ begin
     execute format('drop role %I', one);
   end loop;
 end $$";
+
+/// A server that runs meanwhile is logged in as a role that is gone; one made again under the same name is another. It logs in anew.
+const END_ORPHANS: &str = "select pg_terminate_backend(a.pid) from pg_stat_activity a \
+    where a.usesysid is not null and not exists (select from pg_roles r where r.oid = a.usesysid)";

@@ -21,6 +21,7 @@ mod notify;
 mod opening;
 mod outside;
 mod pool;
+mod programs;
 mod pulse;
 mod run;
 mod settings;

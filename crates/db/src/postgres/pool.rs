@@ -1,5 +1,6 @@
 //! Connections for requests: a bounded number, a bounded queue, and a pause after a failed attempt to connect.
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,15 +8,18 @@ use std::time::{Duration, Instant};
 use basalt_core::{Backoff, Error, Result};
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Timeouts};
+use tokio::time::sleep;
 
 use super::connection::{Connection, Target};
-use super::error::waited;
-use crate::request::too_busy;
+use super::error::FULL;
+use crate::request::{too_busy, waited};
 
 /// The pause after the first failed attempt; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long who finds PostgreSQL full waits before looking for a connection again.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
 
 /// Sizes of a pool.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +78,38 @@ pub(crate) struct Manager {
 struct Pause {
     until: Instant,
     backoff: Backoff,
+    missed: Missed,
+}
+
+/// Why there is no connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Missed {
+    /// Whether PostgreSQL takes no more.
+    is_full: bool,
     error: Error,
+}
+
+impl Missed {
+    /// Why PostgreSQL can't be connected to. That it takes no more is told to nobody as 53300, which is our own queue's.
+    fn from_outside(error: Error) -> Missed {
+        if error.code() != FULL {
+            return error.into();
+        }
+        let detail = error.detail().unwrap_or_default().to_owned();
+        Missed { is_full: true, error: Error::of_connection("08001", error.message().to_owned()).with_detail(detail) }
+    }
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl From<Error> for Missed {
+    fn from(error: Error) -> Self {
+        Missed { is_full: false, error }
+    }
 }
 
 impl Pool {
@@ -95,6 +130,30 @@ impl Pool {
     ///
     /// Errors: 53300 when too many wait; PGRST003 after the longest wait; 08001 when PostgreSQL can't be reached.
     pub async fn get(&self) -> Result<Pooled> {
+        match self.free_or_new().await {
+            // What there is will do, when it is free.
+            Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => self.wait_for_others().await,
+            got => got.map_err(|missed| missed.error),
+        }
+    }
+
+    /// Waits until one of the connections is free, as PostgreSQL takes no more of them.
+    async fn wait_for_others(&self) -> Result<Pooled> {
+        let (_place, since) = (self.queue()?, Instant::now());
+        loop {
+            sleep(FULL_PAUSE).await;
+            match self.free_or_new().await {
+                Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => {
+                    if since.elapsed() >= self.sizes.wait {
+                        return Err(self.waited_in_vain());
+                    }
+                }
+                got => return got.map_err(|missed| missed.error),
+            }
+        }
+    }
+
+    async fn free_or_new(&self) -> Result<Pooled, Missed> {
         let at_once = Timeouts { wait: Some(Duration::ZERO), ..self.pool.timeouts() };
         let connection = match self.pool.timeout_get(&at_once).await {
             Err(PoolError::Timeout(TimeoutType::Wait)) => {
@@ -104,13 +163,15 @@ impl Pool {
             got => got,
         };
         connection.map_err(|error| match error {
-            PoolError::Backend(error) => error,
-            PoolError::Timeout(_) => {
-                self.timeouts.fetch_add(1, Ordering::Relaxed);
-                waited(self.sizes.wait)
-            }
-            other => Error::of_connection("08001", other.to_string()),
+            PoolError::Backend(missed) => missed,
+            PoolError::Timeout(_) => self.waited_in_vain().into(),
+            other => Error::of_connection("08001", other.to_string()).into(),
         })
+    }
+
+    fn waited_in_vain(&self) -> Error {
+        self.timeouts.fetch_add(1, Ordering::Relaxed);
+        waited(self.sizes.wait, "connection", "Try again shortly, or raise `database.pool`.")
     }
 
     /// How it stands.
@@ -190,25 +251,25 @@ impl Drop for Place<'_> {
 
 impl managed::Manager for Manager {
     type Type = Connection;
-    type Error = Error;
+    type Error = Missed;
 
-    async fn create(&self) -> Result<Connection> {
+    async fn create(&self) -> Result<Connection, Missed> {
         self.judge_pause()?;
-        let connected = self.target.connect(self.statements).await;
+        let connected = self.target.connect(self.statements).await.map_err(Missed::from_outside);
         let mut pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &connected {
             Ok(_) => *pause = None,
-            Err(error) => {
+            Err(missed) => {
                 let first = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
                 let mut backoff = pause.as_ref().map_or(first, |pause| pause.backoff);
                 let until = Instant::now() + backoff.pause();
-                *pause = Some(Pause { until, backoff, error: error.clone() });
+                *pause = Some(Pause { until, backoff, missed: missed.clone() });
             }
         }
         connected
     }
 
-    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Error> {
+    async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Missed> {
         let is_old = !self.lifetime.is_zero() && metrics.created.elapsed() > self.lifetime;
         match connection.client.is_closed() || is_old {
             true => Err(managed::RecycleError::message("closed")),
@@ -218,10 +279,10 @@ impl managed::Manager for Manager {
 }
 
 impl Manager {
-    fn judge_pause(&self) -> Result<()> {
+    fn judge_pause(&self) -> Result<(), Missed> {
         let pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*pause {
-            Some(pause) if Instant::now() < pause.until => Err(pause.error.clone()),
+            Some(pause) if Instant::now() < pause.until => Err(pause.missed.clone()),
             _ => Ok(()),
         }
     }

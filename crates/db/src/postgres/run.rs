@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row, Statement};
 
+use super::Engine;
 use super::answer::answer;
 use super::connection::Connection;
 use super::error::translate;
@@ -35,20 +36,24 @@ pub(super) struct Outcome {
 type Sent<'a> = Pin<Box<dyn Future<Output = Result<Outcome>> + Send + 'a>>;
 
 /// Runs a request.
-pub(super) async fn run(connection: &mut Connection, request: &Request, work: &Work) -> Result<Answer> {
+pub(super) async fn run(
+    engine: &Engine,
+    connection: &mut Connection,
+    request: &Request,
+    work: &Work<'_>,
+) -> Result<Answer> {
     let answer = attempt(connection, request, work).await;
     if !answer.as_ref().is_err_and(is_stale) {
         return answer;
     }
     // What was prepared no longer fits the tables. Nothing was written, so it can be asked again.
     connection.forget();
+    engine.doubts.raise();
     attempt(connection, request, work).await
 }
 
-async fn attempt(connection: &mut Connection, request: &Request, work: &Work) -> Result<Answer> {
+async fn attempt(connection: &mut Connection, request: &Request, work: &Work<'_>) -> Result<Answer> {
     let Work { settings, wrapped, terms, bounds } = work;
-    let values: Vec<Option<String>> = settings.values.iter().map(|(_, value)| Some(value.clone())).collect();
-    let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
     // Settings differ in number only, and their statement's text is short.
     let setting = settings.sql();
     let set = ready(connection, terms, &format!("set\0{setting}"), &setting).await?;
@@ -56,31 +61,33 @@ async fn attempt(connection: &mut Connection, request: &Request, work: &Work) ->
     let pre_request = request.pre_request.as_deref().map(call);
 
     // Names are looked up as the caller sees them, so a statement that is new here is prepared within its transaction.
-    let all: Vec<&str> =
-        pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]).collect();
-    let known = !terms.prepares || all.iter().all(|sql| connection.prepared(&key(sql)).is_some());
-    if !known {
-        let opening = [command(&connection.client, &bounds.begin), set.send(&connection.client, &values)];
+    let all = pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]);
+    let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
+    let keyed: Vec<(&str, String)> = all.map(|sql| (sql, key(sql))).collect();
+    let mut statements = Vec::with_capacity(keyed.len());
+    for (sql, key) in &keyed {
+        statements.extend(known(connection, terms, key, sql));
+    }
+    let is_known = statements.len() == keyed.len();
+    if !is_known {
+        let opening = [command(&connection.client, &bounds.begin), set.send(&connection.client, settings.values())];
         first_error(join_all(opening).await, connection, bounds).await?;
-        for sql in &all {
-            if let Err(error) = ready(connection, terms, &key(sql), sql).await {
-                rollback(connection, bounds.undo).await?;
-                return Err(error);
+        statements.clear();
+        for (sql, key) in &keyed {
+            match ready(connection, terms, key, sql).await {
+                Ok(statement) => statements.push(statement),
+                Err(error) => {
+                    rollback(connection, bounds.undo).await?;
+                    return Err(error);
+                }
             }
         }
     }
-    let mut statements = Vec::with_capacity(all.len());
-    for sql in &all {
-        statements.push(match connection.prepared(&key(sql)).filter(|_| terms.prepares) {
-            Some(statement) => Ready::Prepared(statement),
-            None => Ready::Inline((*sql).to_owned()),
-        });
-    }
     let client = &connection.client;
-    let mut begun: Vec<Sent<'_>> = Vec::new();
-    if known {
+    let mut begun: Vec<Sent<'_>> = Vec::with_capacity(statements.len() + 3);
+    if is_known {
         begun.push(command(client, &bounds.begin));
-        begun.push(set.send(client, &values));
+        begun.push(set.send(client, settings.values()));
     }
     let counted = request.count.as_ref().map_or(0, |count| count.params).min(request.params.len());
     for (index, statement) in statements.iter().enumerate() {
@@ -91,7 +98,7 @@ async fn attempt(connection: &mut Connection, request: &Request, work: &Work) ->
             (_, true) => &request.params[..],
             _ => &request.params[..counted],
         };
-        begun.push(statement.send(client, params));
+        begun.push(statement.send(client, params.iter().map(Option::as_deref)));
     }
     // Whether a write stays may depend on its answer; of a read nothing does.
     let waits = !request.read_only && (request.check.is_some() || request.format != Format::None);
@@ -134,13 +141,18 @@ pub(super) async fn rollback(connection: &Connection, undo: &str) -> Result<()> 
     connection.client.batch_execute(undo).await.map_err(translate)
 }
 
-/// A statement under a key, prepared if that is allowed.
-async fn ready(connection: &mut Connection, terms: &Terms, key: &str, sql: &str) -> Result<Ready> {
-    if !terms.prepares {
-        return Ok(Ready::Inline(sql.to_owned()));
+/// A statement that can be sent at once: under its key it was prepared before, or it need not be.
+fn known(connection: &Connection, terms: &Terms, key: &str, sql: &str) -> Option<Ready> {
+    match terms.prepares {
+        true => connection.prepared(key).map(Ready::Prepared),
+        false => Some(Ready::Inline(sql.to_owned())),
     }
-    match connection.prepared(key) {
-        Some(statement) => Ok(Ready::Prepared(statement)),
+}
+
+/// The same, prepared where it has to be.
+async fn ready(connection: &mut Connection, terms: &Terms, key: &str, sql: &str) -> Result<Ready> {
+    match known(connection, terms, key, sql) {
+        Some(statement) => Ok(statement),
         None => Ok(Ready::Prepared(connection.prepare(key.to_owned(), sql).await?)),
     }
 }
@@ -150,9 +162,12 @@ fn command<'a>(client: &'a Client, sql: &'a str) -> Sent<'a> {
 }
 
 impl Ready {
-    fn send<'a>(&'a self, client: &'a Client, params: &'a [Option<String>]) -> Sent<'a> {
+    fn send<'a, I>(&'a self, client: &'a Client, params: I) -> Sent<'a>
+    where
+        I: ExactSizeIterator<Item = Option<&'a str>> + Send + 'a,
+    {
         Box::pin(async move {
-            let texts = params.iter().map(|value| Text(value.as_deref()));
+            let texts = params.map(Text);
             let stream = match self {
                 Ready::Prepared(statement) => client.query_raw(statement, texts).await,
                 Ready::Inline(sql) => client.query_typed_raw(sql, texts.map(|text| (text, Type::UNKNOWN))).await,
@@ -167,7 +182,13 @@ impl Ready {
     }
 }
 
-/// A prepared statement whose result would have other columns now, or that the server no longer has.
+/// A prepared statement whose result or parameters would have other types now, or that the server no longer has.
 fn is_stale(error: &Error) -> bool {
-    error.code() == "26000" || (error.code() == "0A000" && error.message().starts_with("cached plan"))
+    let message = error.message();
+    match error.code() {
+        "26000" => true,
+        "0A000" => message.starts_with("cached plan"),
+        "XX000" => message.starts_with("cache lookup failed for type"),
+        _ => false,
+    }
 }

@@ -1,16 +1,19 @@
 //! Who a transaction runs as: the settings that come before its statement (wire contract of REST, section 14).
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use basalt_sql::Catalog;
 use basalt_sql::quote;
 
 use crate::Request;
 
 /// The beginning of a transaction.
-pub(super) struct Settings {
+pub(super) struct Settings<'r> {
     /// BEGIN with its modes.
     pub begin: String,
     /// Names and values in the order in which they are set.
-    pub values: Vec<(String, String)>,
+    pub values: Vec<(Cow<'r, str>, Cow<'r, str>)>,
     /// Whether locks that an earlier request left on the connection are given up first.
     pub unlocks: bool,
 }
@@ -21,37 +24,45 @@ pub(super) const CLEAN: &str = "; reset all; reset role; discard temp";
 /// Gives up the locks of the session, as an expression.
 pub(super) const UNLOCK: &str = "pg_catalog.pg_advisory_unlock_all()";
 
-impl Settings {
+/// The setting that a transaction's own mode stands for.
+const ISOLATION: &str = "default_transaction_isolation";
+
+impl<'r> Settings<'r> {
     /// What a request sets. `timeout`, in milliseconds, holds where no role or function says otherwise; `names_role` is false
     /// for the owner, who stays what the connection is.
-    pub fn of(request: &Request, catalog: &Catalog, timeout: Option<u64>, names_role: bool) -> Settings {
+    pub fn of(request: &'r Request, catalog: &Catalog, timeout: Option<u64>, names_role: bool) -> Settings<'r> {
         let role = &*request.identity.role;
         let of_role = catalog.roles.get(role).map(|role| &role.settings);
-        let mut values = Vec::with_capacity(12);
+        let mut values: Vec<(Cow<'r, str>, Cow<'r, str>)> = Vec::with_capacity(12);
         let path: Vec<String> = request.search_path.iter().map(|schema| quote::ident(schema)).collect();
-        values.push(("search_path".to_owned(), path.join(", ")));
+        values.push(("search_path".into(), path.join(", ").into()));
         if let Some(timeout) = timeout {
-            values.push(("statement_timeout".to_owned(), timeout.to_string()));
+            values.push(("statement_timeout".into(), timeout.to_string().into()));
         }
         let mut isolation = None;
         for (name, value) in of_role.into_iter().flatten().filter(|(name, _)| !name.starts_with("pgrst.")) {
             match name.as_str() {
-                "default_transaction_isolation" => isolation = Some(value.clone()),
-                _ => values.push((name.clone(), value.clone())),
+                ISOLATION => isolation = Some(Cow::Owned(value.clone())),
+                _ => values.push((name.clone().into(), value.clone().into())),
             }
         }
         if names_role {
-            values.push(("role".to_owned(), role.to_owned()));
+            values.push(("role".into(), role.into()));
         }
-        values.push(("request.jwt.claims".to_owned(), request.identity.claims.json().to_owned()));
-        values.extend(request.settings.iter().cloned());
+        values.push(("request.jwt.claims".into(), request.identity.claims.json().into()));
+        values.extend(request.settings.iter().map(|(name, value)| (name.into(), value.into())));
         for (name, value) in &request.hoisted {
             match name.as_str() {
-                "default_transaction_isolation" => isolation = Some(value.clone()),
-                _ => values.push((name.clone(), value.clone())),
+                ISOLATION => isolation = Some(Cow::Borrowed(value.as_str())),
+                _ => values.push((name.into(), value.into())),
             }
         }
         Settings { begin: begin(isolation.as_deref(), request.read_only), values, unlocks: false }
+    }
+
+    /// The values alone.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = Option<&str>> + Send {
+        self.values.iter().map(|(_, value)| Some(&**value))
     }
 
     /// The statement that sets all of them, one parameter each.
@@ -61,7 +72,7 @@ impl Settings {
             sql.push_str(if index > 0 || self.unlocks { ", " } else { "" });
             sql.push_str("pg_catalog.set_config(");
             quote::push_literal(&mut sql, name);
-            sql.push_str(&format!(", ${}, true)", index + 1));
+            let _ = write!(sql, ", ${}, true)", index + 1);
         }
         sql
     }

@@ -1,6 +1,7 @@
 //! `database.url`: a connection string as libpq reads it, with what the driver does not know: certificates and `sslmode`'s other words.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use basalt_core::{Error, Result};
 use percent_encoding::percent_decode_str;
@@ -9,6 +10,14 @@ use tokio_postgres::config::SslMode;
 
 use super::connection::Target;
 use super::tls::{Tls, Trust};
+
+/// How long connecting to a host may take.
+const LONGEST_CONNECTING: Duration = Duration::from_secs(10);
+/// How long a host may leave bytes unacknowledged, or say nothing before it is probed.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+/// Probes of a silent host, and the pause between them.
+const PROBES: u32 = 3;
+const BETWEEN_PROBES: Duration = Duration::from_secs(10);
 
 /// Reads `postgres://user:password@host:port/database?option=value`, or `host=... user=...`.
 ///
@@ -30,6 +39,7 @@ pub(super) fn target(url: &str) -> Result<Target> {
     if config.get_application_name().is_none() {
         config.application_name("basalt");
     }
+    give_up_on_the_silent(&mut config);
     let trust = match options.mode.as_deref() {
         Some("verify-full") => Trust::Host,
         Some("verify-ca") => Trust::Authority,
@@ -45,6 +55,27 @@ pub(super) fn target(url: &str) -> Result<Target> {
         _ => Tls::new(trust, options.root.as_deref(), options.own()?)?,
     };
     Ok(Target { config, tls })
+}
+
+/// A host that is gone without a word (its machine, its network) is given up within a minute, unless the string says otherwise: nothing would
+/// tell for hours.
+fn give_up_on_the_silent(config: &mut Config) {
+    let driver = Config::new();
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(LONGEST_CONNECTING);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(LONGEST_SILENCE);
+    }
+    if config.get_keepalives_idle() == driver.get_keepalives_idle() {
+        config.keepalives_idle(LONGEST_SILENCE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(BETWEEN_PROBES);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(PROBES);
+    }
 }
 
 /// What the driver does not read itself.
@@ -126,6 +157,19 @@ mod tests {
             let either = target(&format!("postgres://ann@db.example/shop?sslmode={mode}&gssencmode=prefer")).unwrap();
             assert_eq!(either.config.get_ssl_mode(), SslMode::Prefer);
         }
+    }
+
+    #[test]
+    fn silent_hosts_are_given_up() {
+        let config = target("postgres://ann@db.example/shop").unwrap().config;
+        assert_eq!(config.get_connect_timeout(), Some(&LONGEST_CONNECTING));
+        assert_eq!(
+            (config.get_tcp_user_timeout(), config.get_keepalives_idle()),
+            (Some(&LONGEST_SILENCE), LONGEST_SILENCE)
+        );
+        let config = target("postgres://ann@db.example/shop?connect_timeout=3&keepalives_idle=5").unwrap().config;
+        assert_eq!(config.get_connect_timeout(), Some(&Duration::from_secs(3)));
+        assert_eq!(config.get_keepalives_idle(), Duration::from_secs(5));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::wrap::{self, Wrapped};
 use crate::{Request, TransactionEnd};
 
 /// A request, made ready.
-pub(super) struct Work {
-    pub settings: Settings,
+pub(super) struct Work<'r> {
+    pub settings: Settings<'r>,
     pub wrapped: Wrapped,
     pub terms: Terms,
     pub bounds: Bounds,
@@ -30,9 +30,9 @@ pub(super) struct Bounds {
     pub undo: &'static str,
 }
 
-impl Work {
+impl<'r> Work<'r> {
     /// A request that is a transaction. `cleans`: whether what others left on the connection goes first.
-    pub fn transaction(engine: &Engine, request: &Request, cleans: bool) -> Work {
+    pub fn transaction(engine: &Engine, request: &'r Request, cleans: bool) -> Work<'r> {
         let mut work = Work::new(engine, request, Bounds::transaction(request));
         let (clean, step_down) =
             (if cleans { CLEAN } else { "" }, if request.as_owner { "" } else { engine.step_down });
@@ -42,15 +42,15 @@ impl Work {
     }
 
     /// A request that is one of several in a transaction.
-    pub fn step(engine: &Engine, request: &Request) -> Work {
+    pub fn step(engine: &Engine, request: &'r Request) -> Work<'r> {
         let mut work = Work::new(engine, request, Bounds::savepoint(request));
         // One answer's settings are no other's.
-        let answers = ["response.status", "response.headers"].map(|name| (name.to_owned(), String::new()));
+        let answers = ["response.status", "response.headers"].map(|name| (name.into(), "".into()));
         work.settings.values.extend(answers);
         work
     }
 
-    fn new(engine: &Engine, request: &Request, bounds: Bounds) -> Work {
+    fn new(engine: &Engine, request: &'r Request, bounds: Bounds) -> Work<'r> {
         let (current, options) = (engine.current.load(), &engine.options);
         let limit = options.statement_timeout.as_millis() as u64;
         let timeout = (limit > 0 && !current.own_timeout).then_some(limit);

@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags, WindowAggregate};
 
 use super::functions::{arg, arguments, gathered, row_shape, with_context};
-use super::session::raise;
+use super::session::{Held, check_time_over, raise};
 use super::value::{Stored, stored};
 
 /// Makes the state of a group.
@@ -44,27 +44,42 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 /// An aggregate of `basalt_types`.
 struct Builtin(Start);
 
-type State = AssertUnwindSafe<Box<dyn Accumulator>>;
+/// A group.
+struct Group {
+    state: Box<dyn Accumulator>,
+    held: Held,
+}
+
+type State = AssertUnwindSafe<Group>;
 
 impl Aggregate<State, Stored> for Builtin {
     fn init(&self, call: &mut Call<'_>) -> rusqlite::Result<State> {
-        Ok(AssertUnwindSafe((self.0)(&types(call)?)))
+        Ok(AssertUnwindSafe(Group { state: (self.0)(&types(call)?), held: Held::default() }))
     }
 
-    fn step(&self, call: &mut Call<'_>, state: &mut State) -> rusqlite::Result<()> {
-        gathered(call, 1, |args| with_context(|context| state.step(context, args)))?.map_err(raise)
+    fn step(&self, call: &mut Call<'_>, group: &mut State) -> rusqlite::Result<()> {
+        let stepped = gathered(call, 1, |args| {
+            check_time_over(size(args))?;
+            with_context(|context| group.state.step(context, args))?;
+            let bytes = group.state.held();
+            group.held.set(bytes)
+        });
+        stepped?.map_err(raise)
     }
 
-    fn finalize(&self, _: &mut Call<'_>, state: Option<State>) -> rusqlite::Result<Stored> {
-        finish(state)
+    fn finalize(&self, _: &mut Call<'_>, group: Option<State>) -> rusqlite::Result<Stored> {
+        match group {
+            Some(AssertUnwindSafe(group)) => {
+                with_context(|context| group.state.finish(context)).map(Stored).map_err(raise)
+            }
+            None => Ok(Stored(Value::Null)),
+        }
     }
 }
 
-fn finish(state: Option<State>) -> rusqlite::Result<Stored> {
-    match state {
-        Some(AssertUnwindSafe(state)) => with_context(|context| state.finish(context)).map(Stored).map_err(raise),
-        None => Ok(Stored(Value::Null)),
-    }
+/// Bytes of a row.
+fn size(args: &[ValueRef<'_>]) -> usize {
+    args.iter().map(|arg| arg.size()).sum()
 }
 
 /// An aggregate of `basalt_types` over a window: it keeps the frame's rows, and adds them up anew for each value.
@@ -74,6 +89,7 @@ struct Window(Start);
 struct Frame {
     types: Arc<Vec<Type>>,
     rows: VecDeque<Vec<Value>>,
+    held: Held,
 }
 
 impl Window {
@@ -82,6 +98,7 @@ impl Window {
         with_context(|context| {
             for row in &frame.rows {
                 let args: Vec<ValueRef<'_>> = row.iter().map(Value::as_ref).collect();
+                check_time_over(size(&args))?;
                 state.step(context, &args)?;
             }
             state.finish(context)
@@ -91,11 +108,13 @@ impl Window {
 
 impl Aggregate<Frame, Stored> for Window {
     fn init(&self, call: &mut Call<'_>) -> rusqlite::Result<Frame> {
-        Ok(Frame { types: types(call)?, rows: VecDeque::new() })
+        Ok(Frame { types: types(call)?, rows: VecDeque::new(), held: Held::default() })
     }
 
     fn step(&self, call: &mut Call<'_>, frame: &mut Frame) -> rusqlite::Result<()> {
-        frame.rows.push_back(arguments(call, 1)?.into_iter().map(ValueRef::to_owned).collect());
+        let row = arguments(call, 1)?;
+        frame.held.add(size(&row)).map_err(raise)?;
+        frame.rows.push_back(row.into_iter().map(ValueRef::to_owned).collect());
         Ok(())
     }
 
@@ -110,7 +129,9 @@ impl WindowAggregate<Frame, Stored> for Window {
     }
 
     fn inverse(&self, _: &mut Call<'_>, frame: &mut Frame) -> rusqlite::Result<()> {
-        frame.rows.pop_front();
+        if let Some(row) = frame.rows.pop_front() {
+            frame.held.take(row.iter().map(|value| value.as_ref().size()).sum());
+        }
         Ok(())
     }
 }
@@ -123,6 +144,7 @@ struct Array {
     shape: Arc<RowShape>,
     separator: &'static str,
     text: String,
+    held: Held,
 }
 
 impl Aggregate<Array, Stored> for RowsAggregate {
@@ -133,7 +155,7 @@ impl Aggregate<Array, Stored> for RowsAggregate {
         let separator = if descriptor.starts_with("[true") { ", " } else { ", \n " };
         let mut text = String::with_capacity(ARRAY);
         text.push('[');
-        Ok(Array { shape, separator, text })
+        Ok(Array { shape, separator, text, held: Held::default() })
     }
 
     fn step(&self, call: &mut Call<'_>, array: &mut Array) -> rusqlite::Result<()> {
@@ -142,7 +164,9 @@ impl Aggregate<Array, Stored> for RowsAggregate {
         }
         gathered(call, 1, |args| {
             with_context(|context| array.shape.write_object(|i| arg(args, i), context, false, &mut array.text));
-        })
+        })?;
+        let bytes = array.text.len();
+        array.held.set(bytes).map_err(raise)
     }
 
     fn finalize(&self, _: &mut Call<'_>, array: Option<Array>) -> rusqlite::Result<Stored> {

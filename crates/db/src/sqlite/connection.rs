@@ -175,4 +175,16 @@ mod tests {
         assert_ne!(compiled_anew("t", "a = 'open'"), 0);
         assert_eq!(compiled_anew("auth.t", "a = 'open'"), 0);
     }
+
+    /// Nothing is acknowledged before the disk has it: commits sync the log, and checkpoints sync it before they write the file.
+    #[test]
+    fn whoever_writes_syncs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = File { path: folder.path().join("basalt.db"), durable: true, max_size: 0 };
+        for connection in [file.writer().expect("a connection").sqlite, file.bare().expect("a connection")] {
+            let said = |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+            assert_eq!(said("synchronous"), Ok(2));
+            assert_eq!(connection.pragma_query_value(None, "journal_mode", |row| row.get(0)), Ok("wal".to_owned()));
+        }
+    }
 }

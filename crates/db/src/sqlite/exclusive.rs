@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::job::{self, Job};
 use super::schema::Schema;
 use super::writer::{Work, Writer};
-use super::{Queues, Shared, changes, diagnose};
+use super::{For, Queues, Shared, changes, diagnose};
 use crate::{Answer, Request};
 
 /// The caller's side. Dropping it undoes the transaction.
@@ -26,11 +26,14 @@ enum Order {
 impl Exclusive {
     /// Waits for the writer's turn.
     ///
-    /// Errors: 53300 when too many wait for it.
+    /// Errors: 53300 when too many wait for it; PGRST003 after the longest wait.
     pub(super) async fn begin(queues: &Queues, shared: &Shared) -> Result<Exclusive> {
         let (orders, received) = flume::bounded(1);
         let (begun, ready) = oneshot::channel();
         let serve = move |writer: &mut Writer| {
+            if begun.is_closed() {
+                return;
+            }
             let schema = writer.schema();
             let begin = writer.connection.follow(&schema).and_then(|()| writer.connection.command("BEGIN IMMEDIATE"));
             changes::begin();
@@ -45,7 +48,8 @@ impl Exclusive {
             TrySendError::Full(_) => shared.too_busy(),
             TrySendError::Disconnected(_) => job::closing(),
         })?;
-        ready.await.map_err(|_| job::fault())??;
+        let ready = tokio::time::timeout(shared.options.wait, ready).await;
+        ready.map_err(|_| shared.late(For::Writer))?.map_err(|_| job::fault())??;
         Ok(Exclusive { orders })
     }
 
@@ -94,7 +98,7 @@ fn serve(writer: &mut Writer, schema: &Schema, orders: &Receiver<Order>) {
                 return;
             }
             Ok(Order::End { keep: false, done }) => {
-                let violation = diagnose::deferred(&writer.connection.sqlite, schema);
+                let violation = diagnose::deferred(&writer.connection.sqlite, schema, &writer.shared.file);
                 writer.abandon(schema);
                 let _ = done.send(violation.map_or(Ok(()), Err));
                 return;

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
+use basalt_core::{Error, Object, Result};
 use basalt_sql::program::Session;
 use basalt_types::array;
 use basalt_types::codec::{self, JsonStyle, RowShape};
@@ -93,9 +93,17 @@ fn casts(connection: &Connection) -> rusqlite::Result<()> {
                     ValueRef::Null => error,
                     constraint => error.with_constraint(constraint.text()),
                 };
-                Err(match arg(args, 5) {
+                let error = match arg(args, 5) {
                     ValueRef::Null => error,
                     detail => error.with_detail(detail.text().to_owned()),
+                };
+                Err(match (arg(args, 6), arg(args, 7)) {
+                    (ValueRef::Null, _) => error,
+                    (schema, domain) => error.with_object(Object {
+                        schema: Some(schema.text().to_owned()),
+                        datatype: Some(domain.text().to_owned()),
+                        ..Object::default()
+                    }),
                 })
             }
         })
@@ -251,7 +259,13 @@ fn with_arguments(
     from: usize,
     f: impl FnOnce(&[ValueRef<'_>]) -> Result<Value>,
 ) -> rusqlite::Result<Stored> {
-    gathered(call, from, f)?.map(Stored).map_err(raise)
+    let made = gathered(call, from, |args| {
+        let made = f(args)?;
+        let taken: usize = args.iter().map(|arg| arg.size()).sum();
+        session::check_time_over(taken + made.as_ref().size())?;
+        Ok(made)
+    })?;
+    made.map(Stored).map_err(raise)
 }
 
 /// Calls `f` with the arguments from the one at `from` on.

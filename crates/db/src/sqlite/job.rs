@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use basalt_core::{Error, Result};
 use tokio::sync::oneshot;
@@ -15,6 +16,8 @@ pub(super) struct Job {
     pub request: Request,
     /// Its programs, if they were at hand.
     pub prepared: Option<Prepared>,
+    /// Since when it waits.
+    queued: Instant,
     reply: oneshot::Sender<Result<Answer>>,
     /// Whether the caller has gone.
     abandoned: Arc<AtomicBool>,
@@ -41,12 +44,17 @@ impl Job {
         let (reply, answer) = oneshot::channel();
         let abandoned = Arc::new(AtomicBool::new(false));
         let guard = Guard(abandoned.clone());
-        (Box::new(Job { request, prepared, reply, abandoned }), Waiting { answer, guard })
+        (Box::new(Job { request, prepared, queued: Instant::now(), reply, abandoned }), Waiting { answer, guard })
     }
 
     /// Whether nobody waits any more.
     pub fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has waited longer than `limit`.
+    pub fn is_late(&self, now: Instant, limit: Duration) -> bool {
+        now.saturating_duration_since(self.queued) > limit
     }
 
     /// The flag of [`Job::is_abandoned`].

@@ -118,7 +118,8 @@ impl Writer {
         })
         .map_err(error::translate)?;
         let new = Schema::new(catalog);
-        if let Some(broken) = Some(&new).filter(|_| !trusts).and_then(|new| diagnose::deferred(sqlite, new)) {
+        let judged = Some(&new).filter(|_| !trusts);
+        if let Some(broken) = judged.and_then(|new| diagnose::deferred(sqlite, new, &self.shared.file)) {
             return Err(broken);
         }
         self.shared.schema.change(new, || self.connection.command("COMMIT"))?;

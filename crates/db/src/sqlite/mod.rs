@@ -12,6 +12,8 @@ mod exclusive;
 mod functions;
 mod job;
 pub(crate) mod migrating;
+mod patience;
+mod places;
 mod plan;
 mod plpgsql;
 mod programs;
@@ -27,8 +29,9 @@ mod triggers;
 mod value;
 mod writer;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use basalt_core::{Error, Result};
@@ -43,13 +46,15 @@ pub(crate) use writer::Writer;
 
 use connection::File;
 use job::Job;
+use patience::Line;
+use places::Places;
 use programs::Programs;
 use schema::{Current, Schema};
 use sequences::Sequences;
 use writer::Work;
 
 use crate::changes::Hub;
-use crate::request::too_busy;
+use crate::request::{too_busy, waited};
 use crate::{Answer, Options, Request, lock};
 
 /// An open SQLite database with its reader threads and its writer.
@@ -57,9 +62,10 @@ pub struct Sqlite {
     shared: Arc<Shared>,
     /// Both are there until the engine closes.
     queues: Option<Queues>,
-    readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
     checkpoints: Option<JoinHandle<()>>,
+    /// What refuses requests that have waited too long, and what ends it.
+    patience: Option<(Sender<()>, JoinHandle<()>)>,
     _lock: lock::Lock,
 }
 
@@ -74,19 +80,33 @@ pub(crate) struct Shared {
     file: File,
     schema: Current,
     programs: Programs,
+    places: Places,
+    /// Whether anything was taken from the readers' queue since that was last asked.
+    reads_taken: AtomicBool,
+    /// The same of the writer's.
+    writes_taken: AtomicBool,
     stats: Arc<Stats>,
     wal: checkpoint::Wal,
     hub: Arc<Hub>,
+}
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Reader,
+    Writer,
 }
 
 impl Sqlite {
     /// Opens the file, or makes it, and starts the threads. Blocks for some milliseconds.
     ///
     /// Errors: 58030 when the folder or file can't be used; 55006 when another process uses it; XX001 when it is damaged.
-    pub fn open(options: Options) -> Result<Sqlite> {
+    pub fn open(mut options: Options) -> Result<Sqlite> {
+        options.wait = options.wait.max(patience::SHORTEST);
         let lock = lock::acquire(&options.data_dir)?;
         let file =
             File { path: options.data_dir.join("basalt.db"), durable: options.durable, max_size: options.max_size };
+        lock::make_private_file(&file.path)?;
         let mut connection = file.writer()?;
         let is_new = prepare(&connection.sqlite)?;
         let catalog = match schema::load(&connection.sqlite)? {
@@ -101,6 +121,9 @@ impl Sqlite {
         let shared = Arc::new(Shared {
             schema: Current::new(Schema::new(catalog)),
             programs: Programs::new(),
+            places: Places::new(options.readers, options.long_readers),
+            reads_taken: AtomicBool::default(),
+            writes_taken: AtomicBool::default(),
             stats: Arc::default(),
             options,
             wal,
@@ -110,15 +133,20 @@ impl Sqlite {
         checkpoint::watch(&mut connection.sqlite, &shared)?;
         let mut engine = Sqlite {
             checkpoints: Some(checkpoint::start(file, woken, shared.stats.clone())?),
-            writer: Some(writer::start(&shared, connection, (sequences, entries), write_queue)?),
-            readers: Vec::new(),
+            writer: Some(writer::start(&shared, connection, (sequences, entries), write_queue.clone())?),
+            patience: None,
             queues: Some(Queues { reads, writes }),
             _lock: lock,
             shared,
         };
         let queues = engine.queues()?;
         queues.bootstrap(is_new)?;
-        engine.readers = readers::start(&engine.shared, &read_queue, &queues.writes)?;
+        let (reads, writes) = (queues.reads.clone(), queues.writes.clone());
+        readers::Crew { shared: engine.shared.clone(), queue: read_queue.clone(), writer: writes.clone() }.staff()?;
+        let reads = Line { sender: reads, receiver: read_queue, kept: VecDeque::new() };
+        let writes = Line { sender: writes, receiver: write_queue, kept: VecDeque::new() };
+        let (stop, stopped) = flume::bounded(1);
+        engine.patience = Some((stop, patience::start(&engine.shared, reads, writes, stopped)?));
         Ok(engine)
     }
 
@@ -143,7 +171,13 @@ impl Sqlite {
 
     /// Requests that wait: for the readers, and for the writer.
     pub fn queued(&self) -> (usize, usize) {
-        self.queues.as_ref().map_or((0, 0), |queues| (queues.reads.len(), queues.writes.len()))
+        let (_, deferred) = self.shared.places.long();
+        self.queues.as_ref().map_or((0, 0), |queues| (queues.reads.len() + deferred, queues.writes.len()))
+    }
+
+    /// Reads that run long, beside the readers' places.
+    pub fn long_reads(&self) -> usize {
+        self.shared.places.long().0
     }
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
@@ -152,7 +186,8 @@ impl Sqlite {
 
     /// Runs a statement.
     ///
-    /// Errors: those of the statement, in PostgreSQL's terms; 53300 when too many requests wait; 57014 after the statement timeout.
+    /// Errors: those of the statement, in PostgreSQL's terms; 53300 when too many requests wait; PGRST003 after the longest wait; 57014 after the
+    /// statement timeout.
     pub async fn run(&self, request: Request) -> Result<Answer> {
         let queues = self.queues()?;
         let prepared = self.shared.programs.cached(&self.shared.schema.peek(), &request);
@@ -194,6 +229,15 @@ impl Shared {
         self.stats.refused.fetch_add(1, Ordering::Relaxed);
         too_busy()
     }
+
+    /// A request waited in vain: counts it, and says so.
+    fn late(&self, what: For) -> Error {
+        self.stats.timeouts.fetch_add(1, Ordering::Relaxed);
+        match what {
+            For::Reader => waited(self.options.wait, "reader", "Try again shortly, or raise `database.long_readers`."),
+            For::Writer => waited(self.options.wait, "turn at writing", "Try again shortly."),
+        }
+    }
 }
 
 impl Queues {
@@ -209,10 +253,15 @@ impl Queues {
 impl Drop for Sqlite {
     /// Answers what is queued, then closes the file.
     fn drop(&mut self) {
+        // It holds both ends of the queues.
+        if let Some((stop, thread)) = self.patience.take() {
+            drop(stop);
+            let _ = thread.join();
+        }
         self.queues = None;
         self.shared.wal.close();
-        let threads = self.readers.drain(..).chain(self.writer.take()).chain(self.checkpoints.take());
-        for thread in threads {
+        self.shared.places.join();
+        for thread in self.writer.take().into_iter().chain(self.checkpoints.take()) {
             let _ = thread.join();
         }
     }

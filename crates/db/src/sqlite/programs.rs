@@ -2,7 +2,7 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use basalt_core::{Error, Result};
 use basalt_sql::Program;
@@ -39,6 +39,8 @@ pub(crate) struct Compiled {
     pub commits_alone: bool,
     /// Size of the last body: the next one's first allocation.
     pub body_size: AtomicUsize,
+    /// Whether it is known to run long.
+    pub runs_long: AtomicBool,
 }
 
 /// Everything that a request runs.
@@ -158,6 +160,7 @@ impl Compiled {
                     may_reach_any || step.probe.as_ref().is_some_and(|p| schema.has_deferred_keys(&p.relation))
                 }),
             body_size: AtomicUsize::new(256),
+            runs_long: AtomicBool::new(false),
             program,
         }
     }

@@ -45,6 +45,15 @@ impl Layout {
     }
 }
 
+/// Bytes beyond which a value's room is looked for before it is written.
+const LARGE: usize = 1 << 20;
+
+/// Bytes of a text within a JSON string, where escapes make it many times longer.
+fn json_length(text: &str) -> usize {
+    let is_escaped = |byte: &u8| matches!(byte, 0..8 | 11 | 14..32);
+    text.len() + 5 * text.bytes().filter(is_escaped).count()
+}
+
 /// A body in the making.
 pub(super) struct Renderer<'a> {
     layout: &'a Layout,
@@ -69,12 +78,36 @@ impl<'a> Renderer<'a> {
     ///
     /// Errors: 54000 when the body grows too large; 22021 for text that is no UTF-8.
     pub fn row(&mut self, row: &Row<'_>, context: &Context) -> Result<()> {
-        let broken = Cell::new(false);
+        let (broken, full) = (Cell::new(false), Cell::new(false));
+        let room = Cell::new(self.limit.saturating_sub(self.body.len()));
+        let format = self.format;
         let value = |index: usize| {
-            row.get_ref(index).and_then(stored).unwrap_or_else(|_| {
+            let value = row.get_ref(index).and_then(stored).unwrap_or_else(|_| {
                 broken.set(true);
                 ValueRef::Null
-            })
+            });
+            let written = match value {
+                ValueRef::Text(text) if text.len() > LARGE => match format {
+                    Format::Csv | Format::Raw => text.len(),
+                    _ => json_length(text),
+                },
+                ValueRef::Blob(bytes) if bytes.len() > LARGE => match format {
+                    Format::Raw => bytes.len(),
+                    _ => 2 * bytes.len(),
+                },
+                _ => return value,
+            };
+            // What has no room is not written first.
+            match room.get().checked_sub(written) {
+                Some(left) => {
+                    room.set(left);
+                    value
+                }
+                None => {
+                    full.set(true);
+                    ValueRef::Null
+                }
+            }
         };
         let is_first = self.answer.rows == 0;
         self.answer.rows += 1;
@@ -88,7 +121,7 @@ impl<'a> Renderer<'a> {
         if broken.get() {
             return Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\""));
         }
-        if self.body.len() > self.limit {
+        if full.get() || self.body.len() > self.limit {
             return Err(too_large(self.limit));
         }
         Ok(())

@@ -14,9 +14,10 @@ use super::functions::with_context;
 use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
+use super::session::Held;
 use super::value::{Stored, StoredRef, stored};
 use super::{diagnose, error, plan, plpgsql, session, triggers};
-use crate::{Answer, Explain, Format, Request};
+use crate::{Answer, Explain, Format, Options, Request};
 
 /// A parameter in its stored form.
 pub(super) enum Param<'a> {
@@ -65,11 +66,11 @@ pub(super) fn transaction(
 /// Starts the session of a request.
 ///
 /// Errors: 22023 for an unknown time zone.
-pub(super) fn start(schema: &Schema, request: &Request, default_timeout: Duration) -> Result<Duration> {
+pub(super) fn start(schema: &Schema, request: &Request, options: &Options) -> Result<Duration> {
     let role = schema.catalog.roles.get(&*request.identity.role);
     let role_settings = role.map(|role| &role.settings).filter(|settings| !settings.is_empty());
     let mut settings = request.settings.clone();
-    let mut timeout = default_timeout;
+    let mut timeout = options.statement_timeout;
     if let Some(role_settings) = role_settings {
         let defaults =
             role_settings.iter().filter(|(name, _)| !request.settings.iter().any(|(given, _)| given == *name));
@@ -82,7 +83,10 @@ pub(super) fn start(schema: &Schema, request: &Request, default_timeout: Duratio
     if let Some(given) = given.and_then(|(_, text)| duration(text)) {
         timeout = given;
     }
-    session::with(|session| session.start(&request.identity, settings, request.read_only))?;
+    session::with(|session| {
+        session.most_memory.set(options.max_body);
+        session.start(&request.identity, settings, request.read_only)
+    })?;
     Ok(timeout)
 }
 
@@ -91,6 +95,7 @@ pub(super) fn start_owner() {
     session::with(|session| {
         // No settings, so no time zone that could be unknown.
         let _ = session.start(&Identity::owner(), Vec::new(), false);
+        session.most_memory.set(usize::MAX);
         session.unwatch();
     });
 }
@@ -280,10 +285,15 @@ fn run_step(
 }
 
 /// All rows that are left.
+///
+/// Errors: 54000 when they are more than a statement may hold.
 pub(super) fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
     let mut found = Vec::new();
+    let mut held = Held::default();
     while let Some(row) = rows.next()? {
-        found.push(owned(row, columns)?);
+        let row = owned(row, columns)?;
+        held.add(row.iter().map(|value| value.as_ref().size()).sum()).map_err(session::raise)?;
+        found.push(row);
     }
     Ok(found)
 }

@@ -18,12 +18,16 @@ use super::job::Job;
 use super::sequences::Sequences;
 use super::triggers::Noted;
 use crate::Answer;
+use crate::request::too_large;
 
 /// Rows that a step captured, or that a table function gives.
 pub(super) type Rows = Rc<Vec<Vec<Value>>>;
 
 /// 2000-01-01 UTC in microseconds of the Unix epoch: where stored timestamps count from.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
+
+/// Bytes after which functions look at the clock.
+const LARGE: usize = 4 << 20;
 
 thread_local! {
     static SESSION: Session = Session::default();
@@ -54,18 +58,32 @@ pub(super) struct Session {
     pub log: RefCell<Log>,
     /// Whether the statement may not write.
     pub read_only: Cell<bool>,
+    /// Bytes that functions have handled since one looked at the clock.
+    handled: Cell<usize>,
+    /// Bytes that aggregates and captured rows hold.
+    memory: Cell<usize>,
+    /// Most of them.
+    pub most_memory: Cell<usize>,
     /// What a function raised, in full: SQLite passes only its text on.
     raised: RefCell<Option<Error>>,
     /// When and why to stop.
     watch: RefCell<Watch>,
+    /// What this thread does while a statement runs long; asked with the time that it has run.
+    pub on_long: RefCell<Option<OnLong>>,
     /// Answers that wait to go out together.
     held: RefCell<Vec<(Box<Job>, Result<Answer>)>>,
 }
 
+/// Says what becomes of a statement that has run so long.
+pub(super) type OnLong = Rc<dyn Fn(Duration) -> Long>;
+
 /// When to interrupt the running statement.
 #[derive(Default)]
 struct Watch {
+    began: Option<Instant>,
     deadline: Option<Instant>,
+    /// When to ask what is to be done of a statement that runs long.
+    long: Option<Instant>,
     abandoned: Option<Arc<AtomicBool>>,
     stopped: Option<Stop>,
 }
@@ -77,6 +95,19 @@ pub(super) enum Stop {
     Timeout,
     /// Nobody waits for its answer.
     Abandoned,
+    /// It is to be begun again when there is room for it.
+    Displaced,
+}
+
+/// What becomes of a statement that runs long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Long {
+    /// It runs on.
+    Runs,
+    /// It runs on; ask again after so long.
+    Asks(Duration),
+    /// It makes room.
+    Displaced,
 }
 
 /// Calls `f` with this thread's session.
@@ -89,6 +120,55 @@ pub(super) fn raise(error: Error) -> rusqlite::Error {
     let text = error.message().to_owned();
     with(|session| *session.raised.borrow_mut() = Some(error));
     rusqlite::Error::UserFunctionError(text.into())
+}
+
+/// 57014 if the statement has to stop, asked once for each few megabytes that functions handle: SQLite asks by its own instructions only.
+pub(super) fn check_time_over(bytes: usize) -> Result<()> {
+    let handled = with(|session| session.handled.replace(session.handled.get() + bytes));
+    if handled + bytes < LARGE {
+        return Ok(());
+    }
+    with(|session| session.handled.set(0));
+    check_time()
+}
+
+/// Bytes that something of the running statement holds, counted with all else that it holds.
+#[derive(Default)]
+pub(super) struct Held(usize);
+
+impl Held {
+    /// It holds so many now.
+    ///
+    /// Errors: 54000 when the statement holds more than it may.
+    pub fn set(&mut self, bytes: usize) -> Result<()> {
+        with(|session| {
+            let held = (session.memory.get() + bytes).saturating_sub(std::mem::replace(&mut self.0, bytes));
+            session.memory.set(held);
+            if held > session.most_memory.get() {
+                return Err(too_large(session.most_memory.get()));
+            }
+            Ok(())
+        })
+    }
+
+    /// It holds so many more.
+    ///
+    /// Errors: as [`Held::set`].
+    pub fn add(&mut self, bytes: usize) -> Result<()> {
+        self.set(self.0 + bytes)
+    }
+
+    /// It holds so many less.
+    pub fn take(&mut self, bytes: usize) {
+        // Less is never too much.
+        let _ = self.set(self.0.saturating_sub(bytes));
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        with(|session| session.memory.set(session.memory.get().saturating_sub(self.0)));
+    }
 }
 
 /// 57014 if the statement has to stop: where what runs is too short for SQLite to ask.
@@ -107,6 +187,7 @@ impl Session {
         self.raised.take();
         self.slots.borrow_mut().clear();
         self.noted.take();
+        self.memory.set(0);
         self.nesting.set(0);
         self.running.set(0);
         self.is_quiet.set(false);
@@ -135,15 +216,17 @@ impl Session {
         Ok(())
     }
 
-    /// Has the running statement interrupted after `timeout`, or when `abandoned` turns true.
-    pub fn watch(&self, timeout: Duration, abandoned: Option<Arc<AtomicBool>>) {
-        let deadline = (!timeout.is_zero()).then(|| Instant::now() + timeout);
-        *self.watch.borrow_mut() = Watch { deadline, abandoned, stopped: None };
+    /// Has the running statement interrupted after `timeout`, or when `abandoned` turns true; after `long`, [`Session::on_long`] is asked.
+    pub fn watch(&self, timeout: Duration, long: Option<Duration>, abandoned: Option<Arc<AtomicBool>>) {
+        let now = Instant::now();
+        let deadline = (!timeout.is_zero()).then(|| now + timeout);
+        let long = long.map(|long| now + long);
+        *self.watch.borrow_mut() = Watch { began: Some(now), deadline, long, abandoned, stopped: None };
     }
 
-    /// Lets whatever runs next run as long as it takes.
-    pub fn unwatch(&self) {
-        *self.watch.borrow_mut() = Watch::default();
+    /// Lets whatever runs next run as long as it takes. Tells why the statement before it was interrupted.
+    pub fn unwatch(&self) -> Option<Stop> {
+        self.watch.take().stopped
     }
 
     /// Keeps an answer until [`Session::release`].
@@ -159,13 +242,33 @@ impl Session {
     /// Whether the running statement has to stop: asked by SQLite every few thousand instructions.
     pub fn must_stop(&self) -> bool {
         self.release();
+        let now = Instant::now();
+        self.mind_length(now);
         let mut watch = self.watch.borrow_mut();
-        if watch.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        if watch.deadline.is_some_and(|deadline| now >= deadline) {
             watch.stopped = Some(Stop::Timeout);
         } else if watch.abandoned.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
             watch.stopped = Some(Stop::Abandoned);
         }
         watch.stopped.is_some()
+    }
+
+    /// Asks what is to be done of a statement that runs long, if it is time to.
+    fn mind_length(&self, now: Instant) {
+        let ran = match &mut *self.watch.borrow_mut() {
+            Watch { long, began: Some(began), .. } if long.is_some_and(|long| now >= long) => {
+                *long = None;
+                now - *began
+            }
+            _ => return,
+        };
+        // Nothing is borrowed here: whoever is asked may open a connection, which asks SQLite things.
+        let asked = self.on_long.borrow().clone();
+        match asked.map_or(Long::Runs, |ask| ask(ran)) {
+            Long::Runs => {}
+            Long::Asks(after) => self.watch.borrow_mut().long = Some(now + after),
+            Long::Displaced => self.watch.borrow_mut().stopped = Some(Stop::Displaced),
+        }
     }
 
     /// Why the statement was interrupted.

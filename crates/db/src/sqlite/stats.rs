@@ -11,6 +11,8 @@ pub struct Stats {
     pub largest_group: AtomicU64,
     /// Requests refused because the queue was full.
     pub refused: AtomicU64,
+    /// Requests that waited in vain (PGRST003).
+    pub timeouts: AtomicU64,
     /// Panics of statements, caught.
     pub panics: AtomicU64,
     /// Checkpoints that moved the write-ahead log into the file.

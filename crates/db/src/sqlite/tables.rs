@@ -21,8 +21,8 @@ use rusqlite::{Connection, ffi};
 use serde_json::value::RawValue;
 
 use super::functions::with_context;
-use super::session::{self, Rows, raise};
-use super::value::{Stored, StoredRef, stored};
+use super::session::{self, Held, Rows, raise};
+use super::value::{StoredRef, stored};
 
 /// Columns of every table function, `c0` and on: PostgreSQL allows no wider row (manual, appendix K).
 const COLUMNS: c_int = 1664;
@@ -30,7 +30,35 @@ const COLUMNS: c_int = 1664;
 const ARGUMENTS: c_int = 32;
 
 /// Gives a call's rows.
-type Source = fn(&[ValueRef<'_>]) -> Result<Rows>;
+type Source = fn(&[ValueRef<'_>]) -> Result<Given>;
+
+/// Rows of a call.
+enum Given {
+    /// Those that were there.
+    Kept(Rows),
+    /// Those that were made, and what they take of the statement's memory as long as they are there.
+    Made { rows: Rows, _held: Held },
+    /// One column of whole numbers, which are made as they are asked for.
+    Series { start: i64, step: i64, count: u64 },
+}
+
+impl Given {
+    /// Counts what was made.
+    fn made(rows: Vec<Vec<Value>>) -> Result<Given> {
+        let mut held = Held::default();
+        let row =
+            |row: &Vec<Value>| size_of::<Vec<Value>>() + row.iter().map(|cell| cell.as_ref().size()).sum::<usize>();
+        held.set(rows.iter().map(row).sum())?;
+        Ok(Given::Made { rows: Rc::new(rows), _held: held })
+    }
+
+    fn count(&self) -> u64 {
+        match self {
+            Given::Kept(rows) | Given::Made { rows, .. } => rows.len() as u64,
+            Given::Series { count, .. } => *count,
+        }
+    }
+}
 
 /// Registers all of them.
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
@@ -41,18 +69,18 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// `pg_rows(slot)`.
-fn captured(args: &[ValueRef<'_>]) -> Result<Rows> {
+fn captured(args: &[ValueRef<'_>]) -> Result<Given> {
     let slot = args.first().map_or(-1, |arg| arg.int());
     let found =
         session::with(|session| usize::try_from(slot).ok().and_then(|s| session.slots.borrow().get(s).cloned()));
-    found.ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))
+    found.map(Given::Kept).ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))
 }
 
 /// `pg_recordset(json, columns)`.
-fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
+fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
     let &[json, columns] = args else { return Err(Error::internal("pg_recordset takes two arguments")) };
     if json.is_null() {
-        return Ok(Rows::default());
+        return Given::made(Vec::new());
     }
     let columns: Vec<(String, Type, Option<Typmod>)> =
         serde_json::from_str(columns.text()).map_err(|e| Error::internal(format!("{e} in a recordset's columns")))?;
@@ -76,7 +104,7 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Rows> {
             }
             rows.push(row);
         }
-        Ok(Rc::new(rows))
+        Given::made(rows)
     })
 }
 
@@ -98,18 +126,38 @@ fn not_objects(json: &str) -> Error {
 }
 
 /// `pg_call(name, types, x...)`.
-fn call(args: &[ValueRef<'_>]) -> Result<Rows> {
+fn call(args: &[ValueRef<'_>]) -> Result<Given> {
     let [name, types, args @ ..] = args else { return Err(Error::internal("pg_call takes a name and types")) };
     let types: Vec<Type> =
         serde_json::from_str(types.text()).map_err(|e| Error::internal(format!("{e} in the types of a call")))?;
+    if name.text() == "generate_series"
+        && let Some(series) = series(&types, args)
+    {
+        return Ok(series);
+    }
     let function = set_functions()
         .find(|function| function.name == name.text() && takes(function, &types))
         .ok_or_else(|| Error::internal(format!("there is no set function {} of these types", name.text())))?;
-    with_context(|context| (function.rows)(context, &types, args)).map(Rc::new)
+    with_context(|context| (function.rows)(context, &types, args)).and_then(Given::made)
+}
+
+/// A series of whole numbers; `None` for any other, and for one that is an error.
+fn series(types: &[Type], args: &[ValueRef<'_>]) -> Option<Given> {
+    let are_whole = types.iter().all(|ty| matches!(ty, Type::Base(Base::Int4 | Base::Int8)));
+    let (&[ValueRef::Int(start), ValueRef::Int(stop)], step) = (args.get(..2)?, args.get(2)) else { return None };
+    let step = match step {
+        None => 1,
+        Some(&ValueRef::Int(step)) if step != 0 => step,
+        Some(_) => return None,
+    };
+    let steps = (i128::from(stop) - i128::from(start)) / i128::from(step);
+    let is_empty = if step > 0 { start > stop } else { start < stop };
+    let count = if is_empty { 0 } else { u64::try_from(steps + 1).unwrap_or(u64::MAX) };
+    are_whole.then_some(Given::Series { start, step, count })
 }
 
 /// `pg_lockstep(array, ...)`.
-fn lockstep(args: &[ValueRef<'_>]) -> Result<Rows> {
+fn lockstep(args: &[ValueRef<'_>]) -> Result<Given> {
     let mut arrays: Vec<Vec<&RawValue>> = Vec::with_capacity(args.len());
     for array in args {
         let unread = |error| Error::internal(format!("{error} in the rows of a call"));
@@ -117,7 +165,7 @@ fn lockstep(args: &[ValueRef<'_>]) -> Result<Rows> {
     }
     let longest = arrays.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |array: &[&RawValue], at: usize| array.get(at).map_or(Value::Null, |row| Value::from((*row).get()));
-    Ok(Rc::new((0..longest).map(|at| arrays.iter().map(|array| cell(array, at)).collect()).collect()))
+    Given::made((0..longest).map(|at| arrays.iter().map(|array| cell(array, at)).collect()).collect())
 }
 
 fn takes(function: &SetFunction, types: &[Type]) -> bool {
@@ -191,7 +239,7 @@ unsafe impl<'vtab> VTab<'vtab> for Table {
         Ok(Cursor {
             base: ffi::sqlite3_vtab_cursor::default(),
             source: self.source,
-            rows: Rows::default(),
+            rows: Given::Kept(Rows::default()),
             position: 0,
             table: PhantomData,
         })
@@ -215,8 +263,8 @@ fn declaration() -> rusqlite::Result<CString> {
 struct Cursor<'vtab> {
     base: ffi::sqlite3_vtab_cursor,
     source: Source,
-    rows: Rows,
-    position: usize,
+    rows: Given,
+    position: u64,
     table: PhantomData<&'vtab Table>,
 }
 
@@ -224,6 +272,8 @@ struct Cursor<'vtab> {
 unsafe impl VTabCursor for Cursor<'_> {
     fn filter(&mut self, _: c_int, _: Option<&str>, args: &Filters<'_>) -> rusqlite::Result<()> {
         let args = args.iter().map(stored).collect::<rusqlite::Result<Vec<_>>>()?;
+        // What was made before goes first.
+        self.rows = Given::Kept(Rows::default());
         self.rows = (self.source)(&args).map_err(raise)?;
         self.position = 0;
         Ok(())
@@ -235,16 +285,23 @@ unsafe impl VTabCursor for Cursor<'_> {
     }
 
     fn eof(&self) -> bool {
-        self.position >= self.rows.len()
+        self.position >= self.rows.count()
     }
 
     fn column(&self, cell: &mut Cell, index: c_int) -> rusqlite::Result<()> {
-        let row = self.rows.get(self.position);
-        let value = row.zip(usize::try_from(index).ok()).and_then(|(row, index)| row.get(index));
-        match value {
-            Some(value) => cell.set_result(StoredRef(value.as_ref())),
-            None => cell.set_result(Stored(Value::Null)),
-        }
+        let index = usize::try_from(index).unwrap_or(usize::MAX);
+        let value = match &self.rows {
+            Given::Kept(rows) | Given::Made { rows, .. } => {
+                let row = usize::try_from(self.position).ok().and_then(|at| rows.get(at));
+                row.and_then(|row| row.get(index)).map_or(ValueRef::Null, Value::as_ref)
+            }
+            // Never beyond the series' end, so within the type.
+            Given::Series { start, step, .. } if index == 0 => {
+                ValueRef::Int(start.wrapping_add(step.wrapping_mul(self.position as i64)))
+            }
+            Given::Series { .. } => ValueRef::Null,
+        };
+        cell.set_result(StoredRef(value))
     }
 
     fn rowid(&self) -> rusqlite::Result<i64> {

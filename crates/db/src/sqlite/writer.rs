@@ -1,7 +1,8 @@
 //! The writer thread: takes queued writes, runs each in a savepoint, commits the group once, then acknowledges all.
 
-use std::collections::VecDeque;
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -12,10 +13,13 @@ use flume::Receiver;
 
 use super::connection::Session;
 use super::job::{Job, no_thread, panicked};
+use super::places::Batch;
 use super::programs::Prepared;
+use super::readers::LONG;
 use super::schema::Schema;
 use super::sequences::Sequences;
-use super::{Shared, changes, checkpoint, diagnose, error, run, session};
+use super::session::Long;
+use super::{For, Shared, changes, checkpoint, diagnose, error, run, session};
 use crate::{Answer, TransactionEnd};
 
 /// Time after which a group commits, so that quick writes don't wait long for slow ones.
@@ -35,6 +39,8 @@ pub(crate) struct Writer {
     pub shared: Arc<Shared>,
     /// Its connection.
     pub connection: Session,
+    /// What it has taken from the queue and not run yet.
+    jobs: Rc<RefCell<Batch>>,
 }
 
 /// Starts the thread.
@@ -46,35 +52,42 @@ pub(super) fn start(
     (sequences, log): (Sequences, changes::Log),
     queue: Receiver<Work>,
 ) -> Result<JoinHandle<()>> {
-    let writer = Writer { shared: shared.clone(), connection };
+    let shared = shared.clone();
     std::thread::Builder::new()
         .stack_size(super::readers::STACK)
         .name("basalt-write".to_owned())
         .spawn(move || {
+            let jobs = Rc::<RefCell<Batch>>::default();
+            let (waiting, refusing) = (jobs.clone(), shared.clone());
             session::with(|session| {
                 *session.sequences.borrow_mut() = Some(sequences);
                 *session.log.borrow_mut() = log;
+                *session.on_long.borrow_mut() = Some(Rc::new(move |_| {
+                    refuse_late(&refusing, &waiting);
+                    Long::Asks(LONG)
+                }));
             });
-            writer.serve(&queue);
+            Writer { shared, connection, jobs }.serve(&queue);
+            session::with(|session| session.on_long.take());
         })
         .map_err(|error| no_thread(&error))
 }
 
 impl Writer {
     fn serve(mut self, queue: &Receiver<Work>) {
-        let mut jobs = VecDeque::new();
         while let Ok(work) = queue.recv() {
+            self.shared.writes_taken.store(true, Ordering::Relaxed);
             let mut next = Some(work);
             while let Some(work) = next.take() {
                 match work {
                     Work::Exclusive(task) => self.run_exclusive(task),
                     Work::Statement(job) => {
-                        jobs.push_back(job);
+                        self.jobs.borrow_mut().push_back(job);
                         // Those who queue more are let go first, where they share a core with this thread: a larger group costs less.
                         std::thread::yield_now();
-                        next = self.gather(queue, &mut jobs);
-                        while !jobs.is_empty() {
-                            self.run_group(&mut jobs);
+                        next = self.gather(queue);
+                        while !self.jobs.borrow().is_empty() {
+                            self.run_group();
                         }
                     }
                 }
@@ -96,7 +109,8 @@ impl Writer {
     }
 
     /// Takes what is queued, up to a group, and gives back the exclusive work that it met.
-    fn gather(&self, queue: &Receiver<Work>, jobs: &mut VecDeque<Box<Job>>) -> Option<Work> {
+    fn gather(&self, queue: &Receiver<Work>) -> Option<Work> {
+        let mut jobs = self.jobs.borrow_mut();
         while jobs.len() < self.shared.options.group.max(1) {
             match queue.try_recv() {
                 Ok(Work::Statement(job)) => jobs.push_back(job),
@@ -109,16 +123,21 @@ impl Writer {
 
     /// Runs jobs from the front in one transaction, commits it, and answers. Jobs that the transaction lost through no fault of
     /// their own are put back.
-    fn run_group(&mut self, jobs: &mut VecDeque<Box<Job>>) {
+    fn run_group(&mut self) {
         let schema = self.shared.schema.load();
         if let Err(error) = self.connection.follow(&schema).and_then(|()| self.connection.command("BEGIN IMMEDIATE")) {
-            jobs.drain(..).for_each(|job| job.answer(Err(error.clone())));
+            self.jobs.take().into_iter().for_each(|job| job.answer(Err(error.clone())));
             return;
         }
         let started = Instant::now();
         let mut done: Vec<(Box<Job>, Result<Answer>)> = Vec::new();
-        while let Some(job) = jobs.pop_front() {
+        loop {
+            let Some(job) = self.jobs.borrow_mut().pop_front() else { break };
             if job.is_abandoned() {
+                continue;
+            }
+            if job.is_late(started, self.shared.options.wait) {
+                job.answer(Err(self.shared.late(For::Writer)));
                 continue;
             }
             let prepared = match self.prepare(&job, &schema) {
@@ -130,13 +149,13 @@ impl Writer {
             };
             let alone = prepared.commits_alone();
             if alone && !done.is_empty() {
-                jobs.push_front(job);
+                self.jobs.borrow_mut().push_front(job);
                 break;
             }
             changes::begin();
             let result = self.attempt(&job, &prepared, &schema);
             if self.connection.sqlite.is_autocommit() {
-                lost(job, result, done, jobs);
+                lost(job, result, done, &mut self.jobs.borrow_mut());
                 return;
             }
             done.push((job, result));
@@ -195,14 +214,14 @@ impl Writer {
 
     fn run(&self, job: &Job, prepared: &Prepared, schema: &Schema) -> Result<Answer> {
         let options = &self.shared.options;
-        let timeout = run::start(schema, &job.request, options.statement_timeout)?;
+        let timeout = run::start(schema, &job.request, options)?;
         // A write whose caller has gone runs on: to interrupt it would undo its whole group.
-        session::with(|session| session.watch(timeout, None));
+        session::with(|session| session.watch(timeout, Some(LONG), None));
         let sqlite = &self.connection.sqlite;
         let answer = run::transaction(sqlite, schema, &job.request, prepared, options.max_body)?;
         if job.request.end == TransactionEnd::Rollback
             && prepared.commits_alone()
-            && let Some(violation) = diagnose::deferred(sqlite, schema)
+            && let Some(violation) = diagnose::deferred(sqlite, schema, &self.shared.file)
         {
             return Err(violation);
         }
@@ -223,7 +242,7 @@ impl Writer {
             return Ok(());
         };
         let violated = alone && diagnose::Violation::of(&failure).is_some();
-        let violation = if violated { diagnose::deferred(sqlite, schema) } else { None };
+        let violation = if violated { diagnose::deferred(sqlite, schema, &self.shared.file) } else { None };
         if !sqlite.is_autocommit()
             && let Err(error) = self.connection.command("ROLLBACK")
         {
@@ -252,14 +271,18 @@ impl Writer {
     }
 }
 
+/// Refuses what has waited too long behind a statement that runs long.
+fn refuse_late(shared: &Shared, jobs: &RefCell<Batch>) {
+    let now = Instant::now();
+    let (late, waiting): (Batch, Batch) =
+        jobs.take().into_iter().partition(|job| job.is_late(now, shared.options.wait));
+    jobs.replace(waiting);
+    late.into_iter().for_each(|job| job.answer(Err(shared.late(For::Writer))));
+}
+
 /// SQLite undid the whole transaction: because of a full disk everyone fails; because of one job's fault (interrupted while it
 /// wrote) the others, of which nothing was acknowledged, run again.
-fn lost(
-    culprit: Box<Job>,
-    result: Result<Answer>,
-    done: Vec<(Box<Job>, Result<Answer>)>,
-    jobs: &mut VecDeque<Box<Job>>,
-) {
+fn lost(culprit: Box<Job>, result: Result<Answer>, done: Vec<(Box<Job>, Result<Answer>)>, jobs: &mut Batch) {
     let error = result.err().unwrap_or_else(|| Error::new("40000", "the transaction was rolled back"));
     let is_fatal = error::is_fatal(&error);
     culprit.answer(Err(error.clone()));

@@ -168,6 +168,9 @@ impl Connection {
         if is_join && !may_join {
             return self.refuse(&message, "ClientJoinRateLimitReached: Too many joins per second");
         }
+        if is_join && frame.len() as u64 > limits.join_bytes.as_u64() {
+            return self.refuse(&message, &format!("JoinTooLarge: A join has at most {}", limits.join_bytes));
+        }
         // What fails in one channel is no matter of the others.
         let (topic, join_ref) = (message.topic.clone(), message.join_ref.clone());
         if caught("a channel", self.dispatch(settings, message)).await.is_none() {

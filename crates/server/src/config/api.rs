@@ -132,7 +132,7 @@ impl Default for Api {
     fn default() -> Self {
         Api {
             schemas: vec!["public".into()],
-            extra_search_path: vec!["public".into(), "extensions".into()],
+            extra_search_path: basalt_sql::DEFAULT_PATH.map(str::to_owned).to_vec(),
             database_config: true,
             max_rows: 1000,
             max_embed_depth: 8,

@@ -18,7 +18,7 @@ pub struct Database {
     pub authenticator_password: String,
     /// Connections to PostgreSQL for requests.
     pub pool: usize,
-    /// How long a request may wait for a connection.
+    /// How long a request may wait for a connection, or for a thread of the embedded engine.
     #[serde(with = "humantime_serde")]
     pub pool_timeout: Duration,
     /// How long a connection may be idle before it is closed; 0: for ever.
@@ -41,6 +41,8 @@ pub struct Database {
     pub data_dir: PathBuf,
     /// Threads that read; 0 means one a core.
     pub readers: usize,
+    /// Threads more for reads that run long; 0 means two for each reader.
+    pub long_readers: usize,
     /// Statements that may wait for a thread.
     pub queue: usize,
     /// Writes that one commit may group.
@@ -98,6 +100,7 @@ impl Default for Database {
             channel: "pgrst".into(),
             data_dir: ".basalt".into(),
             readers: 0,
+            long_readers: 0,
             queue: 1024,
             group: 256,
             max_size: ByteSize::b(0),

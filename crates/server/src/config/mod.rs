@@ -11,7 +11,7 @@ mod supabase;
 mod supabase_keys;
 mod syntax;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use basalt_core::nearest;
 pub use basalt_webhooks::Settings as Webhook;
@@ -90,6 +90,13 @@ impl Config {
     /// `base`, under the environment and flags.
     pub(crate) fn overlaid(base: Config, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
         Config::finish(Figment::from(Serialized::defaults(base)), flags)
+    }
+
+    /// The file of private keys that sign tokens, if there is one. `project` is where relative paths begin.
+    pub fn signing_keys(&self, project: &Path) -> Option<PathBuf> {
+        let path = &self.auth.signing_keys_path;
+        // Taken apart and put together, a path is without its `./`, of which there would be two.
+        (!path.as_os_str().is_empty()).then(|| project.join(path).components().collect())
     }
 
     fn finish(figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
@@ -262,6 +269,8 @@ mod tests {
                 "`auth.external.github.clientid`",
                 "`auth.external.github.client_id`",
             ),
+            ("[auth.emial]\nenable_signup = true\n", "`auth.emial`", "`auth.email`"),
+            ("[api]\nprot = 5\n", "`api.prot`", "`api.port`"),
             ("[db.seed]\nsql_path = []\n", "`db.seed.sql_path`", "`db.seed.sql_paths`"),
         ] {
             let error = load(toml).unwrap_err();

@@ -195,7 +195,7 @@ fn look_at<'t>(table: &'t Table, path: &mut Vec<&'t str>) -> Result<(), String> 
     let section = KEYS.iter().find(|(pattern, _)| matches(pattern, path));
     for (key, value) in table {
         if let Some((_, known)) = section.filter(|(_, known)| !known.contains(&key.as_str()))
-            && let Some(near) = nearest(key, known.iter().copied(), NEAR)
+            && let Some(near) = nearest(key, known.iter().copied(), NEAR).or_else(|| transposed(key, known))
         {
             let dotted = |name: &str| path.iter().copied().chain([name]).collect::<Vec<_>>().join(".");
             return Err(format!("unknown configuration key `{}`; did you mean `{}`?", dotted(key), dotted(near)));
@@ -212,4 +212,15 @@ fn look_at<'t>(table: &'t Table, path: &mut Vec<&'t str>) -> Result<(), String> 
 fn matches(pattern: &str, path: &[&str]) -> bool {
     let parts: Vec<&str> = pattern.split('.').filter(|part| !part.is_empty()).collect();
     parts.len() == path.len() && parts.iter().zip(path).all(|(part, name)| *part == "*" || part == name)
+}
+
+/// The known name that has two letters of `key` the other way round.
+fn transposed<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    let swapped = |at: usize| {
+        let mut letters: Vec<char> = key.chars().collect();
+        letters.swap(at, at + 1);
+        letters.into_iter().collect::<String>()
+    };
+    let last = key.chars().count().saturating_sub(1);
+    (0..last).map(swapped).find_map(|name| known.iter().find(|known| **known == name).copied())
 }

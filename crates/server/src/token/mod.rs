@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use basalt_core::{Claims, Identity, constant_time_eq};
+use basalt_core::{Claims, Identity, constant_time_eq, unix_time};
 use basalt_rest::RestError;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use serde_json_path::JsonPath;
+
+use crate::keys::{PUBLISHED_SECRETS, PUBLISHED_SERVICE_KEY};
 
 /// Clocks may differ by this many seconds.
 const LEEWAY: i64 = 30;
@@ -119,6 +120,18 @@ impl Verifier {
         })
     }
 
+    /// Whether anybody could sign a token, or hold a key, that is taken: with one of the published secrets, in whatever form it was
+    /// given.
+    pub fn takes_published(&self) -> bool {
+        let verifies = |signature: &str| {
+            let mut hmac = self.keys.iter().filter(|key| key.algorithms.contains(&Algorithm::HS256));
+            hmac.any(|key| crypto::verify(signature, b"", &key.key, Algorithm::HS256).unwrap_or(false))
+        };
+        let signed = |secret: &&str| crypto::sign(b"", &EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256);
+        PUBLISHED_SECRETS.iter().any(|secret| signed(secret).is_ok_and(|signature| verifies(&signature)))
+            || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY)
+    }
+
     /// How verified tokens were remembered.
     pub fn remembered(&self) -> Remembered {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -131,20 +144,22 @@ impl Verifier {
         self.anonymous.as_ref().map(|identity| &*identity.role)
     }
 
-    /// Who a request's headers say is calling.
-    ///
-    /// `Authorization: Bearer` counts first, then `apikey`; with neither the caller is anonymous.
-    pub fn identify(&self, headers: &HeaderMap) -> Result<Identity, RestError> {
-        // Bytes that are no ASCII make a bad token, not an anonymous caller.
-        let text = |name: &str| headers.get(name).map(text);
-        let authorization = text("authorization");
-        let bearer = authorization.as_deref().and_then(|value| {
-            let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    /// The token of a request: `Authorization: Bearer`, else `apikey` where that header counts.
+    pub fn token_of<'h>(&self, headers: &'h HeaderMap) -> Option<Cow<'h, str>> {
+        let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
+            let value = value.as_bytes();
+            let (scheme, token) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
+            scheme.eq_ignore_ascii_case(b"bearer").then(|| token.trim_ascii())
         });
-        let apikey = text("apikey").filter(|_| self.apikey_header);
-        match bearer.or(apikey.as_deref()) {
-            Some(token) => self.verify(token),
+        let apikey = || headers.get("apikey").filter(|_| self.apikey_header).map(HeaderValue::as_bytes);
+        // Bytes that are no ASCII make a bad token, not an anonymous caller.
+        bearer.or_else(apikey).map(String::from_utf8_lossy)
+    }
+
+    /// Who a request's headers say is calling; without a token the caller is anonymous.
+    pub fn identify(&self, headers: &HeaderMap) -> Result<Identity, RestError> {
+        match self.token_of(headers) {
+            Some(token) => self.verify(&token),
             None => self.anonymous.clone().ok_or_else(anonymous_disabled),
         }
     }
@@ -154,7 +169,7 @@ impl Verifier {
         if let Some(identity) = self.opaque_identity(token) {
             return Ok(identity);
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64);
+        let now = unix_time().as_secs() as i64;
         self.asked.fetch_add(1, Ordering::Relaxed);
         let verified = match self.verified.get(token) {
             Some(verified) => {
@@ -265,11 +280,6 @@ impl Verifier {
 }
 
 /// A header's text. Most is ASCII, which is judged faster than it is repaired.
-fn text(value: &HeaderValue) -> Cow<'_, str> {
-    let bytes = value.as_bytes();
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
-}
-
 fn time(claims: &Map<String, Value>, name: &str) -> Time {
     match claims.get(name) {
         None | Some(Value::Null) => Time::Absent,

@@ -1,7 +1,6 @@
 //! Tokens for connections that outlive a request: who they speak for, and until when.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use basalt_core::unix_time;
 use basalt_realtime::{Session, TokenFault, Tokens};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -20,8 +19,7 @@ impl Tokens for Verifier {
             Ok(identity) => identity,
             // Only a token whose signature holds is judged by its times.
             Err(error) if error.body.code == "PGRST303" => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-                let overdue = expires.map(|end| now - end).filter(|seconds| *seconds > 0);
+                let overdue = expires.map(|end| unix_time().as_secs() as i64 - end).filter(|seconds| *seconds > 0);
                 return Err(overdue.map_or(TokenFault::Signature, TokenFault::Expired));
             }
             Err(_) => return Err(TokenFault::Signature),

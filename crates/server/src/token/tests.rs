@@ -24,7 +24,7 @@ fn verifier(change: impl FnOnce(&mut VerifierOptions)) -> Verifier {
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
+    unix_time().as_secs() as i64
 }
 
 fn refused(verifier: &Verifier, token: &str) -> (u16, String, String) {

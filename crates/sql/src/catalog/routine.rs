@@ -144,7 +144,7 @@ impl Routine {
     pub fn search_path(&self) -> Option<Vec<String>> {
         let (_, value) = self.settings.iter().find(|(name, _)| name == "search_path")?;
         let schemas = value.split(',').map(|s| s.trim().trim_matches(['\'', '"']).to_owned());
-        Some(schemas.filter(|s| !s.is_empty() && s != "$user" && s != "pg_catalog").collect())
+        Some(schemas.filter(|s| !s.is_empty() && s != "$user").collect())
     }
 }
 

@@ -47,6 +47,21 @@ pub(super) fn function(name: &str) -> Option<Error> {
     Some(Error::unsupported(format!("the embedded engine has no function {name}"), *instead))
 }
 
+/// An error about a schema, with what to do instead of what extensions have in it.
+pub(crate) fn in_schema(error: Error, schema: &str) -> Error {
+    let instead = match schema {
+        "net" | "http" | "supabase_functions" => {
+            "Have changes sent to a URL with `[[webhooks]]` of basalt.toml, or run the project on PostgreSQL."
+        }
+        "cron" => "Have a scheduler outside call a function of the API, or run the project on PostgreSQL.",
+        "pgmq" => {
+            "Keep messages in a table, and take them with `delete ... returning`, or run the project on PostgreSQL."
+        }
+        _ => return error,
+    };
+    error.with_hint(instead)
+}
+
 /// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.
 pub(super) fn relation(schema: Option<&str>, name: &str, is_sequence: bool) -> Option<Error> {
     if is_sequence {

@@ -87,7 +87,10 @@ impl Compiler<'_> {
     pub fn bind_cast(&mut self, scope: &Scope<'_>, expr: &ast::Expr, data_type: &ast::DataType) -> Result<Typed> {
         let resolved = self.resolve_type(data_type)?;
         let value = self.bind_expr(scope, expr, Some(&resolved.ty))?;
-        let cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
+        let mut cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
+        if let Some(shown) = self.object_shown(data_type, &cast) {
+            cast = Typed::constant(shown.into(), Type::TEXT);
+        }
         match &resolved.domain {
             Some(domain) => in_domain(self, cast, domain),
             None => Ok(cast),

@@ -7,7 +7,7 @@ use super::compiler::Compiler;
 use super::parse::parse_expr;
 use super::scope::{Scope, SourceColumn};
 use super::typed::{Form, Typed};
-use crate::{Name, quote};
+use crate::{Name, definition_path, quote};
 
 /// A value of the base type that satisfies the domain, or 23502, 23514.
 pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
@@ -44,11 +44,13 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
     let mut demands = Vec::new();
     for (check, text) in &domain.checks {
         let expr = parse_expr(text)?;
-        let path = vec![name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+        let path = definition_path(&name.schema);
         let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
         let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
-        let (message, check) = (quote::literal(&message), quote::literal(check));
-        demands.push(format!("pg_require(({} IS NOT 0), '23514', {message}, NULL, {check})", bound.sql));
+        let literals = [&message, check, &name.schema, &name.name].map(|text| quote::literal(text));
+        let [message, check, schema, domain] = literals;
+        let told = format!("'23514', {message}, NULL, {check}, NULL, {schema}, {domain}");
+        demands.push(format!("pg_require(({} IS NOT 0), {told})", bound.sql));
     }
     let guarded = format!("iif({}, {operand}, NULL)", demands.join(" AND "));
     let sql = match from {

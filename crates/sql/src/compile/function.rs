@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{Base, Kind, Type, Volatility};
+use basalt_types::{Type, Volatility};
 use sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
 };
 
 use super::compiler::Compiler;
 use super::fold::Nature;
+use super::given::{is_variadic, named_builtin, spread};
 use super::overload::{self, Choice, Fit, Parameter};
 use super::scope::Scope;
 use super::template::implementation;
@@ -70,6 +71,9 @@ impl Compiler<'_> {
         if builtin && name == "normalize" {
             return self.bind_normalize(scope, function);
         }
+        if builtin && let Some(function) = spread(function, &name)? {
+            return self.bind_function(scope, &function, expected);
+        }
         let args = self.bind_arguments(scope, function)?;
         if builtin && name == "row" {
             let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
@@ -127,7 +131,7 @@ impl Compiler<'_> {
         expected: Option<&Type>,
     ) -> Result<Vec<Argument>> {
         let mut bound = Vec::with_capacity(args.len());
-        for arg in args {
+        for arg in args.iter().filter(|arg| !is_variadic(arg)) {
             let (name, value) = match arg {
                 FunctionArg::Named { name, arg, .. } => (Some(fold(name)), arg),
                 FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, .. } => (Some(fold(name)), arg),
@@ -260,7 +264,9 @@ impl Compiler<'_> {
 
     fn unknown_function(&self, schema: Option<&str>, name: &str, args: &[Argument]) -> Error {
         match schema.filter(|s| *s != "pg_catalog" && !self.catalog.schemas.contains_key(*s)) {
-            Some(schema) => Error::new("3F000", format!("schema \"{schema}\" does not exist")),
+            Some(schema) => {
+                super::absent::in_schema(Error::new("3F000", format!("schema \"{schema}\" does not exist")), schema)
+            }
             None if super::window::is_window_function(name) => {
                 Error::new("42809", format!("window function {name} requires an OVER clause"))
             }
@@ -276,6 +282,19 @@ impl Compiler<'_> {
             Some(schema) => self.catalog.routines(schema, name).to_vec(),
             None => self.search_path.iter().flat_map(|s| self.catalog.routines(s, name)).cloned().collect(),
         }
+    }
+
+    /// Where names are looked up before what this schema has: its place in the search path, counted from 1.
+    fn place_in_path(&self, schema: &str) -> usize {
+        self.search_path.iter().position(|s| s == schema).map_or(usize::MAX, |at| at + 1)
+    }
+
+    /// As [`Self::place_in_path`] of what is built in: first, unless the path says where; what extensions bring is in their schema.
+    fn place_of_built_in(&self, name: &str) -> usize {
+        if overload::is_of_extension(name) {
+            return self.place_in_path("extensions");
+        }
+        self.search_path.iter().position(|s| s == "pg_catalog").map_or(0, |at| at + 1)
     }
 
     /// Chooses the function that a call means. The values are the arguments in order, for a built-in one.
@@ -295,13 +314,18 @@ impl Compiler<'_> {
         }
         let functions = if builtin && !named { overload::functions(name) } else { &[] };
         let sets = if builtin && !named { overload::set_functions(name) } else { &[] };
-        let routines = self.routine_candidates(schema.filter(|s| *s != "pg_catalog"), name);
+        let routines = self.routine_candidates(schema, name);
         let count = args.len();
         let mut candidates: Vec<Option<Vec<Parameter>>> = Vec::new();
         candidates.extend(functions.iter().map(|f| overload::parameters(f.args, f.optional, f.variadic, count)));
         candidates.extend(sets.iter().map(|f| overload::parameters(f.args, f.optional, false, count)));
         let placed: Vec<_> = routines.iter().map(|r| super::routine::place(self.catalog, r, &args)).collect();
         candidates.extend(placed.iter().map(|p| p.as_ref().map(|p| p.parameters.clone())));
+        let built_in = functions.len() + sets.len();
+        let places: Vec<usize> = std::iter::repeat_n(self.place_of_built_in(name), built_in)
+            .chain(routines.iter().map(|routine| self.place_in_path(&routine.name.schema)))
+            .collect();
+        overload::hide(&mut candidates, &places);
         let types: Vec<Type> = args.iter().map(|(_, value)| value.ty.clone()).collect();
         let fit = match overload::choose(&candidates, &types) {
             Choice::One(fit) => fit,
@@ -320,7 +344,7 @@ impl Compiler<'_> {
         if let Some(function) = sets.get(fit.index - functions.len()) {
             return Ok((Callee::Set(function, fit), values));
         }
-        let chosen = fit.index - functions.len() - sets.len();
+        let chosen = fit.index - built_in;
         let routine = routines[chosen].clone();
         privilege::use_schema(self, &routine.name.schema)?;
         privilege::execute(self, &routine)?;
@@ -329,27 +353,6 @@ impl Compiler<'_> {
         let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
         Ok((Callee::Routine(routine, given), Vec::new()))
     }
-}
-
-/// The arguments of a built-in function that are given by name, in its order; `None` if it has none of those names.
-fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argument>> {
-    let functions = overload::functions(name).iter().map(|function| (function.names, function.args));
-    let sets = overload::set_functions(name).iter().map(|function| (function.names, function.args));
-    let (names, kinds) = functions.chain(sets).find(|(names, _)| !names.is_empty())?;
-    let zero = |kind: &Kind| match kind {
-        Kind::Is(Base::Jsonb) => Typed::constant("{}".into(), Type::JSONB),
-        Kind::Is(Base::Bool) => Typed::constant(false.into(), Type::BOOL),
-        _ => Typed::constant(0.into(), Type::INT4),
-    };
-    let mut placed: Vec<Argument> = kinds.iter().map(|kind| (None, zero(kind))).collect();
-    for (position, (name, value)) in args.iter().enumerate() {
-        let at = match name {
-            Some(name) => names.iter().position(|parameter| parameter == name)?,
-            None => position,
-        };
-        placed.get_mut(at)?.1 = value.clone();
-    }
-    Some(placed)
 }
 
 /// What stands between a call's parentheses: arguments, DISTINCT, ORDER BY.

@@ -4,7 +4,7 @@
 //! type ([`typed::Typed`]). [`scope`] says what names mean, [`overload`] which operator or function is meant,
 //! [`select`] and [`from`] put queries together, [`view`] and [`routine`] inline what SQLite doesn't have.
 
-mod absent;
+pub(crate) mod absent;
 mod aggregate;
 pub mod body;
 mod carried;
@@ -20,6 +20,7 @@ mod filter;
 mod fold;
 mod from;
 mod function;
+mod given;
 mod group;
 mod grouping_sets;
 mod interpreted;
@@ -76,7 +77,7 @@ pub use view::{ViewColumn, view_columns};
 
 use crate::catalog::Relation;
 use crate::program::{Output, OutputColumn};
-use crate::{Catalog, Program};
+use crate::{Catalog, DEFAULT_PATH, Program};
 use scope::{Clause, Scope};
 use typed::{CastContext, Typed};
 
@@ -190,7 +191,7 @@ fn defined(
     bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
 ) -> Result<Expression> {
     let text = expr.to_string();
-    let path = ["public".to_owned(), "extensions".to_owned()];
+    let path = DEFAULT_PATH.map(str::to_owned);
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
     compiler.forget_positions();
     compiler.detached = asks;
@@ -213,7 +214,7 @@ fn not_steady() -> Error {
 
 /// Checks that a policy's expression compiles over its table and is boolean.
 pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Result<()> {
-    let path = ["public".to_owned(), "extensions".to_owned()];
+    let path = DEFAULT_PATH.map(str::to_owned);
     let parsed = parse_expr(expr)?;
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, expr);
     let relation = std::sync::Arc::new(relation.clone());

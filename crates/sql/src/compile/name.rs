@@ -78,6 +78,9 @@ fn type_name(data_type: &DataType) -> Option<String> {
     if let DataType::Custom(name, _) = data_type {
         return split_name(name).ok().map(|(_, name)| name);
     }
+    if matches!(data_type, DataType::Regclass) {
+        return Some("regclass".to_owned());
+    }
     let spelled = data_type.to_string().to_lowercase();
     let spelled = spelled.trim_end_matches("[]");
     let bare = match spelled.split_once('(') {

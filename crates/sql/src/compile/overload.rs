@@ -15,6 +15,18 @@ pub(super) enum Parameter {
     Type(Type),
 }
 
+impl Parameter {
+    /// The one type that it takes; `None` for a polymorphic one.
+    fn declared(&self) -> Option<Type> {
+        match self {
+            Parameter::Type(ty) => Some(ty.clone()),
+            Parameter::Kind(Kind::Is(base)) => Some(Type::Base(*base)),
+            Parameter::Kind(Kind::ArrayOf(base)) => Some(Type::Base(*base).array_of()),
+            Parameter::Kind(_) => None,
+        }
+    }
+}
+
 /// A candidate that fits.
 #[derive(Debug, Clone)]
 pub(super) struct Fit {
@@ -41,6 +53,14 @@ pub(super) fn functions(name: &str) -> &'static [&'static Function] {
     static INDEX: LazyLock<HashMap<&str, Vec<&'static Function>>> =
         LazyLock::new(|| index(basalt_types::functions(), |f| f.name));
     INDEX.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Whether what is built in under the name is an extension's, which PostgreSQL has in a schema like any other.
+pub(super) fn is_of_extension(name: &str) -> bool {
+    let beginnings = ["uuid_generate_v", "uuid_ns_", "gen_random_bytes", "gen_salt"];
+    let names =
+        ["unaccent", "digest", "hmac", "crypt", "similarity", "word_similarity", "strict_word_similarity", "show_trgm"];
+    names.contains(&name) || beginnings.iter().any(|beginning| name.starts_with(beginning))
 }
 
 /// Whether a built-in function has the name.
@@ -90,6 +110,18 @@ pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: 
         _ => return None,
     };
     Some(kinds.into_iter().map(Parameter::Kind).collect())
+}
+
+/// Takes out those whose parameters one has whose place in the search path is before theirs (manual, 10.3 step 1).
+pub(super) fn hide(candidates: &mut [Option<Vec<Parameter>>], places: &[usize]) {
+    let declared: Vec<Option<Vec<Type>>> =
+        candidates.iter().map(|candidate| candidate.as_ref()?.iter().map(Parameter::declared).collect()).collect();
+    for (at, candidate) in candidates.iter_mut().enumerate() {
+        let is_hidden = |other: usize| places[other] < places[at] && declared[other] == declared[at];
+        if declared[at].is_some() && (0..places.len()).any(is_hidden) {
+            *candidate = None;
+        }
+    }
 }
 
 /// Chooses among candidates by their parameters; `None` stands for one that takes another number of arguments.

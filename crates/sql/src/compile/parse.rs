@@ -10,6 +10,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::lock;
 use crate::strings;
+use crate::unread::with_advice;
 
 /// Longest name in bytes (`NAMEDATALEN - 1`).
 pub(crate) const LONGEST_NAME: usize = 63;
@@ -48,6 +49,9 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
     })
 }
 
+/// The name of the argument that stands for the word `variadic` before the one that follows.
+pub(super) const VARIADIC: &str = "$variadic";
+
 /// Words of PostgreSQL that the parser doesn't know.
 const UNKNOWN_WORDS: [&str; 9] =
     ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring", "for"];
@@ -55,6 +59,10 @@ const UNKNOWN_WORDS: [&str; 9] =
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
     let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
+    if let Some(empty) = tokens.iter().find(|token| is_nameless(token)) {
+        let error = Error::new("42601", "zero-length delimited identifier at or near \"\"\"\"");
+        return Err(error.at(offset(sql, empty.span.start).unwrap_or_default()));
+    }
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
@@ -62,12 +70,17 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_table(&mut tokens);
         carry_substring(&mut tokens);
         lock::carry_locks(&mut tokens);
-        tokens.retain(|token| !is_variadic(token));
+        carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// Whether it is `""`.
+fn is_nameless(token: &TokenWithSpan) -> bool {
+    matches!(&token.token, Token::Word(word) if word.quote_style.is_some() && word.value.is_empty())
 }
 
 /// The tokens of a text, each string literal in one of them; names are cut as PostgreSQL cuts them.
@@ -260,6 +273,19 @@ fn carry_table(tokens: &mut Vec<TokenWithSpan>) {
     }
 }
 
+/// `variadic`, which the parser does not know, as an argument before the array.
+fn carry_variadic(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        if is_variadic(&tokens[at]) {
+            let span = tokens[at].span;
+            let mark = [Token::make_word(VARIADIC, Some('"')), Token::Comma];
+            tokens.splice(at..=at, mark.map(|token| TokenWithSpan::new(token, span)));
+        }
+        at += 1;
+    }
+}
+
 /// The lower bound of `between symmetric`, without its mark; `None` where there is none.
 pub(crate) fn asymmetric(low: &ast::Expr) -> Option<ast::Expr> {
     let mut low = low.clone();
@@ -313,7 +339,7 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
         None => error,
     };
     match location.and_then(|location| offset(sql, location)) {
-        Some(offset) => error.at(offset),
+        Some(offset) => with_advice(error.at(offset), sql, offset, found.unwrap_or_default()),
         None => error,
     }
 }

@@ -14,6 +14,7 @@ use super::parse::parse_expr;
 use super::scope::{Clause, Scope, Source};
 use super::typed::{Form, Typed, constant_sql};
 use crate::catalog::{PUBLIC, Policy, PolicyCommand, Relation};
+use crate::definition_path;
 use crate::visit::visit;
 
 /// How often a table's policies may be reached again through functions before the stack is called exhausted.
@@ -219,7 +220,7 @@ fn bind_policy(
         ..source.clone()
     });
     compiler.policies.push(relation.name.clone());
-    let path = definition_path(relation);
+    let path = definition_path(&relation.name.schema);
     let bound =
         compiler.inside(path, |compiler| compiler.deeper(|compiler| compiler.bind_condition(&scope, &expr, "POLICY")));
     compiler.policies.pop();
@@ -233,13 +234,6 @@ fn queries(policy: &Policy) -> Result<bool> {
         found |= has_query(&parse_expr(text)?);
     }
     Ok(found)
-}
-
-/// Where names in a relation's policies, defaults and generated columns are looked up.
-pub(super) fn definition_path(relation: &Relation) -> Vec<String> {
-    let mut path = vec![relation.name.schema.clone()];
-    path.extend(crate::DEFAULT_PATH.into_iter().filter(|s| *s != relation.name.schema).map(str::to_owned));
-    path
 }
 
 fn is_true(condition: &Typed) -> bool {

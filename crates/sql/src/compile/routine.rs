@@ -20,7 +20,7 @@ use super::types::row_type;
 use super::{privilege, row, steps};
 use crate::Catalog;
 use crate::catalog::{ParamMode, Routine};
-use crate::quote;
+use crate::{definition_path, quote};
 
 /// A call's arguments as a function's parameters take them.
 #[derive(Clone)]
@@ -105,9 +105,7 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     if routine.is_interpreted() {
         return super::body::check_function(catalog, routine);
     }
-    let path = routine
-        .search_path()
-        .unwrap_or_else(|| vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]);
+    let path = routine.search_path().unwrap_or_else(|| definition_path(&routine.name.schema));
     let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
     compiler.forget_positions();
     let given = routine.inputs().map(|param| {
@@ -261,7 +259,7 @@ impl Compiler<'_> {
                 (Some(value), _) => value,
                 (None, Some(default)) => {
                     let expr = parse_expr(default)?;
-                    let path = vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
+                    let path = definition_path(&routine.name.schema);
                     let value = self.inside(path, |c| c.bind_expr(&Scope::new(None), &expr, Some(&param.ty)))?;
                     self.coerce(value, &param.ty, None, CastContext::Assignment)?
                 }

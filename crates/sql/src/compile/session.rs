@@ -103,6 +103,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             let id = transaction(compiler);
             compiler.coerce(id, &Type::TEXT, None, CastContext::Explicit)?
         }
+        ("current_query", []) => Typed::constant(Value::Null, Type::TEXT),
         ("pg_backend_pid", []) => Typed::constant(Value::from(i64::from(std::process::id())), Type::INT4),
         ("inet_client_addr" | "inet_server_addr", []) => Typed::constant(Value::Null, Type::TEXT),
         ("inet_client_port" | "inet_server_port", []) => Typed::constant(Value::Null, Type::INT4),

@@ -9,7 +9,7 @@ use basalt_types::{Type, Value};
 use super::body::{self, Code, Gives, Holds, Slot, Variable, Who};
 use crate::catalog::{Relation, Routine, Trigger};
 use crate::plpgsql::{self, Kind};
-use crate::{Catalog, Name, Program, telling};
+use crate::{Catalog, DEFAULT_PATH, Name, Program, telling};
 
 /// Arguments of a trigger that are known at least: NULL where it has fewer.
 const ARGUMENTS: usize = 16;
@@ -112,7 +112,7 @@ fn routine<'c>(catalog: &'c Catalog, name: &Name) -> Result<&'c Arc<Routine>> {
 /// in the function's body says in which line of it.
 pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> Result<()> {
     let owner = &relation.owner;
-    let search_path = vec!["public".to_owned(), "extensions".to_owned()];
+    let search_path = DEFAULT_PATH.map(str::to_owned).to_vec();
     let who = Who { caller: owner.clone(), user: owner.clone(), search_path };
     for operation in trigger.run.iter().flat_map(|run| &run.operations) {
         let firing = match Firing::new(catalog, relation, trigger, *operation, &who) {

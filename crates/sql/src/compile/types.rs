@@ -37,8 +37,6 @@ const KNOWN_ELSEWHERE: &[&str] = &[
     "timetz",
     "xml",
     "oid",
-    "regnamespace",
-    "regtype",
     "regrole",
     "regproc",
     "regprocedure",
@@ -177,8 +175,8 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
             let typmod = modifiers_of(base, modifiers)?;
             return Ok(ResolvedType { serial, ..ResolvedType::plain(Type::Base(base), typmod) });
         }
-        // A name of a relation stays a text.
-        if name == "regclass" {
+        // A name of an object stays a text.
+        if matches!(&*name, "regclass" | "regtype" | "regnamespace" | "regrole" | "regproc" | "regprocedure") {
             return Ok(ResolvedType::plain(Type::TEXT, None));
         }
         if let Some(element) = name.strip_prefix('_').and_then(Base::by_name) {

@@ -10,7 +10,7 @@ use super::compiler::Compiler;
 use super::parse::parse_statement;
 use super::select::BoundQuery;
 use crate::catalog::Relation;
-use crate::{Catalog, Name};
+use crate::{Catalog, Name, definition_path};
 
 /// A view's columns as its query gives them.
 #[derive(Debug, Clone)]
@@ -62,12 +62,7 @@ impl Compiler<'_> {
             return Err(Error::internal("a view's query is none"));
         };
         let role = if view.security_invoker { self.role.clone() } else { relation.owner.clone() };
-        let mut path = vec![relation.name.schema.clone()];
-        for schema in crate::DEFAULT_PATH {
-            if !path.iter().any(|s| s == schema) {
-                path.push(schema.to_owned());
-            }
-        }
+        let path = definition_path(&relation.name.schema);
         self.inlining.push(relation.name.clone());
         let bound = self.as_role(&role, |c| c.inside(path, |c| c.bind_query(None, &query)));
         self.inlining.pop();

@@ -7,6 +7,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
 use crate::compile::parse::tokens;
+use crate::unread::with_advice;
 
 use super::keywords::{names_columns, names_functions};
 
@@ -174,6 +175,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// The token so many further.
+    pub(super) fn token_at(&self, ahead: usize) -> &Token {
+        &self.parser.peek_nth_token_ref(ahead).token
+    }
+
     /// `name`, `schema.name`, or `database.schema.name`.
     pub(super) fn name(&mut self) -> Result<RawName> {
         let at = self.offset();
@@ -338,7 +344,10 @@ pub(crate) fn syntax_error(sql: &str, error: ParserError) -> Error {
     };
     let error = Error::new("42601", message);
     match location {
-        Some(location) => error.at(offset_of(sql, location)),
+        Some(location) => {
+            let at = offset_of(sql, location);
+            with_advice(error.at(at), sql, at, found.unwrap_or_default())
+        }
         None => error.at(if found == Some("EOF") { sql.len() } else { 0 }),
     }
 }

@@ -375,8 +375,13 @@ fn lacking(name: &str, instead: &str) -> Error {
 }
 
 impl Declared {
-    fn base(base: Base, typmod: Option<Typmod>, at: usize) -> Self {
-        Declared { ty: Type::Base(base), typmod, domain: None, relation: None, serial: false, at }
+    pub(super) fn base(base: Base, typmod: Option<Typmod>, at: usize) -> Self {
+        Declared { typmod, ..Declared::of(Type::Base(base), at) }
+    }
+
+    /// A type as it is.
+    pub(super) fn of(ty: Type, at: usize) -> Self {
+        Declared { ty, typmod: None, domain: None, relation: None, serial: false, at }
     }
 }
 

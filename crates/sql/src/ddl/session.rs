@@ -9,7 +9,7 @@ use super::Change;
 use super::cursor::Cursor;
 use super::dump::target_of_rows;
 use crate::script::first_word;
-use crate::{Catalog, Name};
+use crate::{Catalog, DEFAULT_PATH, Name};
 
 /// What `set` statements of a script leave behind for the ones after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Session {
 impl Default for Session {
     fn default() -> Self {
         Session {
-            search_path: vec!["public".into(), "extensions".into()],
+            search_path: DEFAULT_PATH.map(str::to_owned).to_vec(),
             check_function_bodies: true,
             is_replica: false,
             keys_disabled: BTreeSet::new(),
@@ -114,8 +114,8 @@ impl Change<'_> {
             "reindex",
             "checkpoint",
             "cluster",
-            // PostgREST's order to read the schema again, which happens by itself.
-            "notify pgrst",
+            // Nobody can listen; PostgREST's order to read the schema again happens by itself.
+            "notify",
             // One file is one database.
             "drop database",
         ];

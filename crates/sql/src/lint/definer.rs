@@ -6,6 +6,7 @@ use basalt_types::Type;
 
 use super::{Finding, OUTSIDE, Severity, enters, uses};
 use crate::catalog::{Catalog, Name, Privilege, Relation, Routine};
+use crate::definition_path;
 use crate::reach::Reach;
 
 /// What each role from outside comes to through what is served.
@@ -17,7 +18,7 @@ impl Reached {
         Reached(OUTSIDE.map(|role| {
             let (mut relations, mut routines) = (BTreeSet::new(), BTreeSet::new());
             for schema in exposed.iter().filter(|schema| enters(catalog, role, schema)) {
-                let path = [schema.clone(), "public".to_owned(), "extensions".to_owned()];
+                let path = definition_path(schema);
                 let served = catalog.relations.values().filter(|one| one.name.schema == *schema);
                 let served = served.filter(|relation| uses(catalog, role, relation));
                 let called = catalog.functions.values().flatten().filter(|one| one.name.schema == *schema);

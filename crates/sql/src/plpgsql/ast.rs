@@ -31,6 +31,17 @@ pub enum Named {
     Block(Option<String>),
     /// A variable: its place among [`Body::variables`].
     Variable(usize),
+    /// Another name of a variable.
+    Alias(String, Known),
+}
+
+/// A variable that a body can name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// One that it declares: its place among [`Body::variables`].
+    Declared(usize),
+    /// One that its function has by itself: its name, or `$` and its number.
+    Own(String),
 }
 
 /// `#variable_conflict`.
@@ -118,6 +129,8 @@ pub enum Statement {
     Leave(Leave),
     /// `get [stacked] diagnostics ...`.
     Diagnostics(Vec<(Target, Diagnostic)>),
+    /// `set` of a setting, as the query that it is.
+    Set(Sql),
     /// A definition, in a block of a script.
     Define(Sql),
     /// A block within.
@@ -210,8 +223,12 @@ pub enum Diagnostic {
     Detail,
     Hint,
     ConstraintName,
-    /// What is not kept of an error: an empty text.
-    Other,
+    ColumnName,
+    DatatypeName,
+    SchemaName,
+    TableName,
+    /// Where the body was: what is not kept, an empty text.
+    Context,
 }
 
 /// What is assigned to: a variable, or a column of a row.
@@ -269,8 +286,10 @@ pub enum RaiseOption {
     Hint,
     Errcode,
     Constraint,
-    /// `column`, `table`, `schema`, `datatype`: what no door shows.
-    Other,
+    Column,
+    Datatype,
+    Schema,
+    Table,
 }
 
 /// `when ... then ...` of EXCEPTION.

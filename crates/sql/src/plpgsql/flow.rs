@@ -1,6 +1,7 @@
 //! What decides where a body goes on: IF, CASE, loops, EXIT and CONTINUE, ASSERT.
 
 use basalt_core::{Error, Result};
+use sqlparser::tokenizer::Token;
 
 use super::ast::{Dynamic, Leave, Loop, Over, Query, Raise, RaiseOption, Statement};
 use super::parse::{Parser, at_semicolon};
@@ -45,11 +46,15 @@ impl Parser<'_> {
         }
         let otherwise = match self.tokens.accept("else") {
             true => self.statements(&["end case"])?,
-            false => vec![Statement::Raise(Raise {
-                code: Some("20000".to_owned()),
-                format: Some("case not found".to_owned()),
-                ..exception()
-            })],
+            false => {
+                let hint = self.piece("'CASE statement is missing ELSE part.'".to_owned(), self.tokens.at())?;
+                vec![Statement::Raise(Raise {
+                    code: Some("20000".to_owned()),
+                    format: Some("case not found".to_owned()),
+                    options: vec![(RaiseOption::Hint, hint)],
+                    ..exception()
+                })]
+            }
         };
         self.tokens.expect("end case")?;
         Ok(Statement::If(branches, otherwise))
@@ -64,7 +69,9 @@ impl Parser<'_> {
         match self.tokens.sees_comma() {
             true => {
                 self.tokens.skip();
-                failed.options.push((RaiseOption::Message, self.expression()?));
+                let (start, end) = self.tokens.until(at_semicolon)?;
+                let message = format!("coalesce(({})::text, 'assertion failed')", &self.tokens.text[start..end]);
+                failed.options.push((RaiseOption::Message, self.piece(message, start)?));
             }
             false => failed.format = Some("assertion failed".to_owned()),
         }
@@ -93,13 +100,14 @@ impl Parser<'_> {
         }
         if self.tokens.accept("foreach") {
             let target = self.target()?;
-            if self.tokens.sees("slice") {
-                return Err(self.lacking("foreach ... slice"));
-            }
+            let slice = self.slice()?;
             self.tokens.expect("in array")?;
             let (start, end) = self.tokens.until(at_loop)?;
             let array = self.tokens.text[start..end].to_owned();
-            let elements = self.piece(format!("select unnest({array})"), start)?;
+            let elements = match slice {
+                0 => self.piece(format!("select unnest({array})"), start)?,
+                kept => self.piece(format!("select basalt_slices({array}, {kept})"), start)?,
+            };
             return Ok(Over::Elements(target, elements, self.piece(format!("({array}) is null"), start)?));
         }
         if !self.tokens.accept("for") {
@@ -132,6 +140,17 @@ impl Parser<'_> {
         let by = if self.tokens.accept("by") { Some(self.expression_until(at_loop)?) } else { None };
         let variable = self.implied(&name, "integer");
         Ok(Over::Range { variable, reverse, from, to, by })
+    }
+
+    /// `slice n` of FOREACH: how many dimensions what it gives has.
+    fn slice(&mut self) -> Result<u8> {
+        if !self.tokens.accept("slice") {
+            return Ok(0);
+        }
+        let Some(Token::Number(number, _)) = self.tokens.peek() else { return Err(self.tokens.unexpected()) };
+        let slice = number.parse().map_err(|_| self.tokens.unexpected())?;
+        self.tokens.skip();
+        Ok(slice)
     }
 
     /// `exit [label] [when ...]`, `continue [label] [when ...]`.

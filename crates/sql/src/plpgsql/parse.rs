@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Statement, Target};
+use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Statement};
 use super::conditions::is_code;
 use super::raise::condition;
 use super::tokens::Tokens;
@@ -87,10 +87,10 @@ pub(super) struct Parser<'b> {
     pub kind: Kind,
     pieces: usize,
     depth: usize,
-    variables: Vec<Declared>,
-    names: Vec<Name>,
+    pub variables: Vec<Declared>,
+    pub names: Vec<Name>,
     /// The last name that is known.
-    known: Option<usize>,
+    pub known: Option<usize>,
     /// The labels of the blocks and loops around, and which of them are loops.
     pub open: Vec<(Option<String>, bool)>,
 }
@@ -110,7 +110,7 @@ impl Parser<'_> {
         result
     }
 
-    fn name(&mut self, what: Named) {
+    pub fn name(&mut self, what: Named) {
         self.names.push(Name { before: self.known, what });
         self.known = Some(self.names.len() - 1);
     }
@@ -121,7 +121,7 @@ impl Parser<'_> {
         self.variable(Declared { name, ty, not_null: false, constant: false, value: None, at })
     }
 
-    fn variable(&mut self, declared: Declared) -> usize {
+    pub fn variable(&mut self, declared: Declared) -> usize {
         self.variables.push(declared);
         let place = self.variables.len() - 1;
         self.name(Named::Variable(place));
@@ -173,50 +173,6 @@ impl Parser<'_> {
         Ok(block)
     }
 
-    fn declarations(&mut self, declared: &mut Vec<usize>) -> Result<()> {
-        while !self.tokens.sees("begin") && !self.tokens.sees("declare") {
-            let at = self.tokens.at();
-            let name = self.tokens.name()?;
-            if declared.iter().any(|place| self.variables[*place].name == name) {
-                return Err(Error::new("42601", format!("duplicate declaration at or near \"{name}\"")).at(at));
-            }
-            if self.kind == Kind::Trigger && (matches!(name.as_str(), "new" | "old") || name.starts_with("tg_")) {
-                let what = format!("a variable named \"{name}\", which PL/pgSQL has already");
-                return Err(Error::unsupported(what, "Give the variable another name.").at(at));
-            }
-            if self.tokens.sees("alias for") || self.tokens.sees("cursor") || self.tokens.sees("no scroll") {
-                return Err(self.lacking("an alias or cursor"));
-            }
-            let constant = self.tokens.accept("constant");
-            let ends = |tokens: &Tokens<'_>| {
-                matches!(tokens.peek(), Some(Token::SemiColon | Token::Assignment | Token::Eq))
-                    || tokens.sees("default")
-                    || tokens.sees("not null")
-                    || tokens.sees("collate")
-            };
-            let (start, end) = self.tokens.until(ends)?;
-            if start == end {
-                return Err(self.tokens.unexpected());
-            }
-            if self.tokens.sees("collate") {
-                return Err(self.lacking("a variable's collation"));
-            }
-            let ty = self.tokens.text[start..end].to_owned();
-            let not_null = self.tokens.accept("not null");
-            let gives = self.tokens.accept("default")
-                || self.tokens.accept_token(&Token::Assignment)
-                || self.tokens.accept_token(&Token::Eq);
-            let value = if gives { Some(self.expression()?) } else { None };
-            if not_null && value.is_none() {
-                let message = format!("variable \"{name}\" must have a default value, since it's declared NOT NULL");
-                return Err(Error::new("22004", message).at(self.tokens.at()));
-            }
-            self.tokens.expect_token(&Token::SemiColon)?;
-            declared.push(self.variable(Declared { name, ty, not_null, constant, value, at }));
-        }
-        Ok(())
-    }
-
     /// Statements up to one of these words, which stays.
     pub fn statements(&mut self, ends: &[&str]) -> Result<Vec<Statement>> {
         if self.depth >= MAX_DEPTH {
@@ -232,8 +188,11 @@ impl Parser<'_> {
     }
 
     fn statement(&mut self) -> Result<Statement> {
-        if let Some(target) = self.assigned()? {
-            let value = self.expression()?;
+        if let Some((target, subscript)) = self.assigned()? {
+            let value = match subscript {
+                Some(subscript) => self.with_element(&target, &subscript)?,
+                None => self.expression()?,
+            };
             self.tokens.expect_token(&Token::SemiColon)?;
             return Ok(Statement::Assign(target, value));
         }
@@ -270,8 +229,10 @@ impl Parser<'_> {
                 let what = word.to_owned();
                 return Err(self.lacking(&what));
             }
+            Some("set" | "reset") if self.sets_value() => self.setting()?,
+            Some("notify") => self.notification()?,
             Some(
-                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "notify" | "set"
+                "create" | "alter" | "drop" | "grant" | "revoke" | "truncate" | "comment" | "copy" | "set" | "reset"
                 | "lock",
             ) => match self.kind {
                 Kind::Block => Statement::Define(self.expression()?),
@@ -281,24 +242,6 @@ impl Parser<'_> {
         };
         self.tokens.expect_token(&Token::SemiColon)?;
         Ok(statement)
-    }
-
-    /// What an assignment begins with, up to its sign, if the next statement is one.
-    fn assigned(&mut self) -> Result<Option<Target>> {
-        let is_sign = |token: Option<&Token>| matches!(token, Some(Token::Assignment | Token::Eq));
-        let is_word = |token: Option<&Token>| matches!(token, Some(Token::Word(_)));
-        if !is_word(self.tokens.peek()) {
-            return Ok(None);
-        }
-        let is_field = self.tokens.ahead(1) == Some(&Token::Period) && is_word(self.tokens.ahead(2));
-        let sign = if is_field { 3 } else { 1 };
-        if !is_sign(self.tokens.ahead(sign)) {
-            let is_part = matches!(self.tokens.ahead(sign), Some(Token::LBracket | Token::Period));
-            return if is_part { Err(self.lacking("an assignment to a part of a value")) } else { Ok(None) };
-        }
-        let target = self.target()?;
-        self.tokens.skip();
-        Ok(Some(target))
     }
 
     /// A piece of SQL up to the semicolon, which stays.

@@ -61,7 +61,10 @@ impl Parser<'_> {
             "hint" => RaiseOption::Hint,
             "errcode" => RaiseOption::Errcode,
             "constraint" => RaiseOption::Constraint,
-            "column" | "table" | "schema" | "datatype" => RaiseOption::Other,
+            "column" => RaiseOption::Column,
+            "datatype" => RaiseOption::Datatype,
+            "schema" => RaiseOption::Schema,
+            "table" => RaiseOption::Table,
             _ => return Err(Error::new("42601", "unrecognized RAISE statement option").at(at)),
         };
         if !self.tokens.accept_token(&Token::Eq) {

@@ -51,7 +51,16 @@ impl Parser<'_> {
                 false => Query::Static(self.expression()?),
             }));
         }
-        Ok(Statement::Return(if at_semicolon(&self.tokens) { None } else { Some(self.expression()?) }))
+        if at_semicolon(&self.tokens) {
+            return Ok(Statement::Return(None));
+        }
+        let mut value = self.expression()?;
+        // The parser takes `(values (1))` for a call.
+        let words: String = value.text.to_ascii_lowercase().split_whitespace().collect();
+        if words.starts_with("(values(") {
+            value.text = format!("(select * from {} as _values)", value.text.trim());
+        }
+        Ok(Statement::Return(Some(value)))
     }
 
     /// `return new`, `old`, `null`, or `coalesce(new, old)`.
@@ -90,13 +99,16 @@ impl Parser<'_> {
             let name = self.tokens.name()?;
             let item = match (is_stacked, name.as_str()) {
                 (false, "row_count") => Diagnostic::RowCount,
-                (false, "pg_context") | (true, "pg_exception_context") => Diagnostic::Other,
+                (false, "pg_context") | (true, "pg_exception_context") => Diagnostic::Context,
                 (true, "returned_sqlstate") => Diagnostic::ReturnedSqlstate,
                 (true, "message_text") => Diagnostic::MessageText,
                 (true, "pg_exception_detail") => Diagnostic::Detail,
                 (true, "pg_exception_hint") => Diagnostic::Hint,
                 (true, "constraint_name") => Diagnostic::ConstraintName,
-                (true, "column_name" | "table_name" | "schema_name" | "pg_datatype_name") => Diagnostic::Other,
+                (true, "column_name") => Diagnostic::ColumnName,
+                (true, "pg_datatype_name") => Diagnostic::DatatypeName,
+                (true, "schema_name") => Diagnostic::SchemaName,
+                (true, "table_name") => Diagnostic::TableName,
                 (
                     _,
                     "row_count"
@@ -104,7 +116,13 @@ impl Parser<'_> {
                     | "message_text"
                     | "pg_exception_detail"
                     | "pg_exception_hint"
-                    | "constraint_name",
+                    | "constraint_name"
+                    | "column_name"
+                    | "table_name"
+                    | "schema_name"
+                    | "pg_datatype_name"
+                    | "pg_exception_context"
+                    | "pg_context",
                 ) => {
                     let command = if is_stacked { "STACKED" } else { "CURRENT" };
                     let message =

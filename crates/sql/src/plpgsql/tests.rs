@@ -29,6 +29,7 @@ fn words(statement: &Statement) -> String {
         }
         Statement::Run(sql) => format!("run {}", sql.text),
         Statement::Perform(sql) => format!("perform {}", sql.text),
+        Statement::Set(sql) => format!("set {}", sql.text),
         Statement::Into(sql, into) => {
             let names: Vec<&str> = into.targets.iter().map(|target| target.name.as_str()).collect();
             let strict = if into.strict == Strict::Yes { "strict " } else { "" };
@@ -165,7 +166,7 @@ fn what_is_raised_and_handled() {
             r#"raise error "23P01" "" [] []"#,
             r#"raise error "" "" [] []"#,
             r#"block [nothing] when ["22012", "22003"] -> [nothing] when [] -> [return []]"#,
-            r#"(new.kind) in ('a', 'b') -> [nothing], (new.kind) in ('c') -> [return [New]] else [raise error "20000" "case not found" [] []]"#,
+            r#"(new.kind) in ('a', 'b') -> [nothing], (new.kind) in ('c') -> [return [New]] else [raise error "20000" "case not found" [] ["Hint='CASE statement is missing ELSE part.'"]]"#,
         ]
     );
     let statements = read("begin return new; end").expect("read").block.statements;
@@ -173,10 +174,38 @@ fn what_is_raised_and_handled() {
 }
 
 #[test]
+fn settings_and_elements_are_told_by_functions() {
+    let body = "declare a int[]; b alias for a; begin
+        set local app.tenant = 'acme';
+        set search_path to public, \"My\";
+        set time zone 'UTC';
+        reset app.tenant;
+        notify jobs, 'done';
+        b[i + 1] := c[1];
+        new.tags[1] = 'x';
+        foreach r slice 1 in array a loop null; end loop;
+        return new; end";
+    assert_eq!(
+        told(body),
+        [
+            "set select set_config('app.tenant', 'acme', true)",
+            "set select set_config('search_path', 'public, My', true)",
+            "set select set_config('timezone', 'UTC', true)",
+            "set select set_config('app.tenant', '', true)",
+            "set select pg_notify('jobs', 'done')",
+            "b <- basalt_with_element(\"b\", (i + 1), (c[1]))",
+            "new.tags <- basalt_with_element(\"new\".\"tags\", (1), ('x'))",
+            "\"\" select basalt_slices(a, 1) [nothing]",
+            "return [New]",
+        ]
+    );
+}
+
+#[test]
 fn what_is_refused_says_where() {
     for (body, code, at) in [
         ("begin for r in c loop null; end loop; return new; end", "0A000", "loop"),
-        ("begin foreach r slice 1 in array a loop null; end loop; return new; end", "0A000", "slice"),
+        ("begin foreach r slice n in array a loop null; end loop; return new; end", "42601", "n in"),
         ("begin open c; return new; end", "0A000", "open"),
         ("begin get diagnostics n = nothing; return new; end", "42601", "nothing"),
         ("begin get diagnostics n = message_text; return new; end", "42601", "message_text"),
@@ -188,7 +217,9 @@ fn what_is_refused_says_where() {
         ("<<a>> begin loop continue a; end loop; end", "42601", "continue"),
         ("begin exit; end", "42601", "exit"),
         ("#variable_conflict maybe\nbegin return new; end", "42601", "#"),
-        ("begin new.a[1] := 2; return new; end", "0A000", "new.a["),
+        ("begin new.a[1][2] := 2; return new; end", "0A000", "new.a["),
+        ("begin new.a[1:2] := b; return new; end", "0A000", "new.a["),
+        ("begin set constraints all deferred; return new; end", "0A000", "set"),
         ("begin truncate t; return new; end", "0A000", "truncate"),
         ("declare new int; begin return new; end", "0A000", "new int"),
         ("declare c cursor for select 1; begin return new; end", "0A000", "cursor"),

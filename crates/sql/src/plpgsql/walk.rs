@@ -1,6 +1,6 @@
 //! Everything within a body: its statements, its pieces of SQL, and what its names mean.
 
-use super::ast::{Block, Body, Named, Over, Sql, Statement, Target};
+use super::ast::{Block, Body, Known, Named, Over, Sql, Statement, Target};
 
 impl Block {
     /// Calls `f` with every statement, those within others too.
@@ -75,14 +75,17 @@ impl Body {
         self.block.each_perform_mut(f);
     }
 
-    /// The names that are known at a place, innermost first: each variable with its label's, if its block has one.
-    pub fn known(&self, scope: Option<usize>) -> Vec<(Option<&str>, usize)> {
+    /// The names that are known at a place, innermost first: the label of its block, if that has one, the name, and the variable.
+    pub fn known(&self, scope: Option<usize>) -> Vec<(Option<&str>, &str, Known)> {
         let (mut found, mut block_from, mut next) = (Vec::new(), 0, scope);
         while let Some(at) = next {
             match &self.names[at].what {
-                Named::Variable(variable) => found.push((None, *variable)),
+                Named::Variable(variable) => {
+                    found.push((None, self.variables[*variable].name.as_str(), Known::Declared(*variable)));
+                }
+                Named::Alias(name, of) => found.push((None, name, of.clone())),
                 Named::Block(label) => {
-                    found[block_from..].iter_mut().for_each(|(of, _)| *of = label.as_deref());
+                    found[block_from..].iter_mut().for_each(|(of, ..)| *of = label.as_deref());
                     block_from = found.len();
                 }
             }

@@ -1,6 +1,6 @@
 //! Signatures.
 
-use super::{find, percentile, shape};
+use super::{find, part, percentile, shape};
 use crate::Base::{Bool, Float8, Int4, Text};
 use crate::Implementation::{Rust, Typed};
 use crate::Kind::{AnyArray, AnyElement, ArrayOf, Is};
@@ -27,6 +27,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("array_prepend", &[AnyElement, AnyArray], AnyArray, Typed(shape::prepend)).called_on_null(),
     Function::new("array_cat", &[AnyArray, AnyArray], AnyArray, Typed(shape::concat)).called_on_null(),
     Function::new("array_fill", &[AnyElement, ArrayOf(Int4)], AnyArray, Typed(shape::fill)).called_on_null(),
+    // `a[i] := x` of PL/pgSQL.
+    Function::new("basalt_with_element", &[AnyArray, Is(Int4), AnyElement], AnyArray, Typed(part::with_element))
+        .called_on_null(),
     Function::new("trim_array", &[AnyArray, Is(Int4)], AnyArray, Typed(shape::trim)),
     Function::new("array_position", &[AnyArray, AnyElement, Is(Int4)], Is(Int4), Typed(find::position))
         .optional(1)
@@ -64,6 +67,15 @@ pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[
         optional: 0,
         columns: &[("unnest", AnyElement)],
         rows: shape::unnest,
+    },
+    // `foreach x slice n in array a` of PL/pgSQL.
+    SetFunction {
+        name: "basalt_slices",
+        args: &[AnyArray, Is(Int4)],
+        names: &[],
+        optional: 0,
+        columns: &[("slice", AnyArray)],
+        rows: part::slices,
     },
     SetFunction {
         name: "generate_subscripts",

@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 
-use super::stored::{Array, Brackets, check_dimensions, rewrite, with_leaf};
+use super::stored::{Array, Brackets, check_dimensions, check_elements, rewrite, with_leaf};
 use crate::{Context, Type, Value, codec};
 
 /// Reads a literal; `element` converts each element's text, `None` being NULL.
@@ -87,7 +87,10 @@ impl Reader<'_> {
                 Some(other @ (b'}' | b',')) => {
                     return Err(self.malformed(&format!("Unexpected \"{}\" character.", char::from(other))));
                 }
-                Some(_) => self.leaf(depth)?,
+                Some(_) => {
+                    self.leaf(depth)?;
+                    check_elements(self.leaves.len())?;
+                }
             }
             length += 1;
             match self.peek() {

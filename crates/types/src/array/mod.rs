@@ -3,6 +3,7 @@
 mod find;
 mod function;
 pub(crate) mod literal;
+mod part;
 mod percentile;
 mod shape;
 mod slice;

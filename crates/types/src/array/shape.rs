@@ -2,11 +2,8 @@
 
 use basalt_core::{Error, Result};
 
-use super::stored::{Array, check_dimensions, read_leaf, try_each_leaf};
+use super::stored::{Array, check_dimensions, check_elements, read_leaf, try_each_leaf};
 use crate::{Accumulator, Context, Type, Value, ValueRef};
-
-/// An array that is filled or put together has at most so many elements; PostgreSQL's limit is 134,217,727.
-const MOST_ELEMENTS: usize = 10_000_000;
 
 /// The type of an array's elements.
 pub(super) fn element(array: &Type) -> &Type {
@@ -100,9 +97,7 @@ pub(super) fn concat(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Resu
             return incompatible(format!("Arrays of {a} and {b} dimensions are not compatible for concatenation."));
         }
     };
-    if left.values.len() + right.values.len() > MOST_ELEMENTS {
-        return Err(Error::new("54000", format!("array size exceeds the maximum allowed ({MOST_ELEMENTS})")));
-    }
+    check_elements(left.values.len() + right.values.len())?;
     let mut values = left.values;
     values.extend(right.values);
     Ok(Array { dims, values }.into())
@@ -127,13 +122,10 @@ pub(super) fn fill(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Val
         dims.push(usize::try_from(length.as_ref().int()).unwrap_or(usize::MAX));
     }
     let count = dims.iter().try_fold(usize::from(!dims.is_empty()), |count, length| count.checked_mul(*length));
-    match count {
-        Some(count) if count <= MOST_ELEMENTS => {
-            let dims = if count == 0 { Vec::new() } else { dims };
-            Ok(Array { dims, values: vec![args[0].to_owned(); count] }.into())
-        }
-        _ => Err(Error::new("54000", format!("array size exceeds the maximum allowed ({MOST_ELEMENTS})"))),
-    }
+    let count = count.unwrap_or(usize::MAX);
+    check_elements(count)?;
+    let dims = if count == 0 { Vec::new() } else { dims };
+    Ok(Array { dims, values: vec![args[0].to_owned(); count] }.into())
 }
 
 /// 2202E when there are fewer to trim.
@@ -174,12 +166,18 @@ pub(super) fn subscripts(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> 
 #[derive(Default)]
 pub(super) struct Collect {
     values: Vec<Value>,
+    bytes: usize,
 }
 
 impl Accumulator for Collect {
     fn step(&mut self, _: &Context, args: &[ValueRef<'_>]) -> Result<()> {
+        self.bytes += args[0].size();
         self.values.push(args[0].to_owned());
         Ok(())
+    }
+
+    fn held(&self) -> usize {
+        self.bytes
     }
 
     fn finish(self: Box<Self>, _: &Context) -> Result<Value> {
@@ -214,25 +212,30 @@ pub(super) fn join(context: &Context, types: &[Type], args: &[ValueRef<'_>]) -> 
 
 /// `string_to_array`: split at the delimiter, at each character without one; the third argument's text is NULL.
 pub(super) fn split(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
-    Ok(split_text(args).map_or(Value::Null, |parts| Array::of(parts).into()))
+    Ok(split_text(args)?.map_or(Value::Null, |parts| Array::of(parts).into()))
 }
 
 /// As [`split`], as rows.
 pub(super) fn split_rows(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Vec<Vec<Value>>> {
-    Ok(split_text(args).unwrap_or_default().into_iter().map(|part| vec![part]).collect())
+    Ok(split_text(args)?.unwrap_or_default().into_iter().map(|part| vec![part]).collect())
 }
 
-fn split_text(args: &[ValueRef<'_>]) -> Option<Vec<Value>> {
+fn split_text(args: &[ValueRef<'_>]) -> Result<Option<Vec<Value>>> {
     let text = match args[0] {
-        ValueRef::Null => return None,
+        ValueRef::Null => return Ok(None),
         other => other.text(),
     };
     let null = args.get(2).filter(|null| !null.is_null()).map(|null| null.text());
-    let part = |part: &str| if Some(part) == null { Value::Null } else { part.into() };
-    Some(match args[1] {
-        _ if text.is_empty() => Vec::new(),
-        ValueRef::Null => text.chars().map(|c| part(c.encode_utf8(&mut [0; 4]))).collect(),
-        delimiter if delimiter.text().is_empty() => vec![part(text)],
-        delimiter => text.split(delimiter.text()).map(part).collect(),
-    })
+    let mut parts = Vec::new();
+    let mut part = |part: &str| {
+        parts.push(if Some(part) == null { Value::Null } else { part.into() });
+        check_elements(parts.len())
+    };
+    match args[1] {
+        _ if text.is_empty() => {}
+        ValueRef::Null => text.chars().try_for_each(|c| part(c.encode_utf8(&mut [0; 4])))?,
+        delimiter if delimiter.text().is_empty() => part(text)?,
+        delimiter => text.split(delimiter.text()).try_for_each(part)?,
+    }
+    Ok(Some(parts))
 }

@@ -168,6 +168,17 @@ pub(crate) fn rewrite(text: &str, brackets: &Brackets, leaf: &mut impl FnMut(&st
     out.push(brackets.close);
 }
 
+/// Elements that an array has at most, as do the rows of what is cut into pieces; PostgreSQL's limit is 134,217,727.
+pub(crate) const MOST_ELEMENTS: usize = 10_000_000;
+
+/// 54000 for an array of more elements than one may have.
+pub(crate) fn check_elements(count: usize) -> Result<()> {
+    if count <= MOST_ELEMENTS {
+        return Ok(());
+    }
+    Err(Error::new("54000", format!("array size exceeds the maximum allowed ({MOST_ELEMENTS})")))
+}
+
 /// 54000 when an array would have more than PostgreSQL's six dimensions.
 pub(crate) fn check_dimensions(count: usize) -> Result<()> {
     if count > 6 {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use basalt_core::{Error, Result};
 
 use super::{compare, parse_json, parse_jsonb, raw};
+use crate::array::stored::{MOST_ELEMENTS, check_elements};
 use crate::{Context, Type, Value, ValueRef};
 
 /// Whether keys are unique, so that the first one found is the one.
@@ -187,7 +188,13 @@ fn expand_array<'a>(name: &str, argument: ValueRef<'a>) -> Result<raw::Elements<
     };
     let is_jsonb = name.starts_with("jsonb");
     match raw::type_name(text) {
-        "array" => Ok(raw::elements(text)),
+        "array" => {
+            // A shorter text can't have too many.
+            if text.len() > 2 * MOST_ELEMENTS {
+                check_elements(raw::elements(text).count())?;
+            }
+            Ok(raw::elements(text))
+        }
         "object" if is_jsonb => Err(Error::new("22023", "cannot extract elements from an object")),
         "object" => Err(Error::new("22023", format!("cannot call {name} on a non-array"))),
         _ if is_jsonb => Err(Error::new("22023", "cannot extract elements from a scalar")),

@@ -181,6 +181,10 @@ impl Accumulator for Elements {
         Ok(())
     }
 
+    fn held(&self) -> usize {
+        self.out.len()
+    }
+
     fn finish(mut self: Box<Self>, _: &Context) -> Result<Value> {
         if self.out.is_empty() {
             return Ok(Value::Null);
@@ -216,6 +220,10 @@ impl Accumulator for Members {
         self.out.push_str(" : ");
         to_json(&self.types[1], args[1], context, JsonStyle::Json, &mut self.out);
         Ok(())
+    }
+
+    fn held(&self) -> usize {
+        self.out.len()
     }
 
     fn finish(mut self: Box<Self>, _: &Context) -> Result<Value> {

@@ -62,6 +62,21 @@ pub(crate) fn unescape(raw: &str) -> Result<Cow<'_, str>> {
     Ok(Cow::Owned(out))
 }
 
+/// Judges the escapes of valid JSON as what takes it apart in PostgreSQL does, names and values that nobody asks for included.
+///
+/// 22P05 for `\u0000`, 22P02 for half of a surrogate pair.
+pub fn check_escapes(json: &str) -> Result<()> {
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        let is_unicode = rest.as_bytes().get(at + 1) == Some(&b'u');
+        rest = rest.get(at + 2..).unwrap_or_default();
+        if is_unicode {
+            unicode(&mut rest)?;
+        }
+    }
+    Ok(())
+}
+
 /// Reads the four digits after `\u`, and those of the low surrogate that must follow a high one.
 fn unicode(rest: &mut &str) -> Result<char> {
     let mut digits = || {

@@ -16,7 +16,7 @@ mod write;
 
 pub use compare::compare;
 pub(crate) use escape::unescape;
-pub use escape::write_string;
+pub use escape::{check_escapes, write_string};
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::check;
 pub(crate) use parse::{Json, parse_json, parse_jsonb, validate};

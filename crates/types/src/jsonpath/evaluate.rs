@@ -7,7 +7,7 @@ use basalt_core::Error;
 use super::item::Item;
 use super::{Accessor, Arithmetic, Chain, Head, Method, Path};
 use crate::json::Json;
-use crate::{Base, math, numeric};
+use crate::{Base, numeric};
 
 /// Steps of one evaluation at most: a second's work or so.
 const MOST_STEPS: usize = 20_000_000;
@@ -30,14 +30,14 @@ pub(super) type Outcome = Result<bool, Fault>;
 /// Where what is found goes. Nobody wants more than one item where there is none.
 pub(super) type Sink<'s, 'j> = Option<&'s mut Vec<Item<'j>>>;
 
-fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> Fault {
+pub(super) fn fault(code: &'static str, message: impl Into<Cow<'static, str>>) -> Fault {
     Fault::Suppressible(Error::new(code, message))
 }
 
 /// One evaluation.
 pub(super) struct Evaluation<'j> {
     pub lax: bool,
-    root: Item<'j>,
+    pub root: Item<'j>,
     /// An object; without one each variable is null.
     variables: Option<&'j Json<'j>>,
     /// `@`
@@ -49,7 +49,7 @@ pub(super) struct Evaluation<'j> {
     /// Steps that may still be taken.
     left: usize,
     /// Objects that `.keyvalue()` has told apart.
-    objects: usize,
+    pub objects: usize,
 }
 
 impl<'j> Evaluation<'j> {
@@ -132,12 +132,12 @@ impl<'j> Evaluation<'j> {
         Ok(Item::made(Json::Number(number.into())))
     }
 
-    fn signed(&mut self, negated: bool, operand: &Chain, rest: &[Accessor], mut sink: Sink<'_, 'j>) -> Outcome {
-        let mut any = false;
-        for item in self.items(operand, true)? {
+    fn signed(&mut self, negated: bool, operand: &Chain, rest: &[Accessor], sink: Sink<'_, 'j>) -> Outcome {
+        let operands = self.items(operand, true)?;
+        self.each(operands, sink, |this, item, sink| {
             let Some(number) = item.number() else {
                 if sink.is_none() && rest.is_empty() {
-                    continue;
+                    return Ok(false);
                 }
                 let sign = if negated { '-' } else { '+' };
                 let message = format!("operand of unary jsonpath operator {sign} is not a numeric value");
@@ -150,12 +150,8 @@ impl<'j> Evaluation<'j> {
                 }
                 false => item,
             };
-            any |= self.next(rest, item, sink.as_deref_mut())?;
-            if any && sink.is_none() {
-                break;
-            }
-        }
-        Ok(any)
+            this.next(rest, item, sink)
+        })
     }
 
     /// Counts steps.
@@ -171,7 +167,7 @@ impl<'j> Evaluation<'j> {
     }
 
     /// Applies the accessors that are left.
-    fn next(&mut self, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
+    pub(super) fn next(&mut self, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
         self.spend(STEPS_AN_ITEM).map_err(Fault::Fatal)?;
         match rest.split_first() {
             Some((accessor, rest)) => self.accessor(accessor, rest, item, sink, self.lax),
@@ -184,16 +180,31 @@ impl<'j> Evaluation<'j> {
         }
     }
 
-    /// Goes on with each of several items.
-    fn each(&mut self, rest: &[Accessor], items: Vec<Item<'j>>, mut sink: Sink<'_, 'j>) -> Outcome {
+    /// Goes on with each of several items, or as far as the first that something is found of, where one is enough.
+    fn each(
+        &mut self,
+        items: impl IntoIterator<Item = Item<'j>>,
+        mut sink: Sink<'_, 'j>,
+        mut go_on: impl FnMut(&mut Self, Item<'j>, Sink<'_, 'j>) -> Outcome,
+    ) -> Outcome {
         let mut any = false;
         for item in items {
-            any |= self.next(rest, item, sink.as_deref_mut())?;
+            any |= go_on(self, item, sink.as_deref_mut())?;
             if any && sink.is_none() {
                 break;
             }
         }
         Ok(any)
+    }
+
+    /// Applies the accessors that are left to each of several items.
+    pub(super) fn next_of_each(
+        &mut self,
+        rest: &[Accessor],
+        items: impl IntoIterator<Item = Item<'j>>,
+        sink: Sink<'_, 'j>,
+    ) -> Outcome {
+        self.each(items, sink, |this, item, sink| this.next(rest, item, sink))
     }
 
     /// Applies an accessor; in lax mode one that is not for arrays is applied to an array's elements.
@@ -202,7 +213,7 @@ impl<'j> Evaluation<'j> {
         accessor: &Accessor,
         rest: &[Accessor],
         item: Item<'j>,
-        mut sink: Sink<'_, 'j>,
+        sink: Sink<'_, 'j>,
         unwrap: bool,
     ) -> Outcome {
         let is_for_arrays = matches!(
@@ -213,14 +224,9 @@ impl<'j> Evaluation<'j> {
                 | Accessor::Method(Method::Type | Method::Size)
         );
         if unwrap && item.is_array() && !is_for_arrays {
-            let mut any = false;
-            for element in item.elements() {
-                any |= self.accessor(accessor, rest, element, sink.as_deref_mut(), false)?;
-                if any && sink.is_none() {
-                    break;
-                }
-            }
-            return Ok(any);
+            return self.each(item.elements(), sink, |this, element, sink| {
+                this.accessor(accessor, rest, element, sink, false)
+            });
         }
         match accessor {
             Accessor::Key(key) if item.is_object() => match item.member(key) {
@@ -230,11 +236,11 @@ impl<'j> Evaluation<'j> {
             Accessor::Key(_) => {
                 self.structural("2203A", || "jsonpath member accessor can only be applied to an object".to_owned())
             }
-            Accessor::AnyKey if item.is_object() => self.each(rest, item.values(), sink),
+            Accessor::AnyKey if item.is_object() => self.next_of_each(rest, item.values(), sink),
             Accessor::AnyKey => self.structural("2203C", || {
                 "jsonpath wildcard member accessor can only be applied to an object".to_owned()
             }),
-            Accessor::AnyElement if item.is_array() => self.each(rest, item.elements(), sink),
+            Accessor::AnyElement if item.is_array() => self.next_of_each(rest, item.elements(), sink),
             Accessor::AnyElement if self.lax => self.next(rest, item, sink),
             Accessor::AnyElement => self
                 .structural("22039", || "jsonpath wildcard array accessor can only be applied to an array".to_owned()),
@@ -254,7 +260,7 @@ impl<'j> Evaluation<'j> {
     }
 
     /// Nothing found, where structural errors are passed over.
-    fn structural(&self, code: &'static str, message: impl FnOnce() -> String) -> Outcome {
+    pub(super) fn structural(&self, code: &'static str, message: impl FnOnce() -> String) -> Outcome {
         if self.passes_over { Ok(false) } else { Err(fault(code, message())) }
     }
 
@@ -263,7 +269,7 @@ impl<'j> Evaluation<'j> {
         subscripts: &[(Chain, Option<Chain>)],
         rest: &[Accessor],
         item: Item<'j>,
-        mut sink: Sink<'_, 'j>,
+        sink: Sink<'_, 'j>,
     ) -> Outcome {
         let elements = match item.is_array() {
             true => item.elements(),
@@ -274,6 +280,18 @@ impl<'j> Evaluation<'j> {
             }
         };
         let outer = std::mem::replace(&mut self.innermost, elements.len());
+        let found = self.subscripted(subscripts, rest, &elements, sink);
+        self.innermost = outer;
+        found
+    }
+
+    fn subscripted(
+        &mut self,
+        subscripts: &[(Chain, Option<Chain>)],
+        rest: &[Accessor],
+        elements: &[Item<'j>],
+        mut sink: Sink<'_, 'j>,
+    ) -> Outcome {
         let mut any = false;
         for (from, to) in subscripts {
             let from = self.index(from)?;
@@ -282,17 +300,12 @@ impl<'j> Evaluation<'j> {
             if !self.passes_over && (from < 0 || from > to || to >= size) {
                 return Err(fault("22033", "jsonpath array subscript is out of bounds"));
             }
-            for at in from.max(0)..=to.min(size - 1) {
-                any |= self.next(rest, elements[at as usize].clone(), sink.as_deref_mut())?;
-                if any && sink.is_none() {
-                    break;
-                }
-            }
+            let meant = (from.max(0)..=to.min(size - 1)).map(|at| elements[at as usize].clone());
+            any |= self.next_of_each(rest, meant, sink.as_deref_mut())?;
             if any && sink.is_none() {
                 break;
             }
         }
-        self.innermost = outer;
         Ok(any)
     }
 
@@ -309,107 +322,38 @@ impl<'j> Evaluation<'j> {
         whole.map_err(|_| fault("22033", "jsonpath array subscript is out of integer range"))
     }
 
-    /// `.**`: what stands between two levels below, outer before inner; the last level is that of scalars.
+    /// `.**`: what stands between two levels below, outer before inner; the last level is that of scalars. What is there has any structure.
     fn descend(
         &mut self,
         first: Option<u32>,
         last: Option<u32>,
         rest: &[Accessor],
         item: &Item<'j>,
-        mut sink: Sink<'_, 'j>,
+        sink: Sink<'_, 'j>,
     ) -> Outcome {
         let outer = std::mem::replace(&mut self.passes_over, true);
-        let most = last.unwrap_or(u32::MAX);
-        let mut open = vec![(item.clone(), 0)];
-        let mut any = false;
-        while let Some((item, level)) = open.pop() {
-            let is_container = item.is_array() || item.is_object();
-            let is_meant = match first {
-                Some(first) => level >= first && level <= most,
-                None => last.is_none() && level > 0 && !is_container,
-            };
-            if is_container && level < most {
-                let below = if item.is_array() { item.elements() } else { item.values() };
-                open.extend(below.into_iter().rev().map(|item| (item, level + 1)));
-            }
-            if is_meant {
-                any |= self.next(rest, item, sink.as_deref_mut())?;
-                if any && sink.is_none() {
-                    break;
-                }
-            }
-        }
+        let found = self.next_of_each(rest, below(first, last, item), sink);
         self.passes_over = outer;
-        Ok(any)
-    }
-
-    fn method(&mut self, method: Method, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
-        let name = method.name();
-        let result = match method {
-            Method::Type => Json::String(item.json().type_name().into()),
-            Method::Size => match item.json() {
-                Json::Array(elements) => Json::Number(elements.len().to_string().into()),
-                _ if self.lax => Json::Number("1".into()),
-                _ => {
-                    let message = || format!("jsonpath item method .{name}() can only be applied to an array");
-                    return self.structural("22039", message);
-                }
-            },
-            Method::Abs | Method::Floor | Method::Ceiling => {
-                let Some(number) = item.number() else {
-                    let message = format!("jsonpath item method .{name}() can only be applied to a numeric value");
-                    return Err(fault("22036", message));
-                };
-                let compute = match method {
-                    Method::Abs => numeric::abs,
-                    Method::Floor => numeric::floor,
-                    _ => numeric::ceil,
-                };
-                Json::Number(compute(number).map_err(Fault::Suppressible)?.into())
-            }
-            Method::Double => double(item.json())?,
-            Method::KeyValue => return self.key_values(rest, &item, sink),
-        };
-        self.next(rest, Item::made(result), sink)
-    }
-
-    /// `.keyvalue()`: a member each, and a number that tells the object from others.
-    fn key_values(&mut self, rest: &[Accessor], item: &Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
-        let Json::Object(members) = item.json() else {
-            return Err(fault("2203C", "jsonpath item method .keyvalue() can only be applied to an object"));
-        };
-        let is_root = matches!((item, &self.root), (Item::Stored(a), Item::Stored(b)) if std::ptr::eq(*a, *b));
-        self.objects += usize::from(!is_root);
-        let id = if is_root { 0 } else { self.objects };
-        let pairs = members.iter().map(|(key, value)| {
-            Item::made(Json::Object(vec![
-                ("id".into(), Json::Number(id.to_string().into())),
-                ("key".into(), Json::String(key.clone())),
-                ("value".into(), value.clone()),
-            ]))
-        });
-        let pairs = pairs.collect();
-        self.each(rest, pairs, sink)
+        found
     }
 }
 
-/// `.double()`
-fn double<'j>(json: &Json<'j>) -> Result<Json<'j>, Fault> {
-    let read = |text: &str| math::parse_float(Base::Float8, text).ok().filter(|number| number.is_finite());
-    let number = match json {
-        Json::Number(number) => read(number).ok_or_else(|| {
-            let message = "numeric argument of jsonpath item method .double() is out of range for type double precision";
-            fault("22036", message)
-        })?,
-        Json::String(text) => read(text).ok_or_else(|| {
-            let message =
-                "string argument of jsonpath item method .double() is not a valid representation of a double precision number";
-            fault("22036", message)
-        })?,
-        _ => {
-            let message = "jsonpath item method .double() can only be applied to a string or numeric value";
-            return Err(fault("22036", message));
+/// The items between two levels below one, which is at level 0.
+fn below<'j>(first: Option<u32>, last: Option<u32>, item: &Item<'j>) -> impl Iterator<Item = Item<'j>> {
+    let most = last.unwrap_or(u32::MAX);
+    let mut open = vec![(item.clone(), 0)];
+    let all = std::iter::from_fn(move || {
+        let (item, level) = open.pop()?;
+        let is_container = item.is_array() || item.is_object();
+        if is_container && level < most {
+            let below = if item.is_array() { item.elements() } else { item.values() };
+            open.extend(below.into_iter().rev().map(|item| (item, level + 1)));
         }
-    };
-    Ok(Json::Number(numeric::from_f64(number).into()))
+        let is_meant = match first {
+            Some(first) => level >= first && level <= most,
+            None => last.is_none() && level > 0 && !is_container,
+        };
+        Some(is_meant.then_some(item))
+    });
+    all.flatten()
 }

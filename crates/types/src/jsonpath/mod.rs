@@ -2,10 +2,12 @@
 //!
 //! The stored form is PostgreSQL's own output. `.datetime()` is refused: its values are of types that no JSON has.
 
+mod check;
 mod evaluate;
 mod function;
 mod item;
 mod lexer;
+mod method;
 mod parse;
 mod predicate;
 #[cfg(test)]

@@ -2,13 +2,11 @@
 
 use basalt_core::{Error, Result};
 
+use super::check::{MOST_NESTED, check};
 use super::lexer::{Kind, Token, syntax, tokens};
 use super::{Accessor, Arithmetic, Chain, Comparison, Head, Method, Path, Regex};
 use crate::numeric;
 use crate::pattern::Expression;
-
-/// Steps and operators within one another; deeper ones would exhaust the stack.
-const MOST_NESTED: usize = 500;
 
 /// Parentheses, filters and subscripts within one another.
 const MOST_OPEN: usize = 100;
@@ -28,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Path> {
     if parser.peek().kind != Kind::End {
         return Err(parser.unexpected());
     }
-    check(&chain, Place::default())?;
+    check(&chain)?;
     Ok(Path { lax: !strict, chain })
 }
 
@@ -397,56 +395,4 @@ impl<'t, 'a> Parser<'t, 'a> {
         let out_of_range = || Error::new("22003", format!("value \"{}\" is out of range for type integer", token.text));
         token.text.parse::<i32>().ok().and_then(|level| u32::try_from(level).ok()).map(Some).ok_or_else(out_of_range)
     }
-}
-
-/// Where in a path a chain stands.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    nested: usize,
-    in_filter: bool,
-    in_subscript: bool,
-}
-
-/// Refuses `@` outside filters, `last` outside subscripts, and what nests too deep.
-fn check(chain: &Chain, place: Place) -> Result<()> {
-    let place = Place { nested: place.nested + 1 + chain.accessors.len(), ..place };
-    if place.nested > MOST_NESTED {
-        return Err(Error::new("54001", "stack depth limit exceeded"));
-    }
-    match &chain.head {
-        Head::Current if !place.in_filter => {
-            return Err(Error::new("42601", "@ is not allowed in root expressions"));
-        }
-        Head::Last if !place.in_subscript => {
-            return Err(Error::new("42601", "LAST is allowed only in array subscripts"));
-        }
-        Head::Arithmetic(_, left, right)
-        | Head::And(left, right)
-        | Head::Or(left, right)
-        | Head::Compare(_, left, right)
-        | Head::StartsWith(left, right) => {
-            check(left, place)?;
-            check(right, place)?;
-        }
-        Head::Sign { operand, .. }
-        | Head::Not(operand)
-        | Head::IsUnknown(operand)
-        | Head::Exists(operand)
-        | Head::LikeRegex(operand, _) => check(operand, place)?,
-        _ => {}
-    }
-    for accessor in &chain.accessors {
-        match accessor {
-            Accessor::Filter(condition) => check(condition, Place { in_filter: true, ..place })?,
-            Accessor::Elements(subscripts) => {
-                let place = Place { in_subscript: true, ..place };
-                for (from, to) in subscripts {
-                    check(from, place)?;
-                    to.as_ref().map_or(Ok(()), |to| check(to, place))?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Whatever is read is written so that it reads as the same; nothing panics.
+//! Whatever is read is written so that it can be read again; nothing panics.
 
 use proptest::prelude::*;
 

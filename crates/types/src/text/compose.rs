@@ -64,6 +64,10 @@ impl Accumulator for Join {
         Ok(())
     }
 
+    fn held(&self) -> usize {
+        self.out.as_ref().map_or(0, String::len)
+    }
+
     fn finish(self: Box<Self>, _: &Context) -> Result<Value> {
         Ok(self.out.into())
     }

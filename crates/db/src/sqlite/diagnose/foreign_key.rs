@@ -5,10 +5,12 @@ use basalt_sql::catalog::{ForeignKey, ReferentialAction, Relation};
 use basalt_sql::program::Command;
 use basalt_sql::quote;
 use basalt_types::Value;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::types::Value as Plain;
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::Attempt;
 use super::row::{exists, find, key_text, values};
+use super::{Attempt, about};
+use crate::sqlite::connection::File;
 use crate::sqlite::run;
 use crate::sqlite::schema::Schema;
 
@@ -114,7 +116,7 @@ pub(super) fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Op
         Some(shown) => format!("Key {shown} is not present in table \"{}\".", key.target.name),
         None => format!("Key is not present in table \"{}\".", key.target.name),
     };
-    Error::new("23503", message).with_detail(detail).with_constraint(name)
+    Error::new("23503", message).with_detail(detail).with_constraint(name).with_object(about(relation))
 }
 
 pub(super) fn referenced(
@@ -133,12 +135,40 @@ pub(super) fn referenced(
         Some(shown) => format!("Key {shown} is still referenced from table \"{}\".", child.name.name),
         None => format!("Key is still referenced from table \"{}\".", child.name.name),
     };
-    Error::new("23503", message).with_detail(detail).with_constraint(name)
+    Error::new("23503", message).with_detail(detail).with_constraint(name).with_object(about(child))
 }
 
 /// A deferred foreign key that is violated now, without values: who asks is no longer known.
-pub(in crate::sqlite) fn deferred(connection: &Connection, schema: &Schema) -> Option<Error> {
-    schema.deferred().find_map(|relation| broken_key(connection, relation, |_| true, false).ok().flatten())
+///
+/// Which of its rows was written is told by what was committed before: a row that refers and stood there already lost what it refers to.
+pub(in crate::sqlite) fn deferred(connection: &Connection, schema: &Schema, file: &File) -> Option<Error> {
+    schema.deferred().find_map(|relation| {
+        let broken = first_broken(connection, relation, |_| true).ok()??;
+        let target = schema.catalog.relations.get(&broken.key.target);
+        Some(match target.filter(|_| stood_before(connection, file, relation, &broken).unwrap_or(false)) {
+            Some(target) => referenced(target, relation, broken.name, broken.key, None),
+            None => missing(relation, broken.name, broken.key, None),
+        })
+    })
+}
+
+/// Whether the row that refers was committed before with the same key.
+fn stood_before(
+    connection: &Connection,
+    file: &File,
+    relation: &Relation,
+    broken: &Broken<'_>,
+) -> rusqlite::Result<bool> {
+    let Some(row_id) = broken.row_id else { return Ok(false) };
+    let columns: Vec<String> = broken.key.columns.iter().map(|column| quote::ident(column)).collect();
+    let table = quote::ident(&relation.name.physical());
+    let sql = format!("SELECT {} FROM {table} WHERE rowid = ?1", columns.join(", "));
+    let key = |connection: &Connection| {
+        let values = |row: &Row<'_>| (0..columns.len()).map(|i| row.get::<_, Plain>(i)).collect::<Result<Vec<_>, _>>();
+        connection.query_row(&sql, [row_id], values).optional()
+    };
+    let before = key(&file.bare()?)?;
+    Ok(before.is_some() && before == key(connection)?)
 }
 
 /// The first row of a table that violates a foreign key (or one that is named), as an error.
@@ -148,6 +178,27 @@ pub(crate) fn broken_key(
     is_asked: impl Fn(&str) -> bool,
     show_values: bool,
 ) -> rusqlite::Result<Option<Error>> {
+    let Some(broken) = first_broken(connection, relation, is_asked)? else { return Ok(None) };
+    let values = match broken.row_id.filter(|_| show_values) {
+        Some(row_id) => row_by_id(connection, relation, row_id)?,
+        None => None,
+    };
+    Ok(Some(missing(relation, broken.name, broken.key, values.as_deref())))
+}
+
+/// A foreign key that a row violates.
+struct Broken<'a> {
+    name: &'a str,
+    key: &'a ForeignKey,
+    /// The row that refers; `None` where rows have no number.
+    row_id: Option<i64>,
+}
+
+fn first_broken<'a>(
+    connection: &Connection,
+    relation: &'a Relation,
+    is_asked: impl Fn(&str) -> bool,
+) -> rusqlite::Result<Option<Broken<'a>>> {
     let table = relation.name.physical();
     let mut statement = connection.prepare("SELECT \"rowid\", fkid FROM pragma_foreign_key_check(?1)")?;
     let mut rows = statement.query([&table])?;
@@ -155,14 +206,9 @@ pub(crate) fn broken_key(
         let (row_id, number): (Option<i64>, i64) = (row.get(0)?, row.get(1)?);
         let columns = key_columns(connection, &table, number)?;
         let found = relation.foreign_keys().find(|(_, key)| key.columns == columns);
-        let Some((name, key)) = found.filter(|(name, _)| is_asked(name)) else {
-            continue;
-        };
-        let values = match row_id.filter(|_| show_values) {
-            Some(row_id) => row_by_id(connection, relation, row_id)?,
-            None => None,
-        };
-        return Ok(Some(missing(relation, name, key, values.as_deref())));
+        if let Some((name, key)) = found.filter(|(name, _)| is_asked(name)) {
+            return Ok(Some(Broken { name, key, row_id }));
+        }
     }
     Ok(None)
 }

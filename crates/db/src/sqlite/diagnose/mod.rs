@@ -8,7 +8,7 @@ mod foreign_key;
 mod row;
 mod step;
 
-use basalt_core::{Error, Identity, Result};
+use basalt_core::{Error, Identity, Object, Result};
 use basalt_sql::catalog::{ConstraintKind, Relation};
 use basalt_sql::compile::compile;
 use basalt_sql::program::{Command, Probe};
@@ -132,10 +132,18 @@ impl Attempt<'_> {
     fn unique(&self, what: &str) -> Option<Error> {
         let index = what.strip_prefix("index '").and_then(|rest| rest.strip_suffix('\''));
         if let Some(index) = index {
-            return Some(duplicate(index.rsplit_once('.').map_or(index, |(_, name)| name)));
+            let (schema, name) = index.rsplit_once('.').unwrap_or(("public", index));
+            let owner = self.catalog().relations.values().find(|relation| {
+                relation.name.schema == schema && relation.indexes.iter().any(|index| index.name == name)
+            });
+            let error = duplicate(name);
+            return Some(match owner {
+                Some(relation) => error.with_object(about(relation)),
+                None => error,
+            });
         }
         let (relation, name, columns) = unique_over(self.catalog(), what)?;
-        let error = duplicate(name);
+        let error = duplicate(name).with_object(about(relation));
         if !self.show_values || relation.name != self.relation.name {
             return Some(error);
         }
@@ -167,7 +175,8 @@ impl Attempt<'_> {
             "null value in column \"{column}\" of relation \"{}\" violates not-null constraint",
             relation.name.name
         );
-        let error = Error::new("23502", message);
+        let error =
+            Error::new("23502", message).with_object(Object { column: Some(column.to_owned()), ..about(relation) });
         if !self.show_values || relation.name != self.relation.name {
             return Some(error);
         }
@@ -187,7 +196,7 @@ impl Attempt<'_> {
         });
         let Some(source) = own else { return self.elsewhere_checked(name) };
         let message = format!("new row for relation \"{}\" violates check constraint \"{name}\"", relation.name.name);
-        let error = Error::new("23514", message).with_constraint(name);
+        let error = Error::new("23514", message).with_constraint(name).with_object(about(relation));
         let row = match self.new.as_slice() {
             _ if !self.show_values => None,
             [row] => Some(*row),
@@ -204,16 +213,22 @@ impl Attempt<'_> {
         let domain = self.relation.columns.iter().filter_map(|column| column.domain.as_ref()).find(|domain| {
             self.catalog().domains.get(*domain).is_some_and(|d| d.checks.iter().any(|(check, _)| check == name))
         });
-        let message = match domain {
-            Some(domain) => format!("value for domain {} violates check constraint \"{name}\"", domain.name),
+        let (message, object) = match domain {
+            Some(domain) => {
+                let (schema, datatype) = (Some(domain.schema.clone()), Some(domain.name.clone()));
+                let message = format!("value for domain {} violates check constraint \"{name}\"", domain.name);
+                (message, Object { schema, datatype, ..Object::default() })
+            }
             None => {
                 let has =
                     |r: &&std::sync::Arc<Relation>| r.constraints.iter().any(|constraint| constraint.name == name);
                 let relation = self.catalog().relations.values().find(has)?;
-                format!("new row for relation \"{}\" violates check constraint \"{name}\"", relation.name.name)
+                let message =
+                    format!("new row for relation \"{}\" violates check constraint \"{name}\"", relation.name.name);
+                (message, about(relation))
             }
         };
-        Some(Error::new("23514", message).with_constraint(name))
+        Some(Error::new("23514", message).with_constraint(name).with_object(object))
     }
 
     /// Whether a check's expression is false for a row.
@@ -237,6 +252,11 @@ impl Attempt<'_> {
         let answer = run::statement(self.connection, self.schema, &compiled, &params, Format::None, usize::MAX)?;
         Ok(answer.first_row.first().is_some_and(|(_, value)| value.as_deref() == Some("t")))
     }
+}
+
+/// A table as what an error is about.
+fn about(relation: &Relation) -> Object {
+    Object::table(relation.name.schema.as_str(), relation.name.name.as_str())
 }
 
 fn duplicate(constraint: &str) -> Error {

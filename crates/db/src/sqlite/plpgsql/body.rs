@@ -148,13 +148,14 @@ impl<'b> Body<'b> {
             }
             return done;
         };
-        let handler = block.handlers.iter().find(|handler| handles(handler, &failure));
         let is_lost = writes && self.connection.is_autocommit();
-        let Some(handler) = handler.filter(|_| !is_lost) else { return Err(failure) };
-        if writes {
+        // Whoever handles it: a savepoint that was left here would be the one that a block around this one goes back to.
+        if writes && !is_lost {
             self.command("ROLLBACK TO handled")?;
             self.command("RELEASE handled")?;
         }
+        let handler = block.handlers.iter().find(|handler| handles(handler, &failure));
+        let Some(handler) = handler.filter(|_| !is_lost) else { return Err(failure) };
         if self.host.undo(mark)? {
             self.code.forget();
         }
@@ -208,6 +209,7 @@ impl<'b> Body<'b> {
                 self.count = given.count;
                 self.found(given.count > 0);
             }
+            Statement::Set(sql) => drop(self.given(sql, &Gives::Found, 0)?),
             Statement::Into(sql, into) => self.into(sql, into)?,
             Statement::Execute(dynamic, into) => self.execute(dynamic, into.as_ref())?,
             Statement::Raise(raise) => self.raise(raise)?,
@@ -300,10 +302,11 @@ impl<'b> Body<'b> {
     fn diagnose(&mut self, target: &Target, item: Diagnostic) -> Result<()> {
         let place = self.code.place(&self.values.layout, target)?;
         let handled = self.handled.last();
-        if handled.is_none() && !matches!(item, Diagnostic::RowCount | Diagnostic::Other) {
+        if handled.is_none() && !matches!(item, Diagnostic::RowCount | Diagnostic::Context) {
             let message = "GET STACKED DIAGNOSTICS cannot be used outside an exception handler";
             return Err(Error::new("0Z002", message));
         }
+        let object = handled.and_then(Error::object);
         let text = |text: Option<&str>| Value::from(text.unwrap_or_default().to_owned());
         let value = match item {
             Diagnostic::RowCount => Value::from(i64::try_from(self.count).unwrap_or(i64::MAX)),
@@ -312,7 +315,11 @@ impl<'b> Body<'b> {
             Diagnostic::Detail => text(handled.and_then(Error::detail)),
             Diagnostic::Hint => text(handled.and_then(Error::hint)),
             Diagnostic::ConstraintName => text(handled.and_then(Error::constraint)),
-            Diagnostic::Other => text(None),
+            Diagnostic::ColumnName => text(object.and_then(|object| object.column.as_deref())),
+            Diagnostic::DatatypeName => text(object.and_then(|object| object.datatype.as_deref())),
+            Diagnostic::SchemaName => text(object.and_then(|object| object.schema.as_deref())),
+            Diagnostic::TableName => text(object.and_then(|object| object.table.as_deref())),
+            Diagnostic::Context => text(None),
         };
         self.values.put(self.code, &place, None, vec![value])
     }

@@ -1,6 +1,6 @@
 //! `raise`.
 
-use basalt_core::{Error, Result};
+use basalt_core::{Error, Object, Result};
 use basalt_sql::compile::body::Gives;
 use basalt_sql::plpgsql::ast::{Raise, RaiseOption};
 use basalt_sql::plpgsql::conditions;
@@ -25,6 +25,7 @@ impl Body<'_> {
             None => None,
         };
         let (mut code, mut detail, mut hint, mut constraint) = (raise.code.clone(), None, None, None);
+        let mut object = Object::default();
         for (option, sql) in &raise.options {
             let Some(text) = self.text(sql)? else {
                 return Err(Error::new("22004", "RAISE statement option cannot be null"));
@@ -38,7 +39,10 @@ impl Body<'_> {
                     code = Some(text);
                     continue;
                 }
-                RaiseOption::Other => continue,
+                RaiseOption::Column => &mut object.column,
+                RaiseOption::Datatype => &mut object.datatype,
+                RaiseOption::Schema => &mut object.schema,
+                RaiseOption::Table => &mut object.table,
             };
             if slot.replace(text).is_some() {
                 let option = format!("{option:?}").to_uppercase();
@@ -50,7 +54,7 @@ impl Body<'_> {
         }
         let said = code.unwrap_or_else(|| "P0001".to_owned());
         let code = named(&said)?;
-        let mut error = Error::new(code, message.unwrap_or(said));
+        let mut error = Error::new(code, message.unwrap_or(said)).with_object(object);
         if let Some(detail) = detail {
             error = error.with_detail(detail);
         }

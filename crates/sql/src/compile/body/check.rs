@@ -8,6 +8,7 @@ use basalt_types::Type;
 use super::{Code, Gives, Layout, Place, Shape, Slot, Who};
 use crate::Catalog;
 use crate::catalog::Routine;
+use crate::definition_path;
 use crate::plpgsql::ast::{Block, Into, Over, Query, Sql, Statement, Target};
 use crate::program::OutputColumn;
 
@@ -19,8 +20,8 @@ pub(in crate::compile) type Judge<'j> = dyn FnMut(&Sql, Error) -> Result<()> + '
 ///
 /// Errors: 42601 and 42804 where PostgreSQL has them when a function is made, with their byte offset in the body; 0A000 with the line.
 pub fn check_function(catalog: &Catalog, routine: &Routine) -> Result<()> {
-    let schemas = [routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()];
-    let who = Who { caller: routine.owner.clone(), user: routine.owner.clone(), search_path: schemas.to_vec() };
+    let search_path = definition_path(&routine.name.schema);
+    let who = Who { caller: routine.owner.clone(), user: routine.owner.clone(), search_path };
     let code = Code::of_function(catalog, routine, &who)?;
     check_statements(&code)?;
     simulate(catalog, &code, &mut |sql, error| match error.code() {
@@ -147,7 +148,7 @@ impl Simulation<'_, '_> {
                 self.statements(otherwise)
             }
             Statement::Run(sql) => self.piece(sql, &Gives::Nothing).map(drop),
-            Statement::Perform(sql) => self.piece(sql, &Gives::Found).map(drop),
+            Statement::Perform(sql) | Statement::Set(sql) => self.piece(sql, &Gives::Found).map(drop),
             Statement::Into(sql, Into { targets, .. }) => self.into(targets, sql),
             Statement::Raise(raise) => {
                 let texts = raise.args.iter().chain(raise.options.iter().map(|(_, value)| value));

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_types::{Type, Value, Volatility};
 
 use super::Compiler;
@@ -22,7 +22,7 @@ use super::row;
 use super::scope::{Arguments, Scope, Sides};
 use super::typed::Typed;
 use crate::catalog::Routine;
-use crate::plpgsql::ast::{Body, Conflict, Sql};
+use crate::plpgsql::ast::{Body, Conflict, Known, Named, Sql};
 use crate::program::Bind;
 use crate::{Catalog, Program};
 pub use check::check_function;
@@ -116,7 +116,17 @@ impl Code {
         let numbered = inputs.map(|(at, _)| at).collect();
         own.push(Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL))));
         let code = Code::new(catalog, routine, body, own, Vec::new(), asking)?;
-        Ok(Code { numbered, ..code })
+        let code = Code { numbered, ..code };
+        let aliases = code.body.names.iter().filter_map(|name| match &name.what {
+            Named::Alias(_, of) => Some(of),
+            _ => None,
+        });
+        for of in aliases {
+            if let (None, Known::Own(name)) = (code.place_of_known(of), of) {
+                return Err(Error::new("42704", format!("variable \"{name}\" does not exist")));
+            }
+        }
+        Ok(code)
     }
 
     /// A block of a script, which its owner runs.
@@ -223,9 +233,9 @@ impl Code {
             Conflict::Variable => Sides::Argument,
             Conflict::Column => Sides::Column,
         };
-        for (label, place) in self.body.known(scope) {
-            let at = self.frame.declared(place);
-            self.know(&mut arguments, layout, at);
+        for (label, name, known) in self.body.known(scope) {
+            let Some(at) = self.place_of_known(&known) else { continue };
+            self.know(&mut arguments, layout, at, name);
             if let Some(label) = label {
                 let last = arguments.values.len() - 1;
                 arguments.labelled.push((label.to_owned(), last));
@@ -233,7 +243,8 @@ impl Code {
         }
         let start = arguments.values.len();
         for at in 0..self.frame.own {
-            self.know(&mut arguments, layout, at);
+            let name = &self.frame.variables[at].name;
+            self.know(&mut arguments, layout, at, name);
             arguments.labelled.push((self.function.clone(), start + at));
         }
         arguments.numbered = self.numbered.iter().map(|at| start + at).collect();
@@ -241,7 +252,7 @@ impl Code {
         arguments
     }
 
-    fn know(&self, arguments: &mut Arguments, layout: &Layout, at: usize) {
+    fn know(&self, arguments: &mut Arguments, layout: &Layout, at: usize, name: &str) {
         let variable = &self.frame.variables[at];
         let value = |slot: &Slot, place: usize| {
             let typed = Typed::new(format!("?{}", place + 1), slot.ty.clone());
@@ -254,11 +265,11 @@ impl Code {
                 shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place))).collect(),
             ),
             (_, None) => {
-                arguments.unassigned.push(variable.name.clone());
+                arguments.unassigned.push(name.to_owned());
                 row::record(Vec::new())
             }
         };
-        arguments.values.push((variable.name.clone(), typed));
+        arguments.values.push((name.to_owned(), typed));
     }
 
     /// A value that stands for a name in every run.

@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 
 use super::{Code, Gives, Holds, Layout, Shape, Slot};
-use crate::plpgsql::ast::Target;
+use crate::plpgsql::ast::{Known, Target};
 
 /// A place that something is assigned to.
 #[derive(Debug, Clone)]
@@ -22,14 +22,26 @@ pub enum Place {
 }
 
 impl Code {
+    /// The variable's place in the frame.
+    pub(super) fn place_of_known(&self, known: &Known) -> Option<usize> {
+        match known {
+            Known::Declared(place) => Some(self.frame.declared(*place)),
+            Known::Own(name) => match name.strip_prefix('$') {
+                Some(number) => {
+                    number.parse().ok().and_then(|number: usize| self.numbered.get(number.checked_sub(1)?).copied())
+                }
+                None => self.frame.own(name),
+            },
+        }
+    }
+
     /// The variable that a name means, and the field of it.
     fn variable(&self, target: &Target) -> Option<(usize, Option<String>)> {
         let known = self.body.known(target.scope);
         let named = |name: &str, label: Option<&str>| {
-            let fits = |(of, place): &(Option<&str>, usize)| {
-                self.body.variables[*place].name == name && (label.is_none() || *of == label)
-            };
-            let declared = known.iter().find(|one| fits(one)).map(|(_, place)| self.frame.declared(*place));
+            let fits =
+                |(of, known, _): &(Option<&str>, &str, Known)| *known == name && (label.is_none() || *of == label);
+            let declared = known.iter().find(|one| fits(one)).and_then(|(.., of)| self.place_of_known(of));
             let is_own = label.is_none_or(|label| label == self.function);
             declared.or_else(|| self.frame.own(name).filter(|_| is_own))
         };

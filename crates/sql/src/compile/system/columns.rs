@@ -139,7 +139,6 @@ impl Asker<'_> {
     }
 
     fn column(&self, relation: &Relation, index: usize, column: &Column) -> Vec<Json> {
-        let owned = self.owns(&relation.owner);
         let described = describe(&column.ty, column.composite.as_ref());
         let [length, bytes, precision, radix, scale, seconds] = sizes(&column.ty, column.typmod);
         let null = || Json::Null;
@@ -152,7 +151,7 @@ impl Asker<'_> {
             json!(relation.name.name),
             json!(column.name),
             json!(index + 1),
-            json!(column.default.as_ref().filter(|_| owned && column.identity.is_none())),
+            json!(column.default.as_ref().filter(|_| column.identity.is_none())),
             yes_or_no(!column.not_null),
             described.data_type,
             length,

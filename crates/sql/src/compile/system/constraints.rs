@@ -216,7 +216,7 @@ impl Asker<'_> {
 }
 
 /// Whether a check's expression is over the column.
-fn mentions(check: &str, column: &str) -> bool {
+pub(super) fn mentions(check: &str, column: &str) -> bool {
     let is_column = |expr: &Expr| matches!(expr, Expr::Identifier(ident) if fold(ident) == column);
     parse_expr(check).is_ok_and(|expr| any_expression(&expr, is_column))
 }

@@ -32,6 +32,7 @@ impl Asker<'_> {
             "referential_constraints" => self.referential_constraints(),
             "check_constraints" => self.check_constraints(),
             "routines" => self.routines(),
+            "triggers" => self.triggers(),
             "table_privileges" | "role_table_grants" => self.table_privileges(),
             _ => return None,
         })

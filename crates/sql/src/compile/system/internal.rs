@@ -21,12 +21,12 @@ impl Asker<'_> {
             "pg_roles" => self.pg_roles(),
             "pg_publication_tables" => self.pg_publication_tables(),
             "pg_extension" => View {
-                columns: vec![("extname", NAME)],
-                rows: self.catalog.extensions.iter().map(|name| vec![json!(name)]).collect(),
+                columns: vec![("oid", TEXT), ("extname", NAME)],
+                rows: self.catalog.extensions.iter().map(|name| vec![json!(name), json!(name)]).collect(),
             },
             "pg_namespace" => View {
-                columns: vec![("nspname", NAME)],
-                rows: self.catalog.schemas.keys().map(|name| vec![json!(name)]).collect(),
+                columns: vec![("oid", TEXT), ("nspname", NAME)],
+                rows: self.catalog.schemas.keys().map(|name| vec![json!(name), json!(name)]).collect(),
             },
             _ => return None,
         })
@@ -81,12 +81,12 @@ impl Asker<'_> {
         ];
         let mut rows = Vec::new();
         for relation in self.relations() {
-            let mut add = |name: &str, unique: bool, keys: &[String], predicate: Option<&str>| {
+            let mut add = |name: &str, (unique, method): (bool, &str), keys: &[String], predicate: Option<&str>| {
                 let unique = if unique { "UNIQUE " } else { "" };
                 let table = [&relation.name.schema, &relation.name.name].map(|name| quoted(name)).join(".");
                 let predicate = predicate.map(|text| format!(" WHERE ({text})")).unwrap_or_default();
                 let definition = format!(
-                    "CREATE {unique}INDEX {} ON {table} USING btree ({}){predicate}",
+                    "CREATE {unique}INDEX {} ON {table} USING {method} ({}){predicate}",
                     quoted(name),
                     keys.join(", ")
                 );
@@ -94,16 +94,23 @@ impl Asker<'_> {
                 rows.push(vec![json!(table.schema), json!(table.name), json!(name), Json::Null, json!(definition)]);
             };
             for constraint in &relation.constraints {
-                if let ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) = &constraint.kind {
-                    let keys: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
-                    add(&constraint.name, true, &keys, None);
+                match &constraint.kind {
+                    ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns) => {
+                        let keys: Vec<String> = columns.iter().map(|column| quoted(column)).collect();
+                        add(&constraint.name, (true, "btree"), &keys, None);
+                    }
+                    ConstraintKind::Exclude(exclusion) => {
+                        let keys: Vec<String> = exclusion.elements.iter().map(|element| element.key.clone()).collect();
+                        add(&constraint.name, (false, "gist"), &keys, exclusion.predicate.as_deref());
+                    }
+                    ConstraintKind::Check(_) | ConstraintKind::ForeignKey(_) => {}
                 }
             }
             for index in &relation.indexes {
                 let plain = index.columns.as_ref().filter(|columns| columns.len() == index.keys.len());
                 let plain = plain.filter(|_| index.keys.iter().all(|key| !key.contains(' ')));
                 let keys = plain.map_or_else(|| index.keys.clone(), |names| names.iter().map(|c| quoted(c)).collect());
-                add(&index.name, index.unique, &keys, index.predicate.as_deref());
+                add(&index.name, (index.unique, "btree"), &keys, index.predicate.as_deref());
             }
         }
         View { columns, rows }
@@ -148,9 +155,10 @@ impl Asker<'_> {
     }
 
     fn pg_roles(&self) -> View {
-        let columns = vec![("rolname", NAME), ("rolsuper", BOOL), ("rolinherit", BOOL), ("rolbypassrls", BOOL)];
+        let columns =
+            vec![("oid", TEXT), ("rolname", NAME), ("rolsuper", BOOL), ("rolinherit", BOOL), ("rolbypassrls", BOOL)];
         let rows = self.catalog.roles.iter().map(|(name, role)| {
-            vec![json!(name), flag(role.superuser), flag(role.inherits), flag(role.bypass_row_security)]
+            vec![json!(name), json!(name), flag(role.superuser), flag(role.inherits), flag(role.bypass_row_security)]
         });
         View { columns, rows: rows.collect() }
     }
@@ -172,6 +180,6 @@ impl Asker<'_> {
 }
 
 /// A boolean as it is stored.
-fn flag(holds: bool) -> Json {
+pub(super) fn flag(holds: bool) -> Json {
     u8::from(holds).into()
 }

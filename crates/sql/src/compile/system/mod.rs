@@ -5,7 +5,9 @@ mod columns;
 mod constraints;
 mod information;
 mod internal;
+mod objects;
 mod rights;
+mod triggers;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ struct View {
 struct Asker<'a> {
     catalog: &'a Catalog,
     user: &'a str,
+    path: &'a [String],
 }
 
 /// What each object says of the database that it is in.
@@ -44,6 +47,10 @@ const TEXT: Type = Type::VARCHAR;
 const NUMBER: Type = Type::INT4;
 
 impl Compiler<'_> {
+    fn asker(&self) -> Asker<'_> {
+        Asker { catalog: self.catalog, user: &self.user, path: &self.search_path }
+    }
+
     /// Adds a system view to FROM, if the name is one's. Those of `pg_catalog` come before any other of their name.
     pub(super) fn bind_system_view(
         &mut self,
@@ -52,11 +59,11 @@ impl Compiler<'_> {
         alias: Option<&TableAlias>,
         clause: &mut FromClause,
     ) -> Result<bool> {
-        let asker = Asker { catalog: self.catalog, user: &self.user };
+        let asker = self.asker();
         let view = match schema {
             Some("information_schema") => asker.information(name),
-            Some("pg_catalog") => asker.internal(name),
-            None if name.starts_with("pg_") => asker.internal(name),
+            Some("pg_catalog") => asker.internal(name).or_else(|| asker.objects(name)),
+            None if name.starts_with("pg_") => asker.internal(name).or_else(|| asker.objects(name)),
             _ => None,
         };
         let Some(view) = view else { return Ok(false) };

@@ -10,6 +10,7 @@ use crate::catalog::{Grants, Privilege, Relation, Routine};
 use crate::compile::compiler::Compiler;
 use crate::compile::session::name_parts;
 use crate::compile::typed::{Form, Typed};
+use sqlparser::ast;
 
 /// The function's value, if it is one of these.
 ///
@@ -275,8 +276,21 @@ impl Compiler<'_> {
     /// The name that messages show of a type, if there is one of this name.
     fn type_named(&self, text: &str) -> Option<String> {
         let expr = crate::compile::parse_expr(&format!("null::{text}")).ok()?;
-        match expr {
-            sqlparser::ast::Expr::Cast { data_type, .. } => self.resolve_type(&data_type).ok().map(|t| t.ty.sql_name()),
+        let ast::Expr::Cast { data_type, .. } = expr else { return None };
+        let found = self.resolve_type(&data_type).ok()?;
+        let own = match (found.domain.or(found.relation), &found.ty) {
+            (None, Type::Enum(labels)) => Some(Name::new(labels.schema.as_str(), labels.name.as_str())),
+            (own, _) => own,
+        };
+        Some(own.map_or_else(|| found.ty.sql_name(), |name| self.asker().own_type(&name)))
+    }
+
+    /// What a cast to `regclass` or `regtype` makes of a constant name, if there is such an object: a name that is the same however it was written.
+    pub(in crate::compile) fn object_shown(&self, to: &ast::DataType, name: &Typed) -> Option<String> {
+        let Form::Constant(Value::Text(name)) = &name.form else { return None };
+        match to.to_string().to_ascii_lowercase().trim_start_matches("pg_catalog.") {
+            "regclass" => self.class(name).map(|found| self.shown(&found)),
+            "regtype" => self.type_named(name),
             _ => None,
         }
     }

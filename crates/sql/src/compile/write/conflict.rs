@@ -12,6 +12,7 @@ use super::{before, demanding, rows, sources, update};
 use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, Scope, Source};
+use crate::compile::suggest::missing_column;
 use crate::compile::typed::Typed;
 use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
@@ -45,7 +46,10 @@ impl Conflict {
         clause: &ast::OnConflict,
     ) -> Result<Conflict> {
         let key = match &clause.conflict_target {
-            Some(on) => arbiter(target, on)?,
+            Some(on) => {
+                let updates = matches!(clause.action, ast::OnConflictAction::DoUpdate(_));
+                arbiter(target, on, &|name| missing(table, updates, name))?
+            }
             None if target.table.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Exclude(_))) => {
                 return Err(not_ignored());
             }
@@ -239,7 +243,7 @@ impl DoUpdate {
 const VOLATILE: &str = "\"volatile value\"";
 
 /// The table's columns whose uniqueness a conflict target names.
-fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
+fn arbiter(target: &Target, on: &ast::ConflictTarget, unknown: &dyn Fn(&str) -> Error) -> Result<Vec<usize>> {
     let table = &target.table;
     let index_of = |name: &String| table.columns.iter().position(|column| column.name == *name);
     match on {
@@ -265,7 +269,7 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
                 let name = fold(ident);
                 let named = target.named.columns.iter().position(|column| column.name == name);
                 let index = named.and_then(|i| target.columns[i]);
-                key.push(index.ok_or_else(|| Error::new("42703", format!("column \"{name}\" does not exist")))?);
+                key.push(index.ok_or_else(|| unknown(&name))?);
             }
             let wanted: BTreeSet<&str> = key.iter().map(|&i| table.columns[i].name.as_str()).collect();
             if unique_sets(table).any(|columns| columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted) {
@@ -275,6 +279,16 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget) -> Result<Vec<usize>> {
             Err(Error::new("42P10", message))
         }
     }
+}
+
+/// 42703, with the columns of the row that is there, and of the proposed one, that may have been meant.
+fn missing(table: &Source, updates: bool, name: &str) -> Error {
+    let mut scope = Scope::new(None);
+    scope.sources.push(table.clone());
+    if updates {
+        scope.sources.push(Source { alias: "excluded".to_owned(), ..table.clone() });
+    }
+    missing_column(&scope, None, name)
 }
 
 /// 0A000: what a trigger refuses SQLite can't pass over.

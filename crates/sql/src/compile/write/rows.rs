@@ -12,10 +12,10 @@ use crate::catalog::{Identity, Privilege, Relation};
 use crate::compile::Compiler;
 use crate::compile::domain::in_domain;
 use crate::compile::parse::{Overriding, overriding, parse_expr};
-use crate::compile::policy::definition_path;
 use crate::compile::scope::{Clause, Scope, Source};
 use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::types::fold;
+use crate::definition_path;
 use crate::quote;
 
 /// What INSERT takes its rows from.
@@ -298,7 +298,7 @@ pub(super) fn new_row(
     for (index, column) in relation.columns.iter().enumerate() {
         let Some(text) = &column.generated else { continue };
         let expr = parse_expr(text)?;
-        let computed = compiler.inside(definition_path(relation), |compiler| {
+        let computed = compiler.inside(definition_path(&relation.name.schema), |compiler| {
             let value = compiler.bind_expr(&scope, &expr, Some(&column.ty))?;
             compiler.coerce(value, &column.ty, column.typmod, CastContext::Assignment)
         })?;

@@ -9,11 +9,11 @@ use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
 use crate::compile::column::ROW;
 use crate::compile::parse::parse_statement;
-use crate::compile::policy::definition_path;
 use crate::compile::scope::{Scope, Source, SourceColumn};
 use crate::compile::typed::Typed;
 use crate::compile::types::fold;
 use crate::compile::{Compiler, privilege};
+use crate::definition_path;
 use crate::program::Command;
 use crate::quote;
 use crate::visit::any_expression;
@@ -61,7 +61,7 @@ impl Target {
         while table.view().is_some() {
             let level = ViewLevel::of(&table, &role, command)?;
             role.clone_from(&level.role);
-            let inside = definition_path(&table);
+            let inside = definition_path(&table.name.schema);
             let from = level.from(&table)?.clone();
             table = compiler.inside(inside, |compiler| compiler.relation(&from))?;
             views.push(level);
@@ -243,7 +243,7 @@ impl ViewLevel {
     }
 
     fn inside<T>(&self, compiler: &mut Compiler<'_>, f: impl FnOnce(&mut Compiler<'_>) -> Result<T>) -> Result<T> {
-        let path = definition_path(&self.view);
+        let path = definition_path(&self.view.name.schema);
         compiler.as_role(&self.role, |compiler| compiler.inside(path, f))
     }
 

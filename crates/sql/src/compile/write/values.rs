@@ -7,11 +7,12 @@ use sqlparser::ast;
 use crate::catalog::{Column, Relation};
 use crate::compile::domain::in_domain;
 use crate::compile::parse::parse_expr;
-use crate::compile::policy::{definition_path, require};
+use crate::compile::policy::require;
 use crate::compile::scope::Scope;
 use crate::compile::typed::{CastContext, Form, Typed};
 use crate::compile::types::fold;
 use crate::compile::{Compiler, session};
+use crate::definition_path;
 
 /// The keyword DEFAULT where an expression could stand.
 pub(super) fn is_default(expr: &ast::Expr) -> bool {
@@ -67,7 +68,7 @@ pub(super) fn default_of(compiler: &mut Compiler<'_>, relation: &Relation, colum
     };
     let expr = parse_expr(text)?;
     let scope = Scope::new(None);
-    compiler.inside(definition_path(relation), |compiler| bind(compiler, &scope, &expr, column))
+    compiler.inside(definition_path(&relation.name.schema), |compiler| bind(compiler, &scope, &expr, column))
 }
 
 /// The column that is SQLite's rowid: a single-column integer primary key, where NULL would mean a new number.

@@ -34,6 +34,7 @@ const SERVICES: [&str; 16] = [
 ];
 /// Schemas whose rows are each database's own: what was applied and imported, what is on its way to clients.
 const NOT_CARRIED: [&str; 3] = ["basalt", "realtime", "supabase_migrations"];
+
 /// What an import runs of a script.
 #[derive(Debug, Default)]
 pub struct Dump<'a> {

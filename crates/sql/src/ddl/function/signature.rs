@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Base, Type};
 use sqlparser::tokenizer::Token;
 
 use super::super::Change;
 use super::super::cursor::RawName;
+use super::super::resolve::Declared;
 use crate::catalog::{Param, ParamMode, Routine};
 
 impl Change<'_> {
@@ -39,7 +40,7 @@ impl Change<'_> {
         let mut mode = self.parameter_mode();
         let name = if self.name_before_type() { self.cursor.parameter_name()? } else { String::new() };
         mode = mode.or_else(|| self.parameter_mode());
-        let declared = self.data_type().map_err(unquoted)?;
+        let declared = self.signature_type().map_err(unquoted)?;
         Ok(Param {
             name,
             mode: mode.unwrap_or(ParamMode::In),
@@ -48,6 +49,33 @@ impl Change<'_> {
             domain: declared.domain,
             default: None,
         })
+    }
+
+    /// A type; `t.column%type`, which is the one that the column has now; or a kind of object's name, which is a text here.
+    fn signature_type(&mut self) -> Result<Declared> {
+        let at = self.cursor.offset();
+        let mut parts = 1;
+        while *self.cursor.token_at(2 * parts - 1) == Token::Period && self.cursor.word_at(2 * parts).is_some() {
+            parts += 1;
+        }
+        let is_column = parts > 1
+            && *self.cursor.token_at(2 * parts - 1) == Token::Mod
+            && self.cursor.word_at(2 * parts).as_deref() == Some("type");
+        if !is_column {
+            let is_object = self.cursor.accept_any(&["regclass", "regtype", "regnamespace", "regrole"]).is_some();
+            return if is_object { Ok(Declared::base(Base::Text, None, at)) } else { self.data_type() };
+        }
+        let mut names = self.cursor.dotted()?;
+        self.cursor.expect_token(&Token::Mod)?;
+        self.cursor.expect("type")?;
+        let column = names.pop().unwrap_or_default();
+        let relation = RawName { name: names.pop().unwrap_or_default(), schema: names.pop(), at };
+        let relation = self.find_relation(&relation)?;
+        let Some(column) = relation.column(&column) else {
+            let message = format!("column \"{column}\" of relation \"{}\" does not exist", relation.name.name);
+            return Err(Error::new("42703", message).at(at));
+        };
+        Ok(Declared { domain: column.domain.clone(), ..Declared::of(column.ty.clone(), at) })
     }
 
     fn parameter_mode(&mut self) -> Option<ParamMode> {
@@ -87,10 +115,7 @@ impl Change<'_> {
             routine.returns_set = self.cursor.accept("setof");
             // `record` is what the OUT parameters say.
             if !self.cursor.accept("record") {
-                let ty = self.data_type()?;
-                if self.cursor.accept_token(&Token::Mod) {
-                    return Err(self.lacking("%TYPE", "Write the type itself."));
-                }
+                let ty = self.signature_type()?;
                 (routine.returns, routine.returns_relation, routine.returns_domain) = (ty.ty, ty.relation, ty.domain);
                 return Ok(());
             }

@@ -1,0 +1,183 @@
+//! The embedded engine when it is asked too much: what waits is refused in time and never runs, what is short is answered meanwhile, and no
+//! statement takes the server's memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use basalt_tests::{Answer, Ask, Server};
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+const TABLES: &str = "
+create table t (n integer primary key);
+insert into t values (0);
+create function endless() returns bigint language sql stable as $$
+    with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n $$;
+create function endless_write() returns void language sql as $$
+    with recursive n(i) as (select 100 union all select i + 1 from n) insert into t select i from n $$;
+";
+
+/// A metric's value by its name and labels.
+async fn metric(server: &Server, name: &str) -> f64 {
+    let text = server.raw(Method::GET, "/metrics").send().await.body;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
+}
+
+fn is_told_to_come_again(answer: &Answer) {
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("PGRST003")), "{}", answer.body);
+    assert_eq!(answer.header("retry-after"), "1");
+}
+
+/// Sends so many at once, and counts those that have been answered.
+fn at_once(count: usize, ask: impl Fn(usize) -> Ask) -> (Vec<JoinHandle<Answer>>, Arc<AtomicUsize>) {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let asked = (0..count).map(|i| {
+        let (ask, answered) = (ask(i), answered.clone());
+        tokio::spawn(async move {
+            let answer = ask.send().await;
+            answered.fetch_add(1, Ordering::Relaxed);
+            answer
+        })
+    });
+    (asked.collect(), answered)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endless_reads_leave_short_ones_their_readers() {
+    let server = Server::start_embedded(TABLES, |config| {
+        config.database.readers = 2;
+        config.database.long_readers = 2;
+        config.database.pool_timeout = Duration::from_secs(5);
+        config.database.statement_timeout = Duration::from_secs(12);
+    })
+    .await;
+    let (endless, answered) = at_once(30, |_| server.get("/rpc/endless").service());
+    let mut short = 0;
+    while answered.load(Ordering::Relaxed) < endless.len() {
+        server.get("/t?select=n").service().expect(200, json!([{"n": 0}])).await;
+        short += usize::from(answered.load(Ordering::Relaxed) == 0);
+    }
+    assert!(short > 0, "none was answered while all of the others waited or ran");
+    let (mut ended, mut refused) = (0, 0);
+    for answer in endless {
+        let answer = answer.await.expect("no panic");
+        match answer.status {
+            503 => {
+                is_told_to_come_again(&answer);
+                refused += 1;
+            }
+            _ => {
+                assert_eq!(answer.json()["code"], "57014", "{}", answer.body);
+                ended += 1;
+            }
+        }
+    }
+    assert!(ended >= 2 && refused >= 10, "{ended} ran, {refused} were refused");
+    assert_eq!(metric(&server, "basalt_pool_timeouts_total").await as usize, refused);
+    assert_eq!(metric(&server, "basalt_waiting{for=\"reader\"}").await, 0.0);
+    assert_eq!(metric(&server, "basalt_long_reads").await, 0.0);
+    server.get("/t?select=n").service().expect(200, json!([{"n": 0}])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_waited_in_vain_never_runs() {
+    let server = Server::start_embedded(TABLES, |config| {
+        config.database.pool_timeout = Duration::from_millis(500);
+        config.database.statement_timeout = Duration::from_secs(5);
+    })
+    .await;
+    let endless = tokio::spawn(server.post("/rpc/endless_write", &json!({})).service().send());
+    while metric(&server, "basalt_waiting{for=\"writer\"}").await == 0.0 && !endless.is_finished() {
+        // Whatever is queued behind it waits; it may not have begun yet.
+        let (asked, _) = at_once(1, |_| server.post("/t", &json!({"n": -1})).service());
+        drop(asked);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (writes, _) = at_once(5, |i| server.post("/t", &json!({"n": i + 1})).service());
+    let batch = json!([{"method": "POST", "path": "/t", "body": {"n": 50}}]);
+    let (batches, _) = at_once(1, |_| server.raw(Method::POST, "/batch/v1").json(&batch).service());
+    for answer in writes.into_iter().chain(batches) {
+        is_told_to_come_again(&answer.await.expect("no panic"));
+    }
+    // Reads don't wait for the writer.
+    server.get("/t?n=gt.0&select=n").service().expect(200, json!([])).await;
+    let answer = endless.await.expect("no panic");
+    assert_eq!(answer.json()["code"], "57014", "{}", answer.body);
+    assert_eq!(server.post("/t", &json!({"n": 9})).service().send().await.status, 201);
+    server.get("/t?n=gt.0&select=n").service().expect(200, json!([{"n": 9}])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_takes_the_server_s_memory_or_time() {
+    let script = "
+        alter role authenticated set statement_timeout = '1s';
+        create table docs (id integer primary key);
+        insert into docs select generate_series(1, 200);
+        alter table docs enable row level security;
+        create policy slow on docs for select to authenticated using (length(repeat('x', 50000000 + id)) > 0);
+        create function joined() returns integer language sql stable as $$
+            select length(string_agg(repeat('x', 1000000 + i), ',')) from generate_series(1, 400) i $$;
+        create function arrayed() returns integer language sql stable as $$
+            select cardinality(array_agg(repeat('x', 1000000 + i))) from generate_series(1, 400) i $$;
+        create function jsoned() returns integer language sql stable as $$
+            select jsonb_array_length(jsonb_agg(repeat('x', 1000000 + i))) from generate_series(1, 400) i $$;
+        create function keyed() returns json language sql stable as $$
+            select json_object_agg(i, repeat('x', 1000000 + i)) from generate_series(1, 400) i $$;
+        create function windowed() returns setof text language sql stable as $$
+            select left(string_agg(repeat('x', 1000000 + i), ',') over (), 1) from generate_series(1, 400) i $$;
+        create function many() returns setof text language sql stable as $$
+            select repeat('x', 20000000 + i) from generate_series(1, 100) i $$;
+        create function cut() returns setof text language sql stable as $$
+            select string_to_table(repeat('x,', 50000000), ',') $$;
+        create function loud() returns bigint language sql stable as $$
+            select sum(length(upper(repeat('x', 50000000 + i)))) from generate_series(1, 400) i $$;
+        create function counted() returns bigint language sql stable as $$
+            select count(*) from generate_series(1, 1000000000000) $$;
+    ";
+    let server = Server::start_embedded(script, |config| {
+        config.limits.response = "64 MiB".parse().expect("a size");
+        config.database.statement_timeout = Duration::from_secs(300);
+    })
+    .await;
+    for name in ["joined", "arrayed", "jsoned", "keyed", "windowed", "many", "cut"] {
+        let answer = server.get(&format!("/rpc/{name}")).service().send().await;
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (400, Some("54000")),
+            "{name}: {:.200}",
+            answer.body
+        );
+    }
+    // Each of their values takes long, and none of them is reached by SQLite's own looks at the clock.
+    let started = Instant::now();
+    for path in ["/rpc/loud", "/rpc/counted", "/docs"] {
+        server.get(path).user("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11").expect_error(500, "57014").await;
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    server.get("/docs?limit=1").service().expect(200, json!([{"id": 1}])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_and_over_once_there_is_room() {
+    let server = Server::start_embedded("create table docs (id integer primary key, x text);", |config| {
+        config.database.max_size = "4 MiB".parse().expect("a size");
+    })
+    .await;
+    let large = "x".repeat(50_000);
+    let (writes, _) = at_once(120, |i| server.post("/docs", &json!({"id": i, "x": large})).service());
+    let mut kept = Vec::new();
+    for (i, write) in writes.into_iter().enumerate() {
+        let answer = write.await.expect("no panic");
+        match answer.status {
+            201 => kept.push(json!({"id": i})),
+            status => assert_eq!((status, answer.json()["code"].as_str()), (503, Some("53100")), "{}", answer.body),
+        }
+    }
+    assert!(!kept.is_empty() && kept.len() < 120, "{} were kept", kept.len());
+    server.get("/docs?select=id&order=id").service().expect(200, json!(kept)).await;
+    assert_eq!(server.delete("/docs?id=gte.0").service().send().await.status, 204);
+    assert_eq!(server.post("/docs", &json!({"id": 200, "x": large})).service().send().await.status, 201);
+}
