@@ -99,7 +99,7 @@ impl Parser<'_> {
             self.tokens.expect("in array")?;
             let (start, end) = self.tokens.until(at_loop)?;
             let array = self.tokens.text[start..end].to_owned();
-            let elements = self.piece(format!("select unnest({array})"), start)?;
+            let elements = self.piece(format!("select * from unnest({array})"), start)?;
             return Ok(Over::Elements(target, elements, self.piece(format!("({array}) is null"), start)?));
         }
         if !self.tokens.accept("for") {
