@@ -105,10 +105,10 @@ async fn every_flow_leaves_its_entry() {
     log.expect(&["factor factor_unenrolled"]).await;
 
     // Somebody else has the refresh token that was used long ago.
-    crate::factors::run(&log.server, "update auth.refresh_tokens set updated_at = now() - interval '1 hour'").await;
+    log.server.script("update auth.refresh_tokens set updated_at = now() - interval '1 hour'").await;
     let third = session(&refresh(&log.server, &raised.refresh).await);
     session(&refresh(&log.server, &third.refresh).await);
-    crate::factors::run(&log.server, "update auth.refresh_tokens set updated_at = now() - interval '1 hour'").await;
+    log.server.script("update auth.refresh_tokens set updated_at = now() - interval '1 hour'").await;
     log.added().await;
     assert_eq!(refresh(&log.server, &raised.refresh).await.status, 400);
     log.expect(&["token token_revoked"]).await;

@@ -4,7 +4,7 @@ use basalt_server::Config;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::factors::{challenge, enrol, refused, run};
+use crate::factors::{challenge, enrol, refused};
 use crate::issuer::{CHALLENGE, VERIFIER};
 use crate::stand_in::StandIn;
 use crate::world::{PASSWORD, ask, follow, mail, parameter, post, put, session, sign_in, sign_up, start, start_with};
@@ -37,7 +37,7 @@ async fn a_current_password_that_is_given_has_to_be_right() {
 async fn what_single_sign_on_says_of_a_user_is_changed_there() {
     let server = start().await;
     let ada = sign_up(&server, "ada@example.com").await;
-    run(&server, "update auth.users set is_sso_user = true").await;
+    server.script("update auth.users set is_sso_user = true").await;
     for body in
         [json!({"password": "Another-1"}), json!({"email": "new@example.com"}), json!({"phone": "491511234567"})]
     {
@@ -54,11 +54,9 @@ async fn a_flow_s_code_is_good_for_five_minutes() {
         post(&server, "/otp", pair.clone()).expect(200, json!({})).await;
         let landed = follow(&server, &mail(&server, "ada@example.com").await).await;
         let code = parameter(&landed, "code").expect("a code");
-        run(
-            &server,
-            &format!("update auth.flow_state set auth_code_issued_at = auth_code_issued_at - interval '{age}'"),
-        )
-        .await;
+        server
+            .script(&format!("update auth.flow_state set auth_code_issued_at = auth_code_issued_at - interval '{age}'"))
+            .await;
         let body = json!({"auth_code": code, "code_verifier": VERIFIER});
         let exchanged = post(&server, "/token?grant_type=pkce", body).send().await;
         match is_good {
@@ -74,9 +72,7 @@ async fn an_identity_stays_whose_end_would_leave_its_user_an_address_of_somebody
     let ada = sign_up(&server, "ada@example.com").await;
     sign_up(&server, "grace@example.com").await;
     // Once the user's own identity went, the address would follow the other one.
-    run(
-        &server,
-        &format!(
+    server.script(&format!(
             "insert into auth.identities (id, provider_id, user_id, identity_data, provider, created_at, updated_at) values \
             (gen_random_uuid(), '1', '{}', '{{\"sub\": \"1\", \"email\": \"grace@example.com\", \"email_verified\": true}}', \
             'github', now(), now())",

@@ -4,7 +4,6 @@ use basalt_tests::{Answer, Ask, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::factors::run;
 use crate::leaving::{back, configure, github, leave};
 use crate::world::{PASSWORD, ask, claims, follow, mail, mails, parameter, post, put, session, sign_in, start_with};
 
@@ -216,6 +215,6 @@ async fn whatever_is_asked_for_a_new_address_at_one_moment_is_no_fault() {
             assert!(is_expected, "round {round}: {} {} {:?}", answer.status, answer.body, answer.headers);
         }
         assert_eq!(users(&server).await.len(), 1);
-        run(&server, "delete from auth.users").await;
+        server.script("delete from auth.users").await;
     }
 }

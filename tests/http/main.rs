@@ -27,6 +27,17 @@ async fn both_engines_fire_alike() {
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
 }
 
+/// What rows are as columns, arguments and results.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_hold_rows_alike() {
+    let cluster = Cluster::start();
+    if !cluster.has(15, "`security_invoker`") {
+        return;
+    }
+    let all = projects::rows(&cluster).await;
+    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+}
+
 /// Requests that have to be compared at least.
 const ENOUGH: usize = 2_000;
 

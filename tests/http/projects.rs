@@ -75,6 +75,15 @@ pub async fn triggers(cluster: &Cluster) -> Tally {
     pair.tally
 }
 
+/// Rows as values of columns and arguments.
+pub async fn rows(cluster: &Cluster) -> Tally {
+    let mut pair = Pair::new(cluster, include_str!("cases/rows.sql")).await;
+    for asked in cases::read(include_str!("cases/rows.txt"), &WRITERS) {
+        pair.compare(&asked, &["parcels"]).await;
+    }
+    pair.tally
+}
+
 /// Chinook.
 pub async fn chinook(cluster: &Cluster) -> Tally {
     let file = root().join("../shared/data/chinook/chinook.sql");

@@ -14,6 +14,7 @@ pub fn compare(ty: &Type, a: &str, b: &str) -> Ordering {
         Type::Base(Base::Bpchar) => a.trim_end_matches(' ').cmp(b.trim_end_matches(' ')),
         Type::Enum(e) => compare_labels(e, a, b),
         Type::Array(element) => compare_arrays(element, a, b),
+        Type::Record(fields) => compare_rows(fields, a, b),
         _ => match ty.base().and_then(Base::subtype) {
             Some(subtype) => range::compare(subtype, a, b),
             None => a.cmp(b),
@@ -87,6 +88,16 @@ fn compare_arrays(element: &Type, a: &str, b: &str) -> Ordering {
         .unwrap_or_else(|| a.leaves.len().cmp(&b.leaves.len()))
         .then_with(|| a.dims.len().cmp(&b.dims.len()))
         .then_with(|| a.dims.cmp(&b.dims))
+}
+
+/// Field by field, NULL last.
+fn compare_rows(fields: &[(String, Type)], a: &str, b: &str) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    let pairs = json::raw::elements(a).zip(json::raw::elements(b));
+    let mut orders = fields.iter().zip(pairs).map(|((_, ty), (a, b))| compare_leaves(ty, a, b));
+    orders.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 fn compare_leaves(element: &Type, a: &str, b: &str) -> Ordering {
@@ -171,6 +182,10 @@ mod tests {
         let labels = ["sad", "ok", "happy"].map(String::from).to_vec();
         let mood = Type::Enum(Arc::new(EnumType { schema: "public".into(), name: "mood".into(), labels }));
         ascending(&mood, &["sad", "ok", "happy"]);
+        let row = Type::Record(Arc::new(vec![("a".into(), Type::NUMERIC), ("b".into(), mood.clone())]));
+        let rows = ["[\"2\",\"sad\"]", "[\"2.0\",\"happy\"]", "[\"2\",null]", "[\"10\",\"sad\"]", "[null,\"sad\"]"];
+        ascending(&row, &rows);
+        assert!(Type::of_collation(&row.collation().unwrap()).unwrap().collation() == row.collation());
         ascending(&mood.array_of(), &["[\"sad\"]", "[\"ok\"]", "[\"happy\"]"]);
     }
 

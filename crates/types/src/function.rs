@@ -21,7 +21,7 @@ pub enum Kind {
     Any,
     /// Any enumeration.
     AnyEnum,
-    /// A row: `to_jsonb(t)`, `row_to_json(t)`. Its fields come as one JSON text.
+    /// A row: `to_jsonb(t)`, `row_to_json(t)`. It comes in its stored form.
     Record,
 }
 

@@ -24,6 +24,7 @@
 //! | bytea | BLOB | | |
 //! | enum | TEXT | the label | `pg_enum_<schema>.<name>` |
 //! | array | TEXT | JSON array of stored values, compact (bytea elements as hex) | `pg_array_<element>` |
+//! | composite | TEXT | as an array of its fields, each as a text where it is an array or row itself | `pg_rows:<types>` |
 //! | tsvector, tsquery, jsonpath | TEXT | PostgreSQL's text | |
 //! | ranges | TEXT | stored bounds between brackets: `[8766,8797)`, `empty` (`range`) | `pg_<type>` |
 //! | vector | BLOB | four bytes a number, ordered as numbers are (`vector`) | |

@@ -280,6 +280,11 @@ impl Type {
         }
     }
 
+    /// The type of rows, or of arrays of them, that a collation's name tells.
+    pub fn of_collation(name: &str) -> Option<Type> {
+        serde_json::from_str(name.strip_prefix(ROWS)?).ok()
+    }
+
     /// The SQLite collation under which stored values compare, if not by bytes or numbers.
     pub fn collation(&self) -> Option<String> {
         match self {
@@ -289,13 +294,40 @@ impl Type {
             Type::Base(Base::Bpchar) => Some("pg_bpchar".into()),
             Type::Base(base) if base.subtype().is_some() => Some(format!("pg_{}", base.internal_name())),
             Type::Enum(e) => Some(format!("pg_enum_{}.{}", e.schema, e.name)),
+            Type::Record(_) => Some(collation_of_rows(self)),
             Type::Array(element) => Some(match &**element {
+                Type::Record(_) => collation_of_rows(self),
                 Type::Enum(e) => format!("pg_array_{}.{}", e.schema, e.name),
                 Type::Base(base) => format!("pg_array_{}", base.internal_name()),
                 _ => "pg_array_text".into(),
             }),
             _ => None,
         }
+    }
+}
+
+/// What the name of a collation of rows begins with; the type follows as JSON.
+const ROWS: &str = "pg_rows:";
+
+/// The name tells all that the order needs: the fields' types. SQLite ignores the case of letters, which JSON can write otherwise.
+fn collation_of_rows(ty: &Type) -> String {
+    let mut name = String::from(ROWS);
+    for c in serde_json::to_string(&without_names(ty)).unwrap_or_default().chars() {
+        match c {
+            'A'..='Z' => name.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => name.push(c),
+        }
+    }
+    name
+}
+
+fn without_names(ty: &Type) -> Type {
+    match ty {
+        Type::Array(element) => without_names(element).array_of(),
+        Type::Record(fields) => {
+            Type::Record(Arc::new(fields.iter().map(|(_, ty)| (String::new(), without_names(ty))).collect()))
+        }
+        ty => ty.clone(),
     }
 }
 

@@ -52,7 +52,8 @@ pub(super) type News = watch::Receiver<bool>;
 
 /// Sends what is due until the server stops, or nobody can tell any news.
 pub(super) async fn send<D: Deliver>(outbox: Arc<Outbox>, way: Arc<D>, news: News) {
-    supervised("the outbox", move || work(outbox.clone(), way.clone(), news.clone())).await;
+    // Boxed: a database's futures are deep in each other, and this adds a few.
+    supervised("the outbox", move || Box::pin(work(outbox.clone(), way.clone(), news.clone()))).await;
 }
 
 async fn work<D: Deliver>(outbox: Arc<Outbox>, way: Arc<D>, mut news: News) {

@@ -129,8 +129,31 @@ fn arrays(connection: &Connection) -> rusqlite::Result<()> {
     })
 }
 
-/// `pg_row`, `pg_cell`, `pg_joined_rows`.
+/// `pg_record`, `pg_joined_records`, `pg_populate`, `pg_row`, `pg_cell`, `pg_joined_rows`.
 fn rows(connection: &Connection) -> rusqlite::Result<()> {
+    connection.create_scalar_function("pg_record", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| Ok(codec::record_of(args.iter().copied())))
+    })?;
+    connection.create_scalar_function("pg_joined_records", -1, flags(true), |call| {
+        with_arguments(call, 0, |args| {
+            let fields = |row: &ValueRef<'_>| row.text().strip_prefix('[')?.strip_suffix(']').map(str::to_owned);
+            Ok(format!("[{}]", args.iter().filter_map(fields).collect::<Vec<_>>().join(",")).into())
+        })
+    })?;
+    connection.create_scalar_function("pg_populate", 3, flags(true), |call| {
+        let fields = described::<Vec<(String, Type)>>(call, 0)?;
+        with_arguments(call, 1, |args| match (args[0], args[1]) {
+            (base, ValueRef::Null) => Ok(base.to_owned()),
+            (base, document) => {
+                let base = (!base.is_null()).then(|| base.text());
+                // PostgreSQL reads all of the document, in whichever column it goes.
+                if document.text().contains("\\u") {
+                    basalt_types::json::check(document.text())?;
+                }
+                with_context(|context| codec::populate(&fields, base, document.text().trim(), context))
+            }
+        })
+    })?;
     connection.create_scalar_function("pg_cell", 3, flags(false), |call| {
         with_arguments(call, 0, |args| {
             let [slot, number, column] = [args[0].int(), args[1].int(), args[2].int()];

@@ -76,9 +76,13 @@ fn captured(args: &[ValueRef<'_>]) -> Result<Given> {
     found.map(Given::Kept).ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))
 }
 
-/// `pg_recordset(json, columns)`.
+/// `pg_recordset(json, columns)`; `pg_recordset(json, columns, row)` where what an object lacks is taken from a row.
 fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
-    let &[json, columns] = args else { return Err(Error::internal("pg_recordset takes two arguments")) };
+    let (json, columns, base) = match *args {
+        [json, columns] => (json, columns, ValueRef::Null),
+        [json, columns, base] => (json, columns, base),
+        _ => return Err(Error::internal("pg_recordset takes two or three arguments")),
+    };
     if json.is_null() {
         return Given::made(Vec::new());
     }
@@ -87,6 +91,9 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
     // PostgreSQL reads all of the document, in whichever column it goes.
     if json.text().contains("\\u") {
         basalt_types::json::check(json.text())?;
+    }
+    if !base.is_null() {
+        return populated(json.text(), columns, base.text());
     }
     let objects: Vec<HashMap<Cow<'_, str>, &RawValue>> =
         serde_json::from_str(json.text()).map_err(|_| not_objects(json.text()))?;
@@ -97,7 +104,7 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
             for (name, ty, typmod) in &columns {
                 row.push(match object.get(name.as_str()) {
                     Some(value) => {
-                        codec::from_json(ty, *typmod, value, context).map_err(|error| in_key(error, name))?
+                        codec::from_json(ty, *typmod, value, context).map_err(|error| codec::in_key(error, name))?
                     }
                     None => Value::Null,
                 });
@@ -108,12 +115,18 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
     })
 }
 
-/// Where an array was expected, PostgreSQL says in which key.
-fn in_key(error: Error, key: &str) -> Error {
-    match error.message() {
-        "expected JSON array" => error.with_hint(format!("See the value of key \"{key}\".")),
-        _ => error,
-    }
+/// A row's copies, each with an object's members put in.
+fn populated(json: &str, columns: Vec<(String, Type, Option<Typmod>)>, base: &str) -> Result<Given> {
+    let fields: Vec<(String, Type)> = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
+    let objects: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| not_objects(json))?;
+    with_context(|context| {
+        let filled = objects.into_iter().map(|object| match object.get().starts_with('{') {
+            true => codec::populate(&fields, Some(base), object.get(), context),
+            false => Err(not_objects("[]")),
+        });
+        let rows = filled.map(|row| Ok(codec::values_of(&fields, row?.as_ref().text()))).collect::<Result<Vec<_>>>()?;
+        Given::made(rows)
+    })
 }
 
 fn not_objects(json: &str) -> Error {

@@ -8,6 +8,7 @@ use basalt_types::{Base, Type};
 use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, Query, Visit, Visitor};
 
 use super::cast::json;
+use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::function::{argument_list, no_function};
 use super::overload::{self, Choice};
@@ -141,7 +142,7 @@ impl Compiler<'_> {
             _ => {
                 for value in &mut values {
                     if value.row().is_some() {
-                        *value = row::to_json(value, name.contains("jsonb"))?;
+                        *value = self.storable(value.clone())?;
                     }
                 }
                 self.table_aggregate(name, values, distinct, &order, over)?
@@ -200,7 +201,10 @@ impl Compiler<'_> {
         let sql = match (value.row(), distinct) {
             (Some(_), false) if value.sql.is_empty() => "count(*)".to_owned(),
             (Some(_), false) => format!("count({})", value.sql),
-            (Some(_), true) => format!("count(DISTINCT {})", row::to_json(&value, true)?.collated_sql()),
+            (Some(_), true) => {
+                require_equality(&value.ty)?;
+                format!("count(DISTINCT {})", self.storable(value.clone())?.collated_sql())
+            }
             (None, _) => {
                 let value = self.decided(value.clone())?;
                 match distinct {
@@ -328,7 +332,7 @@ impl Compiler<'_> {
         let mut sql = Vec::with_capacity(keys.len());
         for key in keys {
             let value = self.bind_expr(scope, &key.expr, None)?;
-            let value = self.decided(value)?;
+            let value = self.storable(value)?;
             sql.push(super::order::key(&value, &key.options)?);
         }
         Ok(format!(" ORDER BY {}", sql.join(", ")))

@@ -7,7 +7,7 @@ use sqlparser::ast;
 use super::compiler::Compiler;
 use super::domain::in_domain;
 use super::fold::both_ways;
-use super::row;
+use super::row::{self, alike};
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
 use super::types::{ResolvedType, resolve_type};
@@ -23,7 +23,7 @@ impl Compiler<'_> {
         if *to == Type::UNKNOWN {
             return Ok(value);
         }
-        if let Form::Row(_) = value.form {
+        if let Form::Row(..) = value.form {
             return self.coerce_row(value, to, context);
         }
         if value.is_unknown() {
@@ -32,6 +32,12 @@ impl Compiler<'_> {
         let from = value.ty.clone();
         if from == *to && (typmod.is_none() || typmod == value.typmod) {
             return Ok(value);
+        }
+        if let (Type::Record(_) | Type::Array(_), Type::Record(_) | Type::Array(_)) = (&from, to)
+            && (alike(&from, to) || matches!(to, Type::Record(fields) if fields.is_empty()))
+        {
+            let ty = if alike(&from, to) { to.clone() } else { from };
+            return Ok(Typed { ty, ..value });
         }
         if from != *to && codec::castable(&from, to).is_none_or(|weakest| weakest > context) {
             return Err(self.no_cast(&from, to, context));
@@ -102,12 +108,6 @@ impl Compiler<'_> {
         match value.form {
             Form::Constant(Value::Null) => Ok(Typed { typmod, ..Typed::constant(Value::Null, to.clone()) }),
             Form::Constant(Value::Text(ref text)) => {
-                if let Type::Record(_) = to {
-                    return Err(Error::unsupported(
-                        "a row written as a literal is not supported on the embedded engine",
-                        "Write row(...) instead.",
-                    ));
-                }
                 let read = both_ways(|session| match context {
                     // An explicit cast cuts a text where an assignment refuses it.
                     CastContext::Explicit if typmod.is_some() => {
@@ -135,7 +135,7 @@ impl Compiler<'_> {
     }
 
     fn coerce_row(&mut self, value: Typed, to: &Type, context: CastContext) -> Result<Typed> {
-        let Form::Row(fields) = &value.form else { return Ok(value) };
+        let Form::Row(fields, origin) = &value.form else { return Ok(value) };
         match to {
             Type::Record(wanted) if wanted.is_empty() => Ok(value),
             text if text.is_textual() => {
@@ -147,7 +147,9 @@ impl Compiler<'_> {
                 let fields = pairs
                     .map(|((_, field), (name, ty))| Ok((name.clone(), self.coerce(field, ty, None, context)?)))
                     .collect::<Result<Vec<_>>>()?;
-                Ok(row::record(fields))
+                let row = row::of_fields(fields, value.sql.clone(), *origin);
+                // What is assigned is kept.
+                if context == CastContext::Assignment { self.storable(row) } else { Ok(row) }
             }
             _ => Err(self.no_cast(&value.ty, to, context)),
         }

@@ -7,13 +7,14 @@ use sqlparser::ast::Query;
 use super::compiler::Compiler;
 use super::operator::no_operator;
 use super::overload;
+use super::row::without_order;
 use super::scope::Scope;
-use super::typed::{CastContext, Form, Typed};
+use super::typed::{CastContext, Form, Origin, Typed};
 
 impl Compiler<'_> {
     /// One of the six comparisons. `op` is SQLite's spelling.
     pub(super) fn compare(&mut self, op: &str, left: Typed, right: Typed) -> Result<Typed> {
-        if let (Form::Row(a), Form::Row(b)) = (&left.form, &right.form) {
+        if let (Form::Row(a, Origin::Written), Form::Row(b, Origin::Written)) = (&left.form, &right.form) {
             return self.compare_rows(op, a.clone(), b.clone());
         }
         let (left, right) = self.comparable(op, left, right)?;
@@ -28,6 +29,13 @@ impl Compiler<'_> {
 
     /// Two operands as values of one type that has an order; 42883 if there is none.
     pub(super) fn comparable(&mut self, op: &str, left: Typed, right: Typed) -> Result<(Typed, Typed)> {
+        let is_row = |value: &Typed| matches!(value.ty, Type::Record(_));
+        match (is_row(&left), is_row(&right)) {
+            (false, false) => {}
+            (true, true) => return self.comparable_rows(left, right),
+            _ if left.is_unknown() || right.is_unknown() => return self.comparable_rows(left, right),
+            _ => return Err(no_operator(op, Some(&left.ty), &right.ty)),
+        }
         let missing = |l: &Typed, r: &Typed| no_operator(op, Some(&l.ty), &r.ty);
         let ty = match (left.is_unknown(), right.is_unknown()) {
             (true, true) => Type::TEXT,
@@ -35,12 +43,6 @@ impl Compiler<'_> {
             (false, true) => left.ty.clone(),
             (false, false) => overload::compared(&left.ty, &right.ty).ok_or_else(|| missing(&left, &right))?,
         };
-        if let Type::Record(_) = ty {
-            return Err(Error::unsupported(
-                "a row can only be compared with a row whose fields are known, on the embedded engine",
-                "Compare the fields: (a, b) = (c, d).",
-            ));
-        }
         if !has_order(&ty) {
             return Err(missing(&left, &right));
         }
@@ -118,8 +120,8 @@ pub(super) fn comparison(name: &str) -> Option<&'static str> {
 
 /// 42883 for values that have to be told apart, of a type that has no equality.
 pub(super) fn require_equality(ty: &Type) -> Result<()> {
-    match *ty {
-        Type::JSON | Type::JSONPATH => {
+    match ty {
+        Type::Base(Base::Json | Base::Jsonpath) | Type::Record(_) if without_order(ty).is_some() => {
             Err(Error::new("42883", format!("could not identify an equality operator for type {}", ty.sql_name())))
         }
         _ => Ok(()),

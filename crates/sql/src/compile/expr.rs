@@ -186,6 +186,6 @@ impl Compiler<'_> {
         for (index, item) in items.iter().enumerate() {
             fields.push((format!("f{}", index + 1), self.bind_expr(scope, item, None)?));
         }
-        Ok(row::record(fields))
+        Ok(row::written(fields))
     }
 }

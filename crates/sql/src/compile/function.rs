@@ -74,12 +74,31 @@ impl Compiler<'_> {
         if builtin && let Some(function) = spread(function, &name)? {
             return self.bind_function(scope, &function, expected);
         }
-        let args = self.bind_arguments(scope, function)?;
         if builtin && name == "row" {
-            let fields = args.into_iter().enumerate().map(|(i, (_, value))| (format!("f{}", i + 1), value));
-            return Ok(row::record(fields.collect()));
+            return self.bind_row_call(scope, function);
+        }
+        let args = self.bind_arguments(scope, function)?;
+        if builtin && matches!(name.as_str(), "json_populate_record" | "jsonb_populate_record") {
+            return self.populated(&name, args.into_iter().map(|(_, value)| value).collect());
         }
         self.call_named(scope, schema.as_deref(), &name, args)
+    }
+
+    /// `row(a, t.*)`: a star stands for its fields.
+    fn bind_row_call(&mut self, scope: &Scope<'_>, function: &Function) -> Result<Typed> {
+        let (args, ..) = argument_list(function)?;
+        let mut fields = Vec::with_capacity(args.len());
+        for arg in args {
+            let is_star = matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(_)));
+            for (_, value) in self.bind_argument_list(scope, std::slice::from_ref(arg), None)? {
+                match self.fields(&value).filter(|_| is_star) {
+                    Some(inner) => fields.extend(inner.into_iter().map(|(_, field)| field)),
+                    None => fields.push(value),
+                }
+            }
+        }
+        let named = fields.into_iter().enumerate().map(|(i, value)| (format!("f{}", i + 1), value));
+        Ok(row::written(named.collect()))
     }
 
     /// The arguments of `coalesce` and its like. What stands behind a constant of `coalesce` is never reached.
@@ -201,7 +220,7 @@ impl Compiler<'_> {
         let builtin = schema.is_none_or(|s| s == "pg_catalog");
         if builtin
             && let [(None, value)] = args.as_slice()
-            && let Form::Row(_) = value.form
+            && let Form::Row(..) = value.form
         {
             match name {
                 "to_jsonb" => return row::to_json(value, true),
@@ -217,14 +236,14 @@ impl Compiler<'_> {
         }
         if builtin && self.routine_candidates(schema, name).is_empty() {
             for (_, value) in &mut args {
-                if let Form::Row(_) = value.form {
-                    *value = row::to_json(value, name.contains("jsonb"))?;
+                if let Form::Row(..) = value.form {
+                    *value = self.storable(value.clone())?;
                 }
             }
         }
         // `f(t)` may be a column of t written as a function.
         if let (None, [(None, value)]) = (schema, args.as_slice())
-            && let Form::Row(fields) = &value.form
+            && let Some(fields) = self.fields(value)
             && let Some((_, field)) = fields.iter().find(|(field, _)| field == name)
             && self.routine_candidates(schema, name).is_empty()
         {
@@ -348,7 +367,7 @@ impl Compiler<'_> {
         let routine = routines[chosen].clone();
         privilege::use_schema(self, &routine.name.schema)?;
         privilege::execute(self, &routine)?;
-        let values = self.fitted(values, &fit)?;
+        let values = self.converted(values, &fit)?;
         let slots = placed.into_iter().nth(chosen).flatten().map(|p| p.slots).unwrap_or_default();
         let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
         Ok((Callee::Routine(routine, given), Vec::new()))

@@ -142,8 +142,9 @@ pub fn expression(
         }
         let typed = match expected {
             Some((ty, typmod)) => compiler.coerce(typed, ty, typmod, CastContext::Assignment)?,
-            None => compiler.decided(typed)?,
+            None => typed,
         };
+        let typed = compiler.storable(typed)?;
         if relation.is_some() && typed.stable { Err(not_steady()) } else { Ok(typed) }
     })
 }

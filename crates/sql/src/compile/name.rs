@@ -1,7 +1,9 @@
 //! The names that PostgreSQL gives to output columns without an alias.
 
 use basalt_types::Base;
-use sqlparser::ast::{AccessExpr, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField, Value};
+use sqlparser::ast::{
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField, Value,
+};
 
 use super::types::{fold, split_name};
 
@@ -75,6 +77,9 @@ fn of_query(query: &Query) -> Option<(String, bool)> {
 
 /// A type's internal name, as `select '1'::integer` shows it: `int4`.
 fn type_name(data_type: &DataType) -> Option<String> {
+    if let DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) = data_type {
+        return type_name(element);
+    }
     if let DataType::Custom(name, _) = data_type {
         return split_name(name).ok().map(|(_, name)| name);
     }

@@ -10,7 +10,7 @@ use super::fold::{Nature, constant};
 use super::overload::{self, Choice, Parameter};
 use super::scope::{Clause, Scope};
 use super::template::implementation;
-use super::typed::{CastContext, Form, Typed};
+use super::typed::{CastContext, Form, Origin, Typed};
 
 impl Compiler<'_> {
     pub(super) fn bind_binary(
@@ -28,7 +28,9 @@ impl Compiler<'_> {
         }
         let name = spelling(op)?;
         let left = self.bind_expr(scope, left, None)?;
-        if let (Form::Row(fields), Some(op), Expr::Subquery(query)) = (&left.form, comparison(&name), right) {
+        if let (Form::Row(fields, Origin::Written), Some(op), Expr::Subquery(query)) =
+            (&left.form, comparison(&name), right)
+        {
             return self.compare_row_with_query(scope, op, fields.clone(), query);
         }
         let right = self.bind_expr(scope, right, None)?;
@@ -102,7 +104,7 @@ impl Compiler<'_> {
         let candidates = overload::operators(name);
         let mut operands: Vec<Typed> = left.into_iter().chain([right]).collect();
         for operand in &mut operands {
-            if let Form::Row(_) = operand.form {
+            if let Form::Row(..) = operand.form {
                 *operand = self.storable(operand.clone())?;
             }
         }
@@ -182,8 +184,13 @@ impl Compiler<'_> {
         Ok(typed)
     }
 
-    /// Arguments converted as a chosen candidate wants them.
+    /// Arguments converted as a chosen candidate of the tables wants them.
     pub(super) fn fitted(&mut self, args: Vec<Typed>, fit: &overload::Fit) -> Result<Vec<Typed>> {
+        self.converted(args, fit)?.into_iter().map(|arg| self.storable(arg)).collect()
+    }
+
+    /// Arguments converted as a chosen candidate wants them, rows as they are.
+    pub(super) fn converted(&mut self, args: Vec<Typed>, fit: &overload::Fit) -> Result<Vec<Typed>> {
         let mut fitted = Vec::with_capacity(args.len());
         for (arg, wanted) in args.into_iter().zip(&fit.types) {
             fitted.push(match wanted {
@@ -212,7 +219,7 @@ impl Compiler<'_> {
             ty = Type::TEXT;
         }
         if let Type::Record(_) = ty {
-            return Ok((values, ty));
+            return self.unify_rows(values, construct);
         }
         let mut unified = Vec::with_capacity(values.len());
         for value in values {

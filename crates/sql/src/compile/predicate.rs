@@ -11,22 +11,28 @@ use super::operator::{chain, negate, no_operator, spelling};
 use super::overload;
 use super::parse::asymmetric;
 use super::scope::Scope;
-use super::typed::{CastContext, Form, Typed};
+use super::typed::{CastContext, Form, Origin, Typed};
 use super::types::split_name;
 use super::unrolled::{item_value, items};
 
 impl Compiler<'_> {
     pub(super) fn bind_null_test(&mut self, scope: &Scope<'_>, operand: &Expr, not: bool) -> Result<Typed> {
         let operand = self.bind_expr(scope, operand, None)?;
-        let operand = self.decided(operand)?;
+        let mut operand = self.decided(operand)?;
+        if let Type::Record(_) = operand.ty
+            && let Some(fields) = self.fields(&operand)
+        {
+            let fields = fields.into_iter().map(|(name, field)| Ok((name, self.storable(field)?)));
+            operand.form = Form::Row(fields.collect::<Result<Vec<_>>>()?, Origin::Value);
+        }
         let test = if not { "IS NOT NULL" } else { "IS NULL" };
         let sql = match &operand.form {
             // A row is NULL when all its fields are, and NOT NULL when none is.
-            Form::Row(fields) if !fields.is_empty() => {
+            Form::Row(fields, _) if !fields.is_empty() => {
                 let tests: Vec<String> = fields.iter().map(|(_, field)| format!("{} {test}", field.sql)).collect();
                 format!("({})", tests.join(" AND "))
             }
-            Form::Row(_) => "1".to_owned(),
+            Form::Row(..) => "1".to_owned(),
             Form::Constant(value) if self.folds => {
                 return Ok(Typed::constant((value.is_null() != not).into(), Type::BOOL));
             }
@@ -98,13 +104,12 @@ impl Compiler<'_> {
         for item in list {
             items.push(self.bind_expr(scope, item, Some(&value.ty))?);
         }
-        if let Form::Row(_) = value.form {
+        if let Type::Record(_) = value.ty {
             let mut tests = Vec::with_capacity(items.len());
             for item in items {
                 tests.push(self.compare("=", value.clone(), item)?);
             }
-            let sql: Vec<&str> = tests.iter().map(|t| t.sql.as_str()).collect();
-            let any = Typed::over(format!("({})", sql.join(" OR ")), Type::BOOL, &tests);
+            let any = chain(tests, " OR ");
             return Ok(if negated { negate(&any) } else { any });
         }
         // Several constants are brought to one type with the value; anything else is compared with it one by one.
@@ -153,7 +158,7 @@ impl Compiler<'_> {
         let value = self.bind_expr(scope, expr, None)?;
         let query = self.bind_subquery(scope, query)?;
         let fields = match &value.form {
-            Form::Row(fields) => fields.iter().map(|(_, field)| field.clone()).collect(),
+            Form::Row(fields, Origin::Written) => fields.iter().map(|(_, field)| field.clone()).collect(),
             _ => vec![value],
         };
         if fields.len() < query.columns.len() {
@@ -279,6 +284,7 @@ impl Compiler<'_> {
             (right, comparison(&name), any)
             && !array.elem.is_empty()
             && !array.elem.iter().any(|e| matches!(e, Expr::Array(_)))
+            && !matches!(value.ty, Type::Record(_))
         {
             let mut items = Vec::with_capacity(array.elem.len());
             for item in &array.elem {

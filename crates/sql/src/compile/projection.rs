@@ -156,7 +156,7 @@ impl Compiler<'_> {
 /// The row, or its one column, of a set function of the select list.
 pub(super) fn set_item_value(source: &Source) -> Typed {
     match source.columns.iter().filter(|column| !column.hidden).count() {
-        1 => source.value(0),
+        1 if source.whole().is_none() => source.value(0),
         _ => super::row::of_source(source),
     }
 }

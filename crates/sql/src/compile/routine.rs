@@ -14,8 +14,8 @@ use super::function::Argument;
 use super::overload::Parameter;
 use super::parse::{parse_expr, parse_statements};
 use super::scope::{Arguments, Scope, Source};
-use super::select::BoundQuery;
-use super::typed::{CastContext, Form, Typed};
+use super::select::{BoundColumn, BoundQuery};
+use super::typed::{CastContext, Form, Origin, Typed};
 use super::types::row_type;
 use super::{privilege, row, steps};
 use crate::Catalog;
@@ -132,7 +132,7 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
 /// The conditions under which a strict function is called at all: no argument is null.
 fn answering(routine: &Routine, args: &[Typed]) -> Vec<String> {
     args.iter()
-        .filter(|arg| routine.strict && !arg.not_null && !matches!(arg.form, Form::Row(_)))
+        .filter(|arg| routine.strict && !arg.not_null && !matches!(arg.form, Form::Row(..)))
         .map(|arg| format!("{} IS NOT NULL", arg.sql))
         .collect()
 }
@@ -181,10 +181,11 @@ impl Compiler<'_> {
                     let sql = format!("(SELECT {} FROM ({}) AS {alias})", column.value(&alias).sql, query.sql);
                     (column.name.clone(), Typed::over(sql, column.ty.clone(), [&query.effects]))
                 });
-                row::record(fields.collect())
+                let is_found = format!("(SELECT 1 FROM ({}) AS {alias})", query.sql);
+                row::of_fields(fields.collect(), is_found, Origin::Value)
             }
         };
-        if !nullable.is_empty() && !matches!(value.form, Form::Row(_)) {
+        if !nullable.is_empty() && !matches!(value.form, Form::Row(..)) {
             value.sql = format!("(CASE WHEN {} THEN {} END)", nullable.join(" AND "), value.sql);
             value.not_null = false;
             value.collated = false;
@@ -265,6 +266,11 @@ impl Compiler<'_> {
                 }
                 (None, None) => Typed::constant(Value::Null, param.ty.clone()),
             };
+            // What was written out is a value to the body.
+            let value = match value.form {
+                Form::Row(fields, _) => row::of_fields(fields, value.sql, Origin::Value),
+                _ => value,
+            };
             args.push(match &param.domain {
                 Some(domain) => in_domain(self, value, domain)?,
                 None => value,
@@ -277,7 +283,7 @@ impl Compiler<'_> {
     fn steady(&mut self, args: Vec<Typed>) -> (Vec<Typed>, Option<String>) {
         let mut values = Vec::new();
         let args = args.into_iter().map(|arg| {
-            if !arg.volatile || matches!(arg.form, Form::Row(_)) {
+            if !arg.volatile || matches!(arg.form, Form::Row(..)) {
                 return arg;
             }
             let sql = format!("_args.a{}", values.len());
@@ -353,7 +359,20 @@ impl Compiler<'_> {
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
         self.inlining.push(routine.name.clone());
-        let bound = self.bind_query_as(Some(&scope), query, &types);
+        let mut bound = self.bind_query_as(Some(&scope), query, &types);
+        let is_declared = match &bound {
+            Err(error) => !matches!(error.code(), "42804" | "42846"),
+            Ok(bound) => {
+                bound.columns.len() == wanted.len() && (wanted.len() != 1 || routine.outputs().next().is_some())
+            }
+        };
+        if !is_declared
+            && matches!(routine.returns, Type::Record(_))
+            && let Ok(whole) = self.bind_query(Some(&scope), query)
+            && let [BoundColumn { ty: Type::Record(_), .. }] = whole.columns.as_slice()
+        {
+            bound = self.taken_apart(whole, &types, routine.returns_set);
+        }
         self.inlining.pop();
         let is_record = routine.outputs().next().is_none() && routine.returns_relation.is_none();
         let is_record = is_record && matches!(routine.returns, Type::Record(_));
@@ -378,6 +397,30 @@ impl Compiler<'_> {
             bound.at_most_one = true;
         }
         Ok(bound)
+    }
+
+    /// A query of whole rows, as one of their fields converted to these types. Where one row is wanted, one that is NULL is none.
+    fn taken_apart(&mut self, query: BoundQuery, types: &[(Type, Option<Typmod>)], is_set: bool) -> Result<BoundQuery> {
+        let alias = self.alias("_whole");
+        let whole = query.columns[0].value(&alias);
+        let fields = self.fields(&whole).unwrap_or_default();
+        let (mut columns, mut list) = (Vec::new(), Vec::new());
+        for ((index, (name, field)), (ty, typmod)) in fields.into_iter().enumerate().zip(types) {
+            let value = self.coerce(field, ty, *typmod, CastContext::Assignment)?;
+            let sqlite = format!("f{index}");
+            list.push(format!("{} AS {sqlite}", value.sql));
+            let (ty, typmod) = (value.ty, value.typmod);
+            columns.push(BoundColumn { name, sqlite, ty, typmod, not_null: false, collated: false, source: None });
+        }
+        let list = list.join(", ");
+        let sql = match is_set {
+            true => format!("SELECT {list} FROM ({}) AS {alias}", query.sql),
+            false => {
+                let first = format!("SELECT * FROM ({}) LIMIT 1", query.sql);
+                format!("SELECT {list} FROM ({first}) AS {alias} WHERE {} IS NOT NULL", whole.sql)
+            }
+        };
+        Ok(BoundQuery { sql, columns, value: None, at_most_one: query.at_most_one || !is_set, ..query })
     }
 
     /// A body that SQLite can't have inlined: its steps run before the current one.

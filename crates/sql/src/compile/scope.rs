@@ -316,6 +316,11 @@ impl Source {
         typed
     }
 
+    /// The hidden column that holds the whole row, where the source's columns are its fields.
+    pub fn whole(&self) -> Option<&SourceColumn> {
+        self.columns.iter().find(|column| column.hidden && matches!(column.ty, Type::Record(_)))
+    }
+
     /// An SQLite expression that is NULL just when an outer join found no row for this source, if there is one.
     pub fn marker(&self) -> Option<String> {
         if let Some(column) = self.columns.iter().find(|c| c.not_null) {

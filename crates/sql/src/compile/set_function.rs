@@ -196,6 +196,7 @@ impl Compiler<'_> {
         let single = args.len() == 1;
         let mut arrays = Vec::with_capacity(args.len());
         let mut columns = Vec::with_capacity(args.len() + 1);
+        let mut in_columns = false;
         for (_, array) in args {
             let array = self.decided(array)?;
             let Some(element) = array.ty.element().cloned() else {
@@ -204,8 +205,16 @@ impl Compiler<'_> {
             // Several arrays are unrolled side by side: the items of each by the number of the row.
             let array = Typed { sql: flat(&array), ..array };
             let item = if single { format!("{sqlite}.value") } else { format!("({} ->> {sqlite}.key)", array.sql) };
-            let value = item_value(&element, &item);
-            columns.push(column(if single { &shown } else { "unnest" }, element, value));
+            let row = Typed::new(item_value(&element, &item), element.clone());
+            match self.fields(&row) {
+                Some(fields) => {
+                    in_columns = true;
+                    columns.extend(fields.into_iter().map(|(name, field)| column(&name, field.ty, field.sql)));
+                    // A row that is NULL, where the rows are asked for as values.
+                    columns.push(SourceColumn { hidden: true, ..column("", element, item) });
+                }
+                None => columns.push(column(if single { &shown } else { "unnest" }, element, row.sql)),
+            }
             arrays.push(array);
         }
         if call.ordinality {
@@ -216,7 +225,7 @@ impl Compiler<'_> {
             format!("(CASE WHEN {} >= {} THEN {longest} ELSE {next} END)", length(&longest), length(&next))
         });
         let mut source = self.source(&shown, &sqlite, columns);
-        source.scalar = single && !call.ordinality;
+        source.scalar = single && !call.ordinality && !in_columns;
         rename(&mut source, call.alias)?;
         self.add_function(scope, format!("json_each({})", longest.unwrap_or_default()), source, &arrays, clause)
     }
@@ -236,30 +245,41 @@ impl Compiler<'_> {
         };
         let wanted = if call.name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
         let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
-        let columns: Vec<(String, Type, Option<Typmod>)> = match values.pop() {
-            Some(base) if !base.sources.is_empty() => {
-                return Err(Error::unsupported(
-                    format!("{} over a row that is there", call.name),
-                    "Take the row type (null::t), and coalesce(...) each column with that of the row.",
-                ));
+        let base = values.pop().map(|base| self.storable(base)).transpose()?;
+        let columns: Vec<(String, Type, Option<Typmod>)> = match &base {
+            Some(base) => {
+                row_fields(&call.name, base)?.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect()
             }
-            Some(base) => match &base.ty {
-                Type::Record(fields) => fields.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect(),
-                other => {
-                    let message = format!("first argument of {} must be a row type", call.name);
-                    return Err(Error::new("42804", message).with_detail(format!("It is {}.", other.sql_name())));
-                }
-            },
             None => self.column_definitions(&call)?,
         };
-        let sql = match call.name.ends_with("recordset") {
-            true => document.sql.clone(),
-            false => format!("('[' || {} || ']')", document.sql),
+        let mut sql = match (call.name.ends_with("recordset"), populates) {
+            (true, _) => document.sql.clone(),
+            (false, true) => format!("('[' || coalesce({}, '{{}}') || ']')", document.sql),
+            (false, false) => format!("('[' || {} || ']')", document.sql),
         };
-        let sql = format!("pg_recordset({sql}, {})", quote::literal(&json(&columns)));
+        sql = format!("{sql}, {}", quote::literal(&json(&columns)));
+        if let Some(base) = base.as_ref().filter(|base| !base.is_null_literal()) {
+            sql = format!("{sql}, {}", base.sql);
+        }
+        let args: Vec<Typed> = std::iter::once(document).chain(base).collect();
         let columns = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
         // The alias's column list has been read: it defines the columns.
-        self.add_rows(scope, call, sql, columns, false, &[document], clause)
+        self.add_rows(scope, call, format!("pg_recordset({sql})"), columns, false, &args, clause)
+    }
+
+    /// `json_populate_record(row, document)` as a value.
+    pub(super) fn populated(&mut self, name: &str, args: Vec<Typed>) -> Result<Typed> {
+        let Ok([base, document]) = <[Typed; 2]>::try_from(args) else {
+            return Err(Error::new("42883", format!("function {name} does not exist")));
+        };
+        let wanted = if name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
+        let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
+        let base = self.storable(base)?;
+        let fields = quote::literal(&json(&row_fields(name, &base)?));
+        let sql = format!("pg_populate({fields}, {}, {})", base.sql, document.sql);
+        let mut value = Typed::over(sql, base.ty.clone(), [&base, &document]);
+        (value.leakproof, value.stable) = (false, true);
+        Ok(value)
     }
 
     /// A function that returns `record` with the columns that its call says.
@@ -334,6 +354,14 @@ impl Compiler<'_> {
 pub(super) fn is_recordset(name: &str) -> bool {
     let rest = name.strip_prefix("jsonb").or_else(|| name.strip_prefix("json"));
     matches!(rest, Some("_to_record" | "_to_recordset" | "_populate_record" | "_populate_recordset"))
+}
+
+/// The fields of the row type that a function fills.
+fn row_fields<'t>(function: &str, base: &'t Typed) -> Result<&'t [(String, Type)]> {
+    match &base.ty {
+        Type::Record(fields) => Ok(fields),
+        _ => Err(Error::new("42804", format!("first argument of {function} must be a row type"))),
+    }
 }
 
 fn column(name: &str, ty: Type, sql: String) -> SourceColumn {

@@ -211,8 +211,7 @@ impl Compiler<'_> {
         let Ok((schema, name)) = split_name(&function.name) else { return false };
         let builtin = schema.as_deref().is_none_or(|s| s == "pg_catalog");
         let is_set = builtin && (name == "unnest" || !overload::set_functions(&name).is_empty());
-        // What makes a row of JSON fits no expression, but in FROM gives one row.
-        let populates = builtin && is_recordset(&name) && name.contains("populate");
+        let populates = builtin && is_recordset(&name) && name.ends_with("populate_recordset");
         let routines = self.routine_candidates(schema.as_deref(), &name);
         populates || is_set && overload::functions(&name).is_empty() || routines.iter().any(|r| r.returns_set)
     }

@@ -40,8 +40,18 @@ pub(crate) enum Form {
     Constant(Value),
     /// The statement's parameter `$n` (0 for `$1`) while its type is undecided.
     Param(usize),
-    /// A row of known fields. `sql` is empty: [`super::row`] writes it where it is wanted.
-    Row(Vec<(String, Typed)>),
+    /// A row of known fields. `sql` is empty, or what is NULL just when the row is: [`super::row`] writes the row where it is wanted.
+    Row(Vec<(String, Typed)>, Origin),
+}
+
+/// Where a row of known fields comes from: two that are written out compare as SQL has it, field by field; all others as values do,
+/// whose NULLs are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// `row(a, b)`, `(a, b)`.
+    Written,
+    /// A table's row, a variable's, a function's.
+    Value,
 }
 
 impl Typed {
@@ -109,7 +119,7 @@ impl Typed {
     /// The fields of a row expression.
     pub fn row(&self) -> Option<&[(String, Typed)]> {
         match &self.form {
-            Form::Row(fields) => Some(fields),
+            Form::Row(fields, _) => Some(fields),
             _ => None,
         }
     }

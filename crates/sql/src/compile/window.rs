@@ -79,7 +79,7 @@ impl Compiler<'_> {
                 Type::INT4
             }
             ("lag" | "lead", 1..=3) | ("first_value" | "last_value", 1) | ("nth_value", 2) => {
-                args[0] = self.decided(args[0].clone())?;
+                args[0] = self.storable(args[0].clone())?;
                 let ty = args[0].ty.clone();
                 if args.len() > 1 {
                     args[1] = self.coerce(args[1].clone(), &Type::INT4, None, CastContext::Implicit)?;
@@ -123,7 +123,7 @@ impl Compiler<'_> {
             let mut keys = Vec::new();
             for key in order {
                 let value = self.bind_expr(scope, &key.expr, None)?;
-                let value = self.decided(value)?;
+                let value = self.storable(value)?;
                 keys.push(super::order::key(&value, &key.options)?);
                 window.absorb(&value);
             }

@@ -1,11 +1,13 @@
 //! Column definitions (PostgreSQL manual, `create table`).
 
 use basalt_core::{Error, Result};
+use basalt_types::{Base, Type};
 use sqlparser::ast::{Expr, Value};
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::constraint::{NewConstraint, NewKind};
+use super::resolve::Declared;
 use super::sequence::Options;
 use super::source;
 use crate::catalog::{Column, Grants, Identity, Name, Relation};
@@ -39,7 +41,7 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
         let declared = self.data_type()?;
-        check_storable(&declared.ty).map_err(|e| e.at(declared.at))?;
+        self.check_storable(&declared).map_err(|e| e.at(declared.at))?;
         let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
         let column = Column {
             name,
@@ -48,7 +50,7 @@ impl Change<'_> {
             ty: declared.ty,
             typmod: declared.typmod,
             domain: declared.domain,
-            composite: None,
+            composite: declared.composite,
             generated: None,
             identity: None,
             sequence: None,
@@ -242,25 +244,27 @@ impl Change<'_> {
     }
 }
 
+impl Change<'_> {
+    /// 42P16 for a type that no column can have; 0A000 for the rows of a table, which would change with it.
+    pub(super) fn check_storable(&self, declared: &Declared) -> Result<()> {
+        let ty = declared.ty.element().unwrap_or(&declared.ty);
+        match (ty, &declared.composite) {
+            (Type::Base(Base::Void | Base::Trigger | Base::Unknown), _) => {
+                Err(Error::new("42P16", format!("column has pseudo-type {}", declared.ty.sql_name())))
+            }
+            (Type::Record(_), Some(name)) if self.catalog.composites.contains_key(name) => Ok(()),
+            (Type::Record(_), _) => Err(Error::unsupported(
+                "columns that hold a table's rows are not supported by the embedded engine",
+                "Create a composite type with the same fields: create type ... as (...).",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The default of a serial column.
 pub(super) fn nextval(sequence: &Name) -> String {
     format!("nextval({})", crate::quote::literal(&source::plain_name(sequence)))
-}
-
-/// 0A000 for a type that no column can have.
-pub(super) fn check_storable(ty: &basalt_types::Type) -> Result<()> {
-    use basalt_types::{Base, Type};
-    let element = ty.element().unwrap_or(ty);
-    match element {
-        Type::Base(Base::Void | Base::Trigger | Base::Unknown) => {
-            Err(Error::new("42P16", format!("column has pseudo-type {}", ty.sql_name())))
-        }
-        Type::Record(_) => Err(Error::unsupported(
-            "columns of composite types are not supported by the embedded engine",
-            "Use a jsonb column, or one column for each field.",
-        )),
-        _ => Ok(()),
-    }
 }
 
 /// 42601 for options of a column that exclude each other.

@@ -62,7 +62,9 @@ impl Change<'_> {
                 self.users(|uses| uses.types.contains(name), &mut found);
                 for relation in self.catalog.relations.values() {
                     let columns = relation.columns.iter();
-                    for column in columns.filter(|c| mentions(&c.ty, name) || c.domain.as_ref() == Some(name)) {
+                    for column in columns
+                        .filter(|c| [&c.domain, &c.composite].contains(&&Some(name.clone())) || mentions(&c.ty, name))
+                    {
                         let object = match relation.view() {
                             Some(_) => Object::Relation(relation.name.clone()),
                             None => Object::Column(relation.name.clone(), column.name.clone()),

@@ -26,7 +26,13 @@ impl Change<'_> {
         self.check_type_name(&name).map_err(|e| e.at(raw.at))?;
         self.cursor.accept("as");
         let base = self.data_type()?;
-        if matches!(base.ty, Type::Record(_) | Type::Base(Base::Void | Base::Trigger)) {
+        if let Type::Record(_) = base.ty {
+            return Err(self.lacking(
+                "a domain over a composite type",
+                "Check the fields in the tables that have columns of the type.",
+            ));
+        }
+        if matches!(base.ty, Type::Base(Base::Void | Base::Trigger)) {
             return Err(
                 Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at)
             );

@@ -22,6 +22,8 @@ pub(super) struct Declared {
     pub(super) domain: Option<Name>,
     /// The relation whose row type it names.
     pub(super) relation: Option<Name>,
+    /// The composite type, or the relation, whose rows it holds, or an array of them.
+    pub(super) composite: Option<Name>,
     /// `serial`, `bigserial`, `smallserial`.
     pub(super) serial: bool,
     /// Where it stands.
@@ -326,9 +328,11 @@ pub(super) fn declared_type(catalog: &Catalog, name: &Name, at: usize) -> Declar
         declared.domain = Some(name.clone());
     } else if let Some(fields) = catalog.composites.get(name) {
         declared.ty = Type::Record(Arc::new(fields.clone()));
+        declared.composite = Some(name.clone());
     } else if let Some(relation) = catalog.relations.get(name) {
         declared.ty = row_type(relation);
         declared.relation = Some(name.clone());
+        declared.composite = Some(name.clone());
     }
     declared
 }
@@ -381,7 +385,7 @@ impl Declared {
 
     /// A type as it is.
     pub(super) fn of(ty: Type, at: usize) -> Self {
-        Declared { ty, typmod: None, domain: None, relation: None, serial: false, at }
+        Declared { ty, typmod: None, domain: None, relation: None, composite: None, serial: false, at }
     }
 }
 

@@ -1,13 +1,13 @@
 //! Expressions and queries as the catalog keeps them: PostgreSQL source in which every name of a relation, function or type of
 //! the database's own is qualified, so that it means the same whatever the search path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use basalt_core::Result;
 use sqlparser::ast::{
-    ArrayElemTypeDef, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, Visit, VisitMut, Visitor,
-    VisitorMut,
+    AccessExpr, ArrayElemTypeDef, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -165,9 +165,10 @@ pub(crate) struct Uses {
 impl Uses {
     /// What a parsed expression or query refers to.
     pub(crate) fn of(node: &impl Visit) -> Uses {
-        let mut collector = Collector(Uses::default());
+        let mut collector = Collector::default();
         let _ = visit(node, &mut collector);
-        collector.0
+        let Collector(uses, named) = collector;
+        Uses { columns: named.into_iter().filter(|(_, times)| *times > 0).map(|(name, _)| name).collect(), ..uses }
     }
 
     /// What an expression that the catalog keeps refers to.
@@ -181,9 +182,15 @@ impl Uses {
     }
 }
 
-struct Collector(Uses);
+/// What was found; and how often each name may be a column, which that of `(row).field` is not.
+#[derive(Default)]
+struct Collector(Uses, BTreeMap<String, i32>);
 
 impl Collector {
+    fn named(&mut self, ident: &Ident, times: i32) {
+        *self.1.entry(fold(ident)).or_default() += times;
+    }
+
     fn data_type(&mut self, ty: &DataType) {
         match ty {
             DataType::Custom(name, _) => self.0.types.extend(qualified(name)),
@@ -212,9 +219,15 @@ impl Visitor for Collector {
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Identifier(ident) => drop(self.0.columns.insert(fold(ident))),
-            Expr::CompoundIdentifier(idents) => self.0.columns.extend(idents.last().map(fold)),
-            Expr::CompoundFieldAccess { .. } => {}
+            Expr::Identifier(ident) => self.named(ident, 1),
+            Expr::CompoundIdentifier(idents) => idents.last().into_iter().for_each(|ident| self.named(ident, 1)),
+            Expr::CompoundFieldAccess { root, access_chain } if matches!(&**root, Expr::Nested(_)) => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        self.named(field, -1);
+                    }
+                }
+            }
             Expr::Function(function) => {
                 self.0.functions.extend(qualified(&function.name));
                 let name = parts(&function.name).pop().unwrap_or_default();

@@ -42,7 +42,14 @@ impl Change<'_> {
             if fields.iter().any(|(name, _)| *name == field) {
                 return Err(Error::new("42701", format!("column \"{field}\" specified more than once")).at(at));
             }
-            fields.push((field, self.data_type()?.ty));
+            let declared = self.data_type()?;
+            if declared.typmod.is_some() || declared.domain.is_some() {
+                return Err(self.lacking(
+                    "a composite type whose fields have modifiers or domains",
+                    "Take the plain type (numeric, text), and check the fields in the tables that hold them.",
+                ));
+            }
+            fields.push((field, declared.ty));
             if self.cursor.accept("collate") {
                 self.collation()?;
             }
@@ -135,6 +142,12 @@ impl Change<'_> {
         }
         ty.labels.insert(place, label);
         self.replace_enum(name, ty);
+        // The collations of rows tell their enumerations' labels.
+        for old in self.tables_with(name).into_iter().filter(|table| table.columns.iter().any(|c| in_row(&c.ty, name)))
+        {
+            let new = self.relation(&old.name)?;
+            self.rebuild(&old, &new, |column| Some(ident(&column.name)))?;
+        }
         Ok(())
     }
 
@@ -147,6 +160,12 @@ impl Change<'_> {
         let mut ty = (**old).clone();
         let label = ty.labels.iter_mut().find(|l| **l == from).ok_or_else(|| missing_label(from))?;
         to.clone_into(label);
+        if self.catalog.relations.values().flat_map(|r| &r.columns).any(|column| in_row(&column.ty, name)) {
+            return Err(self.lacking(
+                "renaming a label of a type that columns of composite types hold",
+                "Add the new label, update the rows to it, and leave the old one unused.",
+            ));
+        }
         let keeping = self.rename_label_in_sources(name, from, &to)?;
         self.replace_enum(name, ty);
         let relations = self.catalog.relations.values().filter(|r| r.view().is_none());
@@ -175,6 +194,13 @@ impl Change<'_> {
         self.check_type_name(&to)?;
         if let Some(fields) = self.catalog.composites.remove(from) {
             self.catalog.composites.insert(to.clone(), fields);
+            for relation in self.catalog.relations.values_mut() {
+                for column in &mut Arc::make_mut(relation).columns {
+                    if column.composite.as_ref() == Some(from) {
+                        column.composite = Some(to.clone());
+                    }
+                }
+            }
         }
         let Some(old) = self.catalog.enums.remove(from) else {
             return self.rename_in_sources(&Object::Type(from.clone()), &to);
@@ -230,6 +256,11 @@ pub(super) fn mentions(ty: &Type, name: &Name) -> bool {
         Type::Record(fields) => fields.iter().any(|(_, ty)| mentions(ty, name)),
         Type::Base(_) | Type::Other(_) => false,
     }
+}
+
+/// Whether a type holds the enumeration in rows.
+fn in_row(ty: &Type, name: &Name) -> bool {
+    matches!(ty.element().unwrap_or(ty), Type::Record(_)) && mentions(ty, name)
 }
 
 fn is_named(ty: &EnumType, name: &Name) -> bool {

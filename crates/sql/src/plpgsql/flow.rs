@@ -105,7 +105,7 @@ impl Parser<'_> {
             let (start, end) = self.tokens.until(at_loop)?;
             let array = self.tokens.text[start..end].to_owned();
             let elements = match slice {
-                0 => self.piece(format!("select unnest({array})"), start)?,
+                0 => self.piece(format!("select * from unnest({array})"), start)?,
                 kept => self.piece(format!("select basalt_slices({array}, {kept})"), start)?,
             };
             return Ok(Over::Elements(target, elements, self.piece(format!("({array}) is null"), start)?));

@@ -271,7 +271,7 @@ fn loops_and_what_leaves_them() {
             r#""" 2 rows of select x, y from t where z in (1, 2) [nothing]"#,
             r#""" 1 rows of 'select ' || x [exit "outermost" r.x > 1]"#,
             r#""" while n < 2 [n <- n + 1]"#,
-            r#""" select unnest(array[1, 2]) [nothing]"#,
+            r#""" select * from unnest(array[1, 2]) [nothing]"#,
             r#""" ever [exit "" ]"#,
             r#"execute 'delete' using ["c"] into ["a", "b"]"#,
             "return next ",

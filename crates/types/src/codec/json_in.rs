@@ -32,7 +32,7 @@ pub(crate) fn from_raw(ty: &Type, typmod: Option<Typmod>, raw: &str, context: &C
                 Cow::Owned(text) => from_text(ty, typmod, &text, context),
             }
         }
-        (Type::Record(fields), _) => super::record::parse_json(fields, raw, context),
+        (Type::Record(fields), _) => super::record::populate(fields, None, raw, context),
         (ty, _) => from_text(ty, typmod, raw, context),
     }
 }

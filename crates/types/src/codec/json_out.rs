@@ -1,5 +1,6 @@
 //! Stored values to JSON: what every answer of the server is made of.
 
+use super::record;
 use crate::array::stored::{Brackets, rewrite, with_leaf};
 use crate::{Base, Context, Type, ValueRef, binary, datetime, json, math, numeric, range, vector};
 
@@ -19,7 +20,8 @@ pub fn to_json(ty: &Type, value: ValueRef<'_>, context: &Context, style: JsonSty
         (Type::Base(base), value) => base_to_json(*base, value, context, style, out),
         (Type::Enum(_) | Type::Other(_), value) => json::write_string(value.text(), out),
         (Type::Array(element), ValueRef::Text(text)) => array_to_json(element, text, context, style, out),
-        (Type::Array(_) | Type::Record(_), value) => document_to_json(value.text(), style, out),
+        (Type::Record(fields), value) => record::write_json(fields, value.text(), context, style, out),
+        (Type::Array(_), value) => document_to_json(value.text(), style, out),
     }
 }
 

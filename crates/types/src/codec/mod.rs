@@ -20,6 +20,7 @@ mod tests;
 pub use cast::{CastContext, apply_typmod, cast, castable};
 pub use json_in::from_json;
 pub use json_out::{JsonStyle, to_json};
+pub use record::{anonymous, in_key, populate, record_of, values_of};
 pub use row::{RowShape, write_csv_cell};
 
 /// Reads PostgreSQL's text form of a value, applying the type modifier as an assignment does

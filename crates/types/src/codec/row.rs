@@ -28,9 +28,7 @@ impl RowShape {
         let mut columns: Vec<(usize, String, Type)> =
             columns.into_iter().enumerate().map(|(index, (name, ty))| (index, name, ty)).collect();
         if style == JsonStyle::Jsonb {
-            columns.reverse();
-            columns.sort_by(|(_, a, _), (_, b, _)| a.len().cmp(&b.len()).then_with(|| a.cmp(b)));
-            columns.dedup_by(|(_, a, _), (_, b, _)| a == b);
+            in_order_of_keys(&mut columns, |(_, name, _)| name);
         }
         let key = |name: &str| {
             let mut key = String::new();
@@ -76,7 +74,7 @@ impl RowShape {
                 ValueRef::Text(text) if strip_nulls && is_document(&column.ty) => {
                     json::strip_nulls(text, self.style, out);
                 }
-                value if strip_nulls && is_array_of_documents(&column.ty) => {
+                value if strip_nulls && may_hold_objects(&column.ty) => {
                     let mut text = String::new();
                     to_json(&column.ty, value, context, self.style, &mut text);
                     json::strip_nulls(&text, self.style, out);
@@ -88,12 +86,22 @@ impl RowShape {
     }
 }
 
-fn is_document(ty: &Type) -> bool {
-    matches!(ty, Type::Base(Base::Json | Base::Jsonb) | Type::Record(_))
+/// Members in the order of `jsonb`: by the length of their keys, then bytes; of equal keys the last stays.
+pub(super) fn in_order_of_keys<T>(members: &mut Vec<T>, key: impl Fn(&T) -> &String) {
+    members.reverse();
+    members.sort_by(|a, b| key(a).len().cmp(&key(b).len()).then_with(|| key(a).cmp(key(b))));
+    members.dedup_by(|a, b| key(a) == key(b));
 }
 
-fn is_array_of_documents(ty: &Type) -> bool {
-    matches!(ty, Type::Array(element) if is_document(element))
+fn is_document(ty: &Type) -> bool {
+    matches!(ty, Type::Base(Base::Json | Base::Jsonb))
+}
+
+fn may_hold_objects(ty: &Type) -> bool {
+    match ty {
+        Type::Array(element) => may_hold_objects(element),
+        ty => is_document(ty) || matches!(ty, Type::Record(_)),
+    }
 }
 
 fn is_null_document(ty: &Type, value: ValueRef<'_>) -> bool {

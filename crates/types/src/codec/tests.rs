@@ -355,10 +355,10 @@ fn a_row_has_text_and_json() {
     let fields = [("a".to_owned(), Type::INT4), ("b".to_owned(), Type::TEXT)];
     let pair = Type::Record(Arc::new(fields.to_vec()));
     for (input, stored, output) in [
-        ("(1,\"a b\")", r#"{"a":1,"b":"a b"}"#, "(1,\"a b\")"),
-        ("(,)", r#"{"a":null,"b":null}"#, "(,)"),
-        ("( 1 , x\\,y\"z\" )", r#"{"a":1,"b":" x,yz "}"#, "(1,\" x,yz \")"),
-        (r#"(1,"a""b\\c")"#, r#"{"a":1,"b":"a\"b\\c"}"#, r#"(1,"a""b\\c")"#),
+        ("(1,\"a b\")", r#"[1,"a b"]"#, "(1,\"a b\")"),
+        ("(,)", "[null,null]", "(,)"),
+        ("( 1 , x\\,y\"z\" )", r#"[1," x,yz "]"#, "(1,\" x,yz \")"),
+        (r#"(1,"a""b\\c")"#, r#"[1,"a\"b\\c"]"#, r#"(1,"a""b\\c")"#),
     ] {
         let value = read(&pair, input);
         assert_eq!(value, stored.into(), "{input}");
@@ -375,7 +375,14 @@ fn a_row_has_text_and_json() {
         assert_eq!((error.code(), error.detail()), ("22P02", Some(detail)), "{input}");
     }
     let raw: &RawValue = serde_json::from_str(r#"{"c":2,"a":"1"}"#).unwrap();
-    assert_eq!(from_json(&pair, None, raw, &Context::default()), Ok(r#"{"a":1,"b":null}"#.into()));
+    let stored = from_json(&pair, None, raw, &Context::default()).unwrap();
+    assert_eq!(stored, "[1,null]".into());
+    assert_eq!(json(&pair, &stored, JsonStyle::Json), r#"{"a":1,"b":null}"#);
+    assert_eq!(json(&pair, &stored, JsonStyle::Jsonb), r#"{"a": 1, "b": null}"#);
+    let nested = Type::Record(Arc::new(vec![("p".to_owned(), pair.clone()), ("ps".to_owned(), pair.array_of())]));
+    let both = read(&nested, r#"("(1,x)","{""(2,)"",NULL}")"#);
+    assert_eq!(text(&nested, &both), r#"("(1,x)","{""(2,)"",NULL}")"#);
+    assert_eq!(json(&nested, &both, JsonStyle::Json), r#"{"p":{"a":1,"b":"x"},"ps":[{"a":2,"b":null},null]}"#);
 }
 
 proptest::proptest! {

@@ -11,13 +11,13 @@ pub(super) fn json_of(context: &Context, types: &[Type], args: &[ValueRef<'_>]) 
     Ok(rendered(&types[0], args[0], context, JsonStyle::Json).into())
 }
 
-/// `row_to_json(row, true)`: each field on a line of its own. The row comes as its JSON.
-pub(super) fn with_line_feeds(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+/// `row_to_json(row, true)`: each field on a line of its own.
+pub(super) fn row_with_line_feeds(context: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
+    let object = rendered(&types[0], args[0], context, JsonStyle::Json);
     if args[1].int() == 0 {
-        return Ok(args[0].to_owned());
+        return Ok(object.into());
     }
-    let members: Vec<String> =
-        super::raw::members(args[0].text()).map(|(key, value)| format!("{key}:{value}")).collect();
+    let members: Vec<String> = super::raw::members(&object).map(|(key, value)| format!("{key}:{value}")).collect();
     Ok(format!("{{{}}}", members.join(",\n ")).into())
 }
 

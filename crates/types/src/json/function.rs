@@ -41,7 +41,7 @@ pub(crate) const OPERATORS: &[Operator] = &[
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("to_json", &[AnyElement], JSON, Typed(build::json_of)).stable(),
     Function::new("to_jsonb", &[AnyElement], JSONB, Typed(build::jsonb_of)).stable(),
-    Function::new("row_to_json", &[JSON, Is(Bool)], JSON, Rust(build::with_line_feeds)),
+    Function::new("row_to_json", &[Record, Is(Bool)], JSON, Typed(build::row_with_line_feeds)).stable(),
     Function::new("row_to_json", &[Record], JSON, Typed(build::json_of)).stable(),
     Function::new("array_to_json", &[AnyArray], JSON, Typed(build::json_of)).stable(),
     Function::new("json_build_object", &[Any], JSON, Typed(build::json_object)).variadic().called_on_null().stable(),

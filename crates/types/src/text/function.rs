@@ -31,6 +31,7 @@ macro_rules! concatenations {
 }
 
 pub(crate) const OPERATORS: &[Operator] = concatenations![
+    Kind::Record,
     Is(Bool),
     Is(Int2),
     Is(Int4),

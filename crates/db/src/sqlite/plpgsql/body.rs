@@ -6,7 +6,7 @@ use basalt_sql::compile::trigger::Firing;
 use basalt_sql::plpgsql::ast::{
     Block, Diagnostic, Handler, Into, Leave, Query, RowName, Sql, Statement, Strict, Target,
 };
-use basalt_types::Value;
+use basalt_types::{Value, codec};
 use rusqlite::Connection;
 
 use super::super::run::{self, Params};
@@ -121,9 +121,18 @@ impl<'b> Body<'b> {
         }
     }
 
-    /// The values of the OUT parameters.
+    /// The values of the OUT parameters. A row beside others is one value; by itself it is the function's row.
     fn out_row(&self) -> Vec<Value> {
-        self.code.outcome.out.iter().flat_map(|at| self.values.of(*at).iter().cloned()).collect()
+        let out = &self.code.outcome.out;
+        let value = |at: &usize| {
+            let values = self.values.of(*at);
+            match self.values.layout.shapes[*at] {
+                Some(_) if out.len() > 1 && values.iter().all(Value::is_null) => vec![Value::Null],
+                Some(_) if out.len() > 1 => vec![codec::record_of(values.iter().map(Value::as_ref))],
+                _ => values.to_vec(),
+            }
+        };
+        out.iter().flat_map(value).collect()
     }
 
     fn block(&mut self, block: &'b Block) -> Result<Flow<'b>> {

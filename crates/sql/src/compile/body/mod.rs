@@ -261,15 +261,24 @@ impl Code {
         let places = layout.places[at].clone();
         let typed = match (&variable.holds, &layout.shapes[at]) {
             (Holds::Value(slot), _) => value(slot, places.start),
-            (_, Some(shape)) => row::record(
-                shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place))).collect(),
-            ),
+            (_, Some(shape)) => {
+                let fields = shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place)));
+                match self.is_of_a_table(at) {
+                    true => row::record(fields.collect()),
+                    false => row::null_without_fields(fields.collect()),
+                }
+            }
             (_, None) => {
                 arguments.unassigned.push(name.to_owned());
                 row::record(Vec::new())
             }
         };
         arguments.values.push((name.to_owned(), typed));
+    }
+
+    /// Whether the variable is a trigger's row, which is there whatever its fields are.
+    fn is_of_a_table(&self, at: usize) -> bool {
+        at < self.frame.own && matches!(self.frame.variables[at].name.as_str(), "new" | "old")
     }
 
     /// A value that stands for a name in every run.

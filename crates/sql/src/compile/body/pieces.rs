@@ -44,11 +44,11 @@ pub(super) fn bind(
         }
         Gives::Plain => expression(compiler, scope, text, |compiler, value| one(compiler.storable(value)?)),
         Gives::Fields => expression(compiler, scope, text, |compiler, value| {
-            let Some(fields) = fields(compiler, &value)? else { return Err(no_row()) };
+            let Some(fields) = compiler.fields(&value) else { return Err(no_row()) };
             fields.into_iter().map(|(name, field)| Ok((name, compiler.storable(field)?))).collect()
         }),
         Gives::Row(shape) => expression(compiler, scope, text, |compiler, value| {
-            let fields = fields(compiler, &value)?;
+            let fields = compiler.fields(&value);
             if fields.is_none() && !value.is_null_literal() {
                 return Err(no_row());
             }
@@ -63,7 +63,7 @@ pub(super) fn bind(
             if value.is_null_literal() {
                 return Ok(shape.iter().map(|slot| (slot.name.clone(), null())).collect());
             }
-            let Some(fields) = fields(compiler, &value)? else {
+            let Some(fields) = compiler.fields(&value) else {
                 let message = "cannot return non-composite value from function returning composite type";
                 return Err(Error::new("42804", message));
             };
@@ -137,15 +137,6 @@ fn fit<'t>(message: &str, shape: &[Slot], types: impl ExactSizeIterator<Item = &
         ));
     }
     Ok(())
-}
-
-/// The fields of a row, however it is kept.
-fn fields(compiler: &mut Compiler<'_>, value: &Typed) -> Result<Option<Vec<(String, Typed)>>> {
-    if let Some(fields) = value.row() {
-        return Ok(Some(fields.to_vec()));
-    }
-    let Type::Record(types) = value.ty.clone() else { return Ok(None) };
-    types.iter().map(|(name, _)| Ok((name.clone(), compiler.field(value, name)?))).collect::<Result<Vec<_>>>().map(Some)
 }
 
 fn statement(compiler: &mut Compiler<'_>, scope: &Scope<'_>, text: &str, output: &Output) -> Result<Vec<CteColumn>> {

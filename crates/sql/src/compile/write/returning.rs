@@ -14,7 +14,7 @@ use crate::compile::parse::parse_expr;
 use crate::compile::policy::has_query;
 use crate::compile::scope::{Clause, CteColumn, Scope, Source};
 use crate::compile::typed::{CastContext, Form, Typed};
-use crate::compile::{Compiler, row, session, steps};
+use crate::compile::{Compiler, session, steps};
 use crate::program::{HIDDEN, Output, Probe};
 use crate::visit::visit_mut;
 
@@ -68,14 +68,11 @@ impl Returning {
         }
         let mut columns = Vec::new();
         for (index, (name, value)) in bound.into_iter().enumerate() {
-            let value = match value.row() {
-                Some(_) => row::to_json(&value, false)?,
-                None => match wanted.types.map(|types| &types[index]) {
-                    Some((ty, typmod)) => compiler.coerce(value, ty, *typmod, CastContext::Assignment)?,
-                    None => compiler.decided(value)?,
-                },
+            let value = match wanted.types.map(|types| &types[index]) {
+                Some((ty, typmod)) => compiler.coerce(value, ty, *typmod, CastContext::Assignment)?,
+                None => value,
             };
-            columns.push((name, value));
+            columns.push((name, compiler.storable(value)?));
         }
         Ok(columns)
     }

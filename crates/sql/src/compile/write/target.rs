@@ -265,7 +265,7 @@ impl ViewLevel {
             };
             let value = self.inside(compiler, |compiler| {
                 let value = compiler.bind_expr(&scope, expr, Some(&column.ty))?;
-                compiler.decided(value)
+                compiler.storable(value)
             })?;
             columns.push(SourceColumn {
                 name: column.name.clone(),

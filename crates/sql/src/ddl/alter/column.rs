@@ -6,7 +6,7 @@ use basalt_core::{Error, Result};
 use basalt_types::codec::{CastContext, castable};
 use sqlparser::ast::Expr;
 
-use super::super::column::{check_storable, nextval};
+use super::super::column::nextval;
 use super::super::domain::null_guard;
 use super::super::drop::Object;
 use super::super::policy::moved;
@@ -274,7 +274,7 @@ impl Change<'_> {
     /// `type new [collate c] [using expr]`.
     fn change_type(&mut self, old: &Relation, column: &Column, declared: Declared) -> Result<()> {
         let at = declared.at;
-        check_storable(&declared.ty).map_err(|e| e.at(at))?;
+        self.check_storable(&declared).map_err(|e| e.at(at))?;
         if self.cursor.accept("collate") {
             self.collation()?;
         }
@@ -308,6 +308,7 @@ impl Change<'_> {
             typmod: declared.typmod,
             not_null: column.not_null || domain.is_some_and(|d| d.not_null),
             domain: declared.domain,
+            composite: declared.composite,
             ..column.clone()
         };
         if let Some(default) = &changed.default {
