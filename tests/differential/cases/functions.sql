@@ -452,3 +452,15 @@ select endless(1);
 create function ping(a int) returns int language plpgsql as $$ begin return pong(a); end $$;
 create function pong(a int) returns int language plpgsql as $$ begin return ping(a); end $$;
 select ping(1);
+-- A function of the name of the view that it reads.
+create table addr (id int primary key, city text);
+create table ord (id int primary key, bill int references addr);
+insert into addr values (1, 'Bern'), (2, 'Ulm');
+insert into ord values (10, 1), (11, 2);
+create view av as select * from addr;
+create function av(ord) returns setof av language sql stable as $$ select * from av where id = $1.bill $$;
+create function av() returns setof av language sql stable as $$ select * from av $$;
+create function av(i int) returns setof av language sql stable as $$ select * from av where id = i $$;
+select * from av();
+select * from av(2);
+select o.id, a.city from ord o, av(o) a order by 1;

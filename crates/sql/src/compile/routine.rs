@@ -8,7 +8,7 @@ use basalt_types::codec::castable;
 use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
-use super::compiler::{Compiler, sets};
+use super::compiler::{Compiler, Inlined, sets};
 use super::domain::in_domain;
 use super::function::Argument;
 use super::overload::Parameter;
@@ -109,7 +109,7 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
         .search_path()
         .unwrap_or_else(|| vec![routine.name.schema.clone(), "public".to_owned(), "extensions".to_owned()]);
     let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
-    compiler.forget_positions();
+    compiler.positions_in_body(&routine.body);
     let given = routine.inputs().map(|param| {
         let relation = param.relation.as_ref().and_then(|name| catalog.relations.get(name));
         Some(unknown_value(relation.map_or(param.ty.clone(), |r| row_type(r))))
@@ -345,7 +345,8 @@ impl Compiler<'_> {
         query: &sqlparser::ast::Query,
         args: Vec<Typed>,
     ) -> Result<BoundQuery> {
-        if self.inlining.contains(&routine.name) {
+        let inlined = Inlined::Function(routine.name.clone());
+        if self.inlining.contains(&inlined) {
             return Err(Error::new("54001", "stack depth limit exceeded")
                 .with_hint(format!("Function {} calls itself: write a recursive query instead.", routine.name.name)));
         }
@@ -354,7 +355,7 @@ impl Compiler<'_> {
         scope.args = Some(Rc::new(Arguments::numbered(routine.name.name.clone(), values)));
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
-        self.inlining.push(routine.name.clone());
+        self.inlining.push(inlined);
         let bound = self.bind_query_as(Some(&scope), query, &types);
         self.inlining.pop();
         let is_record = routine.outputs().next().is_none() && routine.returns_relation.is_none();
