@@ -464,3 +464,7 @@ create function av(i int) returns setof av language sql stable as $$ select * fr
 select * from av();
 select * from av(2);
 select o.id, a.city from ord o, av(o) a order by 1;
+create function nothings() returns setof void language sql as $$ select 1; select 2 $$;
+select nothings() is null;
+create function nothing() returns void language sql as $$ select 1 $$;
+select nothing() is null;

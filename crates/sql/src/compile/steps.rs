@@ -236,7 +236,9 @@ fn result_columns(compiler: &Compiler<'_>, routine: &Routine) -> Option<Vec<(Str
 /// The one row of a void function.
 fn void(compiler: &mut Compiler<'_>, routine: &Routine) -> Captured {
     let slot = compiler.slot();
-    compiler.end_step("SELECT NULL".to_owned(), Output::Capture(slot), None);
+    // A set of nothing has no rows, one nothing is one.
+    let rows = if routine.returns_set { "SELECT NULL LIMIT 0" } else { "SELECT NULL" };
+    compiler.end_step(rows.to_owned(), Output::Capture(slot), None);
     let null = Typed { ty: Type::VOID, ..Typed::constant(Value::Null, Type::VOID) };
     Captured { slot, columns: described([(routine.name.name.clone(), null)]) }
 }

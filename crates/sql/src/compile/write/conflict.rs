@@ -187,7 +187,8 @@ impl Conflict {
     /// The key as SQLite's clause names it. SQLite finds no index by a key that holds the row number beside other columns, but
     /// rows that are the same in it are the same in the row number: then that, and the demand that the rest is the same too.
     fn sqlite_key(&self, target: &Target) -> (Vec<usize>, Option<String>) {
-        let number = values::rowid_column(&target.table).filter(|number| self.key.len() > 1 && self.key.contains(number));
+        let number =
+            values::rowid_column(&target.table).filter(|number| self.key.len() > 1 && self.key.contains(number));
         let Some(number) = number else { return (self.key.clone(), None) };
         let names = |index: usize| {
             let name = &target.table_column(index).name;
