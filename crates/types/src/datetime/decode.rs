@@ -64,11 +64,14 @@ pub(super) fn decode(text: &str, context: &Context) -> Result<Moment, Fault> {
     if reading.label.is_some() {
         return Err(Fault::Syntax);
     }
+    if reading.special != Some(Special::Now) {
+        // What stands beside `epoch` and `infinity` is passed over, but judged.
+        reading.numbers.check_date(reading.mask)?;
+        reading.numbers.apply_half()?;
+    }
     if let Some(special) = reading.special {
         return Ok(Moment::Special(special));
     }
-    reading.numbers.check_date(reading.mask)?;
-    reading.numbers.apply_half()?;
     if reading.mask & said::DATE != said::DATE {
         return Err(Fault::Syntax);
     }
