@@ -199,7 +199,8 @@ impl Reading {
         let Some(label) = self.label.take() else { return Err(Fault::Syntax) };
         let (value, rest) = leading(text)?;
         let may_have_fraction = matches!(label, Label::Julian | Label::Time | Label::Second);
-        if !rest.is_empty() && !(rest.starts_with('.') && may_have_fraction) {
+        let fits = rest.is_empty() || rest.starts_with('.') && may_have_fraction;
+        if !fits {
             return Err(Fault::Syntax);
         }
         let numbers = &mut self.numbers;
@@ -315,6 +316,8 @@ impl Reading {
                 let numbers = &mut self.numbers;
                 (numbers.hour, numbers.minute, numbers.second, numbers.micros) = (0, 0, 0, 0);
                 self.zone = Some(Zone::Fixed(0));
+                // A moment from here on, whatever came before.
+                self.special = None;
                 said::TIME | said::ZONE
             }
             "am" | "pm" => {
