@@ -61,18 +61,18 @@ async fn every_kind_of_request_is_counted() {
     let id = made.send().await.text("/id");
     let token = basalt_tests::token(json!({"role": "authenticated", "sub": id, "aud": "authenticated"}));
     let empty = || json!({});
-    let asks: Vec<(&str, Box<dyn Fn() -> Ask>)> = vec![
-        ("token", Box::new(|| post(&server, "/token?grant_type=password", empty()))),
-        ("sign-up", Box::new(|| post(&server, "/signup", json!({"email": "x"})))),
-        ("anonymous", Box::new(|| post(&server, "/signup", empty()))),
-        ("otp", Box::new(|| post(&server, "/otp", empty()))),
-        ("magic link", Box::new(|| post(&server, "/magiclink", empty()))),
-        ("recovery", Box::new(|| post(&server, "/recover", empty()))),
-        ("resending", Box::new(|| post(&server, "/resend", empty()))),
-        ("a change", Box::new(|| put(&server, "/user", empty()).token(&token))),
-        ("verification", Box::new(|| post(&server, "/verify", empty()))),
-        ("a factor", Box::new(|| post(&server, "/factors/recovery", empty()).token(&token))),
-        ("leaving", Box::new(|| get(&server, "/authorize?provider=x"))),
+    let asks: [(&str, &dyn Fn() -> Ask); 11] = [
+        ("token", &|| post(&server, "/token?grant_type=password", empty())),
+        ("sign-up", &|| post(&server, "/signup", json!({"email": "x"}))),
+        ("anonymous", &|| post(&server, "/signup", empty())),
+        ("otp", &|| post(&server, "/otp", empty())),
+        ("magic link", &|| post(&server, "/magiclink", empty())),
+        ("recovery", &|| post(&server, "/recover", empty())),
+        ("resending", &|| post(&server, "/resend", empty())),
+        ("a change", &|| put(&server, "/user", empty()).token(&token)),
+        ("verification", &|| post(&server, "/verify", empty())),
+        ("a factor", &|| post(&server, "/factors/recovery", empty()).token(&token)),
+        ("leaving", &|| get(&server, "/authorize?provider=x")),
     ];
     for (what, asked) in asks {
         let mut last = 0;

@@ -6,6 +6,7 @@
 mod corpus;
 mod exclusions;
 mod expressions;
+mod literals;
 mod pair;
 mod projects;
 mod queries;

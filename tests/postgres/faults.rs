@@ -230,3 +230,21 @@ async fn nothing_of_a_session_is_relied_on_behind_a_transaction_pooler() {
     server.get("/notes?select=id&order=id.desc&limit=1").expect(200, json!([{"id": 3}])).await;
     server.get("/rpc/prepared").service().expect(200, json!(0)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_a_script_copies_is_told_by_its_line() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (a int, b text);", |_| ()).await;
+    let script = "-- rows\ncopy t (a, b) from stdin;\n1\tx\nno\ty\n\\.\n";
+    let failed = server.database.import("rows.sql", script, |_| {}).await.expect_err("a bad row");
+    assert_eq!((failed.error.code(), Some(failed.offset)), ("22P02", script.find("no\ty")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_in_a_block_is_told_at_its_line() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (id int primary key);", |_| ()).await;
+    let script = "select 1;\ndo $$\nbegin\n  perform 1;\n  insert into t values (7), (7);\nend $$;";
+    let failed = server.database.run_script(script, |_| {}).await.expect_err("fails");
+    assert_eq!((failed.error.code(), Some(failed.offset)), ("23505", script.find("insert")));
+}

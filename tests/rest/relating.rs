@@ -212,3 +212,28 @@ async fn inner_and_empty_and_spread() {
     let counted = server.get("/films?select=id,posters()&posters=is.null").service().prefer("count=exact").send().await;
     assert_eq!(counted.header("content-range"), "0-2/3");
 }
+
+/// What a subquery or a `with` query passes on is still its table's column.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_over_queries_in_queries() {
+    let script = "
+        create table addr (id int primary key, city text);
+        create table ord (id int primary key, bill int references addr);
+        create view ord_sub as select s.id, s.bill from (select id, bill from ord) s;
+        create view ord_with as with q (a, b) as (select * from ord) select a as id, b as bill from q;
+        create view ord_union as select id, bill from (select id, bill from ord union select id, bill from ord) s;
+        grant select on ord_sub, ord_with, ord_union to service_role;
+        insert into addr values (1, 'Ulm');
+        insert into ord values (10, 1);";
+    let server = Server::start(script).await;
+    reads(
+        &server,
+        &[
+            ("/addr?select=*,ord_sub(*)", r#"[{"id":1,"city":"Ulm","ord_sub":[{"id": 10, "bill": 1}]}]"#),
+            ("/addr?select=*,ord_with(id)", r#"[{"id":1,"city":"Ulm","ord_with":[{"id": 10}]}]"#),
+            ("/ord_with?select=id,addr(city)", r#"[{"id":10,"addr":{"city": "Ulm"}}]"#),
+        ],
+    )
+    .await;
+    server.get("/addr?select=*,ord_union(*)").service().expect_error(400, "PGRST200").await;
+}

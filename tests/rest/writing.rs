@@ -114,6 +114,10 @@ async fn upsert() {
     post("/pairs?on_conflict=a,b", json!({"a": 1, "b": 1, "note": "last"}), merge)
         .expect(200, json!([{"a": 1, "b": 1, "note": "last"}]))
         .await;
+    // A column named twice is named once.
+    post("/pairs?on_conflict=a,b,a", json!({"a": 1, "b": 1, "note": "twice"}), merge)
+        .expect(200, json!([{"a": 1, "b": 1, "note": "twice"}]))
+        .await;
     // Without a key and without columns there is nothing to conflict with.
     let answer = post("/keyless", json!({"a": 1, "b": "x"}), merge).expect(201, json!([{"a": 1, "b": "x"}])).await;
     assert_eq!(answer.header("preference-applied"), RETURN);

@@ -118,3 +118,15 @@ async fn a_reset_leaves_a_new_database() {
     let answer = db.run("select * from t", &[]).await.expect("reads");
     assert_eq!(text(&answer), "[{\"id\":1}]");
 }
+
+#[tokio::test]
+async fn an_error_in_a_block_is_told_at_its_statement() {
+    let db = with_schema("create table t (id int primary key);").await;
+    for script in [
+        "select 1;\ndo $$\nbegin\n  perform 1;\n  insert into t values (7), (7);\nend $$;",
+        "do $$ begin perform 1;\n  insert into t (nope) values (7);\nend $$;",
+    ] {
+        let failed = db.database.run_script(script, |_| {}).await.expect_err("fails");
+        assert_eq!(Some(failed.offset), script.find("insert"), "{script}: {}", failed.error);
+    }
+}

@@ -164,3 +164,21 @@ update sd set id = 9 where id = 3;
 delete from sd where id = 1;
 delete from sd where id = 9;
 select * from sd_ref;
+-- Conflict targets that name a column twice, or the number of a row beside other columns.
+create table up (id int primary key, year int, k text unique, n int default 0, unique (id, year));
+insert into up (id, year, k) values (1, 2000, 'a');
+insert into up (id, year, n) values (1, 2000, 1) on conflict (id, year) do update set n = excluded.n returning *;
+insert into up (id, year, n) values (1, 2000, 2) on conflict (year, id, id) do update set n = excluded.n where up.n = 0 returning *;
+insert into up (id, year, n) values (1, 2000, 3) on conflict on constraint up_id_year_key do update set n = excluded.n returning *;
+insert into up (id, year, n) values (1, 2001, 3) on conflict (id, year) do update set n = excluded.n returning *;
+insert into up (id, year, n) values (1, 2001, 3) on conflict (id, year) do update set n = excluded.n where false;
+insert into up (id, year, n) values (1, null, 3) on conflict (id, year) do update set n = excluded.n;
+insert into up (id, year, n) values (1, 2001, 3) on conflict (id, year) do nothing;
+insert into up (id, year, n) values (1, 2000, 4), (2, 2000, 4) on conflict (id, year) do nothing returning *;
+insert into up (id, k, n) values (3, 'a', 5) on conflict (k, k) do update set n = excluded.n returning *;
+select * from up order by id;
+create function up_set(int, int, int) returns setof up language sql as $$
+  insert into up (id, year, n) values ($1, $2, $3) on conflict (id, year) do update set n = excluded.n returning * $$;
+select * from up_set(1, 2000, 7);
+select * from up_set(4, 2000, 8);
+select * from up_set(4, 2001, 8);

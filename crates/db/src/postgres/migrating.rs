@@ -5,7 +5,7 @@ use std::time::Duration;
 use basalt_core::{Error, Result};
 use basalt_sql::ddl::dump::{self, Taken};
 use basalt_sql::script::{Piece, first_word, is_write, split};
-use basalt_sql::{Catalog, DEFAULT_PATH};
+use basalt_sql::{Catalog, DEFAULT_PATH, plpgsql};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio_postgres::types::{ToSql, Type};
@@ -187,7 +187,7 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
                     self.done.bytes = self.done.bytes.max(offset + sql.len());
                 }
                 Piece::Copy { sql, offset, data } => {
-                    self.copy(sql, data).await.map_err(|error| failed(error, sql, offset))?;
+                    self.copy(sql, data, offset).await?;
                     let end = (offset + sql.len() + data.len()).min(self.source.len());
                     self.done.bytes = self.done.bytes.max(end);
                 }
@@ -206,7 +206,7 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
         if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
             return self.setting(sql).await;
         }
-        let messages = self.client.simple_query(sql).await.map_err(translate)?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| in_block(sql, error))?;
         if is_write(sql) {
             let rows = messages.iter().map(|message| match message {
                 SimpleQueryMessage::CommandComplete(rows) => *rows,
@@ -229,18 +229,58 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
         }
     }
 
-    async fn copy(&mut self, sql: &str, data: &str) -> Result<()> {
-        let sink = self.client.copy_in::<_, Bytes>(sql).await.map_err(translate)?;
+    /// Loads rows. An error is told at its row, where PostgreSQL says which it is.
+    async fn copy(&mut self, sql: &str, data: &str, offset: usize) -> Result<(), ScriptError> {
+        let copied = self.send_rows(sql, data).await;
+        copied.map_err(|error| {
+            let line = error.as_db_error().and_then(|error| copied_line(error.where_()?));
+            let failed = failed(translate(error), sql, offset);
+            // What an import left out of the rows is not the file's.
+            let at = (data.as_ptr() as usize).wrapping_sub(self.source.as_ptr() as usize);
+            match line {
+                Some(line) if at <= self.source.len() => {
+                    let before = data.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+                    ScriptError { offset: at + before, ..failed }
+                }
+                _ => failed,
+            }
+        })
+    }
+
+    async fn send_rows(&mut self, sql: &str, data: &str) -> Result<(), tokio_postgres::Error> {
+        let sink = self.client.copy_in::<_, Bytes>(sql).await?;
         let mut sink = std::pin::pin!(sink);
         let start = self.done.bytes;
         for (index, chunk) in data.as_bytes().chunks(CHUNK).enumerate() {
-            sink.send(Bytes::copy_from_slice(chunk)).await.map_err(translate)?;
+            sink.send(Bytes::copy_from_slice(chunk)).await?;
             self.done.bytes = self.done.bytes.max(start + index * CHUNK);
             (self.progress)(self.done);
         }
-        self.done.rows += sink.finish().await.map_err(translate)?;
+        self.done.rows += sink.finish().await?;
         Ok(())
     }
+}
+
+/// The row that PostgreSQL's context of an error names, from 1: `COPY t, line 2, column a: "x"`.
+fn copied_line(context: &str) -> Option<usize> {
+    let (_, rest) = context.lines().find_map(|line| line.strip_prefix("COPY ")?.split_once(", line "))?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok().filter(|line| *line > 0)
+}
+
+/// A statement's error; of a block (`do $$ ... $$`) with the place of the line that PostgreSQL's context names.
+fn in_block(sql: &str, error: tokio_postgres::Error) -> Error {
+    const CONTEXT: &str = "PL/pgSQL function inline_code_block line ";
+    let line = error.as_db_error().and_then(|error| {
+        let line = error.where_()?.lines().find_map(|line| line.strip_prefix(CONTEXT))?;
+        line.split_once(' ')?.0.parse::<usize>().ok()?.checked_sub(1)
+    });
+    let error = translate(error);
+    let Some((line, Ok(Some(block)))) = line.map(|line| (line, plpgsql::anonymous(sql))) else { return error };
+    let before = block.body.split_inclusive('\n').take(line).map(str::len).sum::<usize>();
+    let indent = block.body[before..].len() - block.body[before..].trim_start().len();
+    let place = sql.get(..block.at + before + indent).map(|before| before.chars().count());
+    error.elsewhere(place)
 }
 
 /// Makes the record of migrations where it is missing.

@@ -62,6 +62,17 @@ pub(crate) fn in_schema(error: Error, schema: &str) -> Error {
     error.with_hint(instead)
 }
 
+/// 42P01 for a name that is no relation.
+pub(crate) fn no_relation(schema: Option<&str>, shown: &str) -> Error {
+    let error = Error::new("42P01", format!("relation \"{shown}\" does not exist"));
+    match schema {
+        Some("storage") => error.with_hint(
+            "Basalt has no tables in schema storage yet: leave this out, and keep the id of an object in a plain uuid column.",
+        ),
+        _ => error,
+    }
+}
+
 /// 42809 for a sequence written as a relation, 0A000 for PostgreSQL's catalogs.
 pub(super) fn relation(schema: Option<&str>, name: &str, is_sequence: bool) -> Option<Error> {
     if is_sequence {

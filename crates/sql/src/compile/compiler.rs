@@ -47,7 +47,7 @@ pub(crate) struct Compiler<'a> {
     /// Tables whose policies are being compiled, to find recursion.
     pub policies: Vec<Name>,
     /// Functions and views being inlined, to find recursion.
-    pub inlining: Vec<Name>,
+    pub inlining: Vec<Inlined>,
     /// Whether constants are computed: not in what never runs.
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
@@ -69,6 +69,17 @@ pub(crate) struct Compiler<'a> {
     depth: usize,
     /// The statement's text while positions refer to it; none inside inlined text.
     text: Option<&'a str>,
+    /// The body of the function that is checked, until it is entered.
+    checked_body: Option<&'a str>,
+}
+
+/// What is compiled in the place of its name. A view and a function may have the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Inlined {
+    /// A view.
+    View(Name),
+    /// A function.
+    Function(Name),
 }
 
 impl<'a> Compiler<'a> {
@@ -100,6 +111,7 @@ impl<'a> Compiler<'a> {
             next_slot: 0,
             depth: 0,
             text: Some(sql),
+            checked_body: None,
         }
     }
 
@@ -249,9 +261,19 @@ impl<'a> Compiler<'a> {
         f: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
         let outer = std::mem::replace(&mut self.names_anew, !parsed);
-        let result = self.elsewhere(search_path, f);
+        let checked = self.checked_body.take();
+        let result = self.elsewhere(search_path, |compiler| {
+            compiler.text = checked;
+            f(compiler)
+        });
         self.names_anew = outer;
         result
+    }
+
+    /// From here on errors have no position, but in the first body that is entered: this one.
+    pub fn positions_in_body(&mut self, body: &'a str) {
+        self.forget_positions();
+        self.checked_body = Some(body);
     }
 
     /// From here on errors have no position.
@@ -339,6 +361,7 @@ impl<'a> Compiler<'a> {
             qualified_only: false,
             at_most_one: false,
             row_number: None,
+            origins: Vec::new(),
         }
     }
 }

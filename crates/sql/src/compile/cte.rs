@@ -25,6 +25,7 @@ impl Compiler<'_> {
             }
             let table = self.alias(&format!("with {name}"));
             let parts = recursive_parts(&cte.query).filter(|_| with.recursive && refers_to(&cte.query, &name));
+            let recurses = parts.is_some();
             let bound = match parts {
                 Some((base, all, step)) => {
                     recursive = true;
@@ -32,7 +33,11 @@ impl Compiler<'_> {
                 }
                 None => self.bind_query(Some(&*scope), &cte.query)?,
             };
-            let columns = renamed(&bound, cte)?;
+            let mut columns = renamed(&bound, cte)?;
+            // As in PostgreSQL, what a recursion gives is of no table.
+            if recurses {
+                columns.iter_mut().for_each(|column| column.source = None);
+            }
             let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
             let materialized = match cte.materialized {
                 Some(CteAsMaterialized::Materialized) => "MATERIALIZED ",
@@ -138,6 +143,7 @@ fn renamed(query: &BoundQuery, cte: &CteAst) -> Result<Vec<CteColumn>> {
         typmod: column.typmod,
         not_null: column.not_null,
         collated: column.collated,
+        source: column.source.clone(),
     });
     Ok(columns.collect())
 }

@@ -67,6 +67,7 @@ impl Compiler<'_> {
         let mut source = self.source(shown, &sqlite, columns);
         source.protected = query.protected && !lateral;
         source.at_most_one = query.at_most_one;
+        source.origins = query.columns.iter().map(|column| column.source.clone()).collect();
         if lateral {
             let row = self.alias("_l");
             let value = |column: &BoundColumn| json_of(&column.ty, format!("{row}.{}", quote::ident(&column.sqlite)));

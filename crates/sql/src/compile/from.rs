@@ -138,7 +138,7 @@ impl Compiler<'_> {
         let undefined = || {
             let is_sequence = self.find_sequence(schema.as_deref(), &table).is_some();
             absent::relation(schema.as_deref(), &table, is_sequence)
-                .unwrap_or_else(|| Error::new("42P01", format!("relation \"{shown}\" does not exist")))
+                .unwrap_or_else(|| absent::no_relation(schema.as_deref(), &shown))
         };
         found.cloned().ok_or_else(|| self.place(undefined(), name.span()))
     }
@@ -227,6 +227,7 @@ impl Compiler<'_> {
             let columns = columns.collect();
             let mut source = self.source(&shown, &sqlite, columns);
             source.protected = cte.protected;
+            source.origins = cte.columns.iter().map(|column| column.source.clone()).collect();
             rename(&mut source, alias)?;
             clause.text(format!("{} AS {sqlite}", cte.table));
             scope.add(source)?;

@@ -68,6 +68,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
+pub(crate) use absent::no_relation;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
@@ -213,22 +214,26 @@ fn not_steady() -> Error {
     Error::new("42P17", "the expression depends on the session or on a parameter")
 }
 
-/// Checks that a policy's expression compiles over its table and is boolean.
+/// Checks that a policy's expression, as it is kept, compiles over its table and is boolean.
 pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Result<()> {
+    check_policy_expr(catalog, relation, &parse_expr(expr)?, expr)
+}
+
+/// As [`check_policy`], of an expression parsed from somewhere in `text`, where errors are placed.
+pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::Expr, text: &str) -> Result<()> {
     let path = DEFAULT_PATH.map(str::to_owned);
-    let parsed = parse_expr(expr)?;
-    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, expr);
+    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, text);
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
     scope.clause.set(policy::EXPRESSIONS);
     let alias = compiler.alias(&relation.name.name);
     let source = compiler.table_source(&relation, &relation.name.name, &alias);
     scope.sources.push(source);
-    compiler.bind_condition(&scope, &parsed, "POLICY")?;
+    compiler.bind_condition(&scope, parsed, "POLICY")?;
     Ok(())
 }
 
-/// Checks a function's body: every statement compiles, and the last one's columns fit the declared result.
+/// Checks a function's body: every statement compiles, and the last one's columns fit the declared result. Errors are placed in the body.
 pub fn check_routine(catalog: &Catalog, routine: &crate::catalog::Routine) -> Result<()> {
     routine::check(catalog, routine)
 }

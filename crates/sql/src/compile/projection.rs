@@ -175,7 +175,7 @@ pub(super) fn columns_of(scope: &Scope<'_>, items: &[Item]) -> Vec<BoundColumn> 
         }
         let source = match item.value.form {
             Form::Column(id, index) => scope.source(id).and_then(|source| {
-                let relation = source.relation.as_ref()?;
+                let Some(relation) = &source.relation else { return source.origins.get(index)?.clone() };
                 Some((relation.name.clone(), relation.columns.get(index)?.name.clone()))
             }),
             _ => None,

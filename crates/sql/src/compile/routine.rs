@@ -8,7 +8,7 @@ use basalt_types::codec::castable;
 use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast::Statement;
 
-use super::compiler::{Compiler, sets};
+use super::compiler::{Compiler, Inlined, sets};
 use super::domain::in_domain;
 use super::function::Argument;
 use super::overload::Parameter;
@@ -107,7 +107,7 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     }
     let path = routine.search_path().unwrap_or_else(|| definition_path(&routine.name.schema));
     let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
-    compiler.forget_positions();
+    compiler.positions_in_body(&routine.body);
     let given = routine.inputs().map(|param| {
         let relation = param.relation.as_ref().and_then(|name| catalog.relations.get(name));
         Some(unknown_value(relation.map_or(param.ty.clone(), |r| row_type(r))))
@@ -349,7 +349,8 @@ impl Compiler<'_> {
         query: &sqlparser::ast::Query,
         args: Vec<Typed>,
     ) -> Result<BoundQuery> {
-        if self.inlining.contains(&routine.name) {
+        let inlined = Inlined::Function(routine.name.clone());
+        if self.inlining.contains(&inlined) {
             return Err(Error::new("54001", "stack depth limit exceeded")
                 .with_hint(format!("Function {} calls itself: write a recursive query instead.", routine.name.name)));
         }
@@ -358,7 +359,7 @@ impl Compiler<'_> {
         scope.args = Some(Rc::new(Arguments::numbered(routine.name.name.clone(), values)));
         let wanted = self.result_columns(routine);
         let types: Vec<_> = wanted.iter().map(|(_, ty, typmod)| (ty.clone(), *typmod)).collect();
-        self.inlining.push(routine.name.clone());
+        self.inlining.push(inlined);
         let mut bound = self.bind_query_as(Some(&scope), query, &types);
         let is_declared = match &bound {
             Err(error) => !matches!(error.code(), "42804" | "42846"),

@@ -9,6 +9,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
 use super::typed::{Form, Typed};
+use crate::Name;
 use crate::catalog::Relation;
 
 /// The names that one level of a query sees.
@@ -97,6 +98,8 @@ pub(crate) struct Source {
     pub at_most_one: bool,
     /// SQLite source of what tells a table's rows apart, PostgreSQL's `ctid`.
     pub row_number: Option<String>,
+    /// Of a query: the relations' columns that its columns are, by their places.
+    pub origins: Vec<Option<(Name, String)>>,
 }
 
 /// A column of a [`Source`].
@@ -157,6 +160,8 @@ pub(crate) struct CteColumn {
     pub not_null: bool,
     /// Whether SQLite carries the collation.
     pub collated: bool,
+    /// The relation's column that it is.
+    pub source: Option<(Name, String)>,
 }
 
 /// The arguments of an SQL function, as values at the place of its call; or the variables of a body in PL/pgSQL.

@@ -10,7 +10,7 @@ use basalt_types::{Type, Typmod, Value};
 use sqlparser::ast;
 
 use super::Compiler;
-use super::compiler::parameters;
+use super::compiler::{Inlined, parameters};
 use super::parse::parse_statement;
 use super::routine::mismatch;
 use super::scope::{Arguments, Cte, CteColumn, Scope};
@@ -98,7 +98,8 @@ pub(super) fn run_routine(
     statements: &[ast::Statement],
     args: Vec<Typed>,
 ) -> Result<Captured> {
-    let entered = compiler.inlining.iter().filter(|name| **name == routine.name).count();
+    let inlined = Inlined::Function(routine.name.clone());
+    let entered = compiler.inlining.iter().filter(|entered| **entered == inlined).count();
     if entered > MAX_REENTRY || compiler.steps.len() > MAX_STEPS {
         return Err(Error::new("54001", "stack depth limit exceeded"));
     }
@@ -113,7 +114,7 @@ pub(super) fn run_routine(
         ));
     }
     let binds = compiler.binds().to_vec();
-    compiler.inlining.push(routine.name.clone());
+    compiler.inlining.push(inlined);
     let captured = compiler.before_this_step(|compiler| {
         let (values, standing) = pass_arguments(compiler, values, &binds);
         let args = Rc::new(Arguments::numbered(routine.name.name.clone(), values));
@@ -235,7 +236,9 @@ fn result_columns(compiler: &Compiler<'_>, routine: &Routine) -> Option<Vec<(Str
 /// The one row of a void function.
 fn void(compiler: &mut Compiler<'_>, routine: &Routine) -> Captured {
     let slot = compiler.slot();
-    compiler.end_step("SELECT NULL".to_owned(), Output::Capture(slot), None);
+    // A set of nothing has no rows, one nothing is one.
+    let rows = if routine.returns_set { "SELECT NULL LIMIT 0" } else { "SELECT NULL" };
+    compiler.end_step(rows.to_owned(), Output::Capture(slot), None);
     let null = Typed { ty: Type::VOID, ..Typed::constant(Value::Null, Type::VOID) };
     Captured { slot, columns: described([(routine.name.name.clone(), null)]) }
 }
@@ -365,6 +368,7 @@ pub(super) fn described(bound: impl IntoIterator<Item = (String, Typed)>) -> Vec
         typmod: value.typmod,
         not_null: value.not_null,
         collated: false,
+        source: None,
     };
     bound.into_iter().enumerate().map(column).collect()
 }

@@ -6,7 +6,7 @@ use basalt_core::{Error, Identity, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
-use super::compiler::Compiler;
+use super::compiler::{Compiler, Inlined};
 use super::parse::parse_statement;
 use super::select::BoundQuery;
 use crate::catalog::Relation;
@@ -25,10 +25,17 @@ pub struct ViewColumn {
     pub source: Option<(Name, String)>,
 }
 
-/// Checks a view's query and tells its columns.
-pub fn view_columns(catalog: &Catalog, search_path: &[String], query: &ast::Query) -> Result<Vec<ViewColumn>> {
-    let mut compiler = Compiler::new(catalog, Identity::OWNER, search_path, "");
-    compiler.forget_positions();
+/// Checks a view's query and tells its columns. Errors are placed in `text`, the statement that the query was parsed from, if there is one.
+pub fn view_columns(
+    catalog: &Catalog,
+    search_path: &[String],
+    query: &ast::Query,
+    text: Option<&str>,
+) -> Result<Vec<ViewColumn>> {
+    let mut compiler = Compiler::new(catalog, Identity::OWNER, search_path, text.unwrap_or_default());
+    if text.is_none() {
+        compiler.forget_positions();
+    }
     let bound = compiler.bind_query(None, query)?;
     if !compiler.params.is_empty() {
         return Err(Error::new("42P02", "there is no parameter $1"));
@@ -54,7 +61,8 @@ impl Compiler<'_> {
     /// A view's query, bound with the rights that it runs with.
     pub(super) fn inline_view(&mut self, relation: &Arc<Relation>) -> Result<BoundQuery> {
         let Some(view) = relation.view() else { return Err(Error::internal("a view that is none")) };
-        if self.inlining.contains(&relation.name) {
+        let inlined = Inlined::View(relation.name.clone());
+        if self.inlining.contains(&inlined) {
             let message = format!("infinite recursion detected in rules for relation \"{}\"", relation.name.name);
             return Err(Error::new("42P17", message));
         }
@@ -63,7 +71,7 @@ impl Compiler<'_> {
         };
         let role = if view.security_invoker { self.role.clone() } else { relation.owner.clone() };
         let path = definition_path(&relation.name.schema);
-        self.inlining.push(relation.name.clone());
+        self.inlining.push(inlined);
         let bound = self.as_role(&role, |c| c.inside(path, |c| c.bind_query(None, &query)));
         self.inlining.pop();
         bound

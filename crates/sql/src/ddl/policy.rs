@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 use sqlparser::ast::Expr;
 
-use super::Change;
+use super::{Change, source};
 use crate::catalog::{Name, PUBLIC, Policy, PolicyCommand, Relation};
 use crate::compile;
 
@@ -69,11 +69,10 @@ impl Change<'_> {
 
     fn policy_expr(&mut self, relation: &Relation) -> Result<String> {
         let at = self.cursor.offset();
-        let expr: Expr = self.cursor.parenthesized()?;
-        let source = self.source(expr);
-        // Positions within the stored text mean nothing in the statement.
-        compile::check_policy(&self.catalog, relation, &source).map_err(|e| moved(e, at))?;
-        Ok(source)
+        let mut expr: Expr = self.cursor.parenthesized()?;
+        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+        compile::check_policy_expr(&self.catalog, relation, &expr, self.cursor.sql()).map_err(|e| e.at(at))?;
+        Ok(self.source(expr))
     }
 
     pub(super) fn alter_policy(&mut self) -> Result<()> {

@@ -178,7 +178,7 @@ impl Change<'_> {
             let Some(view) = relation.view() else { continue };
             let query = parse_query(&view.query)?;
             if touches(&Uses::of(&query)) {
-                let columns = compile::view_columns(&self.catalog, &[], &query)
+                let columns = compile::view_columns(&self.catalog, &[], &query, None)
                     .map_err(|error| needs(what, &format!("view {}", self.show(&relation.name)), &error))?;
                 let same = columns.iter().map(|c| &c.ty).eq(relation.columns.iter().map(|c| &c.ty));
                 if !same {

@@ -68,7 +68,7 @@ impl Change<'_> {
             }
             if let RelationKind::View(view) = &mut relation.kind {
                 let mut query = parse_query(&view.query)?;
-                if label.apply(&mut query, |query| compile::view_columns(&old, &[], query).map(drop)) {
+                if label.apply(&mut query, |query| compile::view_columns(&old, &[], query, None).map(drop)) {
                     view.query = query.to_string();
                 }
             }

@@ -68,7 +68,10 @@ impl Change<'_> {
         if role == PUBLIC || self.catalog.roles.contains_key(role) {
             return Ok(());
         }
-        Err(Error::new("42704", format!("role \"{role}\" does not exist")))
+        Err(Error::new("42704", format!("role \"{role}\" does not exist")).with_hint(format!(
+            "Create it before, with create role {}. A dump without owners and grants is made by pg_dump --no-owner --no-acl.",
+            crate::quote::ident(role)
+        )))
     }
 
     /// Reads a role's name; `current_user` and its like are the owner, and so is whoever owns the database.
@@ -104,13 +107,7 @@ impl Change<'_> {
 
     /// 42P01 for a name that is no relation.
     pub(super) fn missing_relation(&self, raw: &RawName) -> Error {
-        let error = Error::new("42P01", format!("relation \"{}\" does not exist", raw.text())).at(raw.at);
-        match raw.schema.as_deref() {
-            Some("storage") => error.with_hint(
-                "Basalt has no tables in schema storage yet. Keep the id of an object in a plain uuid column.",
-            ),
-            _ => error,
-        }
+        crate::compile::no_relation(raw.schema.as_deref(), &raw.text()).at(raw.at)
     }
 
     /// The table of that name; 42809 for a view.

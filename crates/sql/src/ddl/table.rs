@@ -127,7 +127,8 @@ impl Change<'_> {
         };
         let with_data = !self.cursor.accept("with no data");
         self.cursor.accept("with data");
-        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| e.at(at))?;
+        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query, Some(self.cursor.sql()))
+            .map_err(|e| e.at(at))?;
         if names.len() > found.len() {
             return Err(Error::new("42601", "too many column names were specified").at(at));
         }

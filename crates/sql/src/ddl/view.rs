@@ -8,7 +8,6 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Token;
 
-use super::policy::moved;
 use super::sequence::already_exists;
 use super::source::{self, Uses, fold, ident_node};
 use super::table::plain_column;
@@ -45,8 +44,8 @@ impl Change<'_> {
         }
         source::qualify(&mut query, &self.catalog, &self.session.search_path);
         self.check_view_cycle(&name, &query).map_err(|e| e.at(raw.at))?;
-        let found =
-            compile::view_columns(&self.catalog, &self.session.search_path, &query).map_err(|e| moved(e, at))?;
+        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query, Some(self.cursor.sql()))
+            .map_err(|e| e.at(at))?;
         if names.len() > found.len() {
             return Err(Error::new("42601", "CREATE VIEW specifies more column names than columns").at(at));
         }
@@ -187,7 +186,7 @@ impl Change<'_> {
                 let has_star = select.projection.iter().any(is_star);
                 if has_star {
                     let whole = Query { with: with.clone(), ..query_of(SetExpr::Select(select.clone())) };
-                    let columns = compile::view_columns(&self.catalog, &self.session.search_path, &whole)?;
+                    let columns = compile::view_columns(&self.catalog, &self.session.search_path, &whole, None)?;
                     self.expand_select(select, &columns)?;
                 }
                 Ok(())

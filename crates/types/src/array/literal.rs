@@ -7,14 +7,20 @@ use crate::{Context, Type, Value, codec};
 
 /// Reads a literal; `element` converts each element's text, `None` being NULL.
 ///
-/// 22P02 `malformed array literal`; 0A000 for lower bounds other than 1.
+/// 22P02 `malformed array literal`; 2202E for bounds the wrong way round, 0A000 for lower ones other than 1.
 pub(crate) fn parse(text: &str, element: &mut dyn FnMut(Option<&str>) -> Result<Value>) -> Result<Array> {
     let mut reader = Reader { text, at: 0, dims: Vec::new(), leaf_depth: None, leaves: Vec::new() };
-    reader.skip_bounds()?;
+    let bounds = reader.bounds()?;
     if reader.peek() != Some(b'{') {
-        return Err(reader.malformed("Array value must start with \"{\" or dimension information."));
+        return Err(reader.malformed(match bounds {
+            None => "Array value must start with \"{\" or dimension information.",
+            Some(_) => "Array contents must start with \"{\".",
+        }));
     }
     reader.level(0)?;
+    if bounds.is_some_and(|lengths| lengths != reader.dims) {
+        return Err(reader.malformed("Specified array dimensions do not match array contents."));
+    }
     if reader.peek().is_some() {
         return Err(reader.malformed("Junk after closing right brace."));
     }
@@ -45,24 +51,55 @@ impl Reader<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Skips `[1:3][1:2]=`, of which the lengths follow from what is in the braces.
-    fn skip_bounds(&mut self) -> Result<()> {
-        if self.peek() != Some(b'[') {
-            return Ok(());
+    /// Reads `[1:3][1:2]=`: the lengths of the dimensions.
+    fn bounds(&mut self) -> Result<Option<Vec<usize>>> {
+        let mut lengths = Vec::new();
+        while self.peek() == Some(b'[') {
+            self.at += 1;
+            check_dimensions(lengths.len() + 1)?;
+            let first = self
+                .bound()
+                .ok_or_else(|| self.malformed("\"[\" must introduce explicitly-specified array dimensions."))?;
+            let (lower, upper) = match self.text[self.at..].starts_with(':') {
+                true => {
+                    self.at += 1;
+                    (first, self.bound().ok_or_else(|| self.malformed("Missing array dimension value."))?)
+                }
+                false => (1, first),
+            };
+            if !self.text[self.at..].starts_with(']') {
+                return Err(self.malformed("Missing \"]\" after array dimensions."));
+            }
+            self.at += 1;
+            if upper < lower {
+                return Err(Error::new("2202E", "upper bound cannot be less than lower bound"));
+            }
+            if lower != 1 {
+                return Err(Error::unsupported(
+                    "array lower bounds other than 1 are not supported",
+                    "Write the array without bounds.",
+                ));
+            }
+            lengths.push(upper as usize);
         }
-        let Some(equals) = self.text[self.at..].find('=') else {
+        if lengths.is_empty() {
+            return Ok(None);
+        }
+        if self.peek() != Some(b'=') {
             return Err(self.malformed("Missing \"=\" after array dimensions."));
-        };
-        let bounds = &self.text[self.at..self.at + equals];
-        let lower_is_one = |bound: &str| bound.trim_start_matches('[').split(':').next().map(str::trim) == Some("1");
-        if !bounds.trim_end().trim_end_matches(']').split(']').all(lower_is_one) {
-            return Err(Error::unsupported(
-                "array lower bounds other than 1 are not supported",
-                "Write the array without bounds.",
-            ));
         }
-        self.at += equals + 1;
-        Ok(())
+        self.at += 1;
+        Ok(Some(lengths))
+    }
+
+    /// A whole number, if one comes next.
+    fn bound(&mut self) -> Option<i32> {
+        let rest = &self.text[self.at..];
+        let sign = usize::from(rest.starts_with(['+', '-']));
+        let length = sign + rest[sign..].bytes().take_while(u8::is_ascii_digit).count();
+        let number = rest[..length].parse().ok()?;
+        self.at += length;
+        Some(number)
     }
 
     /// Reads from an opening brace to its closing one.

@@ -19,12 +19,15 @@ pub(crate) fn write_bytea(bytes: &[u8], out: &mut String) {
 /// Reads hexadecimal digits; white space may stand between bytes. 22023.
 pub(crate) fn read_hex(digits: &str) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(digits.len() / 2);
-    let mut chars = digits.chars().filter(|c| !matches!(c, ' ' | '\n' | '\t' | '\r'));
+    let mut chars = digits.chars();
     let digit = |c: char| {
         let invalid = || Error::new("22023", format!("invalid hexadecimal digit: \"{c}\""));
         c.to_digit(16).map(|digit| digit as u8).ok_or_else(invalid)
     };
     while let Some(high) = chars.next() {
+        if matches!(high, ' ' | '\n' | '\t' | '\r') {
+            continue;
+        }
         let high = digit(high)?;
         let low = chars.next().ok_or_else(|| Error::new("22023", "invalid hexadecimal data: odd number of digits"))?;
         out.push(high << 4 | digit(low)?);

@@ -9,18 +9,22 @@ use crate::{Context, Typmod};
 
 mod arithmetic;
 mod calendar;
+mod decode;
 pub(crate) mod field;
+mod fields;
 mod function;
 mod iso;
+mod names;
+mod numbers;
 mod parse;
 #[cfg(test)]
 mod tests;
-mod token;
 mod write;
 mod zone;
 
 pub(crate) use arithmetic::add_to_date;
 pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, split_days};
+pub(crate) use fields::{FieldKind, fields};
 pub(crate) use function::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use write::{write_date, write_time, write_timestamp, write_timestamptz};

@@ -85,7 +85,16 @@ pub(crate) fn find_zone(name: &str) -> Option<Zone> {
         return Some(Zone::Rules(zone));
     }
     let is_rule = name.len() > 3 && name.starts_with(|c: char| c.is_ascii_alphabetic());
-    is_rule.then(|| TimeZone::posix(name).ok()).flatten().map(Zone::Rules)
+    let rule = || is_rule.then(|| TimeZone::posix(name).ok()).flatten().map(Zone::Rules);
+    named_offset(name).map(Zone::Fixed).or_else(rule)
+}
+
+/// `UTC+3`, `X-05:30`: any name, and an offset counted west of UTC as POSIX does.
+fn named_offset(name: &str) -> Option<i64> {
+    let at = name.find(|c: char| matches!(c, '+' | '-' | ',') || c.is_ascii_digit()).filter(|&at| at > 0)?;
+    let offset = &name[at..];
+    let signed = if offset.starts_with(['+', '-']) { offset.to_owned() } else { format!("+{offset}") };
+    read_offset(&signed).map(|east| -east)
 }
 
 /// The zone of `AT TIME ZONE`, where a text may also be an offset, counted west of UTC as POSIX does.

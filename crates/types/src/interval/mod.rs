@@ -11,6 +11,7 @@ use crate::datetime::{DAY, HOUR, MINUTE, SECOND};
 mod aggregate;
 mod arithmetic;
 mod function;
+mod iso;
 mod parse;
 #[cfg(test)]
 mod tests;

@@ -180,7 +180,7 @@ impl<'a> Parser<'a> {
         let mut at = self.at + 1;
         loop {
             match bytes.get(at) {
-                None => return Err(ended()),
+                None => return Err(self.unclosed()),
                 Some(b'"') => return Ok(at),
                 Some(b'\\') => at = self.escape_end(at)?,
                 Some(&control) if control < 0x20 => {
@@ -191,12 +191,17 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// A string that goes on to the end of the text.
+    fn unclosed(&self) -> Error {
+        syntax(format!("Token \"{}\" is invalid.", &self.text[self.at..]))
+    }
+
     fn escape_end(&self, at: usize) -> Result<usize> {
         match self.text.as_bytes().get(at + 1) {
-            None => Err(ended()),
+            None => Err(self.unclosed()),
             Some(b'u') => match self.text.as_bytes().get(at + 2..at + 6) {
                 Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => Ok(at + 6),
-                None if self.text.as_bytes()[at + 2..].iter().all(u8::is_ascii_hexdigit) => Err(ended()),
+                None if self.text.as_bytes()[at + 2..].iter().all(u8::is_ascii_hexdigit) => Err(self.unclosed()),
                 _ => Err(syntax("\"\\u\" must be followed by four hexadecimal digits.".to_owned())),
             },
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),

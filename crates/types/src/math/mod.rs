@@ -39,18 +39,44 @@ pub fn parse_int(base: Base, text: &str) -> Result<i64> {
 /// Reads `real` (rounded to it) or `double precision`. 22P02 for what is no number, 22003 beyond the range.
 pub fn parse_float(base: Base, text: &str) -> Result<f64> {
     let trimmed = trim(text);
-    let parsed = match base {
-        Base::Float4 => trimmed.parse::<f32>().map(f64::from),
+    let hexadecimal = hexadecimal(trimmed);
+    let parsed = match (base, hexadecimal) {
+        (Base::Float4, Some(value)) => Ok(f64::from(value as f32)),
+        (_, Some(value)) => Ok(value),
+        (Base::Float4, None) => trimmed.parse::<f32>().map(f64::from),
         _ => trimmed.parse::<f64>(),
     };
     let value = parsed.map_err(|_| Error::invalid_text(base.sql_name(), text))?;
     let mantissa = trimmed.split(['e', 'E']).next().unwrap_or_default();
     let overflowed = value.is_infinite() && mantissa.bytes().any(|b| b.is_ascii_digit());
-    let underflowed = value == 0.0 && mantissa.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    let underflowed = value == 0.0
+        && match hexadecimal {
+            Some(exact) => exact != 0.0,
+            None => mantissa.bytes().any(|b| (b'1'..=b'9').contains(&b)),
+        };
     if overflowed || underflowed {
         return Err(Error::new("22003", format!("\"{trimmed}\" is out of range for type {}", base.sql_name())));
     }
     Ok(value)
+}
+
+/// C's hexadecimal numbers: `0x1F`, `-0x1.8p3`.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"))?;
+    let (mantissa, exponent) = digits.split_once(['p', 'P']).unwrap_or((digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    if whole.len() + fraction.len() == 0 || exponent.trim_start_matches(['+', '-']).len() + 1 < exponent.len() {
+        return None;
+    }
+    let mut value = 0.0_f64;
+    for digit in whole.chars().chain(fraction.chars()) {
+        value = value * 16.0 + f64::from(digit.to_digit(16)?);
+    }
+    let exponent = exponent.parse::<i32>().ok()?.saturating_sub(4 * i32::try_from(fraction.len()).ok()?);
+    // In two steps, since a power alone may be beyond the range.
+    value = value * 2.0_f64.powi(exponent / 2) * 2.0_f64.powi(exponent - exponent / 2);
+    Some(if text.starts_with('-') { -value } else { value })
 }
 
 /// Writes the shortest text that reads back as the same `real` or `double precision`.

@@ -12,6 +12,7 @@ use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::{error, session};
 use super::body::Body;
+use super::host::Host;
 
 /// Rows that a piece of SQL gave.
 pub(super) struct Given {
@@ -50,13 +51,15 @@ impl Body<'_> {
         if self.firing.is_some_and(|firing| firing.is_told(sql.id)) {
             return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
         }
+        // A script shows where a statement of its block stands.
+        let place = matches!(self.host, Host::Script(_)).then_some(sql.at);
         self.host
             .with(|schema| {
                 let program = self.code.program(&schema.catalog, &self.values.layout, sql, gives)?;
                 let params = Params::Frame(&self.values.flat);
                 run_program(self.connection, schema, self.code, (&program, params), most)
             })
-            .map_err(|error| error.elsewhere(None))
+            .map_err(|error| error.elsewhere(place))
     }
 }
 

@@ -159,9 +159,16 @@ impl Conflict {
         reads: bool,
         notes_update: bool,
     ) -> Result<String> {
-        let key = column_list(self.key.iter().map(|&index| target.table_column(index)));
+        let (key, same_key) = self.sqlite_key(target);
+        let key = column_list(key.iter().map(|&index| target.table_column(index)));
         let on = if key.is_empty() { " ON CONFLICT".to_owned() } else { format!(" ON CONFLICT ({key})") };
-        let Some(update) = &self.update else { return Ok(format!("{on} DO NOTHING")) };
+        let Some(update) = &self.update else {
+            return Ok(match same_key {
+                None => format!("{on} DO NOTHING"),
+                // Passes over the row after looking at it.
+                Some(same) => format!("{on} DO UPDATE SET {key} = excluded.{key} WHERE iif({same}, 0, 0)"),
+            });
+        };
         let mut demands: Vec<String> = notes_update.then(session::note_update).into_iter().collect();
         demands.extend(update.demands(compiler, target, table, reads)?);
         let mut list = Vec::new();
@@ -170,8 +177,43 @@ impl Conflict {
             let value = if at == 0 { demanding(&demands, &value) } else { value };
             list.push(format!("{} = {value}", quote::ident(&target.table_column(*index).name)));
         }
-        let condition = update.condition.as_ref().map(|c| format!(" WHERE {}", c.sql)).unwrap_or_default();
+        let condition = update.condition.as_ref().map(|c| c.sql.clone());
+        let condition = match (same_key, condition) {
+            (Some(same), condition) => {
+                format!(" WHERE {}", demanding(&[same], condition.as_deref().unwrap_or("1")))
+            }
+            (None, Some(condition)) => format!(" WHERE {condition}"),
+            (None, None) => String::new(),
+        };
         Ok(format!("{on} DO UPDATE SET {}{condition}", list.join(", ")))
+    }
+
+    /// The key as SQLite's clause names it. SQLite finds no index by a key that holds the row number beside other columns, but
+    /// rows that are the same in it are the same in the row number: then that, and the demand that the rest is the same too.
+    fn sqlite_key(&self, target: &Target) -> (Vec<usize>, Option<String>) {
+        let number =
+            values::rowid_column(&target.table).filter(|number| self.key.len() > 1 && self.key.contains(number));
+        let Some(number) = number else { return (self.key.clone(), None) };
+        let names = |index: usize| {
+            let name = &target.table_column(index).name;
+            let sql = quote::ident(name);
+            (name, format!("{}.{sql}", target.sqlite), format!("excluded.{sql}"))
+        };
+        let rest = self.key.iter().filter(|&&index| index != number).map(|&index| {
+            let (_, old, new) = names(index);
+            format!("{old} = {new}")
+        });
+        let rest: Vec<String> = rest.collect();
+        let (name, _, number_given) = names(number);
+        let constraint = target.table.constraints.iter().find(|constraint| {
+            matches!(&constraint.kind, ConstraintKind::PrimaryKey(columns) if columns.len() == 1 && columns[0] == *name)
+        });
+        let constraint = constraint.map(|constraint| constraint.name.as_str()).unwrap_or_default();
+        let message = quote::literal(&format!("duplicate key value violates unique constraint \"{constraint}\""));
+        let detail = format!("{} || {number_given} || ') already exists.'", quote::literal(&format!("Key ({name})=(")));
+        let constraint = quote::literal(constraint);
+        let same = format!("pg_require({}, '23505', {message}, NULL, {constraint}, {detail})", rest.join(" AND "));
+        (vec![number], Some(same))
     }
 }
 
@@ -269,7 +311,11 @@ fn arbiter(target: &Target, on: &ast::ConflictTarget, unknown: &dyn Fn(&str) -> 
                 let name = fold(ident);
                 let named = target.named.columns.iter().position(|column| column.name == name);
                 let index = named.and_then(|i| target.columns[i]);
-                key.push(index.ok_or_else(|| unknown(&name))?);
+                let index = index.ok_or_else(|| unknown(&name))?;
+                // Named twice is named once.
+                if !key.contains(&index) {
+                    key.push(index);
+                }
             }
             let wanted: BTreeSet<&str> = key.iter().map(|&i| table.columns[i].name.as_str()).collect();
             if unique_sets(table).any(|columns| columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted) {

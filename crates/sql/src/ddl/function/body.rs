@@ -8,6 +8,8 @@ use sqlparser::tokenizer::Token;
 use super::super::cursor::syntax_error;
 use super::super::policy::moved;
 use super::super::{Change, source};
+use crate::catalog::{Catalog, Routine};
+use crate::compile;
 
 /// A function's body as written, and where it stands.
 pub(super) struct Body {
@@ -52,13 +54,22 @@ impl Change<'_> {
 }
 
 impl Body {
+    /// An error of a parsed body, placed where the body as it was written has the same.
+    pub(super) fn parsed_error(&self, error: Error, catalog: &Catalog, routine: &Routine, sql: &str) -> Error {
+        let written = Routine { body: self.text.clone(), ..routine.clone() };
+        match compile::check_routine(catalog, &written) {
+            Err(placed) if placed.message() == error.message() => self.error(placed, sql),
+            _ => moved(error, self.at),
+        }
+    }
+
     /// An error within the body, as one of the statement.
     pub(super) fn error(&self, error: Error, sql: &str) -> Error {
-        // Only between dollar quotes, or unquoted, does the text stand as it is.
+        // Unquoted, between dollar quotes, or between quotes without one inside the text stands as it is.
         let literal = &sql[self.at..];
         let opening = match literal.strip_prefix('$').and_then(|rest| rest.find('$')) {
             Some(length) => length + 2,
-            None => 0,
+            None => usize::from(literal.starts_with('\'')),
         };
         let verbatim = sql[self.at + opening..].starts_with(&self.text);
         let offset = error.position().filter(|at| verbatim && *at <= self.text.len()).map_or(0, |at| opening + at);

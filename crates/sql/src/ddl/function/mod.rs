@@ -132,7 +132,10 @@ impl Change<'_> {
         overloads.retain(|r| !super::resolve::takes(r, &args));
         overloads.push(Arc::new(routine.clone()));
         if self.session.check_function_bodies && routine.returns != Type::TRIGGER {
-            compile::check_routine(&self.catalog, &routine).map_err(|e| body.error(e, self.cursor.sql()))?;
+            compile::check_routine(&self.catalog, &routine).map_err(|error| match body.parsed {
+                true => body.parsed_error(error, &self.catalog, &routine, self.cursor.sql()),
+                false => body.error(error, self.cursor.sql()),
+            })?;
         }
         if routine.returns == Type::TRIGGER {
             self.recheck_triggers(&routine).map_err(|e| body.error(e, self.cursor.sql()))?;

@@ -370,3 +370,24 @@ fn the_chinook_tables_are_made() {
         matches!(&db.relation("track").constraints[0].kind, ConstraintKind::PrimaryKey(columns) if columns == &["track_id"])
     );
 }
+
+#[test]
+fn errors_within_bodies_and_expressions_are_placed_there() {
+    let mut db = Database::new("create table t (a int, b text)");
+    for statement in [
+        "create function f() returns setof int language sql as $$\n  select 1;\n  select nope\n  from t $$",
+        "create function f() returns setof int language sql as 'select a from t where a = nope'",
+        "create function f() returns setof int language sql as $x$ select * from (select nope from t) s $x$",
+        "create function f() returns setof int language sql begin atomic\n  select a from t;\n  select nope from t;\nend",
+        "create view v as\n  select a,\n  nope from t",
+        "create policy p on t using (a = 1\n  and nope)",
+        "create policy p on t for insert with check (exists (select from t u where u.a = t.a and nope))",
+    ] {
+        let error = db.error(statement);
+        assert_eq!((error.code(), error.position()), ("42703", statement.find("nope")), "{statement}: {error}");
+    }
+    let statement = "create view v as select a from nosuch";
+    assert_eq!(db.error(statement).position(), statement.find("nosuch"));
+    let statement = "create function f() returns setof t language sql as $$ select * from nosuch $$";
+    assert_eq!(db.error(statement).position(), statement.find("nosuch"));
+}
