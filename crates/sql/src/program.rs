@@ -47,8 +47,8 @@ pub struct Program {
     pub writes: bool,
     /// Whether it calls functions in PL/pgSQL while SQLite runs it (`pg_interpreted`).
     pub calls: bool,
-    /// Whether a query locks rows (`for update`), which is refused where nothing may be written.
-    pub locks: bool,
+    /// The first step of a query that locks rows (`for update`), which is refused where nothing may be written.
+    pub locks: Option<usize>,
 }
 
 /// What the names of columns begin with that are there for Basalt itself, and are no part of the rows' bodies.

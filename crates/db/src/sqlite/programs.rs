@@ -165,16 +165,17 @@ impl Compiled {
         }
     }
 
-    /// 25006 if it writes rows. A function that writes refuses by itself.
+    /// 25006 if it writes or locks rows, for what does so first. A function that writes refuses by itself.
     pub fn refuse_writing(&self) -> Result<()> {
-        if self.program.locks {
-            return Err(Error::new("25006", "cannot execute SELECT FOR UPDATE in a read-only transaction"));
-        }
-        let Some(probe) = self.program.steps.iter().find_map(|step| step.probe.as_ref()) else { return Ok(()) };
-        let word = match probe.command {
-            Command::Insert => "INSERT",
-            Command::Update => "UPDATE",
-            Command::Delete => "DELETE",
+        let steps = self.program.steps.iter().enumerate();
+        let mut writes = steps.filter_map(|(at, step)| Some((at, step.probe.as_ref()?.command)));
+        let locks = self.program.locks;
+        let word = match writes.find(|(at, _)| locks.is_none_or(|locks| *at < locks)) {
+            Some((_, Command::Insert)) => "INSERT",
+            Some((_, Command::Update)) => "UPDATE",
+            Some((_, Command::Delete)) => "DELETE",
+            None if locks.is_some() => "SELECT FOR UPDATE",
+            None => return Ok(()),
         };
         Err(Error::new("25006", format!("cannot execute {word} in a read-only transaction")))
     }

@@ -40,8 +40,8 @@ pub(crate) struct Compiler<'a> {
     pub steps: Vec<Step>,
     /// Whether a step writes.
     pub writes: bool,
-    /// Whether a query locks rows.
-    pub locks: bool,
+    /// The first step of a query that locks rows.
+    pub locks: Option<usize>,
     /// Whether functions in PL/pgSQL are called while SQLite runs a step.
     pub calls: bool,
     /// Tables whose policies are being compiled, to find recursion.
@@ -94,7 +94,7 @@ impl<'a> Compiler<'a> {
             params: Vec::new(),
             steps: Vec::new(),
             writes: false,
-            locks: false,
+            locks: None,
             calls: false,
             policies: Vec::new(),
             inlining: Vec::new(),

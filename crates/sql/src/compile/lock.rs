@@ -39,7 +39,9 @@ impl Compiler<'_> {
                 from.filters.extend(policy::using(self, source, PolicyCommand::Update)?);
             }
         }
-        self.locks |= !locks.is_empty();
+        if !locks.is_empty() {
+            self.locks.get_or_insert(self.steps.len());
+        }
         Ok(())
     }
 }

@@ -88,7 +88,7 @@ pub(super) fn run_program(
 /// Refuses a write where nothing may be written: in a function that is not volatile (0A000), in a transaction that only reads (25006), and
 /// while a statement of SQLite's is under way (0A000).
 fn check_writing(code: &Code, program: &Program) -> Result<()> {
-    if !program.writes && !program.locks {
+    if !program.writes && program.locks.is_none() {
         return Ok(());
     }
     let command = program.steps.iter().find_map(|step| step.probe.as_ref()).map(|probe| probe.command);

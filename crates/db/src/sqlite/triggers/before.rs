@@ -174,14 +174,8 @@ fn rewrite(
     };
     let used = binds[..width + 1].to_vec();
     let step = Step { sql, binds: used, output: Output::Discard, probe: Some(probe), fires: None };
-    let program = Program {
-        steps: vec![step],
-        params: Vec::new(),
-        columns: Vec::new(),
-        writes: true,
-        calls: false,
-        locks: false,
-    };
+    let program =
+        Program { steps: vec![step], params: Vec::new(), columns: Vec::new(), writes: true, calls: false, locks: None };
     let mut values = row.new.clone();
     values.push(row.number.into());
     values.extend_from_slice(written);
