@@ -121,20 +121,21 @@ impl Session {
         Ok(())
     }
 
-    /// Applies what is pending, and the seed when the database was new.
-    async fn migrate(&self) -> Result<(), Failure> {
+    /// Applies what is pending, and the seed when the database was new. Tells whether it was.
+    async fn migrate(&self) -> Result<bool, Failure> {
         let database = self.database()?;
         let mark = Mark::seed_pending(&self.root, &self.config);
         if database.applied().await?.is_empty() && !self.project.migrations.is_empty() {
             mark.set()?;
         }
         migrating::migrate(&self.project, database, output::applied).await?;
-        if mark.is_set() {
+        let is_new = mark.is_set();
+        if is_new {
             migrating::seed(&self.project, database).await?;
             mark.clear()?;
             self.project.seeds.iter().for_each(output::seeded);
         }
-        Ok(())
+        Ok(is_new)
     }
 
     async fn listen(&mut self) -> Result<(), Failure> {
@@ -200,9 +201,9 @@ impl Session {
         if !(changed || reopens || restarted) {
             return Ok(());
         }
-        self.migrate().await?;
+        let is_seeded = self.migrate().await?;
         self.reconfigure().await?;
-        if seed_changed {
+        if seed_changed && !is_seeded {
             output::note("  The seed changed; it runs on new databases only: `basalt db reset` makes one.");
         }
         Ok(())
