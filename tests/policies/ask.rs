@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::expression::{Comparison, Expr};
-use super::world::{Row, Table, Value, World};
+use super::world::{Kind, Row, Table, Value, World};
 
 /// Who asks, with which claims besides role and sub.
 #[derive(Debug, Clone, Copy)]
@@ -308,7 +308,10 @@ fn query_term(table: &Table, term: &Expr) -> Option<String> {
         Expr::IsDistinct(c, value) if *value != Value::Null => {
             format!("{}=isdistinct.{}", name(c), escaped(&value.text()))
         }
-        Expr::In(c, values, negated) if values.iter().all(|value| *value != Value::Null) => {
+        // The API asks an array column `= any ('{...}')`, which has no arrays of arrays.
+        Expr::In(c, values, negated)
+            if values.iter().all(|value| *value != Value::Null) && table.columns[*c].kind != Kind::Texts =>
+        {
             let not = if *negated { "not." } else { "" };
             let values: Vec<String> = values.iter().map(|value| format!("%22{}%22", escaped(&value.text()))).collect();
             format!("{}={not}in.({})", name(c), values.join(","))

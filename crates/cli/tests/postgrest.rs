@@ -78,14 +78,21 @@ fn a_deployment_is_swapped_by_changing_the_command() {
     assert_eq!(runtime.block_on(session.ask(roles)).unwrap().0.as_deref(), Some("0"));
 
     // The catalog is read again on SIGUSR1 and at the database's word, the configuration on SIGUSR2 and likewise.
+    let described = |comment: &str| server.get("/").1.contains(comment);
+    runtime.block_on(session.script("comment on table api.todos is 'What is to be done'"));
+    assert!(!described("What is to be done"));
+    server.signal("USR1");
+    until("a description after SIGUSR1", || described("What is to be done"));
+    runtime.block_on(session.script("comment on table api.todos is 'What is done'; notify pgrst, 'reload schema'"));
+    until("a description after notify", || described("What is done"));
+    // What a request misses is looked for at once.
     runtime.block_on(
         session.script("create view api.tasks as select task from api.todos; grant select on api.tasks to web_anon"),
     );
-    assert_eq!(server.get("/tasks?limit=0").0, 404);
-    server.signal("USR1");
-    server.comes_to("/tasks?limit=0", "[]");
-    runtime.block_on(session.script("drop view api.tasks; notify pgrst, 'reload schema'"));
-    server.comes_to("/tasks", r#"{"code":"PGRST205","details":null,"hint":null,"message":"Could not find the table 'api.tasks' in the schema cache"}"#);
+    assert_eq!(server.get("/tasks?limit=0"), (200, "[]".to_owned()));
+    runtime.block_on(session.script("drop view api.tasks"));
+    let gone = r#"{"code":"PGRST205","details":null,"hint":null,"message":"Could not find the table 'api.tasks' in the schema cache"}"#;
+    assert_eq!(server.get("/tasks"), (404, gone.to_owned()));
     folder.write("todo.conf", &file(&cluster, "app.settings.region = \"us\"\n"));
     server.signal("USR2");
     server.comes_to("/rpc/region", "\"us\"");

@@ -161,9 +161,10 @@ impl Server {
         self.request("GET", path, &[], "")
     }
 
-    /// Repeats a read until it answers so.
+    /// Repeats a read until it answers so. A server that starts over meanwhile gives no answer for a moment.
     pub fn comes_to(&self, path: &str, expected: &str) {
-        until(&format!("{path} as {expected}"), || self.get(path).1 == expected);
+        let answered = || ask(&self.url, "GET", path, &[], "").is_some_and(|(_, body)| body == expected);
+        until(&format!("{path} as {expected}"), answered);
     }
 
     /// Sends the process a signal.

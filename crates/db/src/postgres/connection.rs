@@ -63,7 +63,8 @@ impl Target {
         // The driver's own limit is each address's, and ends when the machine has answered; PostgreSQL has to do so as well.
         let attempts = 2 * self.config.get_hosts().len().max(1) as u32;
         let limit = self.config.get_connect_timeout().map_or(Duration::MAX, |limit| limit.saturating_mul(attempts));
-        let connected = timeout(limit, self.connected()).await;
+        // On the heap, as the driver's connecting is large, and every request's future would have room for it.
+        let connected = timeout(limit, Box::pin(self.connected())).await;
         let silent = |_| {
             Error::of_connection("08001", "PostgreSQL can't be reached")
                 .with_detail(format!("No answer within {limit:?}."))

@@ -132,7 +132,7 @@ impl Pool {
     pub async fn get(&self) -> Result<Pooled> {
         match self.free_or_new().await {
             // What there is will do, when it is free.
-            Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => self.wait_for_others().await,
+            Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => Box::pin(self.wait_for_others()).await,
             got => got.map_err(|missed| missed.error),
         }
     }

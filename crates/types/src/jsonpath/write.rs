@@ -40,7 +40,9 @@ impl Head {
 
 impl Chain {
     fn write(&self, f: &mut Formatter<'_>, bracketed: bool) -> fmt::Result {
-        self.write_head(f, bracketed)?;
+        // Without its brackets what follows would be the last operand's. PostgreSQL leaves them out within filters and subscripts, where its
+        // text reads as another path, or as none; this text is what is stored.
+        self.write_head(f, bracketed || !self.accessors.is_empty())?;
         self.accessors.iter().try_for_each(|accessor| accessor.write(f))
     }
 
