@@ -55,6 +55,10 @@ async fn a_statement_sets_status_and_headers() {
     assert_eq!(cookies, ["a=1", "b=2"]);
     let typed = say("say", "response.headers", r#"[{"Content-Type": "text/x"}]"#).send().await;
     assert_eq!(typed.header("content-type"), "text/x");
+    // Where the body ends is not the function's to say.
+    let framing = r#"[{"Content-Length": "5"}, {"transfer-encoding": "chunked"}, {"X-Own": "1"}]"#;
+    let framed = say("say", "response.headers", framing).send().await;
+    assert_eq!((framed.header("x-own"), framed.body.as_str()), ("1", format!("{framing:?}").as_str()));
     // A setting is its transaction's own.
     let next = server.get("/t?limit=1").service().expect(200, json!([{"id": 1}])).await;
     assert_eq!((next.header("cache-control"), next.header("vary")), ("", "Accept, Prefer, Range"));
@@ -70,7 +74,7 @@ async fn a_status_or_header_that_is_none_loses_the_answer_and_not_the_write() {
         let ask = server.post("/rpc/say", &json!({"name": "response.headers", "value": value})).service();
         assert_eq!(ask.expect_error(500, "PGRST111").await.json()["message"], message, "{value}");
     }
-    for value in ["x", "0", "99", "1000", "-200", "200.5"] {
+    for value in ["x", "0", "99", "100", "199", "1000", "-200", "200.5"] {
         let ask = server.post("/rpc/say", &json!({"name": "response.status", "value": value})).service();
         let error = ask.expect_error(500, "PGRST112").await.json();
         assert_eq!(error["message"], "response.status guc must be a valid status code", "{value}");

@@ -80,6 +80,7 @@ async fn one_failure_undoes_everything() {
         ),
         (json!({"method": "POST", "path": "/lines", "body": {"order_id": {"$ref": "7.body"}}}), 400, "BST012"),
         (json!({"method": "POST", "path": "/lines", "headers": {"Authorization": "Bearer x"}}), 400, "BST010"),
+        (json!({"method": "GET", "path": "/lines", "headers": {"X-Forwarded-For": "10.0.0.1"}}), 400, "BST010"),
     ] {
         requests[3] = last;
         let refused = batch(&server, &requests).user(ANN).expect_error(status, code).await;
@@ -99,6 +100,19 @@ async fn deferred_constraints_speak_at_the_end() {
     batch(&server, &json!([parent])).service().expect_error(409, "23503").await;
     assert_eq!(batch(&server, &json!([parent, child])).service().send().await.status, 200);
     server.get("/parents").service().expect(200, json!([{"id": 1, "child": 5}])).await;
+}
+
+/// What a proxy says of the caller, and a function asks before each request, can't be said by the requests of a batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_have_the_headers_of_their_batch() {
+    let schema = "create function heard() returns json language sql stable as $$
+        select json_build_array(current_setting('request.headers', true)::json ->> 'x-forwarded-for',
+            current_setting('request.headers', true)::json ->> 'prefer', current_setting('request.cookies', true)::json ->> 'a') $$;";
+    let server = Server::start(schema).await;
+    let request = json!({"method": "GET", "path": "/rpc/heard", "headers": {"prefer": "handling=lenient"}});
+    let asked = batch(&server, &json!([request])).header("x-forwarded-for", "6.6.6.6").header("cookie", "a=1");
+    let answers = asked.header("prefer", "tx=commit").service().send().await.json();
+    assert_eq!(answers[0]["body"], json!(["6.6.6.6", "handling=lenient", "1"]), "{answers}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

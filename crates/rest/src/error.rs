@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::respond::headers::is_framing;
 use crate::respond::named::Named;
 
 /// An error answer.
@@ -170,7 +171,9 @@ impl RestError {
         let proxy_status = HeaderValue::from_str(&format!("PostgREST; error={}", self.body.code));
         headers.extend(proxy_status.ok().map(|v| (HeaderName::from_static("proxy-status"), v)));
         for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+                && !is_framing(&name)
+            {
                 headers.append(name, value);
             }
         }
@@ -201,7 +204,7 @@ fn database_away(error: &Error) -> Option<RestError> {
 
 /// The status that a SQLSTATE like `PT402` asks for.
 fn pt_status(code: &str) -> Option<u16> {
-    code.strip_prefix("PT")?.parse().ok().filter(|status| (100..1000).contains(status))
+    code.strip_prefix("PT")?.parse().ok().filter(|status| (200..1000).contains(status))
 }
 
 /// Section 16.1: the status of a SQLSTATE, first match.

@@ -27,8 +27,17 @@ use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Preferences;
 use crate::timing::{Stage, Timing};
 
-/// Headers of a request that are the batch's to say: who asks, and how much is sent.
-const NOT_OWN: [&str; 4] = ["authorization", "apikey", "content-length", "host"];
+/// Headers that each request says for itself: what it sends and how it is answered. All others are the batch's own, as whoever stands
+/// before the server (a proxy that names the client's address, or its certificate) let them through.
+static OWN: [HeaderName; 7] = [
+    header::ACCEPT,
+    header::CONTENT_TYPE,
+    header::RANGE,
+    HeaderName::from_static("range-unit"),
+    HeaderName::from_static("prefer"),
+    HeaderName::from_static("accept-profile"),
+    HeaderName::from_static("content-profile"),
+];
 
 /// One request of a batch.
 #[derive(Deserialize)]
@@ -92,7 +101,7 @@ impl Door {
         let mut room = self.options.response;
         for (index, item) in items.into_iter().enumerate() {
             let refused = |error| Failure::Request(index, self.refuse(error, &Method::POST));
-            let prepared = prepare(item, &mut earlier, mount).map_err(refused)?;
+            let prepared = prepare(item, &mut earlier, mount, incoming.headers).map_err(refused)?;
             let (path, query) = prepared.path.split_once('?').unwrap_or((&prepared.path, ""));
             let response = self
                 .handle(Incoming {
@@ -195,7 +204,7 @@ fn numbered(index: usize, mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
-fn prepare(item: Item, earlier: &mut Answers, mount: &str) -> RestResult<Prepared> {
+fn prepare(item: Item, earlier: &mut Answers, mount: &str, given: &HeaderMap) -> RestResult<Prepared> {
     let invalid = |what: String| RestError::new(400, "BST010", what);
     let method =
         Method::from_bytes(item.method.as_bytes()).map_err(|_| invalid(format!("\"{}\" is no method", item.method)))?;
@@ -204,17 +213,16 @@ fn prepare(item: Item, earlier: &mut Answers, mount: &str) -> RestResult<Prepare
         Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => rest.to_owned(),
         _ => path,
     };
-    let mut headers = HeaderMap::new();
+    let mut headers = given.clone();
+    OWN.iter().chain(&[header::CONTENT_LENGTH]).for_each(|name| _ = headers.remove(name));
     for (name, value) in &item.headers {
-        let lower = name.to_ascii_lowercase();
-        if NOT_OWN.contains(&lower.as_str()) {
+        let Some(own) = OWN.iter().find(|own| name.eq_ignore_ascii_case(own.as_str())) else {
             return Err(invalid(format!("a request of a batch has no header \"{name}\" of its own"))
                 .hint("Send it with the batch."));
-        }
+        };
         let no_text = || invalid(format!("header \"{name}\" has no text for a value"));
         let value = earlier.in_header(value.as_str().ok_or_else(no_text)?)?;
-        let value = HeaderValue::from_str(&value).map_err(|_| no_text())?;
-        headers.append(HeaderName::from_bytes(lower.as_bytes()).map_err(|_| no_text())?, value);
+        headers.append(own, HeaderValue::from_str(&value).map_err(|_| no_text())?);
     }
     let is_text = content_type(&headers) != Media::Json;
     let body = match item.body {

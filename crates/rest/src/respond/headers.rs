@@ -75,6 +75,8 @@ impl Reply {
             match name.as_str() {
                 "response.status" => {
                     let status = value.parse().ok().and_then(|code| StatusCode::from_u16(code).ok());
+                    // What is only informational is no answer.
+                    let status = status.filter(|status| !status.is_informational());
                     *self.response.status_mut() = status.ok_or_else(|| {
                         RestError::new(500, "PGRST112", "response.status guc must be a valid status code")
                     })?;
@@ -96,6 +98,9 @@ impl Reply {
             let [(name, value)] = object.iter().collect::<Vec<_>>().try_into().ok()?;
             let name = HeaderName::try_from(name.as_str()).ok()?;
             let value = HeaderValue::try_from(value.as_str()?).ok()?;
+            if is_framing(&name) {
+                continue;
+            }
             if !seen.contains(&name) {
                 self.response.headers_mut().remove(&name);
                 seen.push(name.clone());
@@ -121,6 +126,20 @@ impl Reply {
         error.headers = kept.map(|(name, value)| (name.to_string(), text(value))).collect();
         Err(error)
     }
+}
+
+/// Whether a header says where a message ends or what becomes of its connection, which is the server's to say (RFC 9110, section 7.6.1):
+/// a client would wait for bytes that never come.
+pub(crate) fn is_framing(name: &HeaderName) -> bool {
+    const FRAMING: [HeaderName; 6] = [
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::UPGRADE,
+        header::TE,
+        header::TRAILER,
+    ];
+    FRAMING.contains(name)
 }
 
 /// `Content-Range` of a read: `first-last/total`, `*` for what is unknown or empty.
