@@ -161,6 +161,94 @@ async fn no_statement_takes_the_server_s_memory_or_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn functions_hold_no_more_than_a_statement_may() {
+    let script = "
+        create function nexts() returns setof text language plpgsql stable as $$
+            begin loop return next repeat('x', 10000); end loop; end $$;
+        create function queried() returns setof text language plpgsql stable as $$
+            begin return query select repeat('x', 10000) from generate_series(1, 1000000000); end $$;
+        create function executed() returns setof text language plpgsql stable as $$
+            begin return query execute 'select repeat(''x'', 10000) from generate_series(1, 1000000000)'; end $$;
+        create function looped() returns bigint language plpgsql stable as $$
+            declare r record; n bigint := 0;
+            begin
+                for r in select g, repeat('x', 10000) s from generate_series(1, 1000000000) g loop
+                    n := n + 1;
+                    exit when n > 10;
+                end loop;
+                return n;
+            end $$;
+        create function assigned() returns bigint language plpgsql stable as $$
+            declare a text; b text; c text;
+            begin
+                a := repeat('x', 3000000);
+                b := a || '';
+                c := a || '';
+                return length(a) + length(b) + length(c);
+            end $$;
+        create function gives_back() returns bigint language plpgsql stable as $$
+            declare r record; a text; n bigint := 0;
+            begin
+                for i in 1..10 loop
+                    for r in select repeat('x', 10000) s from generate_series(1, 500) loop n := n + length(r.s); end loop;
+                    a := repeat('x', 3000000);
+                    a := a || 'x';
+                end loop;
+                begin
+                    for r in select repeat('x', 10000) s from generate_series(1, 1000000000) loop n := 0; end loop;
+                exception when program_limit_exceeded then
+                    a := repeat('y', 5000000);
+                end;
+                return n + length(a);
+            end $$;
+    ";
+    let server = Server::start_embedded(script, |config| {
+        config.limits.response = "8 MiB".parse().expect("a size");
+        config.database.statement_timeout = Duration::from_secs(300);
+    })
+    .await;
+    for name in ["nexts", "queried", "executed", "looped", "assigned"] {
+        server.get(&format!("/rpc/{name}")).service().expect_error(400, "54000").await;
+        server.get("/rpc/gives_back").service().expect(200, json!(55_000_000)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_long_reads_is_refused_before_they_end() {
+    let endless = |i: usize| {
+        format!(
+            "create function endless_{i}() returns bigint language sql stable as $$
+                with recursive n(i) as (select {i} union all select i + 1 from n) select count(*) from n $$;"
+        )
+    };
+    let server = Server::start_embedded(&(0..20).map(endless).collect::<String>(), |config| {
+        config.database.readers = 1;
+        config.database.long_readers = 1;
+        config.database.pool_timeout = Duration::from_millis(500);
+        config.database.statement_timeout = Duration::from_secs(10);
+    })
+    .await;
+    let (asked, answered) = at_once(20, |i| server.get(&format!("/rpc/endless_{i}")).service());
+    let (mut ended, mut refused) = (0, 0);
+    for answer in asked {
+        let answer = answer.await.expect("no panic");
+        match answer.status {
+            503 => {
+                is_told_to_come_again(&answer);
+                refused += 1;
+            }
+            _ => {
+                assert_eq!(answer.json()["code"], "57014", "{}", answer.body);
+                // The one that ran beside the others' only place is the last.
+                assert_eq!(answered.load(Ordering::Relaxed), 20);
+                ended += 1;
+            }
+        }
+    }
+    assert_eq!((ended, refused), (1, 19));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_and_over_once_there_is_room() {
     let server = Server::start_embedded("create table docs (id integer primary key, x text);", |config| {
         config.database.max_size = "4 MiB".parse().expect("a size");

@@ -16,7 +16,8 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context as Call, FunctionFlags, WindowAggregate};
 
 use super::functions::{arg, arguments, gathered, row_shape, with_context};
-use super::session::{Held, check_time_over, raise};
+use super::memory::Held;
+use super::session::{check_time_over, raise};
 use super::value::{Stored, stored};
 
 /// Makes the state of a group.

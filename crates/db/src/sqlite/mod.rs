@@ -11,6 +11,7 @@ mod exclusions;
 mod exclusive;
 mod functions;
 mod job;
+mod memory;
 pub(crate) mod migrating;
 mod patience;
 mod places;

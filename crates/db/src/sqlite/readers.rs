@@ -205,14 +205,14 @@ impl Reader {
                 return;
             }
             let mut is_steady = false;
-            let now = Instant::now();
-            let mut due = now + LINGER;
+            let mut due = Instant::now() + LINGER;
             loop {
                 let Some(job) = self.seat.batch.borrow_mut().pop_front() else { break };
                 if job.is_abandoned() {
                     continue;
                 }
-                if job.is_late(now, shared.options.wait) {
+                // Those before it may have run long.
+                if job.is_late(Instant::now(), shared.options.wait) {
                     job.answer(Err(shared.late(For::Reader)));
                     continue;
                 }

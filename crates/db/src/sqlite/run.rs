@@ -11,10 +11,10 @@ use basalt_types::{Type, Value, ValueRef, codec};
 use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::functions::with_context;
+use super::memory::{Gathered, Held};
 use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
-use super::session::Held;
 use super::value::{Stored, StoredRef, stored};
 use super::{diagnose, error, plan, plpgsql, session, triggers};
 use crate::{Answer, Explain, Format, Options, Request};
@@ -263,12 +263,12 @@ fn run_step(
         }
         Output::Capture(slot) => {
             let captured = all(&mut rows, columns)?;
-            keep(*slot, captured);
+            keep(*slot, captured.into());
         }
         Output::Proposed(proposed) => {
             let captured = all(&mut rows, columns)?;
             drop(rows);
-            keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?);
+            keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?.into());
             return Ok(0);
         }
         Output::Called(called) => {
@@ -299,7 +299,7 @@ pub(super) fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<V
 }
 
 /// Keeps rows for later steps.
-fn keep(slot: usize, rows: Vec<Vec<Value>>) {
+fn keep(slot: usize, rows: Gathered) {
     session::with(|session| {
         let mut slots = session.slots.borrow_mut();
         if slots.len() <= slot {

@@ -10,18 +10,18 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::Name;
-use basalt_types::{Context, Value};
+use basalt_types::Context;
 use jiff::tz::{Offset, TimeZone};
 
 use super::changes::Log;
 use super::job::Job;
+use super::memory::Gathered;
 use super::sequences::Sequences;
 use super::triggers::Noted;
 use crate::Answer;
-use crate::request::too_large;
 
 /// Rows that a step captured, or that a table function gives.
-pub(super) type Rows = Rc<Vec<Vec<Value>>>;
+pub(super) type Rows = Rc<Gathered>;
 
 /// 2000-01-01 UTC in microseconds of the Unix epoch: where stored timestamps count from.
 pub(super) const EPOCH: i64 = 946_684_800_000_000;
@@ -60,8 +60,8 @@ pub(super) struct Session {
     pub read_only: Cell<bool>,
     /// Bytes that functions have handled since one looked at the clock.
     handled: Cell<usize>,
-    /// Bytes that aggregates and captured rows hold.
-    memory: Cell<usize>,
+    /// Bytes that whatever of the statement is counted holds.
+    pub memory: Cell<usize>,
     /// Most of them.
     pub most_memory: Cell<usize>,
     /// What a function raised, in full: SQLite passes only its text on.
@@ -115,6 +115,11 @@ pub(super) fn with<R>(f: impl FnOnce(&Session) -> R) -> R {
     SESSION.with(f)
 }
 
+/// The statement holds so many bytes less. A thread that ends has no statement any more.
+pub(super) fn give_back(bytes: usize) {
+    let _ = SESSION.try_with(|session| session.memory.set(session.memory.get().saturating_sub(bytes)));
+}
+
 /// Keeps an error for the caller of the statement, and gives the one that SQLite takes.
 pub(super) fn raise(error: Error) -> rusqlite::Error {
     let text = error.message().to_owned();
@@ -130,45 +135,6 @@ pub(super) fn check_time_over(bytes: usize) -> Result<()> {
     }
     with(|session| session.handled.set(0));
     check_time()
-}
-
-/// Bytes that something of the running statement holds, counted with all else that it holds.
-#[derive(Default)]
-pub(super) struct Held(usize);
-
-impl Held {
-    /// It holds so many now.
-    ///
-    /// Errors: 54000 when the statement holds more than it may.
-    pub fn set(&mut self, bytes: usize) -> Result<()> {
-        with(|session| {
-            let held = (session.memory.get() + bytes).saturating_sub(std::mem::replace(&mut self.0, bytes));
-            session.memory.set(held);
-            if held > session.most_memory.get() {
-                return Err(too_large(session.most_memory.get()));
-            }
-            Ok(())
-        })
-    }
-
-    /// It holds so many more.
-    ///
-    /// Errors: as [`Held::set`].
-    pub fn add(&mut self, bytes: usize) -> Result<()> {
-        self.set(self.0 + bytes)
-    }
-
-    /// It holds so many less.
-    pub fn take(&mut self, bytes: usize) {
-        // Less is never too much.
-        let _ = self.set(self.0.saturating_sub(bytes));
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        with(|session| session.memory.set(session.memory.get().saturating_sub(self.0)));
-    }
 }
 
 /// 57014 if the statement has to stop: where what runs is too short for SQLite to ask.
@@ -226,6 +192,8 @@ impl Session {
 
     /// Lets whatever runs next run as long as it takes. Tells why the statement before it was interrupted.
     pub fn unwatch(&self) -> Option<Stop> {
+        // Its rows would be kept until the next one.
+        self.slots.borrow_mut().clear();
         self.watch.take().stopped
     }
 

@@ -21,7 +21,8 @@ use rusqlite::{Connection, ffi};
 use serde_json::value::RawValue;
 
 use super::functions::with_context;
-use super::session::{self, Held, Rows, raise};
+use super::memory::Gathered;
+use super::session::{self, Rows, raise};
 use super::value::{StoredRef, stored};
 
 /// Columns of every table function, `c0` and on: PostgreSQL allows no wider row (manual, appendix K).
@@ -34,10 +35,8 @@ type Source = fn(&[ValueRef<'_>]) -> Result<Given>;
 
 /// Rows of a call.
 enum Given {
-    /// Those that were there.
+    /// Those that were there, or were made.
     Kept(Rows),
-    /// Those that were made, and what they take of the statement's memory as long as they are there.
-    Made { rows: Rows, _held: Held },
     /// One column of whole numbers, which are made as they are asked for.
     Series { start: i64, step: i64, count: u64 },
 }
@@ -45,16 +44,12 @@ enum Given {
 impl Given {
     /// Counts what was made.
     fn made(rows: Vec<Vec<Value>>) -> Result<Given> {
-        let mut held = Held::default();
-        let row =
-            |row: &Vec<Value>| size_of::<Vec<Value>>() + row.iter().map(|cell| cell.as_ref().size()).sum::<usize>();
-        held.set(rows.iter().map(row).sum())?;
-        Ok(Given::Made { rows: Rc::new(rows), _held: held })
+        Gathered::counted(rows).map(|rows| Given::Kept(Rc::new(rows)))
     }
 
     fn count(&self) -> u64 {
         match self {
-            Given::Kept(rows) | Given::Made { rows, .. } => rows.len() as u64,
+            Given::Kept(rows) => rows.len() as u64,
             Given::Series { count, .. } => *count,
         }
     }
@@ -304,7 +299,7 @@ unsafe impl VTabCursor for Cursor<'_> {
     fn column(&self, cell: &mut Cell, index: c_int) -> rusqlite::Result<()> {
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         let value = match &self.rows {
-            Given::Kept(rows) | Given::Made { rows, .. } => {
+            Given::Kept(rows) => {
                 let row = usize::try_from(self.position).ok().and_then(|at| rows.get(at));
                 row.and_then(|row| row.get(index)).map_or(ValueRef::Null, Value::as_ref)
             }

@@ -9,6 +9,7 @@ use basalt_sql::plpgsql::ast::{
 use basalt_types::{Value, codec};
 use rusqlite::Connection;
 
+use super::super::memory::Gathered;
 use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::{error, session};
@@ -27,7 +28,7 @@ pub(in crate::sqlite) struct Body<'b> {
     /// The errors that are being handled, innermost last.
     pub(super) handled: Vec<Error>,
     /// The rows that it gives back so far.
-    rows: Vec<Vec<Value>>,
+    rows: Gathered,
     /// How many rows the last statement met.
     pub(super) count: u64,
     /// How many turns its loops have taken.
@@ -48,7 +49,7 @@ impl<'b> Body<'b> {
         if let Some(found) = code.frame.own("found") {
             values.set(found, false.into());
         }
-        let (handled, rows) = (Vec::new(), Vec::new());
+        let (handled, rows) = (Vec::new(), Gathered::default());
         Body { connection, host, code, firing: None, values, handled, rows, count: 0, turns: 0 }
     }
 
@@ -68,13 +69,13 @@ impl<'b> Body<'b> {
 
     /// A run for a call's arguments.
     pub fn of_call(connection: &'b Connection, schema: &'b Schema, code: &'b Code, args: Vec<Value>) -> Self {
-        let mut body = Body::new(connection, Host::Schema(schema), code, Vec::new());
+        let layout = code.first_layout();
+        let mut first = vec![Value::Null; layout.size];
         let mut args = args.into_iter();
         for at in code.inputs() {
-            let places = body.values.layout.places[*at].clone();
-            body.values.flat[places].fill_with(|| args.next().unwrap_or_default());
+            first[layout.places[*at].clone()].fill_with(|| args.next().unwrap_or_default());
         }
-        body
+        Body::new(connection, Host::Schema(schema), code, first)
     }
 
     /// Runs a trigger's: which of the rows it returns, if the trigger's condition holds; `None` when that does not.
@@ -105,17 +106,17 @@ impl<'b> Body<'b> {
     /// Runs a call's: the rows that it gives.
     ///
     /// Errors: those of its statements; what it raises; 2F005 when it does not return what it has to.
-    pub fn run(mut self) -> Result<Vec<Vec<Value>>> {
+    pub fn run(mut self) -> Result<Gathered> {
         let flow = self.block(&self.code.body.block)?;
         let outcome = &self.code.outcome;
         if outcome.is_set {
             return Ok(self.rows);
         }
         if !outcome.out.is_empty() {
-            return Ok(vec![self.out_row()]);
+            return Ok(vec![self.out_row()].into());
         }
         match (&outcome.columns, flow) {
-            (None, _) => Ok(vec![vec![String::new().into()]]),
+            (None, _) => Ok(vec![vec![String::new().into()]].into()),
             (Some(_), Flow::Return(_)) => Ok(self.rows),
             (Some(_), _) => Err(Error::new("2F005", "control reached end of function without RETURN")),
         }
@@ -226,7 +227,7 @@ impl<'b> Body<'b> {
             Statement::Return(value) => {
                 if let Some(sql) = value {
                     let row = self.row(sql)?;
-                    self.rows = vec![row];
+                    self.rows = vec![row].into();
                 }
                 return Ok(Flow::Return(&[]));
             }
@@ -235,7 +236,7 @@ impl<'b> Body<'b> {
                     Some(sql) => self.row(sql)?,
                     None => self.out_row(),
                 };
-                self.rows.push(row);
+                self.rows.gather(row)?;
             }
             Statement::ReturnQuery(query) => {
                 let gives = self.code.returned_rows();
@@ -245,7 +246,7 @@ impl<'b> Body<'b> {
                 };
                 self.count = given.count;
                 self.found(given.count > 0);
-                self.rows.extend(given.rows);
+                self.rows.join(given.rows);
             }
             Statement::Loop(looped) => return self.looped(looped),
             Statement::Leave(leave) => {

@@ -5,6 +5,7 @@ use basalt_sql::compile::body::Gives;
 use basalt_sql::plpgsql::ast::{Loop, Over, Query, Sql};
 use basalt_types::Value;
 
+use super::super::memory::Gathered;
 use super::super::session;
 use super::body::{Body, Flow};
 use super::pieces::Given;
@@ -111,7 +112,9 @@ impl<'b> Body<'b> {
         given: Given,
     ) -> Result<Flow<'b>> {
         let (has_rows, mut flow) = (!given.rows.is_empty(), Flow::Next);
-        for row in given.rows {
+        let Gathered { rows, mut held } = given.rows;
+        for row in rows {
+            held.take(Gathered::size(&row));
             // What the body did may have moved the places.
             let (places, _) = self.code.places(&self.values.layout, targets)?;
             self.spread(&places, given.columns.clone(), row)?;

@@ -6,6 +6,7 @@ use basalt_sql::ddl::is_definition;
 use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
 use basalt_types::{Type, Value};
 
+use super::super::memory::{Gathered, Held};
 use super::super::run::Params;
 use super::body::Body;
 use super::pieces::{Given, run_program};
@@ -34,15 +35,18 @@ impl Body<'_> {
             text => text.as_ref().text().to_owned(),
         };
         let (mut types, mut values): (Vec<Type>, Vec<Value>) = (Vec::new(), Vec::new());
+        let mut held = Held::default();
         for sql in &dynamic.using {
             let layout = &self.values.layout;
             let program = self.host.with(|schema| self.code.program(&schema.catalog, layout, sql, &Gives::Plain))?;
             types.push(program.columns.first().map_or(Type::TEXT, |column| column.ty.clone()));
-            values.push(self.value(sql, &Gives::Plain)?);
+            let value = self.value(sql, &Gives::Plain)?;
+            held.add(value.as_ref().size())?;
+            values.push(value);
         }
         if is_definition(&text) {
             self.define(&text).map_err(|error| error.elsewhere(None))?;
-            return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
+            return Ok(Given { rows: Gathered::default(), columns: None, count: 0, wrote: false });
         }
         self.host.with(|schema| {
             let program = self.code.dynamic(&schema.catalog, &text, &types, gives)?;

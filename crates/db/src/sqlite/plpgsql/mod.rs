@@ -25,6 +25,7 @@ use rusqlite::functions::FunctionFlags;
 use scoped_tls::scoped_thread_local;
 
 use super::functions::gathered;
+use super::memory::Gathered;
 use super::schema::Schema;
 use super::session;
 pub(super) use body::Body;
@@ -101,17 +102,13 @@ pub(super) fn calling<T>(connection: &Connection, schema: &Schema, program: &Pro
 /// Calls a function: its rows. One that gives one value, or nothing, gives one row.
 ///
 /// Errors: the function's own.
-pub(super) fn call(
-    connection: &Connection,
-    schema: &Schema,
-    callee: &str,
-    args: Vec<Value>,
-) -> Result<Vec<Vec<Value>>> {
+pub(super) fn call(connection: &Connection, schema: &Schema, callee: &str, args: Vec<Value>) -> Result<Gathered> {
     let known = schema.functions.get(schema, callee)?;
     let outcome = &known.code.outcome;
     if known.is_strict && !known.code.inputs().is_empty() && args.iter().any(Value::is_null) {
         let width = outcome.columns.as_ref().map_or(1, |columns| columns.len());
-        return Ok(if outcome.is_set { Vec::new() } else { vec![vec![Value::Null; width]] });
+        let rows = if outcome.is_set { Vec::new() } else { vec![vec![Value::Null; width]] };
+        return Ok(rows.into());
     }
     within(|| Body::of_call(connection, schema, &known.code, args).run())
 }

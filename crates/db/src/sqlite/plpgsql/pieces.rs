@@ -8,6 +8,7 @@ use basalt_sql::program::Command;
 use basalt_types::{Value, Volatility};
 use rusqlite::Connection;
 
+use super::super::memory::Gathered;
 use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::{error, session};
@@ -17,7 +18,7 @@ use super::host::Host;
 /// Rows that a piece of SQL gave.
 pub(super) struct Given {
     /// As many as were wanted.
-    pub rows: Vec<Vec<Value>>,
+    pub rows: Gathered,
     /// Their columns, where they are as they are.
     pub columns: Option<Shape>,
     /// How many there were, or were written.
@@ -47,9 +48,12 @@ impl Body<'_> {
     }
 
     /// Runs a piece of SQL: at most so many of its rows.
+    ///
+    /// Errors: the SQL's; 57014 when the statement has to stop; 54000 when its rows are more than the statement may hold.
     pub(super) fn given(&mut self, sql: &Sql, gives: &Gives, most: usize) -> Result<Given> {
+        session::check_time()?;
         if self.firing.is_some_and(|firing| firing.is_told(sql.id)) {
-            return Ok(Given { rows: Vec::new(), columns: None, count: 0, wrote: false });
+            return Ok(Given { rows: Gathered::default(), columns: None, count: 0, wrote: false });
         }
         // A script shows where a statement of its block stands.
         let place = matches!(self.host, Host::Script(_)).then_some(sql.at);
@@ -72,12 +76,18 @@ pub(super) fn run_program(
     most: usize,
 ) -> Result<Given> {
     check_writing(code, program)?;
-    let (mut rows, mut count) = (Vec::new(), 0);
+    let (mut rows, mut count) = (Gathered::default(), 0);
     let written = run::rows_of(connection, schema, program, params, |row| {
         count += 1;
         if rows.len() < most {
             let columns = row.as_ref().column_count();
-            rows.push(run::owned(row, columns).map_err(error::translate)?);
+            let row = run::owned(row, columns).map_err(error::translate)?;
+            // A row by itself counts where it goes to.
+            if most == usize::MAX {
+                rows.gather(row)?;
+            } else {
+                rows.push(row);
+            }
         }
         Ok(())
     })?;

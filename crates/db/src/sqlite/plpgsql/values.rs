@@ -6,10 +6,17 @@ use basalt_core::{Error, Result};
 use basalt_sql::compile::body::{Code, Layout, Place, Shape};
 use basalt_types::Value;
 
+use super::super::memory::Held;
+
+/// Bytes from which on a value counts.
+const LARGE: usize = 1024;
+
 /// Values in the places of a layout.
 pub(super) struct Values {
     pub layout: Arc<Layout>,
     pub flat: Vec<Value>,
+    /// What the large ones hold.
+    held: Held,
 }
 
 impl Values {
@@ -17,7 +24,8 @@ impl Values {
     pub fn new(code: &Code, mut first: Vec<Value>) -> Values {
         let layout = code.first_layout();
         first.resize(layout.size, Value::Null);
-        Values { layout, flat: first }
+        let held = Held::of(weight(&first));
+        Values { layout, flat: first, held }
     }
 
     /// The values of a variable.
@@ -33,7 +41,7 @@ impl Values {
 
     /// Assigns a row to a place: a record takes its columns, anything else its cells.
     ///
-    /// Errors: 22004 for NULL where that is refused.
+    /// Errors: 22004 for NULL where that is refused; 54000 when the statement would hold more than it may.
     pub fn put(&mut self, code: &Code, place: &Place, columns: Option<Shape>, mut row: Vec<Value>) -> Result<()> {
         match place {
             Place::Value { at, slot, not_null } => {
@@ -43,9 +51,15 @@ impl Values {
                         format!("null value cannot be assigned to variable \"{}\" declared NOT NULL", slot.name);
                     return Err(Error::new("22004", message));
                 }
-                self.flat[*at] = value;
+                let place = &mut self.flat[*at..=*at];
+                self.held.exchange(weight(place), weight(std::slice::from_ref(&value)))?;
+                place[0] = value;
             }
             Place::Row(variable, fixed) => {
+                if fixed.is_some() {
+                    row.truncate(self.of(*variable).len());
+                }
+                self.held.exchange(weight(self.of(*variable)), weight(&row))?;
                 if fixed.is_none() {
                     self.reshape(code, *variable, columns);
                 }
@@ -67,8 +81,13 @@ impl Values {
         let layout = code.layout(shapes);
         let mut flat = vec![Value::Null; layout.size];
         for (at, places) in layout.places.iter().enumerate().filter(|(at, _)| *at != variable) {
-            flat[places.clone()].clone_from_slice(self.of(at));
+            flat[places.clone()].swap_with_slice(&mut self.flat[self.layout.places[at].clone()]);
         }
         (self.layout, self.flat) = (layout, flat);
     }
+}
+
+/// Bytes of the large ones among values.
+fn weight(values: &[Value]) -> usize {
+    values.iter().map(|value| value.as_ref().size()).filter(|size| *size >= LARGE).sum()
 }
