@@ -25,6 +25,7 @@ mod recovering;
 mod redirects;
 mod refreshing;
 mod refused;
+mod role_hook;
 mod services;
 mod signing_up;
 mod stand_in;

@@ -76,3 +76,11 @@ select tables();
 create view listed as select table_name, column_name from information_schema.columns where table_schema = 'shop';
 select count(*) from listed;
 drop role if exists reader;
+-- What a constraint demands.
+create table defined (id int, slug text, "Other" int, constraint defined_pkey primary key (id), constraint defined_key unique (slug, "Other"), constraint defined_check check (id > 0));
+create table defined_of (id int primary key, of int, slug text, other int, constraint of_fkey foreign key (of) references defined on delete cascade, constraint pair_fkey foreign key (slug, other) references defined (slug, "Other") on update set null deferrable initially deferred);
+select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid in ('defined'::regclass, 'defined_of'::regclass) and contype <> 'n' order by conname;
+select pg_get_constraintdef(c.oid, true) from pg_catalog.pg_constraint c where c.conname = 'of_fkey' and c.conrelid = 'public.defined_of'::regclass;
+do $$ begin if exists (select 1 from pg_constraint where conname = 'defined_check' and pg_get_constraintdef(oid) like '%id > 0%') then alter table defined drop constraint defined_check; end if; end $$;
+select count(*) from pg_constraint where conname = 'defined_check';
+select pg_get_constraintdef(null);

@@ -2,7 +2,9 @@
 //! Made where it is missing, never changed where it is there.
 
 use basalt_core::{Error, Result};
+use basalt_sql::catalog::SUPABASE_ROLES;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type;
 
 use super::error::translate;
 use super::grants::Connected;
@@ -180,6 +182,9 @@ async fn make_all(client: &Client) -> Result<()> {
     for step in &STEPS {
         step.ensure(client, &who).await?;
     }
+    if who.creates_roles {
+        make_supabase_roles(client).await?;
+    }
     if who.is_superuser {
         for step in &EXTRAS {
             step.ensure(client, &who).await?;
@@ -192,6 +197,17 @@ async fn make_all(client: &Client) -> Result<()> {
              grant create on schema public to {}",
             who.role
         );
+    }
+    Ok(())
+}
+
+/// Roles that scripts of Supabase's projects grant to. Without them only such scripts fail, so they are made by whoever may.
+async fn make_supabase_roles(client: &Client) -> Result<()> {
+    let missing = "select name from unnest($1::text[]) name where name not in (select rolname from pg_roles)";
+    let names = SUPABASE_ROLES.as_slice();
+    for row in client.query_typed(missing, &[(&names, Type::TEXT_ARRAY)]).await.map_err(translate)? {
+        let make = format!("create role {} nologin noinherit", row.get::<_, &str>(0));
+        client.batch_execute(&make).await.map_err(translate)?;
     }
     Ok(())
 }

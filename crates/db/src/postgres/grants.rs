@@ -11,6 +11,8 @@ pub(super) struct Connected {
     /// Its name, quoted where SQL needs that.
     pub role: String,
     pub is_superuser: bool,
+    /// Whether it may create roles.
+    pub creates_roles: bool,
     /// Whether it may create in the schema `public`, if there is one.
     pub creates_in_public: bool,
     database: String,
@@ -19,11 +21,12 @@ pub(super) struct Connected {
 impl Connected {
     pub async fn ask(client: &Client) -> Result<Connected> {
         let sql = "select quote_ident(rolname), rolsuper, quote_ident(current_database()), \
-            coalesce((select has_schema_privilege(oid, 'create') from pg_catalog.pg_namespace where nspname = 'public'), true) \
+            coalesce((select has_schema_privilege(oid, 'create') from pg_catalog.pg_namespace where nspname = 'public'), true), \
+            rolsuper or rolcreaterole \
             from pg_catalog.pg_roles where rolname = current_user";
         let row = client.query_typed_one(sql, &[]).await.map_err(translate)?;
         let (role, is_superuser, database, creates_in_public) = (row.get(0), row.get(1), row.get(2), row.get(3));
-        Ok(Connected { role, is_superuser, creates_in_public, database })
+        Ok(Connected { role, is_superuser, creates_roles: row.get(4), creates_in_public, database })
     }
 
     /// The grant that lets it do what was refused, where PostgreSQL says on what.

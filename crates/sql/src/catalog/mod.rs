@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 
 pub use constraint::{Constraint, ConstraintKind, Exclusion, ExclusionElement, ForeignKey, ReferentialAction};
 pub use name::Name;
-pub use privilege::{API_ROLES, AUTHENTICATOR, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role};
+pub(crate) use privilege::supabase_roles;
+pub use privilege::{
+    API_ROLES, AUTHENTICATOR, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, SUPABASE_ROLES,
+};
 pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{Column, Identity, Index, Policy, PolicyCommand, Relation, RelationKind, Run, Takes, Trigger, View};

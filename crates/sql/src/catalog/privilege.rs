@@ -50,10 +50,15 @@ impl Role {
 /// The roles of API requests.
 pub const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
 
+/// Roles of Supabase's services and dashboard, which scripts grant to: they are there with no right of their own, and no request takes them.
+pub const SUPABASE_ROLES: [&str; 4] =
+    ["supabase_auth_admin", "supabase_storage_admin", "supabase_admin", "dashboard_user"];
+
 /// The role that requests connect as on the embedded engine.
 pub const AUTHENTICATOR: &str = "authenticator";
 
-/// Reads stored roles. Those of a database from before `inherits` was kept inherit, but for the ones that every database has.
+/// Reads stored roles. Those of a database from before `inherits` was kept inherit, but for the ones that every database has; one from before
+/// [`SUPABASE_ROLES`] gets them.
 pub(super) fn stored_roles<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Role>, D::Error> {
     #[derive(Deserialize)]
     struct Stored {
@@ -67,7 +72,12 @@ pub(super) fn stored_roles<'de, D: Deserializer<'de>>(source: D) -> Result<BTree
         let role = Role { inherits: inherits.unwrap_or(!built_in), ..role };
         (name, role)
     };
-    Ok(stored.into_iter().map(role).collect())
+    Ok(supabase_roles().chain(stored.into_iter().map(role)).collect())
+}
+
+/// [`SUPABASE_ROLES`] as every database has them.
+pub(crate) fn supabase_roles() -> impl Iterator<Item = (String, Role)> {
+    SUPABASE_ROLES.into_iter().map(|name| (name.to_owned(), Role { inherits: false, ..Role::default() }))
 }
 
 /// Who may do what: role (`public` for everyone) to privileges.

@@ -126,6 +126,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             (Type::Enum(labels), _) | (_, Type::Enum(labels)) => enum_range(compiler, labels, [lower, upper])?,
             _ => return Ok(None),
         },
+        ("pg_get_constraintdef", [oid] | [oid, _]) => compiler.constraint_definition(oid),
         ("pg_get_serial_sequence", [table, column]) => serial_sequence(compiler, table, column)?,
         ("nextval" | "currval", [sequence]) | ("setval", [sequence, _] | [sequence, _, _]) if is_null(sequence) => {
             Typed::constant(Value::Null, Type::INT8)

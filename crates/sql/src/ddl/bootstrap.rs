@@ -6,11 +6,12 @@ use basalt_core::Identity;
 
 use crate::catalog::{
     API_ROLES, AUTHENTICATOR, Catalog, DefaultObject, DefaultPrivilege, Grants, PUBLIC, Privilege, Role, Schema,
-    publications,
+    publications, supabase_roles,
 };
 
 /// A catalog with what every database of Basalt has: schemas `public`, `auth`, `storage`, `extensions`, `graphql_public`; roles
-/// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator` (none of these four inherits);
+/// `postgres` (superuser), `anon`, `authenticated`, `service_role` (bypasses row security), `authenticator` (none of these four inherits),
+/// and those of [`crate::catalog::SUPABASE_ROLES`];
 /// default privileges that grant all on tables, sequences and functions of `public` to the three API roles; the publication `supabase_realtime`, of no table.
 pub fn bootstrap() -> Catalog {
     let mut catalog = Catalog { version: 1, publications: publications(), ..Catalog::default() };
@@ -24,6 +25,8 @@ pub fn bootstrap() -> Catalog {
     }
     let member_of = API_ROLES.map(str::to_owned).into();
     catalog.roles.insert(AUTHENTICATOR.into(), Role { member_of, inherits: false, ..Role::default() });
+
+    catalog.roles.extend(supabase_roles());
 
     for schema in ["public", "auth", "storage", "extensions", "graphql_public"] {
         let everyone = (schema == "public").then_some(PUBLIC);

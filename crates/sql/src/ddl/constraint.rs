@@ -27,6 +27,11 @@ pub(super) struct NewConstraint {
 pub(super) enum NewKind {
     PrimaryKey(Vec<String>),
     Unique(Vec<String>),
+    /// A key over the columns of an index that is there.
+    UsingIndex {
+        is_primary: bool,
+        index: String,
+    },
     Check(Box<Expr>),
     ForeignKey {
         columns: Vec<String>,
@@ -57,11 +62,11 @@ impl Change<'_> {
                 self.references(columns)?
             }
             Some(word) => {
-                self.nulls_distinct()?;
-                if self.cursor.peek("using index") {
-                    let instead = "Write `add constraint ... unique (columns)`, and drop the index.";
-                    return Err(self.lacking("a constraint over an existing index", instead));
+                if self.cursor.accept("using index") {
+                    let kind = NewKind::UsingIndex { is_primary: word == "primary key", index: self.cursor.ident()? };
+                    return self.constraint_tail(name, kind, at);
                 }
+                self.nulls_distinct()?;
                 let columns = self.cursor.column_list()?;
                 if self.cursor.accept("include") {
                     self.cursor.column_list()?;
@@ -203,6 +208,7 @@ impl Change<'_> {
                 let name = given(naming::free_name(&table.name, Some(&joined), "key", index_taken));
                 Ok((name, ConstraintKind::Unique(columns)))
             }
+            NewKind::UsingIndex { .. } => Err(Error::new("0A000", "cannot use an existing index in CREATE TABLE")),
             NewKind::Check(mut expr) => {
                 source::qualify(&mut *expr, &self.catalog, &self.session.search_path);
                 let used: Vec<String> = Uses::of(&*expr).columns.into_iter().collect();

@@ -221,7 +221,7 @@ pub(super) fn mentions(check: &str, column: &str) -> bool {
     parse_expr(check).is_ok_and(|expr| any_expression(&expr, is_column))
 }
 
-fn rule(action: ReferentialAction) -> &'static str {
+pub(super) fn rule(action: ReferentialAction) -> &'static str {
     match action {
         ReferentialAction::NoAction => "NO ACTION",
         ReferentialAction::Restrict => "RESTRICT",

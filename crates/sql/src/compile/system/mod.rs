@@ -3,6 +3,7 @@
 
 mod columns;
 mod constraints;
+mod definitions;
 mod information;
 mod internal;
 mod objects;

@@ -42,7 +42,7 @@ impl Asker<'_> {
         }
     }
 
-    fn class(&self, name: &Name) -> String {
+    pub(super) fn class(&self, name: &Name) -> String {
         self.shown(name, |name| self.catalog.relations.contains_key(name))
     }
 
@@ -166,6 +166,7 @@ impl Asker<'_> {
 
     fn pg_constraint(&self) -> View {
         let columns = vec![
+            ("oid", TEXT),
             ("conname", NAME),
             ("connamespace", TEXT),
             ("contype", TEXT),
@@ -199,6 +200,7 @@ impl Asker<'_> {
                 let other_key = other.and_then(|(key, other)| numbers(other, &key.target_columns));
                 let stored = |key: Option<Vec<usize>>| json!(key.map(|key| crate::compile::cast::json(&key)));
                 rows.push(vec![
+                    json!(self.constraint(relation, constraint)),
                     json!(constraint.name),
                     json!(relation.name.schema),
                     kind.into(),

@@ -1,6 +1,7 @@
 //! `alter table` (PostgreSQL manual). What SQLite's own ALTER lacks is done by rebuilding the table.
 
 mod column;
+mod existing_index;
 mod relation;
 mod type_users;
 
@@ -160,6 +161,7 @@ impl Change<'_> {
 
     fn alter_add_constraint(&mut self, table: &Name) -> Result<()> {
         let new = self.table_constraint()?;
+        let new = self.take_index(table, new)?;
         self.add_new_constraint(table, new)
     }
 
