@@ -2,6 +2,7 @@
 
 use basalt_tests::Server;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::world::reads;
 
@@ -132,4 +133,23 @@ async fn a_function_of_one_row_has_one_row() {
         let answer = request.body(r#"{"n": null}"#).send().await;
         assert_eq!((answer.status, answer.body.as_str()), (200, body), "{path}");
     }
+}
+
+/// A policy means what is built in, whatever functions of that name the project has, before or after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_call_what_is_built_in() {
+    let server = Server::start(
+        "create function public.lower(t text) returns text language sql immutable as $$ select 'mine:' || t $$;
+         create table said (id int primary key, a text, b text default lower('Q'), check (lower(a) <> 'bad'));
+         alter table said enable row level security;
+         create policy quiet on said for select using (lower(a) = 'q' and upper(a) = 'Q');
+         create policy loud on said for insert with check (lower(a) = 'q');
+         create function public.upper(t text) returns text language sql immutable as $$ select 'mine:' || t $$;
+         insert into said values (1, 'Q'), (2, 'R');",
+    )
+    .await;
+    server.get("/said").expect(200, json!([{"id": 1, "a": "Q", "b": "q"}])).await;
+    server.post("/said", &json!({"id": 3, "a": "q"})).expect(201, json!(null)).await;
+    server.post("/said", &json!({"id": 4, "a": "r"})).expect_error(401, "42501").await;
+    server.post("/said", &json!({"id": 5, "a": "BAD"})).service().expect_error(400, "23514").await;
 }

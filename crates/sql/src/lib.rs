@@ -27,6 +27,7 @@ mod strings;
 pub mod telling;
 pub mod unprotected;
 mod unread;
+mod unrun;
 mod visit;
 
 /// Where owners' SQL (migrations, policies, seeds) looks up unqualified names.
@@ -42,3 +43,4 @@ pub use catalog::{Catalog, Name};
 pub use program::Program;
 pub use reach::Reach;
 pub use rows::over_rows;
+pub use unrun::refused_in_function;

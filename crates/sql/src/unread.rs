@@ -28,6 +28,7 @@ fn advice(sql: &str, at: usize, found: &str) -> Option<&'static str> {
                  constraint, and name that.",
             )
         }
+        "collate" => Some("Put what stands before COLLATE in parentheses, such as `(a::text) collate \"C\"`."),
         "[" if words(&before).contains(" set ") => Some(
             "On the embedded engine SET takes whole columns: assign the whole array or document, such as `jsonb_set(column, path, value)`.",
         ),
@@ -35,9 +36,26 @@ fn advice(sql: &str, at: usize, found: &str) -> Option<&'static str> {
     }
 }
 
+/// The word at a byte offset, for which the parser has no use after an expression: its own message shows its insides.
+pub(crate) fn useless_word<'a>(message: &str, sql: &'a str, at: usize) -> Option<&'a str> {
+    let rest = sql.get(at..).filter(|_| message.contains("No infix parser for token"))?;
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+    Some(&rest[..length.max(rest.chars().next()?.len_utf8())])
+}
+
 #[cfg(test)]
 mod tests {
-    use super::advice;
+    use super::{advice, useless_word};
+
+    #[test]
+    fn a_word_without_use_is_named_as_it_stands() {
+        let message = "sql parser error: No infix parser for token Word(Word { value: \"collate\" })";
+        assert_eq!(useless_word(message, "a::text collate \"C\"", 8), Some("collate"));
+        assert_eq!(useless_word(message, "a::text é", 8), Some("é"));
+        assert_eq!(useless_word(message, "a", 1), None);
+        assert_eq!(useless_word("Expected: end", "a b", 2), None);
+    }
 
     #[test]
     fn what_the_parser_does_not_know_has_advice() {

@@ -230,3 +230,15 @@ create table arr (id int primary key, tags text[]);
 create function art() returns trigger language plpgsql as $$ begin new.tags[1] := 'first'; return new; end $$;
 create trigger art before insert on arr for each row execute function art();
 insert into arr values (1, '{a,b}'), (2, null) returning tags;
+
+-- What is no statement, where a statement is put together; RETURN without what it has to give.
+create function selct() returns int language plpgsql as $$ begin execute 'selct 1'; return 1; end $$;
+select selct();
+create function gives_nothing() returns text language plpgsql as $$ begin return; end $$;
+create table emptied (a int);
+insert into emptied values (1);
+create function empties() returns int language plpgsql as $$ begin truncate emptied; return 1; end $$;
+create function locks() returns int language plpgsql as $$ begin lock table emptied; return 1; end $$;
+create function makes() returns int language plpgsql as $$ begin create temp table made (a int); return 1; end $$;
+create procedure steps() language plpgsql as $$ begin null; end $$;
+create function calls() returns int language plpgsql as $$ begin call steps(); return 1; end $$;

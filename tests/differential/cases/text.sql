@@ -204,3 +204,5 @@ select 'a' /* no line */ 'b';
 select U&'\0061\+000062c', U&'d!0061t!!' uescape '!', u&'x''y';
 select U&'!00' uescape '!';
 select U&'a' uescape '+';
+select lower(('ABC'::text) collate "C");
+select lower('ABC'::text collate "C");

@@ -238,3 +238,4 @@ create type level as enum ('low', 'mid', 'high');
 select enum_range('mid'::level, null), enum_range(null, 'mid'::level), enum_range('low'::level, 'mid'::level), enum_range('high'::level, 'low'::level);
 select pg_advisory_xact_lock(1), pg_advisory_xact_lock(1, 2), pg_try_advisory_xact_lock(3);
 select - 'a'::text;
+create table all_generated (g int generated always as (1 + 1) stored);

@@ -26,7 +26,7 @@ const COLLECTED: &str = "\"collected values\"";
 
 /// Whether a name is an aggregate's.
 pub(super) fn is_aggregate(name: &str) -> bool {
-    matches!(name, "count" | "min" | "max" | "json_agg" | "jsonb_agg") || !overload::aggregates(name).is_empty()
+    overload::is_compiled_aggregate(name) || !overload::aggregates(name).is_empty()
 }
 
 /// Whether a call is an aggregate's.

@@ -55,7 +55,7 @@ pub(crate) struct Compiler<'a> {
     /// Whether a setting may change while the statement runs, so that it is asked for where it is read.
     pub sets: bool,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
-    /// parsed (policies, views, defaults, checks) named them when it was made.
+    /// parsed (policies, views, defaults, checks) named them when it was made; a function without a schema is a built-in one there.
     pub names_anew: bool,
     /// Whether the statement writes what may fire triggers, and the columns that its UPDATEs assign to.
     fires: bool,

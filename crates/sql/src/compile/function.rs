@@ -295,21 +295,23 @@ impl Compiler<'_> {
         }
     }
 
-    /// The SQL functions that a name may mean, by the search path.
+    /// The SQL functions that a name may mean, by the search path. What the catalog keeps parsed names the database's own with
+    /// their schemas, so that a name without one is what is built in there.
     pub(super) fn routine_candidates(&self, schema: Option<&str>, name: &str) -> Vec<Arc<Routine>> {
         match schema {
             Some(schema) => self.catalog.routines(schema, name).to_vec(),
+            None if !self.names_anew && overload::is_built_in(name) => Vec::new(),
             None => self.search_path.iter().flat_map(|s| self.catalog.routines(s, name)).cloned().collect(),
         }
     }
 
     /// Where names are looked up before what this schema has: its place in the search path, counted from 1.
-    fn place_in_path(&self, schema: &str) -> usize {
+    pub(super) fn place_in_path(&self, schema: &str) -> usize {
         self.search_path.iter().position(|s| s == schema).map_or(usize::MAX, |at| at + 1)
     }
 
     /// As [`Self::place_in_path`] of what is built in: first, unless the path says where; what extensions bring is in their schema.
-    fn place_of_built_in(&self, name: &str) -> usize {
+    pub(super) fn place_of_built_in(&self, name: &str) -> usize {
         if overload::is_of_extension(name) {
             return self.place_in_path("extensions");
         }

@@ -27,6 +27,7 @@ mod interpreted;
 mod join;
 mod literal;
 mod lock;
+mod meant;
 mod name;
 mod operator;
 mod order;
@@ -71,6 +72,7 @@ use sqlparser::ast;
 pub(crate) use absent::no_relation;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
+pub(crate) use meant::function_meant;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
 pub(crate) use types::CREATE_VECTOR;
 pub use types::resolve_type;
@@ -196,6 +198,7 @@ fn defined(
     let path = DEFAULT_PATH.map(str::to_owned);
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
     compiler.forget_positions();
+    compiler.names_anew = false;
     compiler.detached = asks;
     let mut scope = Scope::new(None);
     if let Some(relation) = relation {
@@ -223,6 +226,7 @@ pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Resul
 pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::Expr, text: &str) -> Result<()> {
     let path = DEFAULT_PATH.map(str::to_owned);
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, text);
+    compiler.names_anew = false;
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
     scope.clause.set(policy::EXPRESSIONS);

@@ -65,7 +65,8 @@ pub(super) fn is_of_extension(name: &str) -> bool {
 
 /// Whether a built-in function has the name.
 pub(super) fn is_built_in(name: &str) -> bool {
-    !(functions(name).is_empty() && set_functions(name).is_empty() && aggregates(name).is_empty())
+    let unlisted = functions(name).is_empty() && set_functions(name).is_empty() && aggregates(name).is_empty();
+    !unlisted || is_compiled_aggregate(name)
 }
 
 /// Built-in operators by spelling.
@@ -110,6 +111,20 @@ pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: 
         _ => return None,
     };
     Some(kinds.into_iter().map(Parameter::Kind).collect())
+}
+
+/// The parameters of what is built in under the name, functions and aggregates; `None` for what takes another number of arguments.
+pub(super) fn built_in(name: &str, count: usize) -> Vec<Option<Vec<Parameter>>> {
+    let functions = functions(name).iter().map(|f| parameters(f.args, f.optional, f.variadic, count));
+    let sets = set_functions(name).iter().map(|f| parameters(f.args, f.optional, false, count));
+    let plain = aggregates(name).iter().map(|a| parameters(a.args, 0, false, count));
+    let compiled = is_compiled_aggregate(name).then(|| parameters(&[Kind::Any], 0, false, count));
+    functions.chain(sets).chain(plain).chain(compiled).collect()
+}
+
+/// Whether the name is that of an aggregate which the compiler writes out, over any type.
+pub(super) fn is_compiled_aggregate(name: &str) -> bool {
+    matches!(name, "count" | "min" | "max" | "json_agg" | "jsonb_agg")
 }
 
 /// Takes out those whose parameters one has whose place in the search path is before theirs (manual, 10.3 step 1).

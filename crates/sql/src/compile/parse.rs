@@ -10,7 +10,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
 use super::lock;
 use crate::strings;
-use crate::unread::with_advice;
+use crate::unread::{useless_word, with_advice};
 
 /// Longest name in bytes (`NAMEDATALEN - 1`).
 pub(crate) const LONGEST_NAME: usize = 63;
@@ -325,9 +325,10 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
     };
     let location = place
         .and_then(|(line, column)| Some(Location { line: line.parse().ok()?, column: column.trim().parse().ok()? }));
+    let at = location.and_then(|location| offset(sql, location));
     let (expected, found) = match text.split_once(", found: ") {
         Some((expected, found)) => (expected, Some(found)),
-        None => (text, None),
+        None => (text, at.and_then(|at| useless_word(text, sql, at))),
     };
     let error = match found {
         Some("EOF") => Error::new("42601", "syntax error at end of input").at(sql.len()),
@@ -338,8 +339,8 @@ fn syntax_error(sql: &str, error: ParserError) -> Error {
         Some(expected) => error.with_hint(format!("Expected {expected}.")),
         None => error,
     };
-    match location.and_then(|location| offset(sql, location)) {
-        Some(offset) => with_advice(error.at(offset), sql, offset, found.unwrap_or_default()),
+    match at {
+        Some(at) => with_advice(error.at(at), sql, at, found.unwrap_or_default()),
         None => error,
     }
 }

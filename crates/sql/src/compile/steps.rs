@@ -206,10 +206,7 @@ pub(super) fn body_statement(
         | ast::Statement::Update(_)
         | ast::Statement::Delete(_)
         | ast::Statement::Merge(_) => write::write(compiler, statement, wanted),
-        _ => Err(Error::unsupported(
-            "a function's body reads and writes rows only, on the embedded engine",
-            "Define tables and other objects in migrations.",
-        )),
+        other => Err(crate::refused_in_function(&other.to_string())),
     }?;
     compiler.end_statement();
     Ok(columns)

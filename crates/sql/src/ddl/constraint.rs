@@ -210,7 +210,7 @@ impl Change<'_> {
             }
             NewKind::UsingIndex { .. } => Err(Error::new("0A000", "cannot use an existing index in CREATE TABLE")),
             NewKind::Check(mut expr) => {
-                source::qualify(&mut *expr, &self.catalog, &self.session.search_path);
+                source::qualify_over(&mut *expr, &self.catalog, &self.session.search_path, Some(relation));
                 let used: Vec<String> = Uses::of(&*expr).columns.into_iter().collect();
                 let column = match used.as_slice() {
                     [one] if relation.column(one).is_some() => Some(one.as_str()),

@@ -7,7 +7,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
 use crate::compile::parse::tokens;
-use crate::unread::with_advice;
+use crate::unread::{useless_word, with_advice};
 
 use super::keywords::{names_columns, names_functions};
 
@@ -336,18 +336,17 @@ pub(crate) fn syntax_error(sql: &str, error: ParserError) -> Error {
         digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
     };
     let location = number("Line: ").zip(number("Column: ")).map(|(line, column)| Location { line, column });
+    let at = location.map(|location| offset_of(sql, location));
     let found = text.rsplit_once("found: ").map(|(_, rest)| rest.split(" at Line: ").next().unwrap_or(rest));
+    let found = found.or_else(|| useless_word(&text, sql, at?));
     let message = match found {
         Some("EOF") => "syntax error at end of input".to_owned(),
         Some(token) => format!("syntax error at or near \"{token}\""),
         None => format!("syntax error: {text}"),
     };
     let error = Error::new("42601", message);
-    match location {
-        Some(location) => {
-            let at = offset_of(sql, location);
-            with_advice(error.at(at), sql, at, found.unwrap_or_default())
-        }
+    match at {
+        Some(at) => with_advice(error.at(at), sql, at, found.unwrap_or_default()),
         None => error.at(if found == Some("EOF") { sql.len() } else { 0 }),
     }
 }

@@ -69,10 +69,10 @@ impl Change<'_> {
     /// Reads a check's expression and adds it, named.
     fn domain_check(&mut self, name: &Name, domain: &mut Domain, given: Option<String>) -> Result<String> {
         let mut expr = self.cursor.parenthesized()?;
-        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
-        let source = expr.to_string();
         let mut relation = self.empty_relation(name.clone());
         relation.columns.push(plain_column(VALUE.to_owned(), domain.ty.clone()));
+        source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(&relation));
+        let source = expr.to_string();
         physical::check(&self.catalog, &relation, &source)?;
         let taken = |check: &str| {
             domain.checks.iter().any(|(c, _)| c == check)

@@ -80,10 +80,10 @@ impl Change<'_> {
                 return Err(Error::new("42703", message));
             }
         }
-        let element = |(key, operator)| ExclusionElement { key: self.source(key), operator };
+        let element = |(key, operator)| ExclusionElement { key: self.source(Some(relation), key), operator };
         let exclusion = Exclusion {
             elements: new.elements.into_iter().map(element).collect(),
-            predicate: new.predicate.map(|predicate| self.source(predicate)),
+            predicate: new.predicate.map(|predicate| self.source(Some(relation), predicate)),
         };
         let types = conflicts::check(&self.catalog, relation, &exclusion)?;
         for (element, ty) in exclusion.elements.iter().zip(&types) {

@@ -57,12 +57,13 @@ impl Change<'_> {
                 return Err(Error::new("42703", format!("column \"{column}\" does not exist")).at(at));
             }
         }
-        let keys: Vec<String> = keys.into_iter().map(|(key, direction)| self.source(key) + direction).collect();
+        let keys: Vec<String> =
+            keys.into_iter().map(|(key, direction)| self.source(Some(&relation), key) + direction).collect();
         let name = match raw {
             Some(raw) => raw.name,
             None => self.free_index_name(&relation, &keys),
         };
-        let predicate = predicate.map(|expr| self.source(expr));
+        let predicate = predicate.map(|expr| self.source(Some(&relation), expr));
         let index = Index { name, unique, keys, columns: plain, predicate };
         self.add_index(&relation.name, index).map_err(|e| e.at(at))
     }
@@ -213,8 +214,8 @@ impl Change<'_> {
     }
 
     /// An expression as the catalog keeps it.
-    pub(super) fn source(&self, mut expr: Expr) -> String {
-        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+    pub(super) fn source(&self, over: Option<&Relation>, mut expr: Expr) -> String {
+        source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, over);
         match plain_column(&expr) {
             Some(column) => source::ident_node(&column).to_string(),
             None => expr.to_string(),

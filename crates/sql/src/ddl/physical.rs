@@ -47,6 +47,10 @@ pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &st
     if parts.is_empty() {
         return Err(Error::unsupported("a table without columns is not supported", "Give the table a column."));
     }
+    if relation.columns.iter().all(|column| column.generated.is_some()) {
+        let what = "a table of nothing but generated columns is not supported on the embedded engine";
+        return Err(Error::unsupported(what, "Give the table a column that is not generated, such as a primary key."));
+    }
     Ok(format!("CREATE TABLE {} ({})", ident(physical), parts.join(", ")))
 }
 

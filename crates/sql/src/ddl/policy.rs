@@ -70,9 +70,9 @@ impl Change<'_> {
     fn policy_expr(&mut self, relation: &Relation) -> Result<String> {
         let at = self.cursor.offset();
         let mut expr: Expr = self.cursor.parenthesized()?;
-        source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+        source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(relation));
         compile::check_policy_expr(&self.catalog, relation, &expr, self.cursor.sql()).map_err(|e| e.at(at))?;
-        Ok(self.source(expr))
+        Ok(self.source(Some(relation), expr))
     }
 
     pub(super) fn alter_policy(&mut self) -> Result<()> {

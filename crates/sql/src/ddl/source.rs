@@ -6,15 +6,16 @@ use std::ops::ControlFlow;
 
 use basalt_core::Result;
 use sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, DataType, Expr, Ident, ObjectName, ObjectNamePart, Query, TableFactor, Visit,
-    VisitMut, Visitor, VisitorMut,
+    AccessExpr, ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
+    ObjectNamePart, Query, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
 
 use super::cursor::syntax_error;
 use super::keywords::{names_columns, names_functions};
-use crate::catalog::{Catalog, Name};
+use crate::catalog::{Catalog, Name, Relation};
+use crate::compile::function_meant;
 use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
@@ -68,15 +69,27 @@ fn object_name(name: &Name) -> ObjectName {
     ObjectName::from(vec![ident_node(&name.schema), ident_node(&name.name)])
 }
 
-/// Qualifies the names of relations, functions and types along the search path.
+/// Qualifies the names of relations, functions and types along the search path. A function that is built in keeps its bare name.
 pub(super) fn qualify(node: &mut impl VisitMut, catalog: &Catalog, search_path: &[String]) {
-    let mut visitor = Qualifier { catalog, search_path, ctes: BTreeSet::new() };
+    qualify_over(node, catalog, search_path, None);
+}
+
+/// As [`qualify`], of what may name columns of a table, whose types say which function is meant.
+pub(super) fn qualify_over(
+    node: &mut impl VisitMut,
+    catalog: &Catalog,
+    search_path: &[String],
+    over: Option<&Relation>,
+) {
+    let mut visitor = Qualifier { catalog, search_path, over, ctes: BTreeSet::new() };
     let _ = visit_mut(node, &mut visitor);
 }
 
 struct Qualifier<'a> {
     catalog: &'a Catalog,
     search_path: &'a [String],
+    /// The table that an expression is over.
+    over: Option<&'a Relation>,
     /// Names that `with` gives, which hide relations.
     ctes: BTreeSet<String>,
 }
@@ -92,8 +105,12 @@ impl Qualifier<'_> {
         }
     }
 
-    fn function(&self, name: &mut ObjectName) {
-        self.qualify(name, |catalog, name| catalog.functions.contains_key(name));
+    fn function(&self, name: &mut ObjectName, args: &[FunctionArg]) {
+        let [part] = name.0.as_slice() else { return };
+        let Some(ident) = part.as_ident().map(fold) else { return };
+        if let Some(meant) = function_meant(self.catalog, self.search_path, self.over, &ident, args) {
+            *name = object_name(&meant);
+        }
     }
 
     fn data_type(&self, ty: &mut DataType) {
@@ -123,7 +140,8 @@ impl VisitorMut for Qualifier<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         match factor {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.function(name),
+            TableFactor::Table { name, args: Some(args), .. } => self.function(name, &args.args),
+            TableFactor::Function { name, args, .. } => self.function(name, args),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -138,7 +156,15 @@ impl VisitorMut for Qualifier<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Function(function) => self.function(&mut function.name),
+            Expr::Function(function) => match &function.args {
+                FunctionArguments::List(list) => self.function(&mut function.name, &list.args),
+                FunctionArguments::Subquery(query) => {
+                    let query = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query.clone())));
+                    self.function(&mut function.name, &[query]);
+                }
+                // A word that is a function to PostgreSQL's grammar, such as `current_date`.
+                FunctionArguments::None => {}
+            },
             Expr::Cast { data_type, .. } => self.data_type(data_type),
             Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
             _ => {}
@@ -257,6 +283,38 @@ mod tests {
     fn sequences_are_found_in_defaults() {
         let uses = Uses::of_expr("nextval('public.t_id_seq'::regclass)");
         assert!(uses.sequences.contains("public.t_id_seq"));
+    }
+
+    #[test]
+    fn what_is_built_in_keeps_its_bare_name() {
+        let (mut catalog, mut session) = (super::super::bootstrap(), super::super::Session::default());
+        for sql in [
+            "create table t (a text, b varchar, n int)",
+            "create function lower(t text) returns text language sql as $$ select t $$",
+            "create function now() returns text language sql as $$ select 'mine' $$",
+            "create function reverse(n int) returns int language sql as $$ select n $$",
+            "create function unaccent(t text) returns text language sql as $$ select t $$",
+            "create function own(t text) returns text language sql as $$ select t $$",
+        ] {
+            super::super::apply(&mut catalog, &mut session, sql).unwrap();
+        }
+        let table = &catalog.relations[&Name::new("public", "t")];
+        for (written, kept) in [
+            ("lower(a)", "lower(a)"),
+            ("lower(b)", "lower(b)"),
+            ("public.lower(a)", "public.lower(a)"),
+            ("now()", "now()"),
+            ("reverse(n)", "public.reverse(n)"),
+            ("reverse(a)", "reverse(a)"),
+            ("own(lower(a))", "public.own(lower(a))"),
+            ("coalesce(own(a), 'x')", "coalesce(public.own(a), 'x')"),
+            // What an extension brings is in its schema, behind the project's.
+            ("unaccent(a)", "public.unaccent(a)"),
+        ] {
+            let mut expr = parse_expr(written).unwrap();
+            qualify_over(&mut expr, &catalog, &crate::DEFAULT_PATH.map(str::to_owned), Some(table));
+            assert_eq!(expr.to_string(), kept, "{written}");
+        }
     }
 
     #[test]

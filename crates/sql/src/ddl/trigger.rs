@@ -140,7 +140,7 @@ impl Change<'_> {
             let message = "BEFORE trigger's WHEN condition cannot reference NEW generated columns";
             return Err(Error::new("0A000", message).at(at));
         }
-        Ok(self.source(expr))
+        Ok(self.source(None, expr))
     }
 
     /// A trigger with a function of the project's own.

@@ -9,6 +9,7 @@ use super::raise::condition;
 use super::tokens::Tokens;
 use crate::compile::parse::tokens;
 use crate::ddl::cursor::syntax_error;
+use crate::refused_in_function;
 
 /// Blocks, loops and IFs within each other.
 const MAX_DEPTH: usize = 50;
@@ -225,10 +226,8 @@ impl Parser<'_> {
             Some("select" | "insert" | "update" | "delete" | "with" | "values" | "merge") => self.sql_statement()?,
             Some("execute") => self.execute()?,
             Some("get") => self.diagnostics()?,
-            Some(word @ ("open" | "fetch" | "move" | "close" | "call" | "commit" | "rollback")) => {
-                let what = word.to_owned();
-                return Err(self.lacking(&what));
-            }
+            Some("open") => return Err(self.lacking("a cursor")),
+            Some("fetch" | "move" | "close" | "call" | "commit" | "rollback") => return Err(self.refused()),
             Some("set" | "reset") if self.sets_value() => self.setting()?,
             Some("notify") => self.notification()?,
             Some(
@@ -236,7 +235,7 @@ impl Parser<'_> {
                 | "lock",
             ) => match self.kind {
                 Kind::Block => Statement::Define(self.expression()?),
-                _ => return Err(self.lacking("a statement that is neither a query nor a write")),
+                _ => return Err(self.refused()),
             },
             _ => return Err(self.tokens.unexpected()),
         };
@@ -297,6 +296,12 @@ impl Parser<'_> {
             handlers.push(handler);
         }
         if handlers.is_empty() { Err(self.tokens.unexpected()) } else { Ok(handlers) }
+    }
+
+    /// Why the statement that comes next does not run.
+    fn refused(&self) -> Error {
+        let at = self.tokens.at();
+        refused_in_function(&self.tokens.text[at..]).at(at)
     }
 
     pub fn lacking(&self, what: &str) -> Error {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
-use basalt_sql::Catalog;
+use basalt_core::Result;
+use basalt_sql::{Catalog, refused_in_function};
 
 use super::super::schema::Schema;
 
@@ -38,10 +38,7 @@ impl Host<'_> {
     pub fn define(&self, sql: &str) -> Result<()> {
         match self {
             Host::Script(script) => script.define(sql),
-            Host::Schema(_) => {
-                let what = "a statement that is neither a query nor a write in a function";
-                Err(Error::unsupported(what, "Define tables and other objects in migrations."))
-            }
+            Host::Schema(_) => Err(refused_in_function(sql)),
         }
     }
 

@@ -287,7 +287,7 @@ impl Change<'_> {
             |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
         let value = match using {
             Some(mut expr) => {
-                source::qualify(&mut expr, &self.catalog, &self.session.search_path);
+                source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(old));
                 let what = format!("result of USING clause for column \"{}\"", column.name);
                 compile::conversion(&self.catalog, old, &expr, target)
                     .map_err(|e| if e.code() == "42804" { cannot(what).at(at) } else { moved(e, at) })?

@@ -61,7 +61,7 @@ impl Change<'_> {
             } else if self.cursor.accept("return") {
                 let at = self.cursor.offset();
                 let expr = self.cursor.expr()?;
-                body = Some(Body { text: format!("SELECT {}", self.source(expr)), at, parsed: true });
+                body = Some(Body { text: format!("SELECT {}", self.source(None, expr)), at, parsed: true });
             } else if self.cursor.accept("begin atomic") {
                 body = Some(self.atomic_body()?);
             } else if !self.function_option(&mut routine)? {

@@ -24,7 +24,7 @@ impl Change<'_> {
             let mut param = self.parameter()?;
             if self.cursor.accept("default") || self.cursor.accept_token(&Token::Eq) {
                 let expr = self.cursor.default_expr()?;
-                param.default = Some(self.source(expr));
+                param.default = Some(self.source(None, expr));
             }
             let named = params.iter().any(|p| !p.name.is_empty() && p.name == param.name);
             if named {
