@@ -48,6 +48,7 @@ mod set_function;
 mod set_item;
 mod set_operation;
 mod special;
+mod star;
 mod steps;
 mod subquery;
 mod suggest;
