@@ -15,6 +15,7 @@ mod compiler;
 mod cte;
 mod derived;
 mod domain;
+mod element;
 mod expr;
 mod filter;
 mod fold;
