@@ -35,8 +35,11 @@ impl Compiler<'_> {
     }
 }
 
+/// What says a column of a row by its name.
+type Column<'e> = Box<dyn Fn(Ident) -> Expr + 'e>;
+
 /// The star as an item of a select list, and what says one of its columns.
-fn columns_of(expr: &Expr) -> Option<(SelectItem, Box<dyn Fn(Ident) -> Expr + '_>)> {
+fn columns_of(expr: &Expr) -> Option<(SelectItem, Column<'_>)> {
     match expr {
         Expr::CompoundIdentifier(names) => {
             let [row @ .., star] = names.as_slice() else { return None };
