@@ -104,3 +104,14 @@ select array_agg(distinct x order by x desc), array_agg(distinct x order by x de
 select array_agg(distinct x order by x + 1) from (values (2), (1)) t(x);
 select (array['\x01', '\x02']::bytea[])[2], (array['\x01', '\x02']::bytea[])[1:1];
 select a.n, l.b, l.n from (values (1), (2)) a(n) cross join lateral (select '\x0102'::bytea as b, null::bytea as n, a.n as m) l;
+
+-- Arrays are collected along one more dimension.
+select array_agg(x) from (values ('{1}'::int[]), ('{1,2}')) v(x);
+select array_agg(x) from (values ('{1}'::int[]), (null)) v(x);
+select array_agg(x) from (values ('{}'::int[])) v(x);
+select array_agg(x) from (values ('{1,2}'::int[]), ('{3,null}')) v(x);
+select array_agg(x order by x desc) as sorted, array_agg(distinct x) as distinct_, array_agg(x) filter (where x[1] > 9) as none from (values ('{1,2}'::int[]), ('{3,4}'), ('{1,2}')) v(x);
+select array_agg(x), array_dims(array_agg(x)) from (values ('{{a,b}}'::text[]), ('{{"c,d",null}}')) v(x);
+select array_agg(x) from (values ('{{1}}'::int[]), ('{1}')) v(x);
+select array_agg(x) from (values ('{{{{{{1}}}}}}'::int[])) v(x);
+select array_agg(x) from (select '{1}'::int[] where false) v(x);

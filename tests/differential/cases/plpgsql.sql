@@ -242,3 +242,91 @@ create function locks() returns int language plpgsql as $$ begin lock table empt
 create function makes() returns int language plpgsql as $$ begin create temp table made (a int); return 1; end $$;
 create procedure steps() language plpgsql as $$ begin null; end $$;
 create function calls() returns int language plpgsql as $$ begin call steps(); return 1; end $$;
+
+-- Elements that are assigned to.
+create type house as (street text, no int);
+create function houses() returns text language plpgsql as $$
+declare hs house[]; h house;
+begin
+  hs[1] := row('new', 0);
+  hs[3] := '(a,7)';
+  hs[2] := null;
+  h := hs[1];
+  hs[2] := h;
+  return hs::text;
+end $$;
+select houses();
+create function no_house() returns text language plpgsql as $$ declare hs house[]; begin hs[1] := 5; return hs::text; end $$;
+select no_house();
+create function members() returns text language plpgsql as $$
+declare j jsonb; k jsonb := '[1]'; t text := 'xy'; i int := 1; said text;
+begin
+  j['a'] := '5';
+  j['b'] := 6;
+  j['c'] := null;
+  j[t] := to_jsonb(i);
+  j['a'] := '{"x": 1}';
+  k[3] := '"x"';
+  k[-1] := '7';
+  k['1'] := '2';
+  said := j::text || k::text;
+  k := null;
+  k[i] := 'true';
+  said := said || k::text;
+  k := null;
+  k['1'] := array_to_json(array[1, 2]);
+  return said || k::text;
+end $$;
+select members();
+create function member(j jsonb, key text, x text) returns jsonb language plpgsql as $$ begin j[key] := x; return j; end $$;
+select member('5', 'a', '1');
+select member('[5]', 'a', '1');
+select member('[5]', '-2', '1');
+select member('[5]', null, '1');
+select member('[5]', '0', 'abc');
+select member('{"a": 1}', 'a', '2') as put, member('{"a": 1}', 'b', null) as added;
+create function member_by_bigint(j jsonb) returns jsonb language plpgsql as $$ begin j[cast(1 as bigint)] := '1'; return j; end $$;
+select member_by_bigint('[]');
+create function element_of_text(j text) returns text language plpgsql as $$ begin j[1] := '1'; return j; end $$;
+select element_of_text('');
+create function elements() returns text language plpgsql as $$ declare a int[]; begin a[1] := '7'; a[2] := 5.6; a['3'] := 1; return a::text; end $$;
+select elements();
+
+-- A row of nulls is a value, and not NULL.
+create function hollow(what int) returns text language plpgsql as $$
+declare p house; q house; r record; said text := '';
+begin
+  if what = 0 then p := row(null, null);
+  elsif what = 1 then p.street := null;
+  elsif what = 2 then p := json_populate_record(null::house, '{}');
+  elsif what = 3 then select null, null into p;
+  elsif what = 4 then select 'a', 1 into p where false;
+  elsif what = 5 then p := row('a', 1); p := null;
+  elsif what = 6 then p := row('a', 1); p := q;
+  elsif what = 7 then p.street := 'a'; p.street := null;
+  elsif what = 8 then p.street := null; q := p; p := null; p := q;
+  elsif what = 9 then for p in select null, null loop said := said || coalesce(p::text, 'NULL'); end loop;
+  elsif what = 10 then execute 'select null, null' into p;
+  elsif what = 11 then select null, null into p.street, p.no;
+  elsif what = 12 then r := row(null::text, null::int); p := r;
+  elsif what = 13 then r := q; p := r;
+  elsif what = 14 then foreach p in array array[row('a', 1)::house, null] loop said := said || coalesce(p::text, 'NULL'); end loop;
+  elsif what = 15 then begin p := row(null, 1 / (what - 15)); exception when division_by_zero then null; end;
+  end if;
+  return said || coalesce(p::text, 'NULL') || coalesce((p = p)::text, '?') || (p is null)::text || coalesce(to_json(p)::text, 'NULL');
+end $$;
+create function all_hollow() returns setof text language plpgsql as $$ begin for n in 0..16 loop return next n || hollow(n); end loop; end $$;
+select * from all_hollow();
+create function took(p house) returns text language plpgsql as $$ begin return coalesce(p::text, 'NULL'); end $$;
+select took(null), took(row(null, null)) as row_, took(row(null, null)::house) as cast_, took('(,)') as text_, took(row('a', null)) as half;
+create table homes (id int, h house);
+insert into homes values (1, null), (2, row(null, null)), (3, row('a', 1));
+select id, took(h) from homes order by id;
+create function compared(a house, b house) returns jsonb language plpgsql as $$ begin return jsonb_build_object('eq', a = b, 'lt', a < b); end $$;
+select compared(row(null, null)::house, row('b', null)::house) as half, compared(json_populate_record(null::house, '{}'), row(null, null)::house) as hollow, compared(null, null) as null_, compared(null, row(null, null)::house) as one;
+create function hollow_out(out a house, out b house, out c int) language plpgsql as $$ begin a.street := null; c := 1; end $$;
+select a is null as a, a::text as ta, b::text as tb, c from hollow_out();
+create function hollow_rows() returns setof house language plpgsql as $$ declare p house; begin return next p; p.street := null; return next p; return next row('a', 1)::house; end $$;
+select * from hollow_rows();
+create function hollow_row(out p homes) language plpgsql as $$ begin select * into p from homes where id = 2; end $$;
+select * from hollow_row();

@@ -295,3 +295,13 @@ alter type duo add attribute c int;
 alter type mood rename value 'meh' to 'bof';
 select array[row(1), row('a', 2)];
 select filled(t, '{"s": "F"}') from t where id = 1;
+
+-- A row that was cast is a value; IN of one item alone takes it for one that is written out.
+create type place as (street text, no int);
+select row('a', null)::place = row('a', null)::place as eq, row('a', null)::place < row('a', null)::place as lt, row('a', null)::place <= row('a', null)::place as le, row('a', null)::place >= row('a', 1)::place as ge, row('a', 1)::place = row(null, 1)::place as other;
+select row('a', null)::place in (row('a', null)::place) as one, row('a', null)::place in (row('b', null)::place, row('a', null)::place) as two, row('a', null)::place not in (row('a', null)::place, row('b', 1)::place) as neither;
+select case row('a', null)::place when row('a', null)::place then 1 else 2 end as cast_, case row('a'::text, null::int) when row('a'::text, null::int) then 1 else 2 end as written;
+select row('a', null)::place between row('a', null)::place and row('a', null)::place as within, row('a', null)::place = row('a'::text, null::int) as half, row('a'::text, null::int) = row('a'::text, null::int) as written;
+select (row('a', null)::place) = (row('a', null)::place) as nested, row('a', null)::place = any (array[row('a', null)::place]) as any_, row('a', null)::place is distinct from row('a', null)::place as distinct_;
+select row('a', null)::place in (select * from (values ('a', null::int)) v) as unknown, row('a', 1)::place in (select * from (values ('a', 1)) v) as known;
+select case row('a', null) when row('a', null) then 1 else 2 end;

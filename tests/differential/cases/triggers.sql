@@ -425,3 +425,57 @@ delete from named where id = 30;
 select op, new_row ->> 'full_name' as name from audit where id > 4 order by id;
 drop table profiles cascade;
 drop table people cascade;
+
+-- A star in VALUES stands for the row's columns.
+create table starred (id int primary key, s text, n numeric(5, 2) default 1);
+create table starred_history (id int, s text, n numeric(5, 2), op text default 'none');
+create table starred_log (at serial, op text, id int, s text, n numeric);
+create function starred_audit() returns trigger language plpgsql as $$
+declare r record;
+begin
+  if tg_op <> 'INSERT' then
+    insert into starred_history values (old.*);
+    insert into starred_log values (default, tg_op, old.*);
+    insert into starred_log values (default, 'again', (old).*);
+  end if;
+  if tg_op <> 'DELETE' then
+    insert into starred_history values (new.*, tg_op);
+    insert into starred_log (op, id, s, n) values ('one', new.*), ('two', new.*);
+    for r in values (new.*) loop
+      insert into starred_log (op, id, s, n) values ('row', r.*);
+    end loop;
+  end if;
+  return null;
+end $$;
+create trigger starred_audit after insert or update or delete on starred for each row execute function starred_audit();
+insert into starred values (1, 'a'), (2, null, 2);
+update starred set s = 'b' where id = 1;
+delete from starred where id = 2;
+select * from starred_history order by id, s, op;
+select * from starred_log order by at;
+create function starred_copy() returns setof starred_history language plpgsql as $$
+declare t1 starred; t2 starred_history;
+begin
+  select * into t1 from starred where id = 1;
+  insert into starred_history values (t1.*);
+  insert into starred_history values (t1.id, (t1).s, 5, 'c') returning * into t2;
+  insert into starred_history values (t2.*), ((t2).*);
+  return query values (t2.*);
+end $$;
+select * from starred_copy();
+select * from starred_history order by id, s, op, n;
+create function starred_sql(r starred) returns void language sql as $$ insert into starred_history values (r.*, 'sql') $$;
+select starred_sql(row(7, 'x', 1)::starred);
+select count(*) from starred_history where op = 'sql';
+insert into starred_history values (missing.*);
+insert into starred_history values ((1).*);
+create table starred_short (id int);
+create function starred_wide() returns void language plpgsql as $$
+declare t1 starred;
+begin
+  insert into starred_short values (t1.*);
+end $$;
+select starred_wide();
+select v.* from starred t, lateral (values (t.*), (t.*)) v order by 1;
+select v.* from starred t, lateral (values (t.id), (t.id + 1)) v order by 1;
+select t.id, (select max(column2) from (values (t.*), (t.*)) v) from starred t order by 1;

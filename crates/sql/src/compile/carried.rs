@@ -10,12 +10,16 @@ pub(super) const ROWS_FROM: &str = "rows from";
 /// The name of an entry of FROM that has a column definition list and no name.
 const NAMELESS: &str = "?record";
 
+/// The column that a star goes through as.
+pub(super) const STAR: &str = "*";
+
 /// Carries all of them.
 pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at].token {
             Token::Mul => carry_star(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::VALUES => carry_value_stars(tokens, at),
             Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
             Token::Word(word) if word.keyword == Keyword::AS => carry_definitions(tokens, at),
             _ => {}
@@ -29,7 +33,29 @@ fn carry_star(tokens: &mut [TokenWithSpan], at: usize) {
     let mut before = before(tokens, at);
     if let (Some(Token::Period), Some(Token::RParen)) = (before.next(), before.next()) {
         drop(before);
-        tokens[at].token = Token::make_word("*", Some('"'));
+        tokens[at].token = Token::make_word(STAR, Some('"'));
+    }
+}
+
+/// `values (t.*, 1), (t.*, 2)`: each star of their own goes on as a column of that name.
+fn carry_value_stars(tokens: &mut [TokenWithSpan], at: usize) {
+    let (mut depth, mut last, mut is_column) = (0, None, false);
+    for token in &mut tokens[at + 1..] {
+        match &token.token {
+            Token::Whitespace(_) => continue,
+            Token::LParen => depth += 1,
+            Token::RParen => depth -= 1,
+            // Between two rows.
+            Token::Comma if depth == 0 => {}
+            _ if depth == 0 => return,
+            Token::Mul if depth == 1 && is_column => token.token = Token::make_word(STAR, Some('"')),
+            _ => {}
+        }
+        if depth < 0 {
+            return;
+        }
+        is_column = token.token == Token::Period && matches!(last, Some(Token::Word(_)));
+        last = Some(token.token.clone());
     }
 }
 
@@ -37,7 +63,7 @@ fn carry_star(tokens: &mut [TokenWithSpan], at: usize) {
 pub(super) fn starred(expr: &Expr) -> Option<Expr> {
     let Expr::CompoundFieldAccess { root, access_chain } = expr else { return None };
     match access_chain.as_slice() {
-        [chain @ .., AccessExpr::Dot(Expr::Identifier(last))] if last.value == "*" => Some(match chain {
+        [chain @ .., AccessExpr::Dot(Expr::Identifier(last))] if last.value == STAR => Some(match chain {
             [] => (**root).clone(),
             chain => Expr::CompoundFieldAccess { root: root.clone(), access_chain: chain.to_vec() },
         }),

@@ -9,7 +9,7 @@ use super::domain::in_domain;
 use super::fold::both_ways;
 use super::row::{self, alike};
 use super::scope::Scope;
-use super::typed::{CastContext, Form, Typed};
+use super::typed::{CastContext, Form, Origin, Typed};
 use super::types::{ResolvedType, resolve_type};
 use crate::program::Bind;
 use crate::quote;
@@ -96,6 +96,9 @@ impl Compiler<'_> {
         let mut cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
         if let Some(shown) = self.object_shown(data_type, &cast) {
             cast = Typed::constant(shown.into(), Type::TEXT);
+        }
+        if let Form::Row(_, Origin::Written) = cast.form {
+            cast = cast.with_origin(Origin::Cast);
         }
         match &resolved.domain {
             Some(domain) => in_domain(self, cast, domain),

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::compiler::Compiler;
+use super::element::WITH_ELEMENT;
 use super::fold::Nature;
 use super::given::{is_variadic, named_builtin, spread};
 use super::overload::{self, Choice, Fit, Parameter};
@@ -78,6 +79,9 @@ impl Compiler<'_> {
             return self.bind_row_call(scope, function);
         }
         let args = self.bind_arguments(scope, function)?;
+        if builtin && name == WITH_ELEMENT {
+            return self.with_element(args.into_iter().map(|(_, value)| value).collect());
+        }
         if builtin && matches!(name.as_str(), "json_populate_record" | "jsonb_populate_record") {
             return self.populated(&name, args.into_iter().map(|(_, value)| value).collect());
         }

@@ -114,7 +114,7 @@ impl Compiler<'_> {
         Ok(Captured { slot, columns: columns.collect() }.query(!routine.returns_set))
     }
 
-    /// Arguments as the function's variables take them: a row's fields one by one.
+    /// Arguments as the function's variables take them: a row's fields one by one, and whether it is there.
     fn passed(&mut self, routine: &Routine, args: Vec<Typed>) -> Result<Vec<Typed>> {
         let mut passed = Vec::with_capacity(args.len());
         for (param, arg) in routine.inputs().zip(args) {
@@ -133,6 +133,7 @@ impl Compiler<'_> {
                     false => self.field(&arg, &name)?,
                 });
             }
+            passed.push(row::mark(&arg));
         }
         for arg in &mut passed {
             if let Form::Column(..) = arg.form {

@@ -366,7 +366,11 @@ pub(super) fn result_type(kind: Kind, fit: &Fit, args: &[Type]) -> Type {
         Kind::Is(base) => Type::Base(base),
         Kind::ArrayOf(base) => Type::Base(base).array_of(),
         Kind::AnyElement => fit.element.clone().unwrap_or(Type::TEXT),
-        Kind::AnyArray => fit.element.clone().unwrap_or(Type::TEXT).array_of(),
+        // An array of arrays is one of their type, with a dimension more.
+        Kind::AnyArray => match &fit.element {
+            Some(array @ Type::Array(_)) => array.clone(),
+            element => element.clone().unwrap_or(Type::TEXT).array_of(),
+        },
         Kind::AnyRange => fit.element.as_ref().and_then(range_over).unwrap_or(Type::TEXT),
         Kind::AnyEnum => args.iter().find(|a| matches!(a, Type::Enum(_))).cloned().unwrap_or(Type::TEXT),
         Kind::Any => args.first().cloned().unwrap_or(Type::TEXT),

@@ -105,9 +105,16 @@ impl Compiler<'_> {
             items.push(self.bind_expr(scope, item, Some(&value.ty))?);
         }
         if let Type::Record(_) = value.ty {
+            // PostgreSQL compares with several items as with an array's, and a single one field by field, cast or not.
+            let is_single = items.len() == 1;
+            let meant = |row: Typed| match row.form {
+                Form::Row(_, Origin::Cast) if is_single => row.with_origin(Origin::Written),
+                _ => row,
+            };
+            let value = meant(value);
             let mut tests = Vec::with_capacity(items.len());
             for item in items {
-                tests.push(self.compare("=", value.clone(), item)?);
+                tests.push(self.compare("=", value.clone(), meant(item))?);
             }
             let any = chain(tests, " OR ");
             return Ok(if negated { negate(&any) } else { any });
@@ -158,7 +165,9 @@ impl Compiler<'_> {
         let value = self.bind_expr(scope, expr, None)?;
         let query = self.bind_subquery(scope, query)?;
         let fields = match &value.form {
-            Form::Row(fields, Origin::Written) => fields.iter().map(|(_, field)| field.clone()).collect(),
+            Form::Row(fields, Origin::Written | Origin::Cast) => {
+                fields.iter().map(|(_, field)| field.clone()).collect()
+            }
             _ => vec![value],
         };
         if fields.len() < query.columns.len() {

@@ -267,10 +267,7 @@ impl Compiler<'_> {
                 (None, None) => Typed::constant(Value::Null, param.ty.clone()),
             };
             // What was written out is a value to the body.
-            let value = match value.form {
-                Form::Row(fields, _) => row::of_fields(fields, value.sql, Origin::Value),
-                _ => value,
-            };
+            let value = value.with_origin(Origin::Value);
             args.push(match &param.domain {
                 Some(domain) => in_domain(self, value, domain)?,
                 None => value,

@@ -33,15 +33,12 @@ pub(super) fn of_fields(fields: Vec<(String, Typed)>, marker: String, origin: Or
     typed
 }
 
-/// A row that is NULL where all its fields are, as a variable's that nothing was assigned to.
-pub(super) fn null_without_fields(fields: Vec<(String, Typed)>) -> Typed {
-    let marker = match fields.len() {
-        1..=MOST_FIELDS => {
-            format!("coalesce(NULL, {})", fields.iter().map(|(_, f)| f.sql.as_str()).collect::<Vec<_>>().join(", "))
-        }
-        _ => String::new(),
-    };
-    of_fields(fields, marker, Origin::Value)
+/// What is true just where the row is not NULL, and NULL where it is.
+pub(super) fn mark(row: &Typed) -> Typed {
+    match (&row.form, row.sql.as_str()) {
+        (Form::Row(..), "") => Typed::constant(true.into(), Type::BOOL),
+        (_, sql) => Typed::over(format!("(CASE WHEN {sql} IS NOT NULL THEN 1 END)"), Type::BOOL, [row]),
+    }
 }
 
 fn type_of(fields: &[(String, Typed)]) -> Type {

@@ -21,13 +21,15 @@ impl Compiler<'_> {
     ) -> Result<BoundQuery> {
         let scope = Scope::new(outer);
         scope.clause.set(Clause::Rows("VALUES"));
-        let width = values.rows.first().map_or(0, |row| row.content.len());
+        let spread = values.rows.iter().map(|row| self.without_stars(outer, &row.content));
+        let rows = spread.collect::<Result<Vec<_>>>()?;
+        let width = rows.first().map_or(0, |row| row.len());
         let mut columns: Vec<Vec<Typed>> = vec![Vec::with_capacity(values.rows.len()); width];
-        for row in &values.rows {
-            if row.content.len() != width {
+        for row in &rows {
+            if row.len() != width {
                 return Err(Error::new("42601", "VALUES lists must all be the same length"));
             }
-            for (column, expr) in row.content.iter().enumerate() {
+            for (column, expr) in row.iter().enumerate() {
                 let expected = wanted.types.and_then(|(types, _)| types.get(column)).map(|(ty, _)| ty);
                 columns[column].push(self.bind_expr(&scope, expr, expected)?);
             }
@@ -67,11 +69,22 @@ impl Compiler<'_> {
             });
             *column = unified;
         }
-        let rows = (0..values.rows.len()).map(|row| {
-            let items: Vec<&str> = columns.iter().map(|column| column[row].sql.as_str()).collect();
-            format!("({})", items.join(", "))
-        });
-        let sql = format!("VALUES {}", rows.collect::<Vec<_>>().join(", "));
+        let row =
+            |row: usize| columns.iter().zip(&described).map(move |(column, named)| (&column[row].sql, &named.sqlite));
+        let count = values.rows.len();
+        let sql = match effects.sources.is_empty() {
+            true => {
+                let items = |at| row(at).map(|(sql, _)| sql.as_str()).collect::<Vec<_>>().join(", ");
+                let rows = (0..count).map(|at| format!("({})", items(at)));
+                format!("VALUES {}", rows.collect::<Vec<_>>().join(", "))
+            }
+            // SQLite has no names for the columns of VALUES that read the query around them.
+            false => {
+                let items = |at| row(at).map(|(sql, name)| format!("{sql} AS {name}")).collect::<Vec<_>>().join(", ");
+                let rows = (0..count).map(|at| format!("SELECT {}", items(at)));
+                rows.collect::<Vec<_>>().join(" UNION ALL ")
+            }
+        };
         let at_most_one = values.rows.len() <= 1;
         Ok(BoundQuery { sql, columns: described, at_most_one, protected: false, effects, value: None })
     }

@@ -11,7 +11,7 @@ use super::compiler::Compiler;
 use super::function::argument_list;
 use super::operator::negate;
 use super::scope::Scope;
-use super::typed::{CastContext, Typed};
+use super::typed::{CastContext, Origin, Typed};
 
 impl Compiler<'_> {
     pub(super) fn bind_case_expr(
@@ -22,7 +22,9 @@ impl Compiler<'_> {
         otherwise: Option<&Expr>,
         expected: Option<&Type>,
     ) -> Result<Typed> {
+        // It is a value to the conditions, a row that is written out too.
         let operand = operand.map(|e| self.bind_expr(scope, e, None)).transpose()?;
+        let operand = operand.map(|operand| operand.with_origin(Origin::Value));
         let mut tests = Vec::with_capacity(conditions.len());
         let mut results = Vec::with_capacity(conditions.len() + 1);
         // Whether an earlier condition always holds, so that nothing after it is reached.

@@ -47,7 +47,7 @@ impl Firing {
                 sql.text = text;
             }
         });
-        let row = |name: &str| Variable::new(name, Holds::Row(body::shape_of(relation)));
+        let row = |name: &str| Variable { is_there: true, ..Variable::new(name, Holds::Row(body::shape_of(relation))) };
         let found = Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)));
         let own = vec![row("new"), row("old"), found];
         let constants = constants(relation, trigger, operation);

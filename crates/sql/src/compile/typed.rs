@@ -50,6 +50,8 @@ pub(crate) enum Form {
 pub(crate) enum Origin {
     /// `row(a, b)`, `(a, b)`.
     Written,
+    /// `row(a, b)::t`: a value, which IN alone takes for what is written out.
+    Cast,
     /// A table's row, a variable's, a function's.
     Value,
 }
@@ -114,6 +116,14 @@ impl Typed {
     pub fn is_cheap(&self) -> bool {
         let parameter = self.sql.strip_prefix('?').is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
         parameter || matches!(self.form, Form::Constant(_) | Form::Column(..))
+    }
+
+    /// A row of known fields, as it came from elsewhere.
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        if let Form::Row(_, given) = &mut self.form {
+            *given = origin;
+        }
+        self
     }
 
     /// The fields of a row expression.

@@ -8,7 +8,7 @@ use super::parse::{Parser, at_semicolon};
 use crate::quote;
 
 /// What of an assignment is not understood.
-const PART: &str = "an assignment to a part of a value other than one element of an array";
+const PART: &str = "an assignment to a part of a value other than one element of an array or a jsonb";
 
 impl Parser<'_> {
     /// What an assignment begins with, up to its sign, if the next statement is one: its target, and the index in brackets behind it.

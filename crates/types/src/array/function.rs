@@ -1,6 +1,6 @@
 //! Signatures.
 
-use super::{find, part, percentile, shape};
+use super::{collect, find, part, percentile, shape};
 use crate::Base::{Bool, Float8, Int4, Text};
 use crate::Implementation::{Rust, Typed};
 use crate::Kind::{AnyArray, AnyElement, ArrayOf, Is};
@@ -56,7 +56,7 @@ pub(crate) const AGGREGATES: &[Aggregate] = &[Aggregate {
     name: "array_agg",
     args: &[AnyElement],
     returns: AnyArray,
-    implementation: AggregateImplementation::Rust(|_| Box::<shape::Collect>::default()),
+    implementation: AggregateImplementation::Rust(|types| Box::new(collect::Collect::of(types))),
 }];
 
 pub(crate) const SET_FUNCTIONS: &[SetFunction] = &[

@@ -1,5 +1,6 @@
 //! Arrays: literals, the stored form, operators and functions.
 
+mod collect;
 mod find;
 mod function;
 pub(crate) mod literal;

@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 
 use super::stored::{Array, check_dimensions, check_elements, read_leaf, try_each_leaf};
-use crate::{Accumulator, Context, Type, Value, ValueRef};
+use crate::{Context, Type, Value, ValueRef};
 
 /// The type of an array's elements.
 pub(super) fn element(array: &Type) -> &Type {
@@ -160,29 +160,6 @@ pub(super) fn subscripts(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> 
     let reverse = args.get(2).is_some_and(|reverse| reverse.int() != 0);
     let at = |index: i64| if reverse { length + 1 - index } else { index };
     Ok((1..=length).map(|index| vec![at(index).into()]).collect())
-}
-
-/// `array_agg`: NULL of no rows.
-#[derive(Default)]
-pub(super) struct Collect {
-    values: Vec<Value>,
-    bytes: usize,
-}
-
-impl Accumulator for Collect {
-    fn step(&mut self, _: &Context, args: &[ValueRef<'_>]) -> Result<()> {
-        self.bytes += args[0].size();
-        self.values.push(args[0].to_owned());
-        Ok(())
-    }
-
-    fn held(&self) -> usize {
-        self.bytes
-    }
-
-    fn finish(self: Box<Self>, _: &Context) -> Result<Value> {
-        Ok(if self.values.is_empty() { Value::Null } else { Array::of(self.values).into() })
-    }
 }
 
 /// `array_to_string`: NULL elements are left out, or written as the third argument.

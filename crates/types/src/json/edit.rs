@@ -6,6 +6,7 @@ use basalt_core::{Error, Result};
 
 use super::parse::sort_members;
 use super::{Json, parse_json, parse_jsonb, raw};
+use crate::array::stored::check_elements;
 use crate::codec::JsonStyle;
 use crate::{Context, Value, ValueRef};
 
@@ -64,28 +65,30 @@ fn descend<'a>(json: &mut Json<'a>, path: &Path<'a>, level: usize, change: Chang
                 }
             }
         },
-        Json::Array(elements) => {
-            let invalid = || {
-                let message = format!("path element at position {} is not an integer: \"{step}\"", level + 1);
-                Error::new("22P02", message)
-            };
-            let index: i32 = step.trim_start().parse().map_err(|_| invalid())?;
-            match position(elements.len(), index.into()) {
-                Ok(at) if is_last => change_element(elements, at, change),
-                Ok(at) => descend(&mut elements[at], path, level + 1, change)?,
-                Err(end) => {
-                    if is_last
-                        && change.creates()
-                        && let Change::Set { value, .. } | Change::Insert { value, .. } = change
-                    {
-                        elements.insert(end, value);
-                    }
+        Json::Array(elements) => match position(elements.len(), index_of(step, level)?) {
+            Ok(at) if is_last => change_element(elements, at, change),
+            Ok(at) => descend(&mut elements[at], path, level + 1, change)?,
+            Err(end) => {
+                if is_last
+                    && change.creates()
+                    && let Change::Set { value, .. } | Change::Insert { value, .. } = change
+                {
+                    elements.insert(end, value);
                 }
             }
-        }
+        },
         _ => {}
     }
     Ok(())
+}
+
+/// The index that a path's step says. 22P02 for what is no integer.
+fn index_of(step: &str, level: usize) -> Result<i64> {
+    let index: Result<i32, _> = step.trim_start().parse();
+    index.map(i64::from).map_err(|_| {
+        let message = format!("path element at position {} is not an integer: \"{step}\"", level + 1);
+        Error::new("22P02", message)
+    })
 }
 
 /// The position of an index that counts from the end if negative; beyond the ends, the end that is nearer.
@@ -158,6 +161,48 @@ pub(super) fn set_lax(context: &Context, args: &[ValueRef<'_>]) -> Result<Value>
             "null_value_treatment must be \"delete_key\", \"return_target\", \"use_json_null\", or \"raise_exception\"",
         )),
     }
+}
+
+/// `j[key] := value` of PL/pgSQL: the fourth argument says whether NULL becomes an array; one grows, with nulls between.
+///
+/// Errors: 22004 for no key; 22023 for a scalar and for a place before an array's first; 22P02 for an array's key that is no integer;
+/// 54000 for an array too long.
+pub(super) fn with_member(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    if args[1].is_null() {
+        return Err(Error::new("22004", "jsonb subscript in assignment must not be null"));
+    }
+    let key = args[1].text();
+    let mut json = match args[0] {
+        ValueRef::Null if flag(args, 3, false) => Json::Array(Vec::new()),
+        ValueRef::Null => Json::Object(Vec::new()),
+        given => parse_jsonb(given.text())?,
+    };
+    let value = if args[2].is_null() { Json::Null } else { parse_jsonb(args[2].text())? };
+    match &mut json {
+        Json::Object(members) => match members.iter().position(|(known, _)| known == key) {
+            Some(at) => members[at].1 = value,
+            None => {
+                members.push((key.into(), value));
+                sort_members(members);
+            }
+        },
+        Json::Array(elements) => {
+            let index = index_of(key, 0)?;
+            let at = if index < 0 { index + elements.len() as i64 } else { index };
+            let out_of_range = |_| Error::new("22023", format!("path element at position 1 is out of range: {index}"));
+            let at = usize::try_from(at).map_err(out_of_range)?;
+            check_elements(at + 1)?;
+            if at >= elements.len() {
+                elements.resize(at + 1, Json::Null);
+            }
+            elements[at] = value;
+        }
+        _ => {
+            return Err(Error::new("22023", "cannot replace existing key")
+                .with_detail("The path assumes key is a composite object, but it is a scalar value."));
+        }
+    }
+    Ok(json.to_jsonb().into())
 }
 
 pub(super) fn insert(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {

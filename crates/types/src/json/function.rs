@@ -67,6 +67,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("jsonb_set_lax", &[JSONB, TEXTS, JSONB, Is(Bool), TEXT], JSONB, Rust(edit::set_lax))
         .optional(2)
         .called_on_null(),
+    // `j[key] := x` of PL/pgSQL.
+    Function::new("basalt_with_member", &[JSONB, TEXT, JSONB, Is(Bool)], JSONB, Rust(edit::with_member))
+        .called_on_null(),
     Function::new("jsonb_insert", &[JSONB, TEXTS, JSONB, Is(Bool)], JSONB, Rust(edit::insert)).optional(1),
 ];
 

@@ -127,10 +127,11 @@ impl<'b> Body<'b> {
         let out = &self.code.outcome.out;
         let value = |at: &usize| {
             let values = self.values.of(*at);
-            match self.values.layout.shapes[*at] {
-                Some(_) if out.len() > 1 && values.iter().all(Value::is_null) => vec![Value::Null],
-                Some(_) if out.len() > 1 => vec![codec::record_of(values.iter().map(Value::as_ref))],
-                _ => values.to_vec(),
+            let Some(shape) = &self.values.layout.shapes[*at] else { return values.to_vec() };
+            match values.split_at(shape.len()) {
+                (fields, _) if out.len() == 1 => fields.to_vec(),
+                (_, [Value::Null]) => vec![Value::Null],
+                (fields, _) => vec![codec::record_of(fields.iter().map(Value::as_ref))],
             }
         };
         out.iter().flat_map(value).collect()
@@ -300,6 +301,11 @@ impl<'b> Body<'b> {
     /// Assigns a row: to one place, or cell by cell.
     pub(super) fn spread(&mut self, places: &[Place], columns: Option<Shape>, row: Vec<Value>) -> Result<()> {
         if let [place] = places {
+            let row = match place {
+                // One of a statement without rows is there, of nulls.
+                Place::Row(_, Some(shape)) if row.is_empty() => vec![Value::Null; shape.len()],
+                _ => row,
+            };
             return self.values.put(self.code, place, columns, row);
         }
         let mut cells = row.into_iter();

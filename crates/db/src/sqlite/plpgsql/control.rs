@@ -68,7 +68,11 @@ impl<'b> Body<'b> {
                 }
                 let targets = std::slice::from_ref(target);
                 let (_, gives) = self.code.places(&self.values.layout, targets)?;
-                let given = self.given(rows, &gives, usize::MAX)?;
+                let mut given = self.given(rows, &gives, usize::MAX)?;
+                // An element that is NULL comes as a row of nulls: what is behind them says that it is not there.
+                for row in given.rows.iter_mut().filter(|row| row.iter().all(Value::is_null)) {
+                    row.push(Value::Null);
+                }
                 self.each_row(looped, targets, given)
             }
         }

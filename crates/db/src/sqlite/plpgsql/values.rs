@@ -39,12 +39,13 @@ impl Values {
         self.flat[at] = value;
     }
 
-    /// Assigns a row to a place: a record takes its columns, anything else its cells.
+    /// Assigns a row to a place: a record takes its columns, anything else its cells. It is there unless it has no cells, or one behind
+    /// them that says that it is not.
     ///
     /// Errors: 22004 for NULL where that is refused; 54000 when the statement would hold more than it may.
     pub fn put(&mut self, code: &Code, place: &Place, columns: Option<Shape>, mut row: Vec<Value>) -> Result<()> {
         match place {
-            Place::Value { at, slot, not_null } => {
+            Place::Value { at, slot, not_null, mark } => {
                 let value = if row.is_empty() { Value::Null } else { row.swap_remove(0) };
                 if *not_null && value.is_null() {
                     let message =
@@ -54,6 +55,9 @@ impl Values {
                 let place = &mut self.flat[*at..=*at];
                 self.held.exchange(weight(place), weight(std::slice::from_ref(&value)))?;
                 place[0] = value;
+                if let Some(mark) = mark {
+                    self.flat[*mark] = true.into();
+                }
             }
             Place::Row(variable, fixed) => {
                 if fixed.is_some() {
@@ -64,6 +68,11 @@ impl Values {
                     self.reshape(code, *variable, columns);
                 }
                 let places = self.layout.places[*variable].clone();
+                let columns = self.layout.shapes[*variable].as_ref().map_or(0, |shape| shape.len());
+                if (1..=columns).contains(&row.len()) {
+                    row.resize(columns, Value::Null);
+                    row.push(true.into());
+                }
                 row.resize(places.len(), Value::Null);
                 self.flat.splice(places, row);
             }

@@ -42,6 +42,8 @@ pub struct Variable {
     pub not_null: bool,
     /// Whether it is assigned to only where it is declared.
     pub constant: bool,
+    /// Whether it is a trigger's row, which is there whatever its columns hold. Of any other a run knows whether it is NULL as a whole.
+    pub is_there: bool,
 }
 
 /// What a variable holds.
@@ -72,7 +74,7 @@ pub struct Layout {
     pub(super) number: usize,
     /// The columns of each variable that holds a row; none for a record before it is assigned to.
     pub shapes: Vec<Option<Shape>>,
-    /// The places of each variable.
+    /// The places of each variable. Behind the columns of a row that may be NULL is one more: true unless it is.
     pub places: Vec<Range<usize>>,
     /// How many places there are.
     pub size: usize,
@@ -101,7 +103,7 @@ pub(super) fn shape_of_fields(fields: &[(String, Type)]) -> Shape {
 
 impl Variable {
     pub(crate) fn new(name: &str, holds: Holds) -> Variable {
-        Variable { name: name.to_owned(), holds, not_null: false, constant: false }
+        Variable { name: name.to_owned(), holds, not_null: false, constant: false, is_there: false }
     }
 
     /// A function's parameter.
@@ -160,7 +162,7 @@ impl Frame {
         let places = self.variables.iter().zip(&shapes).map(|(variable, shape)| {
             let width = match (&variable.holds, shape) {
                 (Holds::Value(_), _) => 1,
-                (_, Some(shape)) => shape.len(),
+                (_, Some(shape)) => shape.len() + usize::from(!variable.is_there),
                 (_, None) => 0,
             };
             size += width;

@@ -20,7 +20,7 @@ use basalt_types::{Type, Value, Volatility};
 use super::Compiler;
 use super::row;
 use super::scope::{Arguments, Scope, Sides};
-use super::typed::Typed;
+use super::typed::{Origin, Typed};
 use crate::catalog::Routine;
 use crate::plpgsql::ast::{Body, Conflict, Known, Named, Sql};
 use crate::program::Bind;
@@ -31,6 +31,7 @@ pub(super) use check::{may_come, placed, simulate};
 pub(crate) use frame::shape_of;
 pub use frame::{Frame, Holds, Layout, Shape, Slot, Variable};
 pub use outcome::{Gives, Outcome};
+pub(super) use pieces::assigned;
 pub(crate) use pieces::parse_over_rows;
 pub use target::Place;
 pub(super) use target::unassigned;
@@ -263,10 +264,8 @@ impl Code {
             (Holds::Value(slot), _) => value(slot, places.start),
             (_, Some(shape)) => {
                 let fields = shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place)));
-                match self.is_of_a_table(at) {
-                    true => row::record(fields.collect()),
-                    false => row::null_without_fields(fields.collect()),
-                }
+                let mark = if variable.is_there { String::new() } else { format!("?{}", layout.places[at].end) };
+                row::of_fields(fields.collect(), mark, Origin::Value)
             }
             (_, None) => {
                 arguments.unassigned.push(name.to_owned());
@@ -274,11 +273,6 @@ impl Code {
             }
         };
         arguments.values.push((name.to_owned(), typed));
-    }
-
-    /// Whether the variable is a trigger's row, which is there whatever its fields are.
-    fn is_of_a_table(&self, at: usize) -> bool {
-        at < self.frame.own && matches!(self.frame.variables[at].name.as_str(), "new" | "old")
     }
 
     /// A value that stands for a name in every run.

@@ -19,9 +19,9 @@ pub enum Gives {
     Value(Slot),
     /// An expression's value as it is.
     Plain,
-    /// An expression's row as it is.
+    /// An expression's row as it is, and behind its columns whether it is there.
     Fields,
-    /// An expression's row, its fields for these places.
+    /// An expression's row, its fields for these places, and behind them whether it is there.
     Row(Shape),
     /// An expression's row, whose fields must have these types already.
     Returned(Shape),

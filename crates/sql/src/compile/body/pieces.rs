@@ -9,6 +9,7 @@ use super::frame::Slot;
 use super::outcome::Gives;
 use crate::compile::domain::in_domain;
 use crate::compile::parse::{parse_expr, parse_statement, tokens};
+use crate::compile::row;
 use crate::compile::scope::{Clause, CteColumn, Scope};
 use crate::compile::select::BoundQuery;
 use crate::compile::typed::{CastContext, Typed};
@@ -43,10 +44,16 @@ pub(super) fn bind(
             expression(compiler, scope, text, |compiler, value| one(assigned(compiler, value, slot)?))
         }
         Gives::Plain => expression(compiler, scope, text, |compiler, value| one(compiler.storable(value)?)),
-        Gives::Fields => expression(compiler, scope, text, |compiler, value| {
-            let Some(fields) = compiler.fields(&value) else { return Err(no_row()) };
-            fields.into_iter().map(|(name, field)| Ok((name, compiler.storable(field)?))).collect()
-        }),
+        Gives::Fields => {
+            let mut columns = expression(compiler, scope, text, |compiler, value| {
+                let Some(fields) = compiler.fields(&value) else { return Err(no_row()) };
+                let found = fields.into_iter().map(|(name, field)| Ok((name, compiler.storable(field)?)));
+                found.chain([Ok((String::new(), row::mark(&value)))]).collect()
+            })?;
+            // What says whether the row is there is none of its columns.
+            columns.pop();
+            Ok(columns)
+        }
         Gives::Row(shape) => expression(compiler, scope, text, |compiler, value| {
             let fields = compiler.fields(&value);
             if fields.is_none() && !value.is_null_literal() {
@@ -57,7 +64,9 @@ pub(super) fn bind(
                 let value = fields.next().map_or_else(null, |(_, value)| value);
                 Ok((slot.name.clone(), assigned(compiler, value, slot)?))
             };
-            shape.iter().map(&mut field).collect()
+            let mut found = shape.iter().map(&mut field).collect::<Result<Vec<_>>>()?;
+            found.push((String::new(), row::mark(&value)));
+            Ok(found)
         }),
         Gives::Returned(shape) => expression(compiler, scope, text, |compiler, value| {
             if value.is_null_literal() {
@@ -222,7 +231,7 @@ fn places(compiler: &mut Compiler<'_>, scope: &Scope<'_>, text: &str, places: &[
 }
 
 /// A value as PL/pgSQL assigns it: as an assignment of SQL does, and by way of its text where that knows none.
-fn assigned(compiler: &mut Compiler<'_>, value: Typed, place: &Slot) -> Result<Typed> {
+pub(in crate::compile) fn assigned(compiler: &mut Compiler<'_>, value: Typed, place: &Slot) -> Result<Typed> {
     let value = compiler.storable(value)?;
     let value = match compiler.coerce(value.clone(), &place.ty, place.typmod, CastContext::Assignment) {
         Err(error) if matches!(error.code(), "42804" | "42846") => {

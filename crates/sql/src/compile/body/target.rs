@@ -16,6 +16,8 @@ pub enum Place {
         slot: Slot,
         /// Whether NULL is refused.
         not_null: bool,
+        /// Of a row's column, the place that says that the row is there.
+        mark: Option<usize>,
     },
     /// A whole row: the variable, and the columns that it has to have.
     Row(usize, Option<Shape>),
@@ -75,7 +77,9 @@ impl Code {
         let start = layout.places[at].start;
         let Some(field) = field else {
             return Ok(match &variable.holds {
-                Holds::Value(slot) => Place::Value { at: start, slot: slot.clone(), not_null: variable.not_null },
+                Holds::Value(slot) => {
+                    Place::Value { at: start, slot: slot.clone(), not_null: variable.not_null, mark: None }
+                }
                 Holds::Row(shape) => Place::Row(at, Some(shape.clone())),
                 Holds::Record => Place::Row(at, None),
             });
@@ -84,7 +88,8 @@ impl Code {
         let column = shape.iter().position(|slot| slot.name == field);
         let missing = || Error::new("42703", format!("record \"{}\" has no field \"{field}\"", variable.name));
         let column = column.ok_or_else(missing)?;
-        Ok(Place::Value { at: start + column, slot: shape[column].clone(), not_null: false })
+        let mark = (!variable.is_there).then(|| layout.places[at].end - 1);
+        Ok(Place::Value { at: start + column, slot: shape[column].clone(), not_null: false, mark })
     }
 
     /// The places of targets that a statement's row goes to, and what is wanted of the statement.

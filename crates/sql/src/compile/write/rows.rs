@@ -1,5 +1,6 @@
 //! Rows that are written: what INSERT takes them from, and a row's new values as something policies can be asked of.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
@@ -45,12 +46,14 @@ impl Rows {
             target.require(compiler, &[], Privilege::Insert)?;
             return Ok(Rows { from: None, volatile: false, given: vec![None; target.table.columns.len()] });
         };
-        let called = called_rows(compiler, query)?;
+        let called = called_rows(compiler, query, outer)?;
         let query = called.as_ref().unwrap_or(query);
         let (from, volatile, cells) = match plain_values(query) {
             Some(rows) => {
-                check_width(rows.first().map_or(0, |row| row.content.len()), &mut listed, explicit)?;
-                bind_values(compiler, target, &listed, rows, outer)?
+                let rows = rows.iter().map(|row| compiler.without_stars(outer, &row.content));
+                let rows = rows.collect::<Result<Vec<_>>>()?;
+                check_width(rows.first().map_or(0, |row| row.len()), &mut listed, explicit)?;
+                bind_values(compiler, target, &listed, &rows, outer)?
             }
             None => {
                 let mut columns = Vec::new();
@@ -115,14 +118,19 @@ fn plain_values(query: &ast::Query) -> Option<&[ast::Parens<Vec<ast::Expr>>]> {
 }
 
 /// A single row of VALUES with set-returning calls, as the SELECT that it is.
-fn called_rows(compiler: &Compiler<'_>, query: &ast::Query) -> Result<Option<Box<ast::Query>>> {
+fn called_rows(
+    compiler: &mut Compiler<'_>,
+    query: &ast::Query,
+    outer: Option<&Scope<'_>>,
+) -> Result<Option<Box<ast::Query>>> {
     let Some([row]) = plain_values(query) else { return Ok(None) };
     if !compiler.has_set_calls(&row.content) {
         return Ok(None);
     }
+    let row = compiler.without_stars(outer, &row.content)?;
     let mut rows = crate::compile::set_item::a_query()?;
     if let ast::SetExpr::Select(select) = &mut *rows.body {
-        select.projection = row.content.iter().cloned().map(ast::SelectItem::UnnamedExpr).collect();
+        select.projection = row.iter().cloned().map(ast::SelectItem::UnnamedExpr).collect();
     }
     Ok(Some(rows))
 }
@@ -145,17 +153,17 @@ fn bind_values(
     compiler: &mut Compiler<'_>,
     target: &Target,
     listed: &[usize],
-    rows: &[ast::Parens<Vec<ast::Expr>>],
+    rows: &[Cow<'_, [ast::Expr]>],
     outer: Option<&Scope<'_>>,
 ) -> Result<Cells> {
-    if rows.iter().any(|row| row.content.len() != listed.len()) {
+    if rows.iter().any(|row| row.len() != listed.len()) {
         return Err(Error::new("42601", "VALUES lists must all be the same length"));
     }
     let scope = Scope::new(outer);
     scope.clause.set(Clause::Rows("VALUES"));
     if let [row] = rows {
         let mut cells = Vec::new();
-        for (&index, expr) in listed.iter().zip(&row.content) {
+        for (&index, expr) in listed.iter().zip(row.iter()) {
             cells.push(match values::is_default(expr) {
                 true => None,
                 false => Some(values::bind(compiler, &scope, expr, &target.named.columns[index])?),
@@ -164,13 +172,12 @@ fn bind_values(
         return Ok((None, false, cells));
     }
     // A column that every row leaves to its default is left out, so that generated columns can stand in the list.
-    let said: Vec<bool> =
-        (0..listed.len()).map(|at| rows.iter().any(|row| !values::is_default(&row.content[at]))).collect();
+    let said: Vec<bool> = (0..listed.len()).map(|at| rows.iter().any(|row| !values::is_default(&row[at]))).collect();
     let mut not_null = vec![true; listed.len()];
     let mut lines = Vec::new();
     for row in rows {
         let mut line = Vec::new();
-        for (at, (&index, expr)) in listed.iter().zip(&row.content).enumerate() {
+        for (at, (&index, expr)) in listed.iter().zip(row.iter()).enumerate() {
             if !said[at] {
                 continue;
             }
