@@ -202,3 +202,45 @@ async fn what_is_not_understood_is_refused_with_its_place() {
     assert!(failed.code() == "0A000" && failed.hint().is_some(), "{failed}");
     server.ask(Method::POST, "/rpc/w").service().json(&json!({"a": 5})).expect(200, json!(5)).await;
 }
+
+/// A function that runs text may write, unless it says that it does not.
+#[tokio::test]
+async fn a_policy_asks_a_function_that_runs_text_once_it_is_stable() {
+    let server = Server::start(
+        "create table config (open boolean); insert into config values (true);
+         create table teams (id int primary key); insert into teams values (1); alter table teams enable row level security;
+         create function is_set(field text) returns boolean language plpgsql security definer as $$
+         declare result boolean; begin execute format('select %I from config limit 1', field) into result; return result; end $$",
+    )
+    .await;
+    let policy = "create policy see on teams for select using (is_set('open'))";
+    if !on_postgres() {
+        let failed = server.database.run_script(policy, |_| {}).await.expect_err("a policy").error;
+        assert_eq!(failed.code(), "0A000");
+        assert!(failed.hint().is_some_and(|hint| hint.contains("declare it `stable`")), "{failed}");
+    }
+    server.script(&format!("alter function is_set(text) stable; {policy}")).await;
+    server.get("/teams").expect(200, json!([{"id": 1}])).await;
+    server.script("update config set open = false where open").await;
+    server.get("/teams").expect(200, json!([])).await;
+}
+
+/// What PostgreSQL has and the embedded engine lacks is told with what to do instead.
+#[tokio::test]
+async fn functions_and_tables_that_are_not_there_come_with_advice() {
+    if on_postgres() {
+        return;
+    }
+    let server = Server::start("create table t (id int primary key, a text)").await;
+    for (sql, code, advice) in [
+        ("select hashtext(a) from t", "0A000", "md5"),
+        ("select pg_total_relation_size('t')", "0A000", "basalt.db"),
+        ("select pg_size_pretty(pg_database_size(current_database()))", "0A000", "basalt.db"),
+        ("select pg_get_functiondef(oid) from pg_proc", "0A000", "migrations"),
+        ("insert into storage.buckets (id, name) values ('a', 'a')", "42P01", "storage"),
+    ] {
+        let failed = server.database.run_script(sql, |_| {}).await.expect_err(sql).error;
+        assert_eq!(failed.code(), code, "{sql}: {failed}");
+        assert!(failed.hint().is_some_and(|hint| hint.contains(advice)), "{sql}: {failed}");
+    }
+}

@@ -6,6 +6,8 @@ const ADVISORY: &str = "Use pg_advisory_xact_lock: requests have no session that
 const MULTIRANGES: &str = "Keep an array of ranges, or a row for each range.";
 const SEARCH: &str = "Keep the texts, and make the tsvector of them with to_tsvector.";
 
+const SIZES: &str = "Look at the size of basalt.db in the data folder, and count rows.";
+
 const CRYPTO: &str =
     "Encrypt in the application: digest, hmac, crypt, gen_salt and gen_random_bytes are what is built in of pgcrypto.";
 
@@ -33,6 +35,18 @@ const ABSENT: &[(&str, &str)] = &[
     ("decrypt", CRYPTO),
     ("decrypt_iv", CRYPTO),
     ("setseed", "Numbers are not repeatable here: keep those that you need again."),
+    (
+        "hashtext",
+        "Take a number of your own as the key of a lock, and md5(...) to tell texts apart: PostgreSQL promises nothing of this one's values.",
+    ),
+    ("hashtextextended", "Take a number of your own as the key of a lock, and md5(...) to tell texts apart."),
+    ("pg_total_relation_size", SIZES),
+    ("pg_relation_size", SIZES),
+    ("pg_table_size", SIZES),
+    ("pg_indexes_size", SIZES),
+    ("pg_database_size", SIZES),
+    ("pg_size_pretty", "Format the number where it is shown."),
+    ("pg_get_", "Read the definition in the project's migrations, or ask pg_policies, pg_views, pg_indexes."),
     ("lo_", "Use a bytea column."),
     ("pg_sleep", "Wait in the client: a statement that waits holds a thread."),
     ("pg_advisory_", ADVISORY),

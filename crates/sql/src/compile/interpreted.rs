@@ -45,7 +45,7 @@ impl Compiler<'_> {
         if may_write || is_row {
             let in_query = scope.levels().any(|level| !level.sources.is_empty());
             if in_query && (may_write || args.iter().any(|arg| !arg.sources.is_empty())) {
-                return Err(for_each_row(routine, if may_write { "writes" } else { "gives a row" }));
+                return Err(for_each_row(routine, if may_write { "may write" } else { "gives a row" }));
             }
             return self.stepped_value(routine, args);
         }
@@ -175,7 +175,14 @@ fn kept(scope: &Scope<'_>, routine: &Routine) -> Error {
 fn for_each_row(routine: &Routine, does: &str) -> Error {
     let what =
         format!("function {} in PL/pgSQL, which {does} and is called for each row of a query,", routine.name.name);
-    Error::unsupported(what, "Call it with constants, parameters or variables; in a function, in a loop over the rows.")
+    let instead = match does {
+        "may write" => {
+            "If it only reads, declare it `stable`, and the functions that it calls; otherwise call it without a query, or in a \
+             function in a loop over the rows."
+        }
+        _ => "Call it with constants, parameters or variables; in a function, in a loop over the rows.",
+    };
+    Error::unsupported(what, instead)
 }
 
 /// What has a body write, and what runs SQL that nobody has read.
