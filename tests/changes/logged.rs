@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use basalt_core::{Identity, Operation};
-use basalt_db::{Format, Request, TransactionEnd};
+use basalt_db::{Format, Isolation, Request, TransactionEnd};
 use basalt_tests::Server;
 use serde_json::json;
 
@@ -129,12 +129,12 @@ async fn what_is_undone_leaves_no_entry() {
         ..Request::new(Identity::role("service_role"), "insert into parents (id) values ($1)", vec![Some(id.into())])
     };
     server.database.run(Request { end: TransactionEnd::Rollback, ..insert("2") }).await.unwrap();
-    let mut transaction = server.database.begin().await.unwrap();
+    let mut transaction = server.database.begin(Isolation::default()).await.unwrap();
     transaction.run(insert("4")).await.unwrap();
     assert!(transaction.run(insert("4")).await.is_err());
     transaction.run(insert("5")).await.unwrap();
     transaction.commit().await.unwrap();
-    let mut undone = server.database.begin().await.unwrap();
+    let mut undone = server.database.begin(Isolation::default()).await.unwrap();
     undone.run(insert("6")).await.unwrap();
     undone.rollback().await.unwrap();
     let changes = logged(&server, start).await;

@@ -49,6 +49,42 @@ async fn tls_is_judged_as_the_mode_says() {
     }
 }
 
+/// Made as PostgreSQL's manual makes it, a server's own certificate says that it is an authority's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_vouches_for_itself_is_trusted_where_it_is_named() {
+    let cluster = Cluster::start();
+    let own = |ends: (i32, u8, u8)| {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(ends.0, ends.1, ends.2);
+        (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+    };
+    let (later, past) = ((4000, 1, 1), (2001, 1, 1));
+    let ((valid, key), (other, _), (expired, expired_key)) = (own(later), own(later), own(past));
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root.pem");
+    let port = cluster.listen_with_tls(&valid, &key);
+    for (named, host, mode, works) in [
+        (&valid, "localhost", "verify-full", true),
+        (&valid, "localhost", "verify-ca", true),
+        (&valid, "127.0.0.1", "verify-ca", true),
+        (&valid, "127.0.0.1", "verify-full", false),
+        (&other, "localhost", "verify-full", false),
+        (&other, "localhost", "verify-ca", false),
+    ] {
+        std::fs::write(&root, named).expect("a file");
+        let url = format!("postgres://postgres@{host}:{port}/postgres?sslmode={mode}&sslrootcert={}", root.display());
+        let database = connect(url).await;
+        assert_eq!(database.is_ok(), works, "{host} {mode}: {:?}", database.err());
+    }
+    let cluster = Cluster::start();
+    let port = cluster.listen_with_tls(&expired, &expired_key);
+    std::fs::write(&root, &expired).expect("a file");
+    let url = format!("postgres://postgres@localhost:{port}/postgres?sslmode=verify-ca&sslrootcert={}", root.display());
+    assert_eq!(connect(url).await.err().map(|error| error.code().to_owned()).as_deref(), Some("08001"));
+}
+
 /// A certificate of an authority's, or one that nobody vouches for, and its key.
 fn certificate(name: &str, authority: Option<&rcgen::Issuer<'_, rcgen::KeyPair>>) -> (String, String) {
     let key = rcgen::KeyPair::generate().expect("a key");

@@ -60,6 +60,20 @@ async fn it_keeps_its_rows_through_stops_and_crashes() {
     database.close().await;
 }
 
+/// A shell reads what pg_ctl is given.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_folder_may_have_any_name() {
+    let folder = folder();
+    for name in ["it's", "$HOME `x` $(y)", "a, \"b\" c", "back\\slash"] {
+        let options = PostgresOptions { data_dir: folder.path().join(name), ..PostgresOptions::default() };
+        let database = Database::connect(options).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+        assert_eq!(ask(&database, "select 1 as one").await, "[{\"one\":1}]");
+        database.close().await;
+        assert!(!folder.path().join(name).join("postgres/data/postmaster.pid").exists(), "{name}: it was stopped");
+        assert!(folder.path().join(name).join("postgres/log").metadata().is_ok_and(|log| log.len() > 0), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_started_again_when_it_ends_by_itself() {
     let folder = folder();

@@ -130,6 +130,62 @@ async fn migrations_are_all_or_nothing() {
         .await;
 }
 
+/// A script is one transaction to its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_can_not_end_its_transaction() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (id integer);", |_| ()).await;
+    let database = &server.database;
+    let session = cluster.connect_to(server.database_name()).await;
+    for word in [
+        "rollback",
+        "ROLLBACK/* all */WORK",
+        "rollback and chain",
+        "abort",
+        "abort and chain",
+        "prepare transaction 'x'",
+    ] {
+        let script = format!("create table k1 (id integer); {word}; create table k2 (id integer); select 1/0;");
+        let failed = database.apply_migration("1", "ends", &script).await.expect_err(word);
+        assert_eq!((failed.error.code(), failed.offset), ("0A000", 30), "{word}");
+        assert!(failed.error.hint().is_some_and(|hint| hint.contains("one transaction")), "{word}");
+        let failed = database.run_script(&script, |_| ()).await.expect_err(word);
+        assert_eq!(failed.error.code(), "0A000", "{word}");
+        let left = "select count(*)::text from pg_class where relname in ('k1', 'k2')";
+        assert_eq!(session.ask(left).await.expect("reads").0.as_deref(), Some("0"), "{word}");
+    }
+    let idle = "begin; create table k1 (id integer); savepoint a; drop table k1; rollback to savepoint a; commit/* yet */and chain;
+        rollback work to a; end; start transaction; select 1/0;";
+    assert_eq!(database.apply_migration("1", "fails", idle).await.expect_err("fails").error.code(), "22012");
+    assert_eq!(session.ask("select to_regclass('k1')::text").await.expect("reads").0, None);
+    database.apply_migration("1", "whole", &idle.replace("select 1/0", "select 1")).await.expect("applies");
+    assert_eq!(session.ask("select to_regclass('k1')::text").await.expect("reads").0.as_deref(), Some("k1"));
+}
+
+/// Whatever role a migration takes, it is recorded, and its views looked after, as the role that connects.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_may_end_as_another_role() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (id integer);", |_| ()).await;
+    for (version, take) in ["set role anon", "set session authorization anon", "set local role anon"].iter().enumerate()
+    {
+        let script = format!("create or replace view v as select id from t; {take};");
+        server.database.apply_migration(&version.to_string(), "as another", &script).await.expect(take);
+        server.database.run_script(&format!("{take};"), |_| ()).await.expect(take);
+    }
+    assert_eq!(server.database.applied().await.expect("reads").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_script_may_hold_says_where_it_belongs() {
+    let cluster = Cluster::start();
+    let server = Server::start_on(&cluster, "create table t (id integer);", |_| ()).await;
+    let script = "select 1; create index concurrently on t (id);";
+    let failed = server.database.run_script(script, |_| ()).await.expect_err("is refused");
+    assert_eq!((failed.error.code(), failed.offset), ("25001", 10));
+    assert!(failed.error.hint().is_some_and(|hint| hint.contains("a migration of its own")), "{:?}", failed.error);
+}
+
 /// What no transaction holds leaves nothing either: neither the index that failed half-way nor those that were made before it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_fails_half_way_is_gone() {

@@ -232,3 +232,30 @@ async fn rows_are_rendered_as_postgresql_renders_them() {
     read("/v?select=id&jb=eq.null").expect(200, json!([{"id": 2}])).await;
     read("/v?select=id&jb->a=eq.3").expect(200, json!([{"id": 1}])).await;
 }
+
+/// A batch begins before its first request is planned.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_kept_apart_as_its_role_and_functions_ask() {
+    let cluster = Cluster::start();
+    let roles = "create role careful nologin; grant careful to authenticator; grant execute on all functions in schema public to careful;
+        alter role careful set default_transaction_isolation = 'repeatable read';
+        create function strict_isolation() returns text language sql volatile set default_transaction_isolation = 'serializable'
+            as $$ select current_setting('transaction_isolation') $$;";
+    let server = Server::start_on(&cluster, &format!("{SCHEMA}{roles}"), |_| ()).await;
+    let batch = async |role: &str, functions: &[&str]| {
+        let calls = functions.iter().map(|name| json!({"method": "POST", "path": name, "body": {}})).collect::<Value>();
+        let answer =
+            server.raw(Method::POST, "/batch/v1").token(&token(json!({"role": role}))).json(&calls).send().await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let levels =
+            answer.json().as_array().expect("answers").iter().map(|one| one["body"].clone()).collect::<Value>();
+        levels
+    };
+    let plain = "/rpc/isolation";
+    assert_eq!(batch("anon", &[plain]).await, json!(["read committed"]));
+    assert_eq!(batch("careful", &[plain]).await, json!(["repeatable read"]));
+    assert_eq!(batch("patient", &[plain]).await, json!(["serializable"]));
+    assert_eq!(batch("anon", &[plain, "/rpc/own_isolation"]).await, json!(["repeatable read", "repeatable read"]));
+    let strictest = ["/rest/v1/rpc/own_isolation", "/rest/v1/rpc/strict_isolation?select=*"];
+    assert_eq!(batch("careful", &strictest).await, json!(["serializable", "serializable"]));
+}

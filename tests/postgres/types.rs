@@ -139,6 +139,33 @@ async fn partitions_and_stored_views() {
     server.get("/counted").service().expect(200, json!([{"n": 1}])).await;
 }
 
+/// PostgreSQL gives no system column of a partitioned table back.
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_take_upserts() {
+    let cluster = Cluster::start();
+    let script = "create table part (id integer, k text, note text, primary key (id, k)) partition by list (k);
+        create table part_d partition of part default;";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let upsert = |note: &str| {
+        let row = json!({"id": 1, "k": "a", "note": note});
+        let ask = server.post("/part", &row).service();
+        (ask.prefer("resolution=merge-duplicates,return=representation"), json!([row]))
+    };
+    // The status tells a new row from one that was there.
+    for (note, status) in [("new", 201), ("old", 200)] {
+        let (ask, rows) = upsert(note);
+        ask.expect(status, rows).await;
+    }
+    let put = |id: i32| server.put(&format!("/part?id=eq.{id}&k=eq.a"), &json!({"id": id, "k": "a", "note": "put"}));
+    put(1).service().expect(204, json!(null)).await;
+    put(2).service().prefer("return=representation").expect(201, json!([{"id": 2, "k": "a", "note": "put"}])).await;
+    server
+        .get("/part?select=id,note&order=id")
+        .service()
+        .expect(200, json!([{"id": 1, "note": "put"}, {"id": 2, "note": "put"}]))
+        .await;
+}
+
 /// A table whose rows are elsewhere is served, and takes what its source takes.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_tables() {

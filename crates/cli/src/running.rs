@@ -46,7 +46,11 @@ pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(
         };
         let done = match asked {
             Asked::Schema => reload(database).await,
-            Asked::Configuration => reconfigure(&server).await,
+            Asked::Configuration => {
+                let done = reconfigure(&server).await;
+                // What roles are set to is read with the catalog.
+                done.and(reload(database).await)
+            }
         };
         failed = match asked {
             Asked::Schema => failed,
@@ -76,8 +80,8 @@ pub async fn configuration_asked(database: &Database) {
     }
 }
 
-/// The embedded engine's catalog is never out of date.
-async fn reload(database: &Database) -> Result<(), Failure> {
+/// Reads the catalog again. The embedded engine's is never out of date.
+pub async fn reload(database: &Database) -> Result<(), Failure> {
     match database.postgres() {
         Some(postgres) => Ok(postgres.reload().await?),
         None => Ok(()),

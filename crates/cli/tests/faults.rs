@@ -39,7 +39,10 @@ fn a_private_postgresql_that_was_half_made_is_made_anew() {
     first.kill().unwrap();
     first.wait().unwrap();
     assert!(!home.join("data").exists(), "it was finished before it could be killed");
-    let server = project.start(&["dev"], &[]);
+    // What the environment says of another PostgreSQL is nothing to it.
+    let another =
+        [("PGPORT", "5433"), ("PGDATA", "/nonexistent"), ("PGHOST", "db.example"), ("PGOPTIONS", "-c nonsense=1")];
+    let server = project.start(&["dev"], &another);
     assert_eq!(server.get("/health/ready").0, 200);
     assert_eq!(server.terminate(), Some(0));
 }

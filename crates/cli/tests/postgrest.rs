@@ -22,6 +22,7 @@ grant select on api.todos to web_anon;
 grant all on api.todos to todo_user;
 grant usage on sequence api.todos_id_seq to todo_user;
 create function api.region() returns text language sql stable as $$ select current_setting('app.settings.region', true) $$;
+create function api.patience() returns text language sql stable as $$ select current_setting('statement_timeout') $$;
 create schema config;
 grant usage on schema config to login;
 create function config.pre() returns void language sql as $$
@@ -98,6 +99,12 @@ fn a_deployment_is_swapped_by_changing_the_command() {
     server.comes_to("/rpc/region", "\"us\"");
     runtime.block_on(session.script("alter role login set pgrst.db_max_rows = '2'; notify pgrst, 'reload config'"));
     server.comes_to("/todos?select=id&order=id", "[{\"id\":1}, \n {\"id\":2}]");
+    // So is what roles are set to.
+    runtime.block_on(session.script("alter role web_anon set statement_timeout = '7s'; notify pgrst, 'reload config'"));
+    server.comes_to("/rpc/patience", "\"7s\"");
+    runtime.block_on(session.script("alter role web_anon set statement_timeout = '8s'"));
+    server.signal("USR2");
+    server.comes_to("/rpc/patience", "\"8s\"");
     // Realtime is not served, and follows nothing.
     let said = server.said();
     assert!(!said.iter().any(|line| line.contains("can't be followed")), "{said:#?}");

@@ -12,7 +12,7 @@ use basalt_sql::catalog::AUTHENTICATOR;
 use crate::changes::{Changes, Hub};
 use crate::migrate::{Applied, Keys, Progress, ScriptError, Service};
 use crate::postgres::{Postgres, PostgresOptions};
-use crate::request::{Answer, Request};
+use crate::request::{Answer, Isolation, Request};
 use crate::sqlite::Sqlite;
 use crate::transaction::Transaction;
 
@@ -149,13 +149,13 @@ impl Database {
         }
     }
 
-    /// Opens a transaction for several statements.
+    /// Opens a transaction for several statements, at least as strictly kept apart as `isolation` says: the embedded engine's are serializable.
     ///
     /// Errors: as [`Database::run`] where the engine is busy or away.
-    pub async fn begin(&self) -> Result<Transaction> {
+    pub async fn begin(&self, isolation: Isolation) -> Result<Transaction> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.begin().await.map(Transaction::sqlite),
-            Engine::Postgres(engine) => Box::pin(engine.begin()).await.map(Transaction::postgres),
+            Engine::Postgres(engine) => Box::pin(engine.begin(isolation)).await.map(Transaction::postgres),
         }
     }
 

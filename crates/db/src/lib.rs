@@ -17,5 +17,5 @@ pub use changes::Changes;
 pub use copy::Copied;
 pub use database::{Database, Options};
 pub use postgres::{LARGEST_NOTIFICATION, Loads, NotifyLine, PoolState, PostgresOptions};
-pub use request::{Answer, BodyBy, Count, CountKind, Explain, Format, Request, RowCheck, TransactionEnd};
+pub use request::{Answer, BodyBy, Count, CountKind, Explain, Format, Isolation, Request, RowCheck, TransactionEnd};
 pub use transaction::Transaction;

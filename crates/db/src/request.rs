@@ -185,6 +185,41 @@ impl Request {
     }
 }
 
+/// How a transaction is kept apart from others: PostgreSQL's levels, the strictest last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isolation {
+    /// Each statement sees what was committed before it.
+    #[default]
+    ReadCommitted,
+    /// All statements see what was committed before the first.
+    RepeatableRead,
+    /// As if one came after the other; where that can't be, one fails (40001).
+    Serializable,
+}
+
+impl Isolation {
+    /// The setting of roles and functions that asks for one.
+    pub const SETTING: &str = "default_transaction_isolation";
+
+    /// The one that a setting's value asks for; PostgreSQL's `read uncommitted` is the weakest.
+    pub fn of(value: &str) -> Isolation {
+        match value.to_ascii_lowercase().as_str() {
+            "serializable" => Isolation::Serializable,
+            "repeatable read" => Isolation::RepeatableRead,
+            _ => Isolation::ReadCommitted,
+        }
+    }
+
+    /// PostgreSQL's words for it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Isolation::ReadCommitted => "read committed",
+            Isolation::RepeatableRead => "repeatable read",
+            Isolation::Serializable => "serializable",
+        }
+    }
+}
+
 /// The statement that calls a function without arguments, by `schema.name`. What stands behind the first dot is the name.
 pub(crate) fn call(function: &str) -> String {
     let parts: Vec<String> = function.splitn(2, '.').map(quote::ident).collect();

@@ -142,7 +142,8 @@ pub(crate) struct Exchange<'a> {
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-enum Route {
+/// What a path names.
+pub(crate) enum Route {
     Root,
     Relation(String),
     Function(String),
@@ -353,7 +354,7 @@ impl Exchange<'_> {
 }
 
 /// `/`, `/<relation>` or `/rpc/<function>`; anything else is PGRST125.
-fn route(path: &str) -> RestResult<Route> {
+pub(crate) fn route(path: &str) -> RestResult<Route> {
     let unknown = || RestError::new(404, "PGRST125", "Invalid path specified in request URL");
     let decode = |text: &str| {
         let name = percent_decode_str(text).decode_utf8().map_err(|_| unknown())?.into_owned();

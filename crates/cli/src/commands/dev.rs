@@ -14,7 +14,7 @@ use super::{Override, override_of, project_root};
 use crate::migrating::{self, Mark};
 use crate::output::{self, GOOD, LINK, STRONG, styled};
 use crate::report::{Failure, Report};
-use crate::running::configuration_asked;
+use crate::running::{self, configuration_asked};
 use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
 use crate::watching::Watch;
 use crate::workspace::{block_on, for_development, load, named_files};
@@ -257,7 +257,8 @@ impl Session {
         {
             server.reconfigure(&self.root, &self.config)?;
         }
-        Ok(())
+        // What roles are set to is read with the catalog.
+        running::reload(self.database()?).await
     }
 
     /// The configuration as it is now.

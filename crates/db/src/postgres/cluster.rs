@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,6 +20,9 @@ use crate::lock::{self, Lock};
 
 /// A socket's path may have no more bytes (`sockaddr_un`); PostgreSQL appends `/.s.PGSQL.5432`.
 const LONGEST_SOCKET_FOLDER: usize = 90;
+
+/// The number in the socket's name.
+const PORT: u16 = 5432;
 
 /// What PostgreSQL's folder is called while it is made.
 const UNFINISHED: &str = "making-";
@@ -112,15 +115,20 @@ impl Cluster {
     }
 
     fn launch(&self) -> Result<()> {
+        // The setting is a list of folders, and pg_ctl gives its options to a shell.
+        let sockets = format!("\"{}\"", self.sockets.display().to_string().replace('"', "\"\""));
         let mut options =
-            format!("-k '{}' -c listen_addresses= -c unix_socket_permissions=0700", self.sockets.display());
+            format!("-p {PORT} -k {} -c listen_addresses= -c unix_socket_permissions=0700", shell_quoted(&sockets));
         if !self.durable {
             options.push_str(" -c fsync=off -c synchronous_commit=off -c full_page_writes=off");
         }
-        // A pipe would be held open by the server that it starts.
+        // A pipe would be held open by the server that it starts, which says everything where pg_ctl would: for `-l`, and for `-D`, pg_ctl
+        // quotes no path.
         let log = self.data.with_file_name("log");
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&log);
+        let file = file.map_err(|error| failed(&log.display().to_string(), &error.to_string()))?;
         let mut start = self.program("pg_ctl");
-        start.args(["start", "-w", "-s", "-t", "120", "-o", &options, "-l"]).arg(&log).arg("-D").arg(&self.data);
+        start.args(["start", "-w", "-s", "-t", "120", "-o", &options]).env("PGDATA", &self.data).stdout(file);
         self.run(start).map(drop).map_err(|error| {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
             let last: Vec<&str> = text.lines().rev().take(5).collect();
@@ -142,7 +150,7 @@ impl Cluster {
     /// How to reach it as `user`.
     pub fn target(&self, user: &str) -> Target {
         let mut config = Config::new();
-        config.host_path(&self.sockets).user(user).dbname("postgres").application_name("basalt");
+        config.host_path(&self.sockets).port(PORT).user(user).dbname("postgres").application_name("basalt");
         Target { config, tls: Tls::Off }
     }
 
@@ -219,6 +227,10 @@ impl Cluster {
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.current_dir("/").env("LC_ALL", "C.UTF-8");
+        // What the environment says of PostgreSQL is of another.
+        let of_another =
+            std::env::vars_os().map(|(name, _)| name).filter(|name| name.as_encoded_bytes().starts_with(b"PG"));
+        of_another.for_each(|name| _ = command.env_remove(name));
         if let Some((user, group)) = self.user {
             command.uid(user).gid(group);
         }
@@ -245,6 +257,11 @@ impl Drop for Cluster {
 /// 58030: what could not be done, and why.
 pub(super) fn failed(what: &str, why: &str) -> Error {
     Error::new("58030", format!("PostgreSQL can't be run: {what}: {why}"))
+}
+
+/// A text as one word for `/bin/sh`.
+fn shell_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Beside the data, or, where that path is too long for a socket, in the system's folder for temporary files.

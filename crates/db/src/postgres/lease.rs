@@ -22,7 +22,7 @@ use super::pool::{Pooled, Unfinished};
 use super::run::{rollback, run};
 use super::settings::{CLEAN, UNLOCK};
 use super::work::Work;
-use crate::{Answer, Request};
+use crate::{Answer, Isolation, Request};
 
 /// Connections that wait to be cancelled or tidied, at most, and how many of them are so at once.
 const WAITING: usize = 64;
@@ -86,7 +86,7 @@ impl Lease {
     }
 
     /// Begins a transaction for several requests. `step_down` follows the command that begins.
-    pub async fn begin(&mut self, step_down: &str) -> Result<()> {
+    pub async fn begin(&mut self, isolation: Isolation, step_down: &str) -> Result<()> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         let clean = match self.engine.cleans(connection) {
             true => format!("{CLEAN}; select {UNLOCK}"),
@@ -94,7 +94,10 @@ impl Lease {
         };
         connection.is_littered |= self.engine.is_littered();
         let limit = self.engine.options.statement_timeout.as_millis();
-        let begin = format!("begin{clean}{step_down}; set local idle_in_transaction_session_timeout = {limit}");
+        let level = isolation.words();
+        let begin = format!(
+            "begin isolation level {level}{clean}{step_down}; set local idle_in_transaction_session_timeout = {limit}"
+        );
         connection.client.batch_execute(&begin).await.map_err(translate)?;
         self.is_between = true;
         Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use basalt_core::{Error, Result};
 use basalt_sql::ddl::dump::{self, Taken};
-use basalt_sql::script::{Piece, first_word, is_write, split};
+use basalt_sql::script::{Bound, Piece, bound, first_word, is_write, split};
 use basalt_sql::{Catalog, DEFAULT_PATH, plpgsql};
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -23,6 +23,8 @@ use crate::migrate::{Applied, Imported, Keys, Progress, RECORD, ScriptError, che
 const CHUNK: usize = 64 << 10;
 /// How long a script waits for locks that requests hold before it gives up (55P03).
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+/// Makes the session the connecting role's again, whatever role a script took.
+const OWN_ROLE: &str = "reset session authorization; reset role";
 
 impl Postgres {
     /// See [`crate::Database::apply_migration`].
@@ -171,8 +173,8 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
 
     /// Commits what went well, undoes the rest. What the script has set is nobody's later, be there a pooler between.
     async fn end(&self, done: Result<(), ScriptError>) -> Result<(), ScriptError> {
-        let end = if done.is_ok() { "reset session authorization; reset all; commit" } else { "rollback" };
-        let ended = self.client.batch_execute(end).await.map_err(translate);
+        let end = if done.is_ok() { format!("{OWN_ROLE}; reset all; commit") } else { "rollback".to_owned() };
+        let ended = self.client.batch_execute(&end).await.map_err(translate);
         done?;
         // A deferred constraint speaks up here.
         Ok(ended?)
@@ -199,14 +201,20 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
     }
 
     async fn statement(&mut self, sql: &str) -> Result<()> {
-        // The script is one transaction already, and fills the database that it is given.
-        if is_transaction_word(sql) || is_of_databases(sql) {
-            return Ok(());
+        match bound(sql) {
+            Some(Bound::Idle) => return Ok(()),
+            Some(Bound::Ends) => {
+                let hint = "A migration is one transaction; remove what is to be undone.";
+                return Err(Error::unsupported("a script that ends its own transaction", hint));
+            }
+            // The script fills the database that it is given.
+            None if is_of_databases(sql) => return Ok(()),
+            None => {}
         }
         if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
             return self.setting(sql).await;
         }
-        let messages = self.client.simple_query(sql).await.map_err(|error| in_block(sql, error))?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| alone(in_block(sql, error)))?;
         if is_write(sql) {
             let rows = messages.iter().map(|message| match message {
                 SimpleQueryMessage::CommandComplete(rows) => *rows,
@@ -283,6 +291,14 @@ fn in_block(sql: &str, error: tokio_postgres::Error) -> Error {
     error.elsewhere(place)
 }
 
+/// With what to do about a statement that no transaction may hold, where there is one for a whole script.
+fn alone(error: Error) -> Error {
+    match error.code() {
+        "25001" => error.with_hint("A script is one transaction; put this statement into a migration of its own."),
+        _ => error,
+    }
+}
+
 /// Makes the record of migrations where it is missing.
 async fn keep_record(client: &Client) -> Result<()> {
     // What is there needs no right to make it.
@@ -309,6 +325,7 @@ async fn keeping_views<P: FnMut(Progress)>(
         script.run(std::slice::from_ref(piece)).await?;
         views.after_one(client).await?;
     }
+    client.batch_execute(OWN_ROLE).await.map_err(translate)?;
     Ok(views.after_all(client).await?)
 }
 
@@ -317,11 +334,6 @@ pub(super) fn by_words<R>(sql: &str, judge: impl FnOnce(&[&str]) -> R) -> R {
     let start = first_word(sql).map_or(0, |word| word.as_ptr() as usize - sql.as_ptr() as usize);
     let words: Vec<String> = sql[start..].split_whitespace().take(5).map(str::to_ascii_lowercase).collect();
     judge(&words.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// `begin`, `commit` and their like.
-pub(super) fn is_transaction_word(sql: &str) -> bool {
-    by_words(sql, |words| matches!(words, ["begin" | "commit" | "end", ..] | ["start", "transaction", ..]))
 }
 
 /// `create database` and `drop database`, with which scripts of psql begin.

@@ -48,7 +48,7 @@ use tokio::task::JoinHandle;
 
 use crate::changes::Hub;
 use crate::migrate::Service;
-use crate::{Answer, Request};
+use crate::{Answer, Isolation, Request};
 use cluster::Cluster;
 use connection::{Connection, Target};
 use doubt::Doubts;
@@ -252,18 +252,18 @@ impl Postgres {
     }
 
     /// Opens a transaction of several requests.
-    pub(crate) async fn begin(&self) -> Result<Open> {
-        self.begin_on(&self.engine.requests, self.engine.step_down).await
+    pub(crate) async fn begin(&self, isolation: Isolation) -> Result<Open> {
+        self.begin_on(&self.engine.requests, isolation, self.engine.step_down).await
     }
 
     /// Opens a transaction of several requests of the owner's.
     pub(crate) async fn begin_as_owner(&self) -> Result<Open> {
-        self.begin_on(&self.engine.owner, "").await
+        self.begin_on(&self.engine.owner, Isolation::default(), "").await
     }
 
-    async fn begin_on(&self, pool: &Pool, step_down: &str) -> Result<Open> {
+    async fn begin_on(&self, pool: &Pool, isolation: Isolation, step_down: &str) -> Result<Open> {
         let mut lease = Lease::new(pool.get().await?, self.engine.clone());
-        lease.begin(step_down).await?;
+        lease.begin(isolation, step_down).await?;
         Ok(Open { engine: self.engine.clone(), lease })
     }
 

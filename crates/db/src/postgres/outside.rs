@@ -4,12 +4,12 @@
 use basalt_core::{Error, Result};
 use basalt_sql::DEFAULT_PATH;
 use basalt_sql::quote::{ident, literal};
-use basalt_sql::script::Piece;
+use basalt_sql::script::{Bound, Piece, bound};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::translate;
-use super::migrating::{LOCK_TIMEOUT, by_words, failed, is_transaction_word};
+use super::migrating::{LOCK_TIMEOUT, by_words, failed};
 use crate::migrate::ScriptError;
 
 /// Indexes of a table, or those that a reindexing may have left (PostgreSQL manual, REINDEX).
@@ -67,7 +67,7 @@ pub(super) async fn run(
     is_pooled: bool,
     record: impl Future<Output = Result<()>>,
 ) -> Result<(), ScriptError> {
-    let statements = pieces.iter().filter_map(Piece::statement).filter(|(sql, _)| !is_transaction_word(sql));
+    let statements = pieces.iter().filter_map(Piece::statement).filter(|(sql, _)| bound(sql) != Some(Bound::Idle));
     let is_alone = statements.clone().count() == 1;
     for (sql, offset) in statements.clone() {
         let (what, hint) = match kind(sql) {

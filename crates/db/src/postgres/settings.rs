@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use basalt_sql::Catalog;
 use basalt_sql::quote;
 
-use crate::Request;
+use crate::{Isolation, Request};
 
 /// The beginning of a transaction.
 pub(super) struct Settings<'r> {
@@ -24,9 +24,6 @@ pub(super) const CLEAN: &str = "; reset all; reset role; discard temp";
 /// Gives up the locks of the session, as an expression.
 pub(super) const UNLOCK: &str = "pg_catalog.pg_advisory_unlock_all()";
 
-/// The setting that a transaction's own mode stands for.
-const ISOLATION: &str = "default_transaction_isolation";
-
 impl<'r> Settings<'r> {
     /// What a request sets. `timeout`, in milliseconds, holds where no role or function says otherwise; `names_role` is false
     /// for the owner, who stays what the connection is.
@@ -39,10 +36,10 @@ impl<'r> Settings<'r> {
         if let Some(timeout) = timeout {
             values.push(("statement_timeout".into(), timeout.to_string().into()));
         }
-        let mut isolation = None;
+        let mut isolation = Isolation::default();
         for (name, value) in of_role.into_iter().flatten().filter(|(name, _)| !name.starts_with("pgrst.")) {
             match name.as_str() {
-                ISOLATION => isolation = Some(Cow::Owned(value.clone())),
+                Isolation::SETTING => isolation = Isolation::of(value),
                 _ => values.push((name.clone().into(), value.clone().into())),
             }
         }
@@ -53,11 +50,11 @@ impl<'r> Settings<'r> {
         values.extend(request.settings.iter().map(|(name, value)| (name.into(), value.into())));
         for (name, value) in &request.hoisted {
             match name.as_str() {
-                ISOLATION => isolation = Some(Cow::Borrowed(value.as_str())),
+                Isolation::SETTING => isolation = Isolation::of(value),
                 _ => values.push((name.into(), value.into())),
             }
         }
-        Settings { begin: begin(isolation.as_deref(), request.read_only), values, unlocks: false }
+        Settings { begin: begin(isolation, request.read_only), values, unlocks: false }
     }
 
     /// The values alone.
@@ -78,12 +75,6 @@ impl<'r> Settings<'r> {
     }
 }
 
-fn begin(isolation: Option<&str>, read_only: bool) -> String {
-    // Only PostgreSQL's own words are spliced.
-    let level = match isolation.map(str::to_ascii_lowercase).as_deref() {
-        Some("serializable") => "serializable",
-        Some("repeatable read") => "repeatable read",
-        _ => "read committed",
-    };
-    format!("begin isolation level {level} {}", if read_only { "read only" } else { "read write" })
+fn begin(isolation: Isolation, read_only: bool) -> String {
+    format!("begin isolation level {} {}", isolation.words(), if read_only { "read only" } else { "read write" })
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How connections are encrypted.
@@ -42,18 +44,12 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
         let config = match trust {
-            Trust::Host => builder.with_root_certificates(roots(root)?),
             Trust::Nobody => {
-                builder.dangerous().with_custom_certificate_verifier(Arc::new(Lenient { provider, authority: None }))
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Judge { provider, authority: None }))
             }
-            Trust::Authority => {
-                let built =
-                    rustls::client::WebPkiServerVerifier::builder_with_provider(roots(root)?.into(), provider.clone());
-                let authority =
-                    built.build().map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
-                builder
-                    .dangerous()
-                    .with_custom_certificate_verifier(Arc::new(Lenient { provider, authority: Some(authority) }))
+            Trust::Authority | Trust::Host => {
+                let authority = Some(Authority::new(&provider, root, trust == Trust::Host)?);
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(Judge { provider, authority }))
             }
         };
         let config = match own {
@@ -77,30 +73,53 @@ fn certificates(option: &str, path: &Path) -> Result<Vec<CertificateDer<'static>
     read.map_err(|error| unreadable(option, path, &error))
 }
 
-fn roots(file: Option<&Path>) -> Result<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    match file {
-        Some(path) => {
-            for certificate in certificates("sslrootcert", path)? {
-                roots.add(certificate).map_err(|error| unreadable("sslrootcert", path, &error))?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    Ok(roots)
-}
-
-/// Judges less than a host's whole certificate, as libpq's weaker modes do.
+/// Judges a server's certificate as libpq's modes do.
 #[derive(Debug)]
-struct Lenient {
+struct Judge {
     provider: Arc<CryptoProvider>,
     /// Who must have signed it; nobody has to.
-    authority: Option<Arc<rustls::client::WebPkiServerVerifier>>,
+    authority: Option<Authority>,
 }
 
-impl ServerCertVerifier for Lenient {
+/// Whom a server's certificate has to be of.
+#[derive(Debug)]
+struct Authority {
+    verifier: Arc<WebPkiServerVerifier>,
+    /// The certificates of the file that names whom to trust.
+    named: Vec<CertificateDer<'static>>,
+    /// Whether it has to name the host.
+    names_host: bool,
+}
+
+impl Authority {
+    /// Trusts the certificates of a file, or the system's.
+    fn new(provider: &Arc<CryptoProvider>, file: Option<&Path>, names_host: bool) -> Result<Authority> {
+        let mut roots = RootCertStore::empty();
+        let named = file.map_or(Ok(Vec::new()), |path| certificates("sslrootcert", path))?;
+        match file {
+            Some(path) => {
+                for certificate in named.iter().cloned() {
+                    roots.add(certificate).map_err(|error| unreadable("sslrootcert", path, &error))?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        let built = WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build();
+        let verifier = built.map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
+        Ok(Authority { verifier, named, names_host })
+    }
+
+    /// Whether a certificate that was refused for this is one of the file's itself: a server's own, made as PostgreSQL's manual makes it
+    /// (section 19.9.5), says that it is an authority's. That it is in time was judged before.
+    fn is_named_itself(&self, certificate: &CertificateDer<'_>, why: &OtherError) -> bool {
+        let is_authority = matches!(why.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity));
+        is_authority && self.named.iter().any(|named| **named == **certificate)
+    }
+}
+
+impl ServerCertVerifier for Judge {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -109,11 +128,19 @@ impl ServerCertVerifier for Lenient {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+        use rustls::CertificateError::{NotValidForName, NotValidForNameContext, Other};
         let Some(authority) = &self.authority else { return Ok(ServerCertVerified::assertion()) };
-        match authority.verify_server_cert(certificate, intermediates, host, ocsp, now) {
+        match authority.verifier.verify_server_cert(certificate, intermediates, host, ocsp, now) {
             // The name is judged last: everything else was in order.
-            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
+            Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }))
+                if !authority.names_host =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            Err(rustls::Error::InvalidCertificate(Other(why))) if authority.is_named_itself(certificate, &why) => {
+                if authority.names_host {
+                    verify_server_name(&ParsedCertificate::try_from(certificate)?, host)?;
+                }
                 Ok(ServerCertVerified::assertion())
             }
             judged => judged,

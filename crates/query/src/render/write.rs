@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use basalt_core::Error;
 use basalt_sql::Name;
-use basalt_sql::catalog::{Column, Relation};
+use basalt_sql::catalog::{Column, Relation, RelationKind};
 
 use super::condition::{self, filters};
 use super::limited;
@@ -151,10 +151,11 @@ fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, wri
     Written::Upsert
 }
 
-/// Whether a row's `xmax` tells whether it is a new one. A view has none, and who may select only some columns may not read it: there
-/// a setting tells, which is made while a row is updated and taken back when the row is given back.
+/// Whether a row's `xmax` tells whether it is a new one. A view has none, a partitioned table can't give it back, and who may select only
+/// some columns may not read it: there a setting tells, which is made while a row is updated and taken back when the row is given back.
 fn tells_by_xmax(relation: &Relation) -> bool {
-    relation.view().is_none() && relation.columns.iter().all(|column| column.grants.is_empty())
+    let has_own_rows = matches!(relation.kind, RelationKind::Table) && !relation.partitioned;
+    has_own_rows && relation.columns.iter().all(|column| column.grants.is_empty())
 }
 
 const NOTE_UPDATE: &str = " WHERE set_config('basalt.updated', '1', true) IS NOT NULL";

@@ -8,6 +8,7 @@
 //! The answer lists `{"status", "headers", "body"}` in the same order. The first request that fails undoes everything, and its
 //! error is the answer, with its place in the list as `request`.
 
+mod isolation;
 mod json;
 mod reference;
 
@@ -94,7 +95,7 @@ impl Door {
             return Err(RestError::new(405, "PGRST117", format!("Unsupported HTTP method: {}", incoming.method)).into());
         }
         let items = self.items(incoming)?;
-        let opened = self.database.begin().await;
+        let opened = self.database.begin(self.isolation(incoming, &items, mount)).await;
         let transaction = Mutex::new(opened.map_err(|error| RestError::database(&error, incoming.anonymous))?);
         let timing = Timing::start(false);
         let mut earlier = Answers::new(self.options.body);
@@ -204,15 +205,17 @@ fn numbered(index: usize, mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
+/// A path without the mount point.
+fn within<'p>(path: &'p str, mount: &str) -> &'p str {
+    path.strip_prefix(mount).filter(|rest| rest.is_empty() || rest.starts_with(['/', '?'])).unwrap_or(path)
+}
+
 fn prepare(item: Item, earlier: &mut Answers, mount: &str, given: &HeaderMap) -> RestResult<Prepared> {
     let invalid = |what: String| RestError::new(400, "BST010", what);
     let method =
         Method::from_bytes(item.method.as_bytes()).map_err(|_| invalid(format!("\"{}\" is no method", item.method)))?;
     let path = earlier.in_path(&item.path)?;
-    let path = match path.strip_prefix(mount) {
-        Some(rest) if rest.is_empty() || rest.starts_with(['/', '?']) => rest.to_owned(),
-        _ => path,
-    };
+    let path = within(&path, mount).to_owned();
     let mut headers = given.clone();
     OWN.iter().chain(&[header::CONTENT_LENGTH]).for_each(|name| _ = headers.remove(name));
     for (name, value) in &item.headers {

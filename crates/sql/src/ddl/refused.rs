@@ -54,6 +54,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("notify", "NOTIFY", "Subscribe to changes through the realtime API."),
     ("declare", "cursors", "Page with limit and offset, or by key."),
     ("fetch", "cursors", "Page with limit and offset, or by key."),
+    ("prepare transaction", "two-phase commit in a script", "A migration is one transaction; remove the statement."),
     ("prepare", "prepared statements in a script", "Write the statement itself."),
     ("execute", "prepared statements in a script", "Write the statement itself."),
     ("merge", "MERGE", "Use `insert ... on conflict`, `update` and `delete`."),

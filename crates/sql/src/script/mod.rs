@@ -110,6 +110,36 @@ pub fn first_word(sql: &str) -> Option<&str> {
     }
 }
 
+/// What a statement is to the transaction that a whole script is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// `begin`, `commit` and their like: the script needs none of them.
+    Idle,
+    /// `rollback`, `abort` and `prepare transaction`: what came before would be undone, and what follows no part of it.
+    Ends,
+}
+
+/// What a statement is to its transaction, if it is anything to it. `rollback to` a savepoint is not.
+pub fn bound(sql: &str) -> Option<Bound> {
+    let mut lexer = Lexer::new(sql);
+    let mut word = || match lexer.next() {
+        Ok(Some((Token::Word(word), _))) => word.to_ascii_lowercase(),
+        _ => String::new(),
+    };
+    match word().as_str() {
+        "begin" | "commit" | "end" => Some(Bound::Idle),
+        "start" => (word() == "transaction").then_some(Bound::Idle),
+        "prepare" => (word() == "transaction").then_some(Bound::Ends),
+        "rollback" => {
+            let next = word();
+            let next = if matches!(next.as_str(), "work" | "transaction") { word() } else { next };
+            (next != "to").then_some(Bound::Ends)
+        }
+        "abort" => Some(Bound::Ends),
+        _ => None,
+    }
+}
+
 /// Line and column, both from 1, of a byte offset; columns count characters.
 pub fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(offset)];
