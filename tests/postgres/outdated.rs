@@ -242,3 +242,29 @@ async fn what_never_was_has_nothing_read() {
     assert!(database.is_outdated(version, "42703").await);
     assert_eq!(loads(), before + 1);
 }
+
+/// A view's own tables are locked after its query was analysed: what it calls may be dropped in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_that_is_gone_before_it_is_planned_is_looked_up_again() {
+    for is_told in WAYS {
+        let cluster = Cluster::start();
+        let server = start(&cluster, is_told).await;
+        let function = "create function short(seen) returns text language sql stable as $$ select left($1.body, 1) $$;";
+        server.script(&format!("create view seen as select * from notes; {function}")).await;
+        let session = cluster.connect_to(server.database_name()).await;
+        // What others do is seen once a transaction.
+        let watching = cluster.connect_to(server.database_name()).await;
+        session.script("begin; lock table notes in access exclusive mode").await;
+        let asked = server.get("/seen?select=id,short").service().send();
+        let replaced = async {
+            let waits = "select count(*)::text from pg_stat_activity
+                where wait_event_type = 'Lock' and query like '%short%' and pid <> pg_backend_pid()";
+            while watching.ask(waits).await.expect("reads").0.as_deref() == Some("0") {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            session.script(&format!("drop function short(seen); {function} commit")).await;
+        };
+        let (answer, ()) = tokio::join!(asked, replaced);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "[{\"id\":1,\"short\":\"o\"}]"));
+    }
+}

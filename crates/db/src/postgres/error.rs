@@ -6,10 +6,13 @@ use tokio_postgres::error::ErrorPosition;
 /// The code of a connection more than PostgreSQL takes.
 pub(super) const FULL: &str = "53300";
 
+/// How PostgreSQL names what it no longer finds by its number.
+pub(super) const LOOKUP_FAILED: &str = "cache lookup failed for ";
+
 /// A server's error with its fields, or 08006 for a connection that failed.
 pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else { return lost().with_detail(cause(&error)) };
-    let mut out = Error::new(db.code().code().to_owned(), db.message().to_owned());
+    let mut out = Error::new(code(db.code().code(), db.message()).to_owned(), db.message().to_owned());
     if let Some(detail) = db.detail() {
         out = out.with_detail(detail.to_owned());
     }
@@ -24,6 +27,17 @@ pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
         out = out.at(*position as usize - 1);
     }
     out
+}
+
+/// The SQLSTATE. What is dropped between the analysis and the planning of a statement is an internal error to PostgreSQL; to whoever asked it
+/// is what is not there.
+fn code<'a>(code: &'a str, message: &str) -> &'a str {
+    match (code, message.strip_prefix(LOOKUP_FAILED).and_then(|what| what.split(' ').next())) {
+        ("XX000", Some("function")) => "42883",
+        ("XX000", Some("relation")) => "42P01",
+        ("XX000", Some("type")) => "42704",
+        _ => code,
+    }
 }
 
 /// 08006: the connection broke, or what came over it can't be read.
@@ -52,4 +66,23 @@ fn cause(error: &tokio_postgres::Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_meanwhile_is_not_there() {
+        for (was, message, is) in [
+            ("XX000", "cache lookup failed for function 16385", "42883"),
+            ("XX000", "cache lookup failed for relation 16385", "42P01"),
+            ("XX000", "cache lookup failed for type 16385", "42704"),
+            ("XX000", "cache lookup failed for index 16385", "XX000"),
+            ("XX000", "unexpected chunk number 1", "XX000"),
+            ("P0001", "cache lookup failed for function 16385", "P0001"),
+        ] {
+            assert_eq!(code(was, message), is, "{message}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Row, Statement};
 use super::Engine;
 use super::answer::answer;
 use super::connection::Connection;
-use super::error::translate;
+use super::error::{LOOKUP_FAILED, translate};
 use super::text::Text;
 use super::work::{Bounds, Terms, Work};
 use super::wrap::expectation;
@@ -188,7 +188,7 @@ fn is_stale(error: &Error) -> bool {
     match error.code() {
         "26000" => true,
         "0A000" => message.starts_with("cached plan"),
-        "XX000" => message.starts_with("cache lookup failed for type"),
+        "42704" => message.starts_with(LOOKUP_FAILED),
         _ => false,
     }
 }
