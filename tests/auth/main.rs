@@ -9,6 +9,7 @@ mod codes;
 mod declared;
 mod factors;
 mod guessing;
+mod hooking;
 mod issuer;
 mod keys;
 mod leaving;

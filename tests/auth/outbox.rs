@@ -15,6 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::stand_in::StandIn;
 use crate::world::{PASSWORD, mails, post, start_with};
 
 /// Set for the child: the project's folder, PostgreSQL's url or nothing, and the mail server's port.
@@ -227,6 +228,50 @@ async fn what_is_not_taken_is_tried_again_with_the_same_id_until_it_was_tried_of
     rows(&server.database, "update auth.outbox set tried = 9, due_at = now() returning id").await;
     until(|| async { waiting(&server.database).await.is_empty() }).await;
     assert_eq!(mail_server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn only_what_is_said_of_the_mail_itself_is_final() {
+    let mail_server = MailServer::start(0, Mood::Denies).await;
+    let server = start_with(|config| by_smtp(config, mail_server.port)).await;
+    sign_up(&server, "ada@example.com").await;
+    // The pause is noted after the answer: a second one says that it came so far, and the row is there.
+    until(|| async { waiting(&server.database).await.iter().any(|row| row["tried"] == 2) }).await;
+    mail_server.become_one_that(Mood::Takes);
+    pass_time(&server.database).await;
+    sign_up(&server, "grace@example.com").await;
+    mail_server.awaited(2).await;
+    mail_server.become_one_that(Mood::Bounces);
+    sign_up(&server, "nobody@example.com").await;
+    until(|| async { waiting(&server.database).await.is_empty() }).await;
+    assert_eq!(mail_server.received().len(), 2);
+}
+
+#[tokio::test]
+async fn a_hook_that_lost_its_secret_is_told_again() {
+    let mut answers = [("401 Unauthorized", String::new()), ("200 OK", "{}".into())].into_iter();
+    let hook = StandIn::answering(move |_| answers.next().unwrap_or(("500 Too often", String::new()))).await;
+    let server = start_with(|config| {
+        config.auth.email.enable_confirmations = true;
+        config.outbound.allow = vec!["127.0.0.1".into()];
+        let own = &mut config.auth.hook.send_email;
+        (own.enabled, own.uri) = (true, hook.url.clone());
+    })
+    .await;
+    sign_up(&server, "ada@example.com").await;
+    until(|| async { hook.asked().len() == 2 && waiting(&server.database).await.is_empty() }).await;
+}
+
+#[tokio::test]
+async fn what_expired_goes_whatever_way_it_was_to_leave() {
+    let port = free_port();
+    let mut server = start_with(|config| by_smtp(config, port)).await;
+    sign_up(&server, "ada@example.com").await;
+    until(|| async { waiting(&server.database).await.iter().all(|row| row["tried"] != 0) }).await;
+    server.stop().await;
+    rows(&server.database, "update auth.outbox set expires_at = now() returning id").await;
+    server.restart(|config| config.auth.email.mailbox = true).await;
+    until(|| async { waiting(&server.database).await.is_empty() }).await;
 }
 
 #[tokio::test]

@@ -247,9 +247,7 @@ async fn a_batch_is_kept_apart_as_its_role_and_functions_ask() {
         let answer =
             server.raw(Method::POST, "/batch/v1").token(&token(json!({"role": role}))).json(&calls).send().await;
         assert_eq!(answer.status, 200, "{}", answer.body);
-        let levels =
-            answer.json().as_array().expect("answers").iter().map(|one| one["body"].clone()).collect::<Value>();
-        levels
+        answer.json().as_array().expect("answers").iter().map(|one| one["body"].clone()).collect::<Value>()
     };
     let plain = "/rpc/isolation";
     assert_eq!(batch("anon", &[plain]).await, json!(["read committed"]));

@@ -14,6 +14,10 @@ pub enum Mood {
     Takes,
     /// Says that it can't now.
     Refuses,
+    /// Says that it wants nothing of this sender.
+    Denies,
+    /// Says that it has no such recipient.
+    Bounces,
     /// Says nothing.
     Hangs,
 }
@@ -101,6 +105,8 @@ impl MailServer {
             let answer = match line.split([' ', ':']).next().unwrap_or_default() {
                 "EHLO" | "HELO" => "250 stand-in",
                 "MAIL" if mood == Mood::Refuses => "451 not now",
+                "MAIL" if mood == Mood::Denies => "550 no such sender",
+                "RCPT" if mood == Mood::Bounces => "550 no such recipient",
                 "RCPT" => {
                     to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
                     "250 ok"

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use basalt_db::Database;
 use basalt_outbound::webhook::Secrets;
 use basalt_outbound::{Limits, Outbound};
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use crate::error::AuthError;
 use crate::mail::{Deliver, Undelivered};
 use crate::settings::{Hook, Hooks as Settings};
-use crate::store::{Work, params};
+use crate::store::{call_within, params};
 
 /// Longest time that a hook may take, and largest answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,6 +23,7 @@ const MAX_ANSWER: u64 = 200 << 10;
 
 /// The hooks of a project.
 pub(crate) struct Hooks {
+    database: Database,
     outbound: Outbound,
     custom_access_token: Option<Way>,
     send_sms: Option<Way>,
@@ -70,7 +72,7 @@ impl Hooks {
     /// Reads the configuration.
     ///
     /// Errors: which hook can't be used, and why.
-    pub fn new(settings: &Settings, outbound: &Outbound) -> Result<Hooks, String> {
+    pub fn new(settings: &Settings, database: &Database, outbound: &Outbound) -> Result<Hooks, String> {
         let limits = Limits { timeout: TIMEOUT, response: MAX_ANSWER, redirects: 0 };
         let send_email = match way("send_email", &settings.send_email)? {
             Some(Way::Function(_)) => return Err("`auth.hook.send_email.uri` must be an HTTP address".into()),
@@ -78,6 +80,7 @@ impl Hooks {
             None => None,
         };
         Ok(Hooks {
+            database: database.clone(),
             outbound: outbound.limited(limits),
             custom_access_token: way("custom_access_token", &settings.custom_access_token)?,
             send_sms: way("send_sms", &settings.send_sms)?,
@@ -85,12 +88,11 @@ impl Hooks {
         })
     }
 
-    /// The claims of an access token as the project wants them.
+    /// The claims of an access token as the project wants them. To be called outside of transactions: nobody else's writes wait for a hook.
     ///
     /// Errors: the hook's own refusal, or that it failed.
     pub async fn claims(
         &self,
-        work: &mut Work,
         user: Uuid,
         method: &str,
         claims: Map<String, Value>,
@@ -98,10 +100,7 @@ impl Hooks {
         let Some(way) = &self.custom_access_token else { return Ok(claims) };
         let event = serde_json::json!({"user_id": user, "claims": claims, "authentication_method": method});
         let answer = match way {
-            Way::Function(call) => {
-                let rows: Vec<Map<String, Value>> = work.all(call, params![event]).await?;
-                rows.into_iter().next().and_then(|mut row| row.remove("answer")).unwrap_or_default()
-            }
+            Way::Function(call) => self.call_function(call, &event).await?,
             Way::Http(hook) => {
                 hook.call(&self.outbound, &Posted::new(&event)).await.map_err(|error| unanswered(&error))?
             }
@@ -110,11 +109,22 @@ impl Hooks {
         match answer.get("claims") {
             Some(Value::Object(claims)) if required(claims) => Ok(claims.clone()),
             _ => {
-                let message = "output claims do not conform to the expected schema: the hook must keep sub, aud, exp, iat, role, \
+                let message = "output claims do not conform to the expected schema: the hook must answer all of sub, aud, exp, iat, role, \
                     aal, session_id and is_anonymous";
                 Err(AuthError::new(500, "unexpected_failure", message))
             }
         }
+    }
+
+    /// Calls a function of the database, in a transaction of its own.
+    async fn call_function(&self, call: &str, event: &Value) -> Result<Value, AuthError> {
+        let called = call_within::<Map<String, Value>>(&self.database, call, params![event], TIMEOUT).await;
+        let rows = called.map_err(|error| match error.code() {
+            // Of the statement's own limit.
+            "57014" => late(),
+            _ => error.into(),
+        })?;
+        Ok(rows.into_iter().next().and_then(|mut row| row.remove("answer")).unwrap_or_default())
     }
 
     /// Has a text message sent.
@@ -149,7 +159,8 @@ impl Deliver for MailHook {
         let answer = self.hook.call(&self.outbound, posted).await.map_err(|error| {
             let is_final = match &error {
                 Failed::Unreached(error) => !error.is_transient(),
-                Failed::Status(status) => *status != StatusCode::TOO_MANY_REQUESTS && !status.is_server_error(),
+                // Others are of the way to the hook: a secret that changed, a deployment that is under way.
+                Failed::Status(status) => matches!(*status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY),
                 Failed::Request(_) | Failed::Answer(_) => true,
             };
             Undelivered { why: format!("the hook send_email failed: {error}"), is_final }
@@ -208,15 +219,18 @@ fn way(name: &str, hook: &Hook) -> Result<Option<Way>, String> {
 fn unanswered(error: &Failed) -> AuthError {
     tracing::error!(%error, "the hook custom_access_token failed");
     match error {
-        Failed::Unreached(basalt_outbound::Error::Timeout(_)) => {
-            let message = format!("Failed to reach hook within maximum time of {} seconds", TIMEOUT.as_secs());
-            AuthError::new(422, "hook_timeout", message)
-        }
+        Failed::Unreached(basalt_outbound::Error::Timeout(_)) => late(),
         Failed::Unreached(basalt_outbound::Error::BodyTooLarge(_)) => {
             AuthError::new(422, "hook_payload_over_size_limit", "Payload size exceeded size limit")
         }
         _ => AuthError::new(500, "unexpected_failure", "Error running hook URI: custom_access_token"),
     }
+}
+
+/// A hook that took too long.
+fn late() -> AuthError {
+    let message = format!("Failed to reach hook within maximum time of {} seconds", TIMEOUT.as_secs());
+    AuthError::new(422, "hook_timeout", message)
 }
 
 /// A hook says no: `{"error": {"http_code": 403, "message": "..."}}`.

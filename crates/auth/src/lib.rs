@@ -161,7 +161,7 @@ impl Auth {
     pub fn new(setup: Setup<'_>) -> Result<Auth, String> {
         let Setup { database, settings, project, url, keys, verify, outbound, state } = setup;
         settings.judge()?;
-        let hooks = hook::Hooks::new(&settings.hook, &outbound)?;
+        let hooks = hook::Hooks::new(&settings.hook, &database, &outbound)?;
         let outbox = (database.clone(), seal::Seals::new(keys.secrets()));
         Ok(Auth {
             redirects: redirect::Redirects::new(&settings),

@@ -13,7 +13,7 @@ use crate::error::{AuthError, Result};
 
 /// Addresses and accounts that are remembered. Whoever was longest unheard of is forgotten.
 const REMEMBERED: usize = 16_384;
-/// Requests that one may make at once, however few an hour.
+/// Requests that one client may make at once, however few an hour.
 const BURST: u32 = 30;
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
@@ -88,8 +88,9 @@ impl Limits {
     ///
     /// Errors: how long it takes until there is one.
     pub(crate) fn take(&self, kind: Kind, client: Option<IpAddr>, most: u32, window: Duration) -> Result<(), Duration> {
-        // A provider is left for by whole offices at nine o'clock, and costs one row.
-        let size = f64::from(if kind == Kind::Authorize { most } else { most.min(BURST) });
+        // A provider is left for by whole offices at nine o'clock, and costs one row; what is counted for all together has no one to hold back.
+        let is_whole = client.is_none() || kind == Kind::Authorize;
+        let size = f64::from(if is_whole { most } else { most.min(BURST) });
         let fresh = || Ok::<_, Infallible>(Arc::new(Mutex::new(Bucket { tokens: size, at: Instant::now() })));
         let Ok(bucket) = self.buckets.get_or_insert_with(&(kind, client.map(network)), fresh);
         let mut bucket = lock(&bucket);
@@ -248,6 +249,17 @@ mod tests {
         assert!(ask(one).is_ok() && ask(one).is_ok() && ask(one).is_ok());
         assert_eq!(ask(one).map_err(|wait| wait.as_secs_f64().round()), Err(100.0));
         assert!(ask(other).is_ok());
+    }
+
+    #[test]
+    fn all_together_may_have_at_once_what_they_may_have_in_an_hour() {
+        let limits = Limits::new();
+        let hour = Duration::from_secs(3600);
+        let taken = (0..200).filter(|_| limits.take(Kind::Email, None, 100, hour).is_ok()).count();
+        assert_eq!(taken, 100);
+        let client = Some(IpAddr::from([10, 0, 0, 1]));
+        let taken = (0..200).filter(|_| limits.take(Kind::Anonymous, client, 100, hour).is_ok()).count();
+        assert_eq!(taken, BURST as usize);
     }
 
     #[test]

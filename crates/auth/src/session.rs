@@ -50,6 +50,31 @@ struct Method {
     updated_at: Timestamp,
 }
 
+/// A session that stands in a transaction, and what its first or next access token is made of.
+pub(crate) struct Begun {
+    pub session_id: Uuid,
+    user_id: Uuid,
+    method: String,
+    claims: Map<String, Value>,
+    pub refresh_token: String,
+    expires_at: i64,
+    /// The user as clients see them.
+    user: Value,
+    /// What goes if the project's hook refuses the token.
+    undo: Undo,
+}
+
+/// What a refused token undoes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    /// The session was made for it.
+    Session,
+    /// The user too.
+    User,
+    /// There is a session that goes on: with the refresh token that its client has, as if the answer had been lost.
+    Nothing,
+}
+
 /// What a sign-in answers.
 pub(crate) struct SignedIn {
     pub user_id: Uuid,
@@ -62,6 +87,13 @@ impl Session {
     pub fn last_used(&self) -> Option<Timestamp> {
         let refreshed = self.refreshed_at.and_then(|at| at.to_zoned(TimeZone::UTC).ok()).map(|at| at.timestamp());
         refreshed.or(self.created_at)
+    }
+}
+
+impl Begun {
+    /// The user was made in the same transaction.
+    pub fn of_new_user(self) -> Begun {
+        Begun { undo: Undo::User, ..self }
     }
 }
 
@@ -182,19 +214,13 @@ impl Work {
 }
 
 impl Call<'_> {
-    /// Begins a session of a user who proved themselves by `method`.
-    pub async fn sign_in(&self, work: &mut Work, user: &mut User, method: &str) -> Result<SignedIn> {
+    /// Begins a session of a user who proved themselves by `method`; [`Call::finish`] gives it out.
+    pub async fn sign_in(&self, work: &mut Work, user: &mut User, method: &str) -> Result<Begun> {
         self.begin_session(work, user, method, None).await
     }
 
     /// Begins a session in which a service acts for a user, within `scopes`.
-    pub async fn sign_in_service(
-        &self,
-        work: &mut Work,
-        user: &mut User,
-        client: Uuid,
-        scopes: &str,
-    ) -> Result<SignedIn> {
+    pub async fn sign_in_service(&self, work: &mut Work, user: &mut User, client: Uuid, scopes: &str) -> Result<Begun> {
         self.begin_session(work, user, "oauth_provider/authorization_code", Some((client, scopes))).await
     }
 
@@ -204,7 +230,7 @@ impl Call<'_> {
         user: &mut User,
         method: &str,
         service: Option<(Uuid, &str)>,
-    ) -> Result<SignedIn> {
+    ) -> Result<Begun> {
         if user.is_banned(self.now) {
             return Err(AuthError::new(400, "user_banned", "User is banned"));
         }
@@ -239,34 +265,90 @@ impl Call<'_> {
             scopes: service.map(|(_, scopes)| scopes.to_owned()),
         };
         let token = work.add_token(&session, None, self.now).await?;
-        self.signed_in(work, user, &session, method, token).await
+        let begun = self.go_on(work, user, &session, method, token).await?;
+        Ok(Begun { undo: Undo::Session, ..begun })
     }
 
-    /// The answer of a sign-in or refresh: tokens and the user.
-    pub async fn signed_in(
+    /// A session goes on with another access token; [`Call::finish`] gives it out.
+    pub async fn go_on(
         &self,
         work: &mut Work,
         user: &User,
         session: &Session,
         method: &str,
         refresh_token: String,
-    ) -> Result<SignedIn> {
-        let expires_in = i64::try_from(self.auth.settings.jwt_expiry).unwrap_or(i64::MAX);
-        let expires_at = self.now.as_second().saturating_add(expires_in);
-        let claims = self.claims(work, user, session, expires_at).await?;
-        let claims = self.auth.hooks.claims(work, user.id, method, claims).await?;
-        let access_token = self.auth.keys.sign(&claims).map_err(AuthError::unexpected)?;
+    ) -> Result<Begun> {
+        let expires_at = self.now.as_second().saturating_add(self.expires_in());
+        Ok(Begun {
+            session_id: session.id,
+            user_id: user.id,
+            method: method.to_owned(),
+            claims: self.claims(work, user, session, expires_at).await?,
+            refresh_token,
+            expires_at,
+            user: work.user_json(user).await?,
+            undo: Undo::Nothing,
+        })
+    }
+
+    /// Commits, and then asks the project's hook for the access token: whoever writes meanwhile does not wait for the hook. The answer of a sign-in
+    /// or refresh: tokens and the user.
+    ///
+    /// Errors: those of the hook; then nobody has a session that they did not have before.
+    pub async fn finish(&self, work: Work, begun: Begun) -> Result<SignedIn> {
+        work.commit().await?;
+        match self.access_token(&begun).await {
+            Ok(access_token) => self.signed_in(begun, &access_token),
+            Err(refused) => {
+                if let Err(error) = self.undo(&begun).await {
+                    tracing::error!(error = error.message(), session = %begun.session_id, "a session that was given to nobody could not be ended");
+                }
+                Err(refused)
+            }
+        }
+    }
+
+    /// A signed access token, with the claims that the project's hook wants. To be called outside of transactions.
+    pub async fn access_token(&self, begun: &Begun) -> Result<String> {
+        let claims = self.auth.hooks.claims(begun.user_id, &begun.method, begun.claims.clone()).await?;
+        self.auth.keys.sign(&claims).map_err(AuthError::unexpected)
+    }
+
+    /// The answer that gives a session out.
+    pub fn signed_in(&self, begun: Begun, access_token: &str) -> Result<SignedIn> {
         let Value::Object(body) = json!({
             "access_token": access_token,
             "token_type": "bearer",
-            "expires_in": expires_in,
-            "expires_at": expires_at,
-            "refresh_token": refresh_token,
-            "user": work.user_json(user).await?,
+            "expires_in": self.expires_in(),
+            "expires_at": begun.expires_at,
+            "refresh_token": begun.refresh_token,
+            "user": begun.user,
         }) else {
             return Err(AuthError::unexpected("a session is no object"));
         };
-        Ok(SignedIn { user_id: user.id, session_id: session.id, body })
+        Ok(SignedIn { user_id: begun.user_id, session_id: begun.session_id, body })
+    }
+
+    /// Ends what was begun for a token that was refused. A new user goes with it, so that they can come again, unless they signed in meanwhile.
+    async fn undo(&self, begun: &Begun) -> Result<()> {
+        if begun.undo == Undo::Nothing {
+            return Ok(());
+        }
+        let mut work = self.begin().await?;
+        work.end_session(begun.session_id).await?;
+        if begun.undo == Undo::User {
+            let sql =
+                "delete from auth.users where id = $1 and not exists (select from auth.sessions where user_id = $1)";
+            if let Err(error) = work.attempt(sql, params![begun.user_id]).await {
+                tracing::warn!(%error, user = %begun.user_id, "a new user whose token was refused stays: rows of the project hold them");
+            }
+        }
+        work.commit().await
+    }
+
+    /// Seconds for which an access token is good.
+    fn expires_in(&self) -> i64 {
+        i64::try_from(self.auth.settings.jwt_expiry).unwrap_or(i64::MAX)
     }
 
     /// The claims of an access token.

@@ -1,5 +1,7 @@
 //! Statements of auth's own, as the schema's owner: rows come back as values of the model.
 
+use std::time::Duration;
+
 use basalt_core::Identity;
 use basalt_db::{Database, Format, Request, Transaction};
 use jiff::Timestamp;
@@ -82,6 +84,22 @@ pub(crate) async fn read<T: DeserializeOwned>(
     let mut request = request(sql, params, Format::Json);
     request.read_only = true;
     rows(&database.run(request).await?.body)
+}
+
+/// All rows of one statement that may write, in a transaction of its own that takes no longer than `limit`.
+///
+/// Errors: 57014 after `limit`, and what the statement says.
+pub(crate) async fn call_within<T: DeserializeOwned>(
+    database: &Database,
+    sql: &str,
+    params: Vec<Option<String>>,
+    limit: Duration,
+) -> Result<Vec<T>, basalt_core::Error> {
+    let mut request = request(sql, params, Format::Json);
+    request.hoisted = vec![("statement_timeout".into(), limit.as_millis().to_string())];
+    let body = database.run(request).await?.body;
+    serde_json::from_slice(&body)
+        .map_err(|error| basalt_core::Error::new("XX000", format!("a row can't be read: {error}")))
 }
 
 /// A statement in a transaction of its own, for what it changes.

@@ -49,7 +49,7 @@ impl Call<'_> {
             let description = returned.get("error_description").unwrap_or_default();
             return redirect(302, &home.with_fault(&clip(error, 64), "", &clip(description, 512)));
         }
-        match self.finish(&flow, &returned, &home).await {
+        match self.exchange_external(&flow, &returned, &home).await {
             Ok(to) => redirect(302, &to),
             Err(error) => redirect(302, &home.with_error(&error)),
         }
@@ -66,7 +66,7 @@ impl Call<'_> {
     }
 
     /// Exchanges the provider's code; gives the address that carries a code or a session home.
-    async fn finish(&self, flow: &Flow, returned: &Returned, home: &Landing) -> Result<String> {
+    async fn exchange_external(&self, flow: &Flow, returned: &Returned, home: &Landing) -> Result<String> {
         let missing = || AuthError::new(400, "bad_oauth_callback", "OAuth callback without an authorization code");
         let answered = Answered {
             code: returned.get("code").ok_or_else(missing)?,
@@ -97,9 +97,9 @@ impl Call<'_> {
             work.commit().await?;
             return Ok(home.with_code(code));
         }
-        let session = self.sign_in(&mut work, &mut user, "oauth").await?;
+        let begun = self.sign_in(&mut work, &mut user, "oauth").await?;
         self.audit(&mut work, "login", Some(&user), provider.name()).await?;
-        work.commit().await?;
+        let session = self.finish(work, begun).await?;
         let tokens = [("provider_refresh_token", &external.refresh_token), ("provider_token", &external.access_token)];
         let tokens: Vec<(&str, &str)> =
             tokens.iter().filter_map(|(name, token)| Some((*name, token.as_deref()?))).collect();

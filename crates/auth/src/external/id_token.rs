@@ -40,10 +40,9 @@ impl Call<'_> {
         let external = verified.map_err(|error| refused(provider, error))?;
         let home = self.auth.redirects.site();
         let (mut work, mut user) = self.account(provider, &external, way, home).await?;
-        let session = self.sign_in(&mut work, &mut user, "oauth").await?;
+        let begun = self.sign_in(&mut work, &mut user, "oauth").await?;
         self.audit(&mut work, "login", Some(&user), provider.name()).await?;
-        work.commit().await?;
-        Ok(session.response())
+        Ok(self.finish(work, begun).await?.response())
     }
 
     /// The provider by name, or by the issuer and the client that the body names.

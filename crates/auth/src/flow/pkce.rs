@@ -146,7 +146,9 @@ impl Call<'_> {
             (None, _) => None,
         };
         let mut user = user.ok_or_else(not_found)?;
-        let mut signed_in = self.sign_in(&mut work, &mut user, &state.authentication_method).await?;
+        let begun = self.sign_in(&mut work, &mut user, &state.authentication_method).await?;
+        self.audit(&mut work, "login", Some(&user), &state.authentication_method).await?;
+        let mut signed_in = self.finish(work, begun).await?;
         for (name, token) in
             [("provider_token", state.provider_access_token), ("provider_refresh_token", state.provider_refresh_token)]
         {
@@ -154,8 +156,6 @@ impl Call<'_> {
                 signed_in.body.insert(name.into(), token.into());
             }
         }
-        self.audit(&mut work, "login", Some(&user), &state.authentication_method).await?;
-        work.commit().await?;
         Ok(signed_in.response())
     }
 }

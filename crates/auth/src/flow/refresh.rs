@@ -69,10 +69,9 @@ impl Call<'_> {
         };
         let refreshed = "update auth.sessions set refreshed_at = $2::timestamptz at time zone 'UTC', updated_at = $2::timestamptz, user_agent = $3, ip = $4 where id = $1";
         work.execute(refreshed, params![session.id, self.now, self.user_agent(), self.ip()]).await?;
-        let signed_in = self.signed_in(&mut work, &user, &session, "token_refresh", token).await?;
+        let begun = self.go_on(&mut work, &user, &session, "token_refresh", token).await?;
         self.audit(&mut work, "token_refreshed", Some(&user), "").await?;
-        work.commit().await?;
-        Ok(signed_in)
+        self.finish(work, begun).await
     }
 
     async fn judge_use(&self, work: &mut Work, known: &RefreshToken, session: &Session) -> Result<Use> {

@@ -69,10 +69,9 @@ impl Call<'_> {
         user.is_anonymous = true;
         user.patch_user_metadata(&data);
         work.insert_user(&user).await?;
-        let signed_in = self.sign_in(&mut work, &mut user, "anonymous").await?;
+        let begun = self.sign_in(&mut work, &mut user, "anonymous").await?.of_new_user();
         self.audit(&mut work, "user_signedup", Some(&user), "anonymous").await?;
-        work.commit().await?;
-        Ok(signed_in.response())
+        Ok(self.finish(work, begun).await?.response())
     }
 
     async fn sign_up_at(&self, channel: Channel, given: &str, asked: SignUp) -> Result<Response<Bytes>> {
@@ -180,10 +179,9 @@ impl Call<'_> {
         let channel = address.channel;
         if !self.confirms(channel) {
             self.confirm(&mut work, &mut user, channel).await?;
-            let signed_in = self.sign_in(&mut work, &mut user, "password").await?;
+            let begun = self.sign_in(&mut work, &mut user, "password").await?.of_new_user();
             self.audit(&mut work, "user_signedup", Some(&user), channel.name()).await?;
-            work.commit().await?;
-            return Ok(signed_in.response());
+            return Ok(self.finish(work, begun).await?.response());
         }
         let outgoing = self.confirmation(&mut work, &mut user, address, pkce).await?;
         work.bind_confirmation(user.id, true).await?;

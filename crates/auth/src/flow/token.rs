@@ -98,9 +98,9 @@ impl Call<'_> {
             user.encrypted_password = Some(hash);
             work.update_user(&mut user, self.now).await?;
         }
-        let mut signed_in = self.sign_in(&mut work, &mut user, "password").await?;
+        let begun = self.sign_in(&mut work, &mut user, "password").await?;
         self.audit(&mut work, "login", Some(&user), "password").await?;
-        work.commit().await?;
+        let mut signed_in = self.finish(work, begun).await?;
         if let Some((message, reasons)) = password::weaknesses(settings, &password) {
             signed_in.body.insert("weak_password".into(), json!({"message": message, "reasons": reasons}));
         }

@@ -181,9 +181,8 @@ impl Call<'_> {
         } else {
             method
         };
-        let signed_in = self.sign_in(&mut work, &mut user, method).await?;
-        work.commit().await?;
-        Ok(Verified::SignedIn(Box::new(signed_in)))
+        let begun = self.sign_in(&mut work, &mut user, method).await?;
+        Ok(Verified::SignedIn(Box::new(self.finish(work, begun).await?)))
     }
 
     /// What the token proves of its user; the method by which it was proved. `None` while another proof is awaited.

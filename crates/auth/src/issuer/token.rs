@@ -96,13 +96,13 @@ impl Call<'_> {
             None => None,
         };
         let mut user = user.ok_or_else(invalid)?;
-        let signed_in = self.sign_in_service(&mut work, &mut user, approved.client_id, &approved.scope).await?;
-        let id_token = self.id_token(&user, &approved, &signed_in)?;
+        let begun = self.sign_in_service(&mut work, &mut user, approved.client_id, &approved.scope).await?;
         let sql = "update auth.oauth_authorizations set session_id = $2, expires_at = $3 where id = $1";
         let kept = self.now + SignedDuration::from_secs(KEPT);
-        work.execute(sql, params![approved.id, signed_in.session_id, kept]).await?;
+        work.execute(sql, params![approved.id, begun.session_id, kept]).await?;
         self.audit(&mut work, "oauth_token", Some(&user), &client.id.to_string()).await?;
-        work.commit().await?;
+        let signed_in = self.finish(work, begun).await?;
+        let id_token = self.id_token(&user, &approved, &signed_in)?;
         Ok(tokens(&signed_in, &approved.scope, id_token))
     }
 

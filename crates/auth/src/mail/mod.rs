@@ -164,6 +164,13 @@ impl Mailer {
             Way::Nowhere => (None, None, None),
         };
         async move {
+            // What another way left; senders see to it themselves.
+            if hook.is_none()
+                && server.is_none()
+                && let Err(error) = outbox.expire().await
+            {
+                tracing::warn!(error = error.message(), "what expired in the outbox can't be deleted");
+            }
             if let Some(hook) = hook {
                 sender::send(outbox, hook, news).await;
             } else if let Some(server) = server {

@@ -29,6 +29,8 @@ pub(super) struct Outbox {
 #[derive(Deserialize)]
 pub(super) struct Claimed {
     pub id: Uuid,
+    /// Who waits for it.
+    pub user_id: Option<Uuid>,
     /// How often it was tried, this time too.
     pub tried: u32,
     sealed: String,
@@ -41,7 +43,7 @@ struct Next {
 
 #[derive(Deserialize)]
 struct Expired {
-    user_id: Option<Uuid>,
+    is_awaited: bool,
 }
 
 #[derive(Deserialize)]
@@ -86,34 +88,35 @@ impl Outbox {
         write(&self.database, sql, params![self.way]).await
     }
 
-    /// In how many seconds a row is due, if there is one.
+    /// In how many seconds a row is due, if there is one; one of another way, which may be configured no more, when it expires.
     pub async fn next(&self) -> Result<Option<f64>> {
-        let sql = "select extract(epoch from min(due_at) - now())::float8 as seconds from auth.outbox where way = $1";
+        let sql = "select extract(epoch from min(case when way = $1 then due_at else expires_at end) - now())::float8 as seconds \
+            from auth.outbox";
         let next: Vec<Next> = read(&self.database, sql, params![self.way]).await?;
         Ok(next.first().and_then(|next| next.seconds))
     }
 
-    /// Deletes what is good for nothing any more; gives how many of it somebody waited for.
+    /// Deletes what is good for nothing any more, whatever way it was to leave; gives how many mails of it somebody waited for.
     pub async fn expire(&self) -> Result<usize> {
-        let sql = "delete from auth.outbox where way = $1 and expires_at <= now() returning user_id";
+        let sql = "delete from auth.outbox where expires_at <= now() \
+            returning user_id is not null and way <> 'mailbox' as is_awaited";
         let mut work = Work::begin(&self.database).await?;
-        let expired: Vec<Expired> = work.all(sql, params![self.way]).await?;
+        let expired: Vec<Expired> = work.all(sql, params![]).await?;
         work.commit().await?;
-        Ok(expired.iter().filter(|row| row.user_id.is_some()).count())
+        Ok(expired.iter().filter(|row| row.is_awaited).count())
     }
 
     /// The same in a transaction that writes anyway.
     pub async fn expire_within(&self, work: &mut Work) -> Result<()> {
-        let sql = "delete from auth.outbox where way = $1 and expires_at <= now()";
-        work.execute(sql, params![self.way]).await.map(drop)
+        work.execute("delete from auth.outbox where expires_at <= now()", params![]).await.map(drop)
     }
 
-    /// Takes rows that are due, which no other sender then takes at the same moment.
+    /// Takes rows that are due, which no other sender then takes at the same moment: first those that were not tried yet.
     pub async fn claim(&self, most: usize) -> Result<Vec<Claimed>> {
         let sql = format!(
             "update auth.outbox set tried = tried + 1, due_at = now() + interval '{} seconds' where id in \
             (select id from auth.outbox where way = $1 and due_at <= now() and expires_at > now() \
-            order by due_at limit {most} for update skip locked) returning id, sealed, tried",
+            order by tried > 0, due_at limit {most} for update skip locked) returning id, user_id, sealed, tried",
             CLAIM.as_secs()
         );
         let mut work = Work::begin(&self.database).await?;
@@ -134,6 +137,11 @@ impl Outbox {
     /// It was sent, or never will be.
     pub async fn delete(&self, id: Uuid) -> Result<()> {
         write(&self.database, "delete from auth.outbox where id = $1", params![id]).await
+    }
+
+    /// It is under way still.
+    pub async fn hold(&self, id: Uuid) -> Result<()> {
+        self.put_off(id, CLAIM).await
     }
 
     /// It is due again after a pause, or when it expires.

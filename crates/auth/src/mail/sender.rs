@@ -1,6 +1,7 @@
 //! Who sends what waits in the outbox: a task of each node. Nobody who asked waits for whom it goes to. What was sent is deleted; only a sender that is
 //! killed between the two has it sent twice, with the same id.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +12,16 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use super::outbox::{Claimed, Outbox};
 use crate::error::Result;
 
 /// How many are delivered at once.
-const AT_ONCE: usize = 4;
-/// How long one delivery may take: less than nobody else takes it.
-const DELIVERY: Duration = Duration::from_secs(45);
+const AT_ONCE: usize = 16;
+/// How long one delivery may take: longer than a mail server may, in all. Meanwhile its row is held, again and again.
+const DELIVERY: Duration = Duration::from_secs(500);
+const HOLD: Duration = Duration::from_secs(20);
 /// How often one is tried, and the pauses in between, each four times as long as the one before.
 const ATTEMPTS: u32 = 10;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -107,14 +110,15 @@ async fn take<D: Deliver>(outbox: &Arc<Outbox>, way: &Arc<D>, under_way: &mut Jo
 
 /// Delivers one, and notes what became of it.
 async fn one<D: Deliver>(outbox: &Outbox, way: &D, claimed: Claimed) -> Result<()> {
+    let (id, user) = (claimed.id, claimed.user_id.unwrap_or_default());
     let Some(item) = outbox.read(&claimed) else {
-        tracing::error!("a mail was sealed with a key that is no more; what it carries is good for nothing");
+        tracing::error!(%id, %user, "a mail was sealed with a key that is no more; what it carries is good for nothing");
         return outbox.delete(claimed.id).await;
     };
     let again = |why: &str| Err(Undelivered { why: why.to_owned(), is_final: false });
     // What panics over one is tried again as well, and holds up none of the others.
     let delivering = caught("the outbox", timeout(DELIVERY, way.deliver(&item)));
-    let delivered = match delivering.await {
+    let delivered = match held(outbox, id, delivering).await {
         Some(Ok(delivered)) => delivered,
         Some(Err(_)) => again("it took too long"),
         None => again("a panic"),
@@ -122,13 +126,28 @@ async fn one<D: Deliver>(outbox: &Outbox, way: &D, claimed: Claimed) -> Result<(
     match delivered {
         Ok(()) => outbox.delete(claimed.id).await,
         Err(Undelivered { why, is_final }) if is_final || claimed.tried >= ATTEMPTS => {
-            tracing::error!(error = why, tried = claimed.tried, "a mail was not taken");
+            tracing::error!(%id, %user, error = why, tried = claimed.tried, "a mail was not taken");
             outbox.delete(claimed.id).await
         }
         Err(Undelivered { why, .. }) => {
             let pause = pause_after(claimed.tried);
-            tracing::warn!(error = why, "a mail was not taken; trying again in {pause:?}");
+            tracing::warn!(%id, %user, error = why, "a mail was not taken; trying again in {pause:?}");
             outbox.put_off(claimed.id, pause).await
+        }
+    }
+}
+
+/// Holds a row until its delivery ends.
+async fn held<T>(outbox: &Outbox, id: Uuid, delivering: impl Future<Output = T>) -> T {
+    let mut delivering = pin!(delivering);
+    loop {
+        match timeout(HOLD, &mut delivering).await {
+            Ok(delivered) => return delivered,
+            Err(_) => {
+                if let Err(error) = outbox.hold(id).await {
+                    tracing::warn!(%id, error = error.message(), "a mail under way can't be held; it may be sent twice");
+                }
+            }
         }
     }
 }

@@ -122,25 +122,39 @@ impl Call<'_> {
     }
 
     /// The bearer proved a second factor: their session is aal2 from here on, under a new refresh token, and whoever holds
-    /// another session without one has to sign in again.
+    /// another session without one has to sign in again. What was proved is committed before the project's hook is asked for the token; if it
+    /// refuses, the session stays aal1 under its refresh token.
     async fn elevate(
         &self,
-        work: &mut Work,
-        bearer: &Bearer,
+        mut work: Work,
+        bearer: Bearer,
         factor: Option<Uuid>,
         method: &'static str,
     ) -> Result<SignedIn> {
         let gone = || AuthError::new(403, "session_not_found", "Session from session_id claim in JWT does not exist");
-        let mut session = work.lock_session(bearer.session()?).await?.ok_or_else(gone)?;
-        let sql = "update auth.sessions set aal = 'aal2', factor_id = $2, updated_at = $3 where id = $1";
-        work.execute(sql, params![session.id, factor, self.now]).await?;
+        let mut session = work.session(bearer.session()?).await?.ok_or_else(gone)?;
         session.aal = Some("aal2".into());
         work.add_method(session.id, method, self.now).await?;
+        let mut begun = self.go_on(&mut work, &bearer.user, &session, method, String::new()).await?;
+        work.commit().await?;
+        let access_token = self.access_token(&begun).await?;
+
+        // Who they are, and that the factor is theirs, is judged again: neither may hold any more.
+        let mut work = self.begin().await?;
+        let bearer = self.bearer(&mut work, true).await?;
+        if let Some(factor) = factor {
+            work.held(bearer.user.id, factor).await?;
+        }
+        let session = work.lock_session(session.id).await?.ok_or_else(gone)?;
+        let sql = "update auth.sessions set aal = 'aal2', factor_id = $2, updated_at = $3 where id = $1";
+        work.execute(sql, params![session.id, factor, self.now]).await?;
         work.execute("delete from auth.refresh_tokens where session_id = $1", params![session.id]).await?;
         let sql = "delete from auth.sessions where user_id = $1 and id <> $2 and (aal is null or aal = 'aal1')";
         work.execute(sql, params![bearer.user.id, session.id]).await?;
-        let token = work.add_token(&session, None, self.now).await?;
-        self.signed_in(work, &bearer.user, &session, method, token).await
+        begun.refresh_token = work.add_token(&session, None, self.now).await?;
+        self.audit(&mut work, "login", Some(&bearer.user), method).await?;
+        work.commit().await?;
+        self.signed_in(begun, &access_token)
     }
 }
 

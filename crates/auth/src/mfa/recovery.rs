@@ -73,10 +73,7 @@ impl Call<'_> {
             Ok(if found > 0 { Ok(()) } else { Err(wrong()) })
         };
         self.attempt(&account, judging).await?;
-        let signed_in = self.elevate(&mut work, &bearer, None, "recovery_code").await?;
-        self.audit(&mut work, "login", Some(&bearer.user), "recovery_code").await?;
-        work.commit().await?;
-        Ok(signed_in.response())
+        Ok(self.elevate(work, bearer, None, "recovery_code").await?.response())
     }
 }
 

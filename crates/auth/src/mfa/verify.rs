@@ -69,10 +69,7 @@ impl Call<'_> {
         work.execute(sql, params![factor, held.last_totp_step, credential, self.now]).await?;
         let sql = "delete from auth.mfa_factors where user_id = $1 and factor_type = $2 and status = 'unverified'";
         work.execute(sql, params![bearer.user.id, kind.name()]).await?;
-        let signed_in = self.elevate(&mut work, &bearer, Some(factor), kind.method()).await?;
-        self.audit(&mut work, "login", Some(&bearer.user), kind.method()).await?;
-        work.commit().await?;
-        Ok(signed_in.response())
+        Ok(self.elevate(work, bearer, Some(factor), kind.method()).await?.response())
     }
 
     /// A challenge that may still be answered by this client.

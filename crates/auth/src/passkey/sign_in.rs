@@ -56,9 +56,8 @@ impl Call<'_> {
         let sql = "update auth.webauthn_credentials set credential = $2 where credential_id = $1";
         work.execute(sql, params![credential.id, stored]).await?;
         let mut user = work.lock_user(credential.user_id).await?.ok_or_else(unknown)?;
-        let signed_in = self.sign_in(&mut work, &mut user, "passkey").await?;
+        let begun = self.sign_in(&mut work, &mut user, "passkey").await?;
         self.audit(&mut work, "login", Some(&user), "passkey").await?;
-        work.commit().await?;
-        Ok(signed_in.response())
+        Ok(self.finish(work, begun).await?.response())
     }
 }
