@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use basalt_core::{Error, Result};
 use rustix::process::{Pid, WaitOptions, waitpid};
@@ -164,15 +165,7 @@ impl Cluster {
     /// Makes PostgreSQL's folder under another name, and gives it its own when all of it is on the disk: what is there by half was never there.
     fn make(&self, home: &Path) -> Result<()> {
         let unfinished = home.join(format!("{UNFINISHED}{}", std::process::id()));
-        let clear = || {
-            for entry in std::fs::read_dir(home)?.flatten() {
-                if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-                    std::fs::remove_dir_all(entry.path())?;
-                }
-            }
-            Ok(())
-        };
-        clear().map_err(|error: std::io::Error| failed(&home.display().to_string(), &error.to_string()))?;
+        clear_unfinished(home).map_err(|error| failed(&home.display().to_string(), &error.to_string()))?;
         let mut make = self.program("initdb");
         // Text in the order of its bytes, as the embedded engine has it. Whoever reaches the socket, which the folder's mode guards,
         // is trusted.
@@ -257,6 +250,25 @@ impl Drop for Cluster {
 /// 58030: what could not be done, and why.
 pub(super) fn failed(what: &str, why: &str) -> Error {
     Error::new("58030", format!("PostgreSQL can't be run: {what}: {why}"))
+}
+
+/// Does away with what killed processes left half made. Their `initdb` may live a moment longer, and write while its folder is emptied.
+fn clear_unfinished(home: &Path) -> std::io::Result<()> {
+    const TRIES: usize = 50;
+    for entry in std::fs::read_dir(home)?.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            continue;
+        }
+        let mut left = TRIES;
+        while let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            left -= 1;
+            if left == 0 {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+    Ok(())
 }
 
 /// A text as one word for `/bin/sh`.

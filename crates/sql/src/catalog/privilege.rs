@@ -68,7 +68,8 @@ pub(super) fn stored_roles<'de, D: Deserializer<'de>>(source: D) -> Result<BTree
     }
     let stored = BTreeMap::<String, Stored>::deserialize(source)?;
     let role = |(name, Stored { inherits, role }): (String, Stored)| {
-        let built_in = name == AUTHENTICATOR || API_ROLES.contains(&name.as_str());
+        let name_of_ours = |names: &[&str]| names.contains(&name.as_str());
+        let built_in = name == AUTHENTICATOR || name_of_ours(&API_ROLES) || name_of_ours(&SUPABASE_ROLES);
         let role = Role { inherits: inherits.unwrap_or(!built_in), ..role };
         (name, role)
     };
