@@ -25,6 +25,8 @@ pub struct Watch {
     folders: Vec<PathBuf>,
     /// The names of files that count besides. Another file of such a name is looked at for nothing.
     named: Arc<RwLock<BTreeSet<OsString>>>,
+    /// Whether something changed and nobody was told yet.
+    is_settling: bool,
 }
 
 impl Watch {
@@ -56,7 +58,8 @@ impl Watch {
                 told.notify_one();
             }
         };
-        let mut watch = Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new(), named };
+        let mut watch =
+            Watch { watcher: make(Box::new(handler))?, changes, folders: Vec::new(), named, is_settling: false };
         watch.watcher.watch(root, RecursiveMode::NonRecursive)?;
         watch.folders.push(root.to_owned());
         watch.follow(root);
@@ -87,10 +90,15 @@ impl Watch {
         files.iter().filter_map(|file| file.parent()).for_each(|folder| self.add(folder.to_owned()));
     }
 
-    /// Waits until something changed and the changes have settled.
+    /// Waits until something changed and the changes have settled. Whoever waits no longer, for something else came first, is told of the
+    /// change by the next call.
     pub async fn changed(&mut self) {
-        self.changes.notified().await;
+        if !self.is_settling {
+            self.changes.notified().await;
+            self.is_settling = true;
+        }
         while timeout(SETTLED, self.changes.notified()).await.is_ok() {}
+        self.is_settling = false;
         if let Some(root) = self.folders.first().cloned() {
             self.follow(&root);
         }
@@ -118,6 +126,18 @@ mod tests {
         std::fs::create_dir(root.path().join("migrations")).unwrap();
         watch.changed().await;
         std::fs::write(root.path().join("migrations/0001_a.sql"), "select 1;").unwrap();
+        timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_change_outlives_whoever_waited_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let mut watch = Watch::new(root.path()).unwrap();
+        std::fs::write(root.path().join("basalt.toml"), "").unwrap();
+        // Given up while the change settles.
+        while !watch.is_settling {
+            timeout(SETTLED / 4, watch.changed()).await.unwrap_err();
+        }
         timeout(Duration::from_secs(5), watch.changed()).await.unwrap();
     }
 

@@ -68,6 +68,8 @@ struct Session {
     files: Vec<(PathBuf, Option<Vec<u8>>)>,
     /// None when the last one could not be opened; the next change tries again.
     database: Option<Database>,
+    /// The configuration that it was opened with: the file may have changed again since.
+    opened: Config,
     /// None when the last start failed; the next change tries again.
     server: Option<Basalt>,
     /// The port that the last server had, which the next one has where any would do.
@@ -81,7 +83,8 @@ impl Session {
         prepare(&config)?;
         let database = Some(open_database(&root, &config).await?);
         let files = named_files(&root, &config);
-        Ok(Session { root, overrides, project, config, files, database, server: None, port: 0 })
+        let opened = config.clone();
+        Ok(Session { root, overrides, project, config, files, database, opened, server: None, port: 0 })
     }
 
     async fn run(&mut self) -> Result<(), Failure> {
@@ -175,10 +178,11 @@ impl Session {
         match open_database(&self.root, config).await {
             Ok(database) => {
                 self.database = Some(database);
+                self.opened = config.clone();
                 Ok(())
             }
             Err(error) => {
-                self.database = open_database(&self.root, &self.config).await.ok();
+                self.database = open_database(&self.root, &self.opened).await.ok();
                 if self.database.is_some() {
                     self.listen().await?;
                 }
@@ -190,7 +194,7 @@ impl Session {
     /// Takes up what changed in the folder.
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
-        let reopens = self.database.is_none() || shown(&config)["database"] != shown(&self.config)["database"];
+        let reopens = self.database.is_none() || shown(&config)["database"] != shown(&self.opened)["database"];
         if reopens {
             self.reopen(&config).await?;
         }
