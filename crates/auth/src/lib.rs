@@ -6,6 +6,9 @@
 //!
 //! The contract is Supabase's auth API as its documentation and its published clients have it: paths, members, statuses and codes are the same.
 
+// Flows are futures within futures, down to the database driver's; the compiler walks them when it lays them out.
+#![recursion_limit = "256"]
+
 mod address;
 mod admin;
 mod audit;
