@@ -9,8 +9,8 @@ use crate::compile::parse_expr;
 use crate::compile::types::fold;
 use crate::visit::any_expression;
 
-/// Any of them has a table's constraints listed: to read a table is not enough.
-const CHANGING: [Privilege; 6] = [
+/// Any of them has a table's constraints and triggers listed: to read a table is not enough.
+pub(super) const CHANGING: [Privilege; 6] = [
     Privilege::Insert,
     Privilege::Update,
     Privilege::Delete,

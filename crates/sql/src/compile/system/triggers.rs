@@ -4,18 +4,9 @@ use basalt_core::Operation;
 use basalt_types::text::quoted_ident as quoted;
 use serde_json::{Value as Json, json};
 
+use super::constraints::CHANGING;
 use super::{Asker, DATABASE, NAME, NUMBER, TEXT, View};
-use crate::catalog::{Privilege, Trigger};
-
-/// Any of them has a table's triggers listed: to read a table is not enough.
-const CHANGING: [Privilege; 6] = [
-    Privilege::Insert,
-    Privilege::Update,
-    Privilege::Delete,
-    Privilege::Truncate,
-    Privilege::References,
-    Privilege::Trigger,
-];
+use crate::catalog::Trigger;
 
 impl Asker<'_> {
     pub(super) fn triggers(&self) -> View {
