@@ -8,6 +8,7 @@ use futures_util::future::poll_fn;
 use quick_cache::unsync::Cache;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -96,14 +97,23 @@ impl Driver {
         message.await.map(|message| message.map_err(translate))
     }
 
-    async fn drive(self) {
-        let ended = match self {
-            Driver::Plain(driver) => driver.await,
-            Driver::Encrypted(driver) => driver.await,
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection to PostgreSQL ended");
+    async fn drive(mut self) {
+        while let Some(message) = self.message().await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => log(&notice),
+                Ok(_) => (),
+                Err(error) => return tracing::debug!(%error, "a connection to PostgreSQL ended"),
+            }
         }
+    }
+}
+
+/// What PostgreSQL remarks beside an answer: functions' warnings are for whoever runs the server, notices for whoever looks for them.
+fn log(remark: &DbError) {
+    let (severity, message) = (remark.severity(), remark.message());
+    match remark.parsed_severity() {
+        Some(Severity::Warning) => tracing::info!(code = remark.code().code(), "PostgreSQL's {severity}: {message}"),
+        _ => tracing::debug!(code = remark.code().code(), "PostgreSQL's {severity}: {message}"),
     }
 }
 

@@ -16,9 +16,10 @@ use crate::migrate::{OWN, SERVICES, ScriptError, Service, ServiceMigration, chec
 ///
 /// Errors: a statement's, with the service and the migration in its message.
 pub(super) async fn install(client: &Client, services: &[Service]) -> Result<()> {
-    // Several servers may start at once on one database.
+    // Several servers may start at once on one database. PostgreSQL's warning of a `wal_level` that publications need is for its own
+    // replication: changes are told without.
     let lock = format!(
-        "begin isolation level read committed; set local client_min_messages = warning; set local search_path = {}; \
+        "begin isolation level read committed; set local client_min_messages = error; set local search_path = {}; \
         set local statement_timeout = 0; select pg_advisory_xact_lock(7021114200143)",
         DEFAULT_PATH.join(", ")
     );
