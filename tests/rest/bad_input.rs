@@ -222,6 +222,27 @@ async fn raw(server: &Server, bytes: Vec<u8>) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn urls_may_be_as_people_type_them() {
+    let server = server().await;
+    let key = basalt_server::keys::Keys::development().service;
+    for (typed, encoded) in [
+        ("films?select=data->>a,data->b->>c", "films?select=data-%3E%3Ea,data-%3Eb-%3E%3Ec"),
+        ("films?title=eq.<\"x\">", "films?title=eq.%3C%22x%22%3E"),
+        ("<films>", "%3Cfilms%3E"),
+    ] {
+        let answer = async |path: &str| {
+            let head = format!("GET /rest/v1/{path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\r\n");
+            let answer = raw(&server, head.into_bytes()).await;
+            let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+            (head.split(' ').nth(1).unwrap_or_default().to_owned(), body.to_owned())
+        };
+        let (status, body) = answer(typed).await;
+        assert_ne!(status, "400", "{typed}: {body}");
+        assert_eq!((status, body), answer(encoded).await, "{typed}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_http_is_refused() {
     let server = server().await;
     let key = basalt_server::keys::Keys::development().service;
@@ -241,7 +262,7 @@ async fn what_is_not_http_is_refused() {
             "{answer}"
         );
     };
-    for line in ["GET /rest/v1/films?select=data->>a", "GET /rest/v1/films?title=eq.\"x\"", "GET /rest/v1/<films>"] {
+    for line in ["GET /rest/v1/films?select=a\u{1}", "GET /rest/v1/films?title=eq.x y", "GET rest/v1/films"] {
         let answer = raw(&server, request(line, b"")).await;
         assert_eq!(status(&answer), "400", "{line}: {answer}");
         explained(&answer, "BST005");

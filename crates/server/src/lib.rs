@@ -25,6 +25,7 @@ mod refusal;
 mod socket;
 mod start;
 mod surface;
+mod target;
 pub mod token;
 
 pub use config::{Config, ConfigError};

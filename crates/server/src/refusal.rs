@@ -1,7 +1,8 @@
 //! Answers to what never becomes a request.
 //!
-//! Hyper refuses what it can't parse (a raw `>` in a URL, headers beyond the limit) before any service is asked, with a bare status
-//! line. [`Explained`] stands between hyper and the socket and writes an answer in the API's shape in its place.
+//! Hyper refuses what it can't parse (a control character in a URL, headers beyond the limit) before any service is asked, with a bare status
+//! line. [`Explained`] stands between hyper and the socket and writes an answer in the API's shape in its place. URLs that were not encoded
+//! are, on their way in.
 
 use std::io;
 use std::pin::Pin;
@@ -11,9 +12,12 @@ use basalt_rest::RestError;
 use http::Method;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::target::Targets;
+
 /// A stream on which hyper's own refusals are explained.
 pub(crate) struct Explained<S> {
     stream: S,
+    targets: Targets,
     /// Whether errors carry details and hints.
     details: bool,
     /// An answer on its way, how much of it is written, and how much of hyper's it stands for.
@@ -22,7 +26,7 @@ pub(crate) struct Explained<S> {
 
 impl<S> Explained<S> {
     pub(crate) fn new(stream: S, details: bool) -> Self {
-        Explained { stream, details, answer: None }
+        Explained { stream, targets: Targets::default(), details, answer: None }
     }
 }
 
@@ -38,7 +42,7 @@ fn explain(written: &[u8], details: bool) -> Option<Vec<u8>> {
     let status: u16 = head.get(9..12)?.parse().ok()?;
     let error = match status {
         400 => RestError::new(400, "BST005", "The request is not valid HTTP")
-            .hint("In a URL, percent-encode what is special: `>` is %3E, a double quote %22, a space %20."),
+            .hint("In a URL, percent-encode what is special: a space is %20, a line break %0A."),
         414 => RestError::new(414, "BST006", "The URL is too long")
             .hint("Ask for less at once, put a long argument into a POST of a function, or raise `limits.headers`."),
         431 => RestError::new(431, "BST006", "The request's headers are too large or too many")
@@ -56,8 +60,9 @@ fn explain(written: &[u8], details: bool) -> Option<Vec<u8>> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.targets.poll_read(Pin::new(&mut this.stream), cx, buffer)
     }
 }
 
