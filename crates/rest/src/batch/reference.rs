@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use indexmap::IndexMap;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::value::RawValue;
 
 use super::Answer;
@@ -83,21 +83,25 @@ impl Answers {
         Ok(Json::Object(replaced.collect::<RestResult<_>>()?))
     }
 
-    /// A path with every reference replaced by the text of the scalar that it names, percent-encoded.
+    /// A path with every reference replaced by the text of the scalar that it names, percent-encoded. In a list it is one element, whatever it
+    /// holds: what somebody stored can't make another filter of it.
     ///
     /// Errors: as [`Answers::in_body`]; BST012 also for what is no scalar.
     pub(super) fn in_path(&mut self, path: &str) -> RestResult<String> {
-        self.in_text(path, |text| utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string())
+        self.in_text(path, |before, text| {
+            utf8_percent_encode(&Place::after(before).element(text), NON_ALPHANUMERIC).to_string()
+        })
     }
 
     /// A header's value with every reference replaced by the text of the scalar that it names.
     ///
     /// Errors: as [`Answers::in_path`].
     pub(super) fn in_header(&mut self, value: &str) -> RestResult<String> {
-        self.in_text(value, |text| text)
+        self.in_text(value, |_, text| text)
     }
 
-    fn in_text(&mut self, text: &str, encode: impl Fn(String) -> String) -> RestResult<String> {
+    /// `encode` is given what stands before a reference and the text in its place.
+    fn in_text(&mut self, text: &str, encode: impl Fn(&str, String) -> String) -> RestResult<String> {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find("${") {
@@ -107,7 +111,8 @@ impl Answers {
             let value = self.take(reference)?.text();
             let value = value.ok_or_else(|| nothing(reference, "it is no text, number or boolean"))?;
             out.push_str(&rest[..start]);
-            out.push_str(&encode(value));
+            let encoded = encode(&out, value);
+            out.push_str(&encoded);
             rest = &after[end + 1..];
         }
         out.push_str(rest);
@@ -154,6 +159,54 @@ impl Answers {
             rest = after;
         }
         Ok(value)
+    }
+}
+
+/// Where in a query string a reference stands.
+#[derive(Debug, PartialEq)]
+enum Place {
+    /// It is a value, or part of one, in which nothing has to be quoted.
+    Value,
+    /// An element of a list, of conditions or of an array: `in.(${...})`, `or=(a.eq.${...})`, `cs.{${...}}`.
+    List,
+    /// Between the double quotes of an element.
+    Quoted,
+}
+
+impl Place {
+    /// That behind this part of a path.
+    fn after(path: &str) -> Place {
+        let Some((_, query)) = path.split_once('?') else { return Place::Value };
+        let parameter = query.rsplit('&').next().unwrap_or_default();
+        let decoded = percent_decode_str(parameter).decode_utf8_lossy();
+        let (mut depth, mut is_quoted) = (0usize, false);
+        let mut rest = decoded.chars();
+        while let Some(c) = rest.next() {
+            match c {
+                '\\' if is_quoted => _ = rest.next(),
+                '"' => is_quoted = !is_quoted,
+                '(' | '{' if !is_quoted => depth += 1,
+                ')' | '}' if !is_quoted => depth = depth.saturating_sub(1),
+                _ => (),
+            }
+        }
+        match depth {
+            0 => Place::Value,
+            _ if is_quoted => Place::Quoted,
+            _ => Place::List,
+        }
+    }
+
+    /// A text as one element there.
+    fn element(&self, text: String) -> String {
+        let escaped = || text.replace('\\', "\\\\").replace('"', "\\\"");
+        match self {
+            Place::Quoted => escaped(),
+            Place::List if text.is_empty() || text.contains([',', '(', ')', '{', '}', '"', '\\', ' ']) => {
+                format!("\"{}\"", escaped())
+            }
+            Place::List | Place::Value => text,
+        }
     }
 }
 
@@ -234,6 +287,26 @@ mod tests {
         }
         for path in ["/${0.body}", "/${0.body[0].far.a[1]}", "/${}"] {
             assert_eq!(answers(1000).in_path(path).unwrap_err().body.code, "BST012", "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_one_element_of_a_list() {
+        let mut answers = answers(1000);
+        let body = raw(r#"{"plain":"ann","list":"1,2","odd":"a\"b\\c)","none":"","n":7}"#);
+        answers.push(Answer { status: 200, headers: IndexMap::new(), body });
+        for (path, expected) in [
+            ("/t?a=eq.${1.body.list}", "/t?a=eq.1,2"),
+            ("/t?a=in.(${1.body.n},${1.body.plain})", "/t?a=in.(7,ann)"),
+            ("/t?a=in.(${1.body.list})", "/t?a=in.(\"1,2\")"),
+            ("/t?a=in.%28${1.body.list}%29&b=eq.${1.body.list}", "/t?a=in.(\"1,2\")&b=eq.1,2"),
+            ("/t?or=(a.eq.${1.body.odd},b.eq.${1.body.none})", r#"/t?or=(a.eq."a\"b\\c)",b.eq."")"#),
+            ("/t?a=in.(\"${1.body.odd}\",\"x)\")&b=eq.${1.body.odd}", r#"/t?a=in.("a\"b\\c)","x)")&b=eq.a"b\c)"#),
+            ("/t?tags=cs.{${1.body.list}}", "/t?tags=cs.{\"1,2\"}"),
+            ("/t?a=eq(any).{${1.body.list}}", "/t?a=eq(any).{\"1,2\"}"),
+        ] {
+            let path = answers.in_path(path).unwrap();
+            assert_eq!(percent_decode_str(&path).decode_utf8().unwrap(), expected);
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) fn schema(ty: &Type) -> Map<String, Value> {
             // As PostgreSQL's `format_type` has it where no schema is searched.
             let name = match (other.schema.as_str(), other.name.as_str()) {
                 ("pg_catalog", "varbit") => "bit varying".to_owned(),
+                ("pg_catalog", "timetz") => "time with time zone".to_owned(),
                 ("pg_catalog", name) => name.to_owned(),
                 (schema, name) => format!("{schema}.{name}"),
             };
