@@ -12,9 +12,9 @@
 //!
 //! Indented lines are headers, then the body; after `=>` they are headers of the answer, absent if nothing follows the
 //! colon. `↵` stands for a line feed. `as` names who asks (`service` at first, `anon`, a role), `on` where (`both`,
-//! `embedded`, `postgres`). Each file has a server of its own, over the tables of the other modules and `contract/schema.sql`.
+//! `embedded`, `postgres`, or a number: embedded, and PostgreSQL from that version on). Each file has a server of its own, over the tables of the other modules and `contract/schema.sql`.
 
-use basalt_tests::{Ask, Server, on_postgres, token};
+use basalt_tests::{Ask, Server, on_postgres, on_postgres_before, token};
 use reqwest::Method;
 use serde_json::json;
 
@@ -43,7 +43,10 @@ fn read(source: &str) -> Vec<Case> {
         } else if let Some(name) = line.strip_prefix("as ") {
             name.clone_into(&mut who);
         } else if let Some(engine) = line.strip_prefix("on ") {
-            here = engine == "both" || (engine == "postgres") == on_postgres();
+            here = match engine.parse() {
+                Ok(version) => !on_postgres_before(version),
+                Err(_) => engine == "both" || (engine == "postgres") == on_postgres(),
+            };
         } else if !here {
             continue;
         } else if let Some(answer) = line.strip_prefix("=> ") {
