@@ -330,3 +330,22 @@ create function hollow_rows() returns setof house language plpgsql as $$ declare
 select * from hollow_rows();
 create function hollow_row(out p homes) language plpgsql as $$ begin select * into p from homes where id = 2; end $$;
 select * from hollow_row();
+
+-- A record that changes its columns more often than its layouts are kept, while a run around it still holds one of the first.
+create function shapes(n int) returns int[] language plpgsql as $$
+declare r record; v int := 7; seen int[] := '{}';
+begin
+  for i in 1..(case when n = 0 then 66 else 2 end) loop
+    if n = 0 then
+      execute format('select %s as a%s, 2 as b', i, i) into r;
+      v := i;
+    elsif i = 1 then
+      execute 'select 1 as a' into r;
+    else
+      perform shapes(n - 1);
+    end if;
+    seen := seen || v;
+  end loop;
+  return seen;
+end $$;
+select shapes(1);
