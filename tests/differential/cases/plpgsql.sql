@@ -349,3 +349,7 @@ begin
   return seen;
 end $$;
 select shapes(1);
+
+-- Literals of ranges.
+create function ranged() returns int4range language plpgsql as $$ declare r int4range; begin r := int4range '[1,5)'; return r * int4range '[2,9)'; end $$;
+select ranged();

@@ -127,7 +127,7 @@ fn statements() {
         read_as,
         [
             "new.updated_at <- now()",
-            "new.b <- tg_argv1 || 'tg_argv[2]'",
+            "new.b <- tg_argv1   || 'tg_argv[2]'",
             "n <- (select count(*) from t where a = new.\"Id\")",
             "n > 1 and new.x in (1, 2) -> [run insert into public.log (what) values (';' || new.a)], \
              (case when n = 0 then true end) -> [nothing] else [perform select f(new.id), 2]",
@@ -171,6 +171,15 @@ fn what_is_raised_and_handled() {
     );
     let statements = read("begin return new; end").expect("read").block.statements;
     assert_eq!(statements, [Statement::ReturnRow(vec![RowName::New])]);
+}
+
+#[test]
+fn arguments_of_a_trigger_leave_literals_and_names_alone() {
+    let literals = r#"|| 'it''s tg_argv[2]' || E'\'' || $a$tg_argv[3]$a$ || U&'\0041''' || new."a""b""#;
+    for (argument, name) in [("tg_argv[0]", "tg_argv0  "), ("TG_ARGV [ 1 ]", "tg_argv1     ")] {
+        let body = format!("begin new.a := {argument}{literals}; return new; end");
+        assert_eq!(told(&body)[0], format!("new.a <- {name}{literals}"));
+    }
 }
 
 #[test]
