@@ -43,6 +43,7 @@ pub fn parse(body: &str, kind: Kind) -> Result<Body> {
         names: Vec::new(),
         known: None,
         open: Vec::new(),
+        operand: None,
     };
     let label = parser.label()?;
     let block = parser.block(label)?;
@@ -92,6 +93,8 @@ pub(super) struct Parser<'b> {
     pub known: Option<usize>,
     /// The labels of the blocks and loops around, and which of them are loops.
     pub open: Vec<(Option<String>, bool)>,
+    /// The variable of the operands of CASE, once there is one: its place among the variables.
+    pub operand: Option<usize>,
 }
 
 impl Parser<'_> {

@@ -166,7 +166,11 @@ fn what_is_raised_and_handled() {
             r#"raise error "23P01" "" [] []"#,
             r#"raise error "" "" [] []"#,
             r#"block [nothing] when ["22012", "22003"] -> [nothing] when [] -> [return []]"#,
-            r#"(new.kind) in ('a', 'b') -> [nothing], (new.kind) in ('c') -> [return [New]] else [raise error "20000" "case not found" [] ["Hint='CASE statement is missing ELSE part.'"]]"#,
+            concat!(
+                "block [__Case__Variable__ <- row(new.kind); ",
+                r#""__Case__Variable__".f1 in ('a', 'b') -> [nothing], "__Case__Variable__".f1 in ('c') -> [return [New]] "#,
+                r#"else [raise error "20000" "case not found" [] ["Hint='CASE statement is missing ELSE part.'"]]]"#,
+            ),
         ]
     );
     let statements = read("begin return new; end").expect("read").block.statements;
