@@ -391,6 +391,16 @@ select cased_fails();
 create function cased_row(x t) returns text language plpgsql as $$ begin case x when row(1, 2, 'c')::t then return 'that'; else return 'other'; end case; end $$;
 select cased_row(row(1, 2, 'c')), cased_row(row(1, 2, 'd')), cased_row(null);
 
+-- A query that sets the search path is one as any other in EXECUTE.
+create function paths() returns text language plpgsql as $$
+declare said text;
+begin
+  execute 'select set_config(''search_path'', ''public'', true)' into said;
+  execute 'select pg_catalog.set_config(''search_path'', ''public'', true)';
+  return said;
+end $$;
+select paths();
+
 -- Literals of ranges.
 create function ranged() returns int4range language plpgsql as $$ declare r int4range; begin r := int4range '[1,5)'; return r * int4range '[2,9)'; end $$;
 select ranged();
