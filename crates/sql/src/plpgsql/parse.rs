@@ -50,8 +50,8 @@ pub fn parse(body: &str, kind: Kind) -> Result<Body> {
     parser.tokens.accept_token(&Token::SemiColon);
     match parser.tokens.peek() {
         None => {
-            let Parser { pieces, variables, names, .. } = parser;
-            Ok(Body { block, pieces, variables, names, conflict })
+            let Parser { variables, names, .. } = parser;
+            Ok(Body { block, variables, names, conflict })
         }
         Some(_) => Err(parser.tokens.unexpected()),
     }

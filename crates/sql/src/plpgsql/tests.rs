@@ -3,7 +3,7 @@
 use basalt_core::Error;
 use proptest::prelude::*;
 
-use super::ast::{Body, Over, Query, RowName, Statement, Strict};
+use super::ast::{Body, Over, Query, RowName, Statement};
 use super::{Kind, parse};
 
 /// A trigger function's body.
@@ -32,7 +32,7 @@ fn words(statement: &Statement) -> String {
         Statement::Set(sql) => format!("set {}", sql.text),
         Statement::Into(sql, into) => {
             let names: Vec<&str> = into.targets.iter().map(|target| target.name.as_str()).collect();
-            let strict = if into.strict == Strict::Yes { "strict " } else { "" };
+            let strict = if into.strict { "strict " } else { "" };
             format!("{strict}{} <- {}", names.join(", "), sql.text.split_whitespace().collect::<Vec<_>>().join(" "))
         }
         Statement::Raise(raise) => {

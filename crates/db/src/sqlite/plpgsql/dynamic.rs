@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 use basalt_sql::compile::body::Gives;
 use basalt_sql::ddl::is_definition;
-use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
+use basalt_sql::plpgsql::ast::{Dynamic, Into};
 use basalt_sql::script::first_word;
 use basalt_types::{Type, Value};
 
@@ -22,7 +22,7 @@ impl Body<'_> {
         let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
         let found = self.code.frame.own("found").map(|found| self.values.of(found)[0].clone());
         let given = Given { wrote: false, ..self.dynamic(dynamic, &gives, 2)? };
-        self.take(&places, given, into.strict == Strict::Yes)?;
+        self.take(&places, given, into.strict)?;
         // EXECUTE leaves FOUND alone.
         self.found(found == Some(Value::Int(1)));
         Ok(())
