@@ -90,6 +90,12 @@ impl Error {
         Error::new("XX000", message)
     }
 
+    /// Says it in other words.
+    pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
     /// Adds the DETAIL field: what was found.
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());

@@ -330,3 +330,77 @@ create function hollow_rows() returns setof house language plpgsql as $$ declare
 select * from hollow_rows();
 create function hollow_row(out p homes) language plpgsql as $$ begin select * into p from homes where id = 2; end $$;
 select * from hollow_row();
+
+-- A record that changes its columns more often than its layouts are kept, while a run around it still holds one of the first.
+create function shapes(n int) returns int[] language plpgsql as $$
+declare r record; v int := 7; seen int[] := '{}';
+begin
+  for i in 1..(case when n = 0 then 66 else 2 end) loop
+    if n = 0 then
+      execute format('select %s as a%s, 2 as b', i, i) into r;
+      v := i;
+    elsif i = 1 then
+      execute 'select 1 as a' into r;
+    else
+      perform shapes(n - 1);
+    end if;
+    seen := seen || v;
+  end loop;
+  return seen;
+end $$;
+select shapes(1);
+
+-- The operand of CASE is evaluated once, and the statement leaves FOUND alone.
+create sequence asked;
+create function once() returns text language plpgsql as $$ begin case nextval('asked') when 1 then return 'one'; when 2 then return 'two'; when 3, 4 then return 'some'; end case; end $$;
+select once();
+select once();
+select once();
+select nextval('asked');
+create function within(a int, b text) returns text language plpgsql as $$
+declare found_before boolean; r record;
+begin
+  perform 1 from t where false;
+  found_before := found;
+  for i in 1..a loop
+    case i
+      when 1 then
+        case b when 'x', 'y' then null; when null then return 'null'; else return 'inner ' || b; end case;
+      when 2 then
+        case when b = 'x' then null; else case row(i, b) when row(2, 'y') then return 'row'; end case; end case;
+      when 3 then
+        select 4 as n, b as v into r;
+        case r.n + 1 when 5 then case r.v when b then return found::text || found_before; end case; end case;
+    end case;
+  end loop;
+  return 'end';
+end $$;
+select within(1, 'x'), within(1, 'z'), within(1, null), within(2, 'y'), within(3, 'x'), within(0, '');
+create function cased(x int[]) returns text language plpgsql as $$ begin case x when array[1, 2], x || 1 then return 'same'; else return 'other'; end case; end $$;
+select cased(array[1, 2]), cased(array[2]), cased(null);
+create function cased_date(x date) returns text language plpgsql as $$ begin case x + 1 when '2026-01-02' then return 'second'; else return 'other'; end case; end $$;
+select cased_date('2026-01-01'), cased_date('2026-01-02'), cased_date(null);
+create function cased_literal() returns text language plpgsql as $$ begin case 'a' when 'b' then return 'b'; when 'a' then return 'a'; end case; end $$;
+select cased_literal();
+create function cased_found() returns text language plpgsql as $$ begin perform 1 from t where false; case 1 when 1 then return found; end case; end $$;
+select cased_found();
+create function cased_wrong() returns text language plpgsql as $$ begin case 1 when 'x'::text then return 'b'; end case; end $$;
+select cased_wrong();
+create function cased_fails() returns text language plpgsql as $$ begin case 1 / 0 when 1 then return 'b'; end case; exception when division_by_zero then return 'divided'; end $$;
+select cased_fails();
+create function cased_row(x t) returns text language plpgsql as $$ begin case x when row(1, 2, 'c')::t then return 'that'; else return 'other'; end case; end $$;
+select cased_row(row(1, 2, 'c')), cased_row(row(1, 2, 'd')), cased_row(null);
+
+-- A query that sets the search path is one as any other in EXECUTE.
+create function paths() returns text language plpgsql as $$
+declare said text;
+begin
+  execute 'select set_config(''search_path'', ''public'', true)' into said;
+  execute 'select pg_catalog.set_config(''search_path'', ''public'', true)';
+  return said;
+end $$;
+select paths();
+
+-- Literals of ranges.
+create function ranged() returns int4range language plpgsql as $$ declare r int4range; begin r := int4range '[1,5)'; return r * int4range '[2,9)'; end $$;
+select ranged();

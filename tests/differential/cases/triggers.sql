@@ -479,3 +479,23 @@ select starred_wide();
 select v.* from starred t, lateral (values (t.*), (t.*)) v order by 1;
 select v.* from starred t, lateral (values (t.id), (t.id + 1)) v order by 1;
 select t.id, (select max(column2) from (values (t.*), (t.*)) v) from starred t order by 1;
+
+-- What stands beside whole rows and arguments of triggers stays as it is written.
+create table quoted (id int primary key, s text, "a""b" text);
+create function quoting() returns trigger language plpgsql as $$
+begin
+  new.s := 'it''s ' || tg_argv[0] || E' \'tg_argv[1]\' ' || tg_argv[1] || coalesce(new."a""b", ' ''none''') || tg_argv [0];
+  if new.* is distinct from row(1, 'it''s', '.*')::quoted then
+    new."a""b" := 'other ''' || tg_nargs || '''';
+  end if;
+  return new;
+end $$;
+create trigger quoting before insert on quoted for each row execute function quoting('o''ne', 'two');
+insert into quoted values (1, 'x', null), (2, 'y', '"') returning *;
+create function unquoting() returns trigger language plpgsql as $$ begin new."a""b" := 'met'; return new; end $$;
+create trigger unquoting before update on quoted for each row
+  when (old.* is distinct from new.* and new.s in ('it''s .*', E'\'', U&'\0041''') and old."a""b" <> '''') execute function unquoting();
+update quoted set s = 'it''s .*' where id = 1 returning *;
+update quoted set s = 'its .*' where id = 2 returning *;
+update quoted set s = '''' where id = 2 returning *;
+update quoted set s = 'A''' where id = 2 returning *;

@@ -5,8 +5,6 @@
 pub struct Body {
     /// Its outermost block.
     pub block: Block,
-    /// How many pieces of SQL it has: [`Sql::id`] is below.
-    pub pieces: usize,
     /// All variables that it declares, those of loops and handlers included.
     pub variables: Vec<Declared>,
     /// What is declared where: [`Sql::scope`] and [`Target::scope`] are places in it.
@@ -162,7 +160,7 @@ pub struct Into {
     /// What is assigned to.
     pub targets: Vec<Target>,
     /// Whether there must be exactly one row.
-    pub strict: Strict,
+    pub strict: bool,
 }
 
 /// A loop.
@@ -242,14 +240,6 @@ pub struct Target {
     pub at: usize,
     /// The last name that is known here.
     pub scope: Option<usize>,
-}
-
-/// Whether `into` wants exactly one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)] // SQL's own words
-pub enum Strict {
-    Yes,
-    No,
 }
 
 /// A row that a trigger function knows.

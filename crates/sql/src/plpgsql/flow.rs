@@ -3,10 +3,13 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Dynamic, Leave, Loop, Over, Query, Raise, RaiseOption, Statement};
+use super::ast::{Block, Dynamic, Leave, Loop, Named, Over, Query, Raise, RaiseOption, Statement, Target};
 use super::parse::{Parser, at_semicolon};
 use super::raise::exception;
 use super::tokens::Tokens;
+
+/// The variable of a CASE's operand.
+const OPERAND: &str = "__Case__Variable__";
 
 impl Parser<'_> {
     pub(super) fn if_statement(&mut self) -> Result<Statement> {
@@ -25,21 +28,38 @@ impl Parser<'_> {
         Ok(Statement::If(branches, otherwise))
     }
 
-    /// `case when a then ...`, and `case x when a, b then ...`.
+    /// `case when a then ...`, and `case x when a, b then ...`: a block whose variable is the operand, which is evaluated once.
     pub(super) fn case_statement(&mut self) -> Result<Statement> {
         self.tokens.skip();
-        let operand = match self.tokens.sees("when") {
-            true => None,
-            false => Some(self.tokens.until(|tokens| tokens.sees("when"))?),
-        };
+        if self.tokens.sees("when") {
+            return self.branches_of_case(false);
+        }
+        let (start, end) = self.tokens.until(|tokens| tokens.sees("when"))?;
+        // A record takes a value of any type.
+        let operand = self.piece(format!("row({})", &self.tokens.text[start..end]), start)?;
+        self.within(None, |parser| {
+            parser.name_operand();
+            let target = Target { row: None, name: OPERAND.to_owned(), at: start, scope: parser.scope() };
+            let statements = vec![Statement::Assign(target, operand), parser.branches_of_case(true)?];
+            Ok(Statement::Block(Block { label: None, declared: Vec::new(), statements, handlers: Vec::new() }))
+        })
+    }
+
+    /// The operand's variable is known from here on. All CASEs share it: once one of the branches runs, no other is asked for.
+    fn name_operand(&mut self) {
+        match self.operand {
+            Some(place) => self.name(Named::Variable(place)),
+            None => self.operand = Some(self.implied(OPERAND, "record")),
+        }
+    }
+
+    /// `when a then ...` up to `end case`.
+    fn branches_of_case(&mut self, has_operand: bool) -> Result<Statement> {
         let mut branches = Vec::new();
         while self.tokens.accept("when") {
             let (start, end) = self.tokens.until(|tokens| tokens.sees("then"))?;
             let value = &self.tokens.text[start..end];
-            let condition = match operand {
-                Some((from, to)) => format!("({}) in ({value})", &self.tokens.text[from..to]),
-                None => value.to_owned(),
-            };
+            let condition = if has_operand { format!("\"{OPERAND}\".f1 in ({value})") } else { value.to_owned() };
             let condition = self.piece(condition, start)?;
             self.tokens.expect("then")?;
             branches.push((condition, self.statements(&["when", "else", "end case"])?));

@@ -3,7 +3,7 @@
 use basalt_core::Result;
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Into, Strict, Target};
+use super::ast::{Into, Target};
 use super::parse::Parser;
 use super::tokens::Tokens;
 
@@ -41,7 +41,7 @@ impl Parser<'_> {
     /// `into [strict] a, b`.
     pub(super) fn clause_of_into(&mut self) -> Result<Into> {
         self.tokens.expect("into")?;
-        let strict = if self.tokens.accept("strict") { Strict::Yes } else { Strict::No };
+        let strict = self.tokens.accept("strict");
         Ok(Into { targets: self.targets()?, strict })
     }
 

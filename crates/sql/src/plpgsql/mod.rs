@@ -14,7 +14,7 @@ mod parse;
 mod raise;
 mod settings;
 mod statements;
-mod tokens;
+pub(crate) mod tokens;
 mod walk;
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use super::ast::{Block, Body, Conflict, Declared, Handler, Name, Named, Sql, Sta
 use super::conditions::is_code;
 use super::raise::condition;
 use super::tokens::Tokens;
-use crate::compile::parse::tokens;
-use crate::ddl::cursor::syntax_error;
 use crate::refused_in_function;
 
 /// Blocks, loops and IFs within each other.
@@ -45,14 +43,15 @@ pub fn parse(body: &str, kind: Kind) -> Result<Body> {
         names: Vec::new(),
         known: None,
         open: Vec::new(),
+        operand: None,
     };
     let label = parser.label()?;
     let block = parser.block(label)?;
     parser.tokens.accept_token(&Token::SemiColon);
     match parser.tokens.peek() {
         None => {
-            let Parser { pieces, variables, names, .. } = parser;
-            Ok(Body { block, pieces, variables, names, conflict })
+            let Parser { variables, names, .. } = parser;
+            Ok(Body { block, variables, names, conflict })
         }
         Some(_) => Err(parser.tokens.unexpected()),
     }
@@ -94,6 +93,8 @@ pub(super) struct Parser<'b> {
     pub known: Option<usize>,
     /// The labels of the blocks and loops around, and which of them are loops.
     pub open: Vec<(Option<String>, bool)>,
+    /// The variable of the operands of CASE, once there is one: its place among the variables.
+    pub operand: Option<usize>,
 }
 
 impl Parser<'_> {
@@ -322,25 +323,18 @@ pub(super) fn at_semicolon(tokens: &Tokens<'_>) -> bool {
 ///
 /// Errors: 0A000 for an index that is no number.
 fn with_arguments(text: &str) -> Result<String> {
-    let found: Vec<Token> =
-        tokens(text).map_err(|error| syntax_error(text, error))?.into_iter().map(|token| token.token).collect();
-    let (mut out, mut at) = (String::with_capacity(text.len()), 0);
-    while at < found.len() {
-        let is_argv = matches!(&found[at], Token::Word(word) if word.value.eq_ignore_ascii_case("tg_argv"));
-        match &found[at..] {
-            [_, Token::LBracket, Token::Number(index, _), Token::RBracket, ..] if is_argv => {
-                out.push_str(&format!("tg_argv{index}"));
-                at += 4;
+    Tokens::new(text)?.replaced(|tokens| {
+        if !tokens.sees("tg_argv") {
+            return Ok(None);
+        }
+        match [1, 2, 3].map(|count| tokens.ahead(count)) {
+            [Some(Token::LBracket), Some(Token::Number(index, _)), Some(Token::RBracket)] => {
+                Ok(Some((4, format!("tg_argv{index}"))))
             }
-            _ if is_argv => {
+            _ => {
                 let what = "tg_argv without a number in brackets";
-                return Err(Error::unsupported(what, "Write tg_argv[0], tg_argv[1] and so on."));
-            }
-            rest => {
-                out.push_str(&rest[0].to_string());
-                at += 1;
+                Err(Error::unsupported(what, "Write tg_argv[0], tg_argv[1] and so on."))
             }
         }
-    }
-    Ok(out)
+    })
 }

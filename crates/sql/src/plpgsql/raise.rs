@@ -55,23 +55,43 @@ impl Parser<'_> {
 
     fn raise_option(&mut self) -> Result<(RaiseOption, Sql)> {
         let at = self.tokens.at();
-        let option = match self.tokens.name()?.as_str() {
-            "message" => RaiseOption::Message,
-            "detail" => RaiseOption::Detail,
-            "hint" => RaiseOption::Hint,
-            "errcode" => RaiseOption::Errcode,
-            "constraint" => RaiseOption::Constraint,
-            "column" => RaiseOption::Column,
-            "datatype" => RaiseOption::Datatype,
-            "schema" => RaiseOption::Schema,
-            "table" => RaiseOption::Table,
-            _ => return Err(Error::new("42601", "unrecognized RAISE statement option").at(at)),
-        };
+        let name = self.tokens.name()?;
+        let unknown = || Error::new("42601", "unrecognized RAISE statement option").at(at);
+        let option = RaiseOption::ALL.into_iter().find(|option| option.word() == name).ok_or_else(unknown)?;
         if !self.tokens.accept_token(&Token::Eq) {
             self.tokens.expect_token(&Token::Assignment)?;
         }
         let value = self.expression_until(|tokens| at_semicolon(tokens) || tokens.peek() == Some(&Token::Comma))?;
         Ok((option, value))
+    }
+}
+
+impl RaiseOption {
+    const ALL: [RaiseOption; 9] = [
+        RaiseOption::Message,
+        RaiseOption::Detail,
+        RaiseOption::Hint,
+        RaiseOption::Errcode,
+        RaiseOption::Constraint,
+        RaiseOption::Column,
+        RaiseOption::Datatype,
+        RaiseOption::Schema,
+        RaiseOption::Table,
+    ];
+
+    /// Its word, in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            RaiseOption::Message => "message",
+            RaiseOption::Detail => "detail",
+            RaiseOption::Hint => "hint",
+            RaiseOption::Errcode => "errcode",
+            RaiseOption::Constraint => "constraint",
+            RaiseOption::Column => "column",
+            RaiseOption::Datatype => "datatype",
+            RaiseOption::Schema => "schema",
+            RaiseOption::Table => "table",
+        }
     }
 }
 

@@ -6,6 +6,22 @@ use sqlparser::tokenizer::Token;
 use super::ast::{Diagnostic, Query, RowName, Statement};
 use super::parse::{Kind, Parser, at_semicolon};
 
+/// The items of GET DIAGNOSTICS: whether each is of the error that is handled, which STACKED alone tells.
+const DIAGNOSTICS: [(&str, bool, Diagnostic); 12] = [
+    ("row_count", false, Diagnostic::RowCount),
+    ("pg_context", false, Diagnostic::Context),
+    ("pg_exception_context", true, Diagnostic::Context),
+    ("returned_sqlstate", true, Diagnostic::ReturnedSqlstate),
+    ("message_text", true, Diagnostic::MessageText),
+    ("pg_exception_detail", true, Diagnostic::Detail),
+    ("pg_exception_hint", true, Diagnostic::Hint),
+    ("constraint_name", true, Diagnostic::ConstraintName),
+    ("column_name", true, Diagnostic::ColumnName),
+    ("pg_datatype_name", true, Diagnostic::DatatypeName),
+    ("schema_name", true, Diagnostic::SchemaName),
+    ("table_name", true, Diagnostic::TableName),
+];
+
 impl Parser<'_> {
     pub(super) fn sql_statement(&mut self) -> Result<Statement> {
         let ((start, end), into) = self.cut()?;
@@ -97,40 +113,14 @@ impl Parser<'_> {
             }
             let at = self.tokens.at();
             let name = self.tokens.name()?;
-            let item = match (is_stacked, name.as_str()) {
-                (false, "row_count") => Diagnostic::RowCount,
-                (false, "pg_context") | (true, "pg_exception_context") => Diagnostic::Context,
-                (true, "returned_sqlstate") => Diagnostic::ReturnedSqlstate,
-                (true, "message_text") => Diagnostic::MessageText,
-                (true, "pg_exception_detail") => Diagnostic::Detail,
-                (true, "pg_exception_hint") => Diagnostic::Hint,
-                (true, "constraint_name") => Diagnostic::ConstraintName,
-                (true, "column_name") => Diagnostic::ColumnName,
-                (true, "pg_datatype_name") => Diagnostic::DatatypeName,
-                (true, "schema_name") => Diagnostic::SchemaName,
-                (true, "table_name") => Diagnostic::TableName,
-                (
-                    _,
-                    "row_count"
-                    | "returned_sqlstate"
-                    | "message_text"
-                    | "pg_exception_detail"
-                    | "pg_exception_hint"
-                    | "constraint_name"
-                    | "column_name"
-                    | "table_name"
-                    | "schema_name"
-                    | "pg_datatype_name"
-                    | "pg_exception_context"
-                    | "pg_context",
-                ) => {
-                    let command = if is_stacked { "STACKED" } else { "CURRENT" };
-                    let message =
-                        format!("diagnostics item {} is not allowed in GET {command} DIAGNOSTICS", name.to_uppercase());
-                    return Err(Error::new("42601", message).at(at));
-                }
-                _ => return Err(Error::new("42601", "unrecognized GET DIAGNOSTICS item").at(at)),
-            };
+            let unknown = || Error::new("42601", "unrecognized GET DIAGNOSTICS item").at(at);
+            let (_, of_error, item) = DIAGNOSTICS.into_iter().find(|(word, ..)| *word == name).ok_or_else(unknown)?;
+            if of_error != is_stacked {
+                let command = if is_stacked { "STACKED" } else { "CURRENT" };
+                let message =
+                    format!("diagnostics item {} is not allowed in GET {command} DIAGNOSTICS", name.to_uppercase());
+                return Err(Error::new("42601", message).at(at));
+            }
             items.push((target, item));
             if !self.tokens.accept_token(&Token::Comma) {
                 return Ok(Statement::Diagnostics(items));

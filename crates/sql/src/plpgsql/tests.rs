@@ -3,7 +3,7 @@
 use basalt_core::Error;
 use proptest::prelude::*;
 
-use super::ast::{Body, Over, Query, RowName, Statement, Strict};
+use super::ast::{Body, Over, Query, RowName, Statement};
 use super::{Kind, parse};
 
 /// A trigger function's body.
@@ -32,7 +32,7 @@ fn words(statement: &Statement) -> String {
         Statement::Set(sql) => format!("set {}", sql.text),
         Statement::Into(sql, into) => {
             let names: Vec<&str> = into.targets.iter().map(|target| target.name.as_str()).collect();
-            let strict = if into.strict == Strict::Yes { "strict " } else { "" };
+            let strict = if into.strict { "strict " } else { "" };
             format!("{strict}{} <- {}", names.join(", "), sql.text.split_whitespace().collect::<Vec<_>>().join(" "))
         }
         Statement::Raise(raise) => {
@@ -127,7 +127,7 @@ fn statements() {
         read_as,
         [
             "new.updated_at <- now()",
-            "new.b <- tg_argv1 || 'tg_argv[2]'",
+            "new.b <- tg_argv1   || 'tg_argv[2]'",
             "n <- (select count(*) from t where a = new.\"Id\")",
             "n > 1 and new.x in (1, 2) -> [run insert into public.log (what) values (';' || new.a)], \
              (case when n = 0 then true end) -> [nothing] else [perform select f(new.id), 2]",
@@ -166,11 +166,24 @@ fn what_is_raised_and_handled() {
             r#"raise error "23P01" "" [] []"#,
             r#"raise error "" "" [] []"#,
             r#"block [nothing] when ["22012", "22003"] -> [nothing] when [] -> [return []]"#,
-            r#"(new.kind) in ('a', 'b') -> [nothing], (new.kind) in ('c') -> [return [New]] else [raise error "20000" "case not found" [] ["Hint='CASE statement is missing ELSE part.'"]]"#,
+            concat!(
+                "block [__Case__Variable__ <- row(new.kind); ",
+                r#""__Case__Variable__".f1 in ('a', 'b') -> [nothing], "__Case__Variable__".f1 in ('c') -> [return [New]] "#,
+                r#"else [raise error "20000" "case not found" [] ["Hint='CASE statement is missing ELSE part.'"]]]"#,
+            ),
         ]
     );
     let statements = read("begin return new; end").expect("read").block.statements;
     assert_eq!(statements, [Statement::ReturnRow(vec![RowName::New])]);
+}
+
+#[test]
+fn arguments_of_a_trigger_leave_literals_and_names_alone() {
+    let literals = r#"|| 'it''s tg_argv[2]' || E'\'' || $a$tg_argv[3]$a$ || U&'\0041''' || new."a""b""#;
+    for (argument, name) in [("tg_argv[0]", "tg_argv0  "), ("TG_ARGV [ 1 ]", "tg_argv1     ")] {
+        let body = format!("begin new.a := {argument}{literals}; return new; end");
+        assert_eq!(told(&body)[0], format!("new.a <- {name}{literals}"));
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::compile::parse::tokens;
 use crate::ddl::cursor::syntax_error;
 
 /// The tokens of a body, white space left out, and where to read on.
-pub(super) struct Tokens<'b> {
+pub(crate) struct Tokens<'b> {
     /// The body.
     pub text: &'b str,
     tokens: Vec<Placed>,
@@ -25,13 +25,15 @@ impl<'b> Tokens<'b> {
     pub fn new(text: &'b str) -> Result<Self> {
         let found = tokens(text).map_err(|error| syntax_error(text, error))?;
         let mut places = Places { text, line: 1, column: 1, at: 0 };
-        let mut placed = Vec::with_capacity(found.len());
+        let mut placed: Vec<Placed> = Vec::with_capacity(found.len());
         for token in found {
             if matches!(token.token, Token::Whitespace(_) | Token::EOF) {
                 continue;
             }
             let start = places.of(token.span.start.line, token.span.start.column);
             let end = places.of(token.span.end.line, token.span.end.column);
+            // `int4range '[1,2)'` comes as a cast, whose type stands behind the literal.
+            let end = placed.last().map_or(end, |last| last.end.max(end));
             placed.push(Placed { token: token.token, start, end });
         }
         Ok(Tokens { text, tokens: with_ranges(placed), next: 0 })
@@ -132,6 +134,27 @@ impl<'b> Tokens<'b> {
         };
         self.skip();
         Some(text)
+    }
+
+    /// The text with other words in the places of some tokens: `other` tells how many of the next ones they are for. What is shorter is
+    /// filled up with blanks, so that all else stays where it is.
+    ///
+    /// Errors: those of `other`.
+    pub fn replaced(mut self, other: impl Fn(&Self) -> Result<Option<(usize, String)>>) -> Result<String> {
+        let (mut out, mut copied) = (String::with_capacity(self.text.len()), 0);
+        while self.peek().is_some() {
+            let Some((count, words)) = other(&self)? else {
+                self.skip();
+                continue;
+            };
+            let start = self.at();
+            out.push_str(&self.text[copied..start]);
+            self.next += count;
+            copied = self.end();
+            out.push_str(&format!("{words:width$}", width = copied - start));
+        }
+        out.push_str(&self.text[copied..]);
+        Ok(out)
     }
 
     /// 42601 at the next token, in PostgreSQL's words.

@@ -8,9 +8,7 @@ impl Block {
         let handled = self.handlers.iter().flat_map(|handler| &handler.statements);
         self.statements.iter().chain(handled).for_each(|statement| statement.each(f));
     }
-}
 
-impl Block {
     fn each_perform_mut(&mut self, f: &mut dyn FnMut(&mut Sql)) {
         let handled = self.handlers.iter_mut().flat_map(|handler| &mut handler.statements);
         self.statements.iter_mut().chain(handled).for_each(|statement| statement.each_perform_mut(f));

@@ -3,9 +3,7 @@
 use basalt_core::{Error, Result};
 use basalt_sql::compile::body::{Code, Gives, Place, Shape};
 use basalt_sql::compile::trigger::Firing;
-use basalt_sql::plpgsql::ast::{
-    Block, Diagnostic, Handler, Into, Leave, Query, RowName, Sql, Statement, Strict, Target,
-};
+use basalt_sql::plpgsql::ast::{Block, Diagnostic, Handler, Into, Leave, Query, RowName, Sql, Statement, Target};
 use basalt_types::{Value, codec};
 use rusqlite::Connection;
 
@@ -278,8 +276,7 @@ impl<'b> Body<'b> {
     fn into(&mut self, sql: &Sql, into: &Into) -> Result<()> {
         let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
         let given = self.given(sql, &gives, 2)?;
-        let strict = into.strict == Strict::Yes;
-        self.take(&places, given, strict)
+        self.take(&places, given, into.strict)
     }
 
     /// Assigns the first of a statement's rows; NULLs where it has none.

@@ -3,12 +3,14 @@
 use basalt_core::{Error, Result};
 use basalt_sql::compile::body::Gives;
 use basalt_sql::ddl::is_definition;
-use basalt_sql::plpgsql::ast::{Dynamic, Into, Strict};
+use basalt_sql::plpgsql::ast::{Dynamic, Into};
+use basalt_sql::script::first_word;
 use basalt_types::{Type, Value};
 
 use super::super::memory::{Gathered, Held};
 use super::super::run::Params;
 use super::body::Body;
+use super::host::Host;
 use super::pieces::{Given, run_program};
 
 impl Body<'_> {
@@ -20,7 +22,7 @@ impl Body<'_> {
         let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
         let found = self.code.frame.own("found").map(|found| self.values.of(found)[0].clone());
         let given = Given { wrote: false, ..self.dynamic(dynamic, &gives, 2)? };
-        self.take(&places, given, into.strict == Strict::Yes)?;
+        self.take(&places, given, into.strict)?;
         // EXECUTE leaves FOUND alone.
         self.found(found == Some(Value::Int(1)));
         Ok(())
@@ -44,7 +46,7 @@ impl Body<'_> {
             held.add(value.as_ref().size())?;
             values.push(value);
         }
-        if is_definition(&text) {
+        if self.defines(&text) {
             self.define(&text).map_err(|error| error.elsewhere(None))?;
             return Ok(Given { rows: Gathered::default(), columns: None, count: 0, wrote: false });
         }
@@ -52,5 +54,12 @@ impl Body<'_> {
             let program = self.code.dynamic(&schema.catalog, &text, &types, gives)?;
             run_program(self.connection, schema, self.code, (&program, Params::Frame(&values)), most)
         })
+    }
+
+    /// Whether a statement is one of the script's. `select set_config('search_path', ...)` is, for what follows in it; in a function it is
+    /// a query as any other.
+    fn defines(&self, text: &str) -> bool {
+        let is_query = first_word(text).is_some_and(|word| word.eq_ignore_ascii_case("select"));
+        is_definition(text) && (!is_query || matches!(self.host, Host::Script(_)))
     }
 }

@@ -11,8 +11,7 @@ mod pieces;
 mod raise;
 mod values;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_sql::Program;
@@ -20,6 +19,7 @@ use basalt_sql::catalog::Routine;
 use basalt_sql::compile::body::Code;
 use basalt_sql::program::Callee;
 use basalt_types::{Value, ValueRef};
+use quick_cache::sync::Cache;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use scoped_tls::scoped_thread_local;
@@ -39,6 +39,9 @@ const MAX_NESTING: usize = 64;
 scoped_thread_local!(static CONNECTION: Connection);
 scoped_thread_local!(static SCHEMA: Schema);
 
+/// Functions kept: each once for whom it runs as, its search path, and the types of its arguments and result.
+const CAPACITY: usize = 1024;
+
 /// A function that was called.
 pub(super) struct Known {
     code: Code,
@@ -46,14 +49,21 @@ pub(super) struct Known {
 }
 
 /// The functions that a schema's statements have called, by their [`Callee`].
-#[derive(Default)]
-pub(super) struct Functions(Mutex<HashMap<String, Arc<Known>>>);
+pub(super) struct Functions(Cache<String, Arc<Known>>);
+
+impl Default for Functions {
+    fn default() -> Functions {
+        Functions(Cache::new(CAPACITY))
+    }
+}
 
 impl Functions {
     fn get(&self, schema: &Schema, callee: &str) -> Result<Arc<Known>> {
-        if let Some(known) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(callee) {
-            return Ok(known.clone());
-        }
+        self.0.get_or_insert_with(callee, || Functions::made(schema, callee).map(Arc::new))
+    }
+
+    /// Reads what the function does.
+    fn made(schema: &Schema, callee: &str) -> Result<Known> {
         let called: Callee = serde_json::from_str(callee).map_err(|e| Error::internal(e.to_string()))?;
         let overloads = schema.catalog.routines(&called.function.schema, &called.function.name);
         let is_meant = |routine: &&Arc<Routine>| routine.inputs().map(|param| &param.ty).eq(&called.inputs);
@@ -61,9 +71,7 @@ impl Functions {
         let routine = overloads.iter().find(is_meant).ok_or_else(missing)?;
         let routine = Routine { returns: called.returns, ..(**routine).clone() };
         let code = Code::of_function(&schema.catalog, &routine, &called.who)?;
-        let known = Arc::new(Known { code, is_strict: routine.strict });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(callee.to_owned(), known.clone());
-        Ok(known)
+        Ok(Known { code, is_strict: routine.strict })
     }
 }
 

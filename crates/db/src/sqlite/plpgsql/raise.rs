@@ -45,7 +45,7 @@ impl Body<'_> {
                 RaiseOption::Table => &mut object.table,
             };
             if slot.replace(text).is_some() {
-                let option = format!("{option:?}").to_uppercase();
+                let option = option.word().to_uppercase();
                 return Err(Error::new("42601", format!("RAISE option already specified: {option}")));
             }
         }

@@ -28,7 +28,7 @@ pub fn check_function(catalog: &Catalog, routine: &Routine) -> Result<()> {
         "0A000" => Err(placed(error, &routine.name.name, &routine.body, sql.at)),
         "42601" if error.message().starts_with("syntax error") => {
             let at = sql.at + error.position().unwrap_or_default();
-            Err(Error::new("42601", error.message().to_owned()).at(at.min(routine.body.len())))
+            Err(error.elsewhere(Some(at.min(routine.body.len()))))
         }
         _ => Ok(()),
     })
@@ -255,12 +255,5 @@ pub(in crate::compile) fn may_come(error: &Error) -> bool {
 pub(in crate::compile) fn placed(error: Error, function: &str, body: &str, at: usize) -> Error {
     let line = body[..body.floor_char_boundary(at)].matches('\n').count() + 1;
     let message = format!("{} (line {line} of the body of {function})", error.message());
-    let mut placed = Error::new(error.code().to_owned(), message);
-    if let Some(detail) = error.detail() {
-        placed = placed.with_detail(detail.to_owned());
-    }
-    if let Some(hint) = error.hint() {
-        placed = placed.with_hint(hint.to_owned());
-    }
-    placed
+    error.with_message(message).elsewhere(None)
 }

@@ -39,6 +39,13 @@ pub(super) use target::unassigned;
 /// Layouts that are kept: as many as records change their columns.
 const MAX_LAYOUTS: usize = 64;
 
+/// The layouts that are known; numbers are never given again, for runs may still hold a layout that was dropped.
+#[derive(Debug)]
+struct Layouts {
+    known: Vec<Arc<Layout>>,
+    next: usize,
+}
+
 /// Compiled pieces, by their number and their layout's.
 type Programs = HashMap<(usize, usize), Result<Arc<Program>>>;
 
@@ -72,7 +79,7 @@ pub struct Code {
     constants: Vec<(String, Typed)>,
     /// How many of the first variables are `$1`, `$2`, ...
     numbered: Vec<usize>,
-    layouts: Mutex<Vec<Arc<Layout>>>,
+    layouts: Mutex<Layouts>,
     programs: Mutex<Programs>,
 }
 
@@ -98,7 +105,7 @@ impl Code {
             volatility: routine.volatility,
             outcome: Outcome::of(catalog, routine),
             numbered: Vec::new(),
-            layouts: Mutex::new(vec![Arc::new(first)]),
+            layouts: Mutex::new(Layouts { known: vec![Arc::new(first)], next: 1 }),
             programs: Mutex::default(),
             body,
             frame,
@@ -160,17 +167,17 @@ impl Code {
 
     /// The places for rows of these columns.
     pub fn layout(&self, shapes: Vec<Option<Shape>>) -> Arc<Layout> {
-        let mut known = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(layout) = known.iter().find(|layout| layout.shapes == shapes) {
+        let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layout) = layouts.known.iter().find(|layout| layout.shapes == shapes) {
             return layout.clone();
         }
-        if known.len() >= MAX_LAYOUTS {
+        if layouts.known.len() >= MAX_LAYOUTS {
             self.programs.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            known.truncate(1);
+            layouts.known.truncate(1);
         }
-        let number = known.iter().map(|layout| layout.number + 1).max().unwrap_or_default();
-        let layout = Arc::new(self.frame.layout(number, shapes));
-        known.push(layout.clone());
+        let layout = Arc::new(self.frame.layout(layouts.next, shapes));
+        layouts.next += 1;
+        layouts.known.push(layout.clone());
         layout
     }
 

@@ -8,13 +8,14 @@ use sqlparser::tokenizer::Token;
 use super::frame::Slot;
 use super::outcome::Gives;
 use crate::compile::domain::in_domain;
-use crate::compile::parse::{parse_expr, parse_statement, tokens};
+use crate::compile::parse::{parse_expr, parse_statement};
 use crate::compile::row;
 use crate::compile::scope::{Clause, CteColumn, Scope};
 use crate::compile::select::BoundQuery;
 use crate::compile::typed::{CastContext, Typed};
 use crate::compile::write::Wanted;
 use crate::compile::{Compiler, steps};
+use crate::plpgsql::tokens::Tokens;
 use crate::program::{Output, OutputColumn};
 
 /// Makes the steps of a piece, and tells the columns of its rows where these are as they are.
@@ -191,20 +192,12 @@ pub(crate) fn parse_over_rows(text: &str) -> Result<ast::Expr> {
     if !text.contains(".*") {
         return parse_expr(text);
     }
-    let Ok(found) = tokens(text) else { return parse_expr(text) };
-    let found: Vec<Token> = found.into_iter().map(|token| token.token).collect();
-    let (mut bare, mut at) = (String::with_capacity(text.len()), 0);
-    while at < found.len() {
-        bare.push_str(&found[at].to_string());
-        let is_whole = matches!(&found[at..], [row, Token::Period, Token::Mul, ..] if is_row(row));
-        at += if is_whole { 3 } else { 1 };
-    }
-    parse_expr(&bare)
-}
-
-fn is_row(token: &Token) -> bool {
-    let Token::Word(word) = token else { return false };
-    word.quote_style.is_none() && ["new", "old"].iter().any(|row| word.value.eq_ignore_ascii_case(row))
+    let Ok(found) = Tokens::new(text) else { return parse_expr(text) };
+    parse_expr(&found.replaced(|tokens| {
+        let row = tokens.word(0).filter(|word| matches!(word.as_str(), "new" | "old"));
+        let is_whole = tokens.ahead(1) == Some(&Token::Period) && tokens.ahead(2) == Some(&Token::Mul);
+        Ok(row.filter(|_| is_whole).map(|row| (3, row)))
+    })?)
 }
 
 /// A query or write whose rows go to these places: NULL where one has no column for it; what it has too many is left out.
