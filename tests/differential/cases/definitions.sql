@@ -106,6 +106,8 @@ select add(1, 2, 3);
 select add(null, 1);
 create function strict_add(a int, b int) returns int language sql strict as $$ select a + b $$;
 select strict_add(1, null), strict_add(1, 2);
+select strict_add(a => 1, a => 2);
+select strict_add(a => 1, 2);
 create function rows_of(n int) returns setof seqd language sql as $$ select * from seqd where id <= n order by id $$;
 select * from rows_of(1000);
 select id from rows_of(1000) where v = 'a';

@@ -6,6 +6,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
 use sqlparser::ast::{
     BinaryOperator, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, OrderByExpr,
+    Spanned,
 };
 
 use super::compiler::Compiler;
@@ -153,7 +154,7 @@ impl Compiler<'_> {
         args: &[FunctionArg],
         expected: Option<&Type>,
     ) -> Result<Vec<Argument>> {
-        let mut bound = Vec::with_capacity(args.len());
+        let mut bound: Vec<Argument> = Vec::with_capacity(args.len());
         for arg in args.iter().filter(|arg| !is_variadic(arg)) {
             let (name, value) = match arg {
                 FunctionArg::Named { name, arg, .. } => (Some(fold(name)), arg),
@@ -175,6 +176,11 @@ impl Compiler<'_> {
                 FunctionArg::Unnamed(arg) => (None, arg),
             };
             bound.push((name, self.bind_argument(scope, value, expected)?));
+        }
+        let written = args.iter().filter(|arg| !is_variadic(arg));
+        for (at, ((name, _), arg)) in bound.iter().zip(written).enumerate() {
+            let names = bound[..at].iter().filter_map(|(name, _)| name.as_ref());
+            check_name(name.as_ref(), names).map_err(|error| self.place(error, arg.span()))?;
         }
         Ok(bound)
     }
@@ -377,6 +383,19 @@ impl Compiler<'_> {
         let slots = placed.into_iter().nth(chosen).flatten().map(|p| p.slots).unwrap_or_default();
         let given = slots.into_iter().map(|slot| super::routine::fill(&slot, &values)).collect();
         Ok((Callee::Routine(routine, given), Vec::new()))
+    }
+}
+
+/// 42601 for an argument that may not stand behind arguments of these names.
+fn check_name<'a>(name: Option<&String>, mut before: impl Iterator<Item = &'a String>) -> Result<()> {
+    match name {
+        None if before.next().is_some() => {
+            Err(Error::new("42601", "positional argument cannot follow named argument"))
+        }
+        Some(name) if before.any(|other| other == name) => {
+            Err(Error::new("42601", format!("argument name \"{name}\" used more than once")))
+        }
+        _ => Ok(()),
     }
 }
 
