@@ -303,3 +303,13 @@ select * from standing;
 alter table keyed add column c text unique default current_user;
 alter table keyed add column d date unique default current_date;
 alter table keyed add column c text default current_user not null;
+-- A name that WITH gives hides a relation within its query alone.
+create table hid (n int);
+insert into hid values (1);
+create view over_hid as select n, (with hid as (select 5 as n) select max(n) from hid) as five from hid;
+select * from over_hid;
+drop table hid;
+drop view over_hid;
+create view over_hid as with hid as (select n + 1 as n from hid) select n from hid;
+select * from over_hid;
+drop table hid;
