@@ -129,12 +129,64 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
     steps::is_inlinable(statements) && routine.returns != Type::VOID
 }
 
-/// The conditions under which a strict function is called at all: no argument is null.
-fn answering(routine: &Routine, args: &[Typed]) -> Vec<String> {
-    args.iter()
-        .filter(|arg| routine.strict && !arg.not_null && !matches!(arg.form, Form::Row(..)))
-        .map(|arg| format!("{} IS NOT NULL", arg.sql))
-        .collect()
+/// The condition under which a strict function is called at all, unless it always is: no argument is null.
+fn answering(routine: &Routine, args: &[Typed]) -> Option<Typed> {
+    // A row without a marker is there, whatever its fields are.
+    let is_nullable = |arg: &&Typed| routine.strict && !arg.not_null && !arg.sql.is_empty();
+    let nullable: Vec<&Typed> = args.iter().filter(is_nullable).collect();
+    let conditions: Vec<String> = nullable.iter().map(|arg| format!("{} IS NOT NULL", arg.sql)).collect();
+    (!nullable.is_empty()).then(|| Typed::over(conditions.join(" AND "), Type::BOOL, nullable))
+}
+
+/// The value where the condition holds, and NULL elsewhere; so are a row's fields.
+fn only_where(condition: &Typed, value: Typed) -> Typed {
+    let sql = format!("(CASE WHEN {} THEN {} END)", condition.sql, value.sql);
+    let form = match value.form {
+        Form::Row(fields, origin) => {
+            let fields = fields.into_iter().map(|(name, field)| (name, only_where(condition, field)));
+            Form::Row(fields.collect(), origin)
+        }
+        _ => Form::Other,
+    };
+    let mut value = Typed { sql, not_null: false, collated: false, form, ..value };
+    value.absorb(condition);
+    value
+}
+
+/// Arguments that a query evaluates once, though its value names them often.
+struct Evaluated {
+    alias: String,
+    values: Vec<String>,
+}
+
+impl Evaluated {
+    /// The value as a column of the query, and its row's fields too, where each evaluation may differ.
+    fn column(&mut self, value: Typed) -> Typed {
+        if !value.volatile {
+            return value;
+        }
+        match value.form {
+            Form::Row(fields, origin) => {
+                let fields = fields.into_iter().map(|(name, field)| (name, self.column(field))).collect();
+                let sql = if value.sql.is_empty() { value.sql } else { self.add(value.sql) };
+                Typed { sql, volatile: false, form: Form::Row(fields, origin), ..value }
+            }
+            _ => Typed { sql: self.add(value.sql), volatile: false, form: Form::Other, collated: false, ..value },
+        }
+    }
+
+    fn add(&mut self, sql: String) -> String {
+        self.values.push(sql);
+        format!("{}.a{}", self.alias, self.values.len() - 1)
+    }
+
+    /// The value over the query of the arguments.
+    fn around(&self, value: &str) -> String {
+        let Evaluated { alias, values } = self;
+        let names: Vec<String> = (0..values.len()).map(|at| format!("a{at}")).collect();
+        let query = format!("{alias} ({}) AS MATERIALIZED (SELECT {})", names.join(", "), values.join(", "));
+        format!("(WITH {query} SELECT {value} FROM {alias})")
+    }
 }
 
 /// A value of which only the type is known.
@@ -164,8 +216,12 @@ impl Compiler<'_> {
         }
         // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
         let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
-        let (args, volatile) = if is_inlined { self.steady(args) } else { (args, None) };
-        let nullable = answering(routine, &args);
+        let mut evaluated = Evaluated { alias: self.alias("_args"), values: Vec::new() };
+        let args = match is_inlined {
+            true => args.into_iter().map(|arg| evaluated.column(arg)).collect(),
+            false => args,
+        };
+        let condition = answering(routine, &args);
         let query = self.body_rows(routine, args)?;
         let composite = matches!(routine.returns, Type::Record(_));
         let mut value = match (&query.value, query.columns.as_slice()) {
@@ -185,14 +241,13 @@ impl Compiler<'_> {
                 row::of_fields(fields.collect(), is_found, Origin::Value)
             }
         };
-        if !nullable.is_empty() && !matches!(value.form, Form::Row(..)) {
-            value.sql = format!("(CASE WHEN {} THEN {} END)", nullable.join(" AND "), value.sql);
-            value.not_null = false;
-            value.collated = false;
-            value.form = Form::Other;
+        if let Some(condition) = condition {
+            value = only_where(&condition, value);
         }
-        if let Some(volatile) = volatile {
-            value.sql = format!("(WITH {volatile} SELECT {} FROM _args)", value.sql);
+        if !evaluated.values.is_empty() {
+            // A row too is one value then, lest each of its fields have arguments of its own.
+            value = self.storable(value)?;
+            value.sql = evaluated.around(&value.sql);
             value.volatile = true;
             value.form = Form::Other;
         }
@@ -208,16 +263,20 @@ impl Compiler<'_> {
         if routine.is_interpreted() {
             return self.interpreted_rows(routine, args);
         }
-        let nullable = answering(routine, &args);
+        let condition = answering(routine, &args);
         let mut query = self.body_rows(routine, args)?;
-        let answers = if nullable.is_empty() { "true".to_owned() } else { nullable.join(" AND ") };
+        if let Some(condition) = &condition {
+            query.effects.absorb(condition);
+        }
         if routine.returns_set {
-            if !nullable.is_empty() {
-                query.sql = format!("SELECT * FROM ({}) WHERE {answers}", query.sql);
+            if let Some(condition) = &condition {
+                query.sql = format!("SELECT * FROM ({}) WHERE {}", query.sql, condition.sql);
+                query.value = None;
             }
-        } else if query.value.is_none() || !nullable.is_empty() {
+        } else if query.value.is_none() || condition.is_some() {
             let row = self.alias("_row");
-            query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {answers}", query.sql);
+            let on = condition.as_ref().map_or("true", |condition| condition.sql.as_str());
+            query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {on}", query.sql);
             query.value = None;
             query.columns.iter_mut().for_each(|column| column.not_null = false);
         }
@@ -276,26 +335,6 @@ impl Compiler<'_> {
         Ok(args)
     }
 
-    /// Arguments with the volatile ones as columns of a WITH query, and that query.
-    fn steady(&mut self, args: Vec<Typed>) -> (Vec<Typed>, Option<String>) {
-        let mut values = Vec::new();
-        let args = args.into_iter().map(|arg| {
-            if !arg.volatile || matches!(arg.form, Form::Row(..)) {
-                return arg;
-            }
-            let sql = format!("_args.a{}", values.len());
-            values.push(arg.sql.clone());
-            Typed { sql, volatile: false, form: Form::Other, collated: false, ..arg }
-        });
-        let args = args.collect();
-        if values.is_empty() {
-            return (args, None);
-        }
-        let names: Vec<String> = (0..values.len()).map(|i| format!("a{i}")).collect();
-        let query = format!("_args ({}) AS MATERIALIZED (SELECT {})", names.join(", "), values.join(", "));
-        (args, Some(query))
-    }
-
     /// The rows of a function's body over its arguments, with the rights and the path that it runs with.
     fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
         let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
@@ -314,7 +353,8 @@ impl Compiler<'_> {
             })
         });
         let bound = bound.map_err(|error| match error.code() {
-            "42P02" => Error::new("42P02", error.message().to_owned()),
+            // Its place is in the body, and the statement has parameters of such names as well.
+            "42P02" => error.elsewhere(None),
             _ => error,
         })?;
         self.outputs_in_domains(routine, bound)
