@@ -104,7 +104,8 @@ impl Compiler<'_> {
         let mut branches: Vec<BoundQuery> = Vec::with_capacity(sets.len());
         for set in sets {
             let own: HashSet<&Expr> = set.iter().collect();
-            let absent: Vec<Expr> = all.iter().filter(|expr| !own.contains(*expr)).map(|expr| (*expr).clone()).collect();
+            let absent: Vec<Expr> =
+                all.iter().filter(|expr| !own.contains(*expr)).map(|expr| (*expr).clone()).collect();
             let branch = branch_of(select, &projection, set)?;
             let wanted = Wanted { absent: &absent, ..wanted };
             branches.push(self.deeper(|c| c.select(outer, &branch, &[], "", wanted))?);
@@ -220,9 +221,7 @@ fn with_keys<'k>(select: &Select, keys: &'k [OrderByExpr]) -> Result<(Vec<Select
     let names = projection.iter().map(|item| match item {
         SelectItem::UnnamedExpr(expr) => Ok(column_name(expr)),
         SelectItem::ExprWithAlias { alias, .. } => Ok(fold(alias)),
-        other => {
-            Err(Error::unsupported(format!("{other} beside grouping sets is not supported"), "Name the columns."))
-        }
+        other => Err(Error::unsupported(format!("{other} beside grouping sets is not supported"), "Name the columns.")),
     });
     let names = names.collect::<Result<Vec<_>>>()?;
     let mut order = Vec::with_capacity(keys.len());

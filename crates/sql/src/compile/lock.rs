@@ -4,11 +4,12 @@
 use std::iter::successors;
 
 use basalt_core::{Error, Result};
-use sqlparser::ast::{Distinct, GroupByExpr, LockClause, LockType, Select, SetExpr};
+use sqlparser::ast::{Distinct, LockClause, LockType, SetExpr};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::compiler::Compiler;
 use super::from::FromClause;
+use super::group::is_grouped;
 use super::parse::word;
 use super::scope::Scope;
 use super::types::split_name;
@@ -51,11 +52,10 @@ impl Compiler<'_> {
 /// 0A000 where the rows of a query are none of a table.
 pub(super) fn check_lockable(body: &SetExpr, locks: &[LockClause]) -> Result<()> {
     let Some(lock) = locks.first() else { return Ok(()) };
-    let grouped = |select: &Select| !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
     let clause = match body {
         SetExpr::Select(select) => match &select.distinct {
             Some(Distinct::Distinct | Distinct::On(_)) => "DISTINCT clause",
-            _ if grouped(select) => "GROUP BY clause",
+            _ if is_grouped(select) => "GROUP BY clause",
             _ if select.having.is_some() => "HAVING clause",
             _ => return Ok(()),
         },
