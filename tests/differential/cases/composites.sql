@@ -118,3 +118,23 @@ select column_name, data_type, udt_name from information_schema.columns where ta
 create function nulled(x t) returns pair language sql as $$ select case when x.id > 1 then row(x.id, null)::pair end $$;
 select nulled(t), nulled(t) is null, to_json(nulled(t)) from t order by id;
 select * from nulled((select t from t where id = 1));
+-- Functions that give a row: over arguments that differ each time, and strict ones.
+create function paired(n int) returns pair language sql as $$ select n, n::text $$;
+select (paired((random() * 0)::int + 5)).b, paired((random() * 0)::int + 5), paired((random() * 0)::int + 5) is null;
+create function told(p pair) returns text language sql as $$ select (p).a || (p).b $$;
+select told(row((random() * 0)::int + 1, 'x')::pair);
+create function inner_sum(a int, b int) returns int language sql as $$ select a + b $$;
+create function outer_sum(x int) returns int language sql as $$ select inner_sum(x, (random() * 0)::int) $$;
+select outer_sum((random() * 0)::int + 5);
+create function strict_pair(n int) returns pair language sql strict as $$ select 1, 'x'::text $$;
+select strict_pair(null), (strict_pair(null)).a, strict_pair(null) is null, strict_pair(2), (strict_pair(2)).b;
+select id, strict_pair(nullif(id, 2)), (strict_pair(nullif(id, 2))).b from t order by id;
+select (strict_pair((random() * 0)::int + 5)).b;
+select * from strict_pair(null);
+create function strict_of(p pair) returns text language sql strict as $$ select 'called'::text $$;
+select strict_of(null), strict_of(row(null, null)::pair), strict_of(row(1, 'a')::pair);
+create function strict_row(x t) returns text language sql strict as $$ select 'called'::text $$;
+select a.id, strict_row(b) from t a left join t b on b.id = a.id + 2 order by a.id;
+create function strict_set(n int) returns setof int language sql strict as $$ select 7 $$;
+select * from strict_set(null);
+select * from strict_set(1);

@@ -23,6 +23,10 @@ select n from (select * from t for update) as s order by n;
 select id from t where n = (select max(n) from t for update);
 select id from t where n = (select n from t order by n desc limit 1 for update);
 select substring('abc' from 2 for 1) as for_one, 1 as key;
+select substring('abcdef' from 2 for key), overlay('abcdef' placing 'x' from 2 for no) from (values (3, 1)) v (key, no);
+select id as key from t order by id for key share of t;
+select id from t for no update;
+select id from t for key update;
 
 -- Types of columns that triggers ask for.
 create function f() returns trigger language plpgsql as $$ begin return new; end $$;

@@ -102,6 +102,36 @@ pub enum Privilege {
     Execute,
 }
 
+impl Privilege {
+    /// Each of them.
+    pub const ALL: [Privilege; 9] = [
+        Privilege::Select,
+        Privilege::Insert,
+        Privilege::Update,
+        Privilege::Delete,
+        Privilege::Truncate,
+        Privilege::References,
+        Privilege::Trigger,
+        Privilege::Usage,
+        Privilege::Execute,
+    ];
+
+    /// As SQL writes it, in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            Privilege::Select => "select",
+            Privilege::Insert => "insert",
+            Privilege::Update => "update",
+            Privilege::Delete => "delete",
+            Privilege::Truncate => "truncate",
+            Privilege::References => "references",
+            Privilege::Trigger => "trigger",
+            Privilege::Usage => "usage",
+            Privilege::Execute => "execute",
+        }
+    }
+}
+
 /// `alter default privileges in schema ... grant ... to ...`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DefaultPrivilege {

@@ -1,6 +1,7 @@
 //! Tables and views: columns, constraints, indexes, row policies, triggers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use basalt_core::{Operation, ReplicaIdentity};
 use basalt_types::{Type, Typmod};
@@ -237,6 +238,11 @@ impl Relation {
     /// The column of that name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// The composite type of its rows.
+    pub fn row_type(&self) -> Type {
+        Type::Record(Arc::new(self.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect()))
     }
 
     /// The name by which SQLite knows the number of a row: one that no column has.

@@ -9,25 +9,33 @@ use super::overload;
 use super::parse::VARIADIC;
 use super::typed::Typed;
 
-/// The arguments of a built-in function that are given by name, in its order; `None` if it has none of those names.
+/// The arguments of a built-in function that are given by name, in its order; `None` if it takes no such arguments: one has another
+/// name, is given twice, or is missing and has no default.
 pub(super) fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argument>> {
-    let functions = overload::functions(name).iter().map(|function| (function.names, function.args));
-    let sets = overload::set_functions(name).iter().map(|function| (function.names, function.args));
-    let (names, kinds) = functions.chain(sets).find(|(names, _)| !names.is_empty())?;
+    let functions = overload::functions(name).iter().map(|f| (f.names, f.args, f.optional));
+    let sets = overload::set_functions(name).iter().map(|f| (f.names, f.args, f.optional));
+    let (names, kinds, optional) = functions.chain(sets).find(|(names, ..)| !names.is_empty())?;
     let zero = |kind: &Kind| match kind {
         Kind::Is(Base::Jsonb) => Typed::constant("{}".into(), Type::JSONB),
         Kind::Is(Base::Bool) => Typed::constant(false.into(), Type::BOOL),
         _ => Typed::constant(0.into(), Type::INT4),
     };
-    let mut placed: Vec<Argument> = kinds.iter().map(|kind| (None, zero(kind))).collect();
+    let mut given: Vec<Option<Typed>> = vec![None; kinds.len()];
     for (position, (name, value)) in args.iter().enumerate() {
         let at = match name {
             Some(name) => names.iter().position(|parameter| parameter == name)?,
             None => position,
         };
-        placed.get_mut(at)?.1 = value.clone();
+        if given.get_mut(at)?.replace(value.clone()).is_some() {
+            return None;
+        }
     }
-    Some(placed)
+    let required = kinds.len() - optional;
+    let filled = given.into_iter().zip(kinds).enumerate().map(|(at, (value, kind))| {
+        let value = value.or_else(|| (at >= required).then(|| zero(kind)))?;
+        Some((None, value))
+    });
+    filled.collect()
 }
 
 /// Whether an argument is the mark before an array that `variadic` gives.

@@ -87,6 +87,11 @@ pub(super) fn grouping_of(scope: &Scope<'_>, keys: &[(Option<Expr>, Typed)]) -> 
     Grouping { columns, exprs, determined, absent_columns: Vec::new(), absent_exprs: Vec::new() }
 }
 
+/// Whether it has GROUP BY.
+pub(super) fn is_grouped(select: &Select) -> bool {
+    !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty())
+}
+
 /// A key of GROUP BY. A bare number would be a position.
 pub(super) fn group_key(key: &Typed) -> String {
     match key.form {

@@ -1,9 +1,11 @@
 //! GROUPING SETS, ROLLUP and CUBE: one SELECT for each set, joined by UNION ALL. A key that is not in a set is NULL there.
 
+use std::collections::HashSet;
+
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast::{
-    Distinct, Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, Select, SelectItem,
+    Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, OrderByOptions, Select, SelectItem,
 };
 
 use super::compiler::Compiler;
@@ -12,7 +14,7 @@ use super::name::column_name;
 use super::order;
 use super::parse::parse_expr;
 use super::scope::{Clause, Grouping, Scope};
-use super::select::{BoundQuery, Wanted};
+use super::select::{BoundQuery, Wanted, is_on};
 use super::set_calls::has_window;
 use super::typed::{Form, Typed};
 use super::types::fold;
@@ -23,6 +25,9 @@ const MOST_SETS: usize = 500;
 
 /// Elements of a CUBE at most, as in PostgreSQL.
 const MOST_CUBED: usize = 12;
+
+/// A key of ORDER BY: which column it is.
+type Key<'k> = (usize, &'k OrderByOptions);
 
 /// The sets that a GROUP BY asks for; `None` if it is a plain one.
 ///
@@ -39,19 +44,26 @@ pub(super) fn sets_of(group_by: &GroupByExpr) -> Result<Option<Vec<Vec<Expr>>>> 
     }
     let mut sets: Vec<Vec<Expr>> = vec![Vec::new()];
     for element in elements {
-        let choices = match element {
-            Expr::GroupingSets(sets) => sets.clone(),
-            Expr::Rollup(items) => (0..=items.len()).rev().map(|count| items[..count].concat()).collect(),
+        // They are counted before they are made: a short text may ask for more than there is memory.
+        let count = match element {
+            Expr::GroupingSets(sets) => sets.len(),
+            Expr::Rollup(items) => items.len() + 1,
             Expr::Cube(items) if items.len() > MOST_CUBED => {
                 return Err(Error::new("54011", format!("CUBE is limited to {MOST_CUBED} elements")));
             }
+            Expr::Cube(items) => 1 << items.len(),
+            _ => 1,
+        };
+        if sets.len() * count > MOST_SETS {
+            return Err(Error::new("54001", format!("too many grouping sets present (maximum {MOST_SETS})")));
+        }
+        let choices = match element {
+            Expr::GroupingSets(sets) => sets.clone(),
+            Expr::Rollup(items) => (0..=items.len()).rev().map(|count| items[..count].concat()).collect(),
             Expr::Cube(items) => cubed(items),
             Expr::Tuple(items) => vec![items.clone()],
             plain => vec![vec![plain.clone()]],
         };
-        if sets.len() * choices.len() > MOST_SETS {
-            return Err(Error::new("54001", format!("too many grouping sets present (maximum {MOST_SETS})")));
-        }
         let joined =
             |set: &Vec<Expr>| choices.iter().map(|choice| [set.as_slice(), choice].concat()).collect::<Vec<_>>();
         sets = sets.iter().flat_map(joined).collect();
@@ -79,67 +91,23 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
         sets: &[Vec<Expr>],
     ) -> Result<BoundQuery> {
-        if wanted.ties.is_some() {
-            return Err(Error::unsupported(
-                "FETCH ... WITH TIES beside grouping sets is not supported",
-                "Write it over a subquery.",
-            ));
-        }
-        let is_on = matches!(select.distinct, Some(Distinct::On(_)));
-        if is_on || select.projection.iter().any(has_window) || keys.iter().any(has_window) {
-            return Err(Error::unsupported(
-                "window functions and DISTINCT ON beside grouping sets are not supported on the embedded engine",
-                "Write them over a subquery that has the grouping sets.",
-            ));
-        }
-        let mut projection = select.projection.clone();
-        let mut names = Vec::with_capacity(projection.len());
-        for item in &projection {
-            names.push(match item {
-                SelectItem::UnnamedExpr(expr) => column_name(expr),
-                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
-                other => {
-                    return Err(Error::unsupported(
-                        format!("{other} beside grouping sets is not supported"),
-                        "Name the columns.",
-                    ));
-                }
-            });
-        }
-        let visible = projection.len();
-        let mut order = Vec::with_capacity(keys.len());
-        for key in keys {
-            let at = match order::output_name(&key.expr, &names)? {
-                Some(at) => at,
-                None => match order::position(&key.expr, &names, "ORDER BY")? {
-                    Some(at) => at,
-                    None => {
-                        let alias = Ident::with_quote('"', format!("?order{}", projection.len()));
-                        projection.push(SelectItem::ExprWithAlias { expr: key.expr.clone(), alias });
-                        projection.len() - 1
-                    }
-                },
-            };
-            order.push((at, &key.options));
-        }
+        refuse_beside_sets(select, keys, wanted)?;
+        let visible = select.projection.len();
+        let (projection, order) = with_keys(select, keys)?;
         let distinct = select.distinct.is_some();
         if distinct && projection.len() > visible {
             return Err(Error::new("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list"));
         }
+        let mut known = HashSet::new();
+        let all: Vec<&Expr> = sets.iter().flatten().filter(|expr| known.insert(*expr)).collect();
+        let wanted = Wanted { collated: wanted.collated || distinct, undecided: false, ..wanted };
         let mut branches: Vec<BoundQuery> = Vec::with_capacity(sets.len());
         for set in sets {
-            let absent: Vec<Expr> = sets.iter().flatten().filter(|expr| !set.contains(expr)).cloned().collect();
-            // Over no key there is one group, whether there are rows or not.
-            let any = || parse_expr("count(*) >= 0").map(Some);
-            let having = if set.is_empty() && select.having.is_none() { any()? } else { select.having.clone() };
-            let branch = Select {
-                distinct: None,
-                projection: projection.clone(),
-                group_by: GroupByExpr::Expressions(set.clone(), Vec::new()),
-                having,
-                ..select.clone()
-            };
-            let wanted = Wanted { absent: &absent, collated: wanted.collated || distinct, undecided: false, ..wanted };
+            let own: HashSet<&Expr> = set.iter().collect();
+            let absent: Vec<Expr> =
+                all.iter().filter(|expr| !own.contains(*expr)).map(|expr| (*expr).clone()).collect();
+            let branch = branch_of(select, &projection, set)?;
+            let wanted = Wanted { absent: &absent, ..wanted };
             branches.push(self.deeper(|c| c.select(outer, &branch, &[], "", wanted))?);
         }
         self.joined_sets(branches, visible, distinct, &order, limit)
@@ -150,7 +118,7 @@ impl Compiler<'_> {
         branches: Vec<BoundQuery>,
         visible: usize,
         distinct: bool,
-        order: &[(usize, &sqlparser::ast::OrderByOptions)],
+        order: &[Key<'_>],
         limit: &str,
     ) -> Result<BoundQuery> {
         let union: Vec<&str> = branches.iter().map(|branch| branch.sql.as_str()).collect();
@@ -228,6 +196,66 @@ impl Compiler<'_> {
         }
         Ok(Typed::constant(bits.into(), Type::INT4))
     }
+}
+
+/// 0A000 for what may not stand beside grouping sets.
+fn refuse_beside_sets(select: &Select, keys: &[OrderByExpr], wanted: Wanted<'_>) -> Result<()> {
+    if wanted.ties.is_some() {
+        return Err(Error::unsupported(
+            "FETCH ... WITH TIES beside grouping sets is not supported",
+            "Write it over a subquery.",
+        ));
+    }
+    if is_on(select) || select.projection.iter().any(has_window) || keys.iter().any(has_window) {
+        return Err(Error::unsupported(
+            "window functions and DISTINCT ON beside grouping sets are not supported on the embedded engine",
+            "Write them over a subquery that has the grouping sets.",
+        ));
+    }
+    Ok(())
+}
+
+/// The select list, with the keys of ORDER BY behind it that it doesn't have; and the keys.
+fn with_keys<'k>(select: &Select, keys: &'k [OrderByExpr]) -> Result<(Vec<SelectItem>, Vec<Key<'k>>)> {
+    let mut projection = select.projection.clone();
+    let names = projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(expr) => Ok(column_name(expr)),
+        SelectItem::ExprWithAlias { alias, .. } => Ok(fold(alias)),
+        other => Err(Error::unsupported(format!("{other} beside grouping sets is not supported"), "Name the columns.")),
+    });
+    let names = names.collect::<Result<Vec<_>>>()?;
+    let mut order = Vec::with_capacity(keys.len());
+    for key in keys {
+        let at = match order::output_name(&key.expr, &names)? {
+            Some(at) => at,
+            None => match order::position(&key.expr, &names, "ORDER BY")? {
+                Some(at) => at,
+                None => {
+                    let alias = Ident::with_quote('"', format!("?order{}", projection.len()));
+                    projection.push(SelectItem::ExprWithAlias { expr: key.expr.clone(), alias });
+                    projection.len() - 1
+                }
+            },
+        };
+        order.push((at, &key.options));
+    }
+    Ok((projection, order))
+}
+
+/// The SELECT over one of the sets.
+fn branch_of(select: &Select, projection: &[SelectItem], set: &[Expr]) -> Result<Select> {
+    let having = match &select.having {
+        // Over no key there is one group, whether there are rows or not.
+        None if set.is_empty() => Some(parse_expr("count(*) >= 0")?),
+        having => having.clone(),
+    };
+    Ok(Select {
+        distinct: None,
+        projection: projection.to_vec(),
+        group_by: GroupByExpr::Expressions(set.to_vec(), Vec::new()),
+        having,
+        ..select.clone()
+    })
 }
 
 /// A key that the set does not have.

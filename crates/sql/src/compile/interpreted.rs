@@ -3,7 +3,7 @@
 //! One that may write, or that gives rows, runs once, as a step before the statement that calls it. Any other is a function of SQLite's to
 //! the statement, so that it can stand in policies and be asked for each row.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ptr;
 
 use basalt_core::{Error, Result};
@@ -189,7 +189,11 @@ fn for_each_row(routine: &Routine, does: &str) -> Error {
 const WRITES: [&str; 8] = ["insert", "update", "delete", "merge", "execute", "nextval", "setval", "share"];
 
 /// Whether a function may write: by its own words or those of the functions that it names. Errs towards yes.
-pub(super) fn may_write(catalog: &Catalog, routine: &Routine) -> bool {
+fn may_write(catalog: &Catalog, routine: &Routine) -> bool {
+    let mut by_name: HashMap<&str, Vec<&Routine>> = HashMap::new();
+    for (name, routines) in &catalog.functions {
+        by_name.entry(&name.name).or_default().extend(routines.iter().map(|routine| &**routine));
+    }
     let mut seen = HashSet::new();
     let mut next = vec![routine];
     while let Some(routine) = next.pop() {
@@ -204,8 +208,7 @@ pub(super) fn may_write(catalog: &Catalog, routine: &Routine) -> bool {
             if WRITES.contains(&name.as_str()) && routine.volatility == Volatility::Volatile {
                 return true;
             }
-            let named = catalog.functions.iter().filter(|(known, _)| known.name == name);
-            next.extend(named.flat_map(|(_, routines)| routines).map(|routine| &**routine));
+            next.extend(by_name.get(name.as_str()).into_iter().flatten());
         }
     }
     false

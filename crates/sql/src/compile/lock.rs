@@ -1,12 +1,15 @@
 //! `select ... for update` and its kin. There is one writer, so whoever may write has the rows locked already: what is left of the clause
 //! are the rights that PostgreSQL asks for it.
 
+use std::iter::successors;
+
 use basalt_core::{Error, Result};
-use sqlparser::ast::{Distinct, GroupByExpr, LockClause, LockType, Select, SetExpr};
+use sqlparser::ast::{Distinct, LockClause, LockType, SetExpr};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::compiler::Compiler;
 use super::from::FromClause;
+use super::group::is_grouped;
 use super::parse::word;
 use super::scope::Scope;
 use super::types::split_name;
@@ -49,11 +52,10 @@ impl Compiler<'_> {
 /// 0A000 where the rows of a query are none of a table.
 pub(super) fn check_lockable(body: &SetExpr, locks: &[LockClause]) -> Result<()> {
     let Some(lock) = locks.first() else { return Ok(()) };
-    let grouped = |select: &Select| !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
     let clause = match body {
         SetExpr::Select(select) => match &select.distinct {
             Some(Distinct::Distinct | Distinct::On(_)) => "DISTINCT clause",
-            _ if grouped(select) => "GROUP BY clause",
+            _ if is_grouped(select) => "GROUP BY clause",
             _ if select.having.is_some() => "HAVING clause",
             _ => return Ok(()),
         },
@@ -87,17 +89,11 @@ pub(super) fn carry_locks(tokens: &mut Vec<TokenWithSpan>) {
             at += 1;
             continue;
         }
-        let mut next = following(tokens, at);
-        while next.is_some_and(|next| matches!(word(&tokens[next]).as_deref(), Some("no" | "key"))) {
-            next = next.and_then(|next| {
-                tokens.remove(next);
-                following(tokens, at)
-            });
-        }
-        let Some(kind) = next.filter(|next| matches!(word(&tokens[*next]).as_deref(), Some("update" | "share"))) else {
+        let Some((kind, last)) = strength(tokens, at) else {
             at += 1;
             continue;
         };
+        tokens.drain(kind..last);
         at = kind + 1;
         let Some(of) = following(tokens, kind).filter(|of| word(&tokens[*of]).as_deref() == Some("of")) else {
             continue;
@@ -116,6 +112,22 @@ pub(super) fn carry_locks(tokens: &mut Vec<TokenWithSpan>) {
         }
         at = here;
     }
+}
+
+/// The places of the first and the last word that say how strong a lock is, if that is what stands behind a `for`: that of
+/// `substring(a from 1 for key)` is none.
+fn strength(tokens: &[TokenWithSpan], at: usize) -> Option<(usize, usize)> {
+    let next = |at: &usize| following(tokens, *at);
+    let places: Vec<usize> = successors(next(&at), next).take(3).collect();
+    let words: Vec<Option<String>> = places.iter().map(|place| word(&tokens[*place])).collect();
+    let words: Vec<&str> = words.iter().map_while(|word| word.as_deref()).collect();
+    let last = match words.as_slice() {
+        ["update" | "share", ..] => 0,
+        ["key", "share", ..] => 1,
+        ["no", "key", "update"] => 2,
+        _ => return None,
+    };
+    Some((places[0], places[last]))
 }
 
 /// The place of the next token that is no space.

@@ -48,16 +48,13 @@ pub(crate) fn function_meant(
         return None;
     }
 
-    let mut candidates = overload::built_in(name, args.len());
-    let built_in = candidates.len();
-    candidates.extend(routines.iter().map(|r| routine::place(catalog, r, &args).map(|placed| placed.parameters)));
-    let places: Vec<usize> = std::iter::repeat_n(compiler.place_of_built_in(name), built_in)
-        .chain(routines.iter().map(|routine| compiler.place_in_path(&routine.name.schema)))
-        .collect();
-    overload::hide(&mut candidates, &places);
-    let own = candidates[built_in..].iter().position(Option::is_some)?;
+    let built_in = overload::built_in(name, args.len());
+    let before_own = built_in.len();
+    let placed: Vec<_> = routines.iter().map(|r| routine::place(catalog, r, &args)).collect();
+    let candidates = compiler.visible(name, built_in, &routines, &placed);
+    let own = candidates[before_own..].iter().position(Option::is_some)?;
     let own = Some(routines[own].name.clone());
-    if candidates[..built_in].iter().all(Option::is_none) {
+    if candidates[..before_own].iter().all(Option::is_none) {
         return own;
     }
     if !is_known {
@@ -65,7 +62,7 @@ pub(crate) fn function_meant(
     }
     let types: Vec<Type> = values.into_iter().map(|value| value.ty).collect();
     match overload::choose(&candidates, &types) {
-        Choice::One(fit) => Some(routines[fit.index.checked_sub(built_in)?].name.clone()),
+        Choice::One(fit) => Some(routines[fit.index.checked_sub(before_own)?].name.clone()),
         Choice::None | Choice::Ambiguous => own,
     }
 }

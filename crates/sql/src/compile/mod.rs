@@ -9,6 +9,7 @@ mod aggregate;
 pub mod body;
 mod carried;
 mod cast;
+mod clauses;
 mod column;
 mod compare;
 mod compiler;

@@ -109,7 +109,7 @@ impl Compiler<'_> {
             }
         }
         let types: Vec<Type> = operands.iter().map(|o| o.ty.clone()).collect();
-        let parameters: Vec<Option<Vec<Parameter>>> = candidates
+        let parameters: Vec<overload::Candidate> = candidates
             .iter()
             .map(|o| match (o.left, operands.len()) {
                 (Some(left), 2) => Some(vec![Parameter::Kind(left), Parameter::Kind(o.right)]),

@@ -27,6 +27,9 @@ impl Parameter {
     }
 }
 
+/// A function by its parameters, as a call with so many arguments has them; `None` for one that takes another number of arguments.
+pub(super) type Candidate = Option<Vec<Parameter>>;
+
 /// A candidate that fits.
 #[derive(Debug, Clone)]
 pub(super) struct Fit {
@@ -102,7 +105,7 @@ fn index<T>(
 }
 
 /// A built-in signature's parameters for that many arguments, if it takes as many.
-pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: usize) -> Option<Vec<Parameter>> {
+pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: usize) -> Candidate {
     let kinds: Vec<Kind> = match (variadic, args) {
         (true, [fixed @ .., last]) if count >= fixed.len() => {
             fixed.iter().chain(std::iter::repeat(last)).take(count).copied().collect()
@@ -113,8 +116,8 @@ pub(super) fn parameters(args: &[Kind], optional: usize, variadic: bool, count: 
     Some(kinds.into_iter().map(Parameter::Kind).collect())
 }
 
-/// The parameters of what is built in under the name, functions and aggregates; `None` for what takes another number of arguments.
-pub(super) fn built_in(name: &str, count: usize) -> Vec<Option<Vec<Parameter>>> {
+/// What is built in under the name, functions and aggregates.
+pub(super) fn built_in(name: &str, count: usize) -> Vec<Candidate> {
     let functions = functions(name).iter().map(|f| parameters(f.args, f.optional, f.variadic, count));
     let sets = set_functions(name).iter().map(|f| parameters(f.args, f.optional, false, count));
     let plain = aggregates(name).iter().map(|a| parameters(a.args, 0, false, count));
@@ -128,7 +131,7 @@ pub(super) fn is_compiled_aggregate(name: &str) -> bool {
 }
 
 /// Takes out those whose parameters one has whose place in the search path is before theirs (manual, 10.3 step 1).
-pub(super) fn hide(candidates: &mut [Option<Vec<Parameter>>], places: &[usize]) {
+pub(super) fn hide(candidates: &mut [Candidate], places: &[usize]) {
     let declared: Vec<Option<Vec<Type>>> =
         candidates.iter().map(|candidate| candidate.as_ref()?.iter().map(Parameter::declared).collect()).collect();
     for (at, candidate) in candidates.iter_mut().enumerate() {
@@ -139,8 +142,8 @@ pub(super) fn hide(candidates: &mut [Option<Vec<Parameter>>], places: &[usize]) 
     }
 }
 
-/// Chooses among candidates by their parameters; `None` stands for one that takes another number of arguments.
-pub(super) fn choose(candidates: &[Option<Vec<Parameter>>], args: &[Type]) -> Choice {
+/// Chooses among candidates by their parameters.
+pub(super) fn choose(candidates: &[Candidate], args: &[Type]) -> Choice {
     let fits = candidates.iter().enumerate().filter_map(|(i, c)| fit(i, c.as_deref()?, args));
     let fits: Vec<(Fit, Vec<Type>)> = fits.collect();
     let all_known = args.iter().all(|a| *a != Type::UNKNOWN);

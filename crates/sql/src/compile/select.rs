@@ -1,22 +1,18 @@
 //! Queries: SELECT with its clauses, VALUES, set operations.
 
-use std::rc::Rc;
-
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
-use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query, Select, SetExpr};
+use sqlparser::ast::{Distinct, Expr, LockClause, OrderByExpr, Query, Select, SetExpr};
 
 use super::aggregate::has_aggregate;
-use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::conjuncts;
-use super::group::{group_key, grouping_of};
+use super::group::is_grouped;
 use super::grouping_sets::sets_of;
 use super::lock::{check_lockable, not_lockable};
 use super::order;
-use super::order_by::{distinct_on, with_ties};
-use super::projection::{aliased, columns_of};
-use super::scope::{Clause, Scope};
+use super::projection::columns_of;
+use super::scope::Scope;
 use super::typed::{CastContext, Form, Typed};
 use crate::program::OutputColumn;
 use crate::{Name, quote};
@@ -209,7 +205,7 @@ impl Compiler<'_> {
         wanted: Wanted<'_>,
     ) -> Result<BoundQuery> {
         refuse_foreign_clauses(select)?;
-        let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty());
+        let grouped = is_grouped(select);
         let aggregated = grouped
             || select.having.is_some()
             || select.projection.iter().any(has_aggregate)
@@ -224,118 +220,20 @@ impl Compiler<'_> {
             return self.bind_grouping_sets(outer, select, keys, limit, wanted, &sets);
         }
         let mut scope = Scope::new(outer);
-        let mut from = self.bind_from(&mut scope, &select.from)?;
-        let set_calls = self.bind_set_items(&mut scope, &mut from, &select.projection)?;
-        *scope.windows.borrow_mut() = select.named_window.clone();
-        self.bind_locks(&scope, &mut from, wanted.locks)?;
-        let filter = match self.bind_where(&scope, &mut from, select.selection.as_ref()) {
-            Ok(filter) => filter,
-            // Of two names that nobody knows PostgreSQL tells the one that is selected.
-            Err(error) if error.code() == "42703" => {
-                scope.clause.set(Clause::Output);
-                let selected = self.bind_items(&scope, &select.projection, wanted).err();
-                return Err(selected.filter(|selected| selected.code() == "42703").unwrap_or(error));
-            }
-            Err(error) => return Err(error),
-        };
-
-        *scope.set_calls.borrow_mut() = set_calls;
-        let group_keys = self.bind_group_by(&scope, select)?;
-        if aggregated {
-            let grouping = grouping_of(&scope, &group_keys);
-            let grouping = self.with_absent(&scope, select, wanted.absent, grouping)?;
-            *scope.grouping.borrow_mut() = Some(Rc::new(grouping));
-        }
-        scope.clause.set(Clause::Output);
-        let folds = self.folds;
-        self.folds &= !wanted.exists;
-        let items = self.bind_items(&scope, &select.projection, wanted);
-        self.folds = folds;
-        let mut items = items?;
-        let having = match &select.having {
-            Some(having) => {
-                scope.clause.set(Clause::Having);
-                Some(self.bind_condition(&scope, having, "HAVING")?)
-            }
-            None => None,
-        };
-        scope.clause.set(Clause::Output);
-        let distinct = matches!(select.distinct, Some(Distinct::Distinct));
-        for item in &mut items {
-            item.value = match wanted.undecided {
-                true if item.value.is_unknown() => item.value.clone(),
-                _ => self.storable(item.value.clone())?,
-            };
-            if distinct {
-                require_equality(&item.value.ty)?;
-            }
-            if (distinct || wanted.collated) && !item.value.collated {
-                item.value.sql = item.value.collated_sql();
-                item.value.collated = item.value.ty.collation().is_some();
-            }
-        }
-        let order = self.bind_order_by(&scope, keys, &items, select, wanted.ties.is_some())?;
-        self.check_unread(&scope)?;
-
-        let mut effects = Typed::new("", Type::VOID);
-        let values = items.iter().map(|i| &i.value);
-        let keys = group_keys.iter().map(|(_, key)| key).chain(order.iter().map(|(key, _)| key));
-        values.chain(&from.effects).chain(&having).chain(keys).for_each(|e| effects.absorb(e));
-        effects.sources.retain(|id| scope.source(*id).is_none());
-
-        let columns = columns_of(&scope, &items);
+        let clauses = self.bind_clauses(&mut scope, select, keys, wanted, aggregated)?;
+        let columns = columns_of(&scope, &clauses.items);
         let at_most_one = (aggregated && !grouped)
             || scope.sources.iter().all(|s| s.at_most_one)
             || (outer.is_some() && self.finds_one(&scope, select));
-        let value =
-            (scope.sources.is_empty() && from.is_empty() && filter.is_none() && !aggregated && limit.is_empty())
-                .then(|| items.first().map(|i| i.value.clone()))
-                .flatten()
-                .filter(|value| items.len() == 1 && !value.volatile);
-
-        let list: Vec<String> = items.iter().zip(&columns).map(|(item, column)| aliased(item, column)).collect();
-        let on = match &select.distinct {
-            Some(Distinct::On(exprs)) => Some(self.bind_distinct_on(&scope, exprs, &items, &order)?),
+        let is_bare = scope.sources.is_empty() && clauses.reads_nothing() && !aggregated && limit.is_empty();
+        let value = match clauses.items.as_slice() {
+            [item] if is_bare && !item.value.volatile => Some(item.value.clone()),
             _ => None,
         };
-        let mut rest = String::new();
-        if !from.is_empty() {
-            rest.push_str(&format!(" FROM {}", from.sql()));
-        }
-        if let Some(filter) = &filter {
-            rest.push_str(&format!(" WHERE {filter}"));
-        }
-        if grouped {
-            let keys: Vec<String> = group_keys.iter().map(|(_, key)| group_key(key)).collect();
-            rest.push_str(&format!(" GROUP BY {}", keys.join(", ")));
-        }
-        if let Some(having) = &having {
-            if grouped || select.projection.iter().any(has_aggregate) {
-                rest.push_str(&format!(" HAVING {}", having.sql));
-            } else {
-                // SQLite wants keys or an aggregate before it; what is selected reads no column.
-                rest = format!(" FROM (SELECT count(*) AS _c, {} AS _h{rest}) WHERE _h", having.sql);
-            }
-        }
-        let order_sql: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
-        let sql = match on {
-            Some(_) if wanted.ties.is_some() => return Err(no_ties("DISTINCT ON")),
-            Some(partition) => distinct_on(&list, &columns, &rest, &partition, &order, limit),
-            None if let Some(ties) = wanted.ties => {
-                if distinct {
-                    return Err(no_ties("DISTINCT"));
-                }
-                with_ties(&list, &columns, &rest, &order, ties)
-            }
-            None => {
-                let word = if distinct { "SELECT DISTINCT" } else { "SELECT" };
-                let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
-                let order =
-                    if order_sql.is_empty() { String::new() } else { format!(" ORDER BY {}", order_sql.join(", ")) };
-                format!("{word} {list}{rest}{order}{limit}")
-            }
-        };
+        let mut effects = clauses.effects();
+        effects.sources.retain(|id| scope.source(*id).is_none());
         let protected = scope.sources.iter().any(|s| s.protected || s.guard.is_some());
+        let sql = clauses.sql(&columns, limit, wanted.ties);
         Ok(BoundQuery { sql, columns, at_most_one, protected, effects, value })
     }
 
@@ -366,7 +264,7 @@ impl Compiler<'_> {
     }
 }
 
-fn no_ties(beside: &str) -> Error {
+pub(super) fn no_ties(beside: &str) -> Error {
     Error::unsupported(
         format!("FETCH ... WITH TIES beside {beside} is not supported on the embedded engine"),
         "Write it over a subquery.",

@@ -226,59 +226,20 @@ impl Compiler<'_> {
         keys: &[OrderByExpr],
         aggregated: bool,
     ) -> Result<Option<(Select, Vec<OrderByExpr>)>> {
-        let with_sets = |item: &&SelectItem| self.has_set_calls(*item);
-        let windowed = select.projection.iter().any(has_window) || keys.iter().any(has_window);
-        if !(aggregated || windowed) || !select.projection.iter().any(|item| with_sets(&item)) {
-            return Ok(None);
-        }
-        self.set_calls(&select.projection)?;
-        let GroupByExpr::Expressions(group, _) = &select.group_by else { return Ok(None) };
-        let is_key = |(index, item): (usize, &SelectItem)| {
-            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
-            let by_name = |key: &Expr| match (key, item) {
-                (Expr::Identifier(key), SelectItem::ExprWithAlias { alias, .. }) => key == alias,
-                _ => false,
-            };
-            group.iter().any(|key| key == expr || key.to_string() == (index + 1).to_string() || by_name(key))
-        };
-        let items = || select.projection.iter().enumerate();
-        if !windowed && items().filter(|(_, item)| with_sets(item)).all(is_key) {
+        if !self.sees_groups(select, keys, aggregated)? {
             return Ok(None);
         }
         let mut atoms = Atoms::new(self);
         let mut outer = select.clone();
-        for item in &mut outer.projection {
-            let (expr, alias) = match item {
-                SelectItem::UnnamedExpr(expr) => (expr.clone(), Ident::with_quote('"', column_name(expr))),
-                SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), alias.clone()),
-                other => {
-                    return Err(Error::unsupported(
-                        format!("{other} beside a set-returning function over groups or windows is not supported"),
-                        "Name the columns.",
-                    ));
-                }
-            };
-            *item = match starred(&expr) {
-                Some(_) => SelectItem::UnnamedExpr(atoms.lift(expr)),
-                None => SelectItem::ExprWithAlias { expr: atoms.lift(expr), alias },
-            };
-        }
-        let is_output = |expr: &Expr| match expr {
-            Expr::Value(_) => true,
-            Expr::Identifier(ident) => outer
-                .projection
-                .iter()
-                .any(|item| matches!(item, SelectItem::ExprWithAlias { alias, .. } if fold(alias) == fold(ident))),
-            _ => false,
-        };
+        lift_items(&mut atoms, &mut outer.projection)?;
         let mut outer_keys = keys.to_vec();
-        for key in outer_keys.iter_mut().filter(|key| !is_output(&key.expr)) {
-            key.expr = atoms.lift(key.expr.clone());
-        }
-        if let Some(Distinct::On(exprs)) = &mut outer.distinct {
-            for expr in exprs.iter_mut().filter(|expr| !is_output(expr)) {
-                *expr = atoms.lift(expr.clone());
-            }
+        let key_exprs = outer_keys.iter_mut().map(|key| &mut key.expr);
+        let on = match &mut outer.distinct {
+            Some(Distinct::On(exprs)) => exprs.as_mut_slice(),
+            _ => &mut [],
+        };
+        for expr in key_exprs.chain(on).filter(|expr| !is_output(&outer.projection, expr)) {
+            *expr = atoms.lift(expr.clone());
         }
         let mut inner = Select { distinct: None, projection: atoms.found, ..select.clone() };
         if inner.projection.is_empty() {
@@ -290,6 +251,27 @@ impl Compiler<'_> {
         (outer.selection, outer.having) = (None, None);
         (outer.group_by, outer.named_window) = (GroupByExpr::Expressions(Vec::new(), Vec::new()), Vec::new());
         Ok(Some((outer, outer_keys)))
+    }
+
+    /// Whether set-returning calls of a select list see what its groups or windows give; they do not where each of them is a key.
+    fn sees_groups(&self, select: &Select, keys: &[OrderByExpr], aggregated: bool) -> Result<bool> {
+        let windowed = select.projection.iter().any(has_window) || keys.iter().any(has_window);
+        let with_sets = |item: &SelectItem| self.has_set_calls(item);
+        if !(aggregated || windowed) || !select.projection.iter().any(with_sets) {
+            return Ok(false);
+        }
+        self.set_calls(&select.projection)?;
+        let GroupByExpr::Expressions(group, _) = &select.group_by else { return Ok(false) };
+        let is_key = |(index, item): (usize, &SelectItem)| {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return false };
+            let by_name = |key: &Expr| match (key, item) {
+                (Expr::Identifier(key), SelectItem::ExprWithAlias { alias, .. }) => key == alias,
+                _ => false,
+            };
+            group.iter().any(|key| key == expr || key.to_string() == (index + 1).to_string() || by_name(key))
+        };
+        let mut calls = select.projection.iter().enumerate().filter(|(_, item)| with_sets(item));
+        Ok(windowed || !calls.all(is_key))
     }
 
     /// 0A000 in PostgreSQL's words for a set-returning function where none may stand.
@@ -305,6 +287,43 @@ impl Compiler<'_> {
             }
         };
         Error::new("0A000", format!("set-returning functions are not allowed in {place}"))
+    }
+}
+
+/// Makes the items of a select list ones over the query below it, of the same names.
+///
+/// Errors: 0A000 for `*`.
+fn lift_items(atoms: &mut Atoms<'_, '_>, projection: &mut [SelectItem]) -> Result<()> {
+    for item in projection {
+        let (expr, alias) = match item {
+            SelectItem::UnnamedExpr(expr) => (expr.clone(), Ident::with_quote('"', column_name(expr))),
+            SelectItem::ExprWithAlias { expr, alias } => (expr.clone(), alias.clone()),
+            other => {
+                return Err(Error::unsupported(
+                    format!("{other} beside a set-returning function over groups or windows is not supported"),
+                    "Name the columns.",
+                ));
+            }
+        };
+        *item = match starred(&expr) {
+            Some(_) => SelectItem::UnnamedExpr(atoms.lift(expr)),
+            None => SelectItem::ExprWithAlias { expr: atoms.lift(expr), alias },
+        };
+    }
+    Ok(())
+}
+
+/// Whether a key is a column of the select list, by place or name.
+fn is_output(projection: &[SelectItem], key: &Expr) -> bool {
+    let is_named = |name: &Ident| {
+        let is_it =
+            |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if fold(alias) == fold(name));
+        projection.iter().any(is_it)
+    };
+    match key {
+        Expr::Value(_) => true,
+        Expr::Identifier(ident) => is_named(ident),
+        _ => false,
     }
 }
 

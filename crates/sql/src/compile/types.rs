@@ -8,7 +8,6 @@ use sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, ObjectNamePart, TimezoneInfo,
 };
 
-use crate::catalog::Relation;
 use crate::{Catalog, Name};
 
 /// Types of PostgreSQL that Basalt does not have.
@@ -132,11 +131,6 @@ pub fn resolve_type(catalog: &Catalog, search_path: &[String], data_type: &DataT
     }
 }
 
-/// A composite type of a relation's columns.
-pub(crate) fn row_type(relation: &Relation) -> Type {
-    Type::Record(Arc::new(relation.columns.iter().map(|c| (c.name.clone(), c.ty.clone())).collect()))
-}
-
 /// The parts of a name, unquoted ones in lower case: `(schema, name)`.
 pub(crate) fn split_name(name: &ObjectName) -> Result<(Option<String>, String)> {
     let mut parts = name.0.iter().rev().map(|part| match part {
@@ -196,7 +190,7 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
             return Ok(ResolvedType::plain(Type::Record(Arc::new(fields.clone())), None));
         }
         if let Some(relation) = catalog.relations.get(&name) {
-            let plain = ResolvedType::plain(row_type(relation), None);
+            let plain = ResolvedType::plain(relation.row_type(), None);
             return Ok(ResolvedType { relation: Some(name), ..plain });
         }
     }

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::constraint::{NewConstraint, NewKind};
-use super::resolve::Declared;
+use super::data_type::Declared;
 use super::sequence::Options;
 use super::source;
 use crate::catalog::{Column, Grants, Identity, Name, Relation};

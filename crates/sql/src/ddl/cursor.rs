@@ -25,6 +25,22 @@ pub(super) struct RawName {
     pub(super) at: usize,
 }
 
+impl RawName {
+    /// As SQL.
+    pub(super) fn quoted(&self) -> String {
+        let parts = self.schema.iter().chain([&self.name]).map(|part| crate::quote::ident(part));
+        parts.collect::<Vec<_>>().join(".")
+    }
+
+    /// As it was written.
+    pub(super) fn text(&self) -> String {
+        match &self.schema {
+            Some(schema) => format!("{schema}.{}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
 /// A reading position in one statement.
 pub(super) struct Cursor<'a> {
     sql: &'a str,

@@ -315,16 +315,6 @@ fn schema_privileges(written: &[Written]) -> Result<BTreeSet<Privilege>> {
 
 /// A privilege by its word.
 pub(super) fn privilege(word: &str) -> Result<Privilege> {
-    Ok(match word {
-        "select" => Privilege::Select,
-        "insert" => Privilege::Insert,
-        "update" => Privilege::Update,
-        "delete" => Privilege::Delete,
-        "truncate" => Privilege::Truncate,
-        "references" => Privilege::References,
-        "trigger" => Privilege::Trigger,
-        "usage" => Privilege::Usage,
-        "execute" => Privilege::Execute,
-        _ => return Err(Error::new("42601", format!("unrecognized privilege type \"{word}\""))),
-    })
+    let unrecognized = || Error::new("42601", format!("unrecognized privilege type \"{word}\""));
+    Privilege::ALL.into_iter().find(|privilege| privilege.word() == word).ok_or_else(unrecognized)
 }

@@ -10,6 +10,7 @@ mod comment;
 mod conflicts;
 mod constraint;
 pub(crate) mod cursor;
+mod data_type;
 mod default_privileges;
 mod depend;
 mod domain;

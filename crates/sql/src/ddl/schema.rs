@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 
 use super::Change;
-use super::resolve::declared_type;
+use super::data_type::declared_type;
 use crate::catalog::{Name, Schema};
 
 impl Change<'_> {

@@ -1,7 +1,7 @@
 //! Expressions and queries as the catalog keeps them: PostgreSQL source in which every name of a relation, function or type of
 //! the database's own is qualified, so that it means the same whatever the search path.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use basalt_core::Result;
@@ -81,7 +81,7 @@ pub(super) fn qualify_over(
     search_path: &[String],
     over: Option<&Relation>,
 ) {
-    let mut visitor = Qualifier { catalog, search_path, over, ctes: BTreeSet::new() };
+    let mut visitor = Qualifier { catalog, search_path, over, queries: Vec::new() };
     let _ = visit_mut(node, &mut visitor);
 }
 
@@ -90,8 +90,27 @@ struct Qualifier<'a> {
     search_path: &'a [String],
     /// The table that an expression is over.
     over: Option<&'a Relation>,
-    /// Names that `with` gives, which hide relations.
-    ctes: BTreeSet<String>,
+    /// The queries around what is visited, outermost first.
+    queries: Vec<With>,
+}
+
+/// The names that a query's WITH gives, which hide relations within it.
+#[derive(Default)]
+struct With {
+    known: BTreeSet<String>,
+    /// Those whose queries are still to be visited, in order: without RECURSIVE, what comes before them doesn't see them.
+    coming: VecDeque<String>,
+}
+
+impl With {
+    fn of(query: &Query) -> With {
+        let Some(with) = &query.with else { return With::default() };
+        let names = with.cte_tables.iter().map(|cte| fold(&cte.alias.name));
+        match with.recursive {
+            true => With { known: names.collect(), coming: VecDeque::new() },
+            false => With { known: BTreeSet::new(), coming: names.collect() },
+        }
+    }
 }
 
 impl Qualifier<'_> {
@@ -133,8 +152,16 @@ impl VisitorMut for Qualifier<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
-        self.ctes.extend(ctes.map(|cte| fold(&cte.alias.name)));
+        self.queries.push(With::of(query));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.queries.pop();
+        // The queries of a WITH are visited before anything else of the query that has it.
+        if let Some(around) = self.queries.last_mut() {
+            around.known.extend(around.coming.pop_front());
+        }
         ControlFlow::Continue(())
     }
 
@@ -148,7 +175,8 @@ impl VisitorMut for Qualifier<'_> {
     }
 
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
-        if !matches!(parts(name).as_slice(), [one] if self.ctes.contains(one)) {
+        let is_given = |name: &String| self.queries.iter().any(|with| with.known.contains(name));
+        if !matches!(parts(name).as_slice(), [one] if is_given(one)) {
             self.qualify(name, |catalog, name| catalog.relations.contains_key(name));
         }
         ControlFlow::Continue(())
@@ -319,13 +347,35 @@ mod tests {
 
     #[test]
     fn names_that_with_gives_stay_as_they_are() {
-        let mut query = parse_query("with t as (select 1 as a) select a from t").unwrap();
         let mut catalog = super::super::bootstrap();
         super::super::apply(&mut catalog, &mut super::super::Session::default(), "create table t (a int)").unwrap();
-        qualify(&mut query, &catalog, &["public".to_owned()]);
-        assert!(Uses::of(&query).relations.is_empty());
-        let mut query = parse_query("select a from T where exists (select 1 from t)").unwrap();
-        qualify(&mut query, &catalog, &["public".to_owned()]);
-        assert_eq!(query.to_string(), "SELECT a FROM public.t WHERE EXISTS (SELECT 1 FROM public.t)");
+        for (written, kept) in [
+            ("with t as (select 1 as a) select a from t", "WITH t AS (SELECT 1 AS a) SELECT a FROM t"),
+            (
+                "select a from T where exists (select 1 from t)",
+                "SELECT a FROM public.t WHERE EXISTS (SELECT 1 FROM public.t)",
+            ),
+            // Such a name is known within its query alone.
+            (
+                "select (with t as (select 1) select 1 from t) from t",
+                "SELECT (WITH t AS (SELECT 1) SELECT 1 FROM t) FROM public.t",
+            ),
+            (
+                "with u as (select 1 from t), t as (select 1 from t), v as (select 1 from t) select 1 from t",
+                "WITH u AS (SELECT 1 FROM public.t), t AS (SELECT 1 FROM public.t), v AS (SELECT 1 FROM t) SELECT 1 FROM t",
+            ),
+            (
+                "with u as (with t as (select 1) select 1 from t) select 1 from t, u",
+                "WITH u AS (WITH t AS (SELECT 1) SELECT 1 FROM t) SELECT 1 FROM public.t, u",
+            ),
+            (
+                "with recursive t as (select 1 as a union all select a from t) select (select 1 from t)",
+                "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a FROM t) SELECT (SELECT 1 FROM t)",
+            ),
+        ] {
+            let mut query = parse_query(written).unwrap();
+            qualify(&mut query, &catalog, &["public".to_owned()]);
+            assert_eq!(query.to_string(), kept, "{written}");
+        }
     }
 }

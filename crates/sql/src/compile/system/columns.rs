@@ -3,11 +3,9 @@
 use basalt_types::{Base, Type, Typmod};
 use serde_json::{Value as Json, json};
 
-use super::{Asker, DATABASE, NAME, NUMBER, TEXT, View, yes_or_no};
-use crate::catalog::{Column, Identity, Name, Privilege, Relation};
-
-/// The privileges of which any has a column listed.
-const PRIVILEGES: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
+use super::information::COLUMN_PRIVILEGES;
+use super::{Asker, CARDINAL_NUMBER, CHARACTER_DATA, DATABASE, NAME, View, yes_or_no};
+use crate::catalog::{Column, Identity, Name, Relation};
 
 /// Its columns in PostgreSQL's order.
 const COLUMNS: [(&str, Type); 44] = [
@@ -15,18 +13,18 @@ const COLUMNS: [(&str, Type); 44] = [
     ("table_schema", NAME),
     ("table_name", NAME),
     ("column_name", NAME),
-    ("ordinal_position", NUMBER),
-    ("column_default", TEXT),
-    ("is_nullable", TEXT),
-    ("data_type", TEXT),
-    ("character_maximum_length", NUMBER),
-    ("character_octet_length", NUMBER),
-    ("numeric_precision", NUMBER),
-    ("numeric_precision_radix", NUMBER),
-    ("numeric_scale", NUMBER),
-    ("datetime_precision", NUMBER),
-    ("interval_type", TEXT),
-    ("interval_precision", NUMBER),
+    ("ordinal_position", CARDINAL_NUMBER),
+    ("column_default", CHARACTER_DATA),
+    ("is_nullable", CHARACTER_DATA),
+    ("data_type", CHARACTER_DATA),
+    ("character_maximum_length", CARDINAL_NUMBER),
+    ("character_octet_length", CARDINAL_NUMBER),
+    ("numeric_precision", CARDINAL_NUMBER),
+    ("numeric_precision_radix", CARDINAL_NUMBER),
+    ("numeric_scale", CARDINAL_NUMBER),
+    ("datetime_precision", CARDINAL_NUMBER),
+    ("interval_type", CHARACTER_DATA),
+    ("interval_precision", CARDINAL_NUMBER),
     ("character_set_catalog", NAME),
     ("character_set_schema", NAME),
     ("character_set_name", NAME),
@@ -42,19 +40,19 @@ const COLUMNS: [(&str, Type); 44] = [
     ("scope_catalog", NAME),
     ("scope_schema", NAME),
     ("scope_name", NAME),
-    ("maximum_cardinality", NUMBER),
+    ("maximum_cardinality", CARDINAL_NUMBER),
     ("dtd_identifier", NAME),
-    ("is_self_referencing", TEXT),
-    ("is_identity", TEXT),
-    ("identity_generation", TEXT),
-    ("identity_start", TEXT),
-    ("identity_increment", TEXT),
-    ("identity_maximum", TEXT),
-    ("identity_minimum", TEXT),
-    ("identity_cycle", TEXT),
-    ("is_generated", TEXT),
-    ("generation_expression", TEXT),
-    ("is_updatable", TEXT),
+    ("is_self_referencing", CHARACTER_DATA),
+    ("is_identity", CHARACTER_DATA),
+    ("identity_generation", CHARACTER_DATA),
+    ("identity_start", CHARACTER_DATA),
+    ("identity_increment", CHARACTER_DATA),
+    ("identity_maximum", CHARACTER_DATA),
+    ("identity_minimum", CHARACTER_DATA),
+    ("identity_cycle", CHARACTER_DATA),
+    ("is_generated", CHARACTER_DATA),
+    ("generation_expression", CHARACTER_DATA),
+    ("is_updatable", CHARACTER_DATA),
 ];
 
 /// A type's name in the standard's words, and PostgreSQL's own name of it.
@@ -130,7 +128,7 @@ impl Asker<'_> {
         for relation in self.relations() {
             for (index, column) in relation.columns.iter().enumerate() {
                 let may = |privilege| self.catalog.allows_column(self.user, relation, column, privilege);
-                if PRIVILEGES.into_iter().any(may) {
+                if COLUMN_PRIVILEGES.into_iter().any(may) {
                     rows.push(self.column(relation, index, column));
                 }
             }

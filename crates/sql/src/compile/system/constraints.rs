@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 use sqlparser::ast::Expr;
 
-use super::{Asker, DATABASE, NAME, NUMBER, TEXT, View, yes_or_no};
+use super::information::COLUMN_PRIVILEGES;
+use super::{Asker, CARDINAL_NUMBER, CHARACTER_DATA, DATABASE, NAME, View, yes_or_no};
 use crate::catalog::{Constraint, ConstraintKind, ForeignKey, Name, Privilege, ReferentialAction, Relation};
 use crate::compile::parse_expr;
 use crate::compile::types::fold;
@@ -18,9 +19,6 @@ pub(super) const CHANGING: [Privilege; 6] = [
     Privilege::References,
     Privilege::Trigger,
 ];
-
-/// Any of them has the columns of a key listed.
-const OF_COLUMNS: [Privilege; 4] = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
 
 /// Whether the constraint is a key, and over which columns.
 fn key_columns(constraint: &Constraint) -> Option<&[String]> {
@@ -50,11 +48,11 @@ impl Asker<'_> {
     pub(super) fn table_constraints(&self) -> View {
         let mut columns = NAMED.to_vec();
         columns.extend([
-            ("constraint_type", TEXT),
-            ("is_deferrable", TEXT),
-            ("initially_deferred", TEXT),
-            ("enforced", TEXT),
-            ("nulls_distinct", TEXT),
+            ("constraint_type", CHARACTER_DATA),
+            ("is_deferrable", CHARACTER_DATA),
+            ("initially_deferred", CHARACTER_DATA),
+            ("enforced", CHARACTER_DATA),
+            ("nulls_distinct", CHARACTER_DATA),
         ]);
         let mut rows = Vec::new();
         for relation in self.relations().filter(|relation| self.may_any(relation, &CHANGING)) {
@@ -85,8 +83,8 @@ impl Asker<'_> {
         let mut columns = NAMED.to_vec();
         columns.extend([
             ("column_name", NAME),
-            ("ordinal_position", NUMBER),
-            ("position_in_unique_constraint", NUMBER),
+            ("ordinal_position", CARDINAL_NUMBER),
+            ("position_in_unique_constraint", CARDINAL_NUMBER),
         ]);
         let mut rows = Vec::new();
         for relation in self.relations() {
@@ -94,7 +92,7 @@ impl Asker<'_> {
                 for (index, name) in key_columns(constraint).unwrap_or_default().iter().enumerate() {
                     let Some(column) = relation.column(name) else { continue };
                     let may = |privilege| self.catalog.allows_column(self.user, relation, column, privilege);
-                    if !OF_COLUMNS.into_iter().any(may) {
+                    if !COLUMN_PRIVILEGES.into_iter().any(may) {
                         continue;
                     }
                     let position = match &constraint.kind {
@@ -175,9 +173,9 @@ impl Asker<'_> {
             ("unique_constraint_catalog", NAME),
             ("unique_constraint_schema", NAME),
             ("unique_constraint_name", NAME),
-            ("match_option", TEXT),
-            ("update_rule", TEXT),
-            ("delete_rule", TEXT),
+            ("match_option", CHARACTER_DATA),
+            ("update_rule", CHARACTER_DATA),
+            ("delete_rule", CHARACTER_DATA),
         ]);
         let mut rows = Vec::new();
         for relation in self.relations().filter(|relation| self.may_any(relation, &CHANGING)) {
@@ -200,7 +198,7 @@ impl Asker<'_> {
 
     pub(super) fn check_constraints(&self) -> View {
         let mut columns = NAMED[..3].to_vec();
-        columns.push(("check_clause", TEXT));
+        columns.push(("check_clause", CHARACTER_DATA));
         let mut rows = Vec::new();
         for relation in self.relations().filter(|relation| self.owns(&relation.owner)) {
             for constraint in &relation.constraints {

@@ -4,7 +4,7 @@ use basalt_core::Identity;
 use basalt_types::{Type, Volatility};
 use serde_json::{Value as Json, json};
 
-use super::{Asker, DATABASE, NAME, TEXT, View, yes_or_no};
+use super::{Asker, CHARACTER_DATA, DATABASE, NAME, View, yes_or_no};
 use crate::catalog::{ParamMode, Privilege, RelationKind, Routine};
 
 /// Any of them has a table listed.
@@ -17,6 +17,10 @@ pub(super) const TABLE_PRIVILEGES: [Privilege; 7] = [
     Privilege::References,
     Privilege::Trigger,
 ];
+
+/// Any of them, on the table or on the column itself, has a column listed.
+pub(super) const COLUMN_PRIVILEGES: [Privilege; 4] =
+    [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
 
 impl Asker<'_> {
     /// The view of that name.
@@ -46,7 +50,7 @@ impl Asker<'_> {
             ("default_character_set_catalog", NAME),
             ("default_character_set_schema", NAME),
             ("default_character_set_name", NAME),
-            ("sql_path", TEXT),
+            ("sql_path", CHARACTER_DATA),
         ];
         let schemas =
             self.catalog.schemas.iter().filter(|(_, schema)| {
@@ -63,15 +67,15 @@ impl Asker<'_> {
             ("table_catalog", NAME),
             ("table_schema", NAME),
             ("table_name", NAME),
-            ("table_type", TEXT),
+            ("table_type", CHARACTER_DATA),
             ("self_referencing_column_name", NAME),
-            ("reference_generation", TEXT),
+            ("reference_generation", CHARACTER_DATA),
             ("user_defined_type_catalog", NAME),
             ("user_defined_type_schema", NAME),
             ("user_defined_type_name", NAME),
-            ("is_insertable_into", TEXT),
-            ("is_typed", TEXT),
-            ("commit_action", TEXT),
+            ("is_insertable_into", CHARACTER_DATA),
+            ("is_typed", CHARACTER_DATA),
+            ("commit_action", CHARACTER_DATA),
         ];
         let relations = self.relations().filter(|relation| self.may_any(relation, &TABLE_PRIVILEGES));
         let rows = relations.map(|relation| {
@@ -93,13 +97,13 @@ impl Asker<'_> {
             ("table_catalog", NAME),
             ("table_schema", NAME),
             ("table_name", NAME),
-            ("view_definition", TEXT),
-            ("check_option", TEXT),
-            ("is_updatable", TEXT),
-            ("is_insertable_into", TEXT),
-            ("is_trigger_updatable", TEXT),
-            ("is_trigger_deletable", TEXT),
-            ("is_trigger_insertable_into", TEXT),
+            ("view_definition", CHARACTER_DATA),
+            ("check_option", CHARACTER_DATA),
+            ("is_updatable", CHARACTER_DATA),
+            ("is_insertable_into", CHARACTER_DATA),
+            ("is_trigger_updatable", CHARACTER_DATA),
+            ("is_trigger_deletable", CHARACTER_DATA),
+            ("is_trigger_insertable_into", CHARACTER_DATA),
         ];
         let relations = self.relations().filter(|relation| self.may_any(relation, &TABLE_PRIVILEGES));
         let rows = relations.filter_map(|relation| {
@@ -130,16 +134,16 @@ impl Asker<'_> {
             ("routine_catalog", NAME),
             ("routine_schema", NAME),
             ("routine_name", NAME),
-            ("routine_type", TEXT),
-            ("data_type", TEXT),
+            ("routine_type", CHARACTER_DATA),
+            ("data_type", CHARACTER_DATA),
             ("type_udt_catalog", NAME),
             ("type_udt_schema", NAME),
             ("type_udt_name", NAME),
-            ("routine_body", TEXT),
-            ("routine_definition", TEXT),
-            ("external_language", TEXT),
-            ("is_deterministic", TEXT),
-            ("security_type", TEXT),
+            ("routine_body", CHARACTER_DATA),
+            ("routine_definition", CHARACTER_DATA),
+            ("external_language", CHARACTER_DATA),
+            ("is_deterministic", CHARACTER_DATA),
+            ("security_type", CHARACTER_DATA),
         ];
         let routines = self.catalog.functions.values().flatten();
         let routines = routines
@@ -175,9 +179,9 @@ impl Asker<'_> {
             ("table_catalog", NAME),
             ("table_schema", NAME),
             ("table_name", NAME),
-            ("privilege_type", TEXT),
-            ("is_grantable", TEXT),
-            ("with_hierarchy", TEXT),
+            ("privilege_type", CHARACTER_DATA),
+            ("is_grantable", CHARACTER_DATA),
+            ("with_hierarchy", CHARACTER_DATA),
         ];
         let roles = self.catalog.inherited(self.user);
         let is_super = self.catalog.is_superuser(self.user);
@@ -192,7 +196,7 @@ impl Asker<'_> {
                     DATABASE.into(),
                     json!(relation.name.schema),
                     json!(relation.name.name),
-                    json!(privilege_name(privilege)),
+                    json!(privilege.word().to_uppercase()),
                     yes_or_no(grantable),
                     yes_or_no(privilege == Privilege::Select),
                 ]);
@@ -208,11 +212,6 @@ impl Asker<'_> {
         }
         View { columns, rows }
     }
-}
-
-/// A privilege as SQL writes it.
-pub(super) fn privilege_name(privilege: Privilege) -> String {
-    format!("{privilege:?}").to_uppercase()
 }
 
 /// What tells overloads apart.

@@ -42,10 +42,10 @@ struct Asker<'a> {
 /// What each object says of the database that it is in.
 const DATABASE: &str = "postgres";
 
-/// A column of names, of text, of a number.
+/// The types of `information_schema`, by its domains `sql_identifier`, `character_data` and `cardinal_number`.
 const NAME: Type = Type::NAME;
-const TEXT: Type = Type::VARCHAR;
-const NUMBER: Type = Type::INT4;
+const CHARACTER_DATA: Type = Type::VARCHAR;
+const CARDINAL_NUMBER: Type = Type::INT4;
 
 impl Compiler<'_> {
     fn asker(&self) -> Asker<'_> {

@@ -1,10 +1,10 @@
 //! Functions that ask the catalog by a constant name: `has_table_privilege` and its kin, `to_regclass`, `to_regtype`, `obj_description`.
 
 use basalt_core::{Error, Identity, Result};
-use basalt_types::text::quoted_ident;
 use basalt_types::{Type, Value};
 
-use super::information::{TABLE_PRIVILEGES, privilege_name};
+use super::Asker;
+use super::information::{COLUMN_PRIVILEGES, TABLE_PRIVILEGES};
 use crate::Name;
 use crate::catalog::{Grants, Privilege, Relation, Routine};
 use crate::compile::compiler::Compiler;
@@ -44,9 +44,9 @@ pub(in crate::compile) fn function(compiler: &Compiler<'_>, name: &str, args: &[
     if is_about_rights && !is_role {
         return Err(no_role(user));
     }
-    let asked = Asked { compiler, user };
+    let asked = Asked { compiler, asker: Asker { user, ..compiler.asker() } };
     let value: Value = match (name, words) {
-        ("to_regclass", [name]) => compiler.class(name).map(|name| compiler.shown(&name)).into(),
+        ("to_regclass", [name]) => compiler.class(name).map(|name| compiler.asker().class(&name)).into(),
         ("to_regtype", [name]) => compiler.type_named(name).into(),
         ("obj_description", [table, ..]) => {
             compiler.class(table).and_then(|name| compiler.catalog.relations[&name].comment.clone()).into()
@@ -92,14 +92,15 @@ fn no_role(role: &str) -> Error {
     Error::new("42704", format!("role \"{role}\" does not exist"))
 }
 
+/// A question about the rights of a user, who may be another one than whoever asks.
 struct Asked<'c, 'a> {
     compiler: &'c Compiler<'a>,
-    user: &'c str,
+    asker: Asker<'c>,
 }
 
 impl Asked<'_, '_> {
     fn relation(&self, name: &str) -> Result<&Relation> {
-        let found = self.compiler.class(name).and_then(|name| self.compiler.catalog.relations.get(&name));
+        let found = self.compiler.class(name).and_then(|name| self.asker.catalog.relations.get(&name));
         match found {
             Some(relation) => Ok(relation),
             None => Err(Error::new("42P01", format!("relation \"{name}\" does not exist"))),
@@ -107,7 +108,7 @@ impl Asked<'_, '_> {
     }
 
     fn allows(&self, owner: &str, grants: &Grants, privilege: Privilege) -> bool {
-        self.compiler.catalog.allows(self.user, owner, grants, privilege)
+        self.asker.catalog.allows(self.asker.user, owner, grants, privilege)
     }
 
     /// Whether one of the listed privileges is there. One `with grant option` is the owner's.
@@ -126,20 +127,15 @@ impl Asked<'_, '_> {
                 Some(word) => (word.trim(), true),
                 None => (upper.as_str(), false),
             };
-            let Some(privilege) = known.iter().find(|privilege| privilege_name(**privilege) == word) else {
+            let Some(privilege) = known.iter().find(|privilege| privilege.word().eq_ignore_ascii_case(word)) else {
                 return Err(unrecognized(listed));
             };
             any |= match grants {
-                true => self.owns(owner),
+                true => self.asker.owns(owner),
                 false => holds(*privilege),
             };
         }
         Ok(any)
-    }
-
-    fn owns(&self, owner: &str) -> bool {
-        let catalog = self.compiler.catalog;
-        catalog.is_superuser(self.user) || catalog.inherited(self.user).contains(owner)
     }
 
     fn table(&self, table: &str, privileges: &str) -> Result<bool> {
@@ -151,9 +147,8 @@ impl Asked<'_, '_> {
 
     fn any_column(&self, table: &str, privileges: &str) -> Result<bool> {
         let relation = self.relation(table)?;
-        let known = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
-        self.any(&relation.owner, privileges, &known, |privilege| {
-            self.compiler.catalog.allows_any(self.user, relation, privilege)
+        self.any(&relation.owner, privileges, &COLUMN_PRIVILEGES, |privilege| {
+            self.asker.catalog.allows_any(self.asker.user, relation, privilege)
         })
     }
 
@@ -163,21 +158,20 @@ impl Asked<'_, '_> {
             let message = format!("column \"{column}\" of relation \"{}\" does not exist", relation.name.name);
             return Err(Error::new("42703", message));
         };
-        let known = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::References];
-        self.any(&relation.owner, privileges, &known, |privilege| {
-            self.compiler.catalog.allows_column(self.user, relation, found, privilege)
+        self.any(&relation.owner, privileges, &COLUMN_PRIVILEGES, |privilege| {
+            self.asker.catalog.allows_column(self.asker.user, relation, found, privilege)
         })
     }
 
     fn schema(&self, schema: &str, privileges: &str) -> Result<bool> {
-        let Some(found) = self.compiler.catalog.schemas.get(schema) else {
+        let Some(found) = self.asker.catalog.schemas.get(schema) else {
             return Err(Error::new("3F000", format!("schema \"{schema}\" does not exist")));
         };
         let mut any = false;
         for privilege in privileges.split(',') {
             any |= match privilege.trim().to_uppercase().as_str() {
                 "USAGE" => self.allows(Identity::OWNER, &found.grants, Privilege::Usage),
-                "CREATE" | "USAGE WITH GRANT OPTION" | "CREATE WITH GRANT OPTION" => self.owns(Identity::OWNER),
+                "CREATE" | "USAGE WITH GRANT OPTION" | "CREATE WITH GRANT OPTION" => self.asker.owns(Identity::OWNER),
                 _ => return Err(unrecognized(privilege.trim())),
             };
         }
@@ -191,11 +185,11 @@ impl Asked<'_, '_> {
             [schema, name] => self.compiler.find_sequence(Some(schema), name),
             _ => None,
         };
-        let Some(found) = name.and_then(|name| self.compiler.catalog.sequences.get(&name)) else {
+        let Some(found) = name.and_then(|name| self.asker.catalog.sequences.get(&name)) else {
             let relation = self.relation(sequence)?;
             return Err(Error::new("42809", format!("\"{}\" is not a sequence", relation.name.name)));
         };
-        let owner = found.owned_by.as_ref().and_then(|(table, _)| self.compiler.catalog.relations.get(table));
+        let owner = found.owned_by.as_ref().and_then(|(table, _)| self.asker.catalog.relations.get(table));
         let owner = owner.map_or(Identity::OWNER, |relation| relation.owner.as_str());
         self.any(owner, privileges, &[Privilege::Usage, Privilege::Select, Privilege::Update], |privilege| {
             self.allows(owner, &found.grants, privilege)
@@ -231,16 +225,16 @@ impl Asked<'_, '_> {
     }
 
     fn role(&self, role: &str, privileges: &str) -> Result<bool> {
-        let catalog = self.compiler.catalog;
+        let catalog = self.asker.catalog;
         if !catalog.roles.contains_key(role) && role != Identity::OWNER {
             return Err(no_role(role));
         }
         let mut any = false;
         for privilege in privileges.split(',') {
-            any |= catalog.is_superuser(self.user)
+            any |= catalog.is_superuser(self.asker.user)
                 || match privilege.trim().to_uppercase().as_str() {
-                    "MEMBER" => catalog.memberships(self.user).contains(role),
-                    "USAGE" => catalog.inherited(self.user).contains(role),
+                    "MEMBER" => catalog.memberships(self.asker.user).contains(role),
+                    "USAGE" => catalog.inherited(self.asker.user).contains(role),
                     _ => return Err(unrecognized(privilege.trim())),
                 };
         }
@@ -264,15 +258,6 @@ impl Compiler<'_> {
         found.map(|relation| relation.name.clone())
     }
 
-    /// A relation's name as `regclass` shows it: with its schema where the search path does not lead to it.
-    fn shown(&self, name: &Name) -> String {
-        let first = self.search_path.iter().find_map(|schema| self.catalog.relation(schema, &name.name));
-        match first.is_some_and(|relation| relation.name == *name) {
-            true => quoted_ident(&name.name),
-            false => format!("{}.{}", quoted_ident(&name.schema), quoted_ident(&name.name)),
-        }
-    }
-
     /// The name that messages show of a type, if there is one of this name.
     fn type_named(&self, text: &str) -> Option<String> {
         let expr = crate::compile::parse_expr(&format!("null::{text}")).ok()?;
@@ -289,7 +274,7 @@ impl Compiler<'_> {
     pub(in crate::compile) fn object_shown(&self, to: &ast::DataType, name: &Typed) -> Option<String> {
         let Form::Constant(Value::Text(name)) = &name.form else { return None };
         match to.to_string().to_ascii_lowercase().trim_start_matches("pg_catalog.") {
-            "regclass" => self.class(name).map(|found| self.shown(&found)),
+            "regclass" => self.class(name).map(|found| self.asker().class(&found)),
             "regtype" => self.type_named(name),
             _ => None,
         }

@@ -5,7 +5,7 @@ use basalt_types::text::quoted_ident as quoted;
 use serde_json::{Value as Json, json};
 
 use super::constraints::CHANGING;
-use super::{Asker, DATABASE, NAME, NUMBER, TEXT, View};
+use super::{Asker, CARDINAL_NUMBER, CHARACTER_DATA, DATABASE, NAME, View};
 use crate::catalog::Trigger;
 
 impl Asker<'_> {
@@ -14,15 +14,15 @@ impl Asker<'_> {
             ("trigger_catalog", NAME),
             ("trigger_schema", NAME),
             ("trigger_name", NAME),
-            ("event_manipulation", TEXT),
+            ("event_manipulation", CHARACTER_DATA),
             ("event_object_catalog", NAME),
             ("event_object_schema", NAME),
             ("event_object_table", NAME),
-            ("action_order", NUMBER),
-            ("action_condition", TEXT),
-            ("action_statement", TEXT),
-            ("action_orientation", TEXT),
-            ("action_timing", TEXT),
+            ("action_order", CARDINAL_NUMBER),
+            ("action_condition", CHARACTER_DATA),
+            ("action_statement", CHARACTER_DATA),
+            ("action_orientation", CHARACTER_DATA),
+            ("action_timing", CHARACTER_DATA),
         ];
         let mut rows = Vec::new();
         for relation in self.relations().filter(|relation| self.may_any(relation, &CHANGING)) {

@@ -157,3 +157,15 @@ fn set_operations_have_one_type_and_order_by_output_columns() {
         )
     );
 }
+
+#[test]
+fn grouping_sets_are_counted_before_they_are_made() {
+    let rollup = |count: usize| format!("rollup ({})", vec!["id"; count].join(", "));
+    let too_many = "54001 too many grouping sets present (maximum 500)";
+    for grouped in [rollup(500), format!("{}, {}", rollup(24), rollup(20)), "cube (id, id), ".repeat(5) + "id"] {
+        assert_eq!(refusal(&format!("select count(*) from t group by {grouped}")), too_many, "{grouped}");
+    }
+    let cube = format!("cube ({})", ["id"; 13].join(", "));
+    assert_eq!(refusal(&format!("select 1 from t group by {cube}")), "54011 CUBE is limited to 12 elements");
+    assert!(lower(&format!("select count(*) from t group by {}", rollup(24))).contains("UNION ALL"));
+}

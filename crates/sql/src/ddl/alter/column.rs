@@ -7,10 +7,10 @@ use basalt_types::codec::{CastContext, castable};
 use sqlparser::ast::Expr;
 
 use super::super::column::nextval;
+use super::super::data_type::Declared;
 use super::super::domain::null_guard;
 use super::super::drop::Object;
 use super::super::policy::moved;
-use super::super::resolve::Declared;
 use super::super::source::{self, ident_node};
 use super::super::table::{add_constraint, duplicate_column};
 use super::super::{Action, Change, physical, unique};

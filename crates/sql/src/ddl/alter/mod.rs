@@ -14,7 +14,6 @@ use sqlparser::tokenizer::Token;
 use super::constraint::{NewConstraint, NewKind};
 use super::domain::null_guard;
 use super::drop::Object;
-use super::resolve::row_type;
 use super::table::add_constraint;
 use super::unique::key_guard;
 use super::{Action, Change, conflicts, naming, physical};
@@ -306,7 +305,7 @@ impl Change<'_> {
 
     /// Tells the functions over a relation's rows what these are now.
     pub(super) fn refresh_row_type(&mut self, name: &Name) {
-        let Some(row) = self.catalog.relations.get(name).map(|relation| row_type(relation)) else { return };
+        let Some(row) = self.catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
         for routine in self.catalog.functions.values_mut().flatten() {
             let returns = routine.returns_relation.as_ref() == Some(name);
             if !returns && !routine.params.iter().any(|p| p.relation.as_ref() == Some(name)) {

@@ -2,7 +2,7 @@
 
 use super::Taken;
 use crate::Catalog;
-use crate::catalog::{DefaultObject, PUBLIC, Privilege};
+use crate::catalog::{DefaultObject, PUBLIC};
 use crate::quote;
 use crate::script::{Piece, first_word};
 
@@ -22,7 +22,7 @@ pub(super) fn alone(pieces: &mut Vec<Taken<'_>>, catalog: &Catalog) {
         let objects = objects(entry.object);
         for (role, privileges) in entry.grants.iter().filter(|(_, privileges)| !privileges.is_empty()) {
             let role = if role == PUBLIC { PUBLIC.to_owned() } else { quote::ident(role) };
-            let words: Vec<&str> = privileges.iter().map(|privilege| word(*privilege)).collect();
+            let words: Vec<&str> = privileges.iter().map(|privilege| privilege.word()).collect();
             let words = words.join(", ");
             before.push(made(format!("alter default privileges {place}revoke {words} on {objects} from {role}"), 0));
             pieces.push(made(format!("alter default privileges {place}grant {words} on {objects} to {role}"), end));
@@ -54,19 +54,5 @@ fn objects(object: DefaultObject) -> &'static str {
         DefaultObject::Tables => "tables",
         DefaultObject::Sequences => "sequences",
         DefaultObject::Functions => "functions",
-    }
-}
-
-fn word(privilege: Privilege) -> &'static str {
-    match privilege {
-        Privilege::Select => "select",
-        Privilege::Insert => "insert",
-        Privilege::Update => "update",
-        Privilege::Delete => "delete",
-        Privilege::Truncate => "truncate",
-        Privilege::References => "references",
-        Privilege::Trigger => "trigger",
-        Privilege::Usage => "usage",
-        Privilege::Execute => "execute",
     }
 }

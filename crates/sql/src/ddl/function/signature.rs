@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 
 use super::super::Change;
 use super::super::cursor::RawName;
-use super::super::resolve::Declared;
+use super::super::data_type::Declared;
 use crate::catalog::{Param, ParamMode, Routine};
 
 impl Change<'_> {

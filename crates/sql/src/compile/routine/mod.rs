@@ -1,0 +1,206 @@
+//! SQL functions: inlined where they are called, in expressions and in FROM.
+
+mod arguments;
+mod inlined;
+
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::ast::Statement;
+
+pub(super) use arguments::{Placed, fill, place};
+pub(super) use inlined::mismatch;
+
+use super::compiler::{Compiler, sets};
+use super::parse::parse_statements;
+use super::scope::{Scope, Source};
+use super::select::BoundQuery;
+use super::typed::{Form, Origin, Typed};
+use super::{privilege, row, steps};
+use crate::catalog::Routine;
+use crate::{Catalog, definition_path};
+use arguments::{Evaluated, answering};
+
+/// Checks a function's body: every statement compiles, and the last one's columns fit the declared result.
+pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
+    if routine.is_interpreted() {
+        return super::body::check_function(catalog, routine);
+    }
+    let path = routine.search_path().unwrap_or_else(|| definition_path(&routine.name.schema));
+    let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
+    compiler.positions_in_body(&routine.body);
+    let given = routine.inputs().map(|param| {
+        let relation = param.relation.as_ref().and_then(|name| catalog.relations.get(name));
+        Some(unknown_value(relation.map_or(param.ty.clone(), |relation| relation.row_type())))
+    });
+    let given = given.collect();
+    let mut routine = routine.clone();
+    if matches!(&routine.returns, Type::Record(fields) if fields.is_empty()) {
+        // Its columns are said where it is called.
+        let statements = parse_statements(&routine.body)?;
+        routine.returns = Type::VOID;
+        let args = compiler.arguments(&routine, given)?;
+        return steps::run_routine(&mut compiler, &routine, &statements, args).map(|_| ());
+    }
+    compiler.routine_rows(&Arc::new(routine), given).map(|_| ())
+}
+
+/// Whether a body stands where the function is called, rather than run in steps before.
+fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
+    steps::is_inlinable(statements) && routine.returns != Type::VOID
+}
+
+/// The value where the condition holds, and NULL elsewhere; so are a row's fields.
+fn only_where(condition: &Typed, value: Typed) -> Typed {
+    let sql = format!("(CASE WHEN {} THEN {} END)", condition.sql, value.sql);
+    let form = match value.form {
+        Form::Row(fields, origin) => {
+            let fields = fields.into_iter().map(|(name, field)| (name, only_where(condition, field)));
+            Form::Row(fields.collect(), origin)
+        }
+        _ => Form::Other,
+    };
+    let mut value = Typed { sql, not_null: false, collated: false, form, ..value };
+    value.absorb(condition);
+    value
+}
+
+/// A value of which only the type is known.
+fn unknown_value(ty: Type) -> Typed {
+    match &ty {
+        Type::Record(fields) => {
+            row::record(fields.iter().map(|(name, ty)| (name.clone(), unknown_value(ty.clone()))).collect())
+        }
+        _ => Typed::new("NULL", ty),
+    }
+}
+
+impl Compiler<'_> {
+    /// A function in an expression.
+    pub(super) fn call_routine(
+        &mut self,
+        scope: &Scope<'_>,
+        routine: &Arc<Routine>,
+        given: Vec<Option<Typed>>,
+    ) -> Result<Typed> {
+        if routine.returns_set {
+            return Err(self.misplaced_set(scope));
+        }
+        let args = self.arguments(routine, given)?;
+        if routine.is_interpreted() {
+            return self.interpreted_value(scope, routine, args);
+        }
+        // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
+        let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
+        let mut evaluated = Evaluated::new(self.alias("_args"));
+        let args = match is_inlined {
+            true => args.into_iter().map(|arg| evaluated.column(arg)).collect(),
+            false => args,
+        };
+        let condition = answering(routine, &args);
+        let query = self.body_rows(routine, args)?;
+        let composite = matches!(routine.returns, Type::Record(_));
+        let mut value = match (&query.value, query.columns.as_slice()) {
+            (Some(value), _) if !composite => value.clone(),
+            (_, [column]) if !composite => {
+                let mut value = Typed::over(format!("({})", query.sql), column.ty.clone(), [&query.effects]);
+                value.typmod = column.typmod;
+                value
+            }
+            (_, columns) => {
+                let alias = self.alias("_f");
+                let fields = columns.iter().map(|column| {
+                    let sql = format!("(SELECT {} FROM ({}) AS {alias})", column.value(&alias).sql, query.sql);
+                    (column.name.clone(), Typed::over(sql, column.ty.clone(), [&query.effects]))
+                });
+                let is_found = format!("(SELECT 1 FROM ({}) AS {alias})", query.sql);
+                row::of_fields(fields.collect(), is_found, Origin::Value)
+            }
+        };
+        if let Some(condition) = condition {
+            value = only_where(&condition, value);
+        }
+        if evaluated.is_any() {
+            // A row too is one value then, lest each of its fields have arguments of its own.
+            value = self.storable(value)?;
+            value.sql = evaluated.around(&value.sql);
+            value.volatile = true;
+            value.form = Form::Other;
+        }
+        if let Form::Column(..) = value.form {
+            value.form = Form::Other;
+        }
+        Ok(value)
+    }
+
+    /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
+    pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
+        let args = self.arguments(routine, given)?;
+        if routine.is_interpreted() {
+            return self.interpreted_rows(routine, args);
+        }
+        let condition = answering(routine, &args);
+        let mut query = self.body_rows(routine, args)?;
+        if let Some(condition) = &condition {
+            query.effects.absorb(condition);
+        }
+        if routine.returns_set {
+            if let Some(condition) = &condition {
+                query.sql = format!("SELECT * FROM ({}) WHERE {}", query.sql, condition.sql);
+                query.value = None;
+            }
+        } else if query.value.is_none() || condition.is_some() {
+            let row = self.alias("_row");
+            let on = condition.as_ref().map_or("true", |condition| condition.sql.as_str());
+            query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {on}", query.sql);
+            query.value = None;
+            query.columns.iter_mut().for_each(|column| column.not_null = false);
+        }
+        Ok(query)
+    }
+
+    /// `t.f` for a function of t's rows.
+    pub(super) fn computed_field(&mut self, level: &Scope<'_>, source: &Source, name: &str) -> Result<Option<Typed>> {
+        let Some(relation) = &source.relation else { return Ok(None) };
+        let own = self.routine_candidates(Some(&relation.name.schema), name);
+        let fits = |r: &Arc<Routine>| {
+            let mut inputs = r.inputs();
+            let takes = inputs.next().is_some_and(|p| p.relation.as_ref() == Some(&relation.name));
+            takes && inputs.all(|p| p.default.is_some())
+        };
+        let Some(routine) = self.routine_candidates(None, name).into_iter().chain(own).find(fits) else {
+            return Ok(None);
+        };
+        privilege::use_schema(self, &routine.name.schema)?;
+        privilege::execute(self, &routine)?;
+        let mut given = vec![None; routine.inputs().count()];
+        given[0] = Some(self.whole_row(level, source)?);
+        self.call_routine(level, &routine, given).map(Some)
+    }
+
+    /// The rows of a function's body over its arguments, with the rights and the path that it runs with.
+    fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
+        let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
+        let path = routine.search_path().unwrap_or_else(|| self.search_path.clone());
+        if routine.returns == Type::TRIGGER {
+            return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
+        }
+        // Whatever follows in the statement may see what the body sets.
+        self.sets |= sets(&routine.body);
+        let statements = parse_statements(&routine.body)?;
+        let inlinable = is_inlined(routine, &statements);
+        let bound = self.as_user(&user, |c| {
+            c.in_body(path, routine.parsed, |c| match (inlinable, statements.as_slice()) {
+                (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
+                _ => c.stepped_body(routine, &statements, args),
+            })
+        });
+        let bound = bound.map_err(|error| match error.code() {
+            // Its place is in the body, and the statement has parameters of such names as well.
+            "42P02" => error.elsewhere(None),
+            _ => error,
+        })?;
+        self.outputs_in_domains(routine, bound)
+    }
+}
