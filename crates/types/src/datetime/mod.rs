@@ -9,6 +9,7 @@ use crate::{Context, Typmod};
 
 mod arithmetic;
 mod calendar;
+mod construct;
 mod decode;
 pub(crate) mod field;
 mod fields;
