@@ -330,3 +330,9 @@ create function hollow_rows() returns setof house language plpgsql as $$ declare
 select * from hollow_rows();
 create function hollow_row(out p homes) language plpgsql as $$ begin select * into p from homes where id = 2; end $$;
 select * from hollow_row();
+create function far_elements() returns text language plpgsql as $$ declare a text[] := '{a,b,c}'; begin a[2] := 'x,y'; a[1] := null; a[6] := '"'; a[3] := '{}'; return a::text; end $$;
+select far_elements();
+create function far_members() returns text language plpgsql as $$ declare j jsonb := '[1, {"a": 2}]'; e jsonb := '[]'; begin j[5] := '[7]'; j[0] := '"x"'; e[2] := '3'; return j::text || e::text; end $$;
+select far_members();
+create function nested_element() returns text language plpgsql as $$ declare a int[] := '{{1,2},{3,4}}'; begin a[1] := 9; return a::text; end $$;
+select nested_element();
