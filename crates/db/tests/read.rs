@@ -103,6 +103,10 @@ async fn the_time_zone_is_the_requests() {
     assert_eq!(db.json("select at from t where id = 1", &[]).await, "[{\"at\":\"2024-01-31T10:00:00+00:00\"}]");
     let error = db.database.run(zoned("Mars/Base")).await.expect_err("no such zone");
     assert_eq!((error.code(), error.message()), ("22023", "invalid value for parameter \"TimeZone\": \"Mars/Base\""));
+    for zone in ["+nan", "+inf", "-1000"] {
+        let error = db.database.run(zoned(zone)).await.expect_err(zone);
+        assert_eq!((error.code(), error.detail()), ("22023", Some("UTC timezone offset is out of range.")), "{zone}");
+    }
 }
 
 #[tokio::test]

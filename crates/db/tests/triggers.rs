@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::with_schema;
+use basalt_db::Options;
+use support::{with_options, with_schema};
 
 /// The example of the documentation: the first SQL below its heading.
 fn documented() -> &'static str {
@@ -295,4 +296,40 @@ async fn what_is_random_is_given_once_to_a_function_that_writes() {
         )
         .await;
     assert_eq!(counted, r#"[{"count":4,"a":2,"b":2}]"#);
+}
+
+/// A statement's rows are counted together, whoever keeps them: those that triggers wait for, and those that its steps took.
+#[tokio::test]
+async fn rows_that_wait_are_counted() {
+    let schema = "
+        create table noted (id int primary key, a text);
+        create function pass() returns trigger language plpgsql as $$ begin return new; end $$;
+        create trigger after_each after insert or update on noted for each row execute function pass();
+        create table proposed (id int primary key, a text);
+        create function grow() returns trigger language plpgsql as $$
+            begin new.a := repeat(new.a, 20); return new; end $$;
+        create trigger before_each before insert on proposed for each row execute function grow();
+        create table plain (id int primary key, a text);";
+    let db = with_options(schema, |options| Options { max_body: 1 << 20, ..options }).await;
+    let rows = |count: usize| format!("select i, repeat('x', 1000) from generate_series(1, {count}) i");
+    let refused = [
+        format!("insert into noted {}", rows(1_500)),
+        format!("insert into proposed {}", rows(200)),
+        // Each of them holds less than is allowed.
+        format!(
+            "with a as (insert into plain {} returning a), b as (insert into plain select -i, a from ({}) t(i, a) returning a)
+             select length(a) from a union all select length(a) from b",
+            rows(700),
+            rows(700)
+        ),
+    ];
+    for sql in refused {
+        assert_eq!(db.error(&sql, &[]).await.code(), "54000", "{sql}");
+    }
+    let counted =
+        "select (select count(*) from noted) + (select count(*) from proposed) + (select count(*) from plain) as n";
+    assert_eq!(db.json(counted, &[]).await, r#"[{"n":0}]"#);
+    db.run(&format!("insert into noted {}", rows(500)), &[]).await.expect("so many are held");
+    db.run("update noted set a = 'y'", &[]).await.expect("the old ones too");
+    db.run(&format!("insert into plain {}", rows(1_500)), &[]).await.expect("nobody waits for these");
 }

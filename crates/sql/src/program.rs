@@ -216,3 +216,14 @@ pub enum Command {
     Update,
     Delete,
 }
+
+impl Command {
+    /// SQL's word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Command::Insert => "INSERT",
+            Command::Update => "UPDATE",
+            Command::Delete => "DELETE",
+        }
+    }
+}

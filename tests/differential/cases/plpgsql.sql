@@ -404,3 +404,9 @@ select paths();
 -- Literals of ranges.
 create function ranged() returns int4range language plpgsql as $$ declare r int4range; begin r := int4range '[1,5)'; return r * int4range '[2,9)'; end $$;
 select ranged();
+create function far_elements() returns text language plpgsql as $$ declare a text[] := '{a,b,c}'; begin a[2] := 'x,y'; a[1] := null; a[6] := '"'; a[3] := '{}'; return a::text; end $$;
+select far_elements();
+create function far_members() returns text language plpgsql as $$ declare j jsonb := '[1, {"a": 2}]'; e jsonb := '[]'; begin j[5] := '[7]'; j[0] := '"x"'; e[2] := '3'; return j::text || e::text; end $$;
+select far_members();
+create function nested_element() returns text language plpgsql as $$ declare a int[] := '{{1,2},{3,4}}'; begin a[1] := 9; return a::text; end $$;
+select nested_element();

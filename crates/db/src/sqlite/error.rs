@@ -6,6 +6,14 @@ use rusqlite::ErrorCode;
 use super::exclusions::Conflict;
 use super::session::{self, Stop};
 
+/// What locks rows, as it is named where nothing may be written.
+pub(super) const LOCKING: &str = "SELECT FOR UPDATE";
+
+/// 25006: what writes or locks in a transaction that only reads.
+pub(super) fn read_only(what: &str) -> Error {
+    Error::new("25006", format!("cannot execute {what} in a read-only transaction"))
+}
+
 /// What an error of SQLite means for whoever asked.
 pub(crate) fn translate(error: rusqlite::Error) -> Error {
     if let Some(raised) = session::with(|session| session.raised()) {

@@ -267,7 +267,7 @@ fn sequences(connection: &Connection) -> rusqlite::Result<()> {
 fn writing(function: &str, change: impl FnOnce(&mut super::sequences::Sequences) -> Result<i64>) -> Result<Value> {
     session::with(|session| match session.sequences.borrow_mut().as_mut() {
         Some(sequences) if !session.read_only.get() => change(sequences).map(Value::Int),
-        _ => Err(Error::new("25006", format!("cannot execute {function}() in a read-only transaction"))),
+        _ => Err(super::error::read_only(&format!("{function}()"))),
     })
 }
 

@@ -252,7 +252,7 @@ impl Queues {
 }
 
 impl Drop for Sqlite {
-    /// Answers what is queued, then closes the file.
+    /// Ends the threads, then closes the file. Whoever waits for an answer borrows the engine, so nobody does.
     fn drop(&mut self) {
         // It holds both ends of the queues.
         if let Some((stop, thread)) = self.patience.take() {

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use basalt_core::{Error, Result};
 use basalt_sql::Program;
 use basalt_sql::compile::compile;
-use basalt_sql::program::{Command, Output};
+use basalt_sql::program::Output;
 use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
+use super::error;
 use super::render::Layout;
 use super::schema::Schema;
 use crate::request::call;
@@ -171,13 +172,11 @@ impl Compiled {
         let mut writes = steps.filter_map(|(at, step)| Some((at, step.probe.as_ref()?.command)));
         let locks = self.program.locks;
         let word = match writes.find(|(at, _)| locks.is_none_or(|locks| *at < locks)) {
-            Some((_, Command::Insert)) => "INSERT",
-            Some((_, Command::Update)) => "UPDATE",
-            Some((_, Command::Delete)) => "DELETE",
-            None if locks.is_some() => "SELECT FOR UPDATE",
+            Some((_, command)) => command.word(),
+            None if locks.is_some() => error::LOCKING,
             None => return Ok(()),
         };
-        Err(Error::new("25006", format!("cannot execute {word} in a read-only transaction")))
+        Err(error::read_only(word))
     }
 }
 

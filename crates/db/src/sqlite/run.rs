@@ -11,7 +11,7 @@ use basalt_types::{Type, Value, ValueRef, codec};
 use rusqlite::{Connection, Row, Rows, Statement};
 
 use super::functions::with_context;
-use super::memory::{Gathered, Held};
+use super::memory::Gathered;
 use super::programs::{Compiled, Prepared};
 use super::render::Renderer;
 use super::schema::Schema;
@@ -263,19 +263,19 @@ fn run_step(
         }
         Output::Capture(slot) => {
             let captured = all(&mut rows, columns)?;
-            keep(*slot, captured.into());
+            keep(*slot, captured);
         }
         Output::Proposed(proposed) => {
             let captured = all(&mut rows, columns)?;
             drop(rows);
-            keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?.into());
+            keep(proposed.slot, triggers::propose(connection, schema, proposed, captured)?);
             return Ok(0);
         }
         Output::Called(called) => {
-            let mut args = all(&mut rows, columns)?;
+            let args = all(&mut rows, columns)?.rows.pop().unwrap_or_default();
             drop(rows);
             drop(statement);
-            let given = plpgsql::call(connection, schema, &called.callee, args.pop().unwrap_or_default())?;
+            let given = plpgsql::call(connection, schema, &called.callee, args)?;
             keep(called.slot, given);
             return Ok(0);
         }
@@ -287,13 +287,10 @@ fn run_step(
 /// All rows that are left.
 ///
 /// Errors: 54000 when they are more than a statement may hold.
-pub(super) fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Vec<Vec<Value>>> {
-    let mut found = Vec::new();
-    let mut held = Held::default();
+pub(super) fn all(rows: &mut Rows<'_>, columns: usize) -> rusqlite::Result<Gathered> {
+    let mut found = Gathered::default();
     while let Some(row) = rows.next()? {
-        let row = owned(row, columns)?;
-        held.add(row.iter().map(|value| value.as_ref().size()).sum()).map_err(session::raise)?;
-        found.push(row);
+        found.gather(owned(row, columns)?).map_err(session::raise)?;
     }
     Ok(found)
 }

@@ -6,9 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use basalt_core::{Error, Identity, Result};
+use basalt_core::{Error, Identity, Result, unix_time};
 use basalt_sql::Name;
 use basalt_types::Context;
 use jiff::tz::{Offset, TimeZone};
@@ -299,8 +299,7 @@ impl Session {
 
 /// The current time as a stored timestamptz.
 pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX) - EPOCH
+    i64::try_from(unix_time().as_micros()).unwrap_or(i64::MAX) - EPOCH
 }
 
 /// A zone by name, POSIX rule, or offset: a number is hours east of UTC, other offsets count west, as POSIX has it.
@@ -313,9 +312,12 @@ fn time_zone(name: &str) -> Result<TimeZone> {
         return TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| unknown());
     }
     match name.parse::<f64>() {
-        Ok(hours) => Offset::from_seconds((hours * 3600.0) as i32)
-            .map(TimeZone::fixed)
-            .map_err(|_| unknown().with_detail("UTC timezone offset is out of range.")),
+        Ok(hours) => {
+            let seconds = Some(hours * 3600.0).filter(|seconds| seconds.is_finite());
+            let offset = seconds.and_then(|seconds| Offset::from_seconds(seconds as i32).ok());
+            let out_of_range = || unknown().with_detail("UTC timezone offset is out of range.");
+            offset.map(TimeZone::fixed).ok_or_else(out_of_range)
+        }
         Err(_) => TimeZone::posix(&format!("UTC{name}")).map_err(|_| unknown()),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("array_cat", &[AnyArray, AnyArray], AnyArray, Typed(shape::concat)).called_on_null(),
     Function::new("array_fill", &[AnyElement, ArrayOf(Int4)], AnyArray, Typed(shape::fill)).called_on_null(),
     // `a[i] := x` of PL/pgSQL.
-    Function::new("basalt_with_element", &[AnyArray, Is(Int4), AnyElement], AnyArray, Typed(part::with_element))
+    Function::new("basalt_with_element", &[AnyArray, Is(Int4), AnyElement], AnyArray, Rust(part::with_element))
         .called_on_null(),
     Function::new("trim_array", &[AnyArray, Is(Int4)], AnyArray, Typed(shape::trim)),
     Function::new("array_position", &[AnyArray, AnyElement, Is(Int4)], Is(Int4), Typed(find::position))

@@ -2,35 +2,44 @@
 
 use basalt_core::{Error, Result};
 
-use super::shape::{element, read};
-use super::stored::{Array, check_elements};
+use super::shape::element;
+use super::stored::{Array, check_elements, write_leaf};
+use crate::json::raw;
 use crate::{Context, Type, Value, ValueRef};
 
 /// An array with another element at an index: behind the last one it grows, with NULLs between.
 ///
 /// Errors: 22004 for no index; 2202E for an array of more dimensions; 0A000 for one that would begin elsewhere than at 1; 54000 for one too long.
-pub(super) fn with_element(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
-    let mut array = if args[0].is_null() { Array::default() } else { read(&types[0], args[0]) };
+pub(super) fn with_element(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let array = if args[0].is_null() { "[]" } else { args[0].text() };
     if args[1].is_null() {
         return Err(Error::new("22004", "array subscript in assignment must not be null"));
     }
-    if array.dims.len() > 1 {
+    if raw::elements(array).next().is_some_and(|first| first.starts_with('[')) {
         return Err(Error::new("2202E", "wrong number of array subscripts"));
     }
-    let index = args[1].int();
+    let (index, length) = (args[1].int(), raw::elements(array).count());
     let at = usize::try_from(index).ok().and_then(|index| index.checked_sub(1));
-    let Some(at) = at.filter(|at| *at == 0 || !array.values.is_empty()) else {
+    let Some(at) = at.filter(|at| *at == 0 || length > 0) else {
         return Err(Error::unsupported(
             format!("an array that begins at {index}"),
             "On the embedded engine arrays begin at 1: assign a whole array first.",
         ));
     };
     check_elements(at + 1)?;
-    if at >= array.values.len() {
-        array.values.resize(at + 1, Value::Null);
+    let mut assigned = String::new();
+    write_leaf(args[2], &mut assigned);
+    // As text alone: as values the elements would take many times as much.
+    let known = raw::elements(array).take(at);
+    let between = std::iter::repeat_n("null", at.saturating_sub(length));
+    let behind = raw::elements(array).skip(at + 1);
+    let mut out = String::with_capacity(array.len() + assigned.len() + 5 * at.saturating_sub(length) + 1);
+    for element in known.chain(between).chain([assigned.as_str()]).chain(behind) {
+        out.push(if out.is_empty() { '[' } else { ',' });
+        out.push_str(element);
     }
-    array.values[at] = args[2].to_owned();
-    Ok(Array::of(array.values).into())
+    out.push(']');
+    Ok(out.into())
 }
 
 /// The slices of so many dimensions, in order.
@@ -61,11 +70,13 @@ mod tests {
     fn an_element_is_assigned_to() {
         let with = |array, index: i64, value: i64| {
             let args = [array, ValueRef::Int(index), ValueRef::Int(value)];
-            with_element(&Context::default(), &[ints(), Type::INT4, Type::INT4], &args)
+            with_element(&Context::default(), &args)
         };
         assert_eq!(with(ValueRef::Text("[1,2]"), 2, 9), Ok("[1,9]".into()));
         assert_eq!(with(ValueRef::Text("[1]"), 3, 9), Ok("[1,null,9]".into()));
+        assert_eq!(with(ValueRef::Text("[1,2,3]"), 1, 9), Ok("[9,2,3]".into()));
         assert_eq!(with(ValueRef::Null, 1, 9), Ok("[9]".into()));
+        assert_eq!(with(ValueRef::Text("[[1]]"), 1, 9).map_err(|e| e.code().to_owned()), Err("2202E".to_owned()));
         assert_eq!(with(ValueRef::Null, 2, 9).map_err(|e| e.code().to_owned()), Err("0A000".to_owned()));
         assert_eq!(with(ValueRef::Text("[1]"), 1 << 40, 9).map_err(|e| e.code().to_owned()), Err("54000".to_owned()));
     }

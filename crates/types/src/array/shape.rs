@@ -2,7 +2,8 @@
 
 use basalt_core::{Error, Result};
 
-use super::stored::{Array, check_dimensions, check_elements, read_leaf, try_each_leaf};
+use super::stored::{Array, check_dimensions, check_elements, read_leaf, try_each_leaf, write_leaf};
+use crate::text::letters::{MOST_BYTES, too_large};
 use crate::{Context, Type, Value, ValueRef};
 
 /// The type of an array's elements.
@@ -103,7 +104,7 @@ pub(super) fn concat(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Resu
     Ok(Array { dims, values }.into())
 }
 
-/// 22004 for NULL lengths, 2202E for negative ones, 54000 for too many elements.
+/// 22004 for NULL lengths, 2202E for negative ones, 54000 for too many elements or bytes.
 pub(super) fn fill(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
     if args[1].is_null() {
         return Err(Error::new("22004", "dimension array or low bound array cannot be null"));
@@ -124,8 +125,21 @@ pub(super) fn fill(_: &Context, _: &[Type], args: &[ValueRef<'_>]) -> Result<Val
     let count = dims.iter().try_fold(usize::from(!dims.is_empty()), |count, length| count.checked_mul(*length));
     let count = count.unwrap_or(usize::MAX);
     check_elements(count)?;
-    let dims = if count == 0 { Vec::new() } else { dims };
-    Ok(Array { dims, values: vec![args[0].to_owned(); count] }.into())
+    if count == 0 {
+        return Ok("[]".into());
+    }
+    let mut filled = String::new();
+    write_leaf(args[0], &mut filled);
+    for length in dims.iter().rev() {
+        if (filled.len() + 1).checked_mul(*length).is_none_or(|bytes| bytes > MOST_BYTES) {
+            return Err(too_large());
+        }
+        filled.push(',');
+        filled = filled.repeat(*length);
+        filled.pop();
+        filled = format!("[{filled}]");
+    }
+    Ok(filled.into())
 }
 
 /// 2202E when there are fewer to trim.

@@ -227,7 +227,7 @@ impl Reading {
                 if rest.is_empty() {
                     return Ok(said::DATE);
                 }
-                let micros = (fraction(rest)? * DAY as f64) as i64;
+                let micros = (fraction(rest).ok_or(Fault::Syntax)? * DAY as f64) as i64;
                 (numbers.hour, numbers.minute) = (micros / HOUR, micros / MINUTE % 60);
                 (numbers.second, numbers.micros) = (micros / SECOND % 60, micros % SECOND);
                 return Ok(said::DATE | said::TIME);

@@ -9,6 +9,7 @@ use crate::{Context, Typmod};
 
 mod arithmetic;
 mod calendar;
+mod construct;
 mod decode;
 pub(crate) mod field;
 mod fields;
@@ -26,6 +27,7 @@ pub(crate) use arithmetic::add_to_date;
 pub(crate) use calendar::{Civil, date_of, days_from_civil, days_in_month, split_days};
 pub(crate) use fields::{FieldKind, fields};
 pub(crate) use function::{FUNCTIONS, OPERATORS, SET_FUNCTIONS};
+pub(crate) use numbers::fraction;
 pub use parse::{parse_date, parse_time, parse_timestamp, parse_timestamptz};
 pub use write::{write_date, write_time, write_timestamp, write_timestamptz};
 pub(crate) use write::{write_fraction, write_offset};

@@ -58,18 +58,14 @@ pub(super) fn leading(text: &str) -> Result<(i64, &str), Fault> {
     digits.parse::<i32>().map(|number| (i64::from(number), rest)).map_err(|_| Fault::Range)
 }
 
-/// `.5`, or a point alone.
-pub(super) fn fraction(text: &str) -> Result<f64, Fault> {
-    match text.strip_prefix('.') {
-        Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-            format!("0.{digits}0").parse().map_err(|_| Fault::Syntax)
-        }
-        _ => Err(Fault::Syntax),
-    }
+/// `.5`, or a point alone; `None` for anything else.
+pub(crate) fn fraction(text: &str) -> Option<f64> {
+    let digits = text.strip_prefix('.').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))?;
+    format!("0.{digits}0").parse().ok()
 }
 
 fn micros(text: &str) -> Result<i64, Fault> {
-    Ok((fraction(text)? * SECOND as f64).round_ties_even() as i64)
+    Ok((fraction(text).ok_or(Fault::Syntax)? * SECOND as f64).round_ties_even() as i64)
 }
 
 impl Numbers {

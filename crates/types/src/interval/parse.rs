@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 
-use crate::datetime::{DAY, FieldKind, HOUR, MINUTE, SECOND, fields};
+use crate::datetime::{DAY, FieldKind, HOUR, MINUTE, SECOND, fields, fraction};
 
 use super::Interval;
 use super::iso::iso;
@@ -270,20 +270,9 @@ fn number(text: &str, unit: Unit) -> Result<(Number, Unit), Fault> {
     }
     let fraction = match rest {
         "" => 0.0,
-        _ if rest.starts_with('.') => fraction(rest)?,
-        _ => return Err(Fault::Syntax),
+        _ => fraction(rest).ok_or(Fault::Syntax)?,
     };
     Ok((Number { whole, fraction: if negative { -fraction } else { fraction } }, unit))
-}
-
-/// `.5`, or a point alone.
-fn fraction(text: &str) -> Result<f64, Fault> {
-    let digits = &text[1..];
-    if digits.bytes().all(|b| b.is_ascii_digit()) {
-        format!("0.{digits}0").parse().map_err(|_| Fault::Syntax)
-    } else {
-        Err(Fault::Syntax)
-    }
 }
 
 /// Microseconds of `12:34:56.7`. Two fields are hours and minutes, or, with a fraction, minutes and seconds.
@@ -293,18 +282,12 @@ fn clock(text: &str) -> Result<i64, Fault> {
     let (minutes, rest) = leading(rest.strip_prefix(':').ok_or(Fault::Syntax)?)?;
     let (mut minutes, mut seconds, mut part) = (small(minutes)?, 0, 0.0);
     if rest.starts_with('.') {
-        part = fraction(rest)?;
+        part = fraction(rest).ok_or(Fault::Syntax)?;
         (hours, minutes, seconds) = (0, small(hours)?, minutes);
     } else if let Some(rest) = rest.strip_prefix(':') {
         let (whole, rest) = leading(rest)?;
         seconds = small(whole)?;
-        part = if rest.is_empty() {
-            0.0
-        } else if rest.starts_with('.') {
-            fraction(rest)?
-        } else {
-            return Err(Fault::Syntax);
-        };
+        part = if rest.is_empty() { 0.0 } else { fraction(rest).ok_or(Fault::Syntax)? };
     } else if !rest.is_empty() {
         return Err(Fault::Syntax);
     }

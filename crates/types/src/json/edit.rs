@@ -192,10 +192,10 @@ pub(super) fn with_member(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
             let out_of_range = |_| Error::new("22023", format!("path element at position 1 is out of range: {index}"));
             let at = usize::try_from(at).map_err(out_of_range)?;
             check_elements(at + 1)?;
-            if at >= elements.len() {
-                elements.resize(at + 1, Json::Null);
+            match at.checked_sub(elements.len()) {
+                None => elements[at] = value,
+                Some(gap) => return Ok(grown(&json, gap, &value).into()),
             }
-            elements[at] = value;
         }
         _ => {
             return Err(Error::new("22023", "cannot replace existing key")
@@ -203,6 +203,20 @@ pub(super) fn with_member(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
         }
     }
     Ok(json.to_jsonb().into())
+}
+
+/// An array's text with a value behind it, so many nulls between. As values the nulls would take many times as much.
+fn grown(array: &Json<'_>, gap: usize, value: &Json<'_>) -> String {
+    let (mut text, value) = (array.to_jsonb(), value.to_jsonb());
+    text.pop();
+    for element in std::iter::repeat_n("null", gap).chain([value.as_str()]) {
+        if text.len() > 1 {
+            text.push_str(", ");
+        }
+        text.push_str(element);
+    }
+    text.push(']');
+    text
 }
 
 pub(super) fn insert(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {

@@ -19,5 +19,5 @@ pub(crate) use escape::unescape;
 pub use escape::{check_escapes, write_string};
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};
 pub use parse::check;
-pub(crate) use parse::{Json, parse_json, parse_jsonb, validate};
+pub(crate) use parse::{Json, key_order, parse_json, parse_jsonb, validate};
 pub use write::{made_jsonb, normalize, strip_nulls};

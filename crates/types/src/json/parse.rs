@@ -1,6 +1,7 @@
 //! JSON text to a tree, with PostgreSQL's error messages.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use basalt_core::{Error, Result};
 
@@ -63,14 +64,18 @@ fn parse_for(text: &str, purpose: Purpose) -> Result<Json<'_>> {
     }
 }
 
+/// The order of an object's keys in `jsonb`: by length, then by bytes.
+pub(crate) fn key_order(a: &str, b: &str) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
 /// Sorts members as `jsonb` does; of equal keys the last stays.
 pub(crate) fn sort_members(members: &mut Vec<(Cow<'_, str>, Json<'_>)>) {
-    let order = |a: &str, b: &str| a.len().cmp(&b.len()).then_with(|| a.cmp(b));
-    if members.windows(2).all(|pair| order(&pair[0].0, &pair[1].0).is_lt()) {
+    if members.windows(2).all(|pair| key_order(&pair[0].0, &pair[1].0).is_lt()) {
         return;
     }
     members.reverse();
-    members.sort_by(|a, b| order(&a.0, &b.0));
+    members.sort_by(|a, b| key_order(&a.0, &b.0));
     members.dedup_by(|a, b| a.0 == b.0);
 }
 

@@ -53,7 +53,7 @@ pub(super) struct Evaluation<'j> {
 }
 
 impl<'j> Evaluation<'j> {
-    pub(super) fn new(path: &Path, document: &'j Json<'j>, variables: Option<&'j Json<'j>>) -> Evaluation<'j> {
+    pub(super) fn new(path: &'j Path, document: &'j Json<'j>, variables: Option<&'j Json<'j>>) -> Evaluation<'j> {
         let root = Item::Stored(document);
         Evaluation {
             lax: path.lax,
@@ -68,15 +68,15 @@ impl<'j> Evaluation<'j> {
     }
 
     /// Runs a chain.
-    pub(super) fn chain(&mut self, chain: &Chain, sink: Sink<'_, 'j>) -> Outcome {
+    pub(super) fn chain(&mut self, chain: &'j Chain, sink: Sink<'_, 'j>) -> Outcome {
         let rest = chain.accessors.as_slice();
         let item = match &chain.head {
             Head::Root => self.root.clone(),
             Head::Current => self.current.clone(),
             Head::Null => Item::made(Json::Null),
             Head::Bool(value) => Item::made(Json::Bool(*value)),
-            Head::Number(number) => Item::made(Json::Number(number.clone().into())),
-            Head::String(text) => Item::made(Json::String(text.clone().into())),
+            Head::Number(number) => Item::made(Json::Number(number.into())),
+            Head::String(text) => Item::made(Json::String(text.into())),
             Head::Last => Item::made(Json::Number((self.innermost as i64 - 1).to_string().into())),
             Head::Variable(name) => self.variable(name)?,
             Head::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right)?,
@@ -90,17 +90,24 @@ impl<'j> Evaluation<'j> {
     }
 
     /// Runs a chain and gives all items; in lax mode arrays among them are unwrapped if asked for.
-    pub(super) fn items(&mut self, chain: &Chain, unwrap: bool) -> Result<Vec<Item<'j>>, Fault> {
+    pub(super) fn items(&mut self, chain: &'j Chain, unwrap: bool) -> Result<Vec<Item<'j>>, Fault> {
         let mut found = Vec::new();
         self.chain(chain, Some(&mut found))?;
         if !(unwrap && self.lax && found.iter().any(Item::is_array)) {
             return Ok(found);
         }
-        let unwrapped = found.into_iter().flat_map(|item| match item.is_array() {
-            true => item.elements(),
-            false => vec![item],
-        });
-        Ok(unwrapped.collect())
+        let mut unwrapped = Vec::new();
+        for item in found {
+            if !item.is_array() {
+                unwrapped.push(item);
+                continue;
+            }
+            for element in item.parts() {
+                self.spend(element.cost()).map_err(Fault::Fatal)?;
+                unwrapped.push(element);
+            }
+        }
+        Ok(unwrapped)
     }
 
     fn variable(&self, name: &str) -> Result<Item<'j>, Fault> {
@@ -110,7 +117,7 @@ impl<'j> Evaluation<'j> {
             .ok_or_else(|| Fault::Fatal(Error::new("42704", format!("could not find jsonpath variable \"{name}\""))))
     }
 
-    fn arithmetic(&mut self, operator: Arithmetic, left: &Chain, right: &Chain) -> Result<Item<'j>, Fault> {
+    fn arithmetic(&mut self, operator: Arithmetic, left: &'j Chain, right: &'j Chain) -> Result<Item<'j>, Fault> {
         let lefts = self.items(left, true)?;
         let rights = self.items(right, true)?;
         let single = |items: &[Item<'j>], side: &str| match items {
@@ -132,7 +139,7 @@ impl<'j> Evaluation<'j> {
         Ok(Item::made(Json::Number(number.into())))
     }
 
-    fn signed(&mut self, negated: bool, operand: &Chain, rest: &[Accessor], sink: Sink<'_, 'j>) -> Outcome {
+    fn signed(&mut self, negated: bool, operand: &'j Chain, rest: &'j [Accessor], sink: Sink<'_, 'j>) -> Outcome {
         let operands = self.items(operand, true)?;
         self.each(operands, sink, |this, item, sink| {
             let Some(number) = item.number() else {
@@ -154,7 +161,7 @@ impl<'j> Evaluation<'j> {
         })
     }
 
-    /// Counts steps.
+    /// Counts steps: whatever is looked at or made is one.
     ///
     /// Errors: 54000 when there are too many: nothing else could stop a path.
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), Error> {
@@ -167,7 +174,7 @@ impl<'j> Evaluation<'j> {
     }
 
     /// Applies the accessors that are left.
-    pub(super) fn next(&mut self, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
+    pub(super) fn next(&mut self, rest: &'j [Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
         self.spend(STEPS_AN_ITEM).map_err(Fault::Fatal)?;
         match rest.split_first() {
             Some((accessor, rest)) => self.accessor(accessor, rest, item, sink, self.lax),
@@ -189,6 +196,7 @@ impl<'j> Evaluation<'j> {
     ) -> Outcome {
         let mut any = false;
         for item in items {
+            self.spend(item.cost()).map_err(Fault::Fatal)?;
             any |= go_on(self, item, sink.as_deref_mut())?;
             if any && sink.is_none() {
                 break;
@@ -200,7 +208,7 @@ impl<'j> Evaluation<'j> {
     /// Applies the accessors that are left to each of several items.
     pub(super) fn next_of_each(
         &mut self,
-        rest: &[Accessor],
+        rest: &'j [Accessor],
         items: impl IntoIterator<Item = Item<'j>>,
         sink: Sink<'_, 'j>,
     ) -> Outcome {
@@ -210,8 +218,8 @@ impl<'j> Evaluation<'j> {
     /// Applies an accessor; in lax mode one that is not for arrays is applied to an array's elements.
     fn accessor(
         &mut self,
-        accessor: &Accessor,
-        rest: &[Accessor],
+        accessor: &'j Accessor,
+        rest: &'j [Accessor],
         item: Item<'j>,
         sink: Sink<'_, 'j>,
         unwrap: bool,
@@ -224,28 +232,27 @@ impl<'j> Evaluation<'j> {
                 | Accessor::Method(Method::Type | Method::Size)
         );
         if unwrap && item.is_array() && !is_for_arrays {
-            return self.each(item.elements(), sink, |this, element, sink| {
-                this.accessor(accessor, rest, element, sink, false)
-            });
+            return self
+                .each(item.parts(), sink, |this, element, sink| this.accessor(accessor, rest, element, sink, false));
         }
         match accessor {
             Accessor::Key(key) if item.is_object() => match item.member(key) {
-                Some(value) => self.next(rest, value, sink),
+                Some(value) => self.next_of_each(rest, [value], sink),
                 None => self.structural("2203A", || format!("JSON object does not contain key \"{key}\"")),
             },
             Accessor::Key(_) => {
                 self.structural("2203A", || "jsonpath member accessor can only be applied to an object".to_owned())
             }
-            Accessor::AnyKey if item.is_object() => self.next_of_each(rest, item.values(), sink),
+            Accessor::AnyKey if item.is_object() => self.next_of_each(rest, item.parts(), sink),
             Accessor::AnyKey => self.structural("2203C", || {
                 "jsonpath wildcard member accessor can only be applied to an object".to_owned()
             }),
-            Accessor::AnyElement if item.is_array() => self.next_of_each(rest, item.elements(), sink),
+            Accessor::AnyElement if item.is_array() => self.next_of_each(rest, item.parts(), sink),
             Accessor::AnyElement if self.lax => self.next(rest, item, sink),
             Accessor::AnyElement => self
                 .structural("22039", || "jsonpath wildcard array accessor can only be applied to an array".to_owned()),
             Accessor::Elements(subscripts) => self.elements(subscripts, rest, item, sink),
-            Accessor::Any(first, last) => self.descend(*first, *last, rest, &item, sink),
+            Accessor::Any(first, last) => self.descend(*first, *last, rest, item, sink),
             Accessor::Filter(condition) => {
                 let outer = std::mem::replace(&mut self.current, item.clone());
                 let holds = self.truth(&condition.head);
@@ -266,41 +273,46 @@ impl<'j> Evaluation<'j> {
 
     fn elements(
         &mut self,
-        subscripts: &[(Chain, Option<Chain>)],
-        rest: &[Accessor],
+        subscripts: &'j [(Chain, Option<Chain>)],
+        rest: &'j [Accessor],
         item: Item<'j>,
         sink: Sink<'_, 'j>,
     ) -> Outcome {
-        let elements = match item.is_array() {
-            true => item.elements(),
-            false if self.lax => vec![item],
+        let size = match item.is_array() {
+            true => item.len(),
+            false if self.lax => 1,
             false => {
                 let message = || "jsonpath array accessor can only be applied to an array".to_owned();
                 return self.structural("22039", message);
             }
         };
-        let outer = std::mem::replace(&mut self.innermost, elements.len());
-        let found = self.subscripted(subscripts, rest, &elements, sink);
+        let outer = std::mem::replace(&mut self.innermost, size);
+        let found = self.subscripted(subscripts, rest, &item, sink);
         self.innermost = outer;
         found
     }
 
+    /// The elements that are meant of the innermost array; what is none is its own only element.
     fn subscripted(
         &mut self,
-        subscripts: &[(Chain, Option<Chain>)],
-        rest: &[Accessor],
-        elements: &[Item<'j>],
+        subscripts: &'j [(Chain, Option<Chain>)],
+        rest: &'j [Accessor],
+        item: &Item<'j>,
         mut sink: Sink<'_, 'j>,
     ) -> Outcome {
+        let size = self.innermost as i64;
+        let element = |at: i64| match item.is_array() {
+            true => item.part(usize::try_from(at).ok()?),
+            false => Some(item.clone()),
+        };
         let mut any = false;
         for (from, to) in subscripts {
             let from = self.index(from)?;
             let to = to.as_ref().map_or(Ok(from), |to| self.index(to))?;
-            let size = elements.len() as i64;
             if !self.passes_over && (from < 0 || from > to || to >= size) {
                 return Err(fault("22033", "jsonpath array subscript is out of bounds"));
             }
-            let meant = (from.max(0)..=to.min(size - 1)).map(|at| elements[at as usize].clone());
+            let meant = (from.max(0)..=to.min(size - 1)).filter_map(element);
             any |= self.next_of_each(rest, meant, sink.as_deref_mut())?;
             if any && sink.is_none() {
                 break;
@@ -309,7 +321,7 @@ impl<'j> Evaluation<'j> {
         Ok(any)
     }
 
-    fn index(&mut self, chain: &Chain) -> Result<i64, Fault> {
+    fn index(&mut self, chain: &'j Chain) -> Result<i64, Fault> {
         let found = self.items(chain, false)?;
         let number = match found.as_slice() {
             [item] => item.number(),
@@ -327,33 +339,45 @@ impl<'j> Evaluation<'j> {
         &mut self,
         first: Option<u32>,
         last: Option<u32>,
-        rest: &[Accessor],
-        item: &Item<'j>,
+        rest: &'j [Accessor],
+        item: Item<'j>,
         sink: Sink<'_, 'j>,
     ) -> Outcome {
         let outer = std::mem::replace(&mut self.passes_over, true);
-        let found = self.next_of_each(rest, below(first, last, item), sink);
+        let found = self.below(first, last, rest, item, sink);
         self.passes_over = outer;
         found
     }
-}
 
-/// The items between two levels below one, which is at level 0.
-fn below<'j>(first: Option<u32>, last: Option<u32>, item: &Item<'j>) -> impl Iterator<Item = Item<'j>> {
-    let most = last.unwrap_or(u32::MAX);
-    let mut open = vec![(item.clone(), 0)];
-    let all = std::iter::from_fn(move || {
-        let (item, level) = open.pop()?;
-        let is_container = item.is_array() || item.is_object();
-        if is_container && level < most {
-            let below = if item.is_array() { item.elements() } else { item.values() };
-            open.extend(below.into_iter().rev().map(|item| (item, level + 1)));
+    /// Goes on with the items between two levels below one, which is at level 0.
+    fn below(
+        &mut self,
+        first: Option<u32>,
+        last: Option<u32>,
+        rest: &'j [Accessor],
+        item: Item<'j>,
+        mut sink: Sink<'_, 'j>,
+    ) -> Outcome {
+        let most = last.unwrap_or(u32::MAX);
+        let mut open = vec![(item, 0)];
+        let mut any = false;
+        while let Some((item, level)) = open.pop() {
+            self.spend(item.cost()).map_err(Fault::Fatal)?;
+            let is_container = item.is_array() || item.is_object();
+            if is_container && level < most {
+                open.extend(item.parts().rev().map(|part| (part, level + 1)));
+            }
+            let is_meant = match first {
+                Some(first) => level >= first && level <= most,
+                None => last.is_none() && level > 0 && !is_container,
+            };
+            if is_meant {
+                any |= self.next(rest, item, sink.as_deref_mut())?;
+            }
+            if any && sink.is_none() {
+                break;
+            }
         }
-        let is_meant = match first {
-            Some(first) => level >= first && level <= most,
-            None => last.is_none() && level > 0 && !is_container,
-        };
-        Some(is_meant.then_some(item))
-    });
-    all.flatten()
+        Ok(any)
+    }
 }

@@ -212,7 +212,7 @@ fn push(code: u32, value: &mut String) -> Result<()> {
         return Err(Error::new("22P05", "unsupported Unicode escape sequence")
             .with_detail("\\u0000 cannot be converted to text."));
     }
-    value.extend(char::from_u32(code));
+    value.push(char::from_u32(code).ok_or_else(|| Error::new("42601", "invalid Unicode code point"))?);
     Ok(())
 }
 

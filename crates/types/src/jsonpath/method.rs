@@ -8,7 +8,13 @@ use crate::{Base, math, numeric};
 
 impl<'j> Evaluation<'j> {
     /// Applies a method.
-    pub(super) fn method(&mut self, method: Method, rest: &[Accessor], item: Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
+    pub(super) fn method(
+        &mut self,
+        method: Method,
+        rest: &'j [Accessor],
+        item: Item<'j>,
+        sink: Sink<'_, 'j>,
+    ) -> Outcome {
         let name = method.name();
         let result = match method {
             Method::Type => Json::String(item.json().type_name().into()),
@@ -39,7 +45,7 @@ impl<'j> Evaluation<'j> {
     }
 
     /// `.keyvalue()`: a member each, and a number that tells the object from others.
-    fn key_values(&mut self, rest: &[Accessor], item: &Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
+    fn key_values(&mut self, rest: &'j [Accessor], item: &Item<'j>, sink: Sink<'_, 'j>) -> Outcome {
         let Json::Object(members) = item.json() else {
             return Err(fault("2203C", "jsonpath item method .keyvalue() can only be applied to an object"));
         };
@@ -53,7 +59,6 @@ impl<'j> Evaluation<'j> {
                 ("value".into(), value.clone()),
             ]))
         });
-        let pairs: Vec<_> = pairs.collect();
         self.next_of_each(rest, pairs, sink)
     }
 }

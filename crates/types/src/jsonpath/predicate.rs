@@ -15,7 +15,7 @@ type Truth = Option<bool>;
 
 impl<'j> Evaluation<'j> {
     /// The truth of a predicate. Errors: those that nothing suppresses.
-    pub(super) fn truth(&mut self, predicate: &Head) -> Result<Truth> {
+    pub(super) fn truth(&mut self, predicate: &'j Head) -> Result<Truth> {
         Ok(match predicate {
             Head::And(left, right) => match self.truth(&left.head)? {
                 Some(false) => Some(false),
@@ -54,8 +54,8 @@ impl<'j> Evaluation<'j> {
     /// Whether a test holds for some pair of the items of two chains; in strict mode only if it is known of all before.
     fn holds_for_some(
         &mut self,
-        left: &Chain,
-        right: Option<(&Chain, bool)>,
+        left: &'j Chain,
+        right: Option<(&'j Chain, bool)>,
         mut test: impl FnMut(&Json<'_>, Option<&Json<'_>>) -> Result<Truth>,
     ) -> Result<Truth> {
         let Some(lefts) = known(self.items(left, true))? else { return Ok(None) };

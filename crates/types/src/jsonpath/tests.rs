@@ -1,9 +1,11 @@
 //! Whatever is read is written so that it can be read again; nothing panics.
 
+use basalt_core::Result;
 use proptest::prelude::*;
 
-use super::normalize;
 use super::parse::parse;
+use super::{FUNCTIONS, normalize};
+use crate::{Context, Implementation, Value, ValueRef};
 
 /// Pieces of paths, put together at random.
 fn pieces() -> impl Strategy<Value = String> {
@@ -106,4 +108,41 @@ fn nesting_is_bounded() {
     ] {
         assert_eq!(normalize(&text).expect_err("too deep").code(), "54001", "{}", &text[..20]);
     }
+}
+
+#[test]
+fn an_escape_that_is_no_character_is_refused() {
+    assert_eq!(normalize(r#"$."\u{10ffff}""#).as_deref(), Ok("$.\"\u{10ffff}\""));
+    let error = normalize(r#"$."\u{110000}""#).expect_err("no character");
+    assert_eq!((error.code(), error.message()), ("42601", "invalid Unicode code point"));
+}
+
+/// Whether a path finds anything.
+fn exists(document: &str, path: &str) -> Result<Value> {
+    let function = FUNCTIONS.iter().find(|function| function.name == "jsonb_path_exists").expect("the function");
+    let Implementation::Rust(code) = function.implementation else { panic!("it is Rust's") };
+    code(&Context::default(), &[ValueRef::Text(document), ValueRef::Text(&normalize(path)?)])
+}
+
+#[test]
+fn whatever_a_path_looks_at_is_counted() {
+    let numbers = format!("[{}]", vec!["1"; 10_000].join(", "));
+    let document = format!(r#"{{"a": {numbers}}}"#);
+    for path in [
+        // Members are looked for in each element.
+        "$.a[*] ? (exists($.a.b))",
+        // Elements are compared with all others, unwrapped.
+        "$.a[*] ? (@ == $.a && @ == 2)",
+        // All levels are gone through for those that are deep enough.
+        "$.a[*] ? (exists($.**{9}))",
+        // The pairs' values are copies.
+        r#"$.a[*] ? (exists($.keyvalue() ? (@.key == "b")))"#,
+        r#"$.a[*] ? (exists($.keyvalue().value ? (@.type() == "null")))"#,
+    ] {
+        assert_eq!(exists(&document, path).map_err(|error| error.code().to_owned()), Err("54000".to_owned()), "{path}");
+    }
+    // One element doesn't cost as much as all of them, nor a member as all of its object.
+    let members: Vec<String> = (0..10_000).map(|i| format!(r#""m{i}": 1"#)).collect();
+    let document = format!(r#"{{"a": {numbers}, "o": {{{}}}}}"#, members.join(", "));
+    assert_eq!(exists(&document, "$.a[*] ? (@ == $.a[0] + $.a[last] || @ == $.o.m77 + 1)"), Ok(false.into()));
 }

@@ -2,9 +2,9 @@
 
 use basalt_core::Error;
 use basalt_sql::program::{Probe, Step};
-use basalt_types::Value;
 use rusqlite::Connection;
 
+use super::super::memory::Gathered;
 use super::super::run::{Failure, Params, all, bind};
 use super::super::schema::Schema;
 use super::super::{error, session};
@@ -37,7 +37,7 @@ pub(in crate::sqlite) fn step(
 }
 
 /// The rows that a failed write would have stored.
-fn probe_rows(connection: &Connection, probe: &Probe, params: Params<'_>) -> Result<Vec<Vec<Value>>, Failure> {
+fn probe_rows(connection: &Connection, probe: &Probe, params: Params<'_>) -> Result<Gathered, Failure> {
     let mut statement = connection.prepare(&probe.sql)?;
     bind(&mut statement, &probe.binds, params)?;
     let columns = statement.column_count();

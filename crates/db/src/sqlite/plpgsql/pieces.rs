@@ -4,7 +4,6 @@ use basalt_core::{Error, Result};
 use basalt_sql::Program;
 use basalt_sql::compile::body::{Code, Gives, Shape, shape_of_columns};
 use basalt_sql::plpgsql::ast::Sql;
-use basalt_sql::program::Command;
 use basalt_types::{Value, Volatility};
 use rusqlite::Connection;
 
@@ -103,12 +102,10 @@ fn check_writing(code: &Code, program: &Program) -> Result<()> {
     }
     let command = program.steps.iter().find_map(|step| step.probe.as_ref()).map(|probe| probe.command);
     let command = match command {
-        Some(Command::Insert) => "INSERT",
-        Some(Command::Update) => "UPDATE",
-        Some(Command::Delete) => "DELETE",
+        Some(command) => command.word(),
         // A function that writes by itself judges by itself.
         None if program.writes => return Ok(()),
-        None => "SELECT FOR UPDATE",
+        None => error::LOCKING,
     };
     if code.volatility != Volatility::Volatile {
         return Err(Error::new("0A000", format!("{command} is not allowed in a non-volatile function")));
@@ -117,7 +114,7 @@ fn check_writing(code: &Code, program: &Program) -> Result<()> {
         (session.read_only.get() || session.sequences.borrow().is_none(), session.running.get() > 0)
     });
     if only_reads {
-        return Err(Error::new("25006", format!("cannot execute {command} in a read-only transaction")));
+        return Err(error::read_only(command));
     }
     if is_running && program.writes {
         let what = format!("a write by function {}, which is called while a query runs,", code.function);

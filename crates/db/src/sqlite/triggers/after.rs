@@ -28,14 +28,14 @@ struct Waiting {
 ///
 /// Errors: the functions' own.
 pub(in crate::sqlite) fn fire(connection: &Connection, schema: &Schema, fires: &Fires) -> Result<()> {
-    let Noted { mut rows, proposed, .. } = session::with(|session| session.noted.take());
-    if rows.is_empty() || session::with(|session| session.is_quiet.get()) {
+    let mut noted: Noted = session::with(|session| session.noted.take());
+    if noted.rows.is_empty() || session::with(|session| session.is_quiet.get()) {
         return Ok(());
     }
     within(|| {
         let mut known: Vec<Waiting> = Vec::new();
-        let mut waiting = Vec::with_capacity(rows.len());
-        for row in &mut rows {
+        let mut waiting = Vec::with_capacity(noted.rows.len());
+        for row in &mut noted.rows {
             let found = known.iter().position(|one| one.table == row.table && one.operation == row.operation);
             let at = match found {
                 Some(at) => at,
@@ -47,11 +47,11 @@ pub(in crate::sqlite) fn fire(connection: &Connection, schema: &Schema, fires: &
             waiting.push(at);
             let relation = &known[at].relation;
             let is_asked = row.operation != Operation::Insert && relation.runs(true, row.operation);
-            if is_asked && !proposed.contains(&(relation.name.clone(), row.old_number)) {
+            if is_asked && !noted.proposed.contains(&(relation.name.clone(), row.old_number)) {
                 follow(connection, schema, relation, row, &fires.who)?;
             }
         }
-        for (row, at) in rows.iter().zip(waiting) {
+        for (row, at) in noted.rows.iter().zip(waiting) {
             let Waiting { relation, firings, .. } = &known[at];
             for firing in firings.iter().filter(|firing| is_asked(firing, relation, fires, row)) {
                 session::check_time()?;

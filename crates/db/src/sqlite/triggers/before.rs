@@ -11,6 +11,7 @@ use basalt_sql::{Program, quote};
 use basalt_types::Value;
 use rusqlite::Connection;
 
+use super::super::memory::Gathered;
 use super::super::plpgsql::within;
 use super::super::run::{self, Params};
 use super::super::schema::Schema;
@@ -53,13 +54,13 @@ fn turns(
 
 /// Has a table's BEFORE triggers change rows that are about to be written, or leave them out.
 ///
-/// Errors: the functions' own.
+/// Errors: the functions' own; 54000 when the rows become more than a statement may hold.
 pub(in crate::sqlite) fn propose(
     connection: &Connection,
     schema: &Schema,
     proposed: &Proposed,
-    rows: Vec<Vec<Value>>,
-) -> Result<Vec<Vec<Value>>> {
+    rows: Gathered,
+) -> Result<Gathered> {
     let operation = match proposed.command {
         Command::Insert => Operation::Insert,
         Command::Update => Operation::Update,
@@ -73,8 +74,10 @@ pub(in crate::sqlite) fn propose(
     let old_at = if operation == Operation::Update { new_at + width } else { 1 };
     let has_new = operation != Operation::Delete;
     let kept = within(|| {
-        let mut kept = Vec::with_capacity(rows.len());
+        let mut kept = Gathered::default();
+        let Gathered { rows, mut held } = rows;
         'rows: for mut row in rows {
+            held.take(Gathered::size(&row));
             for turn in &turns {
                 session::check_time()?;
                 let Turn::Runs(firing) = turn else {
@@ -97,7 +100,7 @@ pub(in crate::sqlite) fn propose(
                     Some(Some(_)) => {}
                 }
             }
-            kept.push(row);
+            kept.gather(row)?;
         }
         Ok(kept)
     })?;

@@ -12,6 +12,7 @@ use rusqlite::functions::FunctionFlags;
 
 use super::super::error::translate;
 use super::super::functions::gathered;
+use super::super::memory::{Gathered, Held};
 use super::super::session;
 
 /// The rows that a statement has written so far, of tables that somebody waits for.
@@ -21,6 +22,8 @@ pub(crate) struct Noted {
     pub rows: Vec<Row>,
     /// The old row of an UPDATE whose new one comes next.
     old: (i64, Vec<Value>),
+    /// What the rows hold.
+    held: Held,
     /// The rows, by table and number, whose BEFORE triggers have fired: all others were changed by the actions of foreign keys.
     pub proposed: HashSet<(Name, i64)>,
 }
@@ -55,11 +58,12 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
             gathered(call, 3, |args| args.iter().map(|value| ValueRef::to_owned(*value)).collect())?;
         session::with(|session| {
             let mut noted = session.noted.borrow_mut();
+            noted.held.add(size_of::<Row>() + Gathered::size(&columns))?;
             let row = |operation, old_number, new, old| Row { table, operation, number, old_number, new, old };
             let row = match what {
                 UPDATED_FROM => {
                     noted.old = (number, columns);
-                    return;
+                    return Ok(());
                 }
                 UPDATED_TO => {
                     let (old_number, old) = std::mem::take(&mut noted.old);
@@ -69,7 +73,9 @@ pub(crate) fn register(connection: &Connection) -> rusqlite::Result<()> {
                 _ => row(Operation::Insert, number, columns, Vec::new()),
             };
             noted.rows.push(row);
-        });
+            Ok(())
+        })
+        .map_err(session::raise)?;
         Ok(rusqlite::types::Null)
     })
 }
