@@ -198,6 +198,21 @@ async fn a_code_is_good_once_for_one_client_one_address_and_one_verifier() {
     assert_eq!(both.json()["error"], "invalid_client");
 }
 
+#[tokio::test]
+async fn a_client_is_one_account_however_its_id_is_written() {
+    let world = world().await;
+    let id = world.id();
+    let written = [id.to_uppercase(), id.replace('-', ""), format!("{{{id}}}"), format!("urn:uuid:{id}")];
+    let guess = async |id: &str| {
+        let form = [("grant_type", "authorization_code"), ("client_id", id), ("client_secret", "x")];
+        world.token(&form).await.status
+    };
+    for id in written.iter().cycle().take(10) {
+        assert_eq!(guess(id).await, 400);
+    }
+    assert_eq!(guess(id).await, 429);
+}
+
 /// Whoever brings a code once more has it from somebody: what it gave may be in their hands (RFC 6749 section 4.1.2).
 #[tokio::test]
 async fn a_replayed_code_ends_what_it_gave() {

@@ -37,7 +37,7 @@ async fn tokens_are_signed_with_a_key_that_others_can_verify_and_that_can_be_rot
     // The new key signs, the old one still verifies.
     write(folder.path(), &[&new, &old]);
     let basalt: &Basalt = server.basalt();
-    basalt.reconfigure(server.folder.path(), &kept.unwrap()).expect("a new configuration");
+    basalt.reconfigure(server.folder.path(), &kept.unwrap()).await.expect("a new configuration");
     let grace = sign_up(&server, "grace@example.com").await;
     let header: Value =
         serde_json::from_slice(&crate::world::base64_url(grace.access.split('.').next().unwrap())).unwrap();

@@ -174,6 +174,6 @@ async fn a_half_open_connection_is_found() {
 async fn a_payload_that_other_nodes_could_not_be_told_is_refused() {
     let server = Server::start("").await;
     let config = server.configuration(|config| config.realtime.payload = "64 MiB".parse().expect("a size"));
-    let refused = server.basalt().reconfigure(server.folder.path(), &config).expect_err("too large");
+    let refused = server.basalt().reconfigure(server.folder.path(), &config).await.expect_err("too large");
     assert!(refused.to_string().contains("`realtime.payload` is 64.0 MiB; give at most 31.0 MiB"), "{refused}");
 }

@@ -74,19 +74,19 @@ async fn rows_are_told_to_their_channels() {
 #[tokio::test]
 async fn they_come_and_go_with_the_configuration() {
     let server = Server::start(SCHEMA).await;
-    let reload = |settings: Value| {
+    let reload = async |settings: Value| {
         let config = server.configuration(broadcasts(settings));
-        server.basalt().reconfigure(server.folder.path(), &config)
+        server.basalt().reconfigure(server.folder.path(), &config).await
     };
-    let wrong = reload(json!([{"table": "orders", "topic": "orders:{"}])).unwrap_err().to_string();
+    let wrong = reload(json!([{"table": "orders", "topic": "orders:{"}])).await.unwrap_err().to_string();
     assert!(wrong.contains("[[broadcasts]] of table \"orders\": `topic`"), "{wrong}");
-    reload(json!([{"table": "orders", "topic": "all", "events": ["INSERT"], "private": false}])).unwrap();
+    reload(json!([{"table": "orders", "topic": "all", "events": ["INSERT"], "private": false}])).await.unwrap();
     watched(&server, 1).await;
     let mut all = Socket::connect(&server, &anon()).await;
     all.join("all", json!({})).await;
     server.script("insert into orders values (1, 'a', 'x')").await;
     assert_eq!(all.event("broadcast").await["payload"]["record"]["id"], 1);
-    reload(json!([])).unwrap();
+    reload(json!([])).await.unwrap();
     watched(&server, 0).await;
 }
 

@@ -95,7 +95,8 @@ async fn what_is_off_is_refused() {
     server.get("/actors?select=count").service().expect(200, json!([{"count": 2}])).await;
     for schema in ["pg_catalog", "information_schema"] {
         let config = server.configuration(|config| config.api.schemas = vec!["public".into(), schema.into()]);
-        let refused = server.basalt().reconfigure(server.folder.path(), &config).expect_err("refused").to_string();
+        let refused =
+            server.basalt().reconfigure(server.folder.path(), &config).await.expect_err("refused").to_string();
         assert_eq!(refused, format!("`api.schemas` must not name {schema}: it describes the database itself"));
     }
     server.post("/actors", &json!({"id": 4, "name": "x"})).service().expect(201, Value::Null).await;

@@ -241,8 +241,8 @@ impl Cluster {
         command
     }
 
-    /// A program of PostgreSQL's.
-    fn command(&self, program: &str) -> Command {
+    /// A program of PostgreSQL's, of the cluster's version.
+    pub fn command(&self, program: &str) -> Command {
         self.as_its_user(&self.programs.join(program))
     }
 }

@@ -111,14 +111,14 @@ async fn what_basalt_toml_defines_is_read_there_alone() {
     receiver.wait("/api", 1).await;
 
     // A reload keeps the admin API's; one of its name in basalt.toml takes its place, for as long as it is there.
-    let reload = |hooks| {
+    let reload = async |hooks| {
         let config = server.configuration(with(&receiver, hooks));
-        server.basalt().reconfigure(server.folder.path(), &config).expect("a configuration")
+        server.basalt().reconfigure(server.folder.path(), &config).await.expect("a configuration")
     };
     let source = async || admin(&server, Method::GET, "/api").send().await.json()["source"].clone();
-    reload(vec![hook("api", receiver.url("/file"), json!({}))]);
+    reload(vec![hook("api", receiver.url("/file"), json!({}))]).await;
     assert_eq!(source().await, "basalt.toml");
-    reload(Vec::new());
+    reload(Vec::new()).await;
     assert_eq!(source().await, "api");
 }
 

@@ -317,22 +317,23 @@ async fn hooks_come_change_and_go_with_the_configuration() {
     let before = vec![hook("kept", receiver.url("/kept"), json!({})), hook("gone", receiver.url("/gone"), json!({}))];
     let server = Server::start_with(SCHEMA, with(&receiver, before.clone())).await;
     ready(&server, 2).await;
-    let reload = |hooks: Vec<Webhook>, allowed: &[&str]| {
+    let reload = async |hooks: Vec<Webhook>, allowed: &[&str]| {
         let config = server.configuration(|config| {
             config.outbound.allow = allowed.iter().map(|one| (*one).to_owned()).collect();
             config.webhooks = hooks;
         });
-        server.basalt().reconfigure(server.folder.path(), &config)
+        server.basalt().reconfigure(server.folder.path(), &config).await
     };
     // What can't be used changes nothing.
     let twice = vec![before[0].clone(), before[0].clone()];
-    assert!(reload(twice, &[&receiver.address]).unwrap_err().to_string().contains("two webhooks have the same name"));
+    let refused = reload(twice, &[&receiver.address]).await.unwrap_err().to_string();
+    assert!(refused.contains("two webhooks have the same name"), "{refused}");
 
     let after = vec![
         hook("kept", receiver.url("/elsewhere"), json!({"attempts": 1})),
         hook("new", receiver.url("/new"), json!({"table": "other"})),
     ];
-    reload(after.clone(), &[&receiver.address]).unwrap();
+    reload(after.clone(), &[&receiver.address]).await.unwrap();
     let names = "select string_agg(name, ',' order by name) as value from basalt.cursors where holder is not null";
     let wanted = json!("webhook:kept,webhook:new");
     comes_to("readers at work", wanted, async || server.value(names).await).await;
@@ -343,7 +344,7 @@ async fn hooks_come_change_and_go_with_the_configuration() {
     assert_eq!(receiver.all().len(), 2, "nothing at the old places");
 
     // The client is a new one too: what was opened is closed.
-    reload(after, &[]).unwrap();
+    reload(after, &[]).await.unwrap();
     write(&server, Method::POST, "/orders", json!({"id": 3})).await;
     counted(&server, (0, 1)).await;
 }

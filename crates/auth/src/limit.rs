@@ -1,5 +1,6 @@
 //! How often one may ask: token buckets by client address, and waits that grow with each failure of one account.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,12 +12,14 @@ use tokio::time::timeout;
 
 use crate::error::{AuthError, Result};
 
-/// Addresses and accounts that are remembered. Whoever was longest unheard of is forgotten.
+/// Addresses that are remembered, and accounts.
 const REMEMBERED: usize = 16_384;
 /// Requests that one client may make at once, however few an hour.
 const BURST: u32 = 30;
 /// The longest wait after failures.
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Failures of before weigh nothing where accounts have to be forgotten.
+const LONG_AGO: Duration = Duration::from_secs(86_400);
 /// How long an attempt waits for those before it to be judged.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -46,7 +49,8 @@ pub(crate) enum Kind {
 /// Counts since the server's start. A reload of the configuration keeps them.
 pub struct Limits {
     buckets: Cache<(Kind, Option<IpAddr>), Arc<Mutex<Bucket>>>,
-    accounts: Cache<String, Arc<Account>>,
+    /// No cache: which is forgotten decides how often an account can be tried.
+    accounts: Mutex<HashMap<String, Arc<Account>>>,
 }
 
 /// Tokens that come back with time.
@@ -81,7 +85,7 @@ pub(crate) struct Attempt {
 impl Limits {
     /// Nothing was counted yet.
     pub fn new() -> Limits {
-        Limits { buckets: Cache::new(REMEMBERED), accounts: Cache::new(REMEMBERED) }
+        Limits { buckets: Cache::new(REMEMBERED), accounts: Mutex::default() }
     }
 
     /// Takes one of `most` in `window` for a client, or for all together where `client` is none.
@@ -111,7 +115,7 @@ impl Limits {
     ///
     /// Errors: `over_request_rate_limit` while it has to.
     pub(crate) fn may_try(&self, account: &str) -> Result<()> {
-        lock(&self.of(account).attempts).judge(Instant::now())
+        self.known(account).map_or(Ok(()), |account| lock(&account.attempts).judge(Instant::now()))
     }
 
     /// Takes an attempt at an account. What is being judged may turn out wrong, so that no more are judged at once than may be wrong in a row: the
@@ -132,13 +136,38 @@ impl Limits {
 
     /// A right password or code.
     pub(crate) fn succeeded(&self, account: &str) {
-        lock(&self.of(account).attempts).succeed();
+        if let Some(account) = self.known(account) {
+            lock(&account.attempts).succeed();
+        }
+    }
+
+    fn known(&self, account: &str) -> Option<Arc<Account>> {
+        lock(&self.accounts).get(account).cloned()
     }
 
     fn of(&self, account: &str) -> Arc<Account> {
-        let none = || Ok::<_, Infallible>(Arc::new(Account::unknown()));
-        let Ok(account) = self.accounts.get_or_insert_with(account, none);
-        account
+        let mut accounts = lock(&self.accounts);
+        if let Some(known) = accounts.get(account) {
+            return known.clone();
+        }
+        if accounts.len() >= REMEMBERED {
+            forget(&mut accounts);
+        }
+        accounts.entry(account.to_owned()).or_insert_with(|| Arc::new(Account::unknown())).clone()
+    }
+}
+
+/// Forgets an eighth of the accounts: those with the fewest failures, and of these who was longest unheard of. So whoever wants one forgotten has to fail
+/// as often at thousands of others. An account at which an attempt is under way stays.
+fn forget(accounts: &mut HashMap<String, Arc<Account>>) {
+    let now = Instant::now();
+    let weight =
+        |account: &Arc<Account>| (Arc::strong_count(account) == 1).then(|| lock(&account.attempts).weight(now));
+    let mut weights: Vec<_> = accounts.values().filter_map(weight).collect();
+    if !weights.is_empty() {
+        let eighth = weights.len() / 8;
+        let (_, heaviest, _) = weights.select_nth_unstable(eighth);
+        accounts.retain(|_, account| weight(account).is_none_or(|weight| weight > *heaviest));
     }
 }
 
@@ -211,6 +240,12 @@ impl Attempts {
         self.until = now + wait;
     }
 
+    /// What speaks for remembering it: failures, then how late the last word of it came.
+    fn weight(&self, now: Instant) -> (u32, Instant) {
+        let is_old = now.saturating_duration_since(self.until) > LONG_AGO;
+        (if is_old { 0 } else { self.failed }, self.until)
+    }
+
     fn succeed(&mut self) {
         (self.failed, self.until) = (0, Instant::now());
     }
@@ -278,6 +313,20 @@ mod tests {
         assert!(limits.may_try("a").is_err() && limits.may_try("b").is_ok());
         limits.succeeded("a");
         assert!(limits.may_try("a").is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trying_others_makes_no_account_forgotten() {
+        let limits = Limits::new();
+        (0..20).for_each(|_| limits.failed("a", 3));
+        let under_way = limits.attempt("b", 1).await.expect("the first");
+        for name in 0..3 * REMEMBERED {
+            (0..2).for_each(|_| limits.failed(&name.to_string(), 10));
+        }
+        assert!(limits.may_try("a").is_err());
+        assert_eq!(limits.attempt("b", 1).await.err().map(|error| error.status()), Some(429), "one is under way");
+        under_way.undecided();
+        assert!(lock(&limits.accounts).len() <= REMEMBERED);
     }
 
     #[tokio::test(start_paused = true)]

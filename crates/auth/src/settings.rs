@@ -15,7 +15,7 @@ mod sending;
 const WEEK: u64 = 604_800;
 
 /// `[auth]`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Whether `/auth/v1` is served.
@@ -228,7 +228,7 @@ pub struct Captcha {
 }
 
 /// `[auth.hook]`
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hooks {
     /// Changes the claims of access tokens.
@@ -249,18 +249,6 @@ pub struct Hook {
     pub uri: String,
     /// Secrets of the Standard Webhooks scheme (`v1,whsec_...`), separated by `|`: the first signs.
     pub secrets: String,
-}
-
-impl std::fmt::Debug for Captcha {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Captcha").field("provider", &self.provider).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Hook {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hook").field("uri", &self.uri).finish_non_exhaustive()
-    }
 }
 
 impl Settings {

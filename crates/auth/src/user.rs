@@ -14,7 +14,7 @@ use crate::address::{Address, Channel};
 pub(crate) const AUTHENTICATED: &str = "authenticated";
 
 /// A row of `auth.users`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct User {
     pub id: Uuid,
     pub aud: Option<String>,

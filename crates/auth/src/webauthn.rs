@@ -244,12 +244,7 @@ impl RelyingParty {
     {
         let state = DiscoverableAuthenticationServerState::decode(&decode(state)?).map_err(text)?;
         let answer = DiscoverableAuthenticationRelaxed::<LEN>::deserialize(answer).map_err(text)?;
-        let Ok(handle) = UserHandle::decode(handle);
-        let id = decode(&credential.id)?;
-        let mut known = credential.known(&id, &handle)?;
-        state.verify(&self.id, &answer.0, &mut known, &self.rules()).map_err(text)?;
-        credential.state = counted(known.dynamic_state());
-        Ok(())
+        credential.used(handle, |known| state.verify(&self.id, &answer.0, known, &self.rules()).map(drop).map_err(text))
     }
 
     /// Asks for one credential of a known user.
@@ -286,12 +281,7 @@ impl RelyingParty {
     {
         let state = NonDiscoverableAuthenticationServerState::decode(&decode(state)?).map_err(text)?;
         let answer = NonDiscoverableAuthenticationRelaxed::<LEN>::deserialize(answer).map_err(text)?;
-        let Ok(handle) = UserHandle::decode(handle);
-        let id = decode(&credential.id)?;
-        let mut known = credential.known(&id, &handle)?;
-        state.verify(&self.id, &answer.0, &mut known, &self.rules()).map_err(text)?;
-        credential.state = counted(known.dynamic_state());
-        Ok(())
+        credential.used(handle, |known| state.verify(&self.id, &answer.0, known, &self.rules()).map(drop).map_err(text))
     }
 
     /// An assertion comes from one of the origins, and its counter grows where the authenticator has one.
@@ -311,6 +301,23 @@ impl Credential {
             id: CredentialId::decode(decode(&self.id)?).map_err(text)?,
             transports: AuthTransports::decode(self.transports).map_err(text)?,
         })
+    }
+
+    /// Has it judged with what the authenticator knows of its user, and renews its counter.
+    fn used<const LEN: usize>(
+        &mut self,
+        handle: [u8; LEN],
+        verify: impl FnOnce(&mut AuthenticatedCredential<'_, '_, LEN, Key>) -> Result<(), String>,
+    ) -> Result<(), String>
+    where
+        UserHandle<LEN>: Default,
+    {
+        let Ok(handle) = UserHandle::decode(handle);
+        let id = decode(&self.id)?;
+        let mut known = self.known(&id, &handle)?;
+        verify(&mut known)?;
+        self.state = counted(known.dynamic_state());
+        Ok(())
     }
 
     fn known<'a, const LEN: usize>(

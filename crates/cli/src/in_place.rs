@@ -27,7 +27,7 @@ pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<()
     running::run(server, &database, async |server| {
         let config = source.load_stored(&database, &overrides).await?;
         refuse_development_secret(&folder, &config)?;
-        Ok(server.reconfigure(&folder, &config)?)
+        Ok(server.reconfigure(&folder, &config).await?)
     })
     .await;
     Ok(())

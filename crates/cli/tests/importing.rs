@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::path::Path;
-
 use basalt_core::Identity;
 use basalt_db::{Database, Format, Options, Request};
 use basalt_tests::postgres::{Cluster, Session};
@@ -50,7 +48,7 @@ fn in_use(runtime: &tokio::runtime::Runtime) -> (Cluster, Session) {
 }
 
 fn dump(cluster: &Cluster, args: &[&str]) -> String {
-    let mut pg_dump = cluster.as_its_user(Path::new("/usr/lib/postgresql/15/bin/pg_dump"));
+    let mut pg_dump = cluster.command("pg_dump");
     let output = pg_dump.arg("-h").arg(cluster.folder()).args(["-U", "postgres", "-d", "app"]).args(args).output();
     let output = output.expect("pg_dump runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
 /// How the nodes of a project reach each other. It holds from the start to the end of a process.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Servers of NATS, separated by commas: `nats://host:4222`, `tls://host:4222`, a user and password or a token in it where they are

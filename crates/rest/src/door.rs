@@ -27,7 +27,7 @@ use crate::timing::{Stage, Timing};
 use crate::{call, describe, options, read, write};
 
 /// How the API behaves.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// What planning depends on; its schemas are the exposed ones, the first the default.
     pub planning: Settings,

@@ -19,7 +19,7 @@ pub(crate) const PUBLISHED_SECRETS: [&str; 2] =
 pub(crate) const PUBLISHED_SERVICE_KEY: &str = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz";
 
 /// The two API keys of a project: tokens signed with its secret, or with its private key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
     /// For clients: role `anon`.
     pub anon: String,

@@ -130,8 +130,14 @@ impl Basalt {
         };
         let metrics = meter::recorder();
         let state = State::default();
-        let surface = Surface::new(project, config, database.clone(), address, state.clone())?;
-        let bus = messaging::bus(project, config, &database)?;
+        let (surface, bus) = {
+            let (database, state) = (database.clone(), state.clone());
+            let made = move |project: &Path, config: &Config| {
+                let surface = Surface::new(project, config, database.clone(), address, state)?;
+                Ok((surface, messaging::bus(project, config, &database)?))
+            };
+            aside(project, config, made).await?
+        };
         let realtime = Realtime::new(database.clone(), bus.clone(), surface.realtime(config)?);
         let webhooks = Webhooks::new(database.clone(), surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         let app = Arc::new(App {
@@ -213,9 +219,10 @@ impl Basalt {
     /// Judges and answers from now on as `config` says. What belongs to the listener and the database stays as it was at the start.
     ///
     /// Errors: what of it can't be used; then everything stays.
-    pub fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
-        let surface =
-            Surface::new(project, config, self.app.database.clone(), self.address, self.app.auth_state.clone())?;
+    pub async fn reconfigure(&self, project: &Path, config: &Config) -> Result<(), StartError> {
+        let (database, address, state) = (self.app.database.clone(), self.address, self.app.auth_state.clone());
+        let made = move |project: &Path, config: &Config| Surface::new(project, config, database, address, state);
+        let surface = aside(project, config, made).await?;
         let realtime = surface.realtime(config)?;
         self.app.webhooks.reconfigure(surface.outbound.clone(), &config.webhooks).map_err(bad_hook)?;
         self.app.realtime.reconfigure(realtime);
@@ -249,6 +256,17 @@ impl App {
             self.senders.spawn(auth.sending());
         }
     }
+}
+
+/// Makes what the configuration decides on a thread that may wait for the disk, since the files that it names are read.
+async fn aside<T: Send + 'static>(
+    project: &Path,
+    config: &Config,
+    made: impl FnOnce(&Path, &Config) -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let (project, config) = (project.to_owned(), config.clone());
+    let made = tokio::task::spawn_blocking(move || made(&project, &config)).await;
+    made.map_err(|error| StartError::Config(error.to_string()))?
 }
 
 /// The address that a server on a Unix socket would have: descriptions name it unless `server.public_url` does.

@@ -48,7 +48,8 @@ pub(crate) struct Surface {
 }
 
 impl Surface {
-    /// The face of a server that listens at `address`. `project` is where relative paths begin.
+    /// The face of a server that listens at `address`. `project` is where relative paths begin. Files
+    /// that the configuration names are read.
     ///
     /// Errors: what of the configuration can't be used.
     pub fn new(

@@ -11,7 +11,7 @@ use crate::store::{execute, rows};
 pub(crate) const MOST: u64 = 100;
 
 /// A hook as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Defined {
     pub name: String,
     /// Its [`Settings`] in JSON.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// One `[[webhooks]]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Its name: letters, digits, `_` and `-`.

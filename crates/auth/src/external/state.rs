@@ -20,7 +20,7 @@ const KEPT: SignedDuration = SignedDuration::from_hours(24);
 const CLEARED: u32 = 100;
 
 /// A flow.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Flow {
     pub id: Uuid,
     pub provider_type: String,

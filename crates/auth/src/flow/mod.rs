@@ -32,7 +32,7 @@ pub(crate) struct Challenge {
 }
 
 /// The captcha that a client may have solved.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct Security {
     #[serde(default)]
     pub captcha_token: Option<String>,

@@ -27,7 +27,7 @@ pub(crate) struct Pkce {
 }
 
 /// A row of `auth.flow_state`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct FlowState {
     pub user_id: Option<Uuid>,
     pub code_challenge: Option<String>,

@@ -19,7 +19,7 @@ use crate::user::{User, present};
 /// What a confirmation that waits for another says.
 const HALF: &str = "Confirmation link accepted. Please proceed to confirm link sent to the other email";
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 struct Asked {
     #[serde(default)]
     r#type: String,

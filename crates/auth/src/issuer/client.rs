@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::store::{Work, params};
 
 /// A row of `auth.oauth_clients`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(super) struct Client {
     pub id: Uuid,
     pub client_secret_hash: Option<String>,

@@ -273,13 +273,10 @@ impl Call<'_> {
             Some((id, secret)) => (id, Some(secret)),
             None => (form_id.unwrap_or_default().to_owned(), form_secret.map(str::to_owned)),
         };
+        let id = Uuid::parse_str(&id).map_err(|_| invalid())?;
         let account = format!("client {id}");
         self.may_try(&account)?;
-        let client = match Uuid::parse_str(&id) {
-            Ok(id) => work.client(id).await?,
-            Err(_) => None,
-        };
-        let client = client.ok_or_else(invalid)?;
+        let client = work.client(id).await?.ok_or_else(invalid)?;
         let is_right = match (&client.client_secret_hash, &secret) {
             (None, None) => true,
             (Some(hash), Some(secret)) => constant_time_eq(hash.as_bytes(), sha256(secret).as_bytes()),

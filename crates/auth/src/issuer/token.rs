@@ -19,7 +19,7 @@ use crate::store::{Work, params};
 use crate::user::User;
 
 /// What the token endpoint is sent: a form, as RFC 6749 has it, or JSON.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Form {
     grant_type: String,
@@ -36,7 +36,7 @@ pub(super) struct Form {
 const KEPT: i64 = 86_400;
 
 /// An authorization whose code was presented; it is used up.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Approved {
     id: Uuid,
     client_id: Uuid,

@@ -13,7 +13,7 @@ use super::plain;
 const KEPT: usize = 500;
 
 /// A mail as it was written.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Mail {
     /// Its id in the mailbox.
     pub id: Uuid,
@@ -36,7 +36,7 @@ pub struct Mail {
 }
 
 /// The last mails, newest first.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Mailbox {
     mails: Mutex<VecDeque<Mail>>,
 }

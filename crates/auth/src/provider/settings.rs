@@ -21,9 +21,3 @@ pub struct External {
     /// Whether users without an address may sign in.
     pub email_optional: bool,
 }
-
-impl std::fmt::Debug for External {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("External").field("enabled", &self.enabled).field("url", &self.url).finish_non_exhaustive()
-    }
-}

@@ -36,7 +36,7 @@ const MOST_EMAILS: usize = 32;
 const LONGEST: usize = 4096;
 
 /// Who a provider says somebody is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExternalUser {
     /// The provider's name in the configuration.
     pub provider: String,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// `[auth.email]`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Email {
     /// Whether users may sign up and in by e-mail.
@@ -68,7 +68,7 @@ pub struct Template {
 }
 
 /// `[auth.sms]`
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sms {
     /// Whether users may sign up and in by phone.
@@ -86,12 +86,6 @@ pub struct Sms {
     pub otp_expiry: u64,
     /// Numbers and the codes that always hold for them: for reviewers and tests.
     pub test_otp: BTreeMap<String, String>,
-}
-
-impl std::fmt::Debug for Smtp {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Smtp").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
-    }
 }
 
 impl Default for Email {

@@ -259,7 +259,7 @@ impl Session {
         if !self.reconfigure().await?
             && let Some(server) = &self.server
         {
-            server.reconfigure(&self.root, &self.config)?;
+            server.reconfigure(&self.root, &self.config).await?;
         }
         // What roles are set to is read with the catalog.
         running::reload(self.database()?).await

@@ -82,7 +82,7 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
     running::run(server, &database, async |server| {
         let config = load_project(&project.root, &database, overrides).await?;
         require_production(&project.root, &config)?;
-        Ok(server.reconfigure(&project.root, &config)?)
+        Ok(server.reconfigure(&project.root, &config).await?)
     })
     .await;
     Ok(())

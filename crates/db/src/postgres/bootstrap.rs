@@ -3,6 +3,7 @@
 
 use basalt_core::{Error, Result};
 use basalt_sql::catalog::SUPABASE_ROLES;
+use basalt_sql::quote::ident;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
@@ -206,7 +207,7 @@ async fn make_supabase_roles(client: &Client) -> Result<()> {
     let missing = "select name from unnest($1::text[]) name where name not in (select rolname from pg_roles)";
     let names = SUPABASE_ROLES.as_slice();
     for row in client.query_typed(missing, &[(&names, Type::TEXT_ARRAY)]).await.map_err(translate)? {
-        let make = format!("create role {} nologin noinherit", row.get::<_, &str>(0));
+        let make = format!("create role {} nologin noinherit", ident(row.get(0)));
         client.batch_execute(&make).await.map_err(translate)?;
     }
     Ok(())

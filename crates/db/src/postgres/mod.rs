@@ -65,7 +65,7 @@ use pulse::Pulse;
 const OWNER_CONNECTIONS: usize = 4;
 
 /// How to reach and use PostgreSQL.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PostgresOptions {
     /// A connection string; without one, a private cluster runs in `data_dir`.
     pub url: Option<String>,

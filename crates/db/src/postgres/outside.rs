@@ -4,12 +4,12 @@
 use basalt_core::{Error, Result};
 use basalt_sql::DEFAULT_PATH;
 use basalt_sql::quote::{ident, literal};
-use basalt_sql::script::{Bound, Piece, bound};
+use basalt_sql::script::{Bound, Piece, bound, tokens};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::error::translate;
-use super::migrating::{LOCK_TIMEOUT, by_words, failed};
+use super::migrating::{LOCK_TIMEOUT, failed};
 use crate::migrate::ScriptError;
 
 /// Indexes of a table, or those that a reindexing may have left (PostgreSQL manual, REINDEX).
@@ -20,6 +20,9 @@ const INDEXES: &str = "select i.indexrelid, n.nspname::text, c.relname::text fro
 /// An index that is there: what makes it, its name, and its comment.
 const DEFINITION: &str = "select pg_catalog.pg_get_indexdef(i.indexrelid), i.indexrelid::pg_catalog.regclass::text,
   pg_catalog.obj_description(i.indexrelid, 'pg_class') from pg_catalog.pg_index i where i.indexrelid = to_regclass($1)";
+
+/// The tokens of a statement among which it says what it is.
+const FIRST: usize = 16;
 
 /// A kind of statement that PostgreSQL refuses in a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,19 +45,24 @@ pub(super) fn is_outside(sql: &str) -> bool {
 }
 
 fn kind(sql: &str) -> Option<Kind> {
-    by_words(sql, |words| match words {
+    let words: Vec<String> = tokens(sql).take(FIRST).map(str::to_ascii_lowercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
         ["vacuum", ..] => Some(Kind::Vacuum),
         ["alter", "system", ..] | ["create" | "drop", "database" | "tablespace", ..] => Some(Kind::Server),
         ["create", "index", "concurrently", ..] | ["create", "unique", "index", "concurrently", ..] => {
             Some(Kind::CreateIndex)
         }
         ["drop", "index", "concurrently", ..] => Some(Kind::DropIndex),
-        ["reindex", ..] => {
-            let is_outside = |word: &str| ["concurrently", "schema", "database", "system"].contains(&word);
-            spans(sql).skip(1).take(8).any(|word| is_outside(&word.to_ascii_lowercase())).then_some(Kind::Reindex)
+        ["reindex", ref what @ ..] => {
+            let options = what.iter().position(|word| *word == ")").filter(|_| what[0] == "(").map_or(0, |end| end + 1);
+            let (options, what) = what.split_at(options);
+            let is_outside = options.contains(&"concurrently")
+                || matches!(what, ["schema" | "database" | "system", ..] | [_, "concurrently", ..]);
+            is_outside.then_some(Kind::Reindex)
         }
         _ => None,
-    })
+    }
 }
 
 /// Runs a migration's statements, each by itself, and then `record`. Behind a pooler that hands out connections by transaction there is no
@@ -112,8 +120,8 @@ impl Undo {
             Some(Kind::Reindex) => Some(None),
             _ => None,
         };
-        let before: Vec<u32> = match watched {
-            Some(of) => indexes(client, of, &[]).await?.into_iter().map(|(oid, _)| oid).collect(),
+        let before: Vec<u32> = match &watched {
+            Some(of) => indexes(client, of.as_deref(), &[]).await?.into_iter().map(|(oid, _)| oid).collect(),
             None => Vec::new(),
         };
         let dropped = match kind {
@@ -125,7 +133,7 @@ impl Undo {
             self.0.extend(dropped);
         }
         if let Some(of) = watched.filter(|_| !client.is_closed()) {
-            let new = indexes(client, of, &before).await?;
+            let new = indexes(client, of.as_deref(), &before).await?;
             self.0.extend(new.into_iter().map(|(_, name)| format!("drop index concurrently if exists {name}")));
         }
         done
@@ -150,8 +158,7 @@ impl Undo {
 
 /// The index that a `drop index concurrently` is about to drop: its comment, and what makes it, to be run in the other order.
 async fn definition(client: &Client, sql: &str) -> Result<Vec<String>> {
-    let names = spans(sql).skip(3).filter(|word| !["if", "exists"].contains(&word.to_ascii_lowercase().as_str()));
-    let Some(index) = names.map(|word| word.trim_end_matches([';', ','])).next() else { return Ok(Vec::new()) };
+    let Some(index) = dropped(sql) else { return Ok(Vec::new()) };
     let rows = client.query_typed(DEFINITION, &[(&index, Type::TEXT)]).await.map_err(translate)?;
     let Some(row) = rows.first() else { return Ok(Vec::new()) };
     let (makes, name): (String, String) = (row.get(0), row.get(1));
@@ -159,22 +166,31 @@ async fn definition(client: &Client, sql: &str) -> Result<Vec<String>> {
     Ok(comment.into_iter().chain([makes.replacen(" INDEX ", " INDEX CONCURRENTLY ", 1)]).collect())
 }
 
-/// The table of a `create index concurrently`, as it is written.
-fn indexed(sql: &str) -> Option<&str> {
-    let mut parts = spans(sql);
-    parts.find(|part| part.eq_ignore_ascii_case("on"))?;
-    let first = parts.next()?;
-    if first.eq_ignore_ascii_case("only") { parts.next() } else { Some(first) }
+/// The index of a `drop index concurrently`, as it is written.
+fn dropped(sql: &str) -> Option<String> {
+    let mut tokens = tokens(sql).skip(3).peekable();
+    if tokens.next_if(|token| token.eq_ignore_ascii_case("if")).is_some() {
+        tokens.next();
+    }
+    name(tokens)
 }
 
-/// A statement cut at spaces and parentheses outside of quoted names.
-fn spans(sql: &str) -> impl Iterator<Item = &str> {
-    let mut quoted = false;
-    let ends = move |c: char| {
-        quoted ^= c == '"';
-        !quoted && (c.is_whitespace() || matches!(c, '(' | ')'))
-    };
-    sql.split(ends).filter(|part| !part.is_empty())
+/// The table of a `create index concurrently`, as it is written.
+fn indexed(sql: &str) -> Option<String> {
+    let mut tokens = tokens(sql).peekable();
+    tokens.find(|token| token.eq_ignore_ascii_case("on"))?;
+    tokens.next_if(|token| token.eq_ignore_ascii_case("only"));
+    name(tokens)
+}
+
+/// A name, which may be qualified, without what stands between its parts.
+fn name<'a>(mut tokens: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut name = tokens.next()?.to_owned();
+    while let (Some("."), Some(part)) = (tokens.next(), tokens.next()) {
+        name.push('.');
+        name.push_str(part);
+    }
+    Some(name)
 }
 
 /// Numbers and quoted names of a table's indexes (without one: of what reindexing leaves) that are not among the known ones.
@@ -195,8 +211,20 @@ mod tests {
             ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON public.notes(body)", "public.notes"),
             ("create index concurrently \"on it\" on only \"My Notes\" using btree (body)", "\"My Notes\""),
             ("create index concurrently i\n  on\n notes\n (body)", "notes"),
+            ("create index concurrently i -- on the list\n on /* the */ app . notes (body)", "app.notes"),
         ] {
-            assert_eq!(indexed(sql), Some(table), "{sql}");
+            assert_eq!(indexed(sql).as_deref(), Some(table), "{sql}");
+        }
+    }
+
+    #[test]
+    fn the_index_that_goes_is_found() {
+        for (sql, index) in [
+            ("drop index concurrently i;", "i"),
+            ("DROP INDEX CONCURRENTLY IF EXISTS app.\"By Id\" CASCADE", "app.\"By Id\""),
+            ("-- why\ndrop index concurrently /* not j */ app. i", "app.i"),
+        ] {
+            assert_eq!(dropped(sql).as_deref(), Some(index), "{sql}");
         }
     }
 
@@ -211,6 +239,9 @@ mod tests {
             ("reindex (verbose, tablespace fast) index concurrently i", Some(Kind::Reindex)),
             ("reindex schema app", Some(Kind::Reindex)),
             ("reindex table t", None),
+            ("reindex table schema", None),
+            ("reindex (concurrently) table t", Some(Kind::Reindex)),
+            ("create /* or not */ index concurrently i on t (a)", Some(Kind::CreateIndex)),
             ("vacuum t", Some(Kind::Vacuum)),
             ("alter system set work_mem = '1MB'", Some(Kind::Server)),
             ("drop database other", Some(Kind::Server)),

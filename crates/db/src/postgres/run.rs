@@ -25,6 +25,16 @@ enum Ready {
     Inline(String),
 }
 
+/// A request's statements before they are sent.
+struct Prepared {
+    /// Sets who it is.
+    set: Ready,
+    /// What is called before, the count, and the request's own.
+    statements: Vec<Ready>,
+    /// Whether the transaction has begun, and it is set who it is.
+    has_begun: bool,
+}
+
 /// What a statement gave.
 #[derive(Default)]
 pub(super) struct Outcome {
@@ -53,67 +63,14 @@ pub(super) async fn run(
 }
 
 async fn attempt(connection: &mut Connection, request: &Request, work: &Work<'_>) -> Result<Answer> {
-    let Work { settings, wrapped, terms, bounds } = work;
-    // Settings differ in number only, and their statement's text is short.
-    let setting = settings.sql();
-    let set = ready(connection, terms, &format!("set\0{setting}"), &setting).await?;
-    let expected = request.count.as_ref().and_then(expectation);
+    let Work { wrapped, terms, bounds, .. } = work;
     let pre_request = request.pre_request.as_deref().map(call);
-
-    // Names are looked up as the caller sees them, so a statement that is new here is prepared within its transaction.
-    let all = pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]);
-    let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
-    let keyed: Vec<(&str, String)> = all.map(|sql| (sql, key(sql))).collect();
-    let mut statements = Vec::with_capacity(keyed.len());
-    for (sql, key) in &keyed {
-        statements.extend(known(connection, terms, key, sql));
-    }
-    let is_known = statements.len() == keyed.len();
-    if !is_known {
-        let opening = [command(&connection.client, &bounds.begin), set.send(&connection.client, settings.values())];
-        first_error(join_all(opening).await, connection, bounds).await?;
-        statements.clear();
-        for (sql, key) in &keyed {
-            match ready(connection, terms, key, sql).await {
-                Ok(statement) => statements.push(statement),
-                Err(error) => {
-                    rollback(connection, bounds.undo).await?;
-                    return Err(error);
-                }
-            }
-        }
-    }
-    let client = &connection.client;
-    let mut begun: Vec<Sent<'_>> = Vec::with_capacity(statements.len() + 3);
-    if is_known {
-        begun.push(command(client, &bounds.begin));
-        begun.push(set.send(client, settings.values()));
-    }
-    let counted = request.count.as_ref().map_or(0, |count| count.params).min(request.params.len());
-    for (index, statement) in statements.iter().enumerate() {
-        let is_pre_request = index == 0 && pre_request.is_some();
-        let is_main = index + 1 == statements.len();
-        let params = match (is_pre_request, is_main) {
-            (true, _) => &[][..],
-            (_, true) => &request.params[..],
-            _ => &request.params[..counted],
-        };
-        begun.push(statement.send(client, params.iter().map(Option::as_deref)));
-    }
+    let expected = request.count.as_ref().and_then(expectation);
+    let asked = pre_request.iter().chain(&expected).map(String::as_str).chain([wrapped.sql.as_str()]);
+    let prepared = prepare(connection, request, work, &asked.collect::<Vec<_>>()).await?;
     // Whether a write stays may depend on its answer; of a read nothing does.
     let waits = !request.read_only && (request.check.is_some() || request.format != Format::None);
-    if !waits {
-        begun.push(command(client, bounds.end));
-    }
-    let outcomes = join_all(begun).await;
-    let mut results = match waits {
-        true => first_error(outcomes, connection, bounds).await?,
-        false if bounds.ends_failures() => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
-        false => first_error(outcomes, connection, bounds).await?,
-    };
-    if !waits {
-        results.pop();
-    }
+    let mut results = send(connection, request, work, &prepared, waits).await?;
     let outcome = results.pop().unwrap_or_default();
     let plan = expected.and_then(|_| results.pop());
     let judged = answer(request, wrapped, &outcome, plan.as_ref(), terms.max_body)
@@ -125,6 +82,76 @@ async fn attempt(connection: &mut Connection, request: &Request, work: &Work<'_>
         }
     }
     judged
+}
+
+/// Has statements ready. Names are looked up as the caller sees them, so what is new to the connection is prepared within the request's transaction.
+async fn prepare(connection: &mut Connection, request: &Request, work: &Work<'_>, asked: &[&str]) -> Result<Prepared> {
+    let Work { settings, terms, bounds, .. } = work;
+    // Settings differ in number only, and their statement's text is short.
+    let setting = settings.sql();
+    let set = ready(connection, terms, &format!("set\0{setting}"), &setting).await?;
+    let key = |sql: &str| format!("{}\0{}\0{sql}", terms.version, request.identity.role);
+    let keys: Vec<String> = asked.iter().map(|sql| key(sql)).collect();
+    let known: Option<Vec<Ready>> =
+        asked.iter().zip(&keys).map(|(sql, key)| known(connection, terms, key, sql)).collect();
+    if let Some(statements) = known {
+        return Ok(Prepared { set, statements, has_begun: false });
+    }
+    let opening = [command(&connection.client, &bounds.begin), set.send(&connection.client, settings.values())];
+    first_error(join_all(opening).await, connection, bounds).await?;
+    let mut statements = Vec::with_capacity(asked.len());
+    for (sql, key) in asked.iter().zip(&keys) {
+        match ready(connection, terms, key, sql).await {
+            Ok(statement) => statements.push(statement),
+            Err(error) => {
+                rollback(connection, bounds.undo).await?;
+                return Err(error);
+            }
+        }
+    }
+    Ok(Prepared { set, statements, has_begun: true })
+}
+
+/// Sends a request's statements in one go, with the transaction's end unless that waits. The last result is the request's own; before it is the count's, if
+/// that was asked for.
+async fn send(
+    connection: &Connection,
+    request: &Request,
+    work: &Work<'_>,
+    prepared: &Prepared,
+    waits: bool,
+) -> Result<Vec<Outcome>> {
+    let Work { settings, bounds, .. } = work;
+    let Prepared { set, statements, has_begun } = prepared;
+    let client = &connection.client;
+    let mut sent: Vec<Sent<'_>> = Vec::with_capacity(statements.len() + 3);
+    if !has_begun {
+        sent.push(command(client, &bounds.begin));
+        sent.push(set.send(client, settings.values()));
+    }
+    let counted = request.count.as_ref().map_or(0, |count| count.params).min(request.params.len());
+    for (index, statement) in statements.iter().enumerate() {
+        let is_pre_request = index == 0 && request.pre_request.is_some();
+        let is_main = index + 1 == statements.len();
+        let params = match (is_pre_request, is_main) {
+            (true, _) => &[][..],
+            (_, true) => &request.params[..],
+            _ => &request.params[..counted],
+        };
+        sent.push(statement.send(client, params.iter().map(Option::as_deref)));
+    }
+    if !waits {
+        sent.push(command(client, bounds.end));
+    }
+    let outcomes = join_all(sent).await;
+    let mut results = match !waits && bounds.ends_failures() {
+        true => outcomes.into_iter().collect::<Result<Vec<_>>>()?,
+        false => first_error(outcomes, connection, bounds).await?,
+    };
+    if !waits {
+        results.pop();
+    }
+    Ok(results)
 }
 
 /// The results, or the first error, after which the transaction is rolled back.

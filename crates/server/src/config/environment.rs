@@ -155,14 +155,14 @@ mod tests {
 
     #[test]
     fn what_a_key_cannot_take_is_told_as_it_looks() {
-        let error = with(&[("project.name", "1"), ("server.port", "abc")]).unwrap_err();
+        let error = with(&[("project.name", "1"), ("server.port", "abc")]).err().unwrap();
         assert!(error.to_string().contains("`server.port`"), "{error}");
         assert!(error.to_string().contains("found string \"abc\""), "{error}");
         assert!(error.to_string().contains("BASALT_SERVER__PORT"), "{error}");
-        assert!(with(&[("server.port", "1,2")]).unwrap_err().to_string().contains("found string"));
+        assert!(with(&[("server.port", "1,2")]).err().unwrap().to_string().contains("found string"));
         assert!(with(&[("api.max_row", "1")]).is_err());
         for text in ["[\"public\"", "[public"] {
-            let error = with(&[("api.schemas", text)]).unwrap_err().to_string();
+            let error = with(&[("api.schemas", text)]).err().unwrap().to_string();
             assert!(error.contains("BASALT_API__SCHEMAS") && error.contains("expected a list"), "{error}");
         }
     }

@@ -165,7 +165,7 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         ),
         ("app.settings.x = \"$(NO_SUCH)\"", "1: $(NO_SUCH) is no setting above and no variable of the environment"),
     ] {
-        let error = config(text).unwrap_err().0;
+        let error = config(text).err().unwrap().0;
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
@@ -183,7 +183,7 @@ fn secrets_come_in_every_form() {
     assert!(c.auth.jwks.contains("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\""), "{}", c.auth.jwks);
     let jwk = config(r#"jwt-secret = "{\"kty\":\"oct\",\"k\":\"x\"}""#).unwrap();
     assert_eq!((jwk.auth.jwks.as_str(), jwk.auth.jwt_secret.as_str()), (r#"{"kty":"oct","k":"x"}"#, ""));
-    let short = config("jwt-secret = \"c2hvcnQ=\"\njwt-secret-is-base64 = true").unwrap_err().0;
+    let short = config("jwt-secret = \"c2hvcnQ=\"\njwt-secret-is-base64 = true").err().unwrap().0;
     assert!(short.contains("at least 32 bytes"), "{short}");
 }
 
@@ -217,7 +217,7 @@ fn the_environment_names_the_same_settings() {
         (settings["db-uri"].as_str(), settings["app.settings.region"].as_str(), settings["db-max-rows"].as_str()),
         ("postgres://x", "eu", "3")
     );
-    let error = of(&[("PGRST_DB_SCEMAS", "x")]).unwrap_err().0;
+    let error = of(&[("PGRST_DB_SCEMAS", "x")]).err().unwrap().0;
     assert_eq!(
         error,
         "unknown PostgREST setting `db-scemas` (environment variable PGRST_DB_SCEMAS); did you mean `db-schemas`?"

@@ -50,7 +50,7 @@ pub struct Remembered {
 }
 
 /// How to make a [`Verifier`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct VerifierOptions {
     /// An HS256 secret of at least 32 bytes, a JWK, or a JWK set, as text.
     pub secrets: Vec<String>,

@@ -110,6 +110,15 @@ pub fn first_word(sql: &str) -> Option<&str> {
     }
 }
 
+/// What a statement consists of, as it is written: words, strings, quoted names, and every other character by itself. Ends where a quote or comment never ends.
+pub fn tokens(sql: &str) -> impl Iterator<Item = &str> {
+    let mut lexer = Lexer::new(sql);
+    std::iter::from_fn(move || {
+        let (_, start) = lexer.next().ok()??;
+        Some(lexer.slice(start, lexer.position()))
+    })
+}
+
 /// What a statement is to the transaction that a whole script is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {

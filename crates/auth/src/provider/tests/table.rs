@@ -98,7 +98,7 @@ async fn every_provider_says_who_the_user_is() {
             tokens["id_token"] = signed(&claims(&url, &placed(&case["id_token"]))).into();
         }
         // Where the code is exchanged is what the provider asks first and gets no answer for.
-        let refused = provider.exchange(ANSWERED).await.unwrap_err();
+        let refused = provider.exchange(ANSWERED).await.err().unwrap();
         assert!(matches!(refused, ProviderError::Answer(_)), "{name}: {refused}");
         let requests = server.asked();
         let path = requests.split("\n---\n").find_map(|request| request.strip_prefix("POST ")).unwrap();
@@ -178,7 +178,7 @@ async fn a_refusal_is_told_although_its_status_is_200() {
     let server = StandIn::start().await;
     server
         .answer("/login/oauth/access_token", json!({"error": "bad_verification_code", "error_description": "expired"}));
-    let refused = provider("github", &server.origin).exchange(ANSWERED).await.unwrap_err();
+    let refused = provider("github", &server.origin).exchange(ANSWERED).await.err().unwrap();
     assert_eq!(
         refused,
         ProviderError::Refused { error: "bad_verification_code".into(), description: "expired".into() }

@@ -31,7 +31,8 @@ async fn stand_in_with(settings: External) -> (StandIn, Provider) {
 fn why(verified: Result<crate::provider::ExternalUser, ProviderError>) -> IdTokenError {
     match verified {
         Err(ProviderError::Token(error)) => error,
-        other => panic!("{other:?}"),
+        Err(other) => panic!("{other:?}"),
+        Ok(user) => panic!("{} is taken", user.subject),
     }
 }
 
@@ -178,7 +179,7 @@ async fn a_document_of_another_issuer_is_not_believed() {
         let (server, provider) = stand_in().await;
         server.answers.lock().unwrap().get_mut("/.well-known/openid-configuration").unwrap()[name] = value.into();
         let token = signed(&claims(&server.origin, &json!({})));
-        let error = provider.verify(&token, Some("the-nonce"), None).await.unwrap_err();
+        let error = provider.verify(&token, Some("the-nonce"), None).await.err().unwrap();
         assert!(matches!(error, ProviderError::Configuration(_)), "{name}: {error}");
     }
 }

@@ -85,17 +85,17 @@ async fn query<T: DeserializeOwned>(client: &Client, sql: &str) -> Result<Vec<T>
 /// whether its privileges are inherited.
 fn roles_query(server_version: u32, login: &str) -> String {
     let mut sql = include_str!("roles.sql").to_owned();
-    if server_version < 150_000 {
-        return sql;
+    if server_version >= 150_000 {
+        let settable = format!(
+            "k.context = 'user' or pg_catalog.has_parameter_privilege({}, k.name, 'SET') and k.context <> 'postmaster'",
+            literal(login)
+        );
+        sql = instead(&sql, "/*settable*/", &settable);
     }
     if server_version >= 160_000 {
-        sql = sql.replace("null::boolean as inherit_option", "m.inherit_option");
+        sql = instead(&sql, "/*inherit option*/", "m.inherit_option");
     }
-    let by_grant = format!(
-        "(k.context = 'user' or pg_catalog.has_parameter_privilege({}, k.name, 'SET') and k.context <> 'postmaster')",
-        literal(login)
-    );
-    sql.replace("k.context = 'user'", &by_grant)
+    sql
 }
 
 /// Schemas, and parts of tables, are published from version 15 on.
@@ -104,12 +104,14 @@ fn publications_query(server_version: u32) -> String {
     if server_version >= 150_000 {
         return sql.to_owned();
     }
-    let without = |sql: &str, from: &str, to: &str, instead: &str| {
-        let cut = sql.find(from).zip(sql.find(to));
-        cut.map_or_else(|| sql.to_owned(), |(from, to)| format!("{}{instead}{}", &sql[..from], &sql[to..]))
-    };
-    let sql = without(sql, "(select json_agg(n.nspname)", " as schemas", "null::json");
-    without(&sql, "(select json_agg(a.attname)", ")) from pg_catalog.pg_publication_rel", "null, null")
+    instead(&instead(sql, "/*schemas*/", "null::json"), "/*parts*/", "null, null")
+}
+
+/// A query with another text between a mark, which it has, and the `/*end*/` after it.
+fn instead(sql: &str, mark: &str, text: &str) -> String {
+    let parts = sql.split_once(mark).and_then(|(before, rest)| Some((before, rest.split_once("/*end*/")?.1)));
+    debug_assert!(parts.is_some(), "a query lacks the mark {mark}");
+    parts.map_or_else(|| sql.to_owned(), |(before, after)| format!("{before}{text}{after}"))
 }
 
 fn publication(row: PublicationRow) -> (String, Publication) {
@@ -165,4 +167,19 @@ fn grants(rows: Option<Vec<Grant>>) -> Grants {
         grants.entry(role).or_default().insert(privilege);
     }
     grants
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_asked_for_what_it_has() {
+        let has = |sql: String, parts: [&str; 2]| parts.map(|part| sql.contains(part));
+        let roles =
+            |version| has(roles_query(version, "o'neil"), ["has_parameter_privilege('o''neil', ", "m.inherit_option"]);
+        assert_eq!([140_000, 150_000, 160_000].map(roles), [[false, false], [true, false], [true, true]]);
+        let publications = |version| has(publications_query(version), ["pg_publication_namespace", "prqual"]);
+        assert_eq!([140_000, 150_000].map(publications), [[false, false], [true, true]]);
+    }
 }

@@ -10,7 +10,7 @@ select
     select json_object_agg(parent, inherit_option)
     from (
       select pg_catalog.pg_get_userbyid(roleid) as parent, bool_or(inherit_option) as inherit_option
-      from (select m.roleid, m.member, null::boolean as inherit_option from pg_catalog.pg_auth_members m) membership
+      from (select m.roleid, m.member, /*inherit option*/ null::boolean /*end*/ as inherit_option from pg_catalog.pg_auth_members m) membership
       where member = r.oid
       group by roleid
     ) of_membership
@@ -28,6 +28,6 @@ select
       order by split_part(setting, '=', 1), s.setdatabase desc
     ) of_role
     where name like 'pgrst.%'
-       or exists (select from pg_catalog.pg_settings k where k.name = of_role.name and k.context = 'user')
+       or exists (select from pg_catalog.pg_settings k where k.name = of_role.name and (/*settable*/ k.context = 'user' /*end*/))
   ), '{}') as settings
 from pg_catalog.pg_roles r
