@@ -62,7 +62,8 @@ fn a_signal_stops_a_private_postgresql_at_any_time() {
         made.map(|entry| entry.path()).any(|folder| folder.join("PG_VERSION").exists())
     };
     let migrating = || runs() && home.join("run/.s.PGSQL.5432").exists();
-    let cases: [(&[&str], &str, &dyn Fn() -> bool, i32); 4] = [
+    type Case<'a> = (&'a [&'a str], &'a str, &'a dyn Fn() -> bool, i32);
+    let cases: [Case<'_>; 4] = [
         (&["dev", "--port", "0"], "INT", &making, 0),
         (&["dev", "--port", "0"], "TERM", &migrating, 0),
         (&["migrate", "up"], "INT", &migrating, 130),
