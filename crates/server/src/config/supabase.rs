@@ -80,7 +80,8 @@ impl Provider for Read {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Serialized::globals(&self.value).data()
+        // As weak as a file is: variables stand over it.
+        Serialized::defaults(&self.value).data()
     }
 }
 
