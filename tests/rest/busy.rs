@@ -266,6 +266,32 @@ async fn a_full_disk_is_told_and_over_once_there_is_room() {
     }
     assert!(!kept.is_empty() && kept.len() < 120, "{} were kept", kept.len());
     server.get("/docs?select=id&order=id").service().expect(200, json!(kept)).await;
+    let refused = server.post("/docs", &json!({"id": 300, "x": large})).service().expect_error(503, "53100").await;
+    assert!(
+        refused.json()["hint"].as_str().is_some_and(|hint| hint.contains("`database.max_size`")),
+        "{}",
+        refused.body
+    );
+    // Once nothing more fits beside the rows, a user with a profile does not either.
+    let small = "x".repeat(3_000);
+    let fits =
+        async |id: i32| server.post("/docs", &json!({"id": id, "x": small})).service().send().await.status == 201;
+    for id in 400.. {
+        if !fits(id).await {
+            break;
+        }
+    }
+    let mut users = 0;
+    let refused = loop {
+        users += 1;
+        let email = format!("user{users}@example.com");
+        let user = json!({"email": email, "password": "a long password", "data": {"x": small}});
+        let answer = server.auth("/signup", "", user).await;
+        if answer.status != 200 {
+            break answer;
+        }
+    };
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (503, Some("database_full")), "{}", refused.body);
     assert_eq!(server.delete("/docs?id=gte.0").service().send().await.status, 204);
     assert_eq!(server.post("/docs", &json!({"id": 200, "x": large})).service().send().await.status, 201);
 }

@@ -53,6 +53,10 @@ async fn requests_beyond_the_most_are_told_to_come_again() {
     let server = server_with(|config| config.limits.requests = 0).await;
     let answer = server.get("/actors").service().expect_error(503, "BST002").await;
     assert_eq!(answer.header("retry-after"), "1");
+    // Whoever watches the server learns what it does all the same.
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        assert_eq!(server.raw(Method::GET, path).send().await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -133,14 +133,19 @@ impl AuthError {
 
 /// Whether the database may do the same another time.
 fn is_passing(code: &str) -> bool {
-    ["53300", "PGRST003", "08001", "08006", "57P03", "57014", "25P03", "40001", "40P01", "55P03"].contains(&code)
+    code.starts_with("53")
+        || ["PGRST003", "08001", "08006", "57P03", "57014", "25P03", "40001", "40P01", "55P03"].contains(&code)
 }
 
 impl From<Error> for AuthError {
     /// A failed statement. What the database lacks for the moment may be tried again; everything else is a fault of ours.
     fn from(error: Error) -> Self {
         match error.code() {
-            "53300" | "PGRST003" | "08001" | "08006" | "57P03" => {
+            "53100" => {
+                tracing::error!(%error, hint = error.hint(), "the database has no room");
+                AuthError::new(503, "database_full", "The database has no room for this at the moment")
+            }
+            code if code.starts_with("53") || ["PGRST003", "08001", "08006", "57P03"].contains(&code) => {
                 AuthError::new(503, "request_timeout", "The database is busy or away; try again in a moment")
             }
             "57014" | "25P03" => AuthError::new(504, "request_timeout", "The database took too long; try again"),

@@ -12,6 +12,7 @@ use basalt_server::project::Project;
 use crate::migrating;
 use crate::output::{self, FAINT, GOOD, count, styled};
 use crate::report::{Failure, Report};
+use crate::stopping::open_database;
 use crate::workspace::load;
 
 /// Says, in the target, that a copy is under way: one that was stopped may begin again without being asked for.
@@ -61,8 +62,8 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
 /// Opens both databases and copies once.
 async fn attempt(root: &Path, source: &Config, target: &Config, replace: bool) -> Result<Copied, Failure> {
     let project = Project::load(root, target.database.engine())?;
-    let from = basalt_server::open_database(root, source).await?;
-    let copied = match basalt_server::open_database(root, target).await {
+    let from = open_database(root, source).await?;
+    let copied = match open_database(root, target).await {
         Ok(into) => {
             let copied = copy(&project, &from, &into, replace).await;
             into.close().await;

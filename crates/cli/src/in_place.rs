@@ -2,35 +2,44 @@
 
 use std::path::Path;
 
+use basalt_db::Database;
 use basalt_server::config::Config;
 use basalt_server::postgrest::{Source, StoredError};
-use basalt_server::{Basalt, open_database, takes_published_secret};
+use basalt_server::{Basalt, takes_published_secret};
 use figment::value::Value;
 
 use crate::report::{Failure, Report};
 use crate::running;
 use crate::serving::prepare;
+use crate::stopping::{open_database, serve_on};
 
 /// Serves until asked to stop. `overrides` are flags for Basalt's own keys.
-pub async fn serve(source: Source, overrides: Vec<(String, Value)>) -> Result<(), Failure> {
-    let config = source.load(&overrides)?;
+pub fn serve(source: &Source, overrides: &[(String, Value)]) -> Result<(), Failure> {
+    serve_on(start(source, overrides), async |(server, database), stop| {
+        let folder = source.folder();
+        running::run(server, &database, stop, async |server| {
+            let config = source.load_stored(&database, overrides).await?;
+            refuse_development_secret(&folder, &config)?;
+            Ok(server.reconfigure(&folder, &config).await?)
+        })
+        .await;
+        Ok(())
+    })
+}
+
+async fn start(source: &Source, overrides: &[(String, Value)]) -> Result<(Basalt, Database), Failure> {
+    let config = source.load(overrides)?;
     prepare(&config)?;
     let folder = source.folder();
     let database = open_database(&folder, &config).await?;
     let config = match database.is_loaded() {
-        true => source.load_stored(&database, &overrides).await?,
+        true => source.load_stored(&database, overrides).await?,
         // What the database keeps is read as soon as it can be reached.
         false => config,
     };
     refuse_development_secret(&folder, &config)?;
     let server = Basalt::start(&folder, &config, database.clone()).await?;
-    running::run(server, &database, async |server| {
-        let config = source.load_stored(&database, &overrides).await?;
-        refuse_development_secret(&folder, &config)?;
-        Ok(server.reconfigure(&folder, &config).await?)
-    })
-    .await;
-    Ok(())
+    Ok((server, database))
 }
 
 /// Without any secret no token is taken, which is safe; the published one is known to everybody.

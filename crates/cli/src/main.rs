@@ -15,6 +15,7 @@ mod report;
 mod running;
 mod serving;
 mod settling;
+mod stopping;
 mod typescript;
 mod watching;
 mod workspace;

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use basalt_db::Database;
+use basalt_core::Identity;
 use basalt_db::migrate::{Imported, Progress, ScriptError};
+use basalt_db::{Database, Format, Request};
 use basalt_server::Config;
-use basalt_server::project::{Migration, Project, Script, order};
+use basalt_server::project::{Conflict, Migration, Project, Script, order};
 
-use crate::report::{Failure, Report, io};
+use crate::output;
+use crate::report::{Failure, Report, Severity, io};
 
 /// A row refers to one that is not there.
 const ORPHANED: &str = "23503";
@@ -61,11 +63,32 @@ async fn migrate_those(
     Ok(pending.len())
 }
 
+/// Forgets the migrations of a database in development that held no statement when they were applied and were written, or removed, since:
+/// what is written counts as new.
+pub async fn forget_empty(project: &Project, database: &Database) -> Result<(), Failure> {
+    const FORGET: &str =
+        "delete from supabase_migrations.schema_migrations where version = $1 and cardinality(statements) = 0";
+    let applied = database.applied().await?;
+    for conflict in project.standing(&applied).conflicts {
+        let version = match conflict {
+            Conflict::Changed { version, .. } | Conflict::Missing { version, .. } => version,
+            Conflict::OutOfOrder { .. } => continue,
+        };
+        let request = Request::new(Identity::owner(), FORGET, vec![Some(version)]);
+        database.run(Request { format: Format::None, ..request }).await?;
+    }
+    Ok(())
+}
+
 /// Runs the project's seeds, each in its own transaction.
 pub async fn seed(project: &Project, database: &Database) -> Result<(), Failure> {
     for script in &project.seeds {
         let run = database.run_script(&script.source, |_| {}).await;
         run.map_err(|error| script_failure(script, &error))?;
+    }
+    for pattern in &project.unmatched_seeds {
+        let message = format!("`[db.seed] sql_paths` names \"{pattern}\", which no file matches");
+        output::reports([&Report { severity: Severity::Warning, ..Report::error(message) }]);
     }
     Ok(())
 }

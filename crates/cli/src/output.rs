@@ -96,6 +96,16 @@ pub fn path(path: &Path) -> impl Display {
     path.strip_prefix(".").unwrap_or(path).display()
 }
 
+/// A text as one word for the shell; a plain one as it is.
+pub fn shell_quoted(text: &str) -> String {
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ':' | '@' | '%' | '+' | ',');
+    match !text.is_empty() && text.chars().all(is_plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
+    }
+}
+
 /// A duration for people: `12 ms`, `3.4 s`.
 pub fn elapsed(duration: Duration) -> String {
     match duration.as_millis() {

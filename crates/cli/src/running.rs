@@ -7,8 +7,9 @@ use basalt_server::Basalt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::report::Failure;
-use crate::serving::{asked_to_stop, url};
+use crate::serving::url;
 use crate::settling::settle;
+use crate::stopping::{Stop, asked_to_stop};
 
 /// A configuration that could not be read is tried again after this: it may be the database that was away.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -22,11 +23,14 @@ enum Asked {
     Configuration,
 }
 
-/// Runs a server until SIGTERM or Ctrl-C, then drains it. `reconfigure` reads the configuration again.
-pub async fn run(server: Basalt, database: &Database, reconfigure: impl AsyncFn(&Basalt) -> Result<(), Failure>) {
+/// Runs a server until `stop` (SIGTERM or Ctrl-C), then drains it. `reconfigure` reads the configuration again.
+pub async fn run(
+    server: Basalt,
+    database: &Database,
+    mut stop: Stop,
+    reconfigure: impl AsyncFn(&Basalt) -> Result<(), Failure>,
+) {
     let mut signals = Signals::new();
-    let stop = asked_to_stop();
-    tokio::pin!(stop);
     // Whoever reads this may ask for anything now.
     match server.socket() {
         Some(path) => tracing::info!(socket = %path.display(), "serving"),

@@ -1,4 +1,4 @@
-//! What `dev` and `serve` share: logs, signals, and what a person needs to know to call the server.
+//! What `dev` and `serve` share: logs, and what a person needs to know to call the server.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -7,11 +7,11 @@ use std::path::Path;
 use basalt_core::Identity;
 use basalt_db::{Database, Request};
 use basalt_server::config::{Config, LogFormat};
-use basalt_server::keys;
+use basalt_server::{Basalt, keys};
 use basalt_sql::catalog::{Relation, RelationKind};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::output::shell_quoted;
 use crate::report::{Failure, Report};
 
 /// Years for which the keys of a project's own secret or private key are issued.
@@ -52,27 +52,16 @@ fn open_many_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
-/// Completes when the process is asked to end: by Ctrl-C or SIGTERM. It listens from the call on, not only when
-/// it is waited for.
-pub fn asked_to_stop() -> impl Future<Output = ()> {
-    let heard = [SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok());
-    async move {
-        if let [Some(mut terminate), Some(mut interrupt)] = heard {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            return;
-        }
-        let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
 /// The server's address as a client on this machine writes it.
 pub fn url(address: SocketAddr) -> String {
     let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { address.ip().to_string() };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     format!("http://{host}:{}", address.port())
+}
+
+/// Where a server listens, for people: its URL, or its Unix socket.
+pub fn place(server: &Basalt) -> String {
+    server.socket().map_or_else(|| url(server.address()), |socket| format!("the socket {}", socket.display()))
 }
 
 /// The API keys to show: the opaque ones of the configuration, or tokens of its secret or its private key. `None` where only somebody else
@@ -91,7 +80,7 @@ pub fn api_keys(root: &Path, config: &Config) -> Result<Option<keys::Keys>, Stri
 }
 
 /// A curl line that answers with rows, if any table has rows for anyone; else with whatever the service key may read.
-pub async fn curl_line(database: &Database, config: &Config, url: &str, keys: &keys::Keys) -> String {
+pub async fn curl_line(database: &Database, config: &Config, server: &Basalt, keys: &keys::Keys) -> String {
     let schema = config.api.schemas.first().map_or("public", String::as_str);
     let anonymous = Identity::role(&config.api.anonymous_role);
     let (path, key) = match sample(database, schema, &anonymous).await {
@@ -102,7 +91,13 @@ pub async fn curl_line(database: &Database, config: &Config, url: &str, keys: &k
         },
     };
     let rest = config.server.rest_path.trim_end_matches('/');
-    format!("curl '{url}{rest}{path}' -H 'apikey: {key}'")
+    let (through, url) = match server.socket() {
+        Some(socket) => {
+            (format!("--unix-socket {} ", shell_quoted(&socket.to_string_lossy())), "http://localhost".into())
+        }
+        None => (String::new(), url(server.address())),
+    };
+    format!("curl {through}'{url}{rest}{path}' -H 'apikey: {key}'")
 }
 
 /// The path of a read that gives the caller rows: of a table before a view, of one that tells much before one that tells little.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use basalt_db::{Database, Options, PostgresOptions};
-use basalt_server::config::Engine;
+use basalt_server::config::{Engine, environment_files};
 use basalt_server::keys::DEVELOPMENT_SECRET;
 use basalt_server::project::Project;
 use basalt_server::{Config, SERVICES};
@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::migrating;
 use crate::report::{Failure, Report};
+use crate::stopping;
 
 /// A project, open.
 pub struct Workspace {
@@ -24,7 +25,7 @@ impl Workspace {
     /// Opens the project in `root`; `overrides` are flags for configuration keys.
     pub async fn open(root: &Path, overrides: &[(String, Value)]) -> Result<Workspace, Failure> {
         let (project, config) = load(root, overrides)?;
-        let database = basalt_server::open_database(root, &config).await?;
+        let database = stopping::open_database(root, &config).await?;
         Ok(Workspace { project, config, database })
     }
 }
@@ -45,7 +46,7 @@ pub fn for_development(mut config: Config) -> Config {
     config
 }
 
-/// The files besides the project's own that its configuration names, and what they hold.
+/// The files besides the project's own that its configuration names, and those of its environment, and what they hold.
 pub fn named_files(root: &Path, config: &Config) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let auth = &config.auth;
     let mails = &auth.email;
@@ -54,6 +55,7 @@ pub fn named_files(root: &Path, config: &Config) -> Vec<(PathBuf, Option<Vec<u8>
         .chain(mails.template.values().map(|template| &template.content_path))
         .filter(|path| !path.as_os_str().is_empty())
         .map(|path| root.join(path))
+        .chain(environment_files(root))
         .map(|path| (path.clone(), std::fs::read(path).ok()))
         .collect()
 }
@@ -89,7 +91,7 @@ impl Throwaway {
             }
             Engine::Postgres => {
                 let fleeting = PostgresOptions { durable: false, ..PostgresOptions::default() };
-                Database::connect(PostgresOptions { data_dir, services, statement_timeout, ..fleeting }).await?
+                stopping::start_postgres(PostgresOptions { data_dir, services, statement_timeout, ..fleeting }).await?
             }
         };
         Ok(Throwaway { database, _folder: folder })
@@ -101,13 +103,4 @@ impl Throwaway {
         migrating::migrate(project, &throwaway.database, |_, _| {}).await?;
         Ok(throwaway)
     }
-}
-
-/// Runs a command's asynchronous part, with a thread a core.
-pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Report::error(format!("can't start threads: {error}")))?;
-    runtime.block_on(work)
 }

@@ -47,6 +47,38 @@ fn a_private_postgresql_that_was_half_made_is_made_anew() {
     assert_eq!(server.terminate(), Some(0));
 }
 
+/// Asked to end while it starts, a command takes its PostgreSQL with it.
+#[test]
+fn a_signal_stops_a_private_postgresql_at_any_time() {
+    let project = Project::new(&[
+        ("basalt.toml", "[database]\nengine = \"postgres\"\n"),
+        ("migrations/0001_slow.sql", "select pg_sleep(600);"),
+    ]);
+    std::fs::set_permissions(project.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+    let home = project.path().join(".basalt/postgres");
+    let runs = || home.join("data/postmaster.pid").exists();
+    let making = || {
+        let made = std::fs::read_dir(&home).into_iter().flatten().flatten();
+        made.map(|entry| entry.path()).any(|folder| folder.join("PG_VERSION").exists())
+    };
+    let migrating = || runs() && home.join("run/.s.PGSQL.5432").exists();
+    type Case<'a> = (&'a [&'a str], &'a str, &'a dyn Fn() -> bool, i32);
+    let cases: [Case<'_>; 4] = [
+        (&["dev", "--port", "0"], "INT", &making, 0),
+        (&["dev", "--port", "0"], "TERM", &migrating, 0),
+        (&["migrate", "up"], "INT", &migrating, 130),
+        (&["db", "reset", "--yes"], "TERM", &migrating, 130),
+    ];
+    for (args, name, is_so, code) in cases {
+        let mut command = project.spawn(args);
+        until("a start under way", is_so);
+        std::process::Command::new("kill").args(["-s", name, &command.id().to_string()]).status().unwrap();
+        let ended = command.wait().unwrap();
+        assert_eq!(ended.code(), Some(code), "{args:?}");
+        assert!(!runs(), "{args:?}: PostgreSQL was left running");
+    }
+}
+
 #[test]
 fn more_connections_are_held_than_a_shell_s_limit_of_open_files() {
     let project = Project::new(&[("basalt.toml", "")]);

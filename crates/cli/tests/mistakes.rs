@@ -48,6 +48,90 @@ with new as (select 'd' as x) insert into t (x) select x from new;\n\\q\nnothing
 }
 
 #[test]
+fn a_file_that_was_cut_off_is_not_imported() {
+    let header = "--\n-- PostgreSQL database dump\n--\ncreate table t (id int, x text);\n";
+    let copy = format!("{header}copy t (id, x) from stdin;\n1\ta\n");
+    let inserts = format!("{header}insert into t values (1, 'a'),\n  (2, 'b')");
+    let project = Project::new(&[("basalt.toml", "")]);
+    for (cut, place) in [
+        (copy.as_str(), "dump.sql:5:1"),
+        (&copy[..copy.len() - 7], "dump.sql:5:1"),
+        (&inserts, "dump.sql:5:1"),
+        ("insert into t values (1, 'not ended", "dump.sql:1:26"),
+    ] {
+        project.write("dump.sql", cut);
+        let refused = project.run(&["import", "dump.sql"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains("seems to be cut off"), "{cut}: {}", refused.stderr);
+        assert!(refused.stderr.contains(place), "{cut}: {}", refused.stderr);
+    }
+    // Nothing of them is there; and what only lacks its last semicolon is whole.
+    project.write("dump.sql", &format!("{copy}\\.\ninsert into t values (2, 'b')"));
+    let refused = project.run(&["import", "dump.sql"]);
+    assert!(refused.stderr.contains("seems to be cut off"), "{}", refused.stderr);
+    project.write("dump.sql", "create table t (id int);\ninsert into t values (1)");
+    assert_eq!(project.run(&["import", "dump.sql"]).code, Some(0));
+}
+
+#[test]
+fn what_is_no_sql_is_told_for_what_it_is() {
+    let project = Project::new(&[("basalt.toml", "")]);
+    for (bytes, what, instead) in [
+        (b"PGDMP\x01\x0e\xff".as_slice(), "custom format", "pg_restore --file dump.sql 'a dump'"),
+        (b"\x1f\x8b\x08\xff", "compressed by gzip", "gunzip --stdout 'a dump' > dump.sql"),
+    ] {
+        std::fs::write(project.path().join("a dump"), bytes).unwrap();
+        let refused = project.run(&["import", "a dump"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains(what), "{}", refused.stderr);
+        assert!(refused.stderr.contains(instead), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_seed_that_is_not_there_is_told() {
+    let config = "[db.seed]\nsql_paths = [\"./seeds/*.sql\", \"env(ROWS)\"]\n";
+    let rows = "insert into t values (1);";
+    let project = Project::new(&[
+        ("supabase/config.toml", config),
+        ("supabase/.env", "ROWS=rows.sql\n"),
+        ("supabase/migrations/1_t.sql", "create table t (a int);"),
+        ("supabase/rows.sql", rows),
+    ]);
+    let reset = project.run(&["db", "reset", "--yes"]);
+    assert!(reset.stderr.contains("warning") && reset.stderr.contains("\"./seeds/*.sql\""), "{}", reset.stderr);
+    assert!(reset.stderr.contains("seeded supabase/rows.sql"), "{}", reset.stderr);
+    let set = [("ROWS", "others.sql".to_owned())];
+    let reset = project.run_with(&["db", "reset", "--yes"], &set);
+    assert!(reset.stderr.contains("\"others.sql\""), "the process's variables win: {}", reset.stderr);
+}
+
+#[test]
+fn a_configuration_is_judged_before_anything_is_applied() {
+    let project = Project::new(&[
+        ("basalt.toml", "[auth.external.nobody]\nenabled = true\nclient_id = \"x\"\nsecret = \"y\"\n"),
+        ("migrations/0001_t.sql", "create table t (a int);"),
+    ]);
+    let secret = [("BASALT_AUTH__JWT_SECRET", "a-secret-of-our-own-with-more-than-32-bytes".to_owned())];
+    for args in [["dev", "--port", "0"].as_slice(), &["serve", "--migrate", "--port", "0"]] {
+        let refused = project.run_with(args, &secret);
+        assert!(refused.code == Some(1) && refused.stderr.contains("nobody"), "{args:?}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("applied"), "{args:?}: {}", refused.stderr);
+        assert_eq!(project.run(&["migrate", "status"]).stdout, "pending   0001_t\n");
+    }
+}
+
+#[test]
+fn names_of_nothing_in_the_configuration_are_told() {
+    let toml = "[api]\nanonymous_role = \"nobody\"\nunprotected = [\"other.*\", \"u\", \"t\"]\n";
+    let project = Project::new(&[("basalt.toml", toml), ("migrations/0001_t.sql", "create table t (a int);")]);
+    let server = project.start(&["dev"], &[]);
+    let said = server.banner.join("\n");
+    for named in ["exist: nobody", "exist: other.*", "exist: u"] {
+        assert!(said.contains(named), "{said}");
+    }
+    assert!(!said.contains("exist: t"), "{said}");
+}
+
+#[test]
 fn both_names_of_a_supabase_project_are_one_database() {
     let project = Project::new(&[
         ("sb/supabase/config.toml", "project_id = \"sb\"\n"),

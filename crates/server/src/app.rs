@@ -135,8 +135,8 @@ impl App {
     ) -> (&'static Meter, Response<Body>) {
         // Operators are answered however much is under way.
         let under_way = match port {
-            Port::Api => self.under_way.try_acquire().map(Some),
-            Port::Admin => Ok(None),
+            Port::Api if !place.is_for_operators() => self.under_way.try_acquire().map(Some),
+            _ => Ok(None),
         };
         let Ok(_place) = under_way else { return (&OVERLOAD, surface.refuse(overloaded(), request.method())) };
         if port == Port::Api && request.headers().get_all(header::HOST).iter().nth(1).is_some() {

@@ -16,6 +16,7 @@ mod listener;
 mod mailbox;
 mod messaging;
 mod meter;
+mod naming;
 mod place;
 pub mod postgrest;
 pub mod project;
@@ -29,5 +30,6 @@ mod target;
 pub mod token;
 
 pub use config::{Config, ConfigError};
-pub use start::{Basalt, SERVICES, StartError, check, missing_schemas, open_database};
+pub use naming::{missing_schemas, unknown_names};
+pub use start::{Basalt, SERVICES, StartError, check, open_database};
 pub use surface::takes_published_secret;

@@ -88,9 +88,14 @@ impl Place {
         }
     }
 
+    /// Whether it is a page for operators: about the server, not of the application.
+    pub fn is_for_operators(self) -> bool {
+        matches!(self, Place::Live | Place::Ready | Place::Metrics | Place::SchemaCache)
+    }
+
     /// The answer to a method that a page for operators does not take. The doors judge methods themselves.
     pub fn refuses(self, method: &Method) -> Option<Response<Body>> {
-        let is_page = matches!(self, Place::Live | Place::Ready | Place::Metrics | Place::SchemaCache);
+        let is_page = self.is_for_operators();
         let is_taken = method == Method::GET || method == Method::HEAD;
         (is_page && !is_taken).then(|| not_allowed("GET, HEAD"))
     }
@@ -111,6 +116,14 @@ impl Place {
             }
         }
     }
+}
+
+/// What a REST API mounted at a path, which is empty at the root, would hide, or be hidden by.
+pub(crate) fn taken_by(path: &str) -> Option<&'static str> {
+    const OTHERS: [&str; 8] =
+        [AUTH, MAIL, realtime::MOUNT, basalt_webhooks::MOUNT, BATCH, "/health", "/metrics", "/openapi.json"];
+    let meets = |other: &&str| is_below(path, other) || is_below(other, path);
+    OTHERS.into_iter().find(meets).filter(|_| !path.is_empty())
 }
 
 /// Whether a path is the mount point or below it.

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::{App, Port};
 use crate::config::{Config, Engine, Pooler, Server};
+use crate::naming::unknown_names;
 use crate::readers::Readers;
 use crate::socket::Socket;
 use crate::surface::Surface;
@@ -195,8 +196,8 @@ impl Basalt {
             serving.spawn(until(stopped, follow));
         }
         app.send_mails();
-        for schema in missing_schemas(config, &app.database) {
-            tracing::warn!(schema, "`api.schemas` names a schema that does not exist");
+        for missing in unknown_names(config, &app.database) {
+            tracing::warn!("{missing}");
         }
         Ok(Basalt { address, socket: path, admin_address, app, stop, serving })
     }
@@ -278,7 +279,7 @@ fn bad_hook(error: BadHook) -> StartError {
     StartError::Config(error.to_string())
 }
 
-/// What [`Basalt::start`] would refuse of a configuration, but for what it listens on. `database` has the project's schema.
+/// What [`Basalt::start`] would refuse of a configuration, but for what it listens on. Migrations need not have run yet.
 ///
 /// Errors: what of the configuration can't be used.
 pub fn check(project: &Path, config: &Config, database: Database) -> Result<(), StartError> {
@@ -286,13 +287,6 @@ pub fn check(project: &Path, config: &Config, database: Database) -> Result<(), 
     surface.realtime(config)?;
     config.server.socket_mode()?;
     Webhooks::new(database, surface.outbound, &config.webhooks).map(drop).map_err(bad_hook)
-}
-
-/// Exposed schemas that are not there. They may come later, by another's migration.
-pub fn missing_schemas<'c>(config: &'c Config, database: &Database) -> Vec<&'c str> {
-    let catalog = database.catalog();
-    let exposed = config.api.schemas.iter().map(String::as_str);
-    exposed.filter(|schema| database.is_loaded() && !catalog.schemas.contains_key(*schema)).collect()
 }
 
 /// Works until the server stops.

@@ -15,7 +15,8 @@ use crate::checking::{Refused, apply};
 use crate::output::{self, GOOD, count, styled};
 use crate::owners_rights;
 use crate::report::{Failure, Report, Severity};
-use crate::workspace::{Throwaway, block_on, for_development, load};
+use crate::stopping::block_on;
+use crate::workspace::{Throwaway, for_development, load};
 
 /// Lint a project: statements that can't run, tables without policies, policies without indexes
 #[derive(Args)]

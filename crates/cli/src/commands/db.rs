@@ -11,7 +11,8 @@ use crate::copying;
 use crate::migrating::{self, Mark};
 use crate::output;
 use crate::report::{Failure, Report};
-use crate::workspace::{block_on, load};
+use crate::stopping::{block_on, open_database};
+use crate::workspace::load;
 
 /// How long a running `basalt dev` has to take up a request.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -71,7 +72,7 @@ impl Db {
 }
 
 async fn reset(project: &Project, config: &Config) -> Result<(), Failure> {
-    let database = match basalt_server::open_database(&project.root, config).await {
+    let database = match open_database(&project.root, config).await {
         Ok(database) => database,
         Err(error) if error.code() == "55006" => return ask_the_owner(project, config, error.into()).await,
         Err(error) => return Err(error.into()),

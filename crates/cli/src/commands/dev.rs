@@ -1,23 +1,26 @@
 //! `basalt dev`: serve a project while it is written.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use basalt_db::Database;
+use basalt_db::migrate::Applied;
 use basalt_server::config::Config;
 use basalt_server::postgrest::load_project;
 use basalt_server::project::Project;
-use basalt_server::{Basalt, open_database};
+use basalt_server::{Basalt, check};
 use clap::Args;
 
 use super::{Override, override_of, project_root};
 use crate::migrating::{self, Mark};
-use crate::output::{self, GOOD, LINK, STRONG, styled};
+use crate::output::{self, FAINT, GOOD, LINK, STRONG, styled};
 use crate::report::{Failure, Report};
 use crate::running::{self, configuration_asked};
-use crate::serving::{api_keys, asked_to_stop, curl_line, prepare, url};
+use crate::serving::{api_keys, curl_line, place, prepare};
+use crate::stopping::{Stop, asked_to_stop, open_database, serve_on};
 use crate::watching::Watch;
-use crate::workspace::{block_on, for_development, load, named_files};
+use crate::workspace::{for_development, load, named_files};
 
 /// How often the running server looks for a request of `basalt db reset`.
 const LOOK: Duration = Duration::from_millis(300);
@@ -51,9 +54,14 @@ impl Dev {
         .into_iter()
         .flatten()
         .collect();
-        block_on(async {
+        let start = async {
             let mut session = Session::begin(self.dir, overrides).await?;
-            session.run().await
+            let watch = session.start().await?;
+            Ok((session, watch))
+        };
+        serve_on(start, async |(mut session, watch), stop| {
+            session.run(watch, stop).await;
+            Ok(())
         })
     }
 }
@@ -74,6 +82,10 @@ struct Session {
     server: Option<Basalt>,
     /// The port that the last server had, which the next one has where any would do.
     port: u16,
+    /// Migrations without a statement, of which was said that they wait for some.
+    waiting: BTreeSet<PathBuf>,
+    /// Whether the last attempt to take up the folder failed.
+    failed: bool,
 }
 
 impl Session {
@@ -84,28 +96,47 @@ impl Session {
         let database = Some(open_database(&root, &config).await?);
         let files = named_files(&root, &config);
         let opened = config.clone();
-        Ok(Session { root, overrides, project, config, files, database, opened, server: None, port: 0 })
+        let (waiting, failed) = (BTreeSet::new(), false);
+        Ok(Session {
+            root,
+            overrides,
+            project,
+            config,
+            files,
+            database,
+            opened,
+            server: None,
+            port: 0,
+            waiting,
+            failed,
+        })
     }
 
-    async fn run(&mut self) -> Result<(), Failure> {
-        let mut watch = Watch::new(&self.root)?;
+    /// Judges the configuration, applies what can be applied, and listens.
+    async fn start(&mut self) -> Result<Watch, Failure> {
+        check(&self.root, &self.config, self.database()?.clone())?;
+        let watch = Watch::new(&self.root)?;
         let migrated = self.migrate().await;
         self.config = self.configuration().await?;
         self.listen().await?;
         self.banner().await;
+        self.failed = migrated.is_err();
         if let Err(failure) = migrated {
             output::reports(&failure.0);
             output::note("Serving what could be applied; save the mended file to go on.");
         }
         // A request that nobody took up is not one for today's rows.
         Mark::reset_requested(&self.root, &self.config).clear()?;
-        let stop = asked_to_stop();
-        tokio::pin!(stop);
+        Ok(watch)
+    }
+
+    /// Takes up what changes, until asked to stop.
+    async fn run(&mut self, mut watch: Watch, mut stop: Stop) {
         loop {
             let files: Vec<PathBuf> = self.files.iter().map(|(path, _)| path.clone()).collect();
             watch.also(&files);
             let done = tokio::select! {
-                () = watch.changed() => self.reload().await,
+                () = watch.changed() => self.changed().await,
                 () = self.asked_to_reset() => self.reset().await,
                 () = self.asked_to_reconfigure() => self.told().await,
                 () = &mut stop => break,
@@ -121,17 +152,19 @@ impl Session {
                 () = asked_to_stop() => {}
             }
         }
-        Ok(())
     }
 
     /// Applies what is pending, and the seed when the database was new. Tells whether it was.
-    async fn migrate(&self) -> Result<bool, Failure> {
+    async fn migrate(&mut self) -> Result<bool, Failure> {
+        migrating::forget_empty(&self.project, self.database()?).await?;
+        let applied = self.database()?.applied().await?;
+        let project = self.written(&applied);
         let database = self.database()?;
         let mark = Mark::seed_pending(&self.root, &self.config);
-        if database.applied().await?.is_empty() && !self.project.migrations.is_empty() {
+        if applied.is_empty() && !project.migrations.is_empty() {
             mark.set()?;
         }
-        migrating::migrate(&self.project, database, output::applied).await?;
+        migrating::migrate(&project, database, output::applied).await?;
         let is_new = mark.is_set();
         if is_new {
             migrating::seed(&self.project, database).await?;
@@ -139,6 +172,18 @@ impl Session {
             self.project.seeds.iter().for_each(output::seeded);
         }
         Ok(is_new)
+    }
+
+    /// The project without the new migrations that hold no statement yet, as an editor or `basalt migrate new` begins them: once applied, they
+    /// could not be written any more. Says of each once that it waits.
+    fn written(&mut self, applied: &[Applied]) -> Project {
+        let (project, empty) = self.project.without_empty(applied);
+        let empty: BTreeSet<PathBuf> = empty.into_iter().map(|migration| migration.script.path).collect();
+        for path in empty.difference(&self.waiting) {
+            output::note(format_args!("  {} {} holds no statement yet", styled(FAINT, "waiting"), output::path(path)));
+        }
+        self.waiting = empty;
+        project
     }
 
     async fn listen(&mut self) -> Result<(), Failure> {
@@ -191,7 +236,17 @@ impl Session {
         }
     }
 
-    /// Takes up what changed in the folder.
+    /// Takes up what changed in the folder; says so where that failed before.
+    async fn changed(&mut self) -> Result<(), Failure> {
+        let done = self.reload().await;
+        if done.is_ok() && self.failed {
+            output::note(format_args!("  {} nothing stands in the way any more", styled(GOOD, "mended")));
+        }
+        self.failed = done.is_err();
+        done
+    }
+
+    /// The same, in silence.
     async fn reload(&mut self) -> Result<(), Failure> {
         let (project, config) = load(&self.root, &self.overrides)?;
         let reopens = self.database.is_none() || shown(&config)["database"] != shown(&self.opened)["database"];
@@ -202,7 +257,8 @@ impl Session {
         let changed = project != self.project;
         self.project = project;
         let restarted = self.reconfigure().await?;
-        if !(changed || reopens || restarted) {
+        // What failed before is tried again whatever was saved.
+        if !(changed || reopens || restarted || self.failed) {
             return Ok(());
         }
         let is_seeded = self.migrate().await?;
@@ -232,9 +288,11 @@ impl Session {
     async fn reset(&mut self) -> Result<(), Failure> {
         Mark::reset_requested(&self.root, &self.config).clear()?;
         self.project = load(&self.root, &self.overrides)?.0;
-        migrating::reset(&self.project, &self.config, self.database()?, output::applied).await?;
+        let project = self.written(&[]);
+        migrating::reset(&project, &self.config, self.database()?, output::applied).await?;
         self.project.seeds.iter().for_each(output::seeded);
         self.reconfigure().await?;
+        self.failed = false;
         output::note(format_args!("  {} with an empty database", styled(GOOD, "started over")));
         Ok(())
     }
@@ -249,7 +307,7 @@ impl Session {
         (self.config, self.files) = (config, files);
         self.listen().await?;
         if let Some(server) = &self.server {
-            output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), url(server.address())));
+            output::note(format_args!("  {} at {}", styled(GOOD, "restarted"), place(server)));
         }
         Ok(true)
     }
@@ -273,7 +331,7 @@ impl Session {
     /// What a person needs to call the server.
     async fn banner(&self) {
         let (Some(server), Some(database)) = (&self.server, &self.database) else { return };
-        let url = url(server.address());
+        let place = place(server);
         let line = |name: &str, text: &str| output::result(format_args!("  {name:12} {text}"));
         output::result(format_args!(
             "  {} {} · {} · {}",
@@ -288,12 +346,12 @@ impl Session {
             "" => "REST at the root",
             path => path,
         };
-        line("API", &format!("{}       ({rest})", styled(LINK, &url)));
+        line("API", &format!("{}       ({rest})", styled(LINK, &place)));
         match api_keys(&self.root, &self.config) {
             Ok(Some(keys)) => {
                 line("anon key", &keys.anon);
                 line("service key", &format!("{}   (bypasses row policies: keep it on servers)", keys.service));
-                line("try", &styled(LINK, curl_line(database, &self.config, &url, &keys).await));
+                line("try", &styled(LINK, curl_line(database, &self.config, server, &keys).await));
             }
             Ok(None) => line("keys", "tokens come from whoever holds the private keys of `auth.jwks`"),
             Err(why) => line("keys", &why),

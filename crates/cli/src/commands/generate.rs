@@ -10,7 +10,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::ProjectFlag;
 use crate::report::{Failure, Report};
-use crate::workspace::{Throwaway, block_on, load};
+use crate::stopping::{block_on, open_database};
+use crate::workspace::{Throwaway, load};
 use crate::{output, typescript};
 
 /// Generate code from the database
@@ -64,7 +65,7 @@ async fn catalog(project: &Project, config: &Config) -> Result<Arc<Catalog>, Fai
         Engine::Postgres => !config.database.url.is_empty() || data.join("postgres").exists(),
     };
     if is_there {
-        match basalt_server::open_database(&project.root, config).await {
+        match open_database(&project.root, config).await {
             Ok(database) => return Ok(database.catalog()),
             Err(error) if error.code() == "55006" => {}
             Err(error) => return Err(error.into()),

@@ -8,9 +8,10 @@ use clap::Args;
 
 use super::ProjectFlag;
 use crate::migrating;
-use crate::output::{self, FAINT, GOOD, styled};
+use crate::output::{self, FAINT, GOOD, shell_quoted, styled};
 use crate::report::{Failure, Report, io};
-use crate::workspace::{Workspace, block_on};
+use crate::stopping::block_on;
+use crate::workspace::Workspace;
 
 /// Run a psql script or a pg_dump file, all or nothing
 #[derive(Args)]
@@ -56,6 +57,12 @@ impl Import {
 
     fn read(&self) -> Result<Script, Failure> {
         let bytes = std::fs::read(&self.file).map_err(io("read", &self.file))?;
+        if let Some((what, convert)) = other_form(&bytes) {
+            let (file, shell) = (self.file.display(), shell_quoted(&self.file.to_string_lossy()));
+            return Err(Report::error(format!("{file} is {what}, not SQL"))
+                .help(format!("Make SQL of it: {}", convert.replace("FILE", &shell)))
+                .into());
+        }
         let source = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
             let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -66,4 +73,14 @@ impl Import {
         let source = source.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(source);
         Ok(Script { path: self.file.clone(), source })
     }
+}
+
+/// What a file is that begins so and is no text, and how SQL is made of it.
+fn other_form(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const FORMS: [(&[u8], &str, &str); 3] = [
+        (b"PGDMP", "a dump in PostgreSQL's custom format (`pg_dump -Fc`)", "`pg_restore --file dump.sql FILE`"),
+        (b"\x1f\x8b", "compressed by gzip", "`gunzip --stdout FILE > dump.sql`"),
+        (b"\x28\xb5\x2f\xfd", "compressed by zstd", "`zstd --decompress --stdout FILE > dump.sql`"),
+    ];
+    FORMS.into_iter().find(|(magic, ..)| bytes.starts_with(magic)).map(|(_, what, convert)| (what, convert))
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::output::{self, LINK, STRONG, styled};
+use crate::output::{self, LINK, STRONG, shell_quoted, styled};
 use crate::report::{Failure, Report, io};
 
 /// Make a small project that runs
@@ -20,12 +20,15 @@ const FILES: &[(&str, &str)] = &[
     ("basalt.toml", include_str!("../../template/basalt.toml")),
     ("migrations/0001_guestbook.sql", include_str!("../../template/migrations/0001_guestbook.sql")),
     ("seed.sql", include_str!("../../template/seed.sql")),
-    (".gitignore", include_str!("../../template/gitignore")),
+    (GITIGNORE, include_str!("../../template/gitignore")),
     ("README.md", include_str!("../../template/README.md")),
 ];
 
 /// Files that a folder may have already without being a project; they stay as they are.
-const KEPT: &[&str] = &[".gitignore", "README.md"];
+const KEPT: &[&str] = &[GITIGNORE, "README.md"];
+
+/// Of one that is there, what the template's names and it lacks is put at its end.
+const GITIGNORE: &str = ".gitignore";
 
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
@@ -33,6 +36,9 @@ impl Init {
         let name = project_name(&self.dir);
         for (file, text) in FILES {
             let path = self.dir.join(file);
+            if *file == GITIGNORE && path.exists() {
+                ignore(&path, text)?;
+            }
             if KEPT.contains(file) && path.exists() {
                 continue;
             }
@@ -43,7 +49,7 @@ impl Init {
         output::result(format_args!("Made the project {} in {}", styled(STRONG, &name), self.dir.display()));
         let run = match self.dir.as_os_str() == "." {
             true => "basalt dev".to_owned(),
-            false => format!("basalt dev {}", self.dir.display()),
+            false => format!("basalt dev {}", shell_quoted(&self.dir.to_string_lossy())),
         };
         output::result(format_args!("Run it with  {}", styled(LINK, run)));
         Ok(())
@@ -58,6 +64,19 @@ impl Init {
                 .into()),
         }
     }
+}
+
+/// Puts the lines of `text` that a `.gitignore` lacks at its end.
+fn ignore(path: &Path, text: &str) -> Result<(), Failure> {
+    let there = std::fs::read_to_string(path).map_err(io("read", path))?;
+    let bare = |line: &str| line.trim().trim_matches('/').to_owned();
+    let lacks = |line: &&str| there.lines().all(|known| bare(known) != bare(line));
+    let missing: String = text.lines().filter(lacks).map(|line| format!("{line}\n")).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let end = if there.is_empty() || there.ends_with('\n') { "" } else { "\n" };
+    std::fs::write(path, format!("{there}{end}{missing}")).map_err(io("write", path))
 }
 
 /// The folder's own name, in the characters that every file of the template takes.

@@ -7,7 +7,8 @@ use super::ProjectFlag;
 use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report, io};
-use crate::workspace::{Workspace, block_on, load};
+use crate::stopping::block_on;
+use crate::workspace::{Workspace, load};
 
 /// Begin a migration, apply what is pending, show how things stand
 #[derive(Args)]
@@ -77,7 +78,7 @@ async fn status(workspace: &Workspace) -> Result<(), Failure> {
 fn states(project: &Project, standing: &Standing<'_>) -> Vec<(String, &'static str)> {
     let of_file = project.migrations.iter().map(|migration| {
         let conflict = standing.conflicts.iter().find_map(|conflict| match conflict {
-            Conflict::Changed { path } if *path == migration.script.path => Some("edited"),
+            Conflict::Changed { path, .. } if *path == migration.script.path => Some("edited"),
             Conflict::OutOfOrder { path, .. } if *path == migration.script.path => Some("late"),
             _ => None,
         });

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use basalt_db::Database;
 use basalt_server::config::Config;
 use basalt_server::postgrest::{Source, load_project};
 use basalt_server::project::Project;
-use basalt_server::{Basalt, takes_published_secret};
+use basalt_server::{Basalt, check, takes_published_secret};
 use clap::Args;
 
 use super::{Override, override_of, project_root};
@@ -13,7 +14,8 @@ use crate::migrating;
 use crate::output;
 use crate::report::{Failure, Report};
 use crate::serving::prepare;
-use crate::workspace::{Workspace, block_on, has_secret};
+use crate::stopping::serve_on;
+use crate::workspace::{Workspace, has_secret};
 use crate::{in_place, running};
 
 /// Serve a project in production, or a database in PostgREST's place
@@ -44,13 +46,17 @@ impl Serve {
             .flatten()
             .collect();
         if let Some(source) = in_place {
-            return block_on(in_place::serve(source, overrides));
+            return in_place::serve(&source, &overrides);
         }
         require_production(&self.dir, &Config::load(&self.dir, &overrides)?)?;
-        block_on(async {
-            let workspace = Workspace::open(&self.dir, &overrides).await?;
-            prepare(&workspace.config)?;
-            serve(workspace, self.migrate, &overrides).await
+        serve_on(start(&self.dir, self.migrate, &overrides), async |(server, database), stop| {
+            running::run(server, &database, stop, async |server| {
+                let config = load_project(&self.dir, &database, &overrides).await?;
+                require_production(&self.dir, &config)?;
+                Ok(server.reconfigure(&self.dir, &config).await?)
+            })
+            .await;
+            Ok(())
         })
     }
 
@@ -64,7 +70,10 @@ impl Serve {
     }
 }
 
-async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> Result<(), Failure> {
+async fn start(root: &Path, migrate: bool, overrides: &[Override]) -> Result<(Basalt, Database), Failure> {
+    let workspace = Workspace::open(root, overrides).await?;
+    prepare(&workspace.config)?;
+    check(root, &workspace.config, workspace.database.clone())?;
     if migrate {
         migrating::migrate(&workspace.project, &workspace.database, |migration, time| {
             let (version, name) = (&migration.version, &migration.name);
@@ -74,18 +83,12 @@ async fn serve(workspace: Workspace, migrate: bool, overrides: &[Override]) -> R
     } else {
         refuse_pending(&workspace).await?;
     }
-    let Workspace { project, database, .. } = workspace;
+    let database = workspace.database;
     // Migrations may have set what the database keeps.
-    let config = load_project(&project.root, &database, overrides).await?;
-    require_production(&project.root, &config)?;
-    let server = Basalt::start(&project.root, &config, database.clone()).await?;
-    running::run(server, &database, async |server| {
-        let config = load_project(&project.root, &database, overrides).await?;
-        require_production(&project.root, &config)?;
-        Ok(server.reconfigure(&project.root, &config).await?)
-    })
-    .await;
-    Ok(())
+    let config = load_project(root, &database, overrides).await?;
+    require_production(root, &config)?;
+    let server = Basalt::start(root, &config, database.clone()).await?;
+    Ok((server, database))
 }
 
 /// The published secret, and none at all, would let anyone sign a service key; the mailbox would show everybody's links to anyone.

@@ -13,7 +13,8 @@ use super::ProjectFlag;
 use crate::administering::Administration;
 use crate::output::{self, FAINT, STRONG, styled};
 use crate::report::{Failure, Report};
-use crate::workspace::{block_on, for_development};
+use crate::stopping::block_on;
+use crate::workspace::for_development;
 
 /// Users of one page of a search.
 const PAGE: usize = 1000;

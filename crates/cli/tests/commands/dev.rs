@@ -24,13 +24,65 @@ fn dev_takes_up_what_changes() {
     server.says("0001_books.sql was edited after it was applied");
     server.says("basalt db reset");
 
+    project.write("migrations/0001_books.sql", TABLES);
+    server.says("mended");
+
     project.write("basalt.toml", "[api]\nmax_row = 0\n");
     server.says("did you mean `api.max_rows`?");
     assert_eq!(server.get("/rest/v1/books?select=title").0, 200);
-    project.write("migrations/0001_books.sql", TABLES);
     project.write("basalt.toml", "[api]\nanonymous_role = \"\"\n");
     server.says("restarted");
     assert_eq!(server.get("/rest/v1/books?select=title").0, 401);
+}
+
+#[test]
+fn a_migration_that_is_being_written_waits_for_its_statements() {
+    let stock = "alter table books add column stock integer not null default 3;\n";
+    for engine in ["sqlite", "postgres"] {
+        let project = books();
+        // What a command recorded while it was empty was not written either.
+        project.write("basalt.toml", &format!("[database]\nengine = \"{engine}\"\n"));
+        project.write("migrations/0002_stock.sql", "-- stock\n");
+        let up = project.run(&["migrate", "up"]);
+        assert!(up.stderr.contains("applied 0002_stock"), "{}", up.stderr);
+        let server = project.start(&["dev"], &[]);
+        project.write("migrations/0002_stock.sql", stock);
+        server.says("applied 0002_stock");
+
+        let begun = project.run(&["migrate", "new", "shelf"]);
+        assert_eq!(begun.stdout, "migrations/0003_shelf.sql\n");
+        let waiting = server.says("waiting");
+        assert!(waiting.contains("migrations/0003_shelf.sql holds no statement yet"), "{waiting}");
+        project.write("migrations/0003_shelf.sql", "-- shelf\nalter table books add column shelf text default 'A';\n");
+        server.says("applied 0003_shelf");
+        project.write("migrations/0004_empty.sql", "");
+        server.says("waiting");
+        // What was written stays: emptied, it is an edit.
+        project.write("migrations/0003_shelf.sql", "");
+        server.says("0003_shelf.sql was edited after it was applied");
+    }
+}
+
+#[test]
+fn dev_on_a_socket_says_how_to_ask_it() {
+    let project = books();
+    project.write("basalt.toml", "[server]\nunix_socket = \"it's.sock\"\n");
+    let server = project.start(&["dev"], &[]);
+    let curl = server.banner.iter().find_map(|line| line.trim().strip_prefix("try ")).unwrap().trim();
+    assert!(!server.banner.iter().any(|line| line.contains("127.0.0.1")), "{:?}", server.banner);
+    let answer = std::process::Command::new("sh").args(["-c", curl]).current_dir(project.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&answer.stdout).contains("One"), "{curl}: {answer:?}");
+}
+
+#[test]
+fn init_takes_a_folder_as_it_is() {
+    let project = Project::new(&[("my notes/.gitignore", "target\n.env"), ("new/.gitignore", "/.basalt\n.env\n")]);
+    let made = project.run(&["init", "my notes"]);
+    assert!(made.stdout.contains("basalt dev 'my notes'"), "{}", made.stdout);
+    let ignored = std::fs::read_to_string(project.path().join("my notes/.gitignore")).unwrap();
+    assert_eq!(ignored, "target\n.env\n.basalt/\n");
+    project.run(&["init", "new"]);
+    assert_eq!(std::fs::read_to_string(project.path().join("new/.gitignore")).unwrap(), "/.basalt\n.env\n");
 }
 
 #[test]

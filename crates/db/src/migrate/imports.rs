@@ -47,13 +47,14 @@ pub struct Imported {
 impl Database {
     /// Runs a script as [`Database::run_script`] does, but for what Basalt has made already ([`dump`]), and keeps its definitions.
     ///
-    /// Errors: as there.
+    /// Errors: as there; 42601 for a file that was cut off.
     pub async fn import(
         &self,
         name: &str,
         source: &str,
         progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Imported, ScriptError> {
+        refuse_cut_off(source)?;
         let before = self.catalog();
         let done = match &self.engine {
             Engine::Sqlite(engine) => engine.import(source, progress).await,
@@ -90,6 +91,32 @@ impl Database {
         let request = Request { format: Format::None, ..Request::new(Identity::owner(), sql, params) };
         self.run(request).await.map(drop)
     }
+}
+
+/// Refuses a file whose end is missing: data without the line that ends it, a quote that never ends, a dump without its last words. psql takes the
+/// first and the last without a word, and rows would be missing.
+fn refuse_cut_off(source: &str) -> Result<(), ScriptError> {
+    const ADVICE: &str = "The file seems to be cut off: make the dump anew, or copy the whole of it.";
+    const BEGINNING: &str = "-- PostgreSQL database dump\n";
+    const END: &str = "-- PostgreSQL database dump complete";
+    let pieces = split(source).map_err(|error| match error.message().starts_with("unterminated") {
+        true => error.with_hint(ADVICE),
+        false => error,
+    })?;
+    let is_ended = |copy: &str| copy.lines().any(|line| line.trim_end() == "\\.");
+    let (what, sql, offset) = match pieces.last() {
+        Some(&Piece::Copy { sql, offset, .. }) if !is_ended(&source[offset..]) => {
+            ("the data of the last table do not end: the line `\\.` is missing", sql, offset)
+        }
+        Some(&Piece::Statement { sql, offset })
+            if source.contains(BEGINNING) && !source.contains(END) && source.trim_end().ends_with(sql) =>
+        {
+            ("the dump's last statement does not end", sql, offset)
+        }
+        _ => return Ok(()),
+    };
+    let error = Error::new("42601", what).with_hint(ADVICE);
+    Err(ScriptError { error, offset, statement: sql.to_owned() })
 }
 
 /// What an import runs of a script without what only carries rows. `select pg_catalog.set_config(...)`, with which dumps begin, decides

@@ -26,7 +26,7 @@ pub(crate) fn translate(error: rusqlite::Error) -> Error {
             _ => Error::new("57014", "canceling statement due to user request"),
         },
         ErrorCode::DiskFull => Error::new("53100", "could not extend the database: no space left on device")
-            .with_hint("Check free disk space."),
+            .with_hint("Check free disk space, and `database.max_size` where it is set."),
         ErrorCode::OutOfMemory => Error::new("53200", "out of memory"),
         ErrorCode::TooBig => Error::new("54000", "a value or statement is larger than the engine allows"),
         ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {

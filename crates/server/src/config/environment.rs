@@ -1,37 +1,28 @@
-//! `BASALT_*` environment variables, read as what their keys take.
+//! Variables (`BASALT_*`, and what a file refers to), read as what their keys take.
 //!
 //! A variable is text, and only the key knows whether `123456` is a number or a password, and whether `public,other` is a list. So each is
 //! read as it looks first, then, where its key takes no such thing, as plain text, and then as a list separated by commas.
 
 use figment::error::Kind;
-use figment::providers::Env;
 use figment::util::nest;
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
+use serde::de::DeserializeOwned;
 
-use super::{Config, ConfigError, explain};
+use super::variables::PREFIX;
+use super::{ConfigError, explain};
 
-const PREFIX: &str = "BASALT_";
-
-/// The variables of this process: the paths of their keys, and their texts.
-pub(super) fn variables() -> Vec<(String, String)> {
-    let named = Env::prefixed(PREFIX).split("__");
-    named.iter().map(|(key, text)| (key.as_str().to_owned(), text)).collect()
-}
-
-/// The configuration that `figment` makes under these variables and then `flags`.
-pub(super) fn extract(
+/// What `figment` makes under these variables, of which each has another key, and then `flags`.
+pub(super) fn extract<T: DeserializeOwned>(
     figment: &Figment,
-    variables: Vec<(String, String)>,
+    mut variables: Vec<Variable>,
     flags: &Figment,
-) -> Result<Config, ConfigError> {
-    let variable = |(key, text)| Variable { key, text, reading: Reading::Apparent };
-    let mut variables: Vec<Variable> = variables.into_iter().map(variable).collect();
+) -> Result<T, ConfigError> {
     let mut first = None;
     loop {
         let merged = variables.iter().fold(figment.clone(), |figment, variable| figment.merge(variable));
         let error = match merged.merge(flags).extract() {
-            Ok(config) => return Ok(config),
+            Ok(extracted) => return Ok(extracted),
             Err(error) => error,
         };
         let of_type = error.clone().into_iter().filter(|error| matches!(error.kind, Kind::InvalidType(..)));
@@ -56,9 +47,12 @@ pub(super) fn extract(
 }
 
 /// One variable.
-struct Variable {
+#[derive(Clone)]
+pub(super) struct Variable {
     /// The key's path: `api.max_rows`.
-    key: String,
+    pub key: String,
+    /// As a person finds it: `BASALT_API__MAX_ROWS`, `env(NAME)`.
+    shown: String,
     text: String,
     reading: Reading,
 }
@@ -75,6 +69,17 @@ enum Reading {
 }
 
 impl Variable {
+    /// A `BASALT_*` variable.
+    pub fn own(key: String, text: String) -> Variable {
+        let shown = format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
+        Variable { key, shown, text, reading: Reading::Apparent }
+    }
+
+    /// One that the Supabase CLI's file refers to.
+    pub fn referred(key: String, name: &str, text: String) -> Variable {
+        Variable { key, shown: format!("env({name})"), text, reading: Reading::Apparent }
+    }
+
     fn next_reading(&self) -> Option<Reading> {
         match self.reading {
             Reading::Apparent => Some(Reading::Text),
@@ -98,7 +103,7 @@ impl Variable {
 
 impl Provider for Variable {
     fn metadata(&self) -> Metadata {
-        Metadata::named(format!("{PREFIX}{}", self.key.replace('.', "__").to_uppercase()))
+        Metadata::named(self.shown.clone())
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, Error> {
@@ -111,10 +116,11 @@ mod tests {
     use bytesize::ByteSize;
     use figment::providers::Serialized;
 
+    use super::super::Config;
     use super::*;
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let owned = variables.iter().map(|(key, text)| (key.to_string(), text.to_string()));
+        let owned = variables.iter().map(|(key, text)| Variable::own(key.to_string(), text.to_string()));
         extract(&Figment::from(Serialized::defaults(Config::default())), owned.collect(), &Figment::new())
     }
 

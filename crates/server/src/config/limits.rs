@@ -5,8 +5,6 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
-
 /// The fewest bytes of headers that can be the limit: the server reads so many at once.
 pub(crate) const LEAST_HEADERS: ByteSize = ByteSize::kib(8);
 
@@ -51,19 +49,6 @@ impl Default for Limits {
             requests: 4096,
             batch: 100,
         }
-    }
-}
-
-impl Limits {
-    /// Refuses limits under which no request is answered, or that can't be kept.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if self.headers < LEAST_HEADERS {
-            return Err(ConfigError(format!("`limits.headers` is {}; give at least {LEAST_HEADERS}", self.headers)));
-        }
-        if self.requests == 0 {
-            return Err(ConfigError("`limits.requests` is 0: no request would be answered; give at least 1".into()));
-        }
-        Ok(())
     }
 }
 

@@ -3,17 +3,21 @@
 //! Environment: `BASALT_API__MAX_ROWS=500` sets `api.max_rows` (`environment`). An unknown key is an error that names the nearest known one.
 
 mod api;
+mod checks;
 mod database;
 mod environment;
+mod explaining;
 mod limits;
+mod references;
 mod server;
 mod supabase;
 mod supabase_keys;
 mod syntax;
+mod tables;
+mod variables;
 
 use std::path::{Path, PathBuf};
 
-use basalt_core::nearest;
 pub use basalt_webhooks::Settings as Webhook;
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -24,6 +28,12 @@ pub use database::{Database, Engine, Pooler};
 pub(crate) use limits::LEAST_HEADERS;
 pub use limits::{Changes, Limits};
 pub use server::{Log, LogFormat, Server};
+pub(crate) use supabase::seed as supabase_seed;
+pub use variables::files as environment_files;
+
+use environment::Variable;
+use explaining::explain;
+use variables::Variables;
 
 /// Everything that can be configured, with its defaults.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -73,7 +83,11 @@ pub struct ConfigError(pub String);
 impl Config {
     /// Reads a project's configuration. `flags` are `key.path` and value, strongest of all.
     pub fn load(project: &Path, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
-        Config::finish(of_file(project)?, flags)
+        let variables = Variables::of_project(project)?;
+        let (figment, referred) = of_file(project, &variables)?;
+        let config = Config::finish(&figment, referred, &variables, flags)?;
+        checks::origins(&config)?;
+        Ok(config)
     }
 
     /// The same where something else than the environment and `flags` stands over the file.
@@ -82,14 +96,16 @@ impl Config {
         flags: &[(String, figment::value::Value)],
         change: impl FnOnce(&mut Config) -> Result<(), ConfigError>,
     ) -> Result<Config, ConfigError> {
-        let mut base = environment::extract(&of_file(project)?, Vec::new(), &Figment::new())?;
+        let variables = Variables::of_project(project)?;
+        let (figment, referred) = of_file(project, &variables)?;
+        let mut base = environment::extract(&figment, referred, &Figment::new())?;
         change(&mut base)?;
-        Config::overlaid(base, flags)
+        Config::finish(&Figment::from(Serialized::defaults(base)), Vec::new(), &variables, flags)
     }
 
     /// `base`, under the environment and flags.
     pub(crate) fn overlaid(base: Config, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
-        Config::finish(Figment::from(Serialized::defaults(base)), flags)
+        Config::finish(&Figment::from(Serialized::defaults(base)), Vec::new(), &Variables::default(), flags)
     }
 
     /// The file of private keys that sign tokens, if there is one. `project` is where relative paths begin.
@@ -99,84 +115,45 @@ impl Config {
         (!path.as_os_str().is_empty()).then(|| project.join(path).components().collect())
     }
 
-    fn finish(figment: Figment, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
+    /// `referred` is weaker than the variables that set keys.
+    fn finish(
+        figment: &Figment,
+        referred: Vec<Variable>,
+        variables: &Variables,
+        flags: &[(String, figment::value::Value)],
+    ) -> Result<Config, ConfigError> {
         let merged = |flags: Figment, (key, value): &(String, figment::value::Value)| {
             flags.merge(Serialized::global(key, value.clone()))
         };
         let flags = flags.iter().fold(Figment::new(), merged);
-        let config = environment::extract(&figment, environment::variables(), &flags)?;
-        config.limits.check()?;
-        config.server.check()?;
-        config.api.check()?;
+        let mut all: Vec<Variable> =
+            variables.settings().into_iter().map(|(key, text)| Variable::own(key, text)).collect();
+        let weaker: Vec<Variable> =
+            referred.into_iter().filter(|weak| all.iter().all(|strong| strong.key != weak.key)).collect();
+        all.extend(weaker);
+        let given = all.iter().fold(figment.clone(), |figment, variable| figment.merge(variable));
+        tables::check(&given, &serde_json::to_value(Config::default()).unwrap_or_default())?;
+        let config: Config = environment::extract(figment, all, &flags)?;
+        checks::check(&config)?;
         Ok(config)
     }
 }
 
-/// The defaults under a project's file.
-fn of_file(project: &Path) -> Result<Figment, ConfigError> {
+/// The defaults under a project's file, and what that refers to.
+fn of_file(project: &Path, variables: &Variables) -> Result<(Figment, Vec<Variable>), ConfigError> {
     let defaults = Figment::from(Serialized::defaults(Config::default()));
     let own = project.join("basalt.toml");
     let supabase = project.join("supabase").join("config.toml");
     let supabase = if supabase.exists() { supabase } else { project.join("config.toml") };
     if own.exists() {
         syntax::table(&own)?;
-        return Ok(defaults.merge(Toml::file_exact(&own)));
+        return Ok((defaults.merge(Toml::file_exact(&own)), Vec::new()));
     }
-    match supabase.exists() {
-        true => Ok(defaults.merge(Serialized::globals(supabase::read(&supabase)?))),
-        false => Ok(defaults),
+    if !supabase.exists() {
+        return Ok((defaults, Vec::new()));
     }
-}
-
-/// One line an error: the key, where it stands, what is wrong with it, and the nearest known key.
-fn explain(error: figment::Error) -> String {
-    let lines: Vec<String> = error
-        .into_iter()
-        .map(|error| {
-            let place = error
-                .metadata
-                .as_ref()
-                .map(|m| m.source.as_ref().map_or_else(|| m.name.to_string(), |source| source.to_string()));
-            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
-            let key = error.path.join(".");
-            match &error.kind {
-                figment::error::Kind::UnknownField(field, known) => {
-                    let path: Vec<&str> = error.path.iter().map(String::as_str).collect();
-                    let parent = match path.split_last() {
-                        Some((last, parent)) if last == field => parent.join("."),
-                        _ => path.join("."),
-                    };
-                    let dotted = |name: &str| if parent.is_empty() { name.into() } else { format!("{parent}.{name}") };
-                    let hint = match nearest(field, known.iter().copied(), 0.3) {
-                        Some(near) => format!("; did you mean `{}`?", dotted(near)),
-                        None => format!("; known keys here: {}", known.join(", ")),
-                    };
-                    format!("unknown configuration key `{}`{place}{hint}", dotted(field))
-                }
-                kind => format!("configuration key `{key}`{place}: {}", wrong(kind)),
-            }
-        })
-        .collect();
-    lines.join("\n")
-}
-
-/// What is wrong with a value, in words that say what to write.
-fn wrong(kind: &figment::error::Kind) -> String {
-    use figment::error::Kind;
-    let wanted = |expected: &str| match expected {
-        "u16" => "a number from 0 to 65535".to_owned(),
-        "u32" | "u64" | "usize" => "a whole number, 0 or more".to_owned(),
-        "i32" | "i64" | "isize" => "a whole number".to_owned(),
-        "integer overflow" => "a size, 0 or more, such as \"10 MiB\"".to_owned(),
-        "a sequence" => "a list".to_owned(),
-        other => other.to_owned(),
-    };
-    match kind {
-        Kind::InvalidType(found, expected) => format!("found {found}, expected {}", wanted(expected)),
-        Kind::InvalidValue(found, expected) => format!("found {found}, expected {}", wanted(expected)),
-        Kind::UnknownVariant(found, known) => format!("found \"{found}\", expected one of {}", known.join(", ")),
-        other => other.to_string(),
-    }
+    let (read, referred) = supabase::read(&supabase, variables)?;
+    Ok((defaults.merge(read), referred))
 }
 
 #[cfg(test)]
@@ -215,6 +192,21 @@ mod tests {
             ("[limits]\nbody = -1\n", "expected a size, 0 or more"),
             ("[log]\nformat = \"xml\"\n", "found \"xml\", expected one of text, json"),
             ("[api]\nschemas = []\n", "`api.schemas` is empty"),
+            ("server = 1\n", "found integer 1, expected a table: [server]"),
+            ("auth = []\n", "found an array, expected a table: [auth]"),
+            ("[api]\nsettings = 1\n", "found integer 1, expected a table: [api.settings]"),
+            ("[auth]\nemail = []\n", "expected a table: [auth.email]"),
+            ("[limits]\nbody = \"much\"\n", "found string \"much\", expected a size"),
+            ("[limits]\nbody = true\n", "found boolean true, expected a size"),
+            ("[database]\nstatement_timeout = 1\n", "found integer 1, expected a duration"),
+            ("[server]\npublic_url = \"notaurl\"\n", "`server.public_url` is \"notaurl\""),
+            ("[api]\ncors_origins = [\"not an origin\"]\n", "`api.cors_origins` names \"not an origin\""),
+            ("[api]\ncors_origins = [\"https://app.test/\"]\n", "`api.cors_origins` names \"https://app.test/\""),
+            ("[auth]\nleaked_passwords_url = \"zzz\"\n", "`auth.leaked_passwords_url` is \"zzz\""),
+            ("[server]\nrest_path = \"/auth/v1\"\n", "`server.rest_path` is \"/auth/v1\""),
+            ("[server]\nrest_path = \"/auth\"\n", "`server.rest_path` is \"/auth\""),
+            ("[server]\nrest_path = \"/metrics/\"\n", "`server.rest_path` is \"/metrics/\""),
+            ("[database]\nreaders = 100000\n", "`database.readers` is 100000; give at most"),
         ] {
             let error = load(toml).err().unwrap();
             assert!(error.contains(told), "{error}");
@@ -223,13 +215,21 @@ mod tests {
 
     #[test]
     fn a_limit_under_which_nothing_works_is_refused() {
-        for (toml, key) in [("headers = \"1 KiB\"", "`limits.headers`"), ("requests = 0", "`limits.requests`")] {
+        for (toml, told) in [
+            ("headers = \"1 KiB\"", "`limits.headers` is 1.0 KiB; give at least 8.0 KiB"),
+            ("requests = 0", "`limits.requests` is 0; give at least 1"),
+            ("batch = 0", "`limits.batch` is 0; give at least 1"),
+            ("body = 0", "`limits.body` is 0 B; give at least 1.0 KiB"),
+            ("response = 0", "`limits.response` is 0 B; give at least 1.0 KiB"),
+        ] {
             let error = load(&format!("[limits]\n{toml}\n")).err().unwrap();
-            assert!(error.contains(key), "{error}");
+            assert!(error.contains(told), "{error}");
         }
         let error = load("[server]\nheader_timeout = \"0s\"\n").err().unwrap();
         assert!(error.contains("`server.header_timeout`"), "{error}");
-        assert!(load("[limits]\nheaders = \"8 KiB\"\nrequests = 1\n").is_ok());
+        assert!(load("[limits]\nheaders = \"8 KiB\"\nrequests = 1\nbatch = 1\nbody = \"1 KiB\"\n").is_ok());
+        assert!(load("[server]\npublic_url = \"https://shop.test/api\"\nrest_path = \"/authors\"\n").is_ok());
+        assert!(load("[api]\ncors_origins = [\"https://app.test\", \"http://localhost:3000\", \"null\"]\n").is_ok());
     }
 
     #[test]
@@ -260,6 +260,10 @@ mod tests {
     #[test]
     fn a_key_near_one_of_the_supabase_cli_is_told() {
         let load = |toml: &str| Config::load(folder("config.toml", toml).path(), &[]).map_err(|error| error.0);
+        for (toml, told) in [("api = []\n", "a table: [api]"), ("auth = 1\n", "a table: [auth]")] {
+            let error = load(toml).unwrap_err();
+            assert!(error.contains(told) && error.contains("config.toml"), "{error}");
+        }
         for (toml, wrong, right) in [
             ("[api]\nmaxrows = 3\n", "`api.maxrows`", "`api.max_rows`"),
             ("[auth]\nsite_ur = \"x\"\n", "`auth.site_ur`", "`auth.site_url`"),

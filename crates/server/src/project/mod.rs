@@ -16,8 +16,10 @@ mod standing;
 use std::path::{Path, PathBuf};
 
 pub use error::ProjectError;
-
 pub use standing::{Conflict, Standing, order};
+
+use basalt_db::migrate::Applied;
+use basalt_sql::script::split;
 
 use crate::config::Engine;
 pub use crate::layout::root_of;
@@ -34,6 +36,8 @@ pub struct Project {
     pub migrations: Vec<Migration>,
     /// Scripts that fill a new database, in order.
     pub seeds: Vec<Script>,
+    /// Of the patterns by which the configuration names them, those that no file matches.
+    pub unmatched_seeds: Vec<String>,
 }
 
 /// A file of SQL.
@@ -73,8 +77,17 @@ impl Project {
             return Err(ProjectError::TwoLayouts { first: migrations_dir, second });
         }
         let migrations = read_migrations(&migrations_dir, engine)?;
-        let seeds = seeds::paths(&base)?.into_iter().map(Script::read).collect::<Result<_, _>>()?;
-        Ok(Project { root: root.to_owned(), migrations_dir, migrations, seeds })
+        let (seeds, unmatched_seeds) = seeds::paths(root, &base)?;
+        let seeds = seeds.into_iter().map(Script::read).collect::<Result<_, _>>()?;
+        Ok(Project { root: root.to_owned(), migrations_dir, migrations, seeds, unmatched_seeds })
+    }
+
+    /// The project without the empty migrations ([`Script::is_empty`]) that `applied` lacks, and those.
+    pub fn without_empty(&self, applied: &[Applied]) -> (Project, Vec<Migration>) {
+        let is_applied = |version: &str| applied.iter().any(|known| order(&known.version) == order(version));
+        let waits = |migration: &Migration| migration.script.is_empty() && !is_applied(&migration.version);
+        let (empty, migrations) = self.migrations.iter().cloned().partition(waits);
+        (Project { migrations, ..self.clone() }, empty)
     }
 
     /// The version for a new migration: the next number where the folder counts in four digits (or is empty), else the time.
@@ -95,6 +108,11 @@ impl Script {
             Ok(source) => Ok(Script { path, source: source.replace("\r\n", "\n") }),
             Err(error) => Err(ProjectError::Unreadable { path, error }),
         }
+    }
+
+    /// Whether it holds no statement: nothing, or comments. What can't be cut into statements holds something.
+    pub fn is_empty(&self) -> bool {
+        split(&self.source).is_ok_and(|pieces| pieces.iter().all(|piece| piece.statement().is_none()))
     }
 }
 

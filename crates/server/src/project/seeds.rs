@@ -2,49 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
-use figment::Figment;
-use figment::providers::{Format, Toml};
-use serde::Deserialize;
-
 use super::{ProjectError, sql_files};
+use crate::config::supabase_seed;
 
-/// `seed.sql`, or what the Supabase CLI's configuration names instead (`[db.seed]`: files, or `folder/*.sql`).
-pub(super) fn paths(base: &Path) -> Result<Vec<PathBuf>, ProjectError> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct File {
-        db: Db,
-    }
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Db {
-        seed: Seed,
-    }
-    #[derive(Deserialize)]
-    #[serde(default)]
-    struct Seed {
-        enabled: bool,
-        sql_paths: Vec<String>,
-    }
-    impl Default for Seed {
-        fn default() -> Self {
-            Seed { enabled: true, sql_paths: vec!["./seed.sql".into()] }
-        }
-    }
+/// `seed.sql`, or what the Supabase CLI's configuration names instead (`[db.seed]`: files, or `folder/*.sql`); and those of its patterns that no
+/// file matches. `root` is the project's.
+pub(super) fn paths(root: &Path, base: &Path) -> Result<(Vec<PathBuf>, Vec<String>), ProjectError> {
     let config = base.join("config.toml");
-    let file: File = match config.is_file() {
-        true => Figment::from(Toml::file_exact(&config))
-            .extract()
-            .map_err(|error| ProjectError::Config(format!("{}: {error}", config.display())))?,
-        false => File::default(),
+    let patterns = match config.is_file() {
+        true => supabase_seed(root, &config).map_err(|error| ProjectError::Config(error.0))?,
+        false => None,
     };
-    let mut paths = Vec::new();
-    for pattern in file.db.seed.sql_paths.iter().filter(|_| file.db.seed.enabled) {
-        let pattern = pattern.strip_prefix("./").unwrap_or(pattern);
-        match pattern.strip_suffix("*.sql") {
-            Some(folder) => paths.extend(sql_files(&base.join(folder))?),
-            None => paths.extend(Some(base.join(pattern)).filter(|path| path.is_file())),
+    let Some(patterns) = patterns else {
+        let default = base.join("seed.sql");
+        return Ok((Some(default).filter(|path| path.is_file()).into_iter().collect(), Vec::new()));
+    };
+    let (mut paths, mut unmatched) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        let name = pattern.strip_prefix("./").unwrap_or(&pattern);
+        let found = match name.strip_suffix("*.sql") {
+            Some(folder) => sql_files(&base.join(folder))?,
+            None => Some(base.join(name)).filter(|path| path.is_file()).into_iter().collect(),
+        };
+        if found.is_empty() {
+            unmatched.push(pattern);
         }
+        paths.extend(found);
     }
-    Ok(paths)
+    Ok((paths, unmatched))
 }

@@ -23,6 +23,8 @@ pub enum Conflict {
     Changed {
         /// Its file.
         path: PathBuf,
+        /// Its version, as it was recorded.
+        version: String,
     },
     /// An applied migration's file is gone.
     #[error("migration {version}_{name} was applied, but its file is gone")]
@@ -71,7 +73,7 @@ impl Project {
                 Some(known) => {
                     let comparable = !known.checksum.is_empty();
                     if comparable && known.checksum != checksum(&migration.script.source) {
-                        standing.conflicts.push(Conflict::Changed { path: path() });
+                        standing.conflicts.push(Conflict::Changed { path: path(), version: known.version.clone() });
                     }
                 }
                 None => match last {

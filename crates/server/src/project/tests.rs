@@ -56,7 +56,7 @@ fn a_supabase_folder_is_a_project_from_outside_and_from_inside() {
     for root in [root.to_owned(), root.join("supabase")] {
         let project = Project::load(&root, Engine::Sqlite).unwrap();
         assert_eq!(versions(&project), ["20250101000000"]);
-        assert_eq!(project.seeds.len(), 1);
+        assert_eq!((project.seeds.len(), &*project.unmatched_seeds), (1, ["none.sql".to_owned()].as_slice()));
         assert_eq!(project.next_version("20260101000000"), "20260101000000");
     }
 }
