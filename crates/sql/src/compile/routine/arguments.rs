@@ -101,30 +101,33 @@ pub(super) fn answering(routine: &Routine, args: &[Typed]) -> Option<Typed> {
     (!nullable.is_empty()).then(|| Typed::over(conditions.join(" AND "), Type::BOOL, nullable))
 }
 
-/// Arguments that a query evaluates once, though its value names them often.
+/// Arguments that a query evaluates once, though the function's body names them often.
 pub(super) struct Evaluated {
+    /// The query's name, quoted.
     alias: String,
     values: Vec<String>,
+    /// Whether the body stands in FROM, where SQLite lets nothing beside it be named.
+    in_from: bool,
 }
 
 impl Evaluated {
-    /// None; `alias` is their query's, quoted.
-    pub(super) fn new(alias: String) -> Self {
-        Evaluated { alias, values: Vec::new() }
+    /// None yet.
+    pub(super) fn new(alias: String, in_from: bool) -> Self {
+        Evaluated { alias, values: Vec::new(), in_from }
     }
 
     pub(super) fn is_any(&self) -> bool {
         !self.values.is_empty()
     }
 
-    /// The value as a column of the query, and its row's fields too, where each evaluation may differ.
-    pub(super) fn column(&mut self, value: Typed) -> Typed {
+    /// The value, and its row's fields too, as the query gives it where each evaluation may differ.
+    pub(super) fn once(&mut self, value: Typed) -> Typed {
         if !value.volatile {
             return value;
         }
         match value.form {
             Form::Row(fields, origin) => {
-                let fields = fields.into_iter().map(|(name, field)| (name, self.column(field))).collect();
+                let fields = fields.into_iter().map(|(name, field)| (name, self.once(field))).collect();
                 let sql = if value.sql.is_empty() { value.sql } else { self.add(value.sql) };
                 Typed { sql, volatile: false, form: Form::Row(fields, origin), ..value }
             }
@@ -133,16 +136,23 @@ impl Evaluated {
     }
 
     fn add(&mut self, sql: String) -> String {
+        let (at, alias) = (self.values.len(), &self.alias);
         self.values.push(sql);
-        format!("{}.a{}", self.alias, self.values.len() - 1)
+        if self.in_from { format!("(SELECT a{at} FROM {alias})") } else { format!("{alias}.a{at}") }
     }
 
-    /// The value over the query of the arguments.
-    pub(super) fn around(&self, value: &str) -> String {
-        let Evaluated { alias, values } = self;
+    /// Has them evaluated for each row that the scope has: SQLite runs a subquery that names none of its columns once for all.
+    pub(super) fn for_each_row(&mut self, scope: &Scope<'_>) {
+        let column = scope.sources.first().and_then(|source| source.columns.first());
+        self.values.extend(column.map(|column| column.sql.clone()));
+    }
+
+    /// The body over them: a query in FROM, otherwise a value's.
+    pub(super) fn around(&self, body: &str) -> String {
+        let Evaluated { alias, values, in_from } = self;
         let names: Vec<String> = (0..values.len()).map(|at| format!("a{at}")).collect();
-        let query = format!("{alias} ({}) AS MATERIALIZED (SELECT {})", names.join(", "), values.join(", "));
-        format!("(WITH {query} SELECT {value} FROM {alias})")
+        let with = format!("WITH {alias} ({}) AS MATERIALIZED (SELECT {})", names.join(", "), values.join(", "));
+        if *in_from { format!("{with} SELECT * FROM ({body})") } else { format!("{with} SELECT {body} FROM {alias}") }
     }
 }
 

@@ -93,9 +93,9 @@ impl Compiler<'_> {
         }
         // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
         let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
-        let mut evaluated = Evaluated::new(self.alias("_args"));
+        let mut evaluated = Evaluated::new(self.alias("_args"), false);
         let args = match is_inlined {
-            true => args.into_iter().map(|arg| evaluated.column(arg)).collect(),
+            true => args.into_iter().map(|arg| evaluated.once(arg)).collect(),
             false => args,
         };
         let condition = answering(routine, &args);
@@ -124,7 +124,8 @@ impl Compiler<'_> {
         if evaluated.is_any() {
             // A row too is one value then, lest each of its fields have arguments of its own.
             value = self.storable(value)?;
-            value.sql = evaluated.around(&value.sql);
+            evaluated.for_each_row(scope);
+            value.sql = format!("({})", evaluated.around(&value.sql));
             value.volatile = true;
             value.form = Form::Other;
         }
@@ -140,6 +141,11 @@ impl Compiler<'_> {
         if routine.is_interpreted() {
             return self.interpreted_rows(routine, args);
         }
+        let mut evaluated = Evaluated::new(self.alias("_args"), true);
+        let args = match is_inlined(routine, &parse_statements(&routine.body)?) {
+            true => args.into_iter().map(|arg| evaluated.once(arg)).collect(),
+            false => args,
+        };
         let condition = answering(routine, &args);
         let mut query = self.body_rows(routine, args)?;
         if let Some(condition) = &condition {
@@ -156,6 +162,11 @@ impl Compiler<'_> {
             query.sql = format!("SELECT {row}.* FROM (SELECT 1) LEFT JOIN ({}) AS {row} ON {on}", query.sql);
             query.value = None;
             query.columns.iter_mut().for_each(|column| column.not_null = false);
+        }
+        if evaluated.is_any() {
+            query.sql = evaluated.around(&query.sql);
+            query.value = None;
+            query.effects.volatile = true;
         }
         Ok(query)
     }
