@@ -4,6 +4,7 @@ mod abreast;
 mod adopting;
 mod answer;
 mod bootstrap;
+mod cancelling;
 mod catalog;
 mod changes;
 mod cluster;
