@@ -21,6 +21,7 @@ mod migrating;
 mod notify;
 mod opening;
 mod outside;
+mod passfile;
 mod pool;
 mod programs;
 mod pulse;
