@@ -258,6 +258,43 @@ async fn nothing_of_a_new_schema_is_missing() {
     assert_eq!(adopted.ask(taken).await.unwrap().0.as_deref(), Some("AQ"));
 }
 
+/// Each refusal names the one statement that leads on, and none of them makes the role a superuser's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_of_a_superuser_s_is_used_once_what_is_named_was_granted() {
+    let cluster = Cluster::start();
+    cluster
+        .connect()
+        .await
+        .script(
+            "create role anon nologin noinherit; create role authenticated nologin noinherit; create role service_role nologin noinherit bypassrls;
+             create role authenticator noinherit login; create role plain login; create role maker login createrole bypassrls;
+             grant anon, authenticated, service_role to authenticator, plain, maker",
+        )
+        .await;
+    for (role, before) in [
+        ("plain", "grant create on database plain to plain"),
+        ("maker", "alter database maker owner to maker; grant usage on schema auth to maker"),
+    ] {
+        let superuser = cluster.create(role).await;
+        let schema = "create schema auth; create table auth.users (id uuid primary key); create table auth.sessions (id uuid primary key)";
+        superuser.script(&format!("{schema}; grant all on schema public to {role} with grant option; {before}")).await;
+        let mut config = basalt_server::Config::default();
+        config.database.url = cluster.url().replace("user=postgres", &format!("user={role} dbname={role}"));
+        let folder = tempfile::tempdir().expect("a folder");
+        for asked in [
+            format!("grant usage, create on schema \"auth\" to {role}"),
+            format!("alter table auth.users owner to {role}; alter table auth.sessions owner to {role}"),
+        ] {
+            let refused =
+                basalt_server::open_database(folder.path(), &config).await.err().expect("something is missing");
+            let hint = format!("Have somebody who may run: {asked};");
+            assert!(refused.code() == "42501" && refused.hint().is_some_and(|it| it.starts_with(&hint)), "{refused:?}");
+            superuser.script(&asked).await;
+        }
+        basalt_server::open_database(folder.path(), &config).await.expect("nothing else is missing").close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_adopted_is_named() {
     let cluster = Cluster::start();

@@ -56,7 +56,7 @@ async fn a_server_that_restarts_is_found_again() {
 }
 
 /// How many statements nap, as another session sees it.
-async fn napping(session: &Session) -> u64 {
+pub async fn napping(session: &Session) -> u64 {
     let sql = "select count(*) from pg_stat_activity where state = 'active' and query like '%\"nap\"%' \
         and pid <> pg_backend_pid()";
     session.ask(sql).await.expect("counts").0.expect("a count").parse().expect("a number")

@@ -157,24 +157,41 @@ async fn a_server_that_stands_still_is_given_up() {
     ready(&server, 200).await;
 }
 
-/// One process of PostgreSQL's hangs: its request waits for as long as its client does, and its place in the pool is free then.
+/// One process of PostgreSQL's hangs: its request waits until its client hangs up, or its time limits are long over, and its place in the pool is
+/// free then.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_hangs_holds_up_its_request_alone() {
     let cluster = Cluster::start();
-    let server = Server::start_on(&cluster, SCHEMA, |config| config.database.pool = 1).await;
+    let server = Server::start_on(&cluster, SCHEMA, |config| {
+        config.database.pool = 1;
+        config.database.statement_timeout = Duration::from_millis(200);
+    })
+    .await;
     server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
     let session = cluster.connect().await;
-    let sql = "select pid from pg_stat_activity where usename = 'authenticator'";
-    let process = session.ask(sql).await.expect("asks").0.expect("it is there");
-    let signal =
-        |name: &str| assert!(Command::new("kill").args([name, &process]).status().expect("kill runs").success());
-    signal("-STOP");
-    let asked = tokio::time::timeout(Duration::from_millis(500), server.get("/notes").send()).await;
-    assert!(asked.is_err(), "nobody answers");
-    server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
-    // What was asked ends without a word to anybody.
-    signal("-CONT");
-    server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
+    let signal = |name: &str, process: &str| {
+        assert!(Command::new("kill").args([name, process]).status().expect("kill runs").success());
+    };
+    for hangs_up in [true, false] {
+        let sql =
+            "select pid from pg_stat_activity where usename = 'authenticator' order by backend_start desc limit 1";
+        let process = session.ask(sql).await.expect("asks").0.expect("it is there");
+        signal("-STOP", &process);
+        match hangs_up {
+            true => {
+                let asked = tokio::time::timeout(Duration::from_millis(500), server.get("/notes").send()).await;
+                assert!(asked.is_err(), "nobody answers");
+            }
+            false => {
+                let answer = server.get("/notes").send().await;
+                assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("PGRST001")), "{}", answer.body);
+            }
+        }
+        server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
+        // What was asked ends without a word to anybody.
+        signal("-CONT", &process);
+        server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
+    }
 }
 
 /// The name of the server leads to another one by now: what took over after the first one failed.

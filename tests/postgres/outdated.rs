@@ -3,6 +3,7 @@
 use basalt_db::{Database, PostgresOptions};
 use basalt_server::config::Pooler;
 use basalt_tests::postgres::{Cluster, Session};
+use basalt_tests::waiting::comes_to;
 use basalt_tests::{Server, token};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -241,6 +242,30 @@ async fn what_never_was_has_nothing_read() {
     assert!(!database.is_outdated(version, "23505").await);
     assert!(database.is_outdated(version, "42703").await);
     assert_eq!(loads(), before + 1);
+}
+
+/// The catalog can't be read while somebody locks a view: whoever fails meanwhile is answered at once, and once it can be, it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_catalog_that_can_not_be_read() {
+    let cluster = Cluster::start();
+    let session = cluster.create("app").await;
+    session.script(&format!("{SCHEMA} create view seen as select * from notes;")).await;
+    let url = Some(format!("{} dbname=app", cluster.url()));
+    let options = PostgresOptions { url, transaction_pooler: true, ..PostgresOptions::default() };
+    let database = Database::connect(options).await.expect("connects");
+    let version = database.catalog_version();
+    let locking = cluster.connect_to("app").await;
+    locking.script("begin; lock table seen in access exclusive mode").await;
+    session.script("create table more (id integer)").await;
+    let asked = async {
+        for _ in 0..50 {
+            assert!(!database.is_outdated(version, "42501").await);
+        }
+    };
+    // Each would wait for five seconds.
+    tokio::time::timeout(std::time::Duration::from_secs(100), asked).await.expect("all but the first at once");
+    locking.script("commit").await;
+    comes_to("a new catalog", true, async || database.is_outdated(version, "42501").await).await;
 }
 
 /// A view's own tables are locked after its query was analysed: what it calls may be dropped in between.

@@ -7,9 +7,13 @@ use std::time::Duration;
 
 use basalt_server::config::Pooler;
 use basalt_tests::postgres::Cluster;
+use basalt_tests::socket::Socket;
+use basalt_tests::waiting::comes_to;
 use basalt_tests::{Server, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::faults::napping;
 
 const ANN: &str = "a0000000-0000-4000-8000-00000000000a";
 const SCHEMA: &str = "
@@ -77,15 +81,55 @@ impl Drop for Bouncer {
     }
 }
 
+fn behind(config: &mut basalt_server::Config, cluster: &Cluster, bouncer: &Bouncer) {
+    let (cluster, bouncer) = (cluster.folder().display().to_string(), bouncer.folder().display().to_string());
+    config.database.url = config.database.url.replace(&cluster, &bouncer);
+    config.database.pooler = Pooler::Transaction;
+}
+
+/// A pooler that sees a request to cancel taken back cancels nothing, and one of version 1.18 ends at the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_hang_up_have_their_statements_cancelled() {
+    let cluster = Cluster::start();
+    let Some(bouncer) = Bouncer::start(&cluster) else { return };
+    let server = Server::start_on(&cluster, crate::faults::SCHEMA, |config| {
+        behind(config, &cluster, &bouncer);
+        config.database.statement_timeout = Duration::ZERO;
+    })
+    .await;
+    let session = cluster.connect_to(server.database_name()).await;
+    for _ in 0..4 {
+        let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
+        tokio::select! {
+            biased;
+            answer = nap => panic!("{}", answer.body),
+            () = comes_to("statements that nap", 1, async || napping(&session).await) => {}
+        }
+        comes_to("statements that nap", 0, async || napping(&session).await).await;
+        server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
+    }
+}
+
+/// Realtime asks for the marks of tables, each time on whichever connection is free.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_told() {
+    let cluster = Cluster::start();
+    let Some(bouncer) = Bouncer::start(&cluster) else { return };
+    let server = Server::start_on(&cluster, SCHEMA, |config| behind(config, &cluster, &bouncer)).await;
+    let mut socket = Socket::connect(&server, &token(json!({"role": "authenticated", "sub": ANN}))).await;
+    socket.join("notes", json!({"postgres_changes": [{"event": "*", "schema": "public", "table": "notes"}]})).await;
+    for turn in 0..12 {
+        let body = format!("n{turn}");
+        server.post("/notes", &json!({ "body": body })).user(ANN).expect(201, Value::Null).await;
+        assert_eq!(socket.event("postgres_changes").await["data"]["record"]["body"], body);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_session_is_relied_on() {
     let cluster = Cluster::start();
     let Some(bouncer) = Bouncer::start(&cluster) else { return };
-    let behind = |config: &mut basalt_server::Config| {
-        let (cluster, bouncer) = (cluster.folder().display().to_string(), bouncer.folder().display().to_string());
-        config.database.url = config.database.url.replace(&cluster, &bouncer);
-        config.database.pooler = Pooler::Transaction;
-    };
+    let behind = |config: &mut basalt_server::Config| behind(config, &cluster, &bouncer);
     let mut server = Server::start_on(&cluster, SCHEMA, behind).await;
     for turn in 1..=30 {
         let (new, seen) = (json!({"body": format!("n{turn}")}), format!("/notes?select=body&id=eq.{turn}"));

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use basalt_core::Result;
 use basalt_sql::Name;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::Postgres;
@@ -66,16 +67,12 @@ impl Postgres {
     }
 
     async fn marks_of(&self, tables: &BTreeSet<Name>) -> Result<Marks> {
-        const KEY: &str = "marks of tables";
         let mut unfinished = Unfinished::new(self.engine.owner.get().await?);
-        let connection = unfinished.get_mut()?;
-        let statement = match connection.prepared(KEY) {
-            Some(statement) => statement,
-            None => connection.prepare(KEY.into(), &format!("{MARKS} {ASKED}")).await?,
-        };
         let schemas: Vec<&str> = tables.iter().map(|table| &*table.schema).collect();
         let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
-        let rows = connection.client.query(&statement, &[&schemas, &names]).await.map_err(translate)?;
+        let keeps = !self.engine.options.transaction_pooler;
+        let asked: [(&(dyn ToSql + Sync), Type); 2] = [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+        let rows = unfinished.get_mut()?.ask(&format!("{MARKS} {ASKED}"), &asked, keeps).await?;
         unfinished.finish();
         Ok(marks(&rows))
     }

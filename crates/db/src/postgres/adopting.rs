@@ -59,17 +59,27 @@ struct Unfit {
 
 /// Whether a table of the service is there that the service did not make.
 pub(super) async fn is_needed(client: &Client, service: &Service) -> Result<bool> {
+    for table in tables(service)? {
+        if is_there(client, "to_regclass($1) is not null", table).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The tables that a service's migrations make.
+fn tables(service: &Service) -> Result<Vec<&'static str>> {
+    let mut tables = Vec::new();
     for migration in service.migrations {
         for piece in split(migration.source)? {
             if let Piece::Statement { sql, .. } = piece
                 && let Makes::Table { name, .. } = makes(sql)
-                && is_there(client, "to_regclass($1) is not null", name).await?
             {
-                return Ok(true);
+                tables.push(name);
             }
         }
     }
-    Ok(false)
+    Ok(tables)
 }
 
 /// Runs a statement of a migration, or makes what is lacking of what it would make.
@@ -114,7 +124,7 @@ pub(super) async fn statement(client: &Client, service: &Service, sql: &str) -> 
 
 /// Gives a table what it lacks. False if it was moved away, so that a new one is to be made.
 async fn table(client: &Client, service: &Service, name: &str, members: &[&str]) -> Result<bool> {
-    judge_owner(client, name).await?;
+    judge_owner(client, service, name).await?;
     take_every_row(client, name).await?;
     let definitions = members.iter().copied().filter(|member| !is_constraint(member));
     for definition in definitions.clone() {
@@ -219,9 +229,9 @@ async fn ensure_unique(client: &Client, table: &str, mut columns: Vec<&str>) -> 
 }
 
 /// Only a table's owner may change it.
-async fn judge_owner(client: &Client, table: &str) -> Result<()> {
-    let sql = "select pg_has_role(current_user, c.relowner, 'usage'), quote_ident(pg_get_userbyid(c.relowner)), quote_ident(current_user) \
-        from pg_class c where c.oid = to_regclass($1)";
+async fn judge_owner(client: &Client, service: &Service, table: &str) -> Result<()> {
+    let sql = "select pg_has_role(current_user, c.relowner, 'usage'), quote_ident(o.rolname), quote_ident(current_user), o.rolsuper \
+        from pg_class c join pg_roles o on o.oid = c.relowner where c.oid = to_regclass($1)";
     let row = client.query_one(sql, &[&table]).await.map_err(translate)?;
     if row.get(0) {
         return Ok(());
@@ -229,8 +239,21 @@ async fn judge_owner(client: &Client, table: &str) -> Result<()> {
     let (owner, own): (String, String) = (row.get(1), row.get(2));
     let message =
         format!("the table {table} was made by {owner}, and the role of `database.url`, {own}, may not change it");
-    let hint = format!("Have somebody who may run: grant {owner} to {own}; or connect as a superuser.");
+    // Whoever is a superuser's member may become one: it needs the tables alone.
+    let remedy = match row.get(3) {
+        true => handed_over(client, service).await?,
+        false => format!("grant {owner} to {own}"),
+    };
+    let hint = format!("Have somebody who may run: {remedy}; or connect as a superuser.");
     Err(Error::new("42501", message).with_hint(hint))
+}
+
+/// What gives a service's tables to the connecting role.
+async fn handed_over(client: &Client, service: &Service) -> Result<String> {
+    let sql = "select string_agg(format('alter table %s owner to %I', c.oid::regclass, current_user), '; ' order by at) \
+        from unnest($1::text[]) with ordinality as made (name, at) join pg_class c on c.oid = to_regclass(name) \
+        where not pg_has_role(current_user, c.relowner, 'usage')";
+    Ok(client.query_one(sql, &[&tables(service)?]).await.map_err(translate)?.get(0))
 }
 
 impl Unfit {

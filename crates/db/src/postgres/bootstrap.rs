@@ -181,7 +181,8 @@ async fn try_bootstrap(client: &Client) -> Result<()> {
 async fn make_all(client: &Client) -> Result<()> {
     let who = Connected::ask(client).await?;
     for step in &STEPS {
-        step.ensure(client, &who).await?;
+        // Even to look into a schema needs a grant.
+        step.ensure(client, &who).await.map_err(|error| who.explain(error))?;
     }
     if who.creates_roles {
         make_supabase_roles(client).await?;

@@ -10,9 +10,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_postgres::error::{DbError, Severity};
 use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream};
-use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket, Statement};
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Row, Socket, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::cancelling;
 use super::error::{translate, unreachable};
 use super::tls::Tls;
 
@@ -32,7 +34,7 @@ pub(crate) enum Driver {
 /// A connection with its prepared statements.
 pub(crate) struct Connection {
     pub client: Client,
-    pub tls: Tls,
+    target: Target,
     /// Whether functions may have left something on it (settings, temporary tables, locks).
     pub is_littered: bool,
     /// The version of the catalog as of which nothing was left on it.
@@ -49,7 +51,7 @@ impl Target {
         let (client, driver) = self.open().await?;
         Ok(Connection {
             client,
-            tls: self.tls.clone(),
+            target: self.clone(),
             is_littered: false,
             clean_at: 0,
             statements: Cache::new(statements.max(1)),
@@ -135,16 +137,22 @@ impl Connection {
         self.statements.clear();
     }
 
+    /// Runs a query of the server's own, prepared once where statements may be (`keeps`).
+    pub async fn ask(&mut self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)], keeps: bool) -> Result<Vec<Row>> {
+        if !keeps {
+            return self.client.query_typed(sql, params).await.map_err(translate);
+        }
+        let statement = match self.prepared(sql) {
+            Some(statement) => statement,
+            None => self.prepare(sql.to_owned(), sql).await?,
+        };
+        let values: Vec<&(dyn ToSql + Sync)> = params.iter().map(|(value, _)| *value).collect();
+        self.client.query(&statement, &values).await.map_err(translate)
+    }
+
     /// Ends what the connection is doing, and the connection.
     pub async fn cancel(self) {
-        let token = self.client.cancel_token();
-        let cancelled = match &self.tls {
-            Tls::Off => token.cancel_query(NoTls).await,
-            Tls::On(connector) => token.cancel_query((**connector).clone()).await,
-        };
-        if let Err(error) = cancelled {
-            tracing::debug!(%error, "a statement could not be cancelled");
-        }
+        cancelling::cancel(self.target.clone(), self.client.cancel_token()).await;
     }
 }
 

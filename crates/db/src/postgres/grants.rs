@@ -31,7 +31,8 @@ impl Connected {
 
     /// The grant that lets it do what was refused, where PostgreSQL says on what.
     pub fn grant(&self, error: &Error) -> Option<String> {
-        let on = error.message().strip_prefix("permission denied for ")?;
+        // Before it may stand which migration was refused.
+        let (_, on) = error.message().split_once("permission denied for ")?;
         if on.starts_with("database ") {
             return Some(format!("grant create on database {} to {}", self.database, self.role));
         }

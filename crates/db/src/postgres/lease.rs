@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::Engine;
 use super::connection::{Connection, unexpected};
-use super::error::translate;
+use super::error::{lost, translate};
 use super::pool::{Pooled, Unfinished};
 use super::run::{rollback, run};
 use super::settings::{CLEAN, UNLOCK};
@@ -27,8 +27,11 @@ use crate::{Answer, Isolation, Request};
 /// Connections that wait to be cancelled or tidied, at most, and how many of them are so at once.
 const WAITING: usize = 64;
 const AT_ONCE: usize = 16;
-/// How long either may take; then the connection is closed.
+/// How long either may take; then the connection is closed, whether or not the server has heard of it.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// How much longer than its time limits allow a request waits for a process of PostgreSQL's that hangs.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// A connection while a request has it.
 pub(super) struct Lease {
@@ -66,6 +69,11 @@ impl GivenBack {
         let returns = Returns { cancelled: Arc::new(Mutex::new(to_cancel)), untidy: Arc::new(Mutex::new(to_tidy)) };
         (GivenBack { cancelled, untidy }, returns)
     }
+
+    /// Where connections go whose statements are to be cancelled.
+    pub fn to_cancel(&self) -> Sender<Connection> {
+        self.cancelled.clone()
+    }
 }
 
 impl Lease {
@@ -80,9 +88,16 @@ impl Lease {
         connection.is_littered |= self.engine.is_littered();
         let work = Work::transaction(&self.engine, request, cleans);
         tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
-        let answer = run(&self.engine, connection, request, &work).await;
-        self.give_back();
-        answer
+        match within(longest(request, &work), run(&self.engine, connection, request, &work)).await {
+            Ok(answer) => {
+                self.give_back();
+                answer
+            }
+            Err(hung) => {
+                self.give_up();
+                Err(hung)
+            }
+        }
     }
 
     /// Begins a transaction for several requests. `step_down` follows the command that begins.
@@ -108,9 +123,16 @@ impl Lease {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         self.is_between = false;
         let work = Work::step(&self.engine, request);
-        let answer = run(&self.engine, connection, request, &work).await;
-        self.is_between = !connection.client.is_closed();
-        answer
+        match within(longest(request, &work), run(&self.engine, connection, request, &work)).await {
+            Ok(answer) => {
+                self.is_between = !connection.client.is_closed();
+                answer
+            }
+            Err(hung) => {
+                self.give_up();
+                Err(hung)
+            }
+        }
     }
 
     /// Ends the transaction with a command.
@@ -134,6 +156,14 @@ impl Lease {
         }
     }
 
+    /// Has what it does cancelled, and closes it.
+    fn give_up(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            // With too many on their way, closing has to do: the server notices at its next answer.
+            let _ = self.engine.given_back.cancelled.try_send(Pooled::take(connection));
+        }
+    }
+
     fn tidy(&self, connection: Pooled, is_open: bool) {
         let version = self.engine.current.load().catalog.version;
         let untidy = Untidy { connection: Unfinished::new(connection), is_open, version };
@@ -147,13 +177,27 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        match self.is_between {
-            true => self.tidy(connection, true),
-            // With too many on their way, closing has to do: the server notices at its next answer.
-            false => _ = self.engine.given_back.cancelled.try_send(Pooled::take(connection)),
+        match self.connection.take_if(|_| self.is_between) {
+            Some(connection) => self.tidy(connection, true),
+            None => self.give_up(),
         }
     }
+}
+
+/// How long a request may go without an answer: preparing, running and committing it have its time limit each. `None` where nothing limits it,
+/// or what runs before it may have changed the limit.
+fn longest(request: &Request, work: &Work<'_>) -> Option<Duration> {
+    let limit = work.settings.time_limit().filter(|_| request.pre_request.is_none())?;
+    Some(limit.saturating_mul(3).saturating_add(GRACE))
+}
+
+/// Waits for an answer.
+///
+/// Errors: 08006 for a process of PostgreSQL's that says nothing for so long.
+async fn within<T>(longest: Option<Duration>, answer: impl Future<Output = T>) -> Result<T> {
+    let Some(longest) = longest else { return Ok(answer.await) };
+    let hung = |_| lost().with_detail(format!("PostgreSQL did not answer within {longest:?}."));
+    timeout(longest, answer).await.map_err(hung)
 }
 
 /// Cancels what clients that hung up had asked for.

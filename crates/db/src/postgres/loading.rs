@@ -85,7 +85,7 @@ impl Engine {
     }
 
     async fn read(&self) -> Result<Current> {
-        let unfinished = Unfinished::new(self.owner.get().await?);
+        let unfinished = Unfinished::cancelled_by(self.owner.get().await?, self.given_back.to_cancel());
         let connection = unfinished.get()?;
         let current = Current::read(connection, self.login.as_deref()).await?;
         unfinished.finish();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use basalt_core::{Backoff, Error, Result};
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, PoolError, RecycleResult, TimeoutType, Timeouts};
+use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 
 use super::connection::{Connection, Target};
@@ -209,33 +210,44 @@ impl Pool {
 
 /// A connection in the middle of something: whoever is dropped before the end leaves it in a state that nobody knows, and it is closed
 /// rather than given to the next.
-pub(super) struct Unfinished(Option<Pooled>);
+pub(super) struct Unfinished {
+    connection: Option<Pooled>,
+    /// Where it goes to have its statement cancelled first.
+    cancelled: Option<Sender<Connection>>,
+}
 
 impl Unfinished {
     pub fn new(connection: Pooled) -> Unfinished {
-        Unfinished(Some(connection))
+        Unfinished { connection: Some(connection), cancelled: None }
+    }
+
+    /// The same; what is under way when it is dropped ends.
+    pub fn cancelled_by(connection: Pooled, cancelled: Sender<Connection>) -> Unfinished {
+        Unfinished { connection: Some(connection), cancelled: Some(cancelled) }
     }
 
     /// The connection, while it is in use.
     pub fn get(&self) -> Result<&Connection> {
-        self.0.as_deref().ok_or_else(|| Error::internal("the connection was given back"))
+        self.connection.as_deref().ok_or_else(|| Error::internal("the connection was given back"))
     }
 
     /// The same, to change what is known of it.
     pub fn get_mut(&mut self) -> Result<&mut Connection> {
-        self.0.as_deref_mut().ok_or_else(|| Error::internal("the connection was given back"))
+        self.connection.as_deref_mut().ok_or_else(|| Error::internal("the connection was given back"))
     }
 
     /// All is well: the connection goes back to the pool.
     pub fn finish(mut self) {
-        self.0 = None;
+        self.connection = None;
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Pooled::take(connection));
+        let Some(connection) = self.connection.take().map(Pooled::take) else { return };
+        if let Some(cancelled) = &self.cancelled {
+            // With too many on their way, closing has to do.
+            let _ = cancelled.try_send(connection);
         }
     }
 }

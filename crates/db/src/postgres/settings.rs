@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use basalt_sql::Catalog;
 use basalt_sql::quote;
@@ -57,6 +58,12 @@ impl<'r> Settings<'r> {
         Settings { begin: begin(isolation, request.read_only), values, unlocks: false }
     }
 
+    /// The longest that a statement may run, where that is set here.
+    pub fn time_limit(&self) -> Option<Duration> {
+        let (_, limit) = self.values.iter().rev().find(|(name, _)| name == "statement_timeout")?;
+        duration(limit).filter(|limit| !limit.is_zero())
+    }
+
     /// The values alone.
     pub fn values(&self) -> impl ExactSizeIterator<Item = Option<&str>> + Send {
         self.values.iter().map(|(_, value)| Some(&**value))
@@ -75,6 +82,37 @@ impl<'r> Settings<'r> {
     }
 }
 
+/// A time as PostgreSQL's settings have it: a number and a unit, by itself milliseconds.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "us" => 1e-6,
+        "" | "ms" => 1e-3,
+        "s" => 1.0,
+        "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.trim_end().parse::<f64>().ok()? * seconds).ok()
+}
+
 fn begin(isolation: Isolation, read_only: bool) -> String {
     format!("begin isolation level {} {}", isolation.words(), if read_only { "read only" } else { "read write" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_as_postgresql_s_settings_have_them() {
+        for (text, milliseconds) in
+            [("8000", Some(8000)), ("2s", Some(2000)), ("1.5 s", Some(1500)), ("1min", Some(60_000)), ("0", Some(0))]
+        {
+            assert_eq!(duration(text), milliseconds.map(Duration::from_millis), "{text}");
+        }
+        assert!(["soon", "-1", "2 weeks"].iter().all(|text| duration(text).is_none()));
+    }
 }

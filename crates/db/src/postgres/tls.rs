@@ -10,7 +10,9 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme, SupportedProtocolVersion,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How connections are encrypted.
@@ -33,15 +35,23 @@ pub(super) enum Trust {
     Host,
 }
 
+/// What is said of TLS beside whom to trust.
+pub(super) struct Terms {
+    /// The versions that may be spoken.
+    pub versions: Vec<&'static SupportedProtocolVersion>,
+    /// Whether its beginning names the host, so that whoever stands before many servers can tell them apart.
+    pub names_host: bool,
+}
+
 impl Tls {
     /// A connector. `root` is a file of certificates to trust instead of the system's; `own` are the files of a certificate to show, and of
     /// its private key.
     ///
     /// Errors: 58030 for a file that can't be read.
-    pub(super) fn new(trust: Trust, root: Option<&Path>, own: Option<(&Path, &Path)>) -> Result<Tls> {
+    pub(super) fn new(trust: Trust, root: Option<&Path>, own: Option<(&Path, &Path)>, terms: &Terms) -> Result<Tls> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(&terms.versions)
             .map_err(|error| Error::internal(format!("TLS can't be set up: {error}")))?;
         let config = match trust {
             Trust::Nobody => {
@@ -52,7 +62,7 @@ impl Tls {
                 builder.dangerous().with_custom_certificate_verifier(Arc::new(Judge { provider, authority }))
             }
         };
-        let config = match own {
+        let mut config = match own {
             None => config.with_no_client_auth(),
             Some((certificate, key)) => {
                 let chain = certificates("sslcert", certificate)?;
@@ -60,6 +70,7 @@ impl Tls {
                 config.with_client_auth_cert(chain, private).map_err(|error| unreadable("sslkey", key, &error))?
             }
         };
+        config.enable_sni = terms.names_host;
         Ok(Tls::On(Arc::new(MakeRustlsConnect::new(config))))
     }
 }
