@@ -193,7 +193,7 @@ impl Compiler<'_> {
         }
         if let Some(volatile) = volatile {
             value.sql = format!("(WITH {volatile} SELECT {} FROM _args)", value.sql);
-            value.volatile = true;
+            (value.volatile, value.collated) = (true, false);
             value.form = Form::Other;
         }
         if let Form::Column(..) = value.form {
