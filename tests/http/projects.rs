@@ -26,7 +26,7 @@ const WRITERS: [(&str, &str); 2] =
 const TRIGGERED: [&str; 5] = ["notes", "activity", "totals", "secrets", "tags"];
 
 /// What guarded tables' views and functions write.
-const GUARDED: [&str; 1] = ["members"];
+const GUARDED: [&str; 3] = ["members", "pieces", "boards"];
 
 /// Chinook's tables are opened: everybody reads, whoever is signed in writes.
 const CHINOOK_OPENED: &str = "

@@ -58,3 +58,5 @@ select greatest(1, 1/0) where false;
 select 1 in (1, 1/0);
 select case when x = 1 then substr('abc', 1, -1) end from t;
 select nullif(1/0, 1) where false;
+-- One claim has no setting of its own.
+select current_setting('request.jwt.claim.sub', true), current_setting('request.jwt.claim.role', true), current_setting('request.jwt.claim.email', true);

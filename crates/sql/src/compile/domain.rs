@@ -35,6 +35,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
         sql: operand.clone(),
         not_null: false,
         collated: false,
+        leakproof: true,
         hidden: false,
     };
     let mut scope = Scope::new(None);

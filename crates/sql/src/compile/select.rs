@@ -9,7 +9,7 @@ use sqlparser::ast::{Distinct, Expr, GroupByExpr, LockClause, OrderByExpr, Query
 use super::aggregate::has_aggregate;
 use super::compare::require_equality;
 use super::compiler::Compiler;
-use super::filter::conjuncts;
+use super::filter::{conjuncts, guarded_group};
 use super::group::{group_key, grouping_of};
 use super::grouping_sets::sets_of;
 use super::lock::{check_lockable, not_lockable};
@@ -52,6 +52,8 @@ pub(crate) struct BoundColumn {
     pub not_null: bool,
     /// Carries its collation.
     pub collated: bool,
+    /// Whether what computes it can neither fail nor tell of a row that policies hide.
+    pub leakproof: bool,
     /// The base table's column that it is.
     pub source: Option<(Name, String)>,
 }
@@ -282,6 +284,7 @@ impl Compiler<'_> {
         let keys = group_keys.iter().map(|(_, key)| key).chain(order.iter().map(|(key, _)| key));
         values.chain(&from.effects).chain(&having).chain(keys).for_each(|e| effects.absorb(e));
         effects.sources.retain(|id| scope.source(*id).is_none());
+        effects.leaks.retain(|id| scope.source(*id).is_none());
 
         let columns = columns_of(&scope, &items);
         let at_most_one = (aggregated && !grouped)
@@ -311,7 +314,8 @@ impl Compiler<'_> {
         }
         if let Some(having) = &having {
             if grouped || select.projection.iter().any(has_aggregate) {
-                rest.push_str(&format!(" HAVING {}", having.sql));
+                let having = if grouped { guarded_group(having) } else { having.sql.clone() };
+                rest.push_str(&format!(" HAVING {having}"));
             } else {
                 // SQLite wants keys or an aggregate before it; what is selected reads no column.
                 rest = format!(" FROM (SELECT count(*) AS _c, {} AS _h{rest}) WHERE _h", having.sql);
