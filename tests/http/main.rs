@@ -38,6 +38,17 @@ async fn both_engines_hold_rows_alike() {
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
 }
 
+/// What policies let pass, and what views over hidden rows tell.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_guard_alike() {
+    let cluster = Cluster::start();
+    if !cluster.has(15, "`security_invoker`") {
+        return;
+    }
+    let all = projects::guarded(&cluster).await;
+    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+}
+
 /// Requests that have to be compared at least.
 const ENOUGH: usize = 2_000;
 

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::ask::{ANN, BOB};
 
 /// What the policies of `teams` and `people` say; each hides the hidden.
-const POLICIES: [&str; 5] = [
+const POLICIES: [&str; 10] = [
     "create policy all_seen on teams using (true) with check (true);
      create policy all_seen on people using (true) with check (true);
      create policy not_hidden on teams as restrictive using (not hidden);
@@ -32,6 +32,17 @@ const POLICIES: [&str; 5] = [
     "create policy own on teams using (not hidden and region is not null);
      create policy own on people using (owner = (select auth.uid()) and not hidden);
      create policy public on people for select to anon using (not hidden and weight > 1);",
+    // What asks another table is the last thing that SQLite asks of a row.
+    "create policy own on teams using (exists (select 1 from flags f where f.hidden = teams.hidden and f.shown));
+     create policy own on people using (exists (select 1 from flags f where f.hidden = people.hidden and f.shown));",
+    "create policy own on teams using ((select f.shown from flags f where f.hidden = teams.hidden));
+     create policy own on people using ((select f.shown from flags f where f.hidden = people.hidden));",
+    "create policy own on teams using (id < -1000 or hidden in (select f.hidden from flags f where f.shown));
+     create policy own on people using (id < -1000 or exists (select 1 from flags f where f.hidden = people.hidden and f.shown));",
+    "create policy own on teams using (is_flagged(hidden));
+     create policy own on people using (is_flagged(hidden));",
+    "create policy own on teams using (is_looked_up(hidden));
+     create policy own on people using (is_looked_up(hidden));",
 ];
 
 const SCHEMA: &str = r#"
@@ -46,6 +57,14 @@ const SCHEMA: &str = r#"
   create index people_team on people (team_id);
   create index people_weight on people (weight);
   create function is_shown(hidden boolean) returns boolean language sql immutable as $$ select not hidden $$;
+  create table flags (hidden boolean primary key, shown boolean not null);
+  insert into flags values (true, false), (false, true);
+  alter table flags enable row level security;
+  create policy seen on flags using (true);
+  create function is_flagged(asked boolean) returns boolean language sql stable security definer as
+    $$ select exists (select 1 from flags f where f.hidden = asked and f.shown) $$;
+  create function is_looked_up(asked boolean) returns boolean language plpgsql stable security definer as
+    $$ begin return exists (select 1 from flags f where f.hidden = asked and f.shown); end $$;
   alter table teams enable row level security;
   alter table people enable row level security;
 
@@ -75,7 +94,33 @@ const SCHEMA: &str = r#"
   create view scalar with (security_invoker = true) as select t.id, (select max(100 / p.weight) from people p where p.team_id = t.id) as most from teams t;
   create view members with (security_invoker = true) as select id, name in (select p.name from people p where 100 / p.weight > 0) as found from teams;
   create view keyed with (security_invoker = true) as select id, (data ->> 'n')::int as n from people where (data ->> 'n')::int > 0;
+  create view labels with (security_invoker = true) as
+    select id, team_id, weight, score, label::int as number, 100 / weight as ratio, name ~ pattern as fits from people;
+  create view labels_over with (security_invoker = true) as select id, number, number + 1 as next, ratio from labels where id > -5;
+  create view labels_joined with (security_invoker = true) as
+    select l.id, l.number, t.name, 10 / t.id as part from labels l join teams t on t.id = l.team_id;
+  create view labels_beside with (security_invoker = true) as
+    select t.id, l.number, l.ratio from teams t left join labels l on l.team_id = t.id and l.number > 3;
+  create view labels_same with (security_invoker = true) as
+    select a.id, b.ratio from labels a join (select 100 / weight as ratio, label::int as number, id as other from people) b using (number);
+  create view labels_query with (security_invoker = true) as
+    with w as (select id, label, label::int as number from people), x as (select id, number from w where label::int > 3) select * from x;
+  create view labels_both with (security_invoker = true) as select id, number from labels union all select id, 100 / id from teams;
+  create view labels_counted with (security_invoker = true) as
+    select number, count(*) as people, sum(ratio) as total from labels group by number having number > 3;
+  create view labels_keyed with (security_invoker = true) as select label::int as number, count(*) as people from people group by 1;
+  create view labels_several with (security_invoker = true) as select distinct number, ratio from labels;
+  create view labels_first with (security_invoker = true) as select distinct on (team_id) team_id, number from labels order by team_id, number;
+  create view labels_numbered with (security_invoker = true) as
+    select id, number, row_number() over (partition by number order by id) as place from labels;
+  create view labels_sets with (security_invoker = true) as
+    select number, ratio, count(*) as people from labels group by grouping sets ((number), (ratio), ());
 
+  create function labelled() returns table (id int, number int, ratio int) language sql stable as
+    $$ select id, label::int, 100 / weight from people $$;
+  create function labelled_above(n int) returns setof int language sql stable as
+    $$ select id from labels where number > n order by id $$;
+  create function labels_of() returns setof labels language sql stable as $$ select * from labels $$;
   create function ratio(p people) returns int language sql stable as $$ select 100 / p.weight $$;
   create function everybody() returns setof people language sql stable as $$ select * from people $$;
   create function total() returns bigint language sql stable as $$ select count(*) from people $$;
@@ -189,6 +234,41 @@ const READS: &[&str] = &[
     "/scalar?order=id",
     "/members?order=id",
     "/keyed?order=id",
+    "/labels?order=id",
+    "/labels?number=gt.5&select=id",
+    "/labels?number=in.(3,4)&select=id",
+    "/labels?number=is.null&select=id",
+    "/labels?ratio=gt.20&select=id",
+    "/labels?ratio=eq.50&id=eq.1&select=id",
+    "/labels?id=eq.150&number=gt.5",
+    "/labels?team_id=eq.1&ratio=gt.1&weight=lt.9&select=id",
+    "/labels?or=(number.gt.5,id.eq.1)&select=id&order=id",
+    "/labels?not.and=(number.gt.5,ratio.gt.5)&select=id&order=id",
+    "/labels?fits=is.true&select=id",
+    "/labels?select=number.sum(),ratio.max()",
+    "/labels?select=ratio,id.count()&ratio=gt.10&order=ratio",
+    "/labels?select=id&order=ratio.desc,number,id&limit=2",
+    "/labels_over?next=gt.5&order=id",
+    "/labels_over?ratio=gt.5&id=lt.3&order=id",
+    "/labels_joined?number=gt.3&order=id",
+    "/labels_joined?part=gt.3&order=id",
+    "/labels_beside?ratio=gt.3&order=id,number",
+    "/labels_beside?number=is.null&order=id",
+    "/labels_same?ratio=gt.3&order=id",
+    "/labels_query?number=gt.3&order=id",
+    "/labels_both?number=gt.3&order=id,number",
+    "/labels_counted?order=number",
+    "/labels_counted?number=gt.4&total=gt.0&order=number",
+    "/labels_keyed?number=gt.4&order=number",
+    "/labels_several?number=gt.4&ratio=gt.0&order=number",
+    "/labels_first?number=gt.2&order=team_id",
+    "/labels_numbered?number=gt.2&place=eq.1&order=id",
+    "/labels_sets?ratio=gt.2&order=ratio",
+    "/rpc/labelled?order=id",
+    "/rpc/labelled?number=gt.3&order=id",
+    "/rpc/labelled?ratio=gt.10&select=id&order=id",
+    "/rpc/labelled_above?n=3",
+    "/rpc/labels_of?number=gt.3&select=id&order=id",
     "/rpc/everybody?select=id&order=id",
     "/rpc/everybody?select=id,ratio&ratio=gt.10&order=id",
     "/rpc/total",
@@ -209,6 +289,11 @@ const WRITES: &[(&str, &str, &str)] = &[
     ("PATCH", "/people?name=match.%5E%5Bz%5D", r#"{"name": "x"}"#),
     ("PATCH", "/people?name=eq.ann", r#"{"score": 3}"#),
     ("PATCH", "/people?ratio=gt.0", r#"{"score": 3}"#),
+    ("PATCH", "/labels?number=gt.3", r#"{"score": 3}"#),
+    ("PATCH", "/labels?ratio=gt.1000", r#"{"score": 3}"#),
+    ("PATCH", "/numbers?id=gt.0", r#"{"id": 4}"#),
+    ("DELETE", "/labels?ratio=gt.1000", ""),
+    ("DELETE", "/labels?number=eq.4", ""),
     ("PATCH", "/people", r#"{"hidden": true}"#),
     ("PATCH", "/people", r#"{"team_id": 1}"#),
     ("PATCH", "/teams?id=gt.100", r#"{"name": null}"#),

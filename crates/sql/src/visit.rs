@@ -32,6 +32,29 @@ pub(crate) fn any_expression(node: &impl Visit, test: impl FnMut(&Expr) -> bool)
     visit(node, &mut Any(test)).is_break()
 }
 
+/// Whether an expression of the tree itself passes the test: subqueries have expressions of their own.
+pub(crate) fn any_outside_queries(node: &impl Visit, test: impl FnMut(&Expr) -> bool) -> bool {
+    struct Any<F> {
+        test: F,
+        depth: usize,
+    }
+    impl<F: FnMut(&Expr) -> bool> Visitor for Any<F> {
+        type Break = ();
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth += 1;
+            ControlFlow::Continue(())
+        }
+        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+            self.depth -= 1;
+            ControlFlow::Continue(())
+        }
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            break_if(self.depth == 0 && (self.test)(expr))
+        }
+    }
+    visit(node, &mut Any { test, depth: 0 }).is_break()
+}
+
 /// Whether a relation's name in the tree passes the test.
 pub(crate) fn any_relation(node: &impl Visit, test: impl FnMut(&ObjectName) -> bool) -> bool {
     struct Any<F>(F);

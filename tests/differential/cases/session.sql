@@ -60,3 +60,5 @@ select case when x = 1 then substr('abc', 1, -1) end from t;
 select nullif(1/0, 1) where false;
 select set_config('timezone', '+nan', true);
 select set_config('timezone', '+inf', true);
+-- One claim has no setting of its own.
+select current_setting('request.jwt.claim.sub', true), current_setting('request.jwt.claim.role', true), current_setting('request.jwt.claim.email', true);

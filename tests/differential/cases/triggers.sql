@@ -499,3 +499,34 @@ update quoted set s = 'it''s .*' where id = 1 returning *;
 update quoted set s = 'its .*' where id = 2 returning *;
 update quoted set s = '''' where id = 2 returning *;
 update quoted set s = 'A''' where id = 2 returning *;
+-- A row that an operation lacks is NULL; one of a query without rows is there, of nulls.
+create table lacking (id int primary key, note text);
+create table lacking_log (at serial primary key, op text, new_row jsonb, old_row jsonb, new_json json, old_json json, new_text text, old_text text, new_null bool, old_null bool, note text);
+create function lacks() returns trigger language plpgsql as $$ begin
+  insert into lacking_log (op, new_row, old_row, new_json, old_json, new_text, old_text, new_null, old_null, note)
+    values (tg_when || ' ' || tg_op, to_jsonb(new), to_jsonb(old), row_to_json(new), row_to_json(old), new::text, old::text, new is null, old is null, coalesce(new.note, '-') || coalesce(old.note, '-'));
+  if tg_op = 'DELETE' then return old; end if;
+  return new;
+end $$;
+create trigger lacks_before before insert or update or delete on lacking for each row execute function lacks();
+create trigger lacks_after after insert or update or delete on lacking for each row execute function lacks();
+insert into lacking values (1, 'a'), (2, null);
+update lacking set note = 'b' where id = 1;
+delete from lacking where id = 1;
+delete from lacking where id = 2;
+select * from lacking_log order by at;
+create function lacks_written() returns jsonb language plpgsql as $$ declare r record; begin delete from lacking where id = 8 returning * into r; return to_jsonb(r); end $$;
+select lacks_written();
+create function lacks_rows(what int) returns jsonb language plpgsql stable as $$
+declare r record; l lacking; x lacking%rowtype;
+begin
+  if what = 1 then select * into r from lacking where id = 9; return to_jsonb(r);
+  elsif what = 2 then select * into l from lacking where id = 9; return to_jsonb(l);
+  elsif what = 3 then for r in select id, note from lacking where id = 9 loop end loop; return to_jsonb(r);
+  elsif what = 4 then select id, note into r from lacking where id = 9; return jsonb_build_object('null', r is null, 'id', r.id, 'text', r::text);
+  elsif what = 5 then execute 'select 1 as a, 2 as b where false' into r; return to_jsonb(r);
+  elsif what = 6 then return to_jsonb(x);
+  end if;
+  return null;
+end $$;
+select n, lacks_rows(n) from generate_series(1, 7) n;

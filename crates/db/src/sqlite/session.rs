@@ -272,9 +272,7 @@ impl Session {
         let claims = &identity.claims;
         match name.to_ascii_lowercase().as_str() {
             "request.jwt.claims" => Some(claims.json().to_owned()),
-            "request.jwt.claim.sub" => claims.sub().map(str::to_owned),
-            "request.jwt.claim.email" => claims.email().map(str::to_owned),
-            "request.jwt.claim.role" | "role" => Some(identity.role.to_string()),
+            "role" => Some(identity.role.to_string()),
             "timezone" => Some(context.time_zone.iana_name().unwrap_or("UTC").to_owned()),
             "server_version" => Some("15.0".to_owned()),
             "server_version_num" => Some("150000".to_owned()),

@@ -184,6 +184,7 @@ impl Compiler<'_> {
         };
         let mut collected = Typed::over(COLLECTED, value.ty.clone().array_of(), [&value]);
         collected.sources.clone_from(&value.sources);
+        collected.leaks.clone_from(&value.leaks);
         let order = super::order::key(&value, &key.options)?;
         let mut sql = format!("json_group_array({} ORDER BY {order})", super::column::array_item(&value));
         if let Some(filter) = &filter {

@@ -9,6 +9,7 @@ use sqlparser::ast::{Distinct, Expr, OrderByExpr, Select};
 use super::aggregate::has_aggregate;
 use super::compare::require_equality;
 use super::compiler::Compiler;
+use super::filter::guarded_group;
 use super::from::FromClause;
 use super::group::{group_key, grouping_of, is_grouped};
 use super::order_by::{distinct_on, with_ties};
@@ -166,7 +167,8 @@ impl Clauses {
         }
         match &self.having {
             Some(having) if self.group_keys.is_some() || self.aggregates => {
-                rows.push_str(&format!(" HAVING {}", having.sql));
+                let having = if self.group_keys.is_some() { guarded_group(having) } else { having.sql.clone() };
+                rows.push_str(&format!(" HAVING {having}"));
             }
             // SQLite wants keys or an aggregate before it; what is selected reads no column.
             Some(having) => rows = format!(" FROM (SELECT count(*) AS _c, {} AS _h{rows}) WHERE _h", having.sql),

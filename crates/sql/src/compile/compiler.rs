@@ -332,6 +332,7 @@ impl<'a> Compiler<'a> {
             sql: sql(&column.name),
             not_null: column.not_null,
             collated: true,
+            leakproof: true,
             hidden: false,
         });
         let columns = columns.collect();

@@ -73,7 +73,8 @@ impl Compiler<'_> {
         let mut columns = renamed(&first, cte)?;
         // A later row may hold what the first ones don't.
         columns.iter_mut().for_each(|c| c.not_null = false);
-        scope.ctes.push(Cte { name: name.to_owned(), table: table.to_owned(), columns, protected: first.protected });
+        // The step reads rows that were made, which can't stand behind a barrier and need none.
+        scope.ctes.push(Cte { name: name.to_owned(), table: table.to_owned(), columns, protected: false });
         let types: Vec<_> = first.columns.iter().map(|c| (c.ty.clone(), c.typmod)).collect();
         let second = self.bind_query_as(Some(&*scope), &query(step), &types);
         scope.ctes.pop();
@@ -83,7 +84,8 @@ impl Compiler<'_> {
         }
         let mut effects = first.effects;
         effects.absorb(&second.effects);
-        let columns = first.columns.into_iter().map(|c| BoundColumn { not_null: false, ..c });
+        let columns = first.columns.into_iter().zip(&second.columns);
+        let columns = columns.map(|(a, b)| BoundColumn { not_null: false, leakproof: a.leakproof && b.leakproof, ..a });
         Ok(BoundQuery {
             sql: format!(
                 "{} {} {}",
@@ -143,6 +145,7 @@ fn renamed(query: &BoundQuery, cte: &CteAst) -> Result<Vec<CteColumn>> {
         typmod: column.typmod,
         not_null: column.not_null,
         collated: column.collated,
+        leakproof: column.leakproof,
         source: column.source.clone(),
     });
     Ok(columns.collect())

@@ -61,6 +61,7 @@ impl Compiler<'_> {
             },
             not_null: c.not_null,
             collated: c.collated && !lateral,
+            leakproof: c.leakproof || lateral || !query.protected,
             hidden: false,
         });
         let columns = columns.collect();
@@ -78,7 +79,7 @@ impl Compiler<'_> {
                 query.sql
             ));
         } else {
-            clause.derived(source.id, query.sql);
+            clause.derived(source.id, &query.sql);
             clause.text(format!(" AS {sqlite}"));
         }
         clause.effects.push(query.effects);

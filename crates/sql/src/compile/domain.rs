@@ -16,7 +16,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
     if domain.not_null && !value.not_null {
         let message = format!("domain {} does not allow null values", name.name);
         value.sql = format!("coalesce({}, {})", value.sql, require("0", "23502", &message));
-        (value.not_null, value.leakproof, value.form) = (true, false, Form::Other);
+        (value.not_null, value.leakproof, value.collated, value.form) = (true, false, false, Form::Other);
     }
     if domain.checks.is_empty() || value.is_null_literal() {
         return Ok(value);
@@ -35,6 +35,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
         sql: operand.clone(),
         not_null: false,
         collated: false,
+        leakproof: true,
         hidden: false,
     };
     let mut scope = Scope::new(None);

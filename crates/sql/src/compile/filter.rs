@@ -7,7 +7,7 @@ use sqlparser::ast::Expr;
 use super::compiler::Compiler;
 use super::from::FromClause;
 use super::operator::join_conditions;
-use super::scope::{Clause, Scope};
+use super::scope::{Clause, Scope, Source};
 use super::typed::{Form, Typed};
 
 impl Compiler<'_> {
@@ -32,6 +32,9 @@ impl Compiler<'_> {
             self.folds &= self.known(&condition) != Some(Some(false));
             // What is true anyway need not be asked.
             if !matches!(condition.form, Form::Constant(Value::Int(1))) {
+                if let Some(source) = only_source(scope, &condition) {
+                    from.search(source, &condition.sql);
+                }
                 conditions.push(guarded(scope, &condition, from));
             }
             from.effects.push(condition);
@@ -61,11 +64,16 @@ pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 
 /// A condition that sees no row before its policies have allowed it.
 pub(super) fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromClause) -> String {
+    // What is computed within a query, which SQLite would take apart.
+    for id in condition.leaks.iter().filter(|id| scope.source(**id).is_some()) {
+        clause.bar(*id);
+    }
     if condition.leakproof {
         return condition.sql.clone();
     }
     let mut guards = Vec::new();
-    for source in condition.sources.iter().filter_map(|id| scope.source(*id)) {
+    // How often what is volatile runs tells of all rows.
+    for source in scope.sources.iter().filter(|s| condition.volatile || condition.sources.contains(&s.id)) {
         if source.protected {
             clause.bar(source.id);
         }
@@ -81,4 +89,19 @@ pub(super) fn guarded(scope: &Scope<'_>, condition: &Typed, clause: &mut FromCla
         true => condition.sql.clone(),
         false => format!("CASE WHEN {} THEN {} ELSE 0 END", guards.join(" AND "), condition.sql),
     }
+}
+
+/// A condition of groups, which SQLite moves before the policies if it reads nothing but their keys.
+pub(super) fn guarded_group(condition: &Typed) -> String {
+    match condition.leakproof && condition.leaks.is_empty() {
+        true => condition.sql.clone(),
+        false => format!("CASE WHEN count(*) THEN {} ELSE 0 END", condition.sql),
+    }
+}
+
+/// The source that a condition of WHERE may be asked of before any join.
+fn only_source<'s>(scope: &'s Scope<'_>, condition: &Typed) -> Option<&'s Source> {
+    let [id] = condition.sources.as_slice() else { return None };
+    let is_plain = condition.leakproof && condition.leaks.is_empty() && !condition.volatile;
+    scope.source(*id).filter(|source| is_plain && source.protected && !source.nullable)
 }

@@ -24,12 +24,14 @@ pub(crate) struct FromClause {
     parts: Vec<Part>,
     /// Sources of subqueries that something that leaks reads.
     barred: Vec<usize>,
+    /// Conditions that are asked behind a barrier too: the source, what it is called, the condition.
+    searched: Vec<(usize, String, String)>,
 }
 
 /// A piece of FROM's source.
 enum Part {
     Text(String),
-    /// A subquery, behind a barrier if something that leaks reads the source.
+    /// What reads the source: a subquery in parentheses, or its name. Behind a barrier if something that leaks reads it.
     Derived(usize, String),
 }
 
@@ -48,14 +50,25 @@ impl FromClause {
         for part in &self.parts {
             match part {
                 Part::Text(text) => sql.push_str(text),
-                // SQLite moves no condition into a subquery with a LIMIT.
                 Part::Derived(source, query) if self.barred.contains(source) => {
-                    sql.push_str(&format!("(SELECT * FROM ({query}) LIMIT -1)"));
+                    sql.push_str(&self.behind_barrier(*source, query));
                 }
-                Part::Derived(_, query) => sql.push_str(&format!("({query})")),
+                Part::Derived(_, query) => sql.push_str(query),
             }
         }
         sql
+    }
+
+    /// SQLite moves no condition into a subquery with a LIMIT; those that tell nothing are written there.
+    fn behind_barrier(&self, source: usize, query: &str) -> String {
+        let searched: Vec<_> = self.searched.iter().filter(|(id, ..)| *id == source).collect();
+        match searched.first() {
+            None => format!("(SELECT * FROM {query} LIMIT -1)"),
+            Some((_, alias, _)) => {
+                let conditions: Vec<&str> = searched.iter().map(|(.., condition)| condition.as_str()).collect();
+                format!("(SELECT * FROM {query} AS {alias} WHERE {} LIMIT -1)", conditions.join(" AND "))
+            }
+        }
     }
 
     /// Whether there is nothing.
@@ -68,13 +81,23 @@ impl FromClause {
     }
 
     /// A subquery that is the source of this id.
-    pub(super) fn derived(&mut self, source: usize, query: String) {
-        self.parts.push(Part::Derived(source, query));
+    pub(super) fn derived(&mut self, source: usize, query: &str) {
+        self.parts.push(Part::Derived(source, format!("({query})")));
+    }
+
+    /// A subquery that is the source of this id, by its name.
+    fn named(&mut self, source: usize, name: String) {
+        self.parts.push(Part::Derived(source, name));
     }
 
     /// Something that leaks reads the source.
     pub(super) fn bar(&mut self, source: usize) {
         self.barred.push(source);
+    }
+
+    /// A condition over this source alone, which tells nothing.
+    pub(super) fn search(&mut self, source: &Source, condition: &str) {
+        self.searched.push((source.id, source.sqlite.clone(), condition.to_owned()));
     }
 
     /// What follows is read for each row of what stands here, in that order.
@@ -222,6 +245,7 @@ impl Compiler<'_> {
                 sql: format!("{sqlite}.{}", quote::ident(&c.sqlite)),
                 not_null: c.not_null,
                 collated: c.collated,
+                leakproof: c.leakproof || !cte.protected,
                 hidden: false,
             });
             let columns = columns.collect();
@@ -229,7 +253,8 @@ impl Compiler<'_> {
             source.protected = cte.protected;
             source.origins = cte.columns.iter().map(|column| column.source.clone()).collect();
             rename(&mut source, alias)?;
-            clause.text(format!("{} AS {sqlite}", cte.table));
+            clause.named(source.id, cte.table);
+            clause.text(format!(" AS {sqlite}"));
             scope.add(source)?;
             return Ok(Pending::new());
         }
@@ -265,9 +290,10 @@ impl Compiler<'_> {
                     };
                     column.sql = format!("{sqlite}.{}", quote::ident(&bound.sqlite));
                     column.collated = bound.collated;
+                    column.leakproof = bound.leakproof || !query.protected;
                     column.not_null = bound.not_null;
                 }
-                clause.derived(source.id, query.sql);
+                clause.derived(source.id, &query.sql);
                 clause.text(format!(" AS {sqlite}"));
                 clause.effects.push(query.effects);
                 Pending::new()
@@ -279,7 +305,7 @@ impl Compiler<'_> {
                     Some(filter) if position.enclosed => {
                         let query = format!("SELECT * FROM {physical} AS {sqlite} WHERE {}", filter.sql);
                         source.protected = true;
-                        clause.derived(source.id, query);
+                        clause.derived(source.id, &query);
                         clause.text(format!(" AS {sqlite}"));
                         Pending::new()
                     }

@@ -127,9 +127,11 @@ impl Compiler<'_> {
         branches.iter().for_each(|branch| effects.absorb(&branch.effects));
         let protected = branches.iter().any(|branch| branch.protected);
         let at_most_one = branches.len() == 1 && branches[0].at_most_one;
+        let leaks = |at: usize| branches.iter().any(|branch| !branch.columns[at].leakproof);
+        let leaks: Vec<bool> = (0..branches.first().map_or(0, |first| first.columns.len())).map(leaks).collect();
         let mut columns = branches.into_iter().next().map(|first| first.columns).unwrap_or_default();
-        for column in &mut columns {
-            (column.not_null, column.source, column.collated) = (false, None, false);
+        for (column, leaks) in columns.iter_mut().zip(leaks) {
+            (column.not_null, column.source, column.collated, column.leakproof) = (false, None, false, !leaks);
         }
         let mut keys = Vec::with_capacity(order.len());
         for (at, options) in order {

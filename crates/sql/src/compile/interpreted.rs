@@ -109,6 +109,7 @@ impl Compiler<'_> {
             typmod,
             not_null: false,
             collated: false,
+            leakproof: true,
             source: None,
         });
         Ok(Captured { slot, columns: columns.collect() }.query(!routine.returns_set))

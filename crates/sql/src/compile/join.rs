@@ -44,11 +44,11 @@ impl Compiler<'_> {
             JoinConstraint::On(expr) => self.bind_on(scope, expr, clause)?,
             JoinConstraint::Using(names) => {
                 let names = names.iter().map(|n| Ok(split_name(n)?.1)).collect::<Result<Vec<_>>>()?;
-                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
+                self.merge(scope, start..middle, &names, (left_nullable, right_nullable), clause)?
             }
             JoinConstraint::Natural => {
                 let names = common_names(&scope.sources[start..middle], &scope.sources[middle..]);
-                self.merge(scope, start..middle, &names, left_nullable, right_nullable)?
+                self.merge(scope, start..middle, &names, (left_nullable, right_nullable), clause)?
             }
             JoinConstraint::None => Vec::new(),
         };
@@ -88,8 +88,8 @@ impl Compiler<'_> {
         scope: &mut Scope<'_>,
         left: Range<usize>,
         names: &[String],
-        left_nullable: bool,
-        right_nullable: bool,
+        (left_nullable, right_nullable): (bool, bool),
+        clause: &mut FromClause,
     ) -> Result<Vec<String>> {
         let mut conditions = Vec::new();
         let mut merged = Vec::new();
@@ -103,7 +103,7 @@ impl Compiler<'_> {
                 }
             }
             let equal = self.compare("=", a.clone(), b.clone())?;
-            conditions.push(equal.sql);
+            conditions.push(guarded(scope, &equal, clause));
             let value = match (left_nullable, right_nullable) {
                 (true, true) => {
                     let (both, ty) = self.unify(vec![a, b], "JOIN/USING")?;

@@ -187,6 +187,7 @@ pub(super) fn columns_of(scope: &Scope<'_>, items: &[Item]) -> Vec<BoundColumn> 
             typmod: item.value.typmod,
             not_null: item.value.not_null,
             collated: item.value.collated,
+            leakproof: item.value.leakproof && item.value.leaks.is_empty(),
             source,
         });
     }

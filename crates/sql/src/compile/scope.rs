@@ -117,6 +117,8 @@ pub(crate) struct SourceColumn {
     pub not_null: bool,
     /// Whether SQLite knows the collation: a base table's column, or a subquery's that passes one on.
     pub collated: bool,
+    /// Whether what computes it can neither fail nor tell of a row that policies hide.
+    pub leakproof: bool,
     /// Whether only generated SQL refers to it.
     pub hidden: bool,
 }
@@ -160,6 +162,8 @@ pub(crate) struct CteColumn {
     pub not_null: bool,
     /// Whether SQLite carries the collation.
     pub collated: bool,
+    /// Whether what computes it can neither fail nor tell of a row that policies hide.
+    pub leakproof: bool,
     /// The relation's column that it is.
     pub source: Option<(Name, String)>,
 }
@@ -317,6 +321,12 @@ impl Source {
         typed.not_null = column.not_null && !self.nullable;
         typed.collated = column.collated;
         typed.sources.push(self.id);
+        match column.leakproof {
+            true => {}
+            // Behind a barrier the query computes it for rows that its policies let through.
+            false if self.protected => typed.leaks.push(self.id),
+            false => typed.leakproof = false,
+        }
         typed.form = Form::Column(self.id, index);
         typed
     }

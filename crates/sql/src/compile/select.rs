@@ -48,6 +48,8 @@ pub(crate) struct BoundColumn {
     pub not_null: bool,
     /// Carries its collation.
     pub collated: bool,
+    /// Whether what computes it can neither fail nor tell of a row that policies hide.
+    pub leakproof: bool,
     /// The base table's column that it is.
     pub source: Option<(Name, String)>,
 }
@@ -232,6 +234,7 @@ impl Compiler<'_> {
         };
         let mut effects = clauses.effects();
         effects.sources.retain(|id| scope.source(*id).is_none());
+        effects.leaks.retain(|id| scope.source(*id).is_none());
         let protected = scope.sources.iter().any(|s| s.protected || s.guard.is_some());
         let sql = clauses.sql(&columns, limit, wanted.ties);
         Ok(BoundQuery { sql, columns, at_most_one, protected, effects, value })

@@ -56,6 +56,7 @@ impl Compiler<'_> {
             sql: format!("{sqlite}.{}", quote::ident(column)),
             not_null: true,
             collated: false,
+            leakproof: true,
             hidden: false,
         });
         let mut source = self.source(&shown, &sqlite, columns.into());

@@ -141,6 +141,7 @@ impl Compiler<'_> {
             typmod: value.typmod,
             not_null: value.not_null,
             collated: false,
+            leakproof: value.leakproof,
             source: None,
         };
         let sql = format!("SELECT {} AS {}", value.sql, quote::ident(&name));
@@ -365,7 +366,8 @@ fn row_fields<'t>(function: &str, base: &'t Typed) -> Result<&'t [(String, Type)
 }
 
 fn column(name: &str, ty: Type, sql: String) -> SourceColumn {
-    SourceColumn { name: name.to_owned(), ty, typmod: None, sql, not_null: false, collated: false, hidden: false }
+    let (not_null, collated, leakproof, hidden) = (false, false, true, false);
+    SourceColumn { name: name.to_owned(), ty, typmod: None, sql, not_null, collated, leakproof, hidden }
 }
 
 pub(super) fn ordinality(sql: String) -> SourceColumn {
@@ -380,6 +382,7 @@ fn ordinality_column() -> BoundColumn {
         typmod: None,
         not_null: true,
         collated: false,
+        leakproof: true,
         source: None,
     }
 }

@@ -170,6 +170,7 @@ impl Compiler<'_> {
                 sql: row,
                 not_null: true,
                 collated: false,
+                leakproof: true,
                 hidden: true,
             });
             (source.nullable, source.protected, source.sqlite) = (true, false, lockstep.clone());
@@ -353,7 +354,7 @@ fn read_from(row: &str, columns: &mut [SourceColumn]) {
             true => format!("unhex({row} ->> {index})"),
             false => format!("({row} ->> {index})"),
         };
-        (column.collated, column.not_null) = (false, false);
+        (column.collated, column.not_null, column.leakproof) = (false, false, true);
     }
 }
 

@@ -65,6 +65,7 @@ impl Compiler<'_> {
                 typmod,
                 not_null: unified.iter().all(|v| v.not_null),
                 collated: false,
+                leakproof: unified.iter().all(|v| v.leakproof && v.leaks.is_empty()),
                 source: None,
             });
             *column = unified;
@@ -168,6 +169,7 @@ impl Compiler<'_> {
                 typmod: *typmod,
                 not_null: a.not_null && b.not_null,
                 collated: a.collated && b.collated,
+                leakproof: a.leakproof && b.leakproof,
                 source: None,
                 ..a
             });

@@ -74,6 +74,7 @@ impl Captured {
             typmod: column.typmod,
             not_null: column.not_null,
             collated: column.collated,
+            leakproof: true,
             source: None,
         });
         BoundQuery {
@@ -365,6 +366,7 @@ pub(super) fn described(bound: impl IntoIterator<Item = (String, Typed)>) -> Vec
         typmod: value.typmod,
         not_null: value.not_null,
         collated: false,
+        leakproof: true,
         source: None,
     };
     bound.into_iter().enumerate().map(column).collect()

@@ -47,9 +47,12 @@ impl Firing {
                 sql.text = text;
             }
         });
-        let row = |name: &str| Variable { is_there: true, ..Variable::new(name, Holds::Row(body::shape_of(relation))) };
+        let row = |name: &str, lacking: Operation| {
+            let is_there = operation != lacking;
+            Variable { is_there, ..Variable::new(name, Holds::Row(body::shape_of(relation))) }
+        };
         let found = Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)));
-        let own = vec![row("new"), row("old"), found];
+        let own = vec![row("new", Operation::Delete), row("old", Operation::Insert), found];
         let constants = constants(relation, trigger, operation);
         let code = Code::new(catalog, routine, body, own, constants, asking)?;
         Ok(Firing { trigger: trigger.clone(), code, asking: asking.clone(), condition: OnceLock::new(), told })

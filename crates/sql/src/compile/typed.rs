@@ -25,6 +25,9 @@ pub(crate) struct Typed {
     pub collated: bool,
     /// Ids of the [`super::scope::Source`]s whose columns it reads, subqueries included.
     pub sources: Vec<usize>,
+    /// Those of them whose computed columns it reads that may fail or tell: SQLite would compute these for hidden rows too, where a
+    /// condition is moved into the query.
+    pub leaks: Vec<usize>,
     /// What kind of expression it is.
     pub form: Form,
 }
@@ -69,6 +72,7 @@ impl Typed {
             not_null: false,
             collated: false,
             sources: Vec::new(),
+            leaks: Vec::new(),
             form: Form::Other,
         }
     }
@@ -98,6 +102,11 @@ impl Typed {
         for id in &operand.sources {
             if !self.sources.contains(id) {
                 self.sources.push(*id);
+            }
+        }
+        for id in &operand.leaks {
+            if !self.leaks.contains(id) {
+                self.leaks.push(*id);
             }
         }
     }

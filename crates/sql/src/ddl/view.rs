@@ -14,7 +14,7 @@ use super::table::plain_column;
 use super::{Change, naming};
 use crate::catalog::{Column, Name, Relation, RelationKind, View};
 use crate::compile::{self, ViewColumn};
-use crate::visit::any_expression;
+use crate::visit::any_outside_queries;
 
 impl Change<'_> {
     pub(super) fn create_view(&mut self, replace: bool) -> Result<()> {
@@ -374,9 +374,9 @@ fn is_updatable(query: &Query) -> bool {
         && select.having.is_none()
 }
 
-/// Whether an expression holds an aggregate, a window function or a function of sets.
+/// Whether an expression holds an aggregate, a window function or a function of sets, of the view's query itself.
 fn aggregates(expr: &Expr) -> bool {
-    any_expression(expr, |expr| {
+    any_outside_queries(expr, |expr| {
         let Expr::Function(function) = expr else { return false };
         let name = function.name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
         function.over.is_some()

@@ -58,10 +58,11 @@ impl<'b> Body<'b> {
         firing: &'b Firing,
         (new, old): (Vec<Value>, Vec<Value>),
     ) -> Self {
-        let width = new.len().max(old.len());
-        let mut first = new;
-        first.resize(width, Value::Null);
-        first.extend(old);
+        let layout = firing.code.first_layout();
+        let mut first = vec![Value::Null; layout.size];
+        for (places, row) in layout.places.iter().zip([new, old]) {
+            first.splice(places.start..places.start + row.len(), row);
+        }
         Body { firing: Some(firing), ..Body::new(connection, Host::Schema(schema), &firing.code, first) }
     }
 
@@ -300,7 +301,9 @@ impl<'b> Body<'b> {
         if let [place] = places {
             let row = match place {
                 // One of a statement without rows is there, of nulls.
-                Place::Row(_, Some(shape)) if row.is_empty() => vec![Value::Null; shape.len()],
+                Place::Row(_, shape) if row.is_empty() => {
+                    vec![Value::Null; shape.as_ref().or(columns.as_ref()).map_or(0, |shape| shape.len())]
+                }
                 _ => row,
             };
             return self.values.put(self.code, place, columns, row);

@@ -42,7 +42,7 @@ pub struct Variable {
     pub not_null: bool,
     /// Whether it is assigned to only where it is declared.
     pub constant: bool,
-    /// Whether it is a trigger's row, which is there whatever its columns hold. Of any other a run knows whether it is NULL as a whole.
+    /// Whether it is a row that a trigger has, which is there whatever its columns hold. Of any other a run knows whether it is NULL as a whole.
     pub is_there: bool,
 }
 

@@ -25,12 +25,13 @@ impl Compiler<'_> {
         }
         let alias = self.alias("_out");
         let mut list = Vec::with_capacity(query.columns.len());
-        for (column, param) in query.columns.iter().zip(routine.outputs()) {
+        for (column, param) in query.columns.iter_mut().zip(routine.outputs()) {
             let value = column.value(&alias);
             let value = match &param.domain {
                 Some(domain) => in_domain(self, value, domain)?,
                 None => value,
             };
+            column.leakproof &= value.leakproof;
             list.push(format!("{} AS {}", value.sql, quote::ident(&column.sqlite)));
         }
         query.sql = format!("SELECT {} FROM ({}) AS {alias}", list.join(", "), query.sql);
@@ -105,8 +106,10 @@ impl Compiler<'_> {
             let value = self.coerce(field, ty, *typmod, CastContext::Assignment)?;
             let sqlite = format!("f{index}");
             list.push(format!("{} AS {sqlite}", value.sql));
+            let leakproof = value.leakproof && query.columns[0].leakproof;
             let (ty, typmod) = (value.ty, value.typmod);
-            columns.push(BoundColumn { name, sqlite, ty, typmod, not_null: false, collated: false, source: None });
+            let (not_null, collated) = (false, false);
+            columns.push(BoundColumn { name, sqlite, ty, typmod, not_null, collated, leakproof, source: None });
         }
         let list = list.join(", ");
         let sql = match is_set {

@@ -126,7 +126,7 @@ impl Compiler<'_> {
             value = self.storable(value)?;
             evaluated.for_each_row(scope);
             value.sql = format!("({})", evaluated.around(&value.sql));
-            value.volatile = true;
+            (value.volatile, value.collated) = (true, false);
             value.form = Form::Other;
         }
         if let Form::Column(..) = value.form {

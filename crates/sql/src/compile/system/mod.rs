@@ -78,6 +78,7 @@ impl Compiler<'_> {
             sql: format!("{sqlite}.{}", quote::ident(name)),
             not_null: false,
             collated: false,
+            leakproof: true,
             hidden: false,
         });
         let columns = columns.collect();

@@ -123,6 +123,37 @@ fn what_leaks_sees_no_hidden_row() {
 }
 
 #[test]
+fn what_a_query_computes_is_computed_of_visible_rows() {
+    let lower = |sql: &str| lower_as("anon", sql);
+    let query = "from (select id, n, n::int as i from secret) s";
+    // A plain column is searched by the table's index.
+    for plain in ["where id = 3", "where n = 'x' order by i", "where id = 3 group by i having count(*) > 1"] {
+        let sql = lower(&format!("select i {query} {plain}"));
+        assert!(!sql.contains("LIMIT"), "{sql}");
+    }
+    for computed in ["where i = 3", "where exists (select 1 from t where t.id = s.i)", "where random() < i"] {
+        let sql = lower(&format!("select id {query} {computed}"));
+        assert!(sql.contains("LIMIT -1) AS \"s\""), "{sql}");
+    }
+    let both = lower(&format!("select id {query} where i = 3 and id = 1"));
+    assert!(both.contains(r#"AS "s" WHERE ("s"."id" = 1) LIMIT -1) AS "s""#), "{both}");
+    for through in [
+        "with w as (select n::int as i from secret) select i from w where i = 3",
+        "select t.id from t join (select n::int as id from secret) s using (id)",
+        "select i from (select n::int as i from secret union all select id from t) s where i = 3",
+        "select i from (select * from (select n::int as i from secret) a) b where i = 3",
+    ] {
+        let sql = lower(through);
+        assert!(sql.contains(" LIMIT -1)"), "{sql}");
+    }
+    let grouped = lower("select n::int from secret group by n::int having n::int > 3");
+    assert!(grouped.contains("HAVING CASE WHEN count(*) THEN"), "{grouped}");
+    // What hides nothing needs no barrier.
+    let open = lower("select i from (select name::int as i from t) s where i = 3");
+    assert!(!open.contains("LIMIT"), "{open}");
+}
+
+#[test]
 fn common_table_expressions_have_names_of_their_own() {
     lowers(&[
         (

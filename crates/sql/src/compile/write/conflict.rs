@@ -227,6 +227,8 @@ impl DoUpdate {
     ) -> Result<DoUpdate> {
         let mut excluded = compiler.table_source(&target.table, "excluded", "excluded");
         excluded.check_privileges = false;
+        // SQLite knows the columns' collations, but not those of the row that was proposed.
+        excluded.columns.iter_mut().for_each(|column| column.collated = false);
         let mut excluded = target.named_source(compiler, &excluded)?;
         "excluded".clone_into(&mut excluded.alias);
         excluded.schema = None;

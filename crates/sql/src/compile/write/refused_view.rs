@@ -1,15 +1,13 @@
 //! Why a view takes no writes, in PostgreSQL's words (`view_query_is_auto_updatable` in `src/backend/rewrite/rewriteHandler.c`).
 
-use std::ops::ControlFlow;
-
 use basalt_core::Error;
-use sqlparser::ast::{self, Visitor};
+use sqlparser::ast;
 
 use crate::catalog::Relation;
 use crate::compile::parse::parse_statement;
 use crate::compile::types::fold;
 use crate::program::Command;
-use crate::visit::visit;
+use crate::visit::any_outside_queries;
 
 /// 55000 with the reason, and what would let the write through.
 pub(super) fn refused(relation: &Relation, command: Command) -> Error {
@@ -38,7 +36,9 @@ fn reason(query: &ast::Query) -> &'static str {
         ast::GroupByExpr::All(_) => true,
         ast::GroupByExpr::Expressions(exprs, _) => !exprs.is_empty(),
     };
-    let holds = |test| visit(&select.projection, &mut Functions { test, depth: 0 }).is_break();
+    let holds = |test: fn(&ast::Function) -> bool| {
+        any_outside_queries(&select.projection, |expr| matches!(expr, ast::Expr::Function(function) if test(function)))
+    };
     if select.distinct.is_some() {
         "Views containing DISTINCT are not automatically updatable."
     } else if grouped {
@@ -57,33 +57,6 @@ fn reason(query: &ast::Query) -> &'static str {
         "Views that return set-returning functions are not automatically updatable."
     } else {
         "Views that do not select from a single table or view are not automatically updatable."
-    }
-}
-
-/// Finds a call that stands in the query itself: subqueries have calls of their own.
-struct Functions {
-    test: fn(&ast::Function) -> bool,
-    depth: usize,
-}
-
-impl Visitor for Functions {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &ast::Expr) -> ControlFlow<()> {
-        match expr {
-            ast::Expr::Function(function) if self.depth == 0 && (self.test)(function) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
-        }
     }
 }
 

@@ -274,6 +274,7 @@ impl ViewLevel {
                 sql: format!("({})", value.sql),
                 not_null: value.not_null,
                 collated: false,
+                leakproof: value.leakproof,
                 hidden: false,
             });
         }

@@ -138,7 +138,13 @@ impl Found {
             let guard: Vec<&str> = filters.iter().map(|filter| filter.sql.as_str()).collect();
             table.guard = Some(guard.join(" AND "));
         }
-        filters.extend(target.conditions(compiler, &table)?);
+        let conditions = target.conditions(compiler, &table)?;
+        filters.extend(conditions.into_iter().map(|condition| match &table.guard {
+            Some(guard) if !condition.leakproof => {
+                Typed { sql: format!("CASE WHEN {guard} THEN {} ELSE 0 END", condition.sql), ..condition }
+            }
+            _ => condition,
+        }));
         let named = target.named_source(compiler, &table)?;
         Ok(Found { table, named, filters })
     }
