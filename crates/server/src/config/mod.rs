@@ -261,7 +261,7 @@ mod tests {
     fn a_key_near_one_of_the_supabase_cli_is_told() {
         let load = |toml: &str| Config::load(folder("config.toml", toml).path(), &[]).map_err(|error| error.0);
         for (toml, told) in [("api = []\n", "a table: [api]"), ("auth = 1\n", "a table: [auth]")] {
-            let error = load(toml).unwrap_err();
+            let error = load(toml).err().unwrap();
             assert!(error.contains(told) && error.contains("config.toml"), "{error}");
         }
         for (toml, wrong, right) in [

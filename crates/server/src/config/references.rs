@@ -118,7 +118,7 @@ mod tests {
             ("[api]\nport = \"env(WORD)\"\n", ["`api.port`", "env(WORD)"]),
             ("[auth]\nenable_signup = \"env(WORD)\"\n", ["`auth.enable_signup`", "env(WORD)"]),
         ] {
-            let error = load(folder(&[("supabase/config.toml", file), (".env", "WORD=word\n")]).path()).unwrap_err();
+            let error = load(folder(&[("supabase/config.toml", file), (".env", "WORD=word\n")]).path()).err().unwrap();
             assert!(told.iter().all(|part| error.contains(part)), "{error}");
         }
         let off = "[auth.external.apple]\nenabled = false\nsecret = \"env(BST_NOT_SET)\"\n\
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_read_is_named_without_its_text() {
         let folder = folder(&[("basalt.toml", ""), (".env", "A=1\nSECRET=\"not ended\nB=2\n")]);
-        let error = load(folder.path()).unwrap_err();
+        let error = load(folder.path()).err().unwrap();
         assert!(error.contains("/.env:2: ") && !error.contains("not ended"), "{error}");
     }
 }
