@@ -313,7 +313,8 @@ impl Session {
     }
 }
 
-/// The programs on the PATH, where they are (`cargo xtask postgres --version` puts some there), else the newest installed ones.
+/// The programs on the PATH, where they are (`cargo xtask postgres --version` puts some there), else the newest installed ones. Some may be linked
+/// to from elsewhere: all of them lie where `initdb` itself does.
 fn programs() -> PathBuf {
     let number = |bin: &Path| bin.parent().and_then(|of| of.file_name()?.to_str()?.parse::<u32>().ok());
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -322,7 +323,8 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(installed)
-        .find(|bin| bin.join("initdb").exists() && bin.join("pg_ctl").exists())
+        .filter(|bin| bin.join("pg_ctl").exists())
+        .find_map(|bin| Some(bin.join("initdb").canonicalize().ok()?.parent()?.to_path_buf()))
         .expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
 }
 
