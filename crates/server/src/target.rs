@@ -8,7 +8,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use memchr::memchr;
+use memchr::{memchr, memchr2, memchr3};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Longest header line that is put together of several reads. Those that matter are short.
@@ -88,7 +88,7 @@ impl Targets {
                         copied = place + 1;
                         1
                     }
-                    _ => rest.iter().position(ends_or_is_encoded).unwrap_or(rest.len()),
+                    _ => plain(rest),
                 },
                 At::Version => match memchr(b'\n', rest) {
                     Some(end) => {
@@ -171,8 +171,11 @@ impl Targets {
     }
 }
 
-fn ends_or_is_encoded(byte: &u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'<' | b'>' | b'"' | b'`')
+/// How much of a target goes by as it is.
+fn plain(rest: &[u8]) -> usize {
+    let end = memchr2(b' ', b'\n', rest).unwrap_or(rest.len());
+    let end = memchr3(b'<', b'>', b'"', &rest[..end]).unwrap_or(end);
+    memchr(b'`', &rest[..end]).unwrap_or(end)
 }
 
 #[cfg(test)]
