@@ -62,6 +62,17 @@ pub async fn napping(session: &Session) -> u64 {
     session.ask(sql).await.expect("counts").0.expect("a count").parse().expect("a number")
 }
 
+/// Hangs up while a statement naps, and waits until it has ended, as another session sees it.
+pub async fn hang_up(server: &Server, session: &Session) {
+    let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
+    tokio::select! {
+        biased;
+        answer = nap => panic!("{}", answer.body),
+        () = comes_to("statements that nap", 1, async || napping(session).await) => {}
+    }
+    comes_to("statements that nap", 0, async || napping(session).await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_waits_for_a_connection_only_so_long() {
     let cluster = Cluster::start();
@@ -161,13 +172,7 @@ async fn a_client_that_hangs_up_cancels_its_statement() {
     };
     let server = Server::start_on(&cluster, SCHEMA, change).await;
     let session = cluster.connect_to(server.database_name()).await;
-    let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
-    tokio::select! {
-        biased;
-        answer = nap => panic!("{}", answer.body),
-        () = comes_to("statements that nap", 1, async || napping(&session).await) => {}
-    }
-    comes_to("statements that nap", 0, async || napping(&session).await).await;
+    hang_up(&server, &session).await;
     // The one connection is free, and of nobody.
     server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use basalt_server::config::Pooler;
 use basalt_tests::postgres::Cluster;
 use basalt_tests::socket::Socket;
-use basalt_tests::waiting::comes_to;
 use basalt_tests::{Server, token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::faults::napping;
+use crate::faults::hang_up;
 
 const ANN: &str = "a0000000-0000-4000-8000-00000000000a";
 const SCHEMA: &str = "
@@ -99,13 +98,7 @@ async fn clients_that_hang_up_have_their_statements_cancelled() {
     .await;
     let session = cluster.connect_to(server.database_name()).await;
     for _ in 0..4 {
-        let nap = server.post("/rpc/nap", &json!({"seconds": 600})).service().send();
-        tokio::select! {
-            biased;
-            answer = nap => panic!("{}", answer.body),
-            () = comes_to("statements that nap", 1, async || napping(&session).await) => {}
-        }
-        comes_to("statements that nap", 0, async || napping(&session).await).await;
+        hang_up(&server, &session).await;
         server.get("/notes?select=id").expect(200, json!([{"id": 1}])).await;
     }
 }

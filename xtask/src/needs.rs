@@ -5,12 +5,15 @@ use std::process::Command;
 
 use crate::run::{Failure, checked};
 
-/// PostgreSQL's server programs (for comparisons), NATS (for several nodes), Node.js with npm (for the client libraries), Chromium (for
+/// PostgreSQL's server programs (for comparisons), PgBouncer (for poolers), NATS (for several nodes), Node.js with npm (for the client libraries), Chromium (for
 /// passkeys and the shop's live page).
 pub fn all() -> Result<(), Failure> {
     let mut missing = Vec::new();
     if !has_postgres() {
         missing.push("postgresql");
+    }
+    if !runs("pgbouncer") && !runs("/usr/sbin/pgbouncer") {
+        missing.push("pgbouncer");
     }
     if !runs("nats-server") {
         missing.push("nats-server");

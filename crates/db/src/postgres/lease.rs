@@ -88,16 +88,10 @@ impl Lease {
         connection.is_littered |= self.engine.is_littered();
         let work = Work::transaction(&self.engine, request, cleans);
         tracing::trace!(target: "basalt_db::queries", role = %request.identity.role, sql = %work.wrapped.sql);
-        match within(longest(request, &work), run(&self.engine, connection, request, &work)).await {
-            Ok(answer) => {
-                self.give_back();
-                answer
-            }
-            Err(hung) => {
-                self.give_up();
-                Err(hung)
-            }
-        }
+        // One that hangs is given up with the lease.
+        let answer = answered(&self.engine, connection, request, &work).await?;
+        self.give_back();
+        answer
     }
 
     /// Begins a transaction for several requests. `step_down` follows the command that begins.
@@ -123,16 +117,12 @@ impl Lease {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         self.is_between = false;
         let work = Work::step(&self.engine, request);
-        match within(longest(request, &work), run(&self.engine, connection, request, &work)).await {
-            Ok(answer) => {
-                self.is_between = !connection.client.is_closed();
-                answer
-            }
-            Err(hung) => {
-                self.give_up();
-                Err(hung)
-            }
+        let answer = answered(&self.engine, connection, request, &work).await;
+        match &answer {
+            Ok(_) => self.is_between = !connection.client.is_closed(),
+            Err(_) => self.give_up(),
         }
+        answer?
     }
 
     /// Ends the transaction with a command.
@@ -191,11 +181,17 @@ fn longest(request: &Request, work: &Work<'_>) -> Option<Duration> {
     Some(limit.saturating_mul(3).saturating_add(GRACE))
 }
 
-/// Waits for an answer.
+/// Runs a request, and waits for its answer no longer than its time limits allow.
 ///
 /// Errors: 08006 for a process of PostgreSQL's that says nothing for so long.
-async fn within<T>(longest: Option<Duration>, answer: impl Future<Output = T>) -> Result<T> {
-    let Some(longest) = longest else { return Ok(answer.await) };
+async fn answered(
+    engine: &Engine,
+    connection: &mut Connection,
+    request: &Request,
+    work: &Work<'_>,
+) -> Result<Result<Answer>> {
+    let answer = run(engine, connection, request, work);
+    let Some(longest) = longest(request, work) else { return Ok(answer.await) };
     let hung = |_| lost().with_detail(format!("PostgreSQL did not answer within {longest:?}."));
     timeout(longest, answer).await.map_err(hung)
 }

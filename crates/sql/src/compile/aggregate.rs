@@ -1,11 +1,9 @@
 //! Aggregates: which is meant, DISTINCT, ORDER BY and FILTER within it, and rows as their argument.
 
-use std::ops::ControlFlow;
-
 use basalt_core::{Error, Result};
 use basalt_types::function::AggregateImplementation;
 use basalt_types::{Base, Type};
-use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, Query, Visit, Visitor};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, OrderByExpr, Visit};
 
 use super::cast::json;
 use super::compare::require_equality;
@@ -19,7 +17,7 @@ use super::typed::{CastContext, Typed};
 use super::types::split_name;
 use super::unrolled::{is_bytes, json_of};
 use crate::quote;
-use crate::visit::visit;
+use crate::visit::any_outside_queries;
 
 /// Stands for the values that an ordered-set aggregate collects, in the call over them.
 const COLLECTED: &str = "\"collected values\"";
@@ -36,34 +34,14 @@ pub(super) fn is_aggregate_call(function: &Function) -> bool {
 
 /// Whether an expression has aggregates of its own query: not in subqueries, and not over windows.
 pub(super) fn has_aggregate(node: &impl Visit) -> bool {
-    struct Finder {
-        depth: usize,
-    }
-    impl Visitor for Finder {
-        type Break = ();
-        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.depth += 1;
-            ControlFlow::Continue(())
+    any_outside_queries(node, |expr| match expr {
+        Expr::Function(call) => {
+            call.over.is_none()
+                && split_name(&call.name).is_ok_and(|(schema, _)| schema.is_none_or(|s| s == "pg_catalog"))
+                && is_aggregate_call(call)
         }
-        fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-            self.depth -= 1;
-            ControlFlow::Continue(())
-        }
-        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-            match expr {
-                Expr::Function(f)
-                    if self.depth == 0
-                        && f.over.is_none()
-                        && split_name(&f.name).is_ok_and(|(schema, _)| schema.is_none_or(|s| s == "pg_catalog"))
-                        && is_aggregate_call(f) =>
-                {
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        }
-    }
-    visit(node, &mut Finder { depth: 0 }).is_break()
+        _ => false,
+    })
 }
 
 /// An aggregate call taken apart, so that a window may be put behind it.
