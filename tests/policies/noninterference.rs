@@ -15,13 +15,15 @@ use serde_json::json;
 use super::ask::{ANN, BOB};
 
 /// What the policies of `teams` and `people` say; each hides the hidden.
-const POLICIES: [&str; 10] = [
+const POLICIES: [&str; 11] = [
     "create policy all_seen on teams using (true) with check (true);
      create policy all_seen on people using (true) with check (true);
      create policy not_hidden on teams as restrictive using (not hidden);
      create policy not_hidden on people as restrictive using (not hidden);",
     "create policy seen on teams using (not hidden);
      create policy seen on people using (hidden is false and exists (select 1 from teams t where t.id = people.team_id));",
+    "create policy seen on teams using (hidden = false);
+     create policy seen on people using (hidden = false or owner = '00000000-0000-0000-0000-0000000000ff');",
     "create policy seen on teams for select using (case when hidden then false else true end);
      create policy seen on people for select using (team_id in (select id from teams) and hidden = false);
      create policy changed on people for update using (not hidden) with check (weight > 0 and not hidden);
@@ -115,6 +117,16 @@ const SCHEMA: &str = r#"
     select id, number, row_number() over (partition by number order by id) as place from labels;
   create view labels_sets with (security_invoker = true) as
     select number, ratio, count(*) as people from labels group by grouping sets ((number), (ratio), ());
+
+  create view labels_equal with (security_invoker = true) as
+    select id, name, label::int as number from people where 100 / weight > 1 and hidden = false;
+  create view not_hidden with (security_invoker = false, security_barrier = true) as
+    select id, name, label, weight from people where not hidden;
+  create function inverse(not_hidden) returns int language sql stable as $$ select 100 / $1.weight $$;
+  create function not_hidden_people() returns setof people language sql stable security definer as
+    $$ select * from people where hidden = false $$;
+  create function not_hidden_labels() returns table (id int, number int, name text) language sql stable security definer as
+    $$ select id, label::int, name from people where hidden = false $$;
 
   create function labelled() returns table (id int, number int, ratio int) language sql stable as
     $$ select id, label::int, 100 / weight from people $$;
@@ -264,6 +276,16 @@ const READS: &[&str] = &[
     "/labels_first?number=gt.2&order=team_id",
     "/labels_numbered?number=gt.2&place=eq.1&order=id",
     "/labels_sets?ratio=gt.2&order=ratio",
+    "/people?ratio=gt.10&hidden=eq.false&select=id&order=id",
+    "/people?and=(ratio.gt.10,hidden.eq.false)&select=id&order=name",
+    "/people?label=gt.3&ratio=gt.10&hidden=is.false&select=id,teams(name)&order=id",
+    "/people?ratio=gt.10&hidden=eq.false&select=count()",
+    "/labels_equal?order=id",
+    "/labels_equal?number=gt.3&order=name",
+    "/not_hidden?inverse=gt.10&order=name&select=id",
+    "/rpc/not_hidden_people?ratio=gt.10&order=name&select=id",
+    "/rpc/not_hidden_people?ratio=gt.10&weight=gt.0&order=weight,id&select=id",
+    "/rpc/not_hidden_labels?number=gt.3&order=name&select=id",
     "/rpc/labelled?order=id",
     "/rpc/labelled?number=gt.3&order=id",
     "/rpc/labelled?ratio=gt.10&select=id&order=id",

@@ -102,6 +102,7 @@ async fn a_server_without_room_for_more_connections_serves_with_those_that_there
     .await;
     let session = cluster.connect().await;
     session.script("alter role authenticator connection limit 2").await;
+    server.get("/notes").send().await;
     let nap = || server.post("/rpc/nap", &json!({"seconds": 0.05})).service().send();
     let answers = tokio::join!(nap(), nap(), nap(), nap(), nap(), nap());
     let answers = [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5];
@@ -128,8 +129,11 @@ async fn a_server_without_room_for_more_connections_serves_with_those_that_there
         refused.json()["details"],
         "PostgreSQL refuses the connection: too many connections for role \"authenticator\""
     );
+    ready(&server, 503).await;
     session.script("alter role authenticator connection limit -1").await;
-    answered(&server, "/notes", 200).await;
+    ready(&server, 200).await;
+    // Whoever is told that the server is ready is served.
+    assert_eq!(server.get("/notes").send().await.status, 200);
 }
 
 /// A server that takes connections in and answers nothing, as one does whose machine hangs.

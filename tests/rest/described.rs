@@ -36,6 +36,27 @@ async fn server(change: impl FnOnce(&mut basalt_server::Config)) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn columns_of_views_have_the_notes_of_their_tables() {
+    let server = Server::start(
+        "create table authors (id integer primary key);
+         create table books (id integer primary key, author_id integer references authors, twin_id integer unique references books);
+         create view writers as select id from authors;
+         create view written as select id, author_id as writer, twin_id as twin from books;
+         grant select on writers, written to service_role;",
+    )
+    .await;
+    let root = server.get("/").service().send().await.json();
+    let note = |relation: &str, column: &str| root["definitions"][relation]["properties"][column]["description"].clone();
+    let key = "This is a Foreign Key to `authors.id`.<fk table='authors' column='id'/>";
+    assert_eq!(note("written", "writer"), format!("Note:\n{key}"));
+    assert_eq!(note("books", "author_id"), note("written", "writer"));
+    let twin = "This is a Foreign Key to `books.id`.<fk table='books' column='id'/>";
+    assert_eq!(note("written", "twin"), format!("Note:\n{twin}"));
+    assert_eq!(note("written", "id"), "Note:\nThis is a Primary Key.<pk/>");
+    assert_eq!(note("writers", "id"), "Note:\nThis is a Primary Key.<pk/>");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_root_document() {
     let server = server(|_| ()).await;
     let root = server.get("/").service().send().await.json();

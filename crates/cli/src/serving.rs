@@ -33,15 +33,21 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A word alone has to be a level: taken for the name of a module, as filters elsewhere have it, a slip would silence the whole log.
+/// A word alone has to be a level: taken for the name of a module, as filters elsewhere have it, a slip would silence the whole log. Finer
+/// ones than `info` are Basalt's own: what libraries tell then has requests' values in it, secrets too.
 fn log_filter(configured: &str) -> Result<EnvFilter, String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
-    let parts = configured.split(',').map(str::trim);
-    if let Some(word) = parts.filter(|part| !part.contains(['=', '['])).find(|part| !is_level(part)) {
-        return Err(format!("`{word}` is no level"));
+    let is_fine = |part: &str| ["debug", "trace"].iter().any(|level| level.eq_ignore_ascii_case(part));
+    let mut directives = Vec::new();
+    for part in configured.split(',').map(str::trim) {
+        match part.contains(['=', '[']) {
+            false if !is_level(part) => return Err(format!("`{part}` is no level")),
+            false if is_fine(part) => directives.push(format!("info,basalt={part}")),
+            _ => directives.push(part.to_owned()),
+        }
     }
-    EnvFilter::try_new(configured).map_err(|error| error.to_string())
+    EnvFilter::try_new(directives.join(",")).map_err(|error| error.to_string())
 }
 
 /// A connection is an open file, and of those a shell's usual limit is 1,024; the system's own is far higher.

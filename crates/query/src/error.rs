@@ -135,6 +135,13 @@ pub enum FunctionSuggestion {
     Parameters(Vec<String>),
 }
 
+impl PlanError {
+    /// Whether a write is refused by its plan (`PGRST105`, `PGRST204`), before the database would see it.
+    pub fn is_of_planning(&self) -> bool {
+        matches!(self, PlanError::PutFilters | PlanError::UnknownColumn { .. })
+    }
+}
+
 impl From<Error> for PlanError {
     fn from(error: Error) -> Self {
         PlanError::Database(error)

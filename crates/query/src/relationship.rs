@@ -67,7 +67,21 @@ pub enum Cardinality {
 #[derive(Debug, Default)]
 pub struct Relationships {
     by_origin: HashMap<Name, Vec<Relationship>>,
+    references: HashMap<Name, Vec<Reference>>,
     fields: HashMap<Name, Vec<ComputedField>>,
+}
+
+/// A column that refers to another relation's by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The column.
+    pub column: String,
+    /// The relation that it refers to.
+    pub target: Name,
+    /// That relation's column.
+    pub target_column: String,
+    /// Whether the target is a view.
+    pub target_is_view: bool,
 }
 
 /// A function of a row that is used like a column.
@@ -130,6 +144,11 @@ impl Relationships {
         self.by_origin.keys().filter(move |name| name.schema == schema)
     }
 
+    /// The columns of one relation that refer to another by themselves.
+    pub fn references(&self, origin: &Name) -> &[Reference] {
+        self.references.get(origin).map_or(&[], Vec::as_slice)
+    }
+
     /// The computed field of that name.
     pub fn field(&self, relation: &Name, name: &str) -> Option<&ComputedField> {
         self.fields.get(relation)?.iter().find(|field| field.function.name == name)
@@ -145,6 +164,14 @@ impl Relationships {
             true => (Cardinality::OneToOne, Cardinality::OneToOne),
             false => (Cardinality::ManyToOne, Cardinality::OneToMany),
         };
+        if let [(column, target_column)] = edge.columns.as_slice() {
+            self.references.entry(edge.origin.clone()).or_default().push(Reference {
+                column: column.clone(),
+                target: edge.target.clone(),
+                target_column: target_column.clone(),
+                target_is_view: edge.target_is_view,
+            });
+        }
         let key = |cardinality, columns| Kind::Key { cardinality, constraint: edge.constraint.clone(), columns };
         let reversed = edge.columns.iter().map(|(origin, target)| (target.clone(), origin.clone())).collect();
         let forward = Relationship {

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::respond::headers::is_framing;
+use crate::respond::headers::{SERVER, is_framing};
 use crate::respond::named::Named;
 
 /// An error answer.
@@ -167,6 +167,7 @@ impl RestError {
             response.extensions_mut().insert(reason);
         }
         let headers = response.headers_mut();
+        headers.insert(header::SERVER, SERVER);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let proxy_status = HeaderValue::from_str(&format!("PostgREST; error={}", self.body.code));
         headers.extend(proxy_status.ok().map(|v| (HeaderName::from_static("proxy-status"), v)));

@@ -2,7 +2,7 @@
 
 use basalt_core::Error;
 use basalt_db::{Answer, Format, RowCheck};
-use basalt_query::ask::{Body, Conflict, Item, Level, Write, WriteKind};
+use basalt_query::ask::{Body, Conflict, Field, Item, Level, Write, WriteKind};
 use basalt_query::{PlanError, Statement};
 use basalt_sql::Name;
 use bytes::Bytes;
@@ -31,7 +31,8 @@ enum Verb {
 
 /// What planning a write gives.
 pub(crate) struct Plan {
-    /// The statement, or why there is none: told only to those whose preferences and media types are understood.
+    /// The statement, or why there is none. What the database would say of the body's values is told only to those whose preferences and
+    /// media types are understood.
     pub(crate) statement: Result<Statement, PlanError>,
     /// Whether whole rows are given back, and nothing else.
     pub(crate) whole: bool,
@@ -63,6 +64,11 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
         _ => Inserts::whole(plan()?),
     };
     exchange.current.exposure.judge_relation(exchange, &name)?;
+    if let Err(error) = &plan.statement
+        && error.is_of_planning()
+    {
+        return Err(error.clone().into());
+    }
     let preferences = &exchange.preferences;
     preferences.judge()?;
     let (accepted, form) = exchange.negotiate(|media| form(door, exchange, Some(&name), plan.whole, media))?;
@@ -139,11 +145,19 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         // What is asked of the rows must make sense though they are not given back.
         planner.prepare_read(name, &level, false)?;
     }
+    // Whoever asks for the headers alone needs the right to read the columns that are selected all the same.
+    let reads = returning || preferences.returning == Some(Return::HeadersOnly);
+    if !returning {
+        level.items = if reads { own_columns(&level) } else { Vec::new() };
+    }
+    // A limit counts in the order, which may be by an embedded resource.
+    if !returning && !limited {
+        level.order.clear();
+    }
     let write = Write {
         relation: name.clone(),
-        // A limit counts in the order, which may be by an embedded resource.
-        level: if returning || limited { level } else { Level { items: Vec::new(), order: Vec::new(), ..level } },
-        returning,
+        level,
+        returning: reads,
         returning_key: verb == Verb::Insert && preferences.returning == Some(Return::HeadersOnly),
         kind,
     };
@@ -185,6 +199,19 @@ fn limit(door: &Door, verb: Verb, query: &QueryString, level: &mut Level) -> Res
 fn needs_planning(level: &Level) -> bool {
     let related = level.order.iter().any(|term| term.embed.is_some());
     related || !level.items.iter().all(|item| matches!(item, Item::All | Item::Field { aggregate: None, .. }))
+}
+
+/// The relation's own columns among what is selected, as they are.
+fn own_columns(level: &Level) -> Vec<Item> {
+    let own = |item: &Item| match item {
+        Item::All => Some(Item::All),
+        Item::Field { field, .. } => {
+            let field = Field { name: field.name.clone(), path: Vec::new() };
+            Some(Item::Field { field, cast: None, aggregate: None, aggregate_cast: None, alias: None })
+        }
+        Item::Count { .. } | Item::Embed(_) => None,
+    };
+    level.items.iter().filter_map(own).collect()
 }
 
 fn kind(verb: Verb, exchange: &Exchange<'_>, query: &QueryString) -> RestResult<WriteKind> {

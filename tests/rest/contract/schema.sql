@@ -105,6 +105,8 @@ create table envelopes (id integer primary key, letter_id integer references let
 alter table envelopes enable row level security;
 create policy "all do all" on envelopes using (true);
 insert into envelopes values (1, null);
+create function tail_of(head text, variadic words text[] default '{}') returns text language sql immutable
+    as $$ select head || array_to_string(words, ',') $$;
 create function all_of(variadic words text[]) returns text language sql immutable as $$ select array_to_string(words, ',') $$;
 create function cookies() returns json language sql stable as $$ select current_setting('request.cookies', true)::json $$;
 create function documents() returns setof jsonb language sql stable as $$ values ('{"a":null,"b":[{"c":null,"d":1}]}'::jsonb), (null) $$;

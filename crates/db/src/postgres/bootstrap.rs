@@ -235,10 +235,9 @@ impl Step {
     }
 
     fn refused(&self, error: Option<&Error>, who: &Connected) -> Error {
-        let make = self.make.replace("current_user", &who.role);
         let hint = match error.and_then(|error| who.grant(error)) {
-            Some(grant) => format!("Have somebody who may run: {grant}; or make it for it: {make};"),
-            None => format!("Have somebody who may run: {make};"),
+            Some(grant) => format!("Have somebody who may run: {grant};"),
+            None => format!("Have somebody who may run: {};", self.make.replace("current_user", &who.role)),
         };
         let message = format!("the database lacks {}, and the connecting role {} may not make it", self.what, who.role);
         let refused = Error::new("42501", message).with_hint(hint);

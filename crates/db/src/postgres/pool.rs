@@ -1,7 +1,7 @@
 //! Connections for requests: a bounded number, a bounded queue, and a pause after a failed attempt to connect.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -188,6 +188,11 @@ impl Pool {
         }
     }
 
+    /// Ends the pause after failed attempts to connect.
+    pub fn resume(&self) {
+        self.pool.manager().pause.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     /// Closes connections that nobody has used for so long.
     pub fn close_idle(&self, longest: Duration) {
         self.pool.retain(|_, metrics| metrics.last_used() < longest);
@@ -268,7 +273,7 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Connection, Missed> {
         self.judge_pause()?;
         let connected = self.target.connect(self.statements).await.map_err(Missed::from_outside);
-        let mut pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         match &connected {
             Ok(_) => *pause = None,
             Err(missed) => {
@@ -292,7 +297,7 @@ impl managed::Manager for Manager {
 
 impl Manager {
     fn judge_pause(&self) -> Result<(), Missed> {
-        let pause = self.pause.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
         match &*pause {
             Some(pause) if Instant::now() < pause.until => Err(pause.missed.clone()),
             _ => Ok(()),

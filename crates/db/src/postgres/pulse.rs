@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use basalt_core::Result;
 
-use super::Postgres;
+use super::{Engine, Postgres};
 use super::connection::{Connection, Target};
-use super::error::translate;
+use super::error::{FULL, translate};
 
 /// How long an answer is taken for news: however often somebody wants to know, PostgreSQL is not asked more often.
 const FRESH: Duration = Duration::from_millis(500);
@@ -21,7 +21,8 @@ pub(super) struct Pulse {
 }
 
 impl Pulse {
-    async fn feel(&mut self, target: &Target) -> bool {
+    /// Whether requests, which connect to `target`, are answered; `has_others`: whether they have connections.
+    async fn feel(&mut self, target: &Target, has_others: impl FnOnce() -> bool) -> bool {
         if let Some((at, answered)) = self.last
             && at.elapsed() < FRESH
         {
@@ -29,8 +30,13 @@ impl Pulse {
         }
         let connection = self.connection.take();
         let asked = tokio::time::timeout(LONGEST, ask(connection, target)).await;
-        self.connection = asked.ok().and_then(Result::ok);
-        let answered = self.connection.is_some();
+        let (connection, answered) = match asked {
+            Ok(Ok(connection)) => (Some(connection), true),
+            // PostgreSQL takes no more connections: those that there are go on.
+            Ok(Err(error)) if error.code() == FULL => (None, has_others()),
+            Ok(Err(_)) | Err(_) => (None, false),
+        };
+        self.connection = connection;
         self.last = Some((Instant::now(), answered));
         answered
     }
@@ -47,8 +53,14 @@ async fn ask(connection: Option<Connection>, target: &Target) -> Result<Connecti
 }
 
 impl Postgres {
-    /// Whether PostgreSQL answers within two seconds, as of half a second ago at most.
+    /// Whether PostgreSQL answers requests within two seconds, as of half a second ago at most. Where it does, whoever failed to connect
+    /// before tries again at once.
     pub async fn answers(&self) -> bool {
-        self.engine.pulse.lock().await.feel(&self.engine.owner_target).await
+        let Engine { pulse, requests, requests_target, .. } = &*self.engine;
+        let answers = pulse.lock().await.feel(requests_target, || requests.state().open > 0).await;
+        if answers {
+            requests.resume();
+        }
+        answers
     }
 }

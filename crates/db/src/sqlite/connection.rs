@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::schema::Schema;
-use super::{aggregates, changes, collations, error, functions, plpgsql, session, tables, triggers};
+use super::{aggregates, changes, collations, constants, error, functions, plpgsql, session, tables, triggers};
 
 /// Virtual machine instructions between two looks at the clock.
 const INSTRUCTIONS: i32 = 2000;
@@ -77,6 +77,7 @@ impl File {
     fn open(&self) -> rusqlite::Result<Connection> {
         let mut sqlite = Connection::open(&self.path)?;
         self.pragmas(&sqlite)?;
+        constants::keep_apart(&sqlite);
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
         sqlite.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
         sqlite.set_prepared_statement_cache_capacity(STATEMENTS);

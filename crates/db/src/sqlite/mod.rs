@@ -5,6 +5,7 @@ pub(crate) mod changes;
 mod checkpoint;
 mod collations;
 mod connection;
+mod constants;
 mod diagnose;
 mod error;
 mod exclusions;

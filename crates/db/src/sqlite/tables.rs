@@ -1,7 +1,7 @@
 //! The table functions of every connection: `pg_rows`, `pg_recordset`, `pg_call`, `pg_lockstep`.
 //!
 //! SQLite knows table functions only as virtual tables, and rusqlite's traits for those are unsafe to implement: they ask that the
-//! struct is laid out as C does it with SQLite's part first. No other file of the crate does so; it has no unsafe block.
+//! struct is laid out as C does it with SQLite's part first. It has no unsafe block.
 #![allow(unsafe_code)]
 
 use std::borrow::Cow;

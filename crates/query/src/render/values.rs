@@ -25,13 +25,14 @@ pub(super) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// Reads a body to insert. With `missing_default`, columns that no row has are left out, so that they take their defaults.
+    /// Reads a body to insert. With `missing_default`, columns that no row has are left out, so that they take their defaults; not so when
+    /// rows `merge` into those of their key, which take the defaults then.
     ///
     /// Errors: [`PlanError::UnknownColumn`]; 22P02 for broken JSON.
-    pub fn to_insert(catalog: &Catalog, relation: &'a Relation, body: &'a Body) -> Result<Self, PlanError> {
+    pub fn to_insert(catalog: &Catalog, relation: &'a Relation, body: &'a Body, merge: bool) -> Result<Self, PlanError> {
         let mut columns = columns(relation, body)?;
         let rows = body::rows(&body.json)?;
-        if body.missing_default {
+        if body.missing_default && !merge {
             columns.retain(|column| rows.iter().any(|row| row.contains_key(&column.name)));
         }
         Ok(Values::new(catalog, body, rows, columns))
@@ -76,7 +77,7 @@ impl<'a> Values<'a> {
                 w.push(" VALUES (");
                 for (index, column) in self.columns.iter().enumerate() {
                     w.comma(index);
-                    value(w, row, column)?;
+                    self.value(w, row, column)?;
                 }
                 w.push(")");
             }
@@ -107,12 +108,20 @@ impl<'a> Values<'a> {
             w.comma(index);
             w.ident(&column.name);
             w.push(" = ");
-            match self.defaults.iter().find(|(of, _)| of.name == column.name && !row.contains_key(&column.name)) {
-                Some((_, default)) => w.push(default),
-                None => value(w, row, column)?,
-            }
+            self.value(w, row, column)?;
         }
         Ok(())
+    }
+
+    /// A row's value of a column, or the default that it takes.
+    fn value(&self, w: &mut Writer<'_>, row: &Object<'_>, column: &Column) -> Result<(), PlanError> {
+        match self.defaults.iter().find(|(of, _)| of.name == column.name && !row.contains_key(&column.name)) {
+            Some((_, default)) => {
+                w.push(default);
+                Ok(())
+            }
+            None => value(w, row, column),
+        }
     }
 
     /// A column of the record set, or its default where the row lacks it.

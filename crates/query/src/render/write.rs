@@ -84,7 +84,8 @@ fn command<'a>(
 ) -> Result<Written, PlanError> {
     match kind {
         WriteKind::Insert { body, conflict } => {
-            let values = Values::to_insert(planner.catalog(), relation, body)?;
+            let merges = conflict.as_ref().is_some_and(|conflict| conflict.merge);
+            let values = Values::to_insert(planner.catalog(), relation, body, merges)?;
             if values.rows.is_empty() {
                 return Ok(Written::Nothing);
             }

@@ -48,8 +48,7 @@ fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a
         Description::IgnorePrivileges => true,
         Description::FollowPrivileges => false,
     };
-    let catalog = exchange.current.planner.catalog();
-    let mut visible = Visible::collect(catalog, exchange.schema, &exchange.incoming.identity.role, all);
+    let mut visible = Visible::collect(&exchange.current.planner, exchange.schema, &exchange.incoming.identity.role, all);
     if !all {
         let exposure = &exchange.current.exposure;
         visible.relations.retain(|relation| exposure.judge_relation(exchange, &relation.name).is_ok());

@@ -5,7 +5,7 @@ use basalt_types::{Type, Volatility};
 use serde_json::{Map, Value, json};
 
 use super::types;
-use super::visible::{Visible, column_description, split_comment};
+use super::visible::{Visible, split_comment};
 
 pub(super) fn document(visible: &Visible<'_>, url: &str) -> Value {
     let (title, description) = visible.about();
@@ -14,9 +14,9 @@ pub(super) fn document(visible: &Visible<'_>, url: &str) -> Value {
     schemas.insert("Error".into(), error_schema());
     for relation in &visible.relations {
         let name = &relation.name.name;
-        schemas.insert(name.clone(), row_schema(relation, false));
+        schemas.insert(name.clone(), row_schema(visible, relation, false));
         if relation.takes().any() {
-            schemas.insert(format!("{name}.write"), row_schema(relation, true));
+            schemas.insert(format!("{name}.write"), row_schema(visible, relation, true));
         }
         paths.insert(format!("/{name}"), relation_path(relation));
     }
@@ -58,7 +58,7 @@ fn error_schema() -> Value {
 }
 
 /// A relation's row as it is read, or as it may be written: then generated columns are left out and defaults are optional.
-fn row_schema(relation: &Relation, writing: bool) -> Value {
+fn row_schema(visible: &Visible<'_>, relation: &Relation, writing: bool) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for column in &relation.columns {
@@ -66,7 +66,7 @@ fn row_schema(relation: &Relation, writing: bool) -> Value {
             continue;
         }
         let mut schema = types::column(column);
-        if let Some(text) = column_description(relation, column) {
+        if let Some(text) = visible.column_description(relation, column) {
             schema.insert("description".into(), text.into());
         }
         let optional = column.default.is_some() || column.identity.is_some();

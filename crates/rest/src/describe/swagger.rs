@@ -5,7 +5,7 @@ use basalt_types::{Base, Type, Volatility};
 use serde_json::{Map, Value, json};
 
 use super::types;
-use super::visible::{Visible, column_description, split_comment};
+use super::visible::{Visible, split_comment};
 
 const TYPES: [&str; 4] = [
     "application/json",
@@ -34,7 +34,7 @@ pub(super) fn document(visible: &Visible<'_>, url: &str, secured: bool) -> Value
     for relation in &visible.relations {
         let name = &relation.name.name;
         paths.insert(format!("/{name}"), relation_path(relation));
-        definitions.insert(name.clone(), definition(relation));
+        definitions.insert(name.clone(), definition(visible, relation));
         parameters.insert(
             format!("body.{name}"),
             json!({"name": name, "description": name, "required": false, "in": "body", "schema": {"$ref": format!("#/definitions/{name}")}}),
@@ -117,12 +117,12 @@ fn comment(text: Option<&str>, operation: &mut Map<String, Value>) {
     }
 }
 
-fn definition(relation: &Relation) -> Value {
+fn definition(visible: &Visible<'_>, relation: &Relation) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for column in &relation.columns {
         let mut schema = types::column(column);
-        if let Some(text) = column_description(relation, column) {
+        if let Some(text) = visible.column_description(relation, column) {
             schema.insert("description".into(), text.into());
         }
         if column.not_null {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use basalt_sql::Catalog;
+use basalt_query::Planner;
+use basalt_query::relationship::Relationships;
+use basalt_sql::{Catalog, Name};
 use basalt_sql::catalog::{Column, Constraint, ConstraintKind, Privilege, Relation, Routine};
 use basalt_types::{Base, Type};
 
 /// The part of a schema that a description shows.
 pub(super) struct Visible<'a> {
     pub(super) catalog: &'a Catalog,
+    relationships: &'a Relationships,
     pub(super) schema: &'a str,
     /// By name.
     pub(super) relations: Vec<Arc<Relation>>,
@@ -18,7 +21,8 @@ pub(super) struct Visible<'a> {
 
 impl<'a> Visible<'a> {
     /// What `role` may touch in any way, or everything.
-    pub(super) fn collect(catalog: &'a Catalog, schema: &'a str, role: &str, all: bool) -> Visible<'a> {
+    pub(super) fn collect(planner: &'a Planner, schema: &'a str, role: &str, all: bool) -> Visible<'a> {
+        let catalog = planner.catalog();
         let mut relations: Vec<_> = catalog
             .relations
             .values()
@@ -36,7 +40,7 @@ impl<'a> Visible<'a> {
                     .find(|f| callable(f) && (all || catalog.allows(role, &f.owner, &f.grants, Privilege::Execute)))
             })
             .collect();
-        Visible { catalog, schema, relations, functions }
+        Visible { catalog, relationships: planner.relationships(), schema, relations, functions }
     }
 
     /// Title and description of the whole: the schema's comment, its first line the title.
@@ -47,6 +51,30 @@ impl<'a> Visible<'a> {
             Some((title, _)) => (title, DESCRIPTION),
             None => ("PostgREST API", DESCRIPTION),
         }
+    }
+
+    /// A column's comment with PostgREST's notes on keys.
+    pub(super) fn column_description(&self, relation: &Relation, column: &Column) -> Option<String> {
+        let mut notes = Vec::new();
+        if relation.primary_key().is_some_and(|key| key.contains(&column.name)) {
+            notes.push("This is a Primary Key.<pk/>".to_owned());
+        }
+        if let Some((table, target)) = self.reference(relation, &column.name) {
+            notes.push(format!("This is a Foreign Key to `{table}.{target}`.<fk table='{table}' column='{target}'/>"));
+        }
+        match (&column.comment, notes.is_empty()) {
+            (comment, true) => comment.clone(),
+            (Some(comment), false) => Some(format!("{comment}\n\nNote:\n{}", notes.join("\n"))),
+            (None, false) => Some(format!("Note:\n{}", notes.join("\n"))),
+        }
+    }
+
+    /// The relation and its column that a column refers to by itself: a table rather than a view of it.
+    fn reference(&self, relation: &Relation, column: &str) -> Option<(&str, &str)> {
+        let is_seen = |target: &Name| self.relations.iter().any(|seen| seen.name == *target);
+        let references = self.relationships.references(&relation.name).iter();
+        let found = references.filter(|reference| reference.column == column && is_seen(&reference.target));
+        found.min_by_key(|reference| reference.target_is_view).map(|found| (&*found.target.name, &*found.target_column))
     }
 }
 
@@ -93,25 +121,4 @@ fn callable(routine: &Routine) -> bool {
 pub(super) fn split_comment(comment: &str) -> (&str, &str) {
     let (first, rest) = comment.split_once('\n').unwrap_or((comment, ""));
     (first, rest.trim_start_matches(['\n', '\r', ' ']))
-}
-
-/// A column's comment with PostgREST's notes on keys.
-pub(super) fn column_description(relation: &Relation, column: &Column) -> Option<String> {
-    let mut notes = Vec::new();
-    if relation.primary_key().is_some_and(|key| key.contains(&column.name)) {
-        notes.push("This is a Primary Key.<pk/>".to_owned());
-    }
-    let single = relation
-        .foreign_keys()
-        .map(|(_, key)| key)
-        .find(|key| key.columns == [column.name.as_str()] && key.target.schema == relation.name.schema);
-    if let Some(key) = single {
-        let (table, target) = (&key.target.name, &key.target_columns[0]);
-        notes.push(format!("This is a Foreign Key to `{table}.{target}`.<fk table='{table}' column='{target}'/>"));
-    }
-    match (&column.comment, notes.is_empty()) {
-        (comment, true) => comment.clone(),
-        (Some(comment), false) => Some(format!("{comment}\n\nNote:\n{}", notes.join("\n"))),
-        (None, false) => Some(format!("Note:\n{}", notes.join("\n"))),
-    }
 }

@@ -11,6 +11,9 @@ use crate::parse::media::Media;
 /// Headers that an answer may well have: room that need not be made bit by bit.
 const HEADERS: usize = 12;
 
+/// `Server`, of every answer.
+pub(crate) const SERVER: HeaderValue = HeaderValue::from_static(concat!("basalt/", env!("CARGO_PKG_VERSION")));
+
 /// An answer being put together.
 pub(crate) struct Reply {
     response: Response<Bytes>,
@@ -24,7 +27,7 @@ impl Reply {
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         let headers = response.headers_mut();
         headers.reserve(HEADERS);
-        headers.insert(header::SERVER, HeaderValue::from_static(concat!("basalt/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(header::SERVER, SERVER);
         headers.insert(header::VARY, HeaderValue::from_static("Accept, Prefer, Range"));
         Reply { response, fault: None }
     }

@@ -273,13 +273,13 @@ impl Compiler<'_> {
         if alias.is_some() {
             source.schema = None;
         }
-        let is_query = relation.view().is_some_and(|view| !view.materialized);
-        let pending = match is_query {
-            true => {
+        let pending = match relation.view().filter(|view| !view.materialized) {
+            Some(view) => {
                 // The view's own privileges come before those that its query needs.
                 privilege::read_any(self, &relation)?;
                 let query = self.inline_view(&relation)?;
-                source.protected = query.protected;
+                // With its owner's rights a view may be all that holds rows back.
+                source.protected = query.protected || !view.security_invoker;
                 for (index, column) in source.columns.iter_mut().enumerate() {
                     // `select *` may give more columns today than when the view was made.
                     let same = |bound: &&BoundColumn| bound.name == column.name;
@@ -290,7 +290,7 @@ impl Compiler<'_> {
                     };
                     column.sql = format!("{sqlite}.{}", quote::ident(&bound.sqlite));
                     column.collated = bound.collated;
-                    column.leakproof = bound.leakproof || !query.protected;
+                    column.leakproof = bound.leakproof || !source.protected;
                     column.not_null = bound.not_null;
                 }
                 clause.derived(source.id, &query.sql);
@@ -298,7 +298,7 @@ impl Compiler<'_> {
                 clause.effects.push(query.effects);
                 Pending::new()
             }
-            false => {
+            None => {
                 let physical = quote::ident(&relation.name.physical());
                 let filter = policy::read_filter(self, &source)?;
                 match filter {

@@ -96,7 +96,7 @@ impl Change<'_> {
             };
             match option.as_str() {
                 "security_invoker" => *security_invoker = value,
-                // Every view's policies come before what its caller asks.
+                // Every view's own conditions come before what its caller asks.
                 "security_barrier" => {}
                 "check_option" => {
                     return Err(Error::unsupported(

@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 
-use crate::catalog::{Catalog, ParamMode, Routine};
+use crate::catalog::{Catalog, Param, ParamMode, Routine};
 use crate::compile::column;
 use crate::compile::compiler::Compiler;
 use crate::compile::domain::in_domain;
@@ -69,9 +69,12 @@ pub(in crate::compile) fn place(catalog: &Catalog, routine: &Routine, args: &[Ar
         }
         parameters.push(Parameter::Type(ty));
     }
+    // A call with names gives a variadic parameter its array, or is none of this function (PostgreSQL manual, section 4.3.2).
+    let is_named = args.iter().any(|(name, _)| name.is_some());
+    let has_default = |param: &Param| param.default.is_some() && !(is_named && param.mode == ParamMode::Variadic);
     let slots = slots.into_iter().zip(&inputs).map(|(slot, param)| match slot {
         Some(slot) => Some(slot),
-        None => param.default.is_some().then_some(Slot::Default),
+        None => has_default(param).then_some(Slot::Default),
     });
     Some(Placed { parameters, slots: slots.collect::<Option<Vec<_>>>()? })
 }
