@@ -190,3 +190,87 @@ fn rows_of_a_copy_may_refer_to_later_ones_and_are_judged_when_all_are_there() {
         assert!(refused.stderr.contains("23503") && refused.stderr.contains("Key (boss)=(9)"), "{}", refused.stderr);
     }
 }
+
+/// What a project on any other PostgreSQL has: extensions in `public`, whose functions dumps call by that schema.
+#[test]
+fn extensions_in_public_come_with_the_dump() {
+    let runtime = runtime();
+    let cluster = Cluster::start();
+    let session = runtime.block_on(cluster.create("plain"));
+    runtime.block_on(session.script(
+        "create extension \"uuid-ossp\"; create extension pgcrypto; create extension pg_trgm;
+         create table people (id uuid primary key default uuid_generate_v4(), old_id uuid default public.gen_random_uuid(),
+             name text not null check (similarity(name, 'nobody') < 1), code text, salt bytea default gen_random_bytes(4),
+             hash bytea generated always as (digest(name, 'sha256')) stored);
+         create index people_name on people using gin (name gin_trgm_ops);
+         create index people_lower on people using gin (lower(name) gin_trgm_ops);
+         create statistics people_names (dependencies) on name, code from people;
+         comment on statistics people_names is 'together';
+         create view alike as select name from people where name % 'katherine';
+         alter table people enable row level security;
+         create policy alike on people using (similarity(name, 'katherine') > 0.3);
+         create function hashed(what text) returns text language sql immutable set search_path = '' as
+             $$ select encode(public.digest(what, 'md5'), 'hex') $$;
+         create function checked(what text) returns boolean language plpgsql set search_path = '' as
+             $$ begin return what = public.crypt('x', what); end $$;
+         insert into people (name) values ('Katherine'), ('Bob');",
+    ));
+    let asked = [
+        "select string_agg(name, ',' order by name) as value from people where id <> old_id and length(salt) = 4",
+        "select encode(hash, 'hex') as value from people where name = 'Bob'",
+        "select string_agg(name, ',') as value from alike",
+        "select hashed('x') as value",
+        "select checked(public.crypt('x', public.gen_salt('bf', 4)))::text as value",
+        "select n.nspname as value from pg_extension e join pg_namespace n on n.oid = e.extnamespace where extname = 'uuid-ossp'",
+    ];
+    let ask =
+        |session: &Session, sql: &&str| runtime.block_on(session.ask(sql)).expect("an answer").0.unwrap_or_default();
+    let expected: Vec<String> = asked.iter().map(|sql| ask(&session, sql)).collect();
+    let pg_dump = |args: &[&str]| {
+        let mut command = cluster.command("pg_dump");
+        let output =
+            command.arg("-h").arg(cluster.folder()).args(["-U", "postgres", "-d", "plain"]).args(args).output();
+        String::from_utf8(output.expect("pg_dump runs").stdout).expect("UTF-8")
+    };
+    let dump = pg_dump(&[]);
+    assert!(
+        dump.contains("WITH SCHEMA public")
+            && dump.contains("public.gin_trgm_ops")
+            && dump.contains("CREATE STATISTICS")
+    );
+    assert_eq!(imported(&[], &dump, &asked).1, expected);
+    let as_roles = pg_dump(&["--use-set-session-authorization"]);
+    assert_eq!(imported(&[], &as_roles, &asked).1, expected);
+
+    // On PostgreSQL Basalt has put two of them elsewhere, from where a new project's dump takes them.
+    let target = runtime.block_on(cluster.create("target"));
+    let url = [("BASALT_DATABASE__URL", cluster.uri("postgres", "target"))];
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", &dump)]);
+    let said = project.run_with(&["import", "dump.sql"], &url);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(asked.iter().map(|sql| ask(&target, sql)).collect::<Vec<_>>(), expected);
+
+    // What is in use stays, and the errors that come of it say what to write.
+    runtime.block_on(cluster.create("used"));
+    let url = [("BASALT_DATABASE__URL", cluster.uri("postgres", "used"))];
+    let wanting = "create extension if not exists \"uuid-ossp\" with schema public;
+        create table later (id uuid default public.uuid_generate_v4());";
+    let project = Project::new(&[
+        ("basalt.toml", ""),
+        ("migrations/0001_used.sql", "create table used (id uuid default extensions.uuid_generate_v4());"),
+        ("wanting.sql", wanting),
+        ("again.sql", "create extension pgcrypto;"),
+    ]);
+    assert_eq!(project.run_with(&["migrate", "up"], &url).code, Some(0));
+    let refused = project.run_with(&["import", "wanting.sql"], &url);
+    assert!(refused.stderr.contains("write extensions.uuid_generate_v4(...)"), "{}", refused.stderr);
+    let refused = project.run_with(&["import", "again.sql"], &url);
+    assert!(refused.stderr.contains("`create extension if not exists`"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_dump_of_somebody_else_s_objects_is_told_how_to_make_it() {
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", "SET SESSION AUTHORIZATION 'somebody';")]);
+    let refused = project.run(&["import", "dump.sql"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("pg_dump --no-owner"), "{}", refused.stderr);
+}

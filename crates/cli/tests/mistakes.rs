@@ -14,7 +14,12 @@ fn a_database_of_somebody_else_needs_no_data_folder() {
     let project = Project::new(&[]);
     project.run(&["init", "f"]);
     let data = project.path().join("f/.basalt");
+    let toml = std::fs::read_to_string(project.path().join("f/basalt.toml")).unwrap();
+    let hook = "[[webhooks]]\nname = \"messages\"\ntable = \"messages\"\nurl = \"http://127.0.0.1:9/\"\n";
+    project.write("f/basalt.toml", &format!("{toml}\n{hook}"));
     let server = project.start(&["dev", "f"], &[("BASALT_DATABASE__URL", &url)]);
+    // PostgreSQL's warning of what its replication needs is not about changes as Basalt tells them.
+    assert!(!server.banner.iter().any(|line| line.contains("wal_level")), "{:#?}", server.banner);
     assert!(server.banner.iter().any(|line| line.contains("1 applied")), "{:#?}", server.banner);
     assert!(server.get("/rest/v1/messages?select=author&order=id").1.contains("Ada"));
     drop(server);
@@ -68,7 +73,41 @@ fn a_file_that_was_cut_off_is_not_imported() {
     project.write("dump.sql", &format!("{copy}\\.\ninsert into t values (2, 'b')"));
     let refused = project.run(&["import", "dump.sql"]);
     assert!(refused.stderr.contains("seems to be cut off"), "{}", refused.stderr);
-    project.write("dump.sql", "create table t (id int);\ninsert into t values (1)");
+    // One that was cut between its statements lacks its last line, be it one of several.
+    let end = "--\n-- PostgreSQL database dump complete\n--\n";
+    let whole = format!("{header}insert into t values (1, 'a');\n{end}");
+    let cluster = "--\n-- PostgreSQL database cluster dump\n--\n";
+    let cluster_end = "--\n-- PostgreSQL database cluster dump complete\n--\n";
+    for (cut, place) in [
+        (format!("{header}insert into t values (1, 'a');\n\n"), "dump.sql:5:1"),
+        (format!("{header}-- Name: t; Type: TABLE"), "dump.sql:4:1"),
+        ("--\r\n-- PostgreSQL database dump\r\n--\r\n".into(), "dump.sql:1:1"),
+        (format!("{header}{whole}"), "dump.sql:4:1"),
+        (format!("{whole}{header}"), "dump.sql:12:1"),
+        (format!("{cluster}create role r;\n{whole}"), "dump.sql:9:1"),
+        // The words of a row end nothing.
+        (format!("{header}insert into t values (1, '\n{end}');\n"), "dump.sql:5:1"),
+        (format!("{header}copy t (x) from stdin;\n-- PostgreSQL database dump complete\n\\.\n"), "dump.sql:5:1"),
+    ] {
+        project.write("dump.sql", &cut);
+        let refused = project.run(&["import", "dump.sql"]);
+        assert!(
+            refused.code == Some(1) && refused.stderr.contains("dump complete` is missing"),
+            "{cut}: {}",
+            refused.stderr
+        );
+        assert!(refused.stderr.contains(place), "{cut}: {}", refused.stderr);
+    }
+    // Nor do they begin anything; and what comes behind the last line is no loss.
+    let other = whole
+        .replace("table t", "table u")
+        .replace("into t", "into u")
+        .replace("'a'", "'\n-- PostgreSQL database dump\n'");
+    project.write("dump.sql", &format!("{cluster}{whole}{other}{cluster_end}\n\\unrestr"));
+    let imported = project.run(&["import", "dump.sql"]);
+    assert!(imported.stdout.contains("2 new tables, 2 rows"), "{}", imported.stderr);
+    // Without such lines nobody can tell.
+    project.write("dump.sql", "create table v (id int);\ninsert into v values (1)");
     assert_eq!(project.run(&["import", "dump.sql"]).code, Some(0));
 }
 

@@ -530,3 +530,23 @@ begin
   return null;
 end $$;
 select n, lacks_rows(n) from generate_series(1, 7) n;
+
+-- The row that a function returns may depend on what happens.
+create table kept (id int primary key, note text);
+create function by_command() returns trigger language plpgsql as $$
+begin return case tg_op when 'DELETE' then old else new end; end $$;
+create function by_note() returns trigger language plpgsql as $$
+begin
+  return case when tg_op = 'INSERT' and new.note is null then null when tg_op in ('INSERT', 'UPDATE') then new end;
+end $$;
+create trigger by_command before insert or update or delete on kept for each row execute function by_command();
+insert into kept values (1, 'a'), (2, 'b'), (3, null);
+update kept set note = 'c' where id = 2;
+delete from kept where id = 3;
+select * from kept order by id;
+create trigger by_note before insert or update or delete on kept for each row execute function by_note();
+insert into kept values (4, null), (5, 'e');
+delete from kept;
+update kept set note = 'd' where id = 1;
+select * from kept order by id;
+create function without_end() returns trigger language plpgsql as $$ begin return case when true then new; end $$;

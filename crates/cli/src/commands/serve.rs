@@ -99,8 +99,8 @@ fn require_production(project: &Path, config: &Config) -> Result<(), Failure> {
             .into());
     }
     let problem = if takes_published_secret(project, config)? {
-        "the published development secret (or key) is among `auth.jwt_secret`, `auth.jwks`, `auth.jwks_file` and `auth.secret_key`: \
-         anyone could act with the service key's rights"
+        "the published development secret, or a key made with it, is among `auth.jwt_secret`, `auth.jwks`, `auth.jwks_file`, \
+         `auth.secret_key` and `auth.publishable_key`: anyone could act with the service key's rights"
     } else if !has_secret(config) {
         "no JWT secret is configured"
     } else {

@@ -23,9 +23,20 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     let as_file = ("BASALT_AUTH__JWKS_FILE", "published.json");
     let self_hosted = ("BASALT_AUTH__JWT_SECRET", "your-super-secret-jwt-token-with-at-least-32-characters-long");
     let service_key = ("BASALT_AUTH__SECRET_KEY", "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz");
+    // Tokens signed with those secrets are no better as keys, whoever made them and whenever they expire.
+    let keys = project.run(&["keys", "--secret", published]).stdout;
+    let token = |kind: &str| keys.lines().find_map(|line| Some(line.strip_prefix(kind)?.trim())).unwrap();
+    let (service_token, anon_token) = (token("service key"), token("anon key"));
+    let expired_token = "eyJhbGciOiJIUzUxMiIsInR5cCI6IkpXVCJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIiwiZXhwIjoxNjAwMDAwMDAwfQ.\
+        iOocgPuh66HpT25hY7ZBI_TuoRqOXEyTvT9KV4WYA9479kGab-CnlQuSmdZ6djkZ896PeL1xD2O7LqvhfU2YXg";
+    let tokens = [
+        ("BASALT_AUTH__SECRET_KEY", service_token),
+        ("BASALT_AUTH__SECRET_KEY", expired_token),
+        ("BASALT_AUTH__PUBLISHABLE_KEY", anon_token),
+    ];
     project.write("published.json", as_jwk);
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n"));
-    for published in [jwks, as_file, self_hosted, service_key] {
+    for published in [jwks, as_file, self_hosted, service_key].into_iter().chain(tokens) {
         let refused = project.run_with(&["serve"], &[(published.0, published.1.to_owned())]);
         assert!(refused.stderr.contains("published development secret"), "{published:?}: {}", refused.stderr);
     }

@@ -145,6 +145,8 @@ impl Changes {
             }
             (false, _) => format!("create publication {publication} for table {list} with {publish}"),
         };
+        // PostgreSQL's warning of a `wal_level` that publications need is for its own replication: changes are told without.
+        let sql = format!("set local client_min_messages = error; {sql}");
         self.database.run_script(&sql, |_| {}).await.map(drop).map_err(|failed| failed.error)
     }
 }

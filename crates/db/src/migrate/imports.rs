@@ -97,26 +97,52 @@ impl Database {
 /// first and the last without a word, and rows would be missing.
 fn refuse_cut_off(source: &str) -> Result<(), ScriptError> {
     const ADVICE: &str = "The file seems to be cut off: make the dump anew, or copy the whole of it.";
-    const BEGINNING: &str = "-- PostgreSQL database dump\n";
-    const END: &str = "-- PostgreSQL database dump complete";
     let pieces = split(source).map_err(|error| match error.message().starts_with("unterminated") {
         true => error.with_hint(ADVICE),
         false => error,
     })?;
-    let is_ended = |copy: &str| copy.lines().any(|line| line.trim_end() == "\\.");
-    let (what, sql, offset) = match pieces.last() {
-        Some(&Piece::Copy { sql, offset, .. }) if !is_ended(&source[offset..]) => {
-            ("the data of the last table do not end: the line `\\.` is missing", sql, offset)
-        }
-        Some(&Piece::Statement { sql, offset })
-            if source.contains(BEGINNING) && !source.contains(END) && source.trim_end().ends_with(sql) =>
-        {
-            ("the dump's last statement does not end", sql, offset)
-        }
-        _ => return Ok(()),
+    let refused = |what: String, last: Option<&Piece<'_>>| {
+        let (statement, offset) = last.map_or(("", 0), Piece::text);
+        let error = Error::new("42601", what).with_hint(ADVICE);
+        Err(ScriptError { error, offset, statement: statement.to_owned() })
     };
-    let error = Error::new("42601", what).with_hint(ADVICE);
-    Err(ScriptError { error, offset, statement: sql.to_owned() })
+    let is_ended = |copy: &str| copy.lines().any(|line| line.trim_end() == "\\.");
+    if let Some(last @ &Piece::Copy { offset, .. }) = pieces.last()
+        && !is_ended(&source[offset..])
+    {
+        return refused("the data of the last table do not end: the line `\\.` is missing".into(), Some(last));
+    }
+    for kind in ["database dump", "database cluster dump"] {
+        let (beginning, end) = (format!("-- PostgreSQL {kind}"), format!("-- PostgreSQL {kind} complete"));
+        if let Some(at) = unended(&between(source, &pieces), &beginning, &end) {
+            return refused(format!("the dump does not end: the line `{end}` is missing"), pieces[..at].last());
+        }
+    }
+    Ok(())
+}
+
+/// The first of these texts by which something has begun that did not end before the next beginning, or at all.
+fn unended(texts: &[&str], beginning: &str, end: &str) -> Option<usize> {
+    let mut is_open = false;
+    for (at, text) in texts.iter().enumerate() {
+        for line in text.lines().map(str::trim_end) {
+            if line == beginning && std::mem::replace(&mut is_open, true) {
+                return Some(at);
+            }
+            is_open &= line != end;
+        }
+    }
+    is_open.then(|| texts.len() - 1)
+}
+
+/// What stands before, between and behind the pieces of a script: its comments. Rows and bodies may hold the same words.
+fn between<'a>(source: &'a str, pieces: &[Piece<'a>]) -> Vec<&'a str> {
+    let ends = pieces.iter().map(|piece| match piece {
+        Piece::Copy { data, .. } => data.as_ptr() as usize - source.as_ptr() as usize + data.len(),
+        Piece::Statement { .. } | Piece::Meta { .. } => piece.text().1 + piece.text().0.len(),
+    });
+    let begins = pieces.iter().map(|piece| piece.text().1).chain([source.len()]);
+    std::iter::once(0).chain(ends).zip(begins).map(|(end, begin)| &source[end..begin]).collect()
 }
 
 /// What an import runs of a script without what only carries rows. `select pg_catalog.set_config(...)`, with which dumps begin, decides

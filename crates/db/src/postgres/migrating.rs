@@ -12,6 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::error::translate;
+use super::extensions;
 use super::grants::Connected;
 use super::turn::Turn;
 use super::views::{Keeper, explained};
@@ -214,7 +215,8 @@ impl<'c, P: FnMut(Progress)> Script<'c, P> {
         if first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("set")) {
             return self.setting(sql).await;
         }
-        let messages = self.client.simple_query(sql).await.map_err(|error| alone(in_block(sql, error)))?;
+        extensions::place(self.client, sql, self.source).await?;
+        let messages = self.client.simple_query(sql).await.map_err(|error| helped(in_block(sql, error)))?;
         if is_write(sql) {
             let rows = messages.iter().map(|message| match message {
                 SimpleQueryMessage::CommandComplete(rows) => *rows,
@@ -291,11 +293,11 @@ fn in_block(sql: &str, error: tokio_postgres::Error) -> Error {
     error.elsewhere(place)
 }
 
-/// With what to do about a statement that no transaction may hold, where there is one for a whole script.
-fn alone(error: Error) -> Error {
+/// With what to do about it, where Basalt's being there made the error: a script is one transaction, and has some extensions already.
+fn helped(error: Error) -> Error {
     match error.code() {
         "25001" => error.with_hint("A script is one transaction; put this statement into a migration of its own."),
-        _ => error,
+        _ => extensions::helped(error),
     }
 }
 

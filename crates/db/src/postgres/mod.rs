@@ -12,6 +12,7 @@ mod configuration;
 mod connection;
 mod doubt;
 mod error;
+mod extensions;
 mod grants;
 mod installing;
 mod lease;

@@ -21,6 +21,8 @@ const LEEWAY: i64 = 30;
 const CACHED: usize = 4096;
 /// A longer token is refused before anything is computed.
 const MAX_TOKEN: usize = 16 * 1024;
+/// The algorithms of a secret.
+const HMAC: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 
 /// Verifies tokens with the project's keys.
 pub struct Verifier {
@@ -121,7 +123,7 @@ impl Verifier {
     }
 
     /// Whether anybody could sign a token, or hold a key, that is taken: with one of the published secrets, in whatever form it was
-    /// given.
+    /// given. A key is taken as it stands, so that it doesn't matter when a token that serves as one expires.
     pub fn takes_published(&self) -> bool {
         let verifies = |signature: &str| {
             let mut hmac = self.keys.iter().filter(|key| key.algorithms.contains(&Algorithm::HS256));
@@ -129,7 +131,7 @@ impl Verifier {
         };
         let signed = |secret: &&str| crypto::sign(b"", &EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256);
         PUBLISHED_SECRETS.iter().any(|secret| signed(secret).is_ok_and(|signature| verifies(&signature)))
-            || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY)
+            || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY || is_signed_with_published(key))
     }
 
     /// How verified tokens were remembered.
@@ -300,6 +302,15 @@ fn judge_times(times: &[Time; TIMES.len()], now: i64) -> Result<(), RestError> {
     Ok(())
 }
 
+/// Whether a token's signature is one that a published secret makes.
+fn is_signed_with_published(token: &str) -> bool {
+    let Some((message, signature)) = token.trim().rsplit_once('.') else { return false };
+    PUBLISHED_SECRETS.iter().any(|secret| {
+        let key = DecodingKey::from_secret(secret.as_bytes());
+        HMAC.iter().any(|algorithm| crypto::verify(signature, message.as_bytes(), &key, *algorithm).unwrap_or(false))
+    })
+}
+
 fn invalid(message: &str, details: Option<String>) -> RestError {
     RestError::token("PGRST301", message, details)
 }
@@ -327,8 +338,7 @@ fn read_keys(text: &str) -> Result<Vec<Key>, String> {
     if text.len() < 32 {
         return Err("`auth.jwt_secret` must have at least 32 bytes".into());
     }
-    let algorithms = &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
-    Ok(vec![Key { id: None, algorithms, key: DecodingKey::from_secret(text.as_bytes()) }])
+    Ok(vec![Key { id: None, algorithms: &HMAC, key: DecodingKey::from_secret(text.as_bytes()) }])
 }
 
 /// A key is used only with the algorithms of its kind, so that a public key can't be taken for an HMAC secret.
@@ -339,7 +349,7 @@ fn key_of(jwk: &Jwk) -> Result<Key, String> {
         (AlgorithmParameters::RSA(_), _) => &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512],
         (AlgorithmParameters::EllipticCurve(_), _) => &[Algorithm::ES256, Algorithm::ES384],
         (AlgorithmParameters::OctetKeyPair(_), _) => &[Algorithm::EdDSA],
-        (AlgorithmParameters::OctetKey(_), _) => &[Algorithm::HS256, Algorithm::HS384, Algorithm::HS512],
+        (AlgorithmParameters::OctetKey(_), _) => &HMAC,
         _ => return Err("a JWK has a kind of key that no supported algorithm uses".into()),
     };
     Ok(Key { id: jwk.common.key_id.clone(), algorithms, key })

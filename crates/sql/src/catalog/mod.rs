@@ -13,12 +13,12 @@ mod stored;
 mod trigger;
 mod view_key;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use constraint::{Constraint, ConstraintKind, Exclusion, ExclusionElement, ForeignKey, ReferentialAction};
 pub use name::Name;
@@ -30,6 +30,9 @@ pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{Column, Identity, Index, Policy, PolicyCommand, Relation, RelationKind, Run, Takes, Trigger, View};
 pub use routine::{MediaHandler, Param, ParamMode, Routine};
+
+/// The schema of extensions that nobody put elsewhere.
+pub const EXTENSIONS: &str = "extensions";
 
 /// Everything that exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -65,8 +68,10 @@ pub struct Catalog {
     /// The role as which requests connect: those that it is a member of may be asked for.
     #[serde(default = "authenticator")]
     pub login: String,
-    /// Extensions that were created; only those that the engine has built in can be.
-    pub extensions: BTreeSet<String>,
+    /// Extensions that were created (only those that the engine has built in can be), each with the schemas by which its functions are
+    /// called: the one where it is, then those where it was, which expressions that are kept may name.
+    #[serde(deserialize_with = "stored_extensions")]
+    pub extensions: BTreeMap<String, Vec<String>>,
     /// Changes with every change to the catalog; a compiled statement belongs to one version.
     pub version: u64,
 }
@@ -88,7 +93,7 @@ impl Default for Catalog {
             default_privileges: Vec::new(),
             publications: BTreeMap::new(),
             login: authenticator(),
-            extensions: BTreeSet::new(),
+            extensions: BTreeMap::new(),
             version: 0,
         }
     }
@@ -96,6 +101,20 @@ impl Default for Catalog {
 
 fn authenticator() -> String {
     AUTHENTICATOR.into()
+}
+
+/// Extensions, which once had no schemas.
+fn stored_extensions<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeMap<String, Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Placed(BTreeMap<String, Vec<String>>),
+        Names(Vec<String>),
+    }
+    Ok(match Stored::deserialize(source)? {
+        Stored::Placed(extensions) => extensions,
+        Stored::Names(names) => names.into_iter().map(|name| (name, vec![EXTENSIONS.to_owned()])).collect(),
+    })
 }
 
 /// A schema.

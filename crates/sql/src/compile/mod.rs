@@ -76,6 +76,7 @@ pub(crate) use absent::no_relation;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use meant::function_meant;
+pub use overload::extension_called;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
 pub(crate) use types::CREATE_VECTOR;
 pub use types::resolve_type;

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use basalt_types::codec::{CastContext, castable};
 use basalt_types::{Aggregate, Base, Function, Kind, Operator, SetFunction, Type};
 
+use crate::catalog::{Catalog, EXTENSIONS};
+
 /// The type of a candidate's parameter.
 #[derive(Debug, Clone)]
 pub(super) enum Parameter {
@@ -58,12 +60,29 @@ pub(super) fn functions(name: &str) -> &'static [&'static Function] {
     INDEX.get(name).map_or(&[], Vec::as_slice)
 }
 
-/// Whether what is built in under the name is an extension's, which PostgreSQL has in a schema like any other.
-pub(super) fn is_of_extension(name: &str) -> bool {
-    let beginnings = ["uuid_generate_v", "uuid_ns_", "gen_random_bytes", "gen_salt"];
-    let names =
-        ["unaccent", "digest", "hmac", "crypt", "similarity", "word_similarity", "strict_word_similarity", "show_trgm"];
-    names.contains(&name) || beginnings.iter().any(|beginning| name.starts_with(beginning))
+/// The extension whose function it is that is built in under the name, if it is one's: PostgreSQL has those in a schema like any other.
+pub(super) fn extension_of(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "gen_random_bytes" | "gen_salt" | "digest" | "hmac" | "crypt" => "pgcrypto",
+        "similarity" | "word_similarity" | "strict_word_similarity" | "show_trgm" => "pg_trgm",
+        "unaccent" => "unaccent",
+        "l1_distance" | "l2_distance" | "inner_product" | "cosine_distance" => "vector",
+        "vector_dims" | "vector_norm" | "l2_normalize" | "subvector" => "vector",
+        _ if name.starts_with("uuid_generate_v") || name.starts_with("uuid_ns_") => "uuid-ossp",
+        _ if name.starts_with("pgp_") => "pgcrypto",
+        _ => return None,
+    })
+}
+
+/// As [`extension_of`], of a name that is called by a schema other than PostgreSQL's own, which has one of them itself by now.
+pub fn extension_called(name: &str) -> Option<&'static str> {
+    extension_of(name).or_else(|| (name == "gen_random_uuid").then_some("pgcrypto"))
+}
+
+/// Whether a schema has what is built in under the name: PostgreSQL's own, that of extensions, or one where the function's extension is.
+pub(super) fn is_built_in_at(catalog: &Catalog, schema: &str, name: &str) -> bool {
+    let schemas = extension_called(name).and_then(|extension| catalog.extensions.get(extension));
+    matches!(schema, "pg_catalog" | EXTENSIONS) || schemas.into_iter().flatten().any(|at| at == schema)
 }
 
 /// Whether a built-in function has the name.

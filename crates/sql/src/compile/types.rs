@@ -209,7 +209,7 @@ fn custom(catalog: &Catalog, search_path: &[String], name: &ObjectName, modifier
 
 /// pgvector's type, which is in no schema of its own. 42704 without the extension.
 fn vector(catalog: &Catalog, modifiers: &[String]) -> Result<ResolvedType> {
-    if !catalog.extensions.contains("vector") {
+    if !catalog.extensions.contains_key("vector") {
         return Err(Error::new("42704", "type \"vector\" does not exist").with_hint(CREATE_VECTOR));
     }
     Ok(ResolvedType::plain(Type::VECTOR, vector::modifier(&numbers_of(modifiers)?)?))

@@ -31,6 +31,7 @@ impl Change<'_> {
             "extension",
             "database",
             "language",
+            "statistics",
             "publication",
         ];
         match self.cursor.accept_any(&kinds) {
@@ -81,7 +82,7 @@ impl Change<'_> {
             Some("extension") => {
                 let at = self.cursor.offset();
                 let name = self.cursor.ident()?;
-                if name != "plpgsql" && !self.catalog.extensions.contains(&name) {
+                if name != "plpgsql" && !self.catalog.extensions.contains_key(&name) {
                     return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
                 }
                 self.comment_text()?;

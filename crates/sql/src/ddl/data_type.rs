@@ -154,7 +154,7 @@ impl Change<'_> {
 
     /// pgvector's type, which is in no schema of its own. 42704 without the extension.
     fn vector(&mut self, raw: &RawName) -> Result<Declared> {
-        if !self.catalog.extensions.contains("vector") {
+        if !self.catalog.extensions.contains_key("vector") {
             let message = format!("type \"{}\" does not exist", raw.text());
             return Err(Error::new("42704", message).with_hint(CREATE_VECTOR).at(raw.at));
         }

@@ -50,6 +50,7 @@ impl Change<'_> {
             "group",
             "extension",
             "publication",
+            "statistics",
         ];
         let kind = self.cursor.accept_any(&kinds);
         match kind {
@@ -58,6 +59,11 @@ impl Change<'_> {
             Some("role" | "user" | "group") => self.drop_role(),
             Some("extension") => self.drop_extension(),
             Some("publication") => self.drop_publication(),
+            // As in `create`.
+            Some("statistics") => {
+                self.cursor.skip_all();
+                Ok(())
+            }
             Some(kind) => {
                 let if_exists = self.cursor.accept("if exists");
                 let mut objects = Vec::new();

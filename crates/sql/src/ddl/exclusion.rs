@@ -102,7 +102,7 @@ impl Change<'_> {
             return Err(Error::new("42809", message).with_detail(detail));
         }
         match method {
-            "gist" if is_range || self.catalog.extensions.contains("btree_gist") => Ok(()),
+            "gist" if is_range || self.catalog.extensions.contains_key("btree_gist") => Ok(()),
             "gist" | "spgist" if !is_range => {
                 let message = format!("data type {ty} has no default operator class for access method \"{method}\"");
                 Err(Error::new("42704", message).with_hint(

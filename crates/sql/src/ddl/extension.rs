@@ -1,10 +1,11 @@
-//! Extensions: those whose functions are built in can be created, and that changes nothing but the list of them.
+//! Extensions: those whose functions are built in can be created, and that says by which schema they are called.
 
 use basalt_core::{Error, Result};
 use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
+use crate::catalog::EXTENSIONS;
 
 /// Extensions that the engine has built in, or whose absence changes no results.
 const BUILT_IN: [&str; 11] = [
@@ -26,9 +27,10 @@ impl Change<'_> {
         let if_not_exists = self.cursor.accept("if not exists");
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
+        let mut schema = None;
         while let Some(word) = self.cursor.accept_any(&["with", "schema", "version", "from", "cascade"]) {
             match word {
-                "schema" => drop(self.cursor.ident()?),
+                "schema" => schema = Some(self.cursor.ident()?),
                 "version" | "from" if self.cursor.accept_string().is_none() => drop(self.cursor.ident()?),
                 _ => {}
             }
@@ -49,19 +51,27 @@ impl Change<'_> {
             let message = format!("extension \"{name}\" is not available in the embedded engine");
             return Err(Error::unsupported(message, instead).at(at));
         }
-        if !self.catalog.extensions.insert(name.clone()) && !if_not_exists {
-            return Err(Error::new("42710", format!("extension \"{name}\" already exists")).at(at));
+        if self.catalog.extensions.contains_key(&name) {
+            let exists = || Error::new("42710", format!("extension \"{name}\" already exists")).at(at);
+            return if if_not_exists { Ok(()) } else { Err(exists()) };
         }
+        // A service's schema that Basalt lacks is none to be missed.
+        let schema = schema.or_else(|| self.path().next().map(str::to_owned)).unwrap_or_else(|| EXTENSIONS.to_owned());
+        self.catalog.extensions.insert(name, vec![schema]);
         Ok(())
     }
 
     pub(super) fn alter_extension(&mut self) -> Result<()> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
-        if !self.catalog.extensions.contains(&name) {
+        if !self.catalog.extensions.contains_key(&name) {
             return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
         }
-        // Its functions are found in any schema, in any version.
+        if let Some(schema) = self.set_schema()? {
+            self.catalog.extensions.entry(name).or_default().insert(0, schema);
+            return Ok(());
+        }
+        // Its functions are the same in any version.
         self.cursor.skip_all();
         Ok(())
     }
@@ -74,7 +84,7 @@ impl Change<'_> {
             if name == "vector" {
                 self.check_vectors_unused().map_err(|e| e.at(at))?;
             }
-            if !self.catalog.extensions.remove(&name) && !if_exists {
+            if self.catalog.extensions.remove(&name).is_none() && !if_exists {
                 return Err(Error::new("42704", format!("extension \"{name}\" does not exist")).at(at));
             }
             if !self.cursor.accept_token(&Token::Comma) {

@@ -157,6 +157,7 @@ impl Change<'_> {
             "unique index",
             "index",
             "database",
+            "statistics",
             "publication",
         ];
         let at = self.cursor.offset();
@@ -176,7 +177,7 @@ impl Change<'_> {
             Some("unique index") => self.create_index(true),
             Some("index") => self.create_index(false),
             Some("publication") => self.create_publication(),
-            // One file is one database.
+            // One file is one database; nobody plans by extended statistics.
             Some(_) => {
                 self.cursor.skip_all();
                 Ok(())
@@ -204,6 +205,7 @@ impl Change<'_> {
             "default privileges",
             "extension",
             "database",
+            "statistics",
             "publication",
         ];
         match self.cursor.accept_any(&kinds) {

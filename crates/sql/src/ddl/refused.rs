@@ -19,7 +19,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
     ("collation", "collations of your own", "Text compares by bytes; sort by lower(...) to ignore case."),
     ("event trigger", "event triggers", "Put the change into a migration."),
     ("constraint trigger", "constraint triggers", "Use a check constraint or a foreign key."),
-    ("statistics", "extended statistics", "Remove the statement; it changes no results."),
     (
         "foreign",
         "foreign tables and data wrappers",
@@ -44,7 +43,7 @@ const REFUSED: &[(&str, &str, &str)] = &[
     (
         "set session authorization",
         "SET SESSION AUTHORIZATION",
-        "Migrations run as the owner; write `alter ... owner to`.",
+        "Scripts run as the owner: make the dump with `pg_dump --no-owner`, or write `alter ... owner to`.",
     ),
     ("rollback", "ROLLBACK in a script", "A migration is one transaction; remove what is to be undone."),
     ("abort", "ROLLBACK in a script", "A migration is one transaction; remove what is to be undone."),

@@ -3,7 +3,7 @@
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::ast::{Block, Dynamic, Leave, Loop, Named, Over, Query, Raise, RaiseOption, Statement, Target};
+use super::ast::{Block, Dynamic, Leave, Loop, Named, Over, Query, Raise, RaiseOption, Sql, Statement, Target};
 use super::parse::{Parser, at_semicolon};
 use super::raise::exception;
 use super::tokens::Tokens;
@@ -31,8 +31,13 @@ impl Parser<'_> {
     /// `case when a then ...`, and `case x when a, b then ...`: a block whose variable is the operand, which is evaluated once.
     pub(super) fn case_statement(&mut self) -> Result<Statement> {
         self.tokens.skip();
+        self.case_over(Self::branches_of_case)
+    }
+
+    /// What follows the word `case`: the branches, which are told whether there is an operand.
+    pub(super) fn case_over(&mut self, branches: impl Fn(&mut Self, bool) -> Result<Statement>) -> Result<Statement> {
         if self.tokens.sees("when") {
-            return self.branches_of_case(false);
+            return branches(self, false);
         }
         let (start, end) = self.tokens.until(|tokens| tokens.sees("when"))?;
         // A record takes a value of any type.
@@ -40,7 +45,7 @@ impl Parser<'_> {
         self.within(None, |parser| {
             parser.name_operand();
             let target = Target { row: None, name: OPERAND.to_owned(), at: start, scope: parser.scope() };
-            let statements = vec![Statement::Assign(target, operand), parser.branches_of_case(true)?];
+            let statements = vec![Statement::Assign(target, operand), branches(parser, true)?];
             Ok(Statement::Block(Block { label: None, declared: Vec::new(), statements, handlers: Vec::new() }))
         })
     }
@@ -57,12 +62,7 @@ impl Parser<'_> {
     fn branches_of_case(&mut self, has_operand: bool) -> Result<Statement> {
         let mut branches = Vec::new();
         while self.tokens.accept("when") {
-            let (start, end) = self.tokens.until(|tokens| tokens.sees("then"))?;
-            let value = &self.tokens.text[start..end];
-            let condition = if has_operand { format!("\"{OPERAND}\".f1 in ({value})") } else { value.to_owned() };
-            let condition = self.piece(condition, start)?;
-            self.tokens.expect("then")?;
-            branches.push((condition, self.statements(&["when", "else", "end case"])?));
+            branches.push((self.condition_of_case(has_operand)?, self.statements(&["when", "else", "end case"])?));
         }
         let otherwise = match self.tokens.accept("else") {
             true => self.statements(&["end case"])?,
@@ -78,6 +78,15 @@ impl Parser<'_> {
         };
         self.tokens.expect("end case")?;
         Ok(Statement::If(branches, otherwise))
+    }
+
+    /// What stands between `when` and `then`, both read.
+    pub(super) fn condition_of_case(&mut self, has_operand: bool) -> Result<Sql> {
+        let (start, end) = self.tokens.until(|tokens| tokens.sees("then"))?;
+        let value = &self.tokens.text[start..end];
+        let condition = if has_operand { format!("\"{OPERAND}\".f1 in ({value})") } else { value.to_owned() };
+        self.tokens.expect("then")?;
+        self.piece(condition, start)
     }
 
     /// `assert condition [, message]`.

@@ -5,6 +5,7 @@ use sqlparser::tokenizer::Token;
 
 use super::ast::{Diagnostic, Query, RowName, Statement};
 use super::parse::{Kind, Parser, at_semicolon};
+use super::tokens::Tokens;
 
 /// The items of GET DIAGNOSTICS: whether each is of the error that is handled, which STACKED alone tells.
 const DIAGNOSTICS: [(&str, bool, Diagnostic); 12] = [
@@ -55,7 +56,7 @@ impl Parser<'_> {
     pub(super) fn returned(&mut self) -> Result<Statement> {
         self.tokens.skip();
         if self.kind == Kind::Trigger {
-            return self.returned_row();
+            return self.returned_row(&at_semicolon);
         }
         if self.tokens.accept("next") {
             let value = if at_semicolon(&self.tokens) { None } else { Some(self.expression()?) };
@@ -79,10 +80,13 @@ impl Parser<'_> {
         Ok(Statement::Return(Some(value)))
     }
 
-    /// `return new`, `old`, `null`, or `coalesce(new, old)`.
-    fn returned_row(&mut self) -> Result<Statement> {
+    /// `return new`, `old`, `null`, `coalesce(new, old)`, or a CASE over them.
+    fn returned_row(&mut self, ends: &dyn Fn(&Tokens<'_>) -> bool) -> Result<Statement> {
         let at = self.tokens.at();
-        let (start, end) = self.tokens.until(at_semicolon)?;
+        if self.tokens.accept("case") {
+            return self.case_over(Self::rows_of_case);
+        }
+        let (start, end) = self.tokens.until(ends)?;
         if start == end {
             return Err(self.tokens.unexpected());
         }
@@ -92,9 +96,26 @@ impl Parser<'_> {
             None if text == "null" => Some(Vec::new()),
             None => row_name(&text).map(|row| vec![row]),
         };
-        let what = "a trigger function that returns another row than new, old, null or coalesce(new, old)";
-        let refused = || Error::unsupported(what, "Assign to the columns of new, and return new.").at(at);
-        rows.map(Statement::ReturnRow).ok_or_else(refused)
+        let what =
+            "a trigger function that returns another row than new, old, null, coalesce(new, old) or a CASE of these";
+        let instead = "Assign to the columns of new, and return new; where it depends on something, write \
+            `if tg_op = 'DELETE' then return old; end if; return new;`.";
+        rows.map(Statement::ReturnRow).ok_or_else(|| Error::unsupported(what, instead).at(at))
+    }
+
+    /// `when a then new ...` up to `end`.
+    fn rows_of_case(&mut self, has_operand: bool) -> Result<Statement> {
+        let ends = |tokens: &Tokens<'_>| ["when", "else", "end"].iter().any(|word| tokens.sees(word));
+        let mut branches = Vec::new();
+        while self.tokens.accept("when") {
+            branches.push((self.condition_of_case(has_operand)?, vec![self.returned_row(&ends)?]));
+        }
+        let otherwise = match self.tokens.accept("else") {
+            true => self.returned_row(&ends)?,
+            false => Statement::ReturnRow(Vec::new()),
+        };
+        self.tokens.expect("end")?;
+        Ok(Statement::If(branches, vec![otherwise]))
     }
 
     /// `get [current | stacked] diagnostics a = item, ...`.

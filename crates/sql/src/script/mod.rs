@@ -45,6 +45,14 @@ impl<'a> Piece<'a> {
             Piece::Meta { .. } => None,
         }
     }
+
+    /// Its statement or line, and the first byte of that in the file.
+    pub fn text(&self) -> (&'a str, usize) {
+        match *self {
+            Piece::Statement { sql, offset } | Piece::Copy { sql, offset, .. } => (sql, offset),
+            Piece::Meta { line, offset } => (line, offset),
+        }
+    }
 }
 
 /// Cuts a script at its semicolons, minding quotes, dollar quotes, comments (nested), `begin atomic` bodies, copy data and psql lines.

@@ -6,7 +6,7 @@ use basalt_core::{Error, Result};
 use basalt_types::Type;
 
 use super::Argument;
-use crate::catalog::Routine;
+use crate::catalog::{EXTENSIONS, Routine};
 use crate::compile::compiler::Compiler;
 use crate::compile::given::named_builtin;
 use crate::compile::overload::{self, Candidate, Choice, Fit};
@@ -34,7 +34,7 @@ impl Compiler<'_> {
                 Error::new("42809", format!("window function {name} requires an OVER clause"))
             }
             None => absent::function(name)
-                .filter(|_| schema.is_none_or(|schema| matches!(schema, "pg_catalog" | "extensions")))
+                .filter(|_| schema.is_none_or(|schema| overload::is_built_in_at(self.catalog, schema, name)))
                 .unwrap_or_else(|| no_function(schema, name, args)),
         }
     }
@@ -56,8 +56,9 @@ impl Compiler<'_> {
 
     /// As [`Self::place_in_path`] of what is built in: first, unless the path says where; what extensions bring is in their schema.
     fn place_of_built_in(&self, name: &str) -> usize {
-        if overload::is_of_extension(name) {
-            return self.place_in_path("extensions");
+        if let Some(extension) = overload::extension_of(name) {
+            let schemas = self.catalog.extensions.get(extension).into_iter().flatten().map(String::as_str);
+            return schemas.chain([EXTENSIONS]).map(|schema| self.place_in_path(schema)).min().unwrap_or(usize::MAX);
         }
         self.search_path.iter().position(|s| s == "pg_catalog").map_or(0, |at| at + 1)
     }
@@ -86,7 +87,7 @@ impl Compiler<'_> {
         name: &str,
         args: Vec<Argument>,
     ) -> Result<(Callee, Vec<Typed>)> {
-        let builtin = schema.is_none_or(|s| matches!(s, "pg_catalog" | "extensions"));
+        let builtin = schema.is_none_or(|schema| overload::is_built_in_at(self.catalog, schema, name));
         let named = args.iter().any(|(name, _)| name.is_some());
         if named
             && builtin

@@ -21,8 +21,10 @@ impl Asker<'_> {
             "pg_roles" => self.pg_roles(),
             "pg_publication_tables" => self.pg_publication_tables(),
             "pg_extension" => View {
-                columns: vec![("oid", TEXT), ("extname", NAME)],
-                rows: self.catalog.extensions.iter().map(|name| vec![json!(name), json!(name)]).collect(),
+                columns: vec![("oid", TEXT), ("extname", NAME), ("extnamespace", TEXT)],
+                rows: (self.catalog.extensions.iter())
+                    .map(|(name, schemas)| vec![json!(name), json!(name), json!(schemas.first())])
+                    .collect(),
             },
             "pg_namespace" => View {
                 columns: vec![("oid", TEXT), ("nspname", NAME)],
