@@ -49,6 +49,17 @@ async fn both_engines_guard_alike() {
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
 }
 
+/// What becomes of rows that are there already.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_upsert_alike() {
+    let cluster = Cluster::start();
+    if !cluster.has(15, "`security_invoker`") {
+        return;
+    }
+    let all = projects::upserts(&cluster).await;
+    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+}
+
 /// Requests that have to be compared at least.
 const ENOUGH: usize = 2_000;
 

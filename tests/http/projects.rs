@@ -28,6 +28,10 @@ const TRIGGERED: [&str; 5] = ["notes", "activity", "totals", "secrets", "tags"];
 /// What guarded tables' views and functions write.
 const GUARDED: [&str; 3] = ["members", "pieces", "boards"];
 
+/// What upserts write.
+const UPSERTED: [&str; 10] =
+    ["vault", "told", "quiet", "people", "days", "hours", "sides", "tops", "touched_tops", "codes"];
+
 /// Chinook's tables are opened: everybody reads, whoever is signed in writes.
 const CHINOOK_OPENED: &str = "
     alter table # enable row level security; create policy seen on # for select using (true);
@@ -92,6 +96,15 @@ pub async fn guarded(cluster: &Cluster) -> Tally {
     let mut pair = Pair::new(cluster, include_str!("cases/guarded.sql")).await;
     for asked in cases::read(include_str!("cases/guarded.txt"), &WRITERS) {
         pair.compare(&asked, &GUARDED).await;
+    }
+    pair.tally
+}
+
+/// Rows that are there already, and keys.
+pub async fn upserts(cluster: &Cluster) -> Tally {
+    let mut pair = Pair::new(cluster, include_str!("cases/upserts.sql")).await;
+    for asked in cases::read(include_str!("cases/upserts.txt"), &WRITERS) {
+        pair.compare(&asked, &UPSERTED).await;
     }
     pair.tally
 }

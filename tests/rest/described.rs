@@ -46,7 +46,8 @@ async fn columns_of_views_have_the_notes_of_their_tables() {
     )
     .await;
     let root = server.get("/").service().send().await.json();
-    let note = |relation: &str, column: &str| root["definitions"][relation]["properties"][column]["description"].clone();
+    let note =
+        |relation: &str, column: &str| root["definitions"][relation]["properties"][column]["description"].clone();
     let key = "This is a Foreign Key to `authors.id`.<fk table='authors' column='id'/>";
     assert_eq!(note("written", "writer"), format!("Note:\n{key}"));
     assert_eq!(note("books", "author_id"), note("written", "writer"));

@@ -153,7 +153,8 @@ pub struct Answer {
     /// The value of [`Request::count`].
     pub total: Option<u64>,
     /// The first row in PostgreSQL's text form by column name, for `Location` and status: all columns with [`Format::None`],
-    /// else those whose name begins with [`HIDDEN`](basalt_sql::program::HIDDEN), which are given here only and never in the body.
+    /// else those whose name begins with [`HIDDEN`](basalt_sql::program::HIDDEN), which are given here only, as a cast to text has them, and
+    /// never in the body.
     pub first_row: Vec<(String, Option<String>)>,
     /// Rows for which the hidden boolean column `basalt:inserted` was true (upserts).
     pub inserted: u64,

@@ -147,11 +147,9 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
     }
     // Whoever asks for the headers alone needs the right to read the columns that are selected all the same.
     let reads = returning || preferences.returning == Some(Return::HeadersOnly);
-    if !returning {
-        level.items = if reads { own_columns(&level) } else { Vec::new() };
-    }
     // A limit counts in the order, which may be by an embedded resource.
     if !returning && !limited {
+        level.items = if reads { own_columns(&level) } else { Vec::new() };
         level.order.clear();
     }
     let write = Write {

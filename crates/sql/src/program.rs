@@ -54,6 +54,14 @@ pub struct Program {
 /// What the names of columns begin with that are there for Basalt itself, and are no part of the rows' bodies.
 pub const HIDDEN: &str = "basalt:";
 
+/// The condition of ON CONFLICT DO UPDATE by which a row that is updated is told from a new one, where `xmax` can't tell: it holds always, and
+/// leaves the setting that [`IS_NOT_UPDATED`] reads.
+pub const NOTE_UPDATE: &str = "set_config('basalt.updated', '1', true) IS NOT NULL";
+
+/// The expression of RETURNING that says whether its row is a new one, and takes the note of it back.
+pub const IS_NOT_UPDATED: &str = "CASE WHEN current_setting('basalt.updated', true) = '1' THEN set_config('basalt.updated', '', true) IS NULL \
+    ELSE true END";
+
 /// A column of a result.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputColumn {

@@ -269,6 +269,12 @@ impl Type {
         matches!(self, Type::Base(Base::Int2 | Base::Int4 | Base::Int8))
     }
 
+    /// Whether its values are INTEGER in SQLite.
+    pub fn is_stored_as_integer(&self) -> bool {
+        use Base::{Bool, Date, Int2, Int4, Int8, Time, Timestamp, Timestamptz};
+        matches!(self, Type::Base(Bool | Int2 | Int4 | Int8 | Date | Time | Timestamp | Timestamptz))
+    }
+
     /// The name that messages show: `integer`, `text[]`, `mood`.
     pub fn sql_name(&self) -> String {
         match self {

@@ -232,3 +232,100 @@ create view boards_totalled as select count(*) as n, (select 1) as one from boar
 update boards_totalled set n = 1;
 create view boards_ranked as select id, row_number() over (order by id) as n from boards;
 delete from boards_ranked;
+-- The columns of a view are of its table's domains.
+create domain mail as text constraint has_at check (value like '%@%');
+create domain called as varchar(5) not null;
+create table mailed (id int primary key, m mail, n called default 'x', d date unique);
+create view mailed_view as select id, m as address, n as name, d from mailed;
+insert into mailed_view (id, address) values (1, 'none');
+insert into mailed_view (id, address) values (1, 'a@b'), (2, 'none');
+insert into mailed_view (id, address) select 1, 'none';
+insert into mailed_view (id, name) values (1, null);
+insert into mailed_view (id, name) select 1, null;
+insert into mailed_view (id, name) values (1, 'toolong');
+insert into mailed_view (id, address, name) values (1, 'a@b', default), (2, 'c@d', 'y') returning *;
+insert into mailed_view (id, address) values (1, 'none') on conflict (id) do nothing;
+insert into mailed_view (id, address) values (1, 'none') on conflict (id) do update set address = excluded.address;
+insert into mailed_view (id, address) values (1, 'e@f') on conflict (id) do update set address = 'none';
+insert into mailed_view (id, d) values (3, true);
+
+-- Keys of one column that SQLite would fill in.
+create table days (day date primary key, x text);
+create table moments (at timestamptz primary key, x text);
+create table locals (at timestamp primary key, x text);
+create table times (at time primary key, x text);
+create table sides (side boolean primary key, x text);
+insert into days (x) values ('q');
+insert into moments (x) values ('q');
+insert into locals (x) values ('q');
+insert into times (x) values ('q');
+insert into sides (x) values ('q');
+insert into days values (null, 'q');
+insert into days values ('2024-01-01', 'a'), (null, 'q');
+insert into days select null, 'q';
+insert into days values ('2024-01-01', 'a'), ('1999-12-31', 'b'), ('infinity', 'c') returning *;
+insert into days values ('2024-01-01', 'again');
+insert into days values ('2024-01-01', 'again') on conflict (day) do update set x = excluded.x returning *;
+insert into days values ('2024-01-01', 'again') on conflict (day) do update set day = null;
+update days set day = null where x = 'b';
+update days set day = '2024-01-01' where x = 'b';
+update days set day = day + 1 where x = 'b' returning *;
+insert into sides values (true, 'a'), (false, 'b') returning *;
+insert into sides values (false, 'c');
+create table day_parts (day date primary key, part int, x text, unique (day, part));
+insert into day_parts values ('2024-01-01', 1, 'a');
+insert into day_parts values ('2024-01-01', 1, 'b') on conflict (day, part) do update set x = excluded.x returning *;
+insert into day_parts values ('2024-01-01', 2, 'b') on conflict (day, part) do update set x = excluded.x returning *;
+
+-- DO UPDATE whose condition leaves the row alone.
+create table tops (id int primary key, v int, t text);
+insert into tops values (1, 5), (2, 5);
+insert into tops values (1, 3), (1, 7) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops values (1, 3), (1, 2) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops values (1, 9), (1, 2) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops values (1, 8), (1, 9) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops values (3, 8), (3, 1) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops values (1, null), (1, 9) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops select id, v from (values (1, 2), (2, 3), (1, 4), (2, 20), (4, 1)) as n(id, v) on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops (id, v) select id, v from (values (2, 30), (2, 3)) as n(id, v) order by v on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+insert into tops (id, v) select id, v from (values (2, 30), (2, 40)) as n(id, v) order by v desc on conflict (id) do update set v = excluded.v where tops.v < excluded.v returning *;
+select * from tops order by id;
+
+-- ON CONFLICT over a partial index.
+create table seats (id int generated always as identity primary key, room int, place text, gone boolean not null default false, who text, note text);
+create unique index one_each on seats (room, place) where not gone and room > 0;
+create unique index noted on seats (who) where note = 'it''s' or note like 'do %';
+insert into seats (room, place, who) values (1, 'a', 'ann') on conflict (room, place) where not gone and room > 0 do nothing returning room, who;
+insert into seats (room, place, who) values (1, 'a', 'bo') on conflict (room, place) where not gone and room > 0 do nothing returning room, who;
+insert into seats (room, place, who) values (1, 'a', 'bo') on conflict (place, room) where room > 0 and (not gone) do update set who = excluded.who where seats.who <> 'x' returning room, who;
+insert into seats as s (room, place, who) values (1, 'a', 'cy') on conflict (room, place) where s.room > 0 and not s.gone and s.who is not null do update set who = excluded.who || s.who returning room, who;
+insert into seats (room, place, gone, who) values (1, 'a', true, 'dee'), (1, 'a', true, 'eve') on conflict (room, place) where not gone and room > 0 do update set who = 'no' returning room, gone, who;
+insert into seats (room, place, who) values (1, 'b', 'f'), (1, 'b', 'g') on conflict (room, place) where not gone and room > 0 do update set who = excluded.who;
+insert into seats (room, place, who) values (1, 'a', 'f'), (1, 'a', 'cybo') on conflict (room, place) where not gone and room > 0 do update set who = excluded.who where seats.who = excluded.who returning room, who;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room, place) do nothing;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room, place) where not gone do nothing;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room, place) where gone and room > 0 do nothing;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room) where not gone and room > 0 do nothing;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room, place) where nosuch do nothing;
+insert into seats (room, place, who) values (1, 'a', 'h') on conflict (room, place) where room do nothing;
+insert into seats (room, who, note) values (2, 'ann', 'it''s'), (3, 'bo', 'do not') on conflict (who) where note = 'it''s' or note like 'do %' do nothing returning room;
+insert into seats (room, who, note) values (4, 'ann', 'do it'), (5, 'cy', null) on conflict (who) where note = 'it''s' or note like 'do %' do update set room = excluded.room returning room, note;
+insert into tops values (1, 100) on conflict (id) where v > 1000 do update set v = excluded.v returning *;
+insert into tops values (1, 100) on conflict (id) where v > do nothing;
+create view seats_view as select room as hall, place, gone as left_it, who from seats;
+insert into seats_view values (1, 'a', false, 'vi') on conflict (hall, place) where not left_it and hall > 0 do update set who = excluded.who returning *;
+insert into seats_view values (1, 'a', false, 'vi') on conflict (hall, place) where not gone and hall > 0 do update set who = excluded.who returning *;
+create function take_seat(int, text, text) returns setof seats language sql as $$ insert into seats (room, place, who) values ($1, $2, $3) on conflict (room, place) where not gone and room > 0 do update set who = excluded.who returning * $$;
+select room, place, who from take_seat(1, 'a', 'fu');
+create function seats_before() returns trigger language plpgsql as $$ begin new.note := old.who || ' left'; return new; end $$;
+create trigger seats_before before update on seats for each row execute function seats_before();
+insert into seats (room, place, gone, who) values (1, 'a', true, 'no'), (1, 'a', false, 'gus') on conflict (room, place) where not gone and room > 0 do update set who = excluded.who returning room, gone, who, note;
+do $$ begin insert into seats (room, place, who) values (1, 'a', 'pl') on conflict (room, place) where not gone and room > 0 do update set who = excluded.who; end $$;
+select room, place, gone, who, note from seats order by room, place, gone, who;
+
+-- What a trigger sees of a generated column of `excluded`.
+create table doubled (id int primary key, n int, twice int generated always as (n * 2) stored, kept int);
+create function doubled_before() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger doubled_before before update on doubled for each row execute function doubled_before();
+insert into doubled (id, n) values (1, 1);
+insert into doubled (id, n) values (1, 4) on conflict (id) do update set n = 0, kept = excluded.twice returning *;

@@ -1,8 +1,8 @@
 //! Connections for requests: a bounded number, a bounded queue, and a pause after a failed attempt to connect.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use basalt_core::{Backoff, Error, Result};

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use basalt_core::Result;
 
-use super::{Engine, Postgres};
 use super::connection::{Connection, Target};
 use super::error::{FULL, translate};
+use super::{Engine, Postgres};
 
 /// How long an answer is taken for news: however often somebody wants to know, PostgreSQL is not asked more often.
 const FRESH: Duration = Duration::from_millis(500);

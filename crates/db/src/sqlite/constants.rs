@@ -33,7 +33,9 @@ mod tests {
         let counted = count.clone();
         let function = move |_: &rusqlite::functions::Context<'_>| Ok(counted.fetch_add(1, Ordering::Relaxed));
         connection.create_scalar_function("f", 1, FunctionFlags::SQLITE_UTF8, function).expect("a function");
-        connection.execute_batch("CREATE TABLE t (s TEXT, p TEXT); INSERT INTO t VALUES ('a', 1), ('b', 2)").expect("rows");
+        connection
+            .execute_batch("CREATE TABLE t (s TEXT, p TEXT); INSERT INTO t VALUES ('a', 1), ('b', 2)")
+            .expect("rows");
         let sql = "SELECT * FROM t WHERE CASE WHEN s = 'a' THEN f(p) >= 0 ELSE 0 END AND s = 'a'";
         connection.prepare(sql).expect("a statement").query([]).expect("rows").next().expect("a row");
         count.load(Ordering::Relaxed)

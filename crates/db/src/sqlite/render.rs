@@ -133,10 +133,13 @@ impl<'a> Renderer<'a> {
         let mut keep = |index: usize| {
             let OutputColumn { name, ty } = &layout.columns[index];
             let value = value(index);
-            let text = (!value.is_null()).then(|| {
-                let mut text = String::new();
-                codec::to_text(ty, value, context, &mut text);
-                text
+            let text = (!value.is_null()).then(|| match name.starts_with(HIDDEN) {
+                true => codec::cast_to_text(ty, value, context),
+                false => {
+                    let mut text = String::new();
+                    codec::to_text(ty, value, context, &mut text);
+                    text
+                }
             });
             self.answer.first_row.push((name.clone(), text));
         };

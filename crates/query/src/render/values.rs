@@ -29,7 +29,12 @@ impl<'a> Values<'a> {
     /// rows `merge` into those of their key, which take the defaults then.
     ///
     /// Errors: [`PlanError::UnknownColumn`]; 22P02 for broken JSON.
-    pub fn to_insert(catalog: &Catalog, relation: &'a Relation, body: &'a Body, merge: bool) -> Result<Self, PlanError> {
+    pub fn to_insert(
+        catalog: &Catalog,
+        relation: &'a Relation,
+        body: &'a Body,
+        merge: bool,
+    ) -> Result<Self, PlanError> {
         let mut columns = columns(relation, body)?;
         let rows = body::rows(&body.json)?;
         if body.missing_default && !merge {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basalt_core::Error;
 use basalt_sql::Name;
 use basalt_sql::catalog::{Column, Relation, RelationKind};
+use basalt_sql::program::{IS_NOT_UPDATED, NOTE_UPDATE};
 
 use super::condition::{self, filters};
 use super::limited;
@@ -147,6 +148,7 @@ fn on_conflict(w: &mut Writer<'_>, relation: &Relation, conflict: &Conflict, wri
         w.ident(&column.name);
     }
     if !tells_by_xmax(relation) {
+        w.push(" WHERE ");
         w.push(NOTE_UPDATE);
     }
     Written::Upsert
@@ -158,10 +160,6 @@ fn tells_by_xmax(relation: &Relation) -> bool {
     let has_own_rows = matches!(relation.kind, RelationKind::Table) && !relation.partitioned;
     has_own_rows && relation.columns.iter().all(|column| column.grants.is_empty())
 }
-
-const NOTE_UPDATE: &str = " WHERE set_config('basalt.updated', '1', true) IS NOT NULL";
-const IS_NOT_UPDATED: &str = "CASE WHEN current_setting('basalt.updated', true) = '1' THEN set_config('basalt.updated', '', true) IS NULL \
-    ELSE true END";
 
 /// The hidden column that tells new rows from updated ones.
 fn inserted(w: &mut Writer<'_>, relation: &Relation) {

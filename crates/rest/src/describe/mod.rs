@@ -48,7 +48,8 @@ fn visible<'a>(door: &Door, exchange: &'a Exchange<'_>) -> RestResult<Visible<'a
         Description::IgnorePrivileges => true,
         Description::FollowPrivileges => false,
     };
-    let mut visible = Visible::collect(&exchange.current.planner, exchange.schema, &exchange.incoming.identity.role, all);
+    let mut visible =
+        Visible::collect(&exchange.current.planner, exchange.schema, &exchange.incoming.identity.role, all);
     if !all {
         let exposure = &exchange.current.exposure;
         visible.relations.retain(|relation| exposure.judge_relation(exchange, &relation.name).is_ok());

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use basalt_query::Planner;
 use basalt_query::relationship::Relationships;
-use basalt_sql::{Catalog, Name};
 use basalt_sql::catalog::{Column, Constraint, ConstraintKind, Privilege, Relation, Routine};
+use basalt_sql::{Catalog, Name};
 use basalt_types::{Base, Type};
 
 /// The part of a schema that a description shows.

@@ -301,7 +301,8 @@ impl Compiler<'_> {
             None => {
                 let physical = quote::ident(&relation.name.physical());
                 // A policy that lets every row through holds nothing back.
-                let filter = policy::read_filter(self, &source)?.filter(|filter| self.known(filter) != Some(Some(true)));
+                let filter =
+                    policy::read_filter(self, &source)?.filter(|filter| self.known(filter) != Some(Some(true)));
                 match filter {
                     Some(filter) if position.enclosed => {
                         let query = format!("SELECT * FROM {physical} AS {sqlite} WHERE {}", filter.sql);

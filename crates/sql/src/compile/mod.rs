@@ -6,6 +6,7 @@
 
 pub(crate) mod absent;
 mod aggregate;
+mod arbiter;
 pub mod body;
 mod carried;
 mod cast;

@@ -288,16 +288,7 @@ pub(super) fn sets_default(relation: &Relation, column: &str) -> bool {
 /// The declared type whose affinity keeps the stored form as it is.
 fn affinity(ty: &Type) -> &'static str {
     match ty {
-        Type::Base(
-            Base::Bool
-            | Base::Int2
-            | Base::Int4
-            | Base::Int8
-            | Base::Date
-            | Base::Time
-            | Base::Timestamp
-            | Base::Timestamptz,
-        ) => "INTEGER",
+        ty if ty.is_stored_as_integer() => "INTEGER",
         Type::Base(Base::Float4 | Base::Float8) => "REAL",
         Type::Base(Base::Bytea | Base::Vector) => "BLOB",
         _ => "TEXT",

@@ -83,7 +83,8 @@ pub fn cast(from: &Type, to: &Type, typmod: Option<Typmod>, value: ValueRef<'_>,
     }
 }
 
-fn cast_to_text(from: &Type, value: ValueRef<'_>, context: &Context) -> String {
+/// A value that is not NULL, as a cast to text has it.
+pub fn cast_to_text(from: &Type, value: ValueRef<'_>, context: &Context) -> String {
     match from {
         Type::Base(Base::Bool) => if value.int() != 0 { "true" } else { "false" }.to_owned(),
         Type::Base(Base::Bpchar) => value.text().trim_end_matches(' ').to_owned(),

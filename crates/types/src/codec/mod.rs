@@ -17,7 +17,7 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-pub use cast::{CastContext, apply_typmod, cast, castable};
+pub use cast::{CastContext, apply_typmod, cast, cast_to_text, castable};
 pub use json_in::from_json;
 pub use json_out::{JsonStyle, to_json};
 pub use record::{anonymous, in_key, populate, record_of, values_of};

@@ -3,12 +3,12 @@
 use basalt_core::Operation;
 
 use super::target::Target;
+use crate::Catalog;
 use crate::catalog::Relation;
 use crate::compile::Compiler;
 use crate::compile::typed::Typed;
 use crate::plpgsql::{self, Kind};
 use crate::program::{Command, Output, Proposed};
-use crate::{Catalog, quote};
 
 /// Whether a table's rows are changed, or left out, before they are written.
 pub(super) fn is_asked(table: &Relation, command: Command) -> bool {
@@ -90,11 +90,4 @@ pub(super) fn update_list(
     }
     list.extend((0..target.table.columns.len()).map(old));
     list.into_iter().enumerate().map(|(at, value)| format!("{value} AS c{at}")).collect()
-}
-
-/// The proposed rows of an INSERT as `excluded` names them.
-pub(super) fn as_excluded(target: &Target, slot: usize) -> String {
-    let columns = target.table.columns.iter().enumerate();
-    let columns = columns.map(|(at, column)| format!("c{} AS {}", at + 1, quote::ident(&column.name)));
-    format!("SELECT {} FROM pg_rows({slot})", columns.collect::<Vec<_>>().join(", "))
 }

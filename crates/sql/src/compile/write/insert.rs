@@ -44,7 +44,11 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     };
     let mut conflict = bind(compiler)?;
     if let (true, Some(slot), Some(bound)) = (is_changed, proposed, &conflict) {
-        let updates = bound.propose(compiler, &target, &table, &before::as_excluded(&target, slot))?;
+        let row = NewRow { alias: quote::ident("excluded"), ..NewRow::of(compiler, &target, rows)? };
+        // As in PostgreSQL, what policies ask of the proposed row and of the one that is there comes before the triggers of its update.
+        let demands = row.policy_demands(compiler, &target, true, true)?;
+        let excluded = row.as_excluded(compiler, &target)?;
+        let updates = bound.propose(compiler, &target, &table, &excluded, demands)?;
         conflict = bind(compiler)?.map(|bound| bound.writing_proposed(compiler, &target, updates)).transpose()?;
         rows = proposed_rows(compiler, &target, slot);
     }
@@ -57,7 +61,8 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
         target.require_reads(compiler)?;
     }
 
-    let row = NewRow::of(compiler, &target, rows)?;
+    let numbered = rows.from.is_some() && conflict.as_ref().is_some_and(|conflict| conflict.spares().is_some());
+    let row = NewRow { numbered, ..NewRow::of(compiler, &target, rows)? };
     let (demands, computed) = row.demands(compiler, &target, conflict.as_ref(), reads)?;
     let source = row.source(computed);
     let mut sql = source.insert(&target, &row, &demands);
@@ -97,7 +102,12 @@ struct NewRow {
     values: Vec<Option<Typed>>,
     /// The name of the computed row in SQLite, quoted.
     alias: String,
+    /// Whether the computed row tells its place among the others, in [`PLACE`].
+    numbered: bool,
 }
+
+/// The column that has the place of a computed row among the others, quoted.
+const PLACE: &str = "\"basalt:place\"";
 
 /// Where the values stand when the row is written.
 struct RowSource {
@@ -123,7 +133,7 @@ impl NewRow {
                 None => values::default_of(compiler, &target.table, column)?,
             }));
         }
-        Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new") })
+        Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new"), numbered: false })
     }
 
     /// Ends a step that computes the rows: the slot that keeps them, as BEFORE INSERT triggers leave them.
@@ -146,6 +156,13 @@ impl NewRow {
         })
     }
 
+    /// A query for the rows as they were proposed, generated columns included.
+    fn as_excluded(&self, compiler: &mut Compiler<'_>, target: &Target) -> Result<String> {
+        let proposed = rows::new_row(compiler, &target.table, |index| self.values[index].clone())?;
+        let (_, from) = self.source(false).clauses(target, self);
+        Ok(named_rows(&proposed, &from))
+    }
+
     fn by_name(&self, target: &Target, index: usize) -> String {
         format!("{}.{}", self.alias, quote::ident(&target.table_column(index).name))
     }
@@ -161,7 +178,7 @@ impl NewRow {
     ) -> Result<(Vec<String>, bool)> {
         if let Some(conflict) = conflict.filter(|conflict| conflict.updates() && self.from.is_some()) {
             let mut demands = self.policy_demands(compiler, target, reads, true)?;
-            demands.push(self.no_duplicates(target, &conflict.key));
+            demands.push(self.no_duplicates(target, conflict)?);
             return Ok((demands, true));
         }
         let demands = self.policy_demands(compiler, target, reads, false)?;
@@ -193,25 +210,41 @@ impl NewRow {
         Ok(sources(asked).collect())
     }
 
-    /// 21000 unless the rows differ in the key by which DO UPDATE finds the row to change.
-    fn no_duplicates(&self, target: &Target, key: &[usize]) -> String {
-        let present: Vec<String> = key.iter().map(|&i| format!("{} IS NOT NULL", self.by_name(target, i))).collect();
-        let collated = |&index: &usize| match target.table_column(index).ty.collation() {
-            Some(collation) => format!("{} COLLATE {}", self.by_name(target, index), quote::ident(&collation)),
-            None => self.by_name(target, index),
+    /// 21000 if DO UPDATE meets a row that the statement has inserted or updated: if several rows have the key by which it finds the
+    /// row to change, unless its condition leaves that row alone until the last of them.
+    fn no_duplicates(&self, target: &Target, conflict: &Conflict) -> Result<String> {
+        let alias = &self.alias;
+        let (from, name) = match conflict.looks_at_rows() {
+            true => (format!("{alias} AS excluded"), "excluded"),
+            false => (alias.clone(), alias.as_str()),
         };
-        let keys: Vec<String> = key.iter().map(collated).collect();
-        format!(
-            "pg_require(NOT EXISTS (SELECT 1 FROM {alias} WHERE {present} GROUP BY {keys} HAVING count(*) > 1), '21000', {message}, {hint})",
-            alias = self.alias,
-            present = present.join(" AND "),
+        let by_name = |index: usize| format!("{name}.{}", quote::ident(&target.table_column(index).name));
+        let mut counted: Vec<String> = conflict.key.iter().map(|&i| format!("{} IS NOT NULL", by_name(i))).collect();
+        counted.extend(conflict.arbitrates_proposed().map(str::to_owned));
+        let collated = |&index: &usize| match target.table_column(index).ty.collation() {
+            Some(collation) => format!("{} COLLATE {}", by_name(index), quote::ident(&collation)),
+            None => by_name(index),
+        };
+        let keys: Vec<String> = conflict.key.iter().map(collated).collect();
+        let (from, second) = match conflict.spares() {
+            None => (from, "count(*) > 1".to_owned()),
+            Some(condition) => {
+                let (table, place) = (&target.sqlite, format!("{name}.{PLACE}"));
+                let is_affected = format!("iif({table}.{} IS NULL, 1, {})", target.rowid()?, condition.sql);
+                let from = format!("{from} LEFT JOIN {table} ON {}", conflict.meets(target));
+                (from, format!("min(iif({is_affected}, {place}, NULL)) < max({place})"))
+            }
+        };
+        Ok(format!(
+            "pg_require(NOT EXISTS (SELECT 1 FROM {from} WHERE {counted} GROUP BY {keys} HAVING {second}), '21000', {message}, {hint})",
+            counted = counted.join(" AND "),
             keys = keys.join(", "),
             message = constant_sql(&"ON CONFLICT DO UPDATE command cannot affect row a second time".into()),
             hint = constant_sql(
                 &"Ensure that no rows proposed for insertion within the same command have duplicate constrained values."
                     .into()
             ),
-        )
+        ))
     }
 
     /// Where the values stand.
@@ -227,6 +260,12 @@ impl NewRow {
         }
         RowSource { with: with_clause(&with), from, computed }
     }
+}
+
+/// A query for rows, whose columns have their names.
+fn named_rows(rows: &Source, from: &str) -> String {
+    let named = rows.columns.iter().map(|column| format!("{} AS {}", column.sql, quote::ident(&column.name)));
+    format!("SELECT {}{from}", named.collect::<Vec<_>>().join(", "))
 }
 
 fn with_clause(queries: &[String]) -> String {
@@ -273,8 +312,7 @@ impl RowSource {
         let (with, from) = self.clauses(target, row);
         let columns: Vec<&str> = stored.columns.iter().map(|column| column.sql.as_str()).collect();
         let rows = format!("SELECT {}{from}", columns.join(", "));
-        let named = stored.columns.iter().map(|column| format!("{} AS {}", column.sql, quote::ident(&column.name)));
-        let proposed = format!("SELECT {}{from}", named.collect::<Vec<_>>().join(", "));
+        let proposed = named_rows(&stored, &from);
         let updated = match conflict {
             Some(conflict) => conflict.updated_rows(compiler, target, table, &proposed)?,
             None => None,
@@ -303,6 +341,9 @@ impl RowSource {
             if let Some(value) = value {
                 list.push(format!("{} AS {}", value.sql, quote::ident(&target.table_column(index).name)));
             }
+        }
+        if row.numbered {
+            list.push(format!("row_number() OVER () AS {PLACE}"));
         }
         let new = format!("{} AS MATERIALIZED (SELECT {}{})", row.alias, list.join(", "), self.from);
         let with = match self.with.strip_suffix(' ') {

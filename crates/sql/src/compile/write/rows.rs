@@ -9,7 +9,7 @@ use sqlparser::ast;
 
 use super::target::Target;
 use super::values;
-use crate::catalog::{Identity, Privilege, Relation};
+use crate::catalog::{Column, Identity, Privilege, Relation};
 use crate::compile::Compiler;
 use crate::compile::domain::in_domain;
 use crate::compile::parse::{Overriding, overriding, parse_expr};
@@ -161,12 +161,13 @@ fn bind_values(
     }
     let scope = Scope::new(outer);
     scope.clause.set(Clause::Rows("VALUES"));
+    let columns: Vec<Column> = listed.iter().map(|&index| target.assigned_column(index)).collect();
     if let [row] = rows {
         let mut cells = Vec::new();
-        for (&index, expr) in listed.iter().zip(row.iter()) {
+        for (column, expr) in columns.iter().zip(row.iter()) {
             cells.push(match values::is_default(expr) {
                 true => None,
-                false => Some(values::bind(compiler, &scope, expr, &target.named.columns[index])?),
+                false => Some(values::bind(compiler, &scope, expr, column)?),
             });
         }
         return Ok((None, false, cells));
@@ -181,12 +182,11 @@ fn bind_values(
             if !said[at] {
                 continue;
             }
-            let column = &target.named.columns[index];
             let value = if values::is_default(expr) {
                 let base = target.base(index, "insert into")?;
                 values::default_of(compiler, &target.table, target.table_column(base))?
             } else {
-                values::bind(compiler, &scope, expr, column)?
+                values::bind(compiler, &scope, expr, &columns[at])?
             };
             not_null[at] &= value.not_null;
             line.push(value.sql);
@@ -197,13 +197,12 @@ fn bind_values(
     let source = compiler.source_id();
     let mut position = 0;
     let mut cells = Vec::new();
-    for (at, &index) in listed.iter().enumerate() {
+    for (at, column) in columns.iter().enumerate() {
         if !said[at] {
             cells.push(None);
             continue;
         }
         position += 1;
-        let column = &target.named.columns[index];
         let mut cell = column_of(source, format!("{alias}.column{position}"), column.ty.clone(), column.typmod);
         cell.not_null = not_null[at];
         cells.push(Some(cell));
@@ -226,12 +225,11 @@ fn bind_select(
     let source = compiler.source_id();
     let mut cells = Vec::new();
     for (&index, given) in listed.iter().zip(&bound.columns) {
-        let column = &target.named.columns[index];
         let sql = format!("{alias}.{}", quote::ident(&given.sqlite));
         let mut cell = column_of(source, sql, given.ty.clone(), given.typmod);
         cell.not_null = given.not_null;
-        cells.push(Some(match &column.domain {
-            Some(domain) => in_domain(compiler, cell, domain)?,
+        cells.push(Some(match target.assigned_column(index).domain {
+            Some(domain) => in_domain(compiler, cell, &domain)?,
             None => cell,
         }));
     }

@@ -138,6 +138,15 @@ impl Target {
         })
     }
 
+    /// A column of `named` as values are assigned to it: it takes what the table's column takes, whose domain a view's does not have.
+    pub fn assigned_column(&self, index: usize) -> Column {
+        let named = &self.named.columns[index];
+        match self.columns[index] {
+            Some(base) => Column { name: named.name.clone(), ..self.table.columns[base].clone() },
+            None => named.clone(),
+        }
+    }
+
     /// The table's column of that index.
     pub fn table_column(&self, index: usize) -> &Column {
         &self.table.columns[index]

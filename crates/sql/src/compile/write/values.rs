@@ -71,10 +71,10 @@ pub(super) fn default_of(compiler: &mut Compiler<'_>, relation: &Relation, colum
     compiler.inside(definition_path(&relation.name.schema), |compiler| bind(compiler, &scope, &expr, column))
 }
 
-/// The column that is SQLite's rowid: a single-column integer primary key, where NULL would mean a new number.
+/// The column that is SQLite's rowid: a primary key of one column that SQLite knows as INTEGER, where NULL would mean a new number.
 pub(super) fn rowid_column(relation: &Relation) -> Option<usize> {
     let [key] = relation.primary_key()? else { return None };
-    relation.columns.iter().position(|column| column.name == *key && column.ty.is_integer())
+    relation.columns.iter().position(|column| column.name == *key && column.ty.is_stored_as_integer())
 }
 
 /// SQLite source of a value as it is written to a column: for the rowid, PostgreSQL's not-null error in place of NULL.
