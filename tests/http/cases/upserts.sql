@@ -13,6 +13,15 @@ create trigger vault_before before update on vault for each row execute function
 insert into vault values (1, 'b0000000-0000-4000-8000-00000000000b', 'secret'), (2, 'a0000000-0000-4000-8000-00000000000a', 'mine');
 create function put_vault(id int, v text) returns void language sql as $$
   insert into vault values ($1, auth.uid(), $2) on conflict (id) do update set v = excluded.v $$;
+create function measure_vault(id int) returns void language sql as $$
+  insert into vault values ($1, auth.uid(), 'x') on conflict (id) do update set v = (1 / (length(vault.v) - 6))::text $$;
+create table plain_vault (id int primary key, owner uuid, a text, v text not null);
+alter table plain_vault enable row level security;
+create policy own on plain_vault using (owner = auth.uid());
+insert into plain_vault values (1, 'b0000000-0000-4000-8000-00000000000b', 'a', 'secret');
+create function measure_plain_vault(id int) returns void language sql as $$
+  insert into plain_vault values ($1, auth.uid(), 'x', 'x')
+    on conflict (id) do update set v = (1 / (length(plain_vault.v) - 6))::text, a = (1 / (length(plain_vault.a) - 1))::text $$;
 
 create table told (what text);
 alter table told enable row level security;

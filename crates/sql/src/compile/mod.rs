@@ -6,7 +6,6 @@
 
 pub(crate) mod absent;
 mod aggregate;
-mod arbiter;
 pub mod body;
 mod carried;
 mod cast;
@@ -26,6 +25,7 @@ mod function;
 mod given;
 mod group;
 mod grouping_sets;
+mod index_predicate;
 mod interpreted;
 mod join;
 mod literal;

@@ -73,7 +73,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
-    super::arbiter::carry(sql, &mut tokens);
+    super::index_predicate::carry(sql, &mut tokens);
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))

@@ -1,32 +1,25 @@
 //! ON CONFLICT.
 
-use std::collections::BTreeSet;
-
 use basalt_core::{Error, Result};
-use basalt_types::Type;
 use sqlparser::ast;
 
-use super::target::{Target, column_list};
+use super::arbiter::{Arbiter, SameKey};
+use super::target::Target;
 use super::values::{self, assignments};
 use super::{before, demanding, rows, sources, update};
-use crate::catalog::{ConstraintKind, PolicyCommand, Privilege, Relation};
-use crate::compile::arbiter;
+use crate::catalog::PolicyCommand;
 use crate::compile::parse::parse_expr;
 use crate::compile::policy::{self, Part};
 use crate::compile::scope::{Clause, Scope, Source};
-use crate::compile::suggest::missing_column;
-use crate::compile::typed::{CastContext, Typed};
-use crate::compile::types::fold;
-use crate::compile::{Compiler, condition, session};
+use crate::compile::typed::Typed;
+use crate::compile::{Compiler, session};
 use crate::program::{Command, NOTE_UPDATE};
-use crate::{definition_path, quote};
+use crate::quote;
 
 /// A bound ON CONFLICT.
 pub(super) struct Conflict {
-    /// The table's columns whose uniqueness arbitrates; none for a bare DO NOTHING.
-    pub key: Vec<usize>,
-    /// What a row has to be for its key to be unique, where a partial index arbitrates.
-    partial: Option<Partial>,
+    /// What says which rows conflict.
+    pub arbiter: Arbiter,
     /// The columns to set, and WHERE, of DO UPDATE.
     update: Option<DoUpdate>,
     /// The columns that the statement assigns to.
@@ -42,20 +35,10 @@ struct DoUpdate {
     proposed: Option<String>,
 }
 
-/// The predicate of a partial index, as SQLite source.
-struct Partial {
-    /// As the index's definition has it.
-    definition: String,
-    /// Over the row that is there.
-    there: String,
-    /// Over the proposed row.
-    proposed: String,
-}
-
 impl Conflict {
     /// Binds the clause; `table` is the existing row. Privileges and names are settled here, policies in [`Self::sql`].
     ///
-    /// Errors: 0A000 for an exclusion constraint; 42P10 without a matching unique constraint, 42704 for an unknown one, 42601 for DO UPDATE of nothing in particular.
+    /// Errors: [`Arbiter::bind`]'s; 42601 for DO UPDATE of nothing in particular.
     pub fn bind(
         compiler: &mut Compiler<'_>,
         target: &Target,
@@ -63,35 +46,17 @@ impl Conflict {
         outer: Option<&Scope<'_>>,
         clause: &ast::OnConflict,
     ) -> Result<Conflict> {
-        let (key, partial) = match &clause.conflict_target {
-            Some(ast::ConflictTarget::OnConstraint(name)) => (constraint_key(target, name)?, None),
-            Some(ast::ConflictTarget::Columns(columns)) => {
-                let updates = matches!(clause.action, ast::OnConflictAction::DoUpdate(_));
-                let (columns, predicate) = arbiter::predicate(columns)?;
-                let key = listed_key(target, columns, &|name| missing(table, updates, name))?;
-                let partial = Partial::of(compiler, target, table, &key, predicate.as_ref())?;
-                (key, partial)
-            }
-            None if target.table.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Exclude(_))) => {
-                return Err(not_ignored());
-            }
-            None => (Vec::new(), None),
-        };
-        let arbiters: Vec<usize> =
-            (0..target.columns.len()).filter(|&i| target.columns[i].is_some_and(|base| key.contains(&base))).collect();
-        if !arbiters.is_empty() {
-            target.require(compiler, &arbiters, Privilege::Select)?;
-        }
+        let arbiter = Arbiter::bind(compiler, target, table, clause)?;
         let update = match &clause.action {
             ast::OnConflictAction::DoNothing => None,
-            ast::OnConflictAction::DoUpdate(_) if key.is_empty() => {
+            ast::OnConflictAction::DoUpdate(_) if arbiter.key.is_empty() => {
                 let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
                 return Err(Error::new("42601", message).with_hint("For example, ON CONFLICT (column_name)."));
             }
             ast::OnConflictAction::DoUpdate(update) => Some(DoUpdate::bind(compiler, target, table, outer, update)?),
         };
         let named = update.iter().flat_map(|update| &update.assigned).map(|(index, _)| *index).collect();
-        Ok(Conflict { key, partial, update, named })
+        Ok(Conflict { arbiter, update, named })
     }
 
     /// Whether it may change rows that are there.
@@ -102,16 +67,6 @@ impl Conflict {
     /// The condition by which DO UPDATE leaves rows alone, if it gives the same each time.
     pub fn spares(&self) -> Option<&Typed> {
         self.update.as_ref()?.condition.as_ref().filter(|condition| !condition.volatile)
-    }
-
-    /// Whether more than the proposed rows' keys says which of them affect the same row.
-    pub fn looks_at_rows(&self) -> bool {
-        self.partial.is_some() || self.spares().is_some()
-    }
-
-    /// What a proposed row has to be to conflict with another, its key aside.
-    pub fn arbitrates_proposed(&self) -> Option<&str> {
-        self.partial.as_ref().map(|partial| partial.proposed.as_str())
     }
 
     /// The columns that DO UPDATE assigns to.
@@ -127,24 +82,26 @@ impl Conflict {
         target: &Target,
         table: &Source,
         proposed: &str,
-        mut demands: Vec<String>,
+        demands: Vec<String>,
     ) -> Result<usize> {
         let (assigned, condition) = match &self.update {
             Some(update) => (update.assigned.as_slice(), update.condition.as_ref()),
             None => (&[][..], None),
         };
-        demands.extend(demands_of_existing(compiler, target, table, true)?);
+        // Each is asked only where those before it hold, and all before a value is computed.
+        let mut asked = vec![self.arbiter.meets(target)];
+        asked.extend(condition.map(|condition| condition.sql.clone()));
+        asked.extend(demands);
+        asked.extend(demands_of_existing(compiler, target, table, true)?);
         let new = |index: usize| match assigned.iter().find(|(i, _)| *i == index) {
             Some((_, value)) => value.sql.clone(),
             None => table.columns[index].sql.clone(),
         };
         let number = format!("{}.{}", target.sqlite, target.rowid()?);
-        let number = demanding(&demands, &number);
         let list = before::update_list(target, &number, new, |index| table.columns[index].sql.clone());
-        let condition = condition.map(|condition| format!(" WHERE {}", condition.sql)).unwrap_or_default();
-        let joined = self.joined(target, proposed);
+        let (joined, condition) = (self.joined(target, proposed), demanding(&asked, "1"));
         // A row is found by its number.
-        let sql = format!("SELECT {} FROM {joined}{condition} ORDER BY 1", list.join(", "));
+        let sql = format!("SELECT {} FROM {joined} WHERE {condition} ORDER BY 1", list.join(", "));
         Ok(before::end_step(compiler, target, Command::Update, sql, self.named.iter().copied()))
     }
 
@@ -169,20 +126,9 @@ impl Conflict {
         Ok(self)
     }
 
-    /// What holds of a proposed row, `excluded`, and the one that it conflicts with.
-    pub fn meets(&self, target: &Target) -> String {
-        let equal = |&index: &usize| {
-            let column = quote::ident(&target.table_column(index).name);
-            format!("{}.{column} = excluded.{column}", target.sqlite)
-        };
-        let mut all: Vec<String> = self.key.iter().map(equal).collect();
-        all.extend(self.partial.iter().flat_map(|partial| [partial.there.clone(), partial.proposed.clone()]));
-        all.join(" AND ")
-    }
-
     /// The proposed rows as `excluded`, beside those that are there.
     fn joined(&self, target: &Target, proposed: &str) -> String {
-        format!("({proposed}) AS excluded JOIN {} ON {}", target.sqlite, self.meets(target))
+        format!("({proposed}) AS excluded JOIN {} ON {}", target.sqlite, self.arbiter.meets(target))
     }
 
     /// The rows as DO UPDATE would leave them, as a query over the proposed rows; none for DO NOTHING. For DETAIL.
@@ -212,20 +158,14 @@ impl Conflict {
         reads: bool,
         notes_update: bool,
     ) -> Result<String> {
-        let (key, same_key) = self.sqlite_key(compiler, target)?;
-        let key = column_list(key.iter().map(|&index| target.table_column(index)));
-        let on = match (key.is_empty(), &self.partial) {
-            (true, _) => " ON CONFLICT".to_owned(),
-            (false, Some(partial)) if same_key.is_none() => {
-                format!(" ON CONFLICT ({key}) WHERE {}", partial.definition)
-            }
-            (false, _) => format!(" ON CONFLICT ({key})"),
-        };
+        let (on, same_key) = self.arbiter.sql(compiler, target)?;
         let Some(update) = &self.update else {
             return Ok(match same_key {
                 None => format!("{on} DO NOTHING"),
                 // Passes over the row after looking at it.
-                Some(same) => format!("{on} DO UPDATE SET {key} = excluded.{key} WHERE iif({same}, 0, 0)"),
+                Some(SameKey { number, demand }) => {
+                    format!("{on} DO UPDATE SET {number} = excluded.{number} WHERE iif({demand}, 0, 0)")
+                }
             });
         };
         let notes_update = notes_update || update.notes;
@@ -242,43 +182,13 @@ impl Conflict {
         }
         let conditions: Vec<&str> =
             update.proposed.as_deref().into_iter().chain(update.condition.iter().map(|c| c.sql.as_str())).collect();
-        let condition = match (same_key, conditions.join(" AND ")) {
-            (Some(same), condition) if condition.is_empty() => format!(" WHERE {}", demanding(&[same], "1")),
-            (Some(same), condition) => format!(" WHERE {}", demanding(&[same], &condition)),
-            (None, condition) if condition.is_empty() => condition,
-            (None, condition) => format!(" WHERE {condition}"),
+        let condition = match (same_key, conditions.as_slice()) {
+            (Some(same), []) => format!(" WHERE {}", demanding(&[same.demand], "1")),
+            (Some(same), all) => format!(" WHERE {}", demanding(&[same.demand], &all.join(" AND "))),
+            (None, []) => String::new(),
+            (None, all) => format!(" WHERE {}", all.join(" AND ")),
         };
         Ok(format!("{on} DO UPDATE SET {}{condition}", list.join(", ")))
-    }
-
-    /// The key as SQLite's clause names it. SQLite finds no index by a key that holds the row number beside other columns, but
-    /// rows that are the same in it are the same in the row number: then that, and the demand that the rest is the same too.
-    fn sqlite_key(&self, compiler: &mut Compiler<'_>, target: &Target) -> Result<(Vec<usize>, Option<String>)> {
-        let number =
-            values::rowid_column(&target.table).filter(|number| self.key.len() > 1 && self.key.contains(number));
-        let Some(number) = number else { return Ok((self.key.clone(), None)) };
-        let names = |index: usize| {
-            let name = &target.table_column(index).name;
-            let sql = quote::ident(name);
-            (name, format!("{}.{sql}", target.sqlite), format!("excluded.{sql}"))
-        };
-        let rest = self.key.iter().filter(|&&index| index != number).map(|&index| {
-            let (_, old, new) = names(index);
-            format!("{old} = {new}")
-        });
-        let rest: Vec<String> = rest.collect();
-        let (name, _, number_given) = names(number);
-        let number_given = Typed::new(number_given, target.table_column(number).ty.clone());
-        let number_given = compiler.coerce(number_given, &Type::TEXT, None, CastContext::Explicit)?.sql;
-        let constraint = target.table.constraints.iter().find(|constraint| {
-            matches!(&constraint.kind, ConstraintKind::PrimaryKey(columns) if columns.len() == 1 && columns[0] == *name)
-        });
-        let constraint = constraint.map(|constraint| constraint.name.as_str()).unwrap_or_default();
-        let message = quote::literal(&format!("duplicate key value violates unique constraint \"{constraint}\""));
-        let detail = format!("{} || {number_given} || ') already exists.'", quote::literal(&format!("Key ({name})=(")));
-        let constraint = quote::literal(constraint);
-        let same = format!("pg_require({}, '23505', {message}, NULL, {constraint}, {detail})", rest.join(" AND "));
-        Ok((vec![number], Some(same)))
     }
 }
 
@@ -363,140 +273,4 @@ fn demands_of_existing(
         }
         Ok(sources(demands).collect())
     })
-}
-
-/// The table's columns of a unique constraint.
-fn constraint_key(target: &Target, name: &ast::ObjectName) -> Result<Vec<usize>> {
-    let table = &target.table;
-    let index_of = |name: &String| table.columns.iter().position(|column| column.name == *name);
-    let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-    let found = table.constraints.iter().find(|constraint| constraint.name == name);
-    let missing = || {
-        let table = &table.name.name;
-        Error::new("42704", format!("constraint \"{name}\" for table \"{table}\" does not exist"))
-    };
-    match found.map(|constraint| &constraint.kind) {
-        None => Err(missing()),
-        Some(ConstraintKind::PrimaryKey(columns) | ConstraintKind::Unique(columns)) => {
-            Ok(columns.iter().filter_map(index_of).collect())
-        }
-        Some(ConstraintKind::Exclude(_)) => Err(not_ignored()),
-        Some(_) => Err(Error::new("42809", "constraint in ON CONFLICT clause has no associated index")),
-    }
-}
-
-/// The table's columns that a conflict target lists, each once.
-fn listed_key(target: &Target, idents: &[ast::Ident], unknown: &dyn Fn(&str) -> Error) -> Result<Vec<usize>> {
-    let mut key = Vec::new();
-    for ident in idents {
-        let name = fold(ident);
-        let named = target.named.columns.iter().position(|column| column.name == name);
-        let index = named.and_then(|i| target.columns[i]);
-        let index = index.ok_or_else(|| unknown(&name))?;
-        if !key.contains(&index) {
-            key.push(index);
-        }
-    }
-    Ok(key)
-}
-
-impl Partial {
-    /// The partial index that arbitrates over `key`, if no unique index over the whole table does. `given` is the conflict target's
-    /// predicate.
-    ///
-    /// Errors: 42P10 without a matching index; those of the predicate.
-    fn of(
-        compiler: &mut Compiler<'_>,
-        target: &Target,
-        table: &Source,
-        key: &[usize],
-        given: Option<&ast::Expr>,
-    ) -> Result<Option<Partial>> {
-        let given = match given {
-            Some(given) => {
-                let mut scope = Scope::new(None);
-                scope.sources.push(target.named_source(compiler, table)?);
-                // What is no condition matches no index.
-                conjuncts(compiler, &scope, given)
-                    .map_err(|error| if error.code() == "42804" { unmatched() } else { error })?
-            }
-            None => Vec::new(),
-        };
-        let relation = &target.table;
-        let wanted: BTreeSet<&str> = key.iter().map(|&index| relation.columns[index].name.as_str()).collect();
-        let is_wanted = |columns: &[String]| columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted;
-        if unique_sets(relation).any(is_wanted) {
-            return Ok(None);
-        }
-        let mut excluded = compiler.table_source(relation, "excluded", "excluded");
-        excluded.columns.iter_mut().for_each(|column| column.collated = false);
-        for index in relation.indexes.iter().filter(|index| index.unique) {
-            let Some(predicate) = &index.predicate else { continue };
-            if !index.columns.as_deref().is_some_and(is_wanted) {
-                continue;
-            }
-            let predicate = parse_expr(predicate)?;
-            let mut over = |source: &Source| {
-                let mut scope = Scope::new(None);
-                scope.sources.push(Source {
-                    alias: relation.name.name.clone(),
-                    check_privileges: false,
-                    ..source.clone()
-                });
-                let path = definition_path(&relation.name.schema);
-                compiler.inside(path, |compiler| conjuncts(compiler, &scope, &predicate))
-            };
-            let (there, proposed) = (over(table)?, over(&excluded)?);
-            if there.iter().all(|one| given.contains(one)) {
-                let definition = condition(compiler.catalog, relation, &predicate, "WHERE")?.sql;
-                let (there, proposed) = (there.join(" AND "), proposed.join(" AND "));
-                return Ok(Some(Partial { definition, there, proposed }));
-            }
-        }
-        Err(unmatched())
-    }
-}
-
-fn unmatched() -> Error {
-    Error::new("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification")
-}
-
-/// The parts of an index's predicate that AND joins, as SQLite source.
-fn conjuncts(compiler: &mut Compiler<'_>, scope: &Scope<'_>, predicate: &ast::Expr) -> Result<Vec<String>> {
-    match predicate {
-        ast::Expr::Nested(inner) => conjuncts(compiler, scope, inner),
-        ast::Expr::BinaryOp { left, op: ast::BinaryOperator::And, right } => {
-            let mut all = conjuncts(compiler, scope, left)?;
-            all.extend(conjuncts(compiler, scope, right)?);
-            Ok(all)
-        }
-        _ => {
-            scope.clause.set(Clause::Rows("index predicates"));
-            Ok(vec![compiler.bind_condition(scope, predicate, "WHERE")?.sql])
-        }
-    }
-}
-
-/// 42703, with the columns of the row that is there, and of the proposed one, that may have been meant.
-fn missing(table: &Source, updates: bool, name: &str) -> Error {
-    let mut scope = Scope::new(None);
-    scope.sources.push(table.clone());
-    if updates {
-        scope.sources.push(Source { alias: "excluded".to_owned(), ..table.clone() });
-    }
-    missing_column(&scope, None, name)
-}
-
-/// 0A000: what a trigger refuses SQLite can't pass over.
-fn not_ignored() -> Error {
-    Error::unsupported(
-        "ON CONFLICT can't pass over rows that an exclusion constraint refuses, on the embedded engine",
-        "Name the columns of a unique constraint after ON CONFLICT, or leave out rows that conflict by a condition.",
-    )
-}
-
-/// Column sets that are unique over the whole table.
-fn unique_sets(table: &Relation) -> impl Iterator<Item = &[String]> {
-    let indexes = table.indexes.iter().filter(|index| index.unique && index.predicate.is_none());
-    table.unique_keys().chain(indexes.filter_map(|index| index.columns.as_deref()))
 }

@@ -55,7 +55,7 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let updates = conflict.as_ref().is_some_and(Conflict::updates);
     compiler.writes_to(&target.table, conflict.as_ref().map(|one| one.assigned(&target)).unwrap_or_default());
     let returning = Returning::new(insert.returning.as_deref(), updates)?;
-    let reads = conflict.as_ref().is_some_and(|conflict| !conflict.key.is_empty())
+    let reads = conflict.as_ref().is_some_and(|conflict| !conflict.arbiter.key.is_empty())
         || returning.as_ref().is_some_and(|returning| returning.reads(&target));
     if reads {
         target.require_reads(compiler)?;
@@ -214,24 +214,26 @@ impl NewRow {
     /// row to change, unless its condition leaves that row alone until the last of them.
     fn no_duplicates(&self, target: &Target, conflict: &Conflict) -> Result<String> {
         let alias = &self.alias;
-        let (from, name) = match conflict.looks_at_rows() {
+        let partial = conflict.arbiter.partial.as_ref();
+        let (from, name) = match partial.is_some() || conflict.spares().is_some() {
             true => (format!("{alias} AS excluded"), "excluded"),
             false => (alias.clone(), alias.as_str()),
         };
         let by_name = |index: usize| format!("{name}.{}", quote::ident(&target.table_column(index).name));
-        let mut counted: Vec<String> = conflict.key.iter().map(|&i| format!("{} IS NOT NULL", by_name(i))).collect();
-        counted.extend(conflict.arbitrates_proposed().map(str::to_owned));
+        let mut counted: Vec<String> =
+            conflict.arbiter.key.iter().map(|&i| format!("{} IS NOT NULL", by_name(i))).collect();
+        counted.extend(partial.map(|partial| partial.proposed.clone()));
         let collated = |&index: &usize| match target.table_column(index).ty.collation() {
             Some(collation) => format!("{} COLLATE {}", by_name(index), quote::ident(&collation)),
             None => by_name(index),
         };
-        let keys: Vec<String> = conflict.key.iter().map(collated).collect();
+        let keys: Vec<String> = conflict.arbiter.key.iter().map(collated).collect();
         let (from, second) = match conflict.spares() {
             None => (from, "count(*) > 1".to_owned()),
             Some(condition) => {
                 let (table, place) = (&target.sqlite, format!("{name}.{PLACE}"));
                 let is_affected = format!("iif({table}.{} IS NULL, 1, {})", target.rowid()?, condition.sql);
-                let from = format!("{from} LEFT JOIN {table} ON {}", conflict.meets(target));
+                let from = format!("{from} LEFT JOIN {table} ON {}", conflict.arbiter.meets(target));
                 (from, format!("min(iif({is_affected}, {place}, NULL)) < max({place})"))
             }
         };

@@ -4,6 +4,7 @@
 //! `pg_require(...)` calls within the values written: those are computed for exactly the rows that are written, before SQLite
 //! looks at NOT NULL, CHECK and UNIQUE.
 
+mod arbiter;
 mod before;
 mod computed;
 mod conflict;

@@ -41,7 +41,7 @@ fn carry_one(sql: &str, tokens: &mut Vec<TokenWithSpan>, at: usize) -> Option<()
 /// The columns, and the predicate behind them, whose places are the statement's.
 ///
 /// Errors: 42601.
-pub(super) fn predicate(columns: &[Ident]) -> Result<(&[Ident], Option<Expr>)> {
+pub(super) fn of(columns: &[Ident]) -> Result<(&[Ident], Option<Expr>)> {
     let [before @ .., last] = columns else { return Ok((columns, None)) };
     let Some(text) = last.value.strip_prefix(PREDICATE) else { return Ok((columns, None)) };
     let start = last.span.start;
