@@ -16,48 +16,38 @@ use basalt_tests::postgres::Cluster;
 
 use pair::Tally;
 
-/// What writes of tables with triggers answer and leave.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn both_engines_fire_alike() {
+/// Compares a project on both engines, and finds nothing.
+async fn alike(compare: impl AsyncFnOnce(&Cluster) -> Tally) {
     let cluster = Cluster::start();
     if !cluster.has(15, "`security_invoker`") {
         return;
     }
-    let all = projects::triggers(&cluster).await;
+    let all = compare(&cluster).await;
     assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+}
+
+/// What writes of tables with triggers answer and leave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_fire_alike() {
+    alike(projects::triggers).await;
 }
 
 /// What rows are as columns, arguments and results.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_hold_rows_alike() {
-    let cluster = Cluster::start();
-    if !cluster.has(15, "`security_invoker`") {
-        return;
-    }
-    let all = projects::rows(&cluster).await;
-    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+    alike(projects::rows).await;
 }
 
 /// What policies let pass, and what views over hidden rows tell.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_guard_alike() {
-    let cluster = Cluster::start();
-    if !cluster.has(15, "`security_invoker`") {
-        return;
-    }
-    let all = projects::guarded(&cluster).await;
-    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+    alike(projects::guarded).await;
 }
 
 /// What becomes of rows that are there already.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_upsert_alike() {
-    let cluster = Cluster::start();
-    if !cluster.has(15, "`security_invoker`") {
-        return;
-    }
-    let all = projects::upserts(&cluster).await;
-    assert!(all.faults.is_empty(), "{} faults\n\n{}", all.faults.len(), all.faults.join("\n\n"));
+    alike(projects::upserts).await;
 }
 
 /// Requests that have to be compared at least.

@@ -36,16 +36,14 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
 /// A word alone has to be a level: taken for the name of a module, as filters elsewhere have it, a slip would silence the whole log. Finer
 /// ones than `info` are Basalt's own: what libraries tell then has requests' values in it, secrets too.
 fn log_filter(configured: &str) -> Result<EnvFilter, String> {
-    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-    let is_level = |part: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part));
-    let is_fine = |part: &str| ["debug", "trace"].iter().any(|level| level.eq_ignore_ascii_case(part));
     let mut directives = Vec::new();
     for part in configured.split(',').map(str::trim) {
-        match part.contains(['=', '[']) {
-            false if !is_level(part) => return Err(format!("`{part}` is no level")),
-            false if is_fine(part) => directives.push(format!("info,basalt={part}")),
-            _ => directives.push(part.to_owned()),
-        }
+        directives.push(match part.to_ascii_lowercase().as_str() {
+            "debug" | "trace" => format!("info,basalt={part}"),
+            "off" | "error" | "warn" | "info" => part.to_owned(),
+            _ if part.contains(['=', '[']) => part.to_owned(),
+            _ => return Err(format!("`{part}` is no level")),
+        });
     }
     EnvFilter::try_new(directives.join(",")).map_err(|error| error.to_string())
 }
@@ -154,4 +152,22 @@ fn rank(name: &str) -> u8 {
 /// A name that stands in a URL as it is.
 fn plain(name: &str) -> bool {
     name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::log_filter;
+
+    #[test]
+    fn fine_levels_are_basalts_own() {
+        let read = |configured: &str| log_filter(configured).map(|filter| filter.to_string());
+        let fine = read("debug").unwrap();
+        assert!(
+            fine.contains("basalt=debug") && fine.contains("info") && !fine.split(',').any(|one| one == "debug"),
+            "{fine}"
+        );
+        assert_eq!(read("warn").unwrap(), "warn");
+        assert!(read("info,tokio_postgres=debug").unwrap().contains("tokio_postgres=debug"));
+        assert_eq!(read("info,verbose"), Err("`verbose` is no level".to_owned()));
+    }
 }
