@@ -1,6 +1,6 @@
 //! Range types over HTTP: filters, bodies, arguments, answers.
 
-use basalt_tests::{Answer, Server};
+use basalt_tests::{Answer, Server, on_postgres};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = "
@@ -213,8 +213,14 @@ async fn of_bookings_at_once_one_is_kept() {
     let server = Server::start(BOOKINGS).await;
     let body = json!({"room": 7, "during": "[2024-01-01 10:00+00,2024-01-01 12:00+00)"});
     let answers = (0..8).map(|_| server.post("/bookings", &body).service().send());
-    let mut statuses: Vec<u16> = futures_util::future::join_all(answers).await.iter().map(|a| a.status).collect();
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 400, 400, 400, 400, 400, 400, 400]);
+    let answers = futures_util::future::join_all(answers).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+    assert_eq!((made.len(), refused.len()), (1, 7));
+    for answer in refused {
+        let code = answer.json()["code"].clone();
+        // On PostgreSQL each has written its row when it finds the others', and they may end waiting for each other.
+        let is_deadlock = on_postgres() && answer.status == 500 && code == "40P01";
+        assert!(is_deadlock || (answer.status == 400 && code == "23P01"), "{}", answer.body);
+    }
     server.get("/bookings?select=room&room=eq.7").service().expect(200, json!([{"room": 7}])).await;
 }
