@@ -1,11 +1,13 @@
 //! What a function leaves on its connection does not reach the next request.
 
+use std::time::Duration;
+
 use basalt_tests::Server;
 use basalt_tests::postgres::Cluster;
 use basalt_tests::waiting::comes_to;
 use serde_json::{Value, json};
 
-const SCHEMA: &str = "
+pub const SCHEMA: &str = "
     create table notes (id integer primary key);
     alter table notes enable row level security;
     create policy everyone on notes for select using (true);
@@ -25,13 +27,13 @@ const SCHEMA: &str = "
         'tenant', coalesce(current_setting('app.tenant', true), ''),
         'row_security', current_setting('row_security'),
         'role', current_user::text,
-        'temporary', exists (select from pg_catalog.pg_class where relpersistence = 't'),
+        'temporary', exists (select from pg_catalog.pg_class where relnamespace = pg_my_temp_schema()),
         'locks', (select count(*) from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_backend_pid()))
     $$;
     create function count_notes() returns text language plpgsql stable as $$
     begin return (select string_agg(id::text, ',') from notes); end $$;";
 
-fn nothing() -> Value {
+pub fn nothing() -> Value {
     json!({"tenant": "", "row_security": "on", "role": "anon", "temporary": false, "locks": 0})
 }
 
@@ -76,4 +78,19 @@ async fn a_request_finds_nothing_of_another() {
     // Nobody who litters comes back: whoever was told so before is none the wiser.
     server.script("drop function litter()").await;
     server.get("/rpc/found").expect(200, nothing()).await;
+}
+
+/// What a function sets for itself holds for its request of a batch alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_functions_settings_end_with_its_request_of_a_batch() {
+    let cluster = Cluster::start();
+    let schema = "create function hurried() returns text language sql volatile set statement_timeout = '7s'
+            as $$ select current_setting('statement_timeout') $$;
+        create function limit_now() returns text language sql volatile as $$ select current_setting('statement_timeout') $$;";
+    let server = Server::start_on(&cluster, schema, |config| config.database.statement_timeout = Duration::ZERO).await;
+    let calls = json!([{"method": "POST", "path": "/rpc/limit_now", "body": {}}, {"method": "POST", "path": "/rpc/hurried", "body": {}},
+        {"method": "POST", "path": "/rpc/limit_now", "body": {}}]);
+    let answer = server.raw(reqwest::Method::POST, "/batch/v1").service().json(&calls).send().await;
+    let bodies: Vec<Value> = answer.json().as_array().into_iter().flatten().map(|one| one["body"].clone()).collect();
+    assert_eq!(bodies, [json!("0"), json!("7s"), json!("0")], "{}", answer.body);
 }

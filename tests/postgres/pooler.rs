@@ -165,3 +165,17 @@ async fn nothing_of_a_session_is_relied_on() {
         second.get("/notes?select=body").user(ANN).prefer("count=exact").expect(200, json!([{"body": "x"}])).await;
     assert_eq!(answer.header("content-range"), "0-0/1");
 }
+
+/// A function's session is another request's next: nothing of it is left by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_functions_leave_does_not_reach_the_next_request() {
+    let cluster = Cluster::start();
+    let Some(bouncer) = Bouncer::start(&cluster) else { return };
+    let server =
+        Server::start_on(&cluster, crate::leftovers::SCHEMA, |config| behind(config, &cluster, &bouncer)).await;
+    for _ in 0..6 {
+        server.post("/rpc/litter", &json!({})).service().expect(204, Value::Null).await;
+        server.get("/rpc/found").expect(200, crate::leftovers::nothing()).await;
+        server.get("/rpc/count_notes").expect(200, json!("1")).await;
+    }
+}

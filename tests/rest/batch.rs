@@ -241,3 +241,16 @@ async fn answers_are_limited_in_sum() {
     let refused = batch(&server, &vec![long; fitting + 1].into()).service().expect_error(400, "54000").await;
     assert_eq!(refused.json()["request"], fitting);
 }
+
+/// What one request sets, the next does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_zone_holds_for_its_request() {
+    let server = Server::start("create table times (id integer primary key, at timestamptz);").await;
+    let noon = |id: u8, prefer: &str| json!({"method": "POST", "path": "/times", "headers": {"Prefer": prefer}, "body": {"id": id, "at": "2024-06-01 12:00"}});
+    let requests = json!([noon(1, "timezone=Asia/Tokyo"), noon(2, ""), noon(3, "timezone=UTC"), noon(4, "timezone=Asia/Tokyo"),
+        {"method": "GET", "path": "/times?order=id"}]);
+    let answer = batch(&server, &requests).service().send().await;
+    let times = json!([{"id": 1, "at": "2024-06-01T03:00:00+00:00"}, {"id": 2, "at": "2024-06-01T12:00:00+00:00"},
+        {"id": 3, "at": "2024-06-01T12:00:00+00:00"}, {"id": 4, "at": "2024-06-01T03:00:00+00:00"}]);
+    assert_eq!((answer.status, &answer.json()[4]["body"]), (200, &times), "{}", answer.body);
+}

@@ -153,3 +153,46 @@ async fn the_description_does_not_show_what_is_closed() {
         assert_eq!(paths[path].is_object(), shown, "{path}");
     }
 }
+
+/// PostgreSQL manual, CREATE VIEW: what a `security_invoker` view reads is read as whoever asks, be it through a view that is read as
+/// its owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_within_an_owners_view_keeps_its_callers_policies() {
+    if on_postgres_before(15) {
+        return;
+    }
+    let script = "
+        create table notes (id integer primary key, owner uuid, body text);
+        alter table notes enable row level security;
+        create policy own on notes using (owner = auth.uid()) with check (owner = auth.uid());
+        insert into notes values (1, null, 'a'), (2, '11111111-1111-4111-8111-111111111111', 'b');
+        create view inner_notes with (security_invoker = true) as select * from notes;
+        create view outer_notes with (security_invoker = false) as select * from inner_notes;
+        create view joined_notes with (security_invoker = false) as
+            select n.id from inner_notes n join inner_notes m using (id) where id in (select id from inner_notes);
+        create table topics (id integer primary key);
+        alter table topics enable row level security;
+        create policy noted on topics using (exists (select from inner_notes n where n.id = topics.id));
+        insert into topics values (1), (2);
+        create role warden;
+        grant select on topics, inner_notes, notes to warden;
+        create view warden_topics with (security_invoker = false) as select id from topics;
+        alter view warden_topics owner to warden;";
+    let server = Server::start(script).await;
+    let somebody = "11111111-1111-4111-8111-111111111111";
+    for view in ["outer_notes", "joined_notes", "warden_topics"] {
+        let ids = format!("/{view}?select=id");
+        server.get(&ids).expect(200, json!([])).await;
+        server.get(&ids).user(somebody).expect(200, json!([{"id": 2}])).await;
+    }
+    let seen = json!([{"id": 2, "body": "c"}]);
+    let change = json!({"body": "c"});
+    let changed = server.patch("/outer_notes?id=gt.0&select=id,body", &change).prefer("return=representation");
+    changed.user(somebody).expect(200, seen).await;
+    let put = server.put("/outer_notes?id=eq.1", &json!({"id": 1, "owner": somebody, "body": "d"}));
+    put.user(somebody).expect_error(403, "42501").await;
+    let merged = server.post("/outer_notes?on_conflict=id", &json!({"id": 1, "owner": somebody, "body": "d"}));
+    merged.prefer("resolution=merge-duplicates").user(somebody).expect_error(403, "42501").await;
+    server.delete("/outer_notes?id=eq.1").expect(204, serde_json::Value::Null).await;
+    server.get("/notes?select=id,body&id=eq.1").service().expect(200, json!([{"id": 1, "body": "a"}])).await;
+}

@@ -67,14 +67,13 @@ impl Unprotected {
     }
 }
 
-/// A table whose policies do not hold for what a view reads of it as its owner. Other views are read on their own terms, unless they
-/// run as whoever reads them.
+/// A table whose policies do not hold for what a view reads of it as its owner. Other views are read on their own terms: as their
+/// owner, or as whoever asks.
 fn passed<'c>(catalog: &'c Catalog, view: &'c View, owner: &str) -> Option<&'c Name> {
-    view.reads.iter().flatten().filter_map(|name| catalog.relations.get(name)).find_map(|read| match read.view() {
-        Some(view) if view.security_invoker => passed(catalog, view, owner),
-        Some(_) => None,
-        None => (read.row_security && !catalog.policies_apply(owner, read)).then_some(&read.name),
-    })
+    let mut reads = view.reads.iter().flatten().filter_map(|name| catalog.relations.get(name));
+    let is_passed =
+        |read: &Relation| read.view().is_none() && read.row_security && !catalog.policies_apply(owner, read);
+    reads.find(|read| is_passed(read)).map(|read| &read.name)
 }
 
 impl Closed {

@@ -65,7 +65,8 @@ pub struct Function {
     pub strict: bool,
     /// How steady the result is.
     pub volatility: Volatility,
-    /// Whether it can neither fail nor tell its arguments otherwise, so that it may run before a row policy.
+    /// Whether it can neither fail nor tell its arguments otherwise, by the time that it takes for one, so that it may run before a row
+    /// policy.
     pub leakproof: bool,
     /// The code.
     pub implementation: Implementation,
@@ -202,7 +203,7 @@ impl Function {
         self
     }
 
-    /// Can't fail, whatever its arguments.
+    /// Can't fail, and takes no longer for one argument than for another.
     pub const fn leakproof(mut self) -> Self {
         self.leakproof = true;
         self

@@ -115,3 +115,19 @@ select array_agg(x), array_dims(array_agg(x)) from (values ('{{a,b}}'::text[]), 
 select array_agg(x) from (values ('{{1}}'::int[]), ('{1}')) v(x);
 select array_agg(x) from (values ('{{{{{{1}}}}}}'::int[])) v(x);
 select array_agg(x) from (select '{1}'::int[] where false) v(x);
+
+-- Elements have their column's length, precision and scale.
+create table limited (id int primary key, v varchar(3)[], n numeric(5,2)[], c char(3)[], ts timestamp(0)[], i interval(0)[]);
+insert into limited (id, v) values (1, array['abcd']);
+insert into limited (id, n) values (1, array[1234]);
+insert into limited (id, c) values (1, array['abcd']);
+insert into limited values (1, array['abc', 'd '], array[1.005, null], array['b'], array[timestamp '2024-01-01 00:00:00.6'], array[interval '1.6 s']) returning *;
+insert into limited (id, v) select 2, array_agg(x) from (values ('a'), ('long')) t (x);
+insert into limited (id, n) select 2, array_agg(x) from (values (1.239), (2)) t (x) returning n;
+update limited set v = v || 'long' where id = 1;
+update limited set n = n || 7.777, c = c || 'x' where id = 1 returning n, c;
+select array['abcd', 'e']::varchar(2)[], array[1.26]::numeric(4,1)[], '{abcd}'::varchar(2)[];
+update limited set v = array['abcde']::varchar(2)[] where id = 1 returning v;
+alter table limited add column w varchar(2)[] default array['abc'];
+insert into limited (id) values (9);
+drop table limited;

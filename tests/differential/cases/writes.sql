@@ -329,3 +329,14 @@ create function doubled_before() returns trigger language plpgsql as $$ begin re
 create trigger doubled_before before update on doubled for each row execute function doubled_before();
 insert into doubled (id, n) values (1, 1);
 insert into doubled (id, n) values (1, 4) on conflict (id) do update set n = 0, kept = excluded.twice returning *;
+
+-- A generated column as the key of an upsert of several rows.
+create table slugs (id int generated always as identity primary key, name text, slug text generated always as (lower(name)) stored unique, n int, unique (id, n));
+insert into slugs (name, n) values ('Bob', 1), ('Cy', 2) on conflict (slug) do update set n = excluded.n + 10 returning name, slug, n;
+insert into slugs (name, n) values ('BOB', 3), ('Di', 4) on conflict (slug) do update set n = excluded.n + 10, name = excluded.slug returning name, slug, n;
+insert into slugs (name, n) values ('Eve', 3), ('EVE', 4) on conflict (slug) do update set n = excluded.n;
+insert into slugs (name, n) select 'Bob', 7 where true on conflict (slug) do update set n = excluded.n returning name, slug, n;
+create unique index on slugs (n) where slug > 'c';
+insert into slugs (name, n) values ('cat', 2), ('ant', 2) on conflict (n) where slug > 'c' do update set n = 90 returning name, n;
+select name, slug, n from slugs order by name;
+drop table slugs;

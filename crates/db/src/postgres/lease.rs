@@ -4,6 +4,7 @@
 //! is. Given up between the statements of a transaction, that is undone. What functions may have left on it is done away with before
 //! it lies idle, locks of the session above all; where somebody waits for it, by the message that begins the next transaction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(super) struct Lease {
     engine: Arc<Engine>,
     /// Whether a transaction is open, and no statement under way.
     is_between: bool,
+    /// What was set for the requests of the transaction so far.
+    set: BTreeSet<String>,
 }
 
 /// Where connections go that can't go back as they are.
@@ -78,7 +81,7 @@ impl GivenBack {
 
 impl Lease {
     pub fn new(connection: Pooled, engine: Arc<Engine>) -> Lease {
-        Lease { connection: Some(connection), engine, is_between: false }
+        Lease { connection: Some(connection), engine, is_between: false, set: BTreeSet::new() }
     }
 
     /// Runs a request in a transaction of its own.
@@ -116,7 +119,7 @@ impl Lease {
     pub async fn step(&mut self, request: &Request) -> Result<Answer> {
         let Some(connection) = self.connection.as_deref_mut() else { return Err(unexpected()) };
         self.is_between = false;
-        let work = Work::step(&self.engine, request);
+        let work = Work::step(&self.engine, request, &mut self.set);
         let answer = answered(&self.engine, connection, request, &work).await;
         match &answer {
             Ok(_) => self.is_between = !connection.client.is_closed(),
@@ -230,8 +233,8 @@ impl Untidy {
 }
 
 impl Engine {
-    /// Whether functions of the database may leave something on their connection. A pooler's connections are others' too,
-    /// and theirs to clean.
+    /// Whether functions of the database may leave something on their connection, to be done away with once it is given back. A pooler
+    /// hands it to others at the transaction's end.
     fn is_littered(&self) -> bool {
         !self.options.transaction_pooler && self.current.load().litters
     }
@@ -240,7 +243,8 @@ impl Engine {
     /// that functions do.
     fn cleans(&self, connection: &Connection) -> bool {
         let current = self.current.load();
-        let is_unknown = current.litters && connection.clean_at != current.catalog.version;
-        !self.options.transaction_pooler && (connection.is_littered || is_unknown)
+        // A pooler's connection may have run anybody's transaction before.
+        let is_unknown = self.options.transaction_pooler || connection.clean_at != current.catalog.version;
+        connection.is_littered || (current.litters && is_unknown)
     }
 }

@@ -1,5 +1,10 @@
 //! What a request means for a connection: the statement, what is set before it, and how its part of a transaction begins and ends.
 
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use basalt_sql::quote;
+
 use super::Engine;
 use super::settings::{CLEAN, Settings};
 use super::wrap::{self, Wrapped};
@@ -41,12 +46,19 @@ impl<'r> Work<'r> {
         work
     }
 
-    /// A request that is one of several in a transaction.
-    pub fn step(engine: &Engine, request: &'r Request) -> Work<'r> {
+    /// A request that is one of several in a transaction. `set` has the names of what was set for those before it, and takes its own.
+    pub fn step(engine: &Engine, request: &'r Request, set: &mut BTreeSet<String>) -> Work<'r> {
         let mut work = Work::new(engine, request, Bounds::savepoint(request));
         // One answer's settings are no other's.
         let answers = ["response.status", "response.headers"].map(|name| (name.into(), "".into()));
         work.settings.values.extend(answers);
+        // Nor are one request's time zone and what its function sets.
+        let own: BTreeSet<&str> = work.settings.values.iter().map(|(name, _)| &**name).collect();
+        for name in set.iter().filter(|name| !own.contains(name.as_str())) {
+            let parts: Vec<String> = name.split('.').map(quote::ident).collect();
+            let _ = write!(work.bounds.begin, "; set local {} to default", parts.join("."));
+        }
+        set.extend(own.into_iter().map(str::to_owned));
         work
     }
 

@@ -180,7 +180,7 @@ impl Compiler<'_> {
         let mut typed = Typed::over(sql, ty, &operands);
         typed.leakproof &= operator.leakproof;
         typed.stable |= operator.volatility == Volatility::Stable;
-        typed.not_null = operator.leakproof && operands.iter().all(|o| o.not_null) && name == "||";
+        typed.not_null = name == "||" && operands.iter().all(|o| o.not_null);
         Ok(typed)
     }
 

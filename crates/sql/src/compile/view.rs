@@ -69,7 +69,8 @@ impl Compiler<'_> {
         let ast::Statement::Query(query) = parse_statement(&view.query)? else {
             return Err(Error::internal("a view's query is none"));
         };
-        let role = if view.security_invoker { self.role.clone() } else { relation.owner.clone() };
+        // Whoever asks, not the owner of a view around this one (PostgreSQL manual, CREATE VIEW).
+        let role = if view.security_invoker { self.user.clone() } else { relation.owner.clone() };
         let path = definition_path(&relation.name.schema);
         self.inlining.push(inlined);
         let bound = self.as_role(&role, |c| c.inside(path, |c| c.bind_query(None, &query)));

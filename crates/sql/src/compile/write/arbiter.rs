@@ -123,7 +123,10 @@ impl Arbiter {
         let message = quote::literal(&format!("duplicate key value violates unique constraint \"{constraint}\""));
         let given = Typed::new(number_given, target.table_column(number).ty.clone());
         let given = compiler.coerce(given, &Type::TEXT, None, CastContext::Explicit)?.sql;
-        let detail = format!("{} || {given} || ') already exists.'", quote::literal(&format!("Key ({name})=(")));
+        let detail = match target.shows_values(compiler) {
+            true => format!("{} || {given} || ') already exists.'", quote::literal(&format!("Key ({name})=("))),
+            false => "NULL".to_owned(),
+        };
         let constraint = quote::literal(constraint);
         let demand = format!("pg_require({}, '23505', {message}, NULL, {constraint}, {detail})", rest.join(" AND "));
         Ok(Some(SameKey { number: quote::ident(name), demand }))

@@ -163,6 +163,17 @@ impl NewRow {
         Ok(named_rows(&proposed, &from))
     }
 
+    /// The computed rows, with generated columns and their places.
+    fn proposed(&self, compiler: &mut Compiler<'_>, target: &Target) -> Result<String> {
+        let alias = &self.alias;
+        if target.table.columns.iter().all(|column| column.generated.is_none()) {
+            return Ok(alias.clone());
+        }
+        let place = if self.numbered { format!(", {alias}.{PLACE}") } else { String::new() };
+        let rows = self.as_source(compiler, target, true)?;
+        Ok(format!("({})", named_rows(&rows, &format!("{place} FROM {alias}"))))
+    }
+
     fn by_name(&self, target: &Target, index: usize) -> String {
         format!("{}.{}", self.alias, quote::ident(&target.table_column(index).name))
     }
@@ -178,7 +189,7 @@ impl NewRow {
     ) -> Result<(Vec<String>, bool)> {
         if let Some(conflict) = conflict.filter(|conflict| conflict.updates() && self.from.is_some()) {
             let mut demands = self.policy_demands(compiler, target, reads, true)?;
-            demands.push(self.no_duplicates(target, conflict)?);
+            demands.push(self.no_duplicates(compiler, target, conflict)?);
             return Ok((demands, true));
         }
         let demands = self.policy_demands(compiler, target, reads, false)?;
@@ -212,13 +223,10 @@ impl NewRow {
 
     /// 21000 if DO UPDATE meets a row that the statement has inserted or updated: if several rows have the key by which it finds the
     /// row to change, unless its condition leaves that row alone until the last of them.
-    fn no_duplicates(&self, target: &Target, conflict: &Conflict) -> Result<String> {
-        let alias = &self.alias;
+    fn no_duplicates(&self, compiler: &mut Compiler<'_>, target: &Target, conflict: &Conflict) -> Result<String> {
         let partial = conflict.arbiter.partial.as_ref();
-        let (from, name) = match partial.is_some() || conflict.spares().is_some() {
-            true => (format!("{alias} AS excluded"), "excluded"),
-            false => (alias.clone(), alias.as_str()),
-        };
+        let name = "excluded";
+        let from = format!("{} AS {name}", self.proposed(compiler, target)?);
         let by_name = |index: usize| format!("{name}.{}", quote::ident(&target.table_column(index).name));
         let mut counted: Vec<String> =
             conflict.arbiter.key.iter().map(|&i| format!("{} IS NOT NULL", by_name(i))).collect();

@@ -59,7 +59,7 @@ impl Target {
         let mut table = named.clone();
         let mut role = compiler.role.clone();
         while table.view().is_some() {
-            let level = ViewLevel::of(&table, &role, command)?;
+            let level = ViewLevel::of(&table, &compiler.user, command)?;
             role.clone_from(&level.role);
             let inside = definition_path(&table.name.schema);
             let from = level.from(&table)?.clone();
@@ -212,7 +212,7 @@ impl Target {
 }
 
 impl ViewLevel {
-    fn of(relation: &Arc<Relation>, outer: &str, command: Command) -> Result<ViewLevel> {
+    fn of(relation: &Arc<Relation>, user: &str, command: Command) -> Result<ViewLevel> {
         let refused = || refused_view::refused(relation, command);
         let view = relation.view().filter(|view| view.updatable && !view.materialized).ok_or_else(refused)?;
         let ast::Statement::Query(query) = parse_statement(&view.query)? else { return Err(refused()) };
@@ -221,7 +221,7 @@ impl ViewLevel {
         let ast::TableFactor::Table { name, alias, .. } = &from.relation else { return Err(refused()) };
         let own_name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
         let alias = alias.as_ref().map_or(own_name, |alias| fold(&alias.name));
-        let role = if view.security_invoker { outer.to_owned() } else { relation.owner.clone() };
+        let role = if view.security_invoker { user.to_owned() } else { relation.owner.clone() };
         Ok(ViewLevel { view: relation.clone(), select: *select, alias, role })
     }
 
