@@ -274,3 +274,46 @@ fn a_dump_of_somebody_else_s_objects_is_told_how_to_make_it() {
     let refused = project.run(&["import", "dump.sql"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("pg_dump --no-owner"), "{}", refused.stderr);
 }
+
+/// What pg_dump makes of a project's constructs that it writes otherwise than people do, and in an order of its own.
+#[test]
+fn what_pg_dump_spells_its_own_way_is_taken() {
+    let runtime = runtime();
+    let cluster = Cluster::start();
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(session.script(
+        "create extension btree_gist; create extension pg_trgm; create role anon;
+        grant all on all functions in schema public to anon;
+        create table zz (id int primary key, title text check (length(trim(title)) > 0),
+            state varchar(9) not null check (state in ('open', 'done')), at timestamp default now(), kinds text[] check ('a' = any (kinds)),
+            is_open boolean generated always as (state in ('open', 'held')) stored);
+        create unique index one_open on zz (title) where state in ('open', 'done');
+        create function latest(wanted int) returns text stable language sql as $$ select title from zz where id = wanted $$;
+        create view aa as select latest(1) as title;
+        create view ab as select upper(title) as title, length(ltrim(title)) as width from aa;
+        grant select on aa to anon;
+        comment on view ab is 'louder';
+        create view monthly as select date_trunc('month', at) as month, lower(state) as state, count(*) as n from zz
+            group by 1, lower(state) order by 1;
+        insert into zz values (1, ' one', 'open', '2024-01-05', '{a,b}');",
+    ));
+    let asked = [
+        "select title as value from aa",
+        "select title || width::text as value from ab",
+        "select state || n::text as value from monthly",
+        "select is_open as value from zz",
+    ];
+    let (_, answers) = imported(&[], &dump(&cluster, &[]), &asked);
+    assert_eq!(answers, [" one", " ONE3", "open1", "true"]);
+}
+
+/// A view that misses what never comes is told where it stands.
+#[test]
+fn a_view_over_what_is_not_there_is_told_in_its_place() {
+    let script = "create table a (id int);\ncreate view v as select * from nowhere;\ncreate table b (id int);\n";
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", script)]);
+    let said = project.run(&["import", "dump.sql"]);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(said.stderr.contains("relation \"nowhere\" does not exist"), "{}", said.stderr);
+    assert!(said.stderr.contains("dump.sql:2:"), "{}", said.stderr);
+}

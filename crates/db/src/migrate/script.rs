@@ -75,7 +75,20 @@ impl<'w> Script<'w> {
     /// Runs what an import takes of a script, and tells what it passed over.
     pub fn import(&mut self, source: &str) -> Result<BTreeSet<String>, ScriptError> {
         let dump = dump::read(split(source)?, &self.catalog);
-        dump.pieces.iter().try_for_each(|taken| self.piece(&taken.piece(), source))?;
+        let mut waiting = Vec::new();
+        for taken in &dump.pieces {
+            let piece = taken.piece();
+            match self.piece(&piece, source) {
+                Err(failed) if may_wait(&piece, &failed.error, !waiting.is_empty()) => {
+                    waiting.push((piece, self.session.search_path.clone()));
+                }
+                done => done?,
+            }
+        }
+        for (piece, path) in waiting {
+            self.session.search_path = path;
+            self.piece(&piece, source)?;
+        }
         Ok(dump.passed_over)
     }
 
@@ -346,6 +359,14 @@ impl<'w> Script<'w> {
             Ok(())
         })
     }
+}
+
+/// Whether a statement of a dump is tried again once everything is there: a view that misses something, since PostgreSQL looks into the bodies of the
+/// functions that it calls only when it is read, and dumps may make what those name behind it; and what misses such a view.
+fn may_wait(piece: &Piece<'_>, error: &Error, others_wait: bool) -> bool {
+    let Piece::Statement { sql, .. } = *piece else { return false };
+    let is_missing = matches!(error.code(), "42P01" | "42883" | "42704");
+    is_missing && (ddl::creates_view(sql) || others_wait && ddl::is_definition(sql))
 }
 
 /// `show` and plain `explain`, whose answer nobody of a script reads.

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use basalt_core::Result;
 use basalt_types::Type;
-use sqlparser::ast::{Distinct, Expr, OrderByExpr, Select};
+use sqlparser::ast::{Distinct, OrderByExpr, Select};
 
 use super::aggregate::has_aggregate;
 use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::guarded_group;
 use super::from::FromClause;
-use super::group::{group_key, grouping_of, is_grouped};
+use super::group::{Key, group_key, grouping_of, is_grouped};
 use super::order_by::{distinct_on, with_ties};
 use super::projection::{Item, aliased};
 use super::scope::{Clause, Scope};
@@ -25,7 +25,7 @@ pub(super) struct Clauses {
     from: FromClause,
     filter: Option<String>,
     /// The keys of GROUP BY, if it has one.
-    group_keys: Option<Vec<(Option<Expr>, Typed)>>,
+    group_keys: Option<Vec<Key>>,
     having: Option<Typed>,
     /// Whether the select list has an aggregate.
     aggregates: bool,
@@ -129,7 +129,7 @@ impl Clauses {
     /// What all of it reads, tells and may change.
     pub(super) fn effects(&self) -> Typed {
         let values = self.items.iter().map(|item| &item.value);
-        let grouped = self.group_keys.iter().flatten().map(|(_, key)| key);
+        let grouped = self.group_keys.iter().flatten().map(|key| &key.value);
         let ordered = self.order.iter().map(|(key, _)| key);
         let all = values.chain(&self.from.effects).chain(&self.having).chain(grouped).chain(ordered);
         Typed::over("", Type::VOID, all)
@@ -162,7 +162,7 @@ impl Clauses {
             rows.push_str(&format!(" WHERE {filter}"));
         }
         if let Some(keys) = &self.group_keys {
-            let keys: Vec<String> = keys.iter().map(|(_, key)| group_key(key)).collect();
+            let keys: Vec<String> = keys.iter().map(|key| group_key(&key.value)).collect();
             rows.push_str(&format!(" GROUP BY {}", keys.join(", ")));
         }
         match &self.having {

@@ -52,6 +52,8 @@ pub(crate) struct Compiler<'a> {
     pub folds: bool,
     /// Whether no statement binds parameters here, so that what is asked of the session is a call: in a check, which SQLite keeps.
     pub detached: bool,
+    /// Whether what is compiled is kept in a table's definition, where SQLite lets no query stand.
+    pub kept: bool,
     /// Whether a setting may change while the statement runs, so that it is asked for where it is read.
     pub sets: bool,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
@@ -100,6 +102,7 @@ impl<'a> Compiler<'a> {
             inlining: Vec::new(),
             folds: true,
             detached: false,
+            kept: false,
             sets: sets(sql),
             names_anew: true,
             fires: false,

@@ -15,32 +15,16 @@ impl Compiler<'_> {
     /// need not be of that type ([`Self::coerce`] makes it so).
     pub fn bind_expr(&mut self, scope: &Scope<'_>, expr: &Expr, expected: Option<&Type>) -> Result<Typed> {
         let bound = self.deeper(|c| {
-            let grouping = scope.grouping.borrow().clone();
-            match grouping {
-                // A grouping key may be anything of the row; what it stands for is the group's.
-                Some(group) if scope.clause.get() != Clause::Aggregate && group.exprs.contains(expr) => {
-                    let saved = scope.grouping.take();
-                    let bound = c.bind_case(scope, expr, expected);
-                    *scope.grouping.borrow_mut() = saved;
-                    bound
-                }
-                Some(group) if scope.clause.get() != Clause::Aggregate && group.absent_exprs.contains(expr) => {
-                    let saved = scope.grouping.take();
-                    let bound = c.bind_case(scope, expr, expected);
-                    *scope.grouping.borrow_mut() = saved;
-                    bound.map(null_of)
-                }
-                Some(group) if scope.clause.get() != Clause::Aggregate => {
-                    let bound = c.bind_case(scope, expr, expected)?;
-                    Ok(match bound.form {
-                        Form::Column(source, column) if group.absent_columns.contains(&(source, column)) => {
-                            null_of(bound)
-                        }
-                        _ => bound,
-                    })
-                }
-                _ => c.bind_case(scope, expr, expected),
+            let grouping = scope.grouping.borrow().clone().filter(|_| scope.clause.get() != Clause::Aggregate);
+            let Some(group) = grouping else { return c.bind_case(scope, expr, expected) };
+            if let Some(key) = c.bind_key(scope, &group, expr, expected)? {
+                return Ok(key);
             }
+            let bound = c.bind_case(scope, expr, expected)?;
+            Ok(match bound.form {
+                Form::Column(source, column) if group.absent_columns.contains(&(source, column)) => null_of(bound),
+                _ => bound,
+            })
         });
         bound.map_err(|error| {
             if error.position().is_some() || !self.has_positions() { error } else { self.place(error, expr.span()) }
@@ -73,7 +57,8 @@ impl Compiler<'_> {
         self.coerce(bound, ty, None, CastContext::Implicit)
     }
 
-    fn bind_case(&mut self, scope: &Scope<'_>, expr: &Expr, expected: Option<&Type>) -> Result<Typed> {
+    /// Binds an expression for what it is, whether a group has it for a key or not.
+    pub(super) fn bind_case(&mut self, scope: &Scope<'_>, expr: &Expr, expected: Option<&Type>) -> Result<Typed> {
         match expr {
             Expr::Identifier(ident) => self.bind_name(scope, ident),
             Expr::CompoundIdentifier(idents) => self.bind_qualified(scope, idents),
@@ -188,4 +173,13 @@ impl Compiler<'_> {
         }
         Ok(row::written(fields))
     }
+}
+
+/// An expression without the parentheses around it.
+pub(super) fn bare(expr: &Expr) -> &Expr {
+    let mut expr = expr;
+    while let Expr::Nested(inner) = expr {
+        expr = inner;
+    }
+    expr
 }

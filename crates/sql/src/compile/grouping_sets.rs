@@ -10,10 +10,11 @@ use sqlparser::ast::{
 
 use super::compiler::Compiler;
 use super::function::argument_list;
+use super::group::single_keys;
 use super::name::column_name;
 use super::order;
 use super::parse::parse_expr;
-use super::scope::{Clause, Grouping, Scope};
+use super::scope::{Clause, Grouping, KeyExpr, Scope};
 use super::select::{BoundQuery, Wanted, is_on};
 use super::set_calls::has_window;
 use super::typed::{Form, Typed};
@@ -68,7 +69,8 @@ pub(super) fn sets_of(group_by: &GroupByExpr) -> Result<Option<Vec<Vec<Expr>>>> 
             |set: &Vec<Expr>| choices.iter().map(|choice| [set.as_slice(), choice].concat()).collect::<Vec<_>>();
         sets = sets.iter().flat_map(joined).collect();
     }
-    Ok(Some(sets))
+    let single = |set: &Vec<Expr>| set.iter().flat_map(single_keys).cloned().collect();
+    Ok(Some(sets.iter().map(single).collect()))
 }
 
 /// Every selection of the elements, the whole first.
@@ -162,8 +164,8 @@ impl Compiler<'_> {
                     grouping.absent_columns.push((source, column));
                 }
                 Form::Column(..) => {}
-                _ if !grouping.exprs.contains(&meant) => grouping.absent_exprs.push(meant),
-                _ => {}
+                _ if grouping.exprs.iter().any(|known| known.is(&meant, &key)) => {}
+                _ => grouping.absent_exprs.push(KeyExpr::new(&meant, &key)),
             }
         }
         scope.clause.set(outer);
@@ -186,12 +188,12 @@ impl Compiler<'_> {
             let grouping = level.grouping.take();
             let bound = self.bind_expr(scope, expr, None);
             level.grouping.borrow_mut().clone_from(&grouping);
-            let (form, grouping) = (bound?.form, grouping.ok_or_else(misplaced)?);
-            let is_absent = match form {
+            let (bound, grouping) = (bound?, grouping.ok_or_else(misplaced)?);
+            let is_absent = match bound.form {
                 Form::Column(source, column) if grouping.columns.contains(&(source, column)) => false,
                 Form::Column(source, column) if grouping.absent_columns.contains(&(source, column)) => true,
-                _ if grouping.exprs.contains(expr) => false,
-                _ if grouping.absent_exprs.contains(expr) => true,
+                _ if grouping.exprs.iter().any(|key| key.is(expr, &bound)) => false,
+                _ if grouping.absent_exprs.iter().any(|key| key.is(expr, &bound)) => true,
                 _ => return Err(misplaced()),
             };
             bits = bits << 1 | i64::from(is_absent);

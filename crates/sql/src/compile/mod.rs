@@ -205,6 +205,7 @@ fn defined(
     compiler.forget_positions();
     compiler.names_anew = false;
     compiler.detached = asks;
+    compiler.kept = relation.is_some();
     let mut scope = Scope::new(None);
     if let Some(relation) = relation {
         let source = compiler.bare_source(&std::sync::Arc::new(relation.clone()));

@@ -8,6 +8,7 @@ use sqlparser::ast::{
 
 use super::cast::require;
 use super::compiler::Compiler;
+use super::expr::bare;
 use super::scope::{Clause, Scope};
 use super::typed::{CastContext, Form, Typed};
 use super::types::fold;
@@ -47,7 +48,7 @@ pub(super) fn keys(order: Option<&OrderBy>) -> Result<&[OrderByExpr]> {
 
 /// A key's position in the select list: a number, or (for a name by itself) an output column's name.
 pub(super) fn position(expr: &Expr, names: &[String], clause: &str) -> Result<Option<usize>> {
-    match expr {
+    match bare(expr) {
         Expr::Value(value) => match &value.value {
             Literal::Number(digits, _) => match digits.parse::<usize>() {
                 Ok(n) if (1..=names.len()).contains(&n) => Ok(Some(n - 1)),
@@ -63,7 +64,7 @@ pub(super) fn position(expr: &Expr, names: &[String], clause: &str) -> Result<Op
 
 /// The output column that a bare name means in ORDER BY.
 pub(super) fn output_name(expr: &Expr, names: &[String]) -> Result<Option<usize>> {
-    let Expr::Identifier(ident) = expr else { return Ok(None) };
+    let Expr::Identifier(ident) = bare(expr) else { return Ok(None) };
     let name = fold(ident);
     Ok(names.iter().position(|n| *n == name))
 }

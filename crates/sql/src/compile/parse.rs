@@ -53,8 +53,7 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 pub(super) const VARIADIC: &str = "$variadic";
 
 /// Words of PostgreSQL that the parser doesn't know.
-const UNKNOWN_WORDS: [&str; 9] =
-    ["overriding", "variadic", "isnull", "symmetric", "leading", "trailing", "table", "substring", "for"];
+const UNKNOWN_WORDS: [&str; 6] = ["overriding", "variadic", "isnull", "symmetric", "table", "for"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
@@ -66,9 +65,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
         carry_predicates(&mut tokens);
-        carry_trim(&mut tokens);
         carry_table(&mut tokens);
-        carry_substring(&mut tokens);
         lock::carry_locks(&mut tokens);
         carry_variadic(&mut tokens);
     }
@@ -89,6 +86,13 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
     let mut tokens = strings::tokens(sql)?;
     join_operators(&mut tokens);
     carry_range_literals(&mut tokens);
+    let carried: [(&str, fn(&mut Vec<TokenWithSpan>)); 3] =
+        [("trim", carry_trim), ("substring", carry_substring), ("only", carry_only)];
+    for (word, carry) in carried {
+        if contains_ignoring_case(sql, word) {
+            carry(&mut tokens);
+        }
+    }
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
             && word.value.len() > LONGEST_NAME
@@ -217,25 +221,50 @@ fn carry_predicates(tokens: &mut Vec<TokenWithSpan>) {
     }
 }
 
-/// `trim(leading from x)`, which goes on as `trim(leading ' ' from x)`.
+/// `trim(leading from x)` and `trim(from x)`, which go on as `trim(leading ' ' from x)` and `trim(' ' from x)`.
 fn carry_trim(tokens: &mut Vec<TokenWithSpan>) {
+    let mut before = [None, None];
     let mut at = 0;
     while at < tokens.len() {
-        let is_side = word(&tokens[at]).is_some_and(|word| matches!(word.as_str(), "leading" | "trailing" | "both"));
-        let next = tokens[at + 1..].iter().position(|token| !matches!(token.token, Token::Whitespace(_)));
-        if is_side
-            && let Some(next) = next.map(|next| at + 1 + next)
-            && word(&tokens[next]).is_some_and(|word| word == "from")
-        {
-            let space = TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), tokens[next].span);
-            tokens.insert(next, space);
+        let found = match &tokens[at].token {
+            Token::Whitespace(_) => {
+                at += 1;
+                continue;
+            }
+            Token::LParen => Some("(".to_owned()),
+            _ => word(&tokens[at]),
+        };
+        let begins = match before.each_ref().map(Option::as_deref) {
+            [Some("("), Some(side)] => matches!(side, "leading" | "trailing" | "both"),
+            other => other == [Some("trim"), Some("(")],
+        };
+        if begins && found.as_deref() == Some("from") {
+            let space = TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), tokens[at].span);
+            tokens.insert(at, space);
+            at += 1;
         }
+        before = [before[1].take(), found];
         at += 1;
     }
 }
 
+/// `update only t`, `from only t`, where no table has tables that inherit from it: the word is left out.
+fn carry_only(tokens: &mut Vec<TokenWithSpan>) {
+    let mut comes_table = false;
+    tokens.retain(|token| {
+        let found = word(token);
+        if matches!(token.token, Token::Whitespace(_)) {
+            return true;
+        }
+        let is_only = comes_table && found.as_deref() == Some("only");
+        let before = matches!(found.as_deref(), Some("update" | "from" | "join" | "using"));
+        comes_table = before || token.token == Token::Comma;
+        !is_only
+    });
+}
+
 /// `substring(x similar pattern escape e)`, which goes on as `substring(x, pattern, e)`.
-fn carry_substring(tokens: &mut [TokenWithSpan]) {
+fn carry_substring(tokens: &mut Vec<TokenWithSpan>) {
     // The parentheses that are open, each with whether it is a substring's, and one that has SIMILAR.
     let mut open: Vec<(bool, bool)> = Vec::new();
     let mut before = None;

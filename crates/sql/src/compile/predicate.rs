@@ -1,11 +1,13 @@
 //! Predicates with their own syntax: null and truth tests, BETWEEN, IN, LIKE, ANY and ALL.
 
 use basalt_core::{Error, Result};
+use basalt_types::array::elements;
 use basalt_types::{Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
 use super::compare::comparison;
 use super::compiler::Compiler;
+use super::expr::bare;
 use super::function::argument_list;
 use super::operator::{chain, negate, no_operator, spelling};
 use super::overload;
@@ -240,6 +242,16 @@ impl Compiler<'_> {
         negated: bool,
     ) -> Result<Typed> {
         let value = self.bind_expr(scope, expr, None)?;
+        if self.kept
+            && let Some(items) = self.bind_listed(scope, patterns, &Type::TEXT)?
+        {
+            let test = |pattern| {
+                let matched = self.apply(op, Some(value.clone()), pattern)?;
+                Ok(if negated { negate(&matched) } else { matched })
+            };
+            let tests = items.into_iter().map(test).collect::<Result<Vec<_>>>()?;
+            return Ok(chain(tests, if any { " OR " } else { " AND " }));
+        }
         let texts = Type::TEXT.array_of();
         let patterns = self.bind_expr(scope, patterns, Some(&texts))?;
         let patterns = self.coerce(patterns, &texts, None, CastContext::Implicit)?;
@@ -276,10 +288,7 @@ impl Compiler<'_> {
         any: bool,
     ) -> Result<Typed> {
         let name = spelling(op)?;
-        let mut right = right;
-        while let Expr::Nested(inner) = right {
-            right = inner;
-        }
+        let right = bare(right);
         if let Expr::Subquery(query) = right {
             return match (comparison(&name), any) {
                 (Some("="), true) => self.bind_in_query(scope, left, query, false),
@@ -288,18 +297,14 @@ impl Compiler<'_> {
             };
         }
         let value = self.bind_expr(scope, left, None)?;
+        let is_row = matches!(value.ty, Type::Record(_));
+        let is_membership = matches!((comparison(&name), any), (Some("="), true) | (Some("<>"), false));
         // A list of items is what IN takes.
-        if let (Expr::Array(array), Some("="), true) | (Expr::Array(array), Some("<>"), false) =
-            (right, comparison(&name), any)
-            && !array.elem.is_empty()
-            && !array.elem.iter().any(|e| matches!(e, Expr::Array(_)))
-            && !matches!(value.ty, Type::Record(_))
+        if !is_row
+            && (is_membership || self.kept)
+            && let Some(items) = self.bind_listed(scope, right, &value.ty)?
         {
-            let mut items = Vec::with_capacity(array.elem.len());
-            for item in &array.elem {
-                items.push(self.bind_expr(scope, item, Some(&value.ty))?);
-            }
-            return self.one_of(value, items, !any, overload::compared);
+            return self.with_each(&name, value, items, any);
         }
         if value.ty.element().is_some() && matches!(right, Expr::Value(_)) {
             let message = format!("could not find array type for data type {}", value.ty.sql_name());
@@ -312,8 +317,19 @@ impl Compiler<'_> {
         let Some(element) = array.ty.element().cloned() else {
             return Err(Error::new("42809", "op ANY/ALL (array) requires array on right side"));
         };
+        if !is_row
+            && (is_membership || self.kept)
+            && let Some(items) = constants(&array, &element)
+        {
+            return self.with_each(&name, value, items, any);
+        }
         let item = Typed::new(item_value(&element, "_a.value"), element.clone());
-        if let (Some("="), true) | (Some("<>"), false) = (comparison(&name), any) {
+        if self.kept
+            && let Some(op) = comparison(&name)
+        {
+            return self.compare_with_any(op, value, item, array, any);
+        }
+        if is_membership {
             let (left, right) = self.comparable(&name, value, item)?;
             let not = if any { "" } else { "NOT " };
             let column =
@@ -323,6 +339,54 @@ impl Compiler<'_> {
         }
         let test = self.binary(&name, value, item)?;
         Ok(each(&test, &array, any))
+    }
+
+    /// The items of an array that is written out, as the casts around it make them; `None` for any other array.
+    fn bind_listed(&mut self, scope: &Scope<'_>, array: &Expr, expected: &Type) -> Result<Option<Vec<Typed>>> {
+        match array {
+            Expr::Nested(inner) => self.bind_listed(scope, inner, expected),
+            Expr::Array(array) if !array.elem.iter().any(|item| matches!(bare(item), Expr::Array(_))) => {
+                let items = array.elem.iter().map(|item| self.bind_expr(scope, item, Some(expected)));
+                let items = items.collect::<Result<Vec<_>>>()?;
+                let are_plain = !items.is_empty() && items.iter().all(|item| item.ty.element().is_none());
+                Ok(are_plain.then_some(items))
+            }
+            Expr::Cast { expr, data_type, .. } => {
+                let resolved = self.resolve_type(data_type)?;
+                let Some(element) = resolved.ty.element().filter(|_| resolved.domain.is_none()) else { return Ok(None) };
+                let Some(items) = self.bind_listed(scope, expr, element)? else { return Ok(None) };
+                let cast = |item| self.coerce(item, element, resolved.typmod, CastContext::Explicit);
+                items.into_iter().map(cast).collect::<Result<Vec<_>>>().map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// `value op any (items)`, `value op all (items)`.
+    fn with_each(&mut self, op: &str, value: Typed, items: Vec<Typed>, any: bool) -> Result<Typed> {
+        if let (Some("="), true) | (Some("<>"), false) = (comparison(op), any) {
+            return self.one_of(value, items, !any, overload::compared);
+        }
+        let tests = items.into_iter().map(|item| self.binary(op, value.clone(), item));
+        Ok(chain(tests.collect::<Result<Vec<_>>>()?, if any { " OR " } else { " AND " }))
+    }
+
+    /// A comparison with any or all items of an array, as a call: where no query may stand.
+    fn compare_with_any(&mut self, op: &str, value: Typed, item: Typed, array: Typed, any: bool) -> Result<Typed> {
+        let (value, item) = self.comparable(op, value, item)?;
+        let array = self.coerce(array, &item.ty.array_of(), None, CastContext::Implicit)?;
+        // What holds for all is what fails for none.
+        let op = match op {
+            op if any => op,
+            "=" => "<>",
+            "<>" => "=",
+            "<" => ">=",
+            "<=" => ">",
+            ">" => "<=",
+            _ => "<",
+        };
+        let found = self.call("basalt_compares_with_any", vec![Typed::constant(op.into(), Type::TEXT), value, array])?;
+        Ok(if any { found } else { negate(&found) })
     }
 
     fn quantified_query(
@@ -351,6 +415,13 @@ impl Compiler<'_> {
             None => self.apply(name, Some(left), right),
         }
     }
+}
+
+/// The items of an array that is a constant; `None` for any other array.
+fn constants(array: &Typed, element: &Type) -> Option<Vec<Typed>> {
+    let Form::Constant(Value::Text(text)) = &array.form else { return None };
+    let items = elements(element, text).into_iter().map(|item| Typed::constant(item, element.clone()));
+    Some(items.collect()).filter(|items: &Vec<Typed>| !items.is_empty())
 }
 
 /// Whether a test holds for any or all items of an array, each of which it calls `_a.value`.

@@ -56,13 +56,36 @@ pub(crate) struct Grouping {
     /// Keys that are plain columns: source id and column index.
     pub columns: Vec<(usize, usize)>,
     /// Keys that are expressions.
-    pub exprs: Vec<ast::Expr>,
+    pub exprs: Vec<KeyExpr>,
     /// Sources whose primary key is among the keys: all their columns are determined.
     pub determined: Vec<usize>,
     /// Keys of other grouping sets that are plain columns: NULL in this one.
     pub absent_columns: Vec<(usize, usize)>,
     /// Keys of other grouping sets that are expressions.
-    pub absent_exprs: Vec<ast::Expr>,
+    pub absent_exprs: Vec<KeyExpr>,
+}
+
+/// A key of a group that is no plain column.
+#[derive(Clone)]
+pub(crate) struct KeyExpr {
+    /// As it is written.
+    pub expr: ast::Expr,
+    /// What it is bound to, by which other spellings of it are known.
+    pub sql: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+impl KeyExpr {
+    /// A key with what it is bound to.
+    pub fn new(expr: &ast::Expr, bound: &Typed) -> KeyExpr {
+        KeyExpr { expr: expr.clone(), sql: bound.sql.clone(), ty: bound.ty.clone() }
+    }
+
+    /// Whether an expression means the same. (A row that is written out has no source of its own.)
+    pub fn is(&self, expr: &ast::Expr, bound: &Typed) -> bool {
+        self.expr == *expr || (!self.sql.is_empty() && self.sql == bound.sql && self.ty == bound.ty)
+    }
 }
 
 /// One entry of FROM.

@@ -43,7 +43,11 @@ impl Change<'_> {
             }
             Some("column") => self.comment_on_column()?,
             Some("function" | "routine") => {
-                let (raw, args) = self.routine_reference()?;
+                let raw = self.cursor.function_name()?;
+                if self.pass_extension_function(&raw)? {
+                    return self.comment_text().map(drop);
+                }
+                let args = self.referred_inputs()?;
                 let routine = self.find_routine(&raw, args.as_deref())?;
                 let comment = self.comment_text()?;
                 let args = input_types(&routine);

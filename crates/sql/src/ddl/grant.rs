@@ -158,9 +158,12 @@ impl Change<'_> {
             Some("function" | "routine") => {
                 let mut routines = Vec::new();
                 loop {
-                    let (raw, args) = self.routine_reference()?;
-                    let routine = self.find_routine(&raw, args.as_deref())?;
-                    routines.push((routine.name.clone(), input_types(&routine)));
+                    let raw = self.cursor.function_name()?;
+                    if !self.pass_extension_function(&raw)? {
+                        let args = self.referred_inputs()?;
+                        let routine = self.find_routine(&raw, args.as_deref())?;
+                        routines.push((routine.name.clone(), input_types(&routine)));
+                    }
                     if !self.cursor.accept_token(&Token::Comma) {
                         break Target::Routines(routines);
                     }

@@ -18,6 +18,7 @@ mod drop;
 pub mod dump;
 mod exclusion;
 mod extension;
+mod extension_function;
 mod function;
 mod grant;
 mod index;
@@ -55,6 +56,7 @@ use basalt_core::{Error, Result};
 pub use bootstrap::bootstrap;
 pub use conflicts::exclusion_triggers;
 pub use session::{Session, is_definition};
+pub use view::creates_view;
 
 use crate::Catalog;
 use crate::catalog::{Name, Relation};

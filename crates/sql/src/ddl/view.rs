@@ -8,6 +8,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Token;
 
+use super::cursor::Cursor;
 use super::sequence::already_exists;
 use super::source::{self, Uses, fold, ident_node};
 use super::table::plain_column;
@@ -15,6 +16,15 @@ use super::{Change, naming};
 use crate::catalog::{Column, Name, Relation, RelationKind, View};
 use crate::compile::{self, ViewColumn};
 use crate::visit::any_outside_queries;
+
+/// Whether a statement makes a view.
+pub fn creates_view(sql: &str) -> bool {
+    Cursor::new(sql).is_ok_and(|mut cursor| {
+        let creates = cursor.accept("create");
+        cursor.accept("or replace");
+        creates && cursor.peek("view")
+    })
+}
 
 impl Change<'_> {
     pub(super) fn create_view(&mut self, replace: bool) -> Result<()> {
@@ -183,11 +193,8 @@ impl Change<'_> {
     fn expand_body(&self, body: &mut SetExpr, with: &Option<sqlparser::ast::With>) -> Result<()> {
         match body {
             SetExpr::Select(select) => {
-                let has_star = select.projection.iter().any(is_star);
-                if has_star {
-                    let whole = Query { with: with.clone(), ..query_of(SetExpr::Select(select.clone())) };
-                    let columns = compile::view_columns(&self.catalog, &self.session.search_path, &whole, None)?;
-                    self.expand_select(select, &columns)?;
+                if select.projection.iter().any(is_star) {
+                    self.expand_select(select, with)?;
                 }
                 Ok(())
             }
@@ -200,10 +207,7 @@ impl Change<'_> {
         }
     }
 
-    fn expand_select(&self, select: &mut Select, columns: &[ViewColumn]) -> Result<()> {
-        let stars = select.projection.iter().filter(|item| is_star(item)).count();
-        let others = select.projection.len() - stars;
-        let mut rest = columns.iter();
+    fn expand_select(&self, select: &mut Select, with: &Option<sqlparser::ast::With>) -> Result<()> {
         let mut items = Vec::new();
         for item in &select.projection {
             let qualifier = match item {
@@ -212,17 +216,11 @@ impl Change<'_> {
                     name.0.last().and_then(|part| part.as_ident()).cloned()
                 }
                 other => {
-                    rest.next();
                     items.push(other.clone());
                     continue;
                 }
             };
-            let width = match &qualifier {
-                _ if stars == 1 => columns.len() - others,
-                Some(qualifier) => self.width_of(select, &fold(qualifier)).ok_or_else(many_stars)?,
-                None => return Err(many_stars()),
-            };
-            for column in rest.by_ref().take(width) {
+            for column in self.columns_of_star(select, item, with)? {
                 let name = ident_node(&column.name);
                 items.push(SelectItem::UnnamedExpr(match &qualifier {
                     Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
@@ -234,25 +232,24 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// How many columns a plain relation in FROM has.
-    fn width_of(&self, select: &Select, qualifier: &str) -> Option<usize> {
-        let factors = select
-            .from
-            .iter()
-            .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
-        factors.into_iter().find_map(|factor| {
-            let TableFactor::Table { name, alias, args: None, .. } = factor else { return None };
-            let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
-            let [.., schema, table] = parts.as_slice() else { return None };
-            let known = alias.as_ref().map_or_else(|| table.clone(), |alias| fold(&alias.name));
-            let relation = self.catalog.relation(schema, table)?;
-            (known == qualifier).then_some(relation.columns.len())
-        })
+    /// What a star of a select list stands for: the columns of a query over the same relations that selects nothing else.
+    fn columns_of_star(
+        &self,
+        select: &Select,
+        star: &SelectItem,
+        with: &Option<sqlparser::ast::With>,
+    ) -> Result<Vec<ViewColumn>> {
+        let alone = Select {
+            projection: vec![star.clone()],
+            distinct: None,
+            selection: None,
+            group_by: GroupByExpr::Expressions(Vec::new(), Vec::new()),
+            having: None,
+            ..select.clone()
+        };
+        let query = Query { with: with.clone(), ..query_of(SetExpr::Select(Box::new(alone))) };
+        compile::view_columns(&self.catalog, &self.session.search_path, &query, None)
     }
-}
-
-fn many_stars() -> Error {
-    Error::unsupported("a view with several `*` is not supported by the embedded engine", "Write out the columns.")
 }
 
 fn is_star(item: &SelectItem) -> bool {

@@ -38,6 +38,34 @@ pub(super) fn overlaps(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Re
     Ok(wanted.iter().any(|wanted| all.iter().any(|found| equal(element(&types[0]), found, wanted))).into())
 }
 
+/// Whether the value compares so with any element, as one of the six comparisons says; NULL where that hangs on a NULL.
+pub(super) fn compares_with_any(_: &Context, types: &[Type], args: &[ValueRef<'_>]) -> Result<Value> {
+    let (op, value, array) = (args[0].text(), args[1], args[2]);
+    if array.is_null() {
+        return Ok(Value::Null);
+    }
+    let (ty, leaves) = (element(&types[2]), leaves(array));
+    if value.is_null() && !leaves.is_empty() {
+        return Ok(Value::Null);
+    }
+    let holds = |raw: &&str| {
+        let order = with_leaf(ty, raw, |item| compare_values(ty, value, item));
+        match op {
+            "=" => order.is_eq(),
+            "<>" => order.is_ne(),
+            "<" => order.is_lt(),
+            "<=" => order.is_le(),
+            ">" => order.is_gt(),
+            _ => order.is_ge(),
+        }
+    };
+    let (nulls, known): (Vec<&str>, Vec<&str>) = leaves.into_iter().partition(|raw| *raw == "null");
+    Ok(match known.iter().any(holds) {
+        false if !nulls.is_empty() => Value::Null,
+        found => found.into(),
+    })
+}
+
 /// Whether two values are the same, NULL being the same as NULL.
 fn same(ty: &Type, a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     match (a.is_null(), b.is_null()) {

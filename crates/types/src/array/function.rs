@@ -30,6 +30,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     // `a[i] := x` of PL/pgSQL.
     Function::new("basalt_with_element", &[AnyArray, Is(Int4), AnyElement], AnyArray, Rust(part::with_element))
         .called_on_null(),
+    // `x < any (array)` where no query may stand.
+    Function::new(
+        "basalt_compares_with_any",
+        &[Is(Text), AnyElement, AnyArray],
+        Is(Bool),
+        Typed(find::compares_with_any),
+    )
+    .called_on_null()
+    .leakproof(),
     Function::new("trim_array", &[AnyArray, Is(Int4)], AnyArray, Typed(shape::trim)),
     Function::new("array_position", &[AnyArray, AnyElement, Is(Int4)], Is(Int4), Typed(find::position))
         .optional(1)

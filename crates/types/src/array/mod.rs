@@ -13,5 +13,6 @@ pub(crate) mod stored;
 mod tests;
 
 pub use slice::{flat, slice};
+pub use stored::elements;
 
 pub(crate) use function::{AGGREGATES, FUNCTIONS, OPERATORS, SET_FUNCTIONS};

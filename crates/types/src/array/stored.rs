@@ -106,6 +106,11 @@ pub(crate) fn write_leaf(value: ValueRef<'_>, out: &mut String) {
     }
 }
 
+/// The elements of all dimensions of a stored array.
+pub fn elements(element: &Type, array: &str) -> Vec<Value> {
+    Array::read(element, array).values
+}
+
 /// Reads one stored element.
 pub(crate) fn read_leaf(element: &Type, raw: &str) -> Value {
     with_leaf(element, raw, |value| value.to_owned())

@@ -231,7 +231,12 @@ impl Change<'_> {
     }
 
     pub(in crate::ddl) fn alter_function(&mut self) -> Result<()> {
-        let (raw, args) = self.routine_reference()?;
+        let raw = self.cursor.function_name()?;
+        if self.pass_extension_function(&raw)? {
+            self.cursor.expect("owner to")?;
+            return self.role().map(drop);
+        }
+        let args = self.referred_inputs()?;
         let old = self.find_routine(&raw, args.as_deref())?;
         let mut routine = (*old).clone();
         if let Some(role) = self.owner_to()? {

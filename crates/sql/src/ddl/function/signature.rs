@@ -140,12 +140,18 @@ impl Change<'_> {
     /// A function's name, with the types of its inputs if they are written.
     pub(in crate::ddl) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Type>>)> {
         let raw = self.cursor.function_name()?;
+        let args = self.referred_inputs()?;
+        Ok((raw, args))
+    }
+
+    /// The types of the inputs behind a function's name, if they are written.
+    pub(in crate::ddl) fn referred_inputs(&mut self) -> Result<Option<Vec<Type>>> {
         if !self.cursor.peek_token(&Token::LParen) {
-            return Ok((raw, None));
+            return Ok(None);
         }
         let params = self.parameters()?;
         let inputs = params.into_iter().filter(|p| !matches!(p.mode, ParamMode::Out | ParamMode::Table));
-        Ok((raw, Some(inputs.map(|p| p.ty).collect())))
+        Ok(Some(inputs.map(|p| p.ty).collect()))
     }
 }
 
