@@ -353,7 +353,9 @@ impl Compiler<'_> {
             }
             Expr::Cast { expr, data_type, .. } => {
                 let resolved = self.resolve_type(data_type)?;
-                let Some(element) = resolved.ty.element().filter(|_| resolved.domain.is_none()) else { return Ok(None) };
+                let Some(element) = resolved.ty.element().filter(|_| resolved.domain.is_none()) else {
+                    return Ok(None);
+                };
                 let Some(items) = self.bind_listed(scope, expr, element)? else { return Ok(None) };
                 let cast = |item| self.coerce(item, element, resolved.typmod, CastContext::Explicit);
                 items.into_iter().map(cast).collect::<Result<Vec<_>>>().map(Some)
@@ -385,7 +387,8 @@ impl Compiler<'_> {
             ">" => "<=",
             _ => "<",
         };
-        let found = self.call("basalt_compares_with_any", vec![Typed::constant(op.into(), Type::TEXT), value, array])?;
+        let found =
+            self.call("basalt_compares_with_any", vec![Typed::constant(op.into(), Type::TEXT), value, array])?;
         Ok(if any { found } else { negate(&found) })
     }
 

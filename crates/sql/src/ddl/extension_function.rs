@@ -29,7 +29,10 @@ const FUNCTIONS: [(&str, &str); 8] = [
          pgp_armor_headers pgp_key_id pgp_pub_* pgp_sym_*",
     ),
     ("unaccent", "unaccent unaccent_init unaccent_lexize"),
-    ("uuid-ossp", "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil uuid_ns_*"),
+    (
+        "uuid-ossp",
+        "uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3 uuid_generate_v4 uuid_generate_v5 uuid_nil uuid_ns_*",
+    ),
     (
         "vector",
         "array_to_halfvec array_to_sparsevec array_to_vector avg binary_quantize cosine_distance halfvec* hamming_distance hnsw* \

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor,
+    Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, With,
 };
 use sqlparser::tokenizer::Token;
 
@@ -15,6 +15,7 @@ use super::table::plain_column;
 use super::{Change, naming};
 use crate::catalog::{Column, Name, Relation, RelationKind, View};
 use crate::compile::{self, ViewColumn};
+use crate::definition_path;
 use crate::visit::any_outside_queries;
 
 /// Whether a statement makes a view.
@@ -54,13 +55,14 @@ impl Change<'_> {
         }
         source::qualify(&mut query, &self.catalog, &self.session.search_path);
         self.check_view_cycle(&name, &query).map_err(|e| e.at(raw.at))?;
-        let found = compile::view_columns(&self.catalog, &self.session.search_path, &query, Some(self.cursor.sql()))
-            .map_err(|e| e.at(at))?;
+        let path = self.path_of(&name, &query);
+        let found =
+            compile::view_columns(&self.catalog, &path, &query, Some(self.cursor.sql())).map_err(|e| e.at(at))?;
         if names.len() > found.len() {
             return Err(Error::new("42601", "CREATE VIEW specifies more column names than columns").at(at));
         }
         let updatable = is_updatable(&query);
-        self.expand_stars(&mut query).map_err(|e| e.at(at))?;
+        self.expand_stars(&mut query, &path).map_err(|e| e.at(at))?;
         let columns = view_columns(&found, &names).map_err(|e| e.at(at))?;
         let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
         let given: Vec<String> = found.iter().map(|c| c.name.clone()).collect();
@@ -178,36 +180,45 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Where names are looked up in bodies of functions that a view calls: as when it is read, since PostgreSQL looks into them only then. The
+    /// session's path stays in force for a query with names of its own that only the other would find.
+    fn path_of(&self, name: &Name, query: &Query) -> Vec<String> {
+        let path = definition_path(&name.schema);
+        let mut anew = query.clone();
+        source::qualify(&mut anew, &self.catalog, &path);
+        if anew == *query { path } else { self.session.search_path.clone() }
+    }
+
     /// Writes out what `*` stands for, so that columns which come later do not appear.
-    fn expand_stars(&self, query: &mut Query) -> Result<()> {
+    fn expand_stars(&self, query: &mut Query, path: &[String]) -> Result<()> {
         if let Some(with) = query.with.as_mut().filter(|with| !with.recursive) {
             for i in 0..with.cte_tables.len() {
                 let mut before = with.clone();
                 before.cte_tables.truncate(i);
-                self.expand_body(&mut with.cte_tables[i].query.body, &Some(before).filter(|_| i > 0))?;
+                self.expand_body(&mut with.cte_tables[i].query.body, &Some(before).filter(|_| i > 0), path)?;
             }
         }
-        self.expand_body(&mut query.body, &query.with)
+        self.expand_body(&mut query.body, &query.with, path)
     }
 
-    fn expand_body(&self, body: &mut SetExpr, with: &Option<sqlparser::ast::With>) -> Result<()> {
+    fn expand_body(&self, body: &mut SetExpr, with: &Option<With>, path: &[String]) -> Result<()> {
         match body {
             SetExpr::Select(select) => {
                 if select.projection.iter().any(is_star) {
-                    self.expand_select(select, with)?;
+                    self.expand_select(select, with, path)?;
                 }
                 Ok(())
             }
             SetExpr::SetOperation { left, right, .. } => {
-                self.expand_body(left, with)?;
-                self.expand_body(right, with)
+                self.expand_body(left, with, path)?;
+                self.expand_body(right, with, path)
             }
-            SetExpr::Query(query) => self.expand_body(&mut query.body, with),
+            SetExpr::Query(query) => self.expand_body(&mut query.body, with, path),
             _ => Ok(()),
         }
     }
 
-    fn expand_select(&self, select: &mut Select, with: &Option<sqlparser::ast::With>) -> Result<()> {
+    fn expand_select(&self, select: &mut Select, with: &Option<With>, path: &[String]) -> Result<()> {
         let mut items = Vec::new();
         for item in &select.projection {
             let qualifier = match item {
@@ -220,7 +231,7 @@ impl Change<'_> {
                     continue;
                 }
             };
-            for column in self.columns_of_star(select, item, with)? {
+            for column in self.columns_of_star(select, item, with, path)? {
                 let name = ident_node(&column.name);
                 items.push(SelectItem::UnnamedExpr(match &qualifier {
                     Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
@@ -237,7 +248,8 @@ impl Change<'_> {
         &self,
         select: &Select,
         star: &SelectItem,
-        with: &Option<sqlparser::ast::With>,
+        with: &Option<With>,
+        path: &[String],
     ) -> Result<Vec<ViewColumn>> {
         let alone = Select {
             projection: vec![star.clone()],
@@ -248,7 +260,7 @@ impl Change<'_> {
             ..select.clone()
         };
         let query = Query { with: with.clone(), ..query_of(SetExpr::Select(Box::new(alone))) };
-        compile::view_columns(&self.catalog, &self.session.search_path, &query, None)
+        compile::view_columns(&self.catalog, path, &query, None)
     }
 }
 
