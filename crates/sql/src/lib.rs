@@ -17,6 +17,7 @@ pub mod catalog;
 pub mod compile;
 pub mod ddl;
 pub mod lint;
+mod operators;
 pub mod plpgsql;
 pub mod program;
 pub mod quote;

@@ -177,6 +177,8 @@ pub enum Session {
     Jwt,
     /// `now()`, `current_timestamp`, `transaction_timestamp()`: stored timestamptz.
     Now,
+    /// `pg_trigger_depth()`: how many triggers run within each other.
+    TriggerDepth,
     /// `current_setting(name, true)`: NULL when unset.
     Setting(String),
 }
@@ -190,13 +192,15 @@ impl Session {
             Session::Email => "email",
             Session::Jwt => "jwt",
             Session::Now => "now",
+            Session::TriggerDepth => "trigger_depth",
             Session::Setting(name) => name,
         }
     }
 
     /// What `pg_session` calls so.
     pub fn named(name: &str) -> Option<Session> {
-        [Session::Uid, Session::Role, Session::Email, Session::Jwt, Session::Now].into_iter().find(|s| s.name() == name)
+        use Session::{Email, Jwt, Now, Role, TriggerDepth, Uid};
+        [Uid, Role, Email, Jwt, Now, TriggerDepth].into_iter().find(|s| s.name() == name)
     }
 }
 

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, TableFactor, Visit, Visitor};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::Token;
 
 use crate::catalog::{Catalog, Name, Routine};
 use crate::compile::parse::parse_statements;
 use crate::ddl::source::{fold, parse_expr, parse_query};
+use crate::operators;
 use crate::visit::visit;
 
 /// What is reached.
@@ -156,14 +156,14 @@ impl Mentions {
 
     /// Of a body that is no plain SQL: every word may be a name. One of the words `opaque` runs what can't be read.
     fn of_words(source: &str, opaque: &[&str]) -> Mentions {
-        let Ok(tokens) = Tokenizer::new(&PostgreSqlDialect {}, source).tokenize() else {
+        let Ok(tokens) = operators::tokens(source) else {
             return Mentions { anything: true, ..Mentions::default() };
         };
         let mut mentions = Mentions::default();
         let mut last: Option<String> = None;
         let mut after_dot = false;
         for token in tokens {
-            match token {
+            match token.token {
                 Token::Word(word) => {
                     let quoted = word.quote_style.is_some();
                     let name = if quoted { word.value } else { word.value.to_ascii_lowercase() };

@@ -1,17 +1,17 @@
 //! What PostgreSQL's scanner makes of string literals and `sqlparser`'s does not (manual, section 4.1.2): parts on several lines that
 //! are one literal, and `U&'...' uescape '!'`.
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::ParserError;
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Whitespace};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use crate::compile::offset;
+use crate::operators;
 
 /// The tokens of a text, each string literal in one of them.
 ///
 /// Errors: two string literals on one line; a bad escape.
 pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
-    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location()?;
+    let mut tokens = operators::tokens(sql)?;
     let mut at = 0;
     while at < tokens.len() {
         if matches!(tokens[at].token, Token::UnicodeStringLiteral(_)) {

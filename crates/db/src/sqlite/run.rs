@@ -365,6 +365,7 @@ pub(super) fn session_value(wanted: &SessionValue) -> Result<Value> {
             SessionValue::Email => identity.claims.email().map(str::to_owned).into(),
             SessionValue::Jwt => codec::from_text(&Type::JSONB, None, identity.claims.json(), &context)?,
             SessionValue::Now => context.now.into(),
+            SessionValue::TriggerDepth => i64::from(session.trigger_depth.get()).into(),
             SessionValue::Setting(name) => {
                 drop(context);
                 session.setting(name).into()

@@ -48,6 +48,8 @@ pub(super) struct Session {
     pub noting: RefCell<Rc<[Name]>>,
     /// How many functions and triggers run within each other.
     pub nesting: Cell<usize>,
+    /// How many triggers' functions run within each other.
+    pub trigger_depth: Cell<u32>,
     /// How many of them SQLite called while it runs a statement.
     pub running: Cell<usize>,
     /// Whether no trigger's function runs: what is written is no change by anybody.
@@ -155,6 +157,7 @@ impl Session {
         self.noted.take();
         self.memory.set(0);
         self.nesting.set(0);
+        self.trigger_depth.set(0);
         self.running.set(0);
         self.is_quiet.set(false);
         self.read_only.set(read_only);

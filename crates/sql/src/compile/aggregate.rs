@@ -154,6 +154,12 @@ impl Compiler<'_> {
         };
         let mut args: Vec<Typed> =
             self.bind_argument_list(scope, args, None)?.into_iter().map(|(_, value)| value).collect();
+        if args.iter().any(|fraction| fraction.ty.element().is_some()) {
+            return Err(Error::unsupported(
+                format!("{name} of an array of fractions is not supported on the embedded engine"),
+                "Call it once for each fraction.",
+            ));
+        }
         let value = self.bind_expr(scope, &key.expr, None)?;
         let value = self.decided(value)?;
         let value = match name {

@@ -94,7 +94,8 @@ impl Compiler<'_> {
     /// `cast(x as t)`, `x::t`.
     pub fn bind_cast(&mut self, scope: &Scope<'_>, expr: &ast::Expr, data_type: &ast::DataType) -> Result<Typed> {
         let resolved = self.resolve_type(data_type)?;
-        let value = self.bind_expr(scope, expr, Some(&resolved.ty))?;
+        let of_elements = literals_as_elements(expr, data_type);
+        let value = self.bind_expr(scope, of_elements.as_ref().unwrap_or(expr), Some(&resolved.ty))?;
         let mut cast = self.coerce(value, &resolved.ty, resolved.typmod, CastContext::Explicit)?;
         if let Some(shown) = self.object_shown(data_type, &cast) {
             cast = Typed::constant(shown.into(), Type::TEXT);
@@ -171,6 +172,33 @@ impl Compiler<'_> {
             )
             .with_hint("You will need to rewrite or cast the expression."),
         }
+    }
+}
+
+/// `array['a', 'b']::t[]` as `array['a'::t, 'b'::t]`: its literals are of the type at once. `None` where other elements say of what type they are.
+fn literals_as_elements(expr: &ast::Expr, data_type: &ast::DataType) -> Option<ast::Expr> {
+    match (expr, data_type) {
+        (ast::Expr::Nested(inner), _) => literals_as_elements(inner, data_type),
+        (ast::Expr::Array(_), ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _))) => {
+            cast_literals(expr, element)
+        }
+        _ => None,
+    }
+}
+
+fn cast_literals(expr: &ast::Expr, element: &ast::DataType) -> Option<ast::Expr> {
+    match expr {
+        ast::Expr::Array(array) => {
+            let elem = array.elem.iter().map(|item| cast_literals(item, element)).collect::<Option<_>>()?;
+            Some(ast::Expr::Array(ast::Array { elem, ..array.clone() }))
+        }
+        ast::Expr::Value(value) if matches!(value.value, ast::Value::SingleQuotedString(_)) => Some(ast::Expr::Cast {
+            kind: ast::CastKind::DoubleColon,
+            expr: Box::new(expr.clone()),
+            data_type: element.clone(),
+            format: None,
+        }),
+        _ => None,
     }
 }
 

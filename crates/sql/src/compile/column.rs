@@ -1,7 +1,7 @@
 //! Names in expressions: columns, whole rows, function arguments, fields.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Value};
+use basalt_types::{Base, Type, Value};
 use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
@@ -250,10 +250,11 @@ impl Compiler<'_> {
     fn bind_index(&mut self, scope: &Scope<'_>, value: Typed, index: &Expr, last: bool) -> Result<Typed> {
         if value.ty == Type::JSONB {
             let key = self.bind_expr(scope, index, None)?;
+            check_key(&key)?;
             return self.apply("->", Some(value), key);
         }
         let element = self.element_of(&value)?;
-        let index = self.bind_as(scope, index, &Type::INT4)?;
+        let index = self.subscript(scope, index)?;
         let (array, i) = (&value.sql, &index.sql);
         // One index of an array with more dimensions gives no element.
         let is_inner = match last {
@@ -281,13 +282,24 @@ impl Compiler<'_> {
             };
             for (bound, open) in [(lower, 1), (upper, i32::MAX.into())] {
                 operands.push(match bound {
-                    Some(bound) => self.bind_as(scope, bound, &Type::INT4)?,
+                    Some(bound) => self.subscript(scope, bound)?,
                     None => Typed::constant(Value::Int(open), Type::INT4),
                 });
             }
         }
         let args: Vec<&str> = operands.iter().map(|operand| operand.sql.as_str()).collect();
         Ok(Typed::over(format!("pg_slice({})", args.join(", ")), operands[0].ty.clone(), &operands))
+    }
+
+    /// The subscript of an array: an integer, as if it were assigned to one.
+    ///
+    /// Errors: 42804 for another type.
+    fn subscript(&mut self, scope: &Scope<'_>, index: &Expr) -> Result<Typed> {
+        let index = self.bind_expr(scope, index, Some(&Type::INT4))?;
+        self.coerce(index, &Type::INT4, None, CastContext::Assignment).map_err(|error| match error.code() {
+            "42804" => Error::new("42804", "array subscript must have type integer"),
+            _ => error,
+        })
     }
 
     fn element_of(&self, value: &Typed) -> Result<Type> {
@@ -335,6 +347,15 @@ impl Compiler<'_> {
         typed.not_null = true;
         Ok(typed)
     }
+}
+
+/// 42804 for a subscript that is neither an index nor a key of a JSON document.
+pub(super) fn check_key(key: &Typed) -> Result<()> {
+    if matches!(key.ty, Type::Base(Base::Int2 | Base::Int4)) || key.is_unknown() || key.ty.is_textual() {
+        return Ok(());
+    }
+    let message = format!("subscript type {} is not supported", key.ty.sql_name());
+    Err(Error::new("42804", message).with_hint("jsonb subscript must be coercible to either integer or text."))
 }
 
 /// A value as an item of a stored array.

@@ -4,6 +4,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Base, Type};
 
 use super::body::{Slot, assigned};
+use super::column::check_key;
 use super::compiler::Compiler;
 use super::typed::{CastContext, Typed};
 
@@ -28,11 +29,7 @@ impl Compiler<'_> {
             Type::Base(Base::Jsonb) => {
                 let value = assigned(self, value, &slot(&Type::JSONB))?;
                 let is_index = matches!(subscript.ty, Type::Base(Base::Int2 | Base::Int4));
-                if !is_index && !subscript.is_unknown() && !subscript.ty.is_textual() {
-                    let message = format!("subscript type {} is not supported", subscript.ty.sql_name());
-                    let hint = "jsonb subscript must be coercible to either integer or text.";
-                    return Err(Error::new("42804", message).with_hint(hint));
-                }
+                check_key(&subscript)?;
                 let key = self.coerce(subscript, &Type::TEXT, None, CastContext::Explicit)?;
                 let is_index = Typed::constant(is_index.into(), Type::BOOL);
                 self.call("basalt_with_member", vec![container, key, value, is_index])

@@ -5,16 +5,13 @@ use sqlparser::ast::{Expr, Ident};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::parse::{contains_ignoring_case, offset, parse_expr};
+use super::parse::{offset, parse_expr};
 
 /// What the name begins with that the predicate goes through as.
 const PREDICATE: &str = "$where ";
 
 /// `on conflict (a) where b do nothing`, which goes on as `on conflict (a, "$where b") do nothing`.
 pub(super) fn carry(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
-    if !contains_ignoring_case(sql, "conflict") {
-        return;
-    }
     let mut at = 0;
     while at < tokens.len() {
         if is_word(&tokens[at], Keyword::CONFLICT) {
@@ -51,11 +48,11 @@ pub(super) fn of(columns: &[Ident]) -> Result<(&[Ident], Option<Expr>)> {
     Ok((before, Some(parsed)))
 }
 
-fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
+pub(super) fn is_word(token: &TokenWithSpan, keyword: Keyword) -> bool {
     matches!(&token.token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
 }
 
 /// The next token that is no white space.
-fn next(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
+pub(super) fn next(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
     (at + 1..tokens.len()).find(|at| !matches!(tokens[*at].token, Token::Whitespace(_)))
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod absent;
 mod aggregate;
+mod bare_select;
 pub mod body;
 mod carried;
 mod cast;
@@ -79,6 +80,7 @@ pub(crate) use compiler::Compiler;
 pub(crate) use meant::function_meant;
 pub use overload::extension_called;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
+pub(crate) use session::name_parts;
 pub(crate) use types::CREATE_VECTOR;
 pub use types::resolve_type;
 pub use view::{ViewColumn, view_columns};

@@ -64,13 +64,16 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     }
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
-        carry_predicates(&mut tokens);
+        carry_predicates(sql, &mut tokens);
         carry_table(&mut tokens);
         lock::carry_locks(&mut tokens);
         carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
-    super::index_predicate::carry(sql, &mut tokens);
+    if contains_ignoring_case(sql, "conflict") {
+        super::bare_select::carry(&mut tokens);
+        super::index_predicate::carry(sql, &mut tokens);
+    }
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
@@ -198,7 +201,10 @@ fn table_as_alias(before: &[TokenWithSpan]) -> Vec<Token> {
 }
 
 /// `x isnull`, and `between symmetric a and b`, which goes on as `between !! a and b` ([`asymmetric`]).
-fn carry_predicates(tokens: &mut Vec<TokenWithSpan>) {
+pub(crate) fn carry_predicates(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
+    if !["isnull", "symmetric"].iter().any(|word| contains_ignoring_case(sql, word)) {
+        return;
+    }
     let mut between = false;
     let mut at = 0;
     while at < tokens.len() {

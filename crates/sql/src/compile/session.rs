@@ -98,6 +98,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
             let template = Typed::constant(Value::from("Dy Mon DD HH24:MI:SS.US YYYY TZ"), Type::TEXT);
             compiler.call("to_char", vec![moment, template])?
         }
+        ("pg_trigger_depth", []) => ask(compiler, Session::TriggerDepth, Type::INT4),
         ("txid_current", []) => transaction(compiler),
         ("pg_current_xact_id", []) => {
             let id = transaction(compiler);
@@ -373,7 +374,7 @@ fn serial_sequence(compiler: &Compiler<'_>, table: &Typed, column: &Typed) -> Re
 }
 
 /// The parts of a dotted name: quoted ones as they stand, the rest in lower case, all cut to a name's length.
-pub(super) fn name_parts(text: &str) -> Vec<String> {
+pub(crate) fn name_parts(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     for c in text.chars() {

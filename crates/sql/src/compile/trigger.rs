@@ -77,6 +77,21 @@ impl Firing {
     }
 }
 
+/// Checks a trigger's WHEN.
+///
+/// Errors: PostgreSQL's own.
+pub(crate) fn check_condition(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> Result<()> {
+    let operation = trigger.run.iter().flat_map(|run| &run.operations).next();
+    let Some(operation) = operation else { return Ok(()) };
+    Firing::new(catalog, relation, trigger, *operation, &owner(relation))?.condition(catalog).map(drop)
+}
+
+/// The table's owner, as whom a trigger is checked.
+fn owner(relation: &Relation) -> Who {
+    let owner = &relation.owner;
+    Who { caller: owner.clone(), user: owner.clone(), search_path: DEFAULT_PATH.map(str::to_owned).to_vec() }
+}
+
 /// What a trigger's function knows of it.
 fn constants(relation: &Relation, trigger: &Trigger, operation: Operation) -> Vec<(String, super::typed::Typed)> {
     let is_before = trigger.run.as_ref().is_some_and(|run| run.before);
@@ -114,9 +129,7 @@ fn routine<'c>(catalog: &'c Catalog, name: &Name) -> Result<&'c Arc<Routine>> {
 /// Errors: 0A000 for what the embedded engine lacks, and PostgreSQL's own for what could not run whatever comes. The message of one
 /// in the function's body says in which line of it.
 pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> Result<()> {
-    let owner = &relation.owner;
-    let search_path = DEFAULT_PATH.map(str::to_owned).to_vec();
-    let who = Who { caller: owner.clone(), user: owner.clone(), search_path };
+    let who = owner(relation);
     for operation in trigger.run.iter().flat_map(|run| &run.operations) {
         let firing = match Firing::new(catalog, relation, trigger, *operation, &who) {
             Err(error) if body::may_come(&error) => continue,

@@ -6,7 +6,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
-use crate::compile::parse::tokens;
+use crate::compile::parse::{carry_predicates, tokens};
 use crate::unread::{useless_word, with_advice};
 
 use super::keywords::{names_columns, names_functions};
@@ -50,7 +50,8 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Begins to read a statement.
     pub(super) fn new(sql: &'a str) -> Result<Self> {
-        let tokens = tokens(sql).map_err(|e| syntax_error(sql, e))?;
+        let mut tokens = tokens(sql).map_err(|e| syntax_error(sql, e))?;
+        carry_predicates(sql, &mut tokens);
         Ok(Cursor { sql, parser: Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens) })
     }
 

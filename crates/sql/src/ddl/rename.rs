@@ -4,12 +4,15 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use sqlparser::ast::{DataType, Expr, ObjectName, ObjectNamePart, TableAlias, TableFactor, Value, VisitorMut};
+use sqlparser::ast::{
+    DataType, Expr, ObjectName, ObjectNamePart, Statement, TableAlias, TableAliasWithoutColumns, TableFactor,
+    TableObject, Value, VisitorMut,
+};
 
 use super::depend::bare_key;
 use super::drop::Object;
 use super::rename_column::{ColumnRenamer, renamed, renamed_in_rows};
-use super::source::{Uses, fold, ident_node, parse_expr, parse_query, plain_name};
+use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
 use crate::compile;
@@ -88,7 +91,32 @@ impl Change<'_> {
                 sources.filter(|(t, c)| t == table && c == from).for_each(|(_, column)| to.clone_into(column));
             }
         }
-        self.rename_column_in_queries(table, from, to)
+        self.rename_column_in_queries(table, from, to)?;
+        self.rename_column_in_bodies(table, from, to)
+    }
+
+    /// Renames a column in the bodies of functions that were parsed when they were made.
+    fn rename_column_in_bodies(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
+        let catalog = self.catalog.clone();
+        for routine in self.catalog.functions.values_mut().flatten().filter(|routine| routine.parsed) {
+            let mut statements = parse_statements(&routine.body)?;
+            let uses = Uses::of(&statements);
+            let before = joined(&statements);
+            ColumnRenamer::unchecked(table, (from, to)).apply(&mut statements);
+            let after = joined(&statements);
+            if after != before {
+                ColumnRenamer::new(
+                    &catalog,
+                    table,
+                    (from, to),
+                    false,
+                    &uses,
+                    &format!("function {}", routine.name.name),
+                )?;
+                Arc::make_mut(routine).body = after;
+            }
+        }
+        Ok(())
     }
 
     /// Renames a column in policies and views.
@@ -187,6 +215,12 @@ impl Change<'_> {
                 }
             }
         }
+        for routine in self.catalog.functions.values().flatten().filter(|routine| routine.parsed) {
+            if touches(&Uses::of(&parse_statements(&routine.body)?)) {
+                compile::check_routine(&self.catalog, routine)
+                    .map_err(|error| needs(what, &format!("function {}", self.routine_signature(routine)), &error))?;
+            }
+        }
         Ok(())
     }
 
@@ -214,6 +248,8 @@ impl Change<'_> {
                 }
                 index.predicate.iter_mut().try_for_each(|source| renamer.expr(source))?;
             }
+            let runs = relation.triggers.iter_mut().filter_map(|trigger| trigger.run.as_mut());
+            runs.filter_map(|run| run.when.as_mut()).try_for_each(|when| renamer.expr(when))?;
             if let RelationKind::View(view) = &mut relation.kind {
                 let mut query = parse_query(&view.query)?;
                 let before = query.to_string();
@@ -229,8 +265,14 @@ impl Change<'_> {
             domain.checks.iter_mut().try_for_each(|(_, source)| renamer.expr(source))?;
         }
         for routine in self.catalog.functions.values_mut().flatten() {
-            let params = Arc::make_mut(routine).params.iter_mut();
+            let routine = Arc::make_mut(routine);
+            let params = routine.params.iter_mut();
             params.flat_map(|param| &mut param.default).try_for_each(|source| renamer.expr(source))?;
+            if routine.parsed {
+                let mut statements = parse_statements(&routine.body)?;
+                let _ = visit_mut(&mut statements, renamer);
+                routine.body = joined(&statements);
+            }
         }
         Ok(())
     }
@@ -281,6 +323,17 @@ impl Renamer<'_> {
 
 impl VisitorMut for Renamer<'_> {
     type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
+        if let (Statement::Insert(insert), Object::Relation(from)) = (statement, self.object)
+            && let TableObject::TableName(name) = &mut insert.table
+            && self.replace(name, from)
+        {
+            let old = TableAliasWithoutColumns { explicit: true, alias: ident_node(&from.name) };
+            insert.table_alias = insert.table_alias.take().or(Some(old));
+        }
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         match (factor, self.object) {

@@ -1,10 +1,12 @@
-//! A column's new name, written where a view or policy reads the column.
+//! A column's new name, written where a view, a policy or a function's parsed body names the column.
 
 use std::ops::ControlFlow;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    Expr, Ident, OrderBy, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Assignment, AssignmentTarget, ConflictTarget, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart,
+    OnConflictAction, OnInsert, OrderBy, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableObject,
+    TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
 };
 
 use super::source::{Uses, fold, ident_node, parse_expr};
@@ -95,6 +97,11 @@ impl<'a> ColumnRenamer<'a> {
         Ok(ColumnRenamer { table, from, to, own, scopes: Vec::new(), outputs: Vec::new() })
     }
 
+    /// In no place of its own, whatever else is read.
+    pub(super) fn unchecked(table: &'a Name, (from, to): (&'a str, &'a str)) -> Self {
+        ColumnRenamer { table, from, to, own: false, scopes: Vec::new(), outputs: Vec::new() }
+    }
+
     pub(super) fn apply(mut self, node: &mut impl VisitMut) {
         let _ = visit_mut(node, &mut self);
     }
@@ -140,21 +147,25 @@ impl<'a> ColumnRenamer<'a> {
     fn read(&self, factor: &TableFactor, scope: &mut Scope) {
         match factor {
             TableFactor::Table { name, alias, args: None, .. } => {
-                let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
-                match parts.as_slice() {
-                    [.., schema, table] if *schema == self.table.schema && *table == self.table.name => {
-                        scope.aliases.push(alias.as_ref().map_or_else(|| table.clone(), |alias| fold(&alias.name)));
-                    }
-                    // Another relation has no such column; a name without a schema is one that WITH gives.
-                    [_, _, ..] => {}
-                    _ => scope.opaque = true,
-                }
+                self.read_table(name, alias.as_ref().map(|alias| &alias.name), scope);
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
                 let inner = self.scope(std::slice::from_ref(table_with_joins));
                 scope.aliases.extend(inner.aliases);
                 scope.opaque |= inner.opaque;
             }
+            _ => scope.opaque = true,
+        }
+    }
+
+    fn read_table(&self, name: &ObjectName, alias: Option<&Ident>, scope: &mut Scope) {
+        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+        match parts.as_slice() {
+            [.., schema, table] if *schema == self.table.schema && *table == self.table.name => {
+                scope.aliases.push(alias.map_or_else(|| table.clone(), fold));
+            }
+            // Another relation has no such column; a name without a schema is one that WITH gives.
+            [_, _, ..] => {}
             _ => scope.opaque = true,
         }
     }
@@ -170,8 +181,115 @@ fn first_select(body: &SetExpr) -> Option<&Select> {
     }
 }
 
+impl ColumnRenamer<'_> {
+    /// What a statement reads and writes, or reads beside what it writes.
+    fn all(&self, tables: &[TableWithJoins], others: &[TableWithJoins]) -> Scope {
+        let (mut scope, others) = (self.scope(tables), self.scope(others));
+        scope.aliases.extend(others.aliases);
+        scope.opaque |= others.opaque;
+        scope
+    }
+
+    /// The columns that a statement writes, which it names without the table.
+    fn assigned(&self, assignments: &mut [Assignment]) {
+        for assignment in assignments {
+            match &mut assignment.target {
+                AssignmentTarget::ColumnName(name) => self.target(name),
+                AssignmentTarget::Tuple(names) => names.iter_mut().for_each(|name| self.target(name)),
+            }
+        }
+    }
+
+    fn target(&self, name: &mut ObjectName) {
+        if let Some(ObjectNamePart::Identifier(column)) = name.0.last_mut()
+            && fold(column) == self.from
+        {
+            *column = ident_node(self.to);
+        }
+    }
+
+    /// Renames in an INSERT all but what is inserted, which does not see the table.
+    fn inserted(&mut self, insert: &mut Insert) {
+        let mut scope = Scope { aliases: Vec::new(), opaque: false };
+        if let TableObject::TableName(name) = &insert.table {
+            self.read_table(name, insert.table_alias.as_ref().map(|alias| &alias.alias), &mut scope);
+        }
+        if !scope.aliases.is_empty() {
+            scope.aliases.push("excluded".to_owned());
+            insert.columns.iter_mut().for_each(|name| self.target(name));
+            if let Some(OnInsert::OnConflict(conflict)) = &mut insert.on {
+                if let Some(ConflictTarget::Columns(columns)) = &mut conflict.conflict_target {
+                    columns
+                        .iter_mut()
+                        .filter(|column| fold(column) == self.from)
+                        .for_each(|c| *c = ident_node(self.to));
+                }
+                if let OnConflictAction::DoUpdate(update) = &mut conflict.action {
+                    self.assigned(&mut update.assignments);
+                }
+            }
+        }
+        self.scopes.push(scope);
+        if let Some(on) = &mut insert.on {
+            let _ = visit_mut(on, self);
+        }
+        if let Some(returning) = &mut insert.returning {
+            self.list(returning);
+            let _ = visit_mut(returning, self);
+        }
+        self.scopes.pop();
+    }
+
+    /// What a list of results gives keeps its name.
+    fn list(&self, list: &mut [SelectItem]) {
+        for item in list {
+            let SelectItem::UnnamedExpr(expr) = item else { continue };
+            if self.column(expr).is_some() {
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.from) };
+            }
+        }
+    }
+}
+
 impl VisitorMut for ColumnRenamer<'_> {
     type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
+        let (scope, returning) = match statement {
+            Statement::Insert(insert) => {
+                self.inserted(insert);
+                (Scope { aliases: Vec::new(), opaque: true }, &mut None)
+            }
+            Statement::Update(update) => {
+                let table = std::slice::from_ref(&update.table);
+                if !self.scope(table).aliases.is_empty() {
+                    self.assigned(&mut update.assignments);
+                }
+                let others = match &update.from {
+                    Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
+                    None => &[],
+                };
+                (self.all(table, others), &mut update.returning)
+            }
+            Statement::Delete(delete) => {
+                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+                (self.all(from, delete.using.as_deref().unwrap_or_default()), &mut delete.returning)
+            }
+            _ => return ControlFlow::Continue(()),
+        };
+        self.scopes.push(scope);
+        if let Some(returning) = returning {
+            self.list(returning);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
+        if let Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) = statement {
+            self.scopes.pop();
+        }
+        ControlFlow::Continue(())
+    }
 
     /// For ORDER BY, which stands outside of the SELECT.
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
@@ -196,15 +314,9 @@ impl VisitorMut for ColumnRenamer<'_> {
         ControlFlow::Continue(())
     }
 
-    /// What a query gives keeps its name.
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         self.scopes.push(self.scope(&select.from));
-        for item in &mut select.projection {
-            let SelectItem::UnnamedExpr(expr) = item else { continue };
-            if self.column(expr).is_some() {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.from) };
-            }
-        }
+        self.list(&mut select.projection);
         ControlFlow::Continue(())
     }
 

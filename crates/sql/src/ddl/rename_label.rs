@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::Result;
+use basalt_types::{Context, Type, ValueRef, codec};
 use sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
 
 use super::depend::bare_key;
@@ -16,8 +17,8 @@ use super::domain::VALUE;
 use super::source::{parse_expr, parse_query};
 use super::table::plain_column;
 use super::{Change, physical};
-use crate::catalog::{Name, RelationKind, Routine};
-use crate::compile;
+use crate::catalog::{Name, RelationKind, Routine, Trigger};
+use crate::compile::{self, trigger};
 use crate::visit::visit_mut;
 
 /// No label of any type: labels are shorter.
@@ -36,6 +37,12 @@ impl Change<'_> {
                 for source in policy.using.iter_mut().chain(&mut policy.check) {
                     label.expr(source, |expr| compile::check_policy(&old, &before, &expr.to_string()))?;
                 }
+            }
+            for at in 0..relation.triggers.len() {
+                let mut trigger = relation.triggers[at].clone();
+                let Some(mut source) = trigger.run.as_mut().and_then(|run| run.when.take()) else { continue };
+                label.expr(&mut source, |e| trigger::check_condition(&old, &before, &with_condition(&trigger, e)))?;
+                relation.triggers[at] = with_condition(&trigger, &source);
             }
             let mut kept = false;
             for column in &mut relation.columns {
@@ -109,6 +116,15 @@ impl Change<'_> {
     }
 }
 
+/// A trigger with this WHEN.
+fn with_condition(trigger: &Trigger, when: impl Display) -> Trigger {
+    let mut trigger = trigger.clone();
+    if let Some(run) = &mut trigger.run {
+        run.when = Some(when.to_string());
+    }
+    trigger
+}
+
 /// The statements of a function.
 struct Body(Vec<sqlparser::ast::Statement>);
 
@@ -165,16 +181,51 @@ struct Literals<'a> {
     met: usize,
 }
 
+impl Literals<'_> {
+    /// The literal with the new text, be it the whole of it or an element of an array; `None` where the old one is in neither place.
+    fn renamed(&self, literal: &str) -> Option<String> {
+        if literal == self.from {
+            return Some(self.to.to_owned());
+        }
+        let (ty, context) = (Type::TEXT.array_of(), Context::default());
+        let array = Some(literal).filter(|literal| literal.contains('{') && literal.contains(self.from))?;
+        let array = codec::from_text(&ty, None, array, &context).ok()?;
+        let mut array: serde_json::Value = serde_json::from_str(array.as_ref().text()).ok()?;
+        let is_renamed = self.rename_element(&mut array);
+        let mut text = String::new();
+        codec::to_text(&ty, ValueRef::Text(&array.to_string()), &context, &mut text);
+        is_renamed.then_some(text)
+    }
+
+    /// Whether the label was among the elements.
+    fn rename_element(&self, element: &mut serde_json::Value) -> bool {
+        match element {
+            serde_json::Value::Array(items) => {
+                let mut is_renamed = false;
+                for item in items {
+                    is_renamed |= self.rename_element(item);
+                }
+                is_renamed
+            }
+            serde_json::Value::String(text) if text == self.from => {
+                self.to.clone_into(text);
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
 impl VisitorMut for Literals<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Expr::Value(value) = expr
             && let Value::SingleQuotedString(text) = &mut value.value
-            && text == self.from
+            && let Some(renamed) = self.renamed(text)
         {
             if self.chosen.contains(&self.met) {
-                self.to.clone_into(text);
+                *text = renamed;
             }
             self.met += 1;
         }

@@ -7,27 +7,43 @@ use std::ops::ControlFlow;
 use basalt_core::Result;
 use sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+    ObjectNamePart, Query, Statement, TableFactor, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserError};
 
 use super::cursor::syntax_error;
 use super::keywords::{names_columns, names_functions};
 use crate::catalog::{Catalog, Name, Relation};
-use crate::compile::function_meant;
+use crate::compile::{function_meant, name_parts};
+use crate::strings;
 use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
 pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
-    let parse = || Parser::new(&PostgreSqlDialect {}).try_with_sql(source)?.parse_expr();
+    let parse = || parser(source)?.parse_expr();
     parse().map_err(|e| syntax_error(source, e))
 }
 
 /// Parses a query that the catalog keeps.
 pub(crate) fn parse_query(source: &str) -> Result<Query> {
-    let parse = || Parser::new(&PostgreSqlDialect {}).try_with_sql(source)?.parse_query();
+    let parse = || parser(source)?.parse_query();
     parse().map(|query| *query).map_err(|e| syntax_error(source, e))
+}
+
+/// Parses statements of a body that the catalog keeps, or is to keep.
+pub(super) fn parse_statements(source: &str) -> Result<Vec<Statement>> {
+    let parse = || parser(source)?.parse_statements();
+    parse().map_err(|e| syntax_error(source, e))
+}
+
+/// Statements as the catalog keeps them.
+pub(super) fn joined(statements: &[Statement]) -> String {
+    statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn parser(source: &str) -> Result<Parser<'static>, ParserError> {
+    Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(strings::tokens(source)?))
 }
 
 /// A name as PostgreSQL reads it: lower case unless quoted.
@@ -132,6 +148,26 @@ impl Qualifier<'_> {
         }
     }
 
+    /// The sequence that a literal names: to PostgreSQL it is that sequence, whatever becomes of its name.
+    fn sequence(&self, named: &mut Expr) {
+        match named {
+            Expr::Cast { expr, .. } => self.sequence(expr),
+            Expr::Value(value) => {
+                let Value::SingleQuotedString(text) = &mut value.value else { return };
+                let is_known = |name: &Name| self.catalog.sequences.contains_key(name);
+                let found = match name_parts(text).as_slice() {
+                    [name] => self.search_path.iter().map(|schema| Name::new(schema, name)).find(is_known),
+                    [schema, name] => Some(Name::new(schema, name)).filter(is_known),
+                    _ => None,
+                };
+                if let Some(found) = found {
+                    *text = plain_name(&found);
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn data_type(&self, ty: &mut DataType) {
         match ty {
             DataType::Custom(name, _) => self.qualify(name, |catalog, name| {
@@ -184,8 +220,15 @@ impl VisitorMut for Qualifier<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Function(function) => match &function.args {
-                FunctionArguments::List(list) => self.function(&mut function.name, &list.args),
+            Expr::Function(function) => match &mut function.args {
+                FunctionArguments::List(list) => {
+                    if is_of_sequence(&function.name)
+                        && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(sequence))) = list.args.first_mut()
+                    {
+                        self.sequence(sequence);
+                    }
+                    self.function(&mut function.name, &list.args);
+                }
                 FunctionArguments::Subquery(query) => {
                     let query = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Subquery(query.clone())));
                     self.function(&mut function.name, &[query]);
@@ -195,10 +238,22 @@ impl VisitorMut for Qualifier<'_> {
             },
             Expr::Cast { data_type, .. } => self.data_type(data_type),
             Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
+            // Two signs in a row would be written as a comment.
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr }
+                if matches!(**expr, Expr::UnaryOp { op: UnaryOperator::Minus, .. }) =>
+            {
+                let inner = expr.clone();
+                **expr = Expr::Nested(inner);
+            }
             _ => {}
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a function takes a sequence.
+fn is_of_sequence(function: &ObjectName) -> bool {
+    matches!(parts(function).last().map(String::as_str), Some("nextval" | "currval" | "setval"))
 }
 
 /// What an expression or query refers to.
@@ -284,8 +339,7 @@ impl Visitor for Collector {
             }
             Expr::Function(function) => {
                 self.0.functions.extend(qualified(&function.name));
-                let name = parts(&function.name).pop().unwrap_or_default();
-                if matches!(name.as_str(), "nextval" | "currval" | "setval") {
+                if is_of_sequence(&function.name) {
                     self.0.sequences.extend(first_string(&function.args.to_string()));
                 }
             }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Operation, Result};
 use basalt_types::Type;
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, Ident};
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::RawName;
 use super::policy::moved;
+use super::source::fold;
 use crate::catalog::{Name, Relation, Routine, Run, Trigger};
 use crate::compile::body::parse_over_rows;
 use crate::compile::trigger;
@@ -115,8 +116,8 @@ impl Change<'_> {
         let expr = parse_over_rows(text).map_err(|error| moved(error, at))?;
         for (operation, row, word) in [(Operation::Insert, "old", "OLD"), (Operation::Delete, "new", "NEW")] {
             let reads = |expr: &Expr| match expr {
-                Expr::Identifier(name) => super::source::fold(name) == row,
-                Expr::CompoundIdentifier(parts) => super::source::fold(&parts[0]) == row,
+                Expr::Identifier(name) => fold(name) == row,
+                Expr::CompoundIdentifier(parts) => fold(&parts[0]) == row,
                 _ => false,
             };
             if run.operations.contains(&operation) && any_expression(&expr, reads) {
@@ -129,16 +130,8 @@ impl Change<'_> {
         if any_expression(&expr, is_query) {
             return Err(Error::new("0A000", "cannot use subquery in trigger WHEN condition").at(at));
         }
-        let generated = |expr: &Expr| match expr {
-            Expr::CompoundIdentifier(parts) if super::source::fold(&parts[0]) == "new" => {
-                let column = parts.last().and_then(|name| relation.column(&super::source::fold(name)));
-                column.is_some_and(|column| column.generated.is_some())
-            }
-            _ => false,
-        };
-        if run.before && any_expression(&expr, generated) {
-            let message = "BEFORE trigger's WHEN condition cannot reference NEW generated columns";
-            return Err(Error::new("0A000", message).at(at));
+        if run.before {
+            check_generated(relation, &expr).map_err(|error| error.at(at))?;
         }
         Ok(self.source(None, expr))
     }
@@ -263,6 +256,30 @@ impl Change<'_> {
         }
         Ok(())
     }
+}
+
+/// 42P17 if the condition of a BEFORE trigger reads generated columns of `new`, which are computed when the row is written.
+fn check_generated(relation: &Relation, condition: &Expr) -> Result<()> {
+    let is_generated = |name: &Ident| relation.column(&fold(name)).is_some_and(|column| column.generated.is_some());
+    let has_generated = relation.columns.iter().any(|column| column.generated.is_some());
+    let mut detail = None;
+    any_expression(condition, |expr| {
+        detail = match expr {
+            Expr::Identifier(row) if has_generated && fold(row) == "new" => {
+                Some("A whole-row reference is used and the table contains generated columns.".to_owned())
+            }
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [row, column] if fold(row) == "new" && is_generated(column) => {
+                    Some(format!("Column \"{}\" is a generated column.", fold(column)))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        detail.is_some()
+    });
+    let message = "BEFORE trigger's WHEN condition cannot reference NEW generated columns";
+    detail.map_or(Ok(()), |detail| Err(Error::new("42P17", message).with_detail(detail)))
 }
 
 /// Whether what a function tells can be told from the change log.

@@ -4,7 +4,7 @@ use basalt_core::{Error, Result};
 
 /// What stands in a script, comments and white space aside.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A word: key word, name or number.
     Word(&'a str),
     /// `;`
@@ -18,19 +18,19 @@ pub(super) enum Token<'a> {
 }
 
 /// A reading position in a script.
-pub(super) struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         // A byte order mark is white space.
         Lexer { text, at: if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 } }
     }
 
     /// The first byte that was not read yet.
-    pub(super) fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.at
     }
 
@@ -44,7 +44,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token and its offset.
-    pub(super) fn next(&mut self) -> Result<Option<(Token<'a>, usize)>> {
+    pub(crate) fn next(&mut self) -> Result<Option<(Token<'a>, usize)>> {
         self.skip_blank()?;
         let start = self.at;
         let Some(c) = self.rest().chars().next() else { return Ok(None) };

@@ -7,7 +7,8 @@ mod tests;
 
 use basalt_core::{Error, Result};
 
-use lexer::{Lexer, Token};
+pub(crate) use lexer::Lexer;
+use lexer::Token;
 
 /// One piece of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -95,7 +95,10 @@ impl<'b> Body<'b> {
                 return Ok(None);
             }
         }
-        let Flow::Return(rows) = self.block(&self.code.body.block)? else {
+        let depth = session::with(|session| session.trigger_depth.replace(session.trigger_depth.get() + 1));
+        let flow = self.block(&self.code.body.block);
+        session::with(|session| session.trigger_depth.set(depth));
+        let Flow::Return(rows) = flow? else {
             return Err(Error::new("2F005", "control reached end of trigger procedure without RETURN"));
         };
         let row = rows.iter().find(|row| has(**row));

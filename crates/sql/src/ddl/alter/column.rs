@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
+use basalt_types::Type;
 use basalt_types::codec::{CastContext, castable};
-use sqlparser::ast::Expr;
+use sqlparser::ast::{Expr, Value};
 
 use super::super::column::nextval;
 use super::super::data_type::Declared;
@@ -303,20 +304,26 @@ impl Change<'_> {
             }
         };
         let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
+        let default = match &column.default {
+            Some(default) if declared.ty != column.ty => Some(self.kept_default(default, column)?),
+            default => default.clone(),
+        };
+        if let Some(default) = &default {
+            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(target));
+            // A value that does not fit is told when it is written.
+            if compiled.is_err_and(|error| error.code() == "42804") {
+                return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
+            }
+        }
         let changed = Column {
             ty: declared.ty.clone(),
             typmod: declared.typmod,
             not_null: column.not_null || domain.is_some_and(|d| d.not_null),
             domain: declared.domain,
             composite: declared.composite,
+            default,
             ..column.clone()
         };
-        if let Some(default) = &changed.default {
-            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(target));
-            if compiled.is_err_and(|error| error.code() != "42P17") {
-                return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
-            }
-        }
         let mut after = old.clone();
         if let Some(slot) = after.columns.iter_mut().find(|c| c.name == changed.name) {
             *slot = changed;
@@ -326,6 +333,24 @@ impl Change<'_> {
             Some(if column.name == name { value.sql.clone() } else { ident(&column.name) })
         })?;
         self.check_keys(&old.name).map_err(|e| e.at(at))
+    }
+
+    /// A default that stays what it is when its column's type changes: a literal is a value of the type that the column had.
+    fn kept_default(&self, default: &str, column: &Column) -> Result<String> {
+        let expr = source::parse_expr(default)?;
+        let mut literal = &expr;
+        while let Expr::Nested(inner) = literal {
+            literal = inner;
+        }
+        match literal {
+            Expr::Value(value)
+                if matches!(value.value, Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_)) =>
+            {
+                let ty = type_source(&column.ty, column.composite.as_ref());
+                Ok(source::parse_expr(&format!("CAST({default} AS {ty})"))?.to_string())
+            }
+            _ => Ok(default.to_owned()),
+        }
     }
 
     /// Checks that foreign keys from and to the table can still compare their columns.
@@ -345,6 +370,18 @@ impl Change<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// A type as a cast names it, whatever the length of its values. A composite type has a name of its own.
+fn type_source(ty: &Type, composite: Option<&Name>) -> String {
+    match (ty, composite) {
+        (Type::Array(element), _) => format!("{}[]", type_source(element, composite)),
+        (Type::Enum(ty), _) => source::plain_name(&Name::new(&ty.schema, &ty.name)),
+        (Type::Record(_), Some(name)) => source::plain_name(name),
+        // Other names mean a length: `character` one of 1.
+        (Type::Base(base), _) => base.internal_name().to_owned(),
+        (ty, _) => ty.sql_name(),
     }
 }
 

@@ -1,11 +1,8 @@
 //! Bodies of functions.
 
 use basalt_core::{Error, Result};
-use sqlparser::dialect::PostgreSqlDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::super::cursor::syntax_error;
 use super::super::policy::moved;
 use super::super::{Change, source};
 use crate::catalog::{Catalog, Routine};
@@ -44,12 +41,12 @@ impl Change<'_> {
 
     /// The statements of a parsed body, their names qualified.
     pub(super) fn qualified_statements(&self, body: &Body) -> Result<String> {
-        let parsed = Parser::parse_sql(&PostgreSqlDialect {}, &body.text);
-        let mut statements = parsed.map_err(|e| body.error(syntax_error(&body.text, e), self.cursor.sql()))?;
+        let parsed = source::parse_statements(&body.text);
+        let mut statements = parsed.map_err(|e| body.error(e, self.cursor.sql()))?;
         for statement in &mut statements {
             source::qualify(statement, &self.catalog, &self.session.search_path);
         }
-        Ok(statements.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        Ok(source::joined(&statements))
     }
 }
 
