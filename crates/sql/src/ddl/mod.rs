@@ -39,6 +39,7 @@ mod sequence;
 mod session;
 pub(crate) mod source;
 mod table;
+mod timing;
 mod trigger;
 mod truncate;
 mod types;

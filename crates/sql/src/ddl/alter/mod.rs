@@ -288,7 +288,7 @@ impl Change<'_> {
     }
 
     /// Rebuilds a table and puts its new form into the catalog.
-    fn replace_table(
+    pub(super) fn replace_table(
         &mut self,
         old: &Relation,
         new: Relation,
