@@ -109,6 +109,22 @@ async fn roles_that_are_none() {
     closed.get(PATH).token(&token(json!({"sub": "x"}))).expect_error(401, "PGRST302").await;
 }
 
+/// `auth.uid()` is a uuid or nothing; what a policy compares with it is not let through by another `sub`.
+#[tokio::test(flavor = "multi_thread")]
+async fn subjects_that_are_no_uuid() {
+    let schema = "create function public.who() returns uuid language sql stable as 'select auth.uid()';";
+    let server = Server::start_with(schema, |_| ()).await;
+    let who = |sub: Value| server.get("/rpc/who").token(&token(json!({"role": "authenticated", "sub": sub})));
+    for (sub, text) in [(json!(42), "42"), (json!("someone"), "someone"), (json!(true), "true")] {
+        let answer = who(sub).expect_error(400, "22P02").await;
+        assert_eq!(answer.json()["message"], format!("invalid input syntax for type uuid: \"{text}\""));
+    }
+    who(Value::Null).expect(200, Value::Null).await;
+    who(json!("")).expect(200, Value::Null).await;
+    let id = "c0000000-0000-4000-8000-000000000001";
+    who(json!(id)).expect(200, json!(id)).await;
+}
+
 /// `set role none` makes a session that of whoever connected, who owns the tables.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_who_connects_by_a_token() {

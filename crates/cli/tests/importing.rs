@@ -154,6 +154,47 @@ fn a_schema_of_one_s_own_is_dumped_and_taken() {
     assert_eq!(found, ["-1"]);
 }
 
+/// `--clean` drops what it makes again, which may not be there; what comes with Basalt stays.
+#[test]
+fn dumps_that_drop_before_they_make() {
+    let runtime = runtime();
+    let (cluster, session) = in_use(&runtime);
+    let whole = dump(&cluster, &["--clean", "--if-exists"]);
+    assert!(whole.contains("DROP TABLE IF EXISTS auth.users"), "{whole}");
+    let whole = format!("DROP EVENT TRIGGER IF EXISTS pgrst_drop_watch;\n{whole}");
+    assert_eq!(imported(&[], &whole, &ASKED).1, FOUND);
+    assert_eq!(imported(&[("migrations/0001_items.sql", SCHEMA)], &whole, &ASKED).1, FOUND);
+    let bare = dump(&cluster, &["--clean", "--if-exists", "--no-owner", "--no-acl", "--inserts"]);
+    assert_eq!(imported(&[], &bare, &ASKED).1, FOUND);
+
+    runtime.block_on(session.script(
+        "create schema v2; create type v2.kind as enum ('a'); create domain v2.name as text;
+         create table v2.things (id serial primary key, kind v2.kind, of int references v2.things);
+         create index on v2.things (kind); create view v2.seen as select * from v2.things;
+         create function v2.touch() returns trigger language plpgsql as 'begin return new; end';
+         create function v2.count(v2.kind) returns int language sql as 'select 1';
+         create trigger touch before update on v2.things for each row execute function v2.touch();
+         alter table v2.things enable row level security; create policy all_of_them on v2.things using (true);
+         insert into v2.things (kind) values ('a'); create table mine (id int primary key);",
+    ));
+    let of_v2 = dump(&cluster, &["--clean", "--if-exists", "-n", "v2"]);
+    assert_eq!(imported(&[], &of_v2, &["select kind::text as value from v2.things"]).1, ["a"]);
+    let both = dump(&cluster, &["--clean", "--if-exists", "-n", "v2", "-n", "public", "--schema-only"]);
+    let nothing = ["select count(*) as value from v2.things", "select count(*) as value from public.mine"];
+    assert_eq!(imported(&[], &both, &nothing).1, ["0", "0"]);
+}
+
+/// `public` is there in a new database, and made where a script has dropped it.
+#[test]
+fn the_schema_public_is_made_again() {
+    let script = "drop schema public cascade; create schema public; create table a (id int); insert into a values (1);";
+    let asked = [
+        "select id as value from public.a",
+        "select table_schema as value from information_schema.tables where table_name = 'a'",
+    ];
+    assert_eq!(imported(&[], script, &asked).1, ["1", "public"]);
+}
+
 #[test]
 fn what_supabase_alone_has_is_left_out_and_told() {
     let dump = format!(

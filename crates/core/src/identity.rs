@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 /// The caller of one statement. Belongs to the statement, never to a connection.
 /// Cloning is two reference counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +24,13 @@ pub struct Claims {
 
 impl Claims {
     /// Takes a JSON object. `sub` and `email` are read out once, for `auth.uid()` and `auth.email()`.
-    pub fn new(claims: &serde_json::Map<String, serde_json::Value>) -> Self {
-        let text = |key: &str| claims.get(key).and_then(|v| v.as_str()).map(str::to_owned);
+    pub fn new(claims: &Map<String, Value>) -> Self {
+        // As `->>` reads them: a number is its text.
+        let text = |key: &str| match claims.get(key)? {
+            Value::Null => None,
+            Value::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
         Claims { sub: text("sub"), email: text("email"), json: serde_json::to_string(claims).unwrap_or_default() }
     }
 
@@ -49,7 +56,7 @@ impl Identity {
 
     /// An identity of `role` without a token.
     pub fn role(role: &str) -> Self {
-        let mut claims = serde_json::Map::new();
+        let mut claims = Map::new();
         claims.insert("role".into(), role.into());
         Identity { role: role.into(), claims: Arc::new(Claims::new(&claims)) }
     }

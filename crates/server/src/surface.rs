@@ -75,6 +75,7 @@ impl Surface {
         let mut options = verifier_options(project, config)?;
         options.secrets.extend(keys.iter().filter(|keys| keys.is_asymmetric()).map(|keys| keys.jwks().to_string()));
         let verifier = Arc::new(Verifier::new(options).map_err(StartError::Config)?);
+        verifier.ignored().iter().for_each(|key| tracing::warn!("ignored: {key}"));
         let outbound = Outbound::new(&config.outbound).map_err(|error| StartError::Config(error.to_string()))?;
         let auth = match keys.filter(|_| config.auth.enabled) {
             Some(keys) => {

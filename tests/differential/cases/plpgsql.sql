@@ -410,3 +410,7 @@ create function far_members() returns text language plpgsql as $$ declare j json
 select far_members();
 create function nested_element() returns text language plpgsql as $$ declare a int[] := '{{1,2},{3,4}}'; begin a[1] := 9; return a::text; end $$;
 select nested_element();
+create function zero() returns void language plpgsql as $$ begin raise exception 'none' using errcode = '00000'; end $$;
+select zero();
+create function zero_alone() returns void language plpgsql as $$ begin raise sqlstate '00000'; end $$;
+select zero_alone();

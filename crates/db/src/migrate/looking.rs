@@ -114,8 +114,11 @@ impl Script<'_> {
 
     /// At the end of a script.
     ///
-    /// Errors: 23503 for the first row of a `copy` that violates a deferred key.
+    /// Errors: 23503 for the first row that violates a key which `set constraints` has deferred, or of a `copy` that violates a deferred one.
     pub(crate) fn settle(&mut self) -> Result<()> {
+        if !self.session.timing.is_empty() {
+            self.define("commit")?;
+        }
         let mut owed = self.looking.owed.iter().filter_map(|name| self.catalog.relations.get(name));
         owed.try_for_each(|table| self.broken(table, |_| true)?.map_or(Ok(()), Err))
     }

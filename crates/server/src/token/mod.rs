@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use basalt_core::{Claims, Identity, constant_time_eq, unix_time};
 use basalt_rest::RestError;
 use http::{HeaderMap, HeaderValue, header};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
@@ -23,10 +23,16 @@ const CACHED: usize = 4096;
 const MAX_TOKEN: usize = 16 * 1024;
 /// The algorithms of a secret.
 const HMAC: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
+/// The algorithms of an RSA key.
+const RSA: [Algorithm; 6] =
+    [Algorithm::RS256, Algorithm::RS384, Algorithm::RS512, Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
+/// Those of them that are probabilistic.
+const PSS: [Algorithm; 3] = [Algorithm::PS256, Algorithm::PS384, Algorithm::PS512];
 
 /// Verifies tokens with the project's keys.
 pub struct Verifier {
     keys: Vec<Key>,
+    ignored: Vec<String>,
     audience: Option<String>,
     role_path: JsonPath,
     anonymous: Option<Identity>,
@@ -70,7 +76,7 @@ pub struct VerifierOptions {
 
 struct Key {
     id: Option<String>,
-    algorithms: &'static [Algorithm],
+    algorithms: Vec<Algorithm>,
     key: DecodingKey,
 }
 
@@ -101,15 +107,16 @@ const TIMES: [(&str, IsWrong, &str); 3] = [
 impl Verifier {
     /// Reads the keys. The error says which one can't be used and why.
     pub fn new(options: VerifierOptions) -> Result<Verifier, String> {
-        let mut keys = Vec::new();
+        let (mut keys, mut ignored) = (Vec::new(), Vec::new());
         for secret in &options.secrets {
-            keys.extend(read_keys(secret)?);
+            keys.extend(read_keys(secret, &mut ignored)?);
         }
         let path = role_path::modern(&options.role_path);
         let role_path =
             JsonPath::parse(&path).map_err(|e| format!("`{}` is not a JSON path: {e}", options.role_path))?;
         Ok(Verifier {
             keys,
+            ignored,
             audience: options.audience,
             role_path,
             anonymous: options.anonymous_role.as_deref().map(Identity::role),
@@ -132,6 +139,11 @@ impl Verifier {
         let signed = |secret: &&str| crypto::sign(b"", &EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256);
         PUBLISHED_SECRETS.iter().any(|secret| signed(secret).is_ok_and(|signature| verifies(&signature)))
             || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY || is_signed_with_published(key))
+    }
+
+    /// Keys of JWK sets that are not used, and why, without anything of the key but its id.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
     }
 
     /// How verified tokens were remembered.
@@ -323,36 +335,68 @@ fn anonymous_disabled() -> RestError {
     RestError::new(401, "PGRST302", "Anonymous access is disabled").header("WWW-Authenticate", "Bearer")
 }
 
-fn read_keys(text: &str) -> Result<Vec<Key>, String> {
+/// Reads a secret, a JWK or a JWK set. Of a set, keys that can't be used are ignored (RFC 7517, section 5), and told.
+fn read_keys(text: &str, ignored: &mut Vec<String>) -> Result<Vec<Key>, String> {
     let text = text.trim();
-    if text.starts_with('{') {
-        let value: Value = serde_json::from_str(text).map_err(|e| format!("the JWK is not JSON: {e}"))?;
-        let set: JwkSet = if value.get("keys").is_some() {
-            serde_json::from_value(value).map_err(|e| format!("the JWK set can't be read: {e}"))?
-        } else {
-            let key: Jwk = serde_json::from_value(value).map_err(|e| format!("the JWK can't be read: {e}"))?;
-            JwkSet { keys: vec![key] }
-        };
-        return set.keys.iter().map(key_of).collect();
+    if !text.starts_with('{') {
+        if text.len() < 32 {
+            return Err("`auth.jwt_secret` must have at least 32 bytes".into());
+        }
+        return Ok(vec![Key { id: None, algorithms: HMAC.to_vec(), key: DecodingKey::from_secret(text.as_bytes()) }]);
     }
-    if text.len() < 32 {
-        return Err("`auth.jwt_secret` must have at least 32 bytes".into());
+    let mut value: Value = serde_json::from_str(text).map_err(|e| format!("the JWK is not JSON: {e}"))?;
+    let set = match value.get_mut("keys").map(Value::take) {
+        None => return key_of(value).map(|key| vec![key]).map_err(|why| format!("the JWK can't be used: {why}")),
+        Some(Value::Array(set)) => set,
+        Some(_) => return Err("the JWK set can't be read: `keys` is no array".into()),
+    };
+    let (mut keys, mut useless) = (Vec::new(), Vec::new());
+    for (index, jwk) in set.into_iter().enumerate() {
+        let id = jwk.get("kid").and_then(Value::as_str).map(|id| format!(", `kid` {id:?}")).unwrap_or_default();
+        match key_of(jwk) {
+            Ok(key) => keys.push(key),
+            Err(why) => useless.push(format!("key {} of a JWK set{id}: {why}", index + 1)),
+        }
     }
-    Ok(vec![Key { id: None, algorithms: &HMAC, key: DecodingKey::from_secret(text.as_bytes()) }])
+    if keys.is_empty() && !useless.is_empty() {
+        return Err(format!("no key of the JWK set can be used: {}", useless.join("; ")));
+    }
+    ignored.append(&mut useless);
+    Ok(keys)
 }
 
-/// A key is used only with the algorithms of its kind, so that a public key can't be taken for an HMAC secret.
-fn key_of(jwk: &Jwk) -> Result<Key, String> {
-    let key = DecodingKey::from_jwk(jwk).map_err(|e| format!("a JWK can't be used: {e}"))?;
-    let algorithms: &'static [Algorithm] = match (&jwk.algorithm, jwk.common.key_algorithm) {
-        (AlgorithmParameters::RSA(_), Some(KeyAlgorithm::PS256)) => &[Algorithm::PS256],
-        (AlgorithmParameters::RSA(_), _) => &[Algorithm::RS256, Algorithm::RS384, Algorithm::RS512],
-        (AlgorithmParameters::EllipticCurve(_), _) => &[Algorithm::ES256, Algorithm::ES384],
-        (AlgorithmParameters::OctetKeyPair(_), _) => &[Algorithm::EdDSA],
-        (AlgorithmParameters::OctetKey(_), _) => &HMAC,
-        _ => return Err("a JWK has a kind of key that no supported algorithm uses".into()),
+/// A key is used only with the algorithms of its kind, so that a public key can't be taken for an HMAC secret, and with the one that
+/// it names alone.
+fn key_of(jwk: Value) -> Result<Key, String> {
+    let jwk: Jwk = serde_json::from_value(jwk).map_err(|e| format!("it is no JWK ({e})"))?;
+    if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+        return Err("its `use` is encryption".into());
+    }
+    let curve = |curve: &EllipticCurve| match curve {
+        EllipticCurve::P256 => &[Algorithm::ES256][..],
+        EllipticCurve::P384 => &[Algorithm::ES384],
+        _ => &[],
     };
-    Ok(Key { id: jwk.common.key_id.clone(), algorithms, key })
+    let kind: &[Algorithm] = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => &RSA,
+        AlgorithmParameters::EllipticCurve(key) => curve(&key.curve),
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => &[Algorithm::EdDSA],
+        AlgorithmParameters::OctetKey(_) => &HMAC,
+        _ => &[],
+    };
+    if kind.is_empty() {
+        return Err("it is of a kind that no supported algorithm uses".into());
+    }
+    let algorithms = match jwk.common.key_algorithm {
+        Some(named) => kind.iter().copied().filter(|algorithm| named == (*algorithm).into()).collect(),
+        // PSS is used where the key says so.
+        None => kind.iter().copied().filter(|algorithm| !PSS.contains(algorithm)).collect::<Vec<_>>(),
+    };
+    if algorithms.is_empty() {
+        return Err("its `alg` is none that is supported for a key of its kind".into());
+    }
+    let key = DecodingKey::from_jwk(&jwk).map_err(|e| e.to_string())?;
+    Ok(Key { id: jwk.common.key_id, algorithms, key })
 }
 
 mod role_path;

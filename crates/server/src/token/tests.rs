@@ -74,6 +74,73 @@ fn asymmetric_keys_come_as_a_jwk_set() {
     }
 }
 
+/// A set with a good key, and what reading it without the rest gives.
+fn of_set(others: &[Value]) -> Verifier {
+    let mut jwk = Jwk::from_encoding_key(&private_key(Algorithm::ES256), Algorithm::ES256).unwrap();
+    jwk.common.key_id = Some("good".into());
+    let keys: Vec<Value> = others.iter().cloned().chain([serde_json::to_value(jwk).unwrap()]).collect();
+    verifier(|options| options.secrets = vec![json!({"keys": keys}).to_string()])
+}
+
+#[test]
+fn keys_of_a_set_that_nothing_is_known_of_are_ignored() {
+    let strange = [
+        json!({"kty": "AKP", "alg": "ML-DSA-44", "kid": "later", "pub": "secretive"}),
+        json!({"kty": "EC", "crv": "secp256k1", "x": "secretive", "y": "secretive"}),
+        json!({"kty": "OKP", "crv": "X25519", "x": "secretive"}),
+        json!({"kty": "RSA", "alg": "RSA-OAEP", "n": "sXch", "e": "AQAB"}),
+        json!({"kty": "RSA", "n": "secretive"}),
+        json!("no key"),
+    ];
+    let of_all = of_set(&strange);
+    let ignored = of_all.ignored().join("\n");
+    assert_eq!(of_all.ignored().len(), strange.len(), "{ignored}");
+    assert!(ignored.contains("key 1 of a JWK set, `kid` \"later\"") && !ignored.contains("secretive"), "{ignored}");
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some("good".into());
+    let claims = json!({"role": "authenticated", "exp": now() + 60});
+    let token = jsonwebtoken::encode(&header, &claims, &private_key(Algorithm::ES256)).unwrap();
+    assert!(of_all.verify(&token).is_ok());
+
+    let refused = |secret: Value| {
+        let options = VerifierOptions {
+            secrets: vec![secret.to_string()],
+            audience: None,
+            role_path: "$.role".into(),
+            anonymous_role: None,
+            apikey_header: false,
+            opaque_keys: Vec::new(),
+        };
+        Verifier::new(options).err().unwrap_or_default()
+    };
+    assert!(refused(json!({"keys": strange})).starts_with("no key of the JWK set can be used: key 1"));
+    assert!(refused(strange[1].clone()).starts_with("the JWK can't be used: it is of a kind"));
+    assert!(refused(json!({"keys": 1})).contains("`keys` is no array"));
+}
+
+#[test]
+fn a_key_is_used_as_it_says() {
+    let jwk = Jwk::from_encoding_key(&private_key(Algorithm::RS256), Algorithm::RS256).unwrap();
+    let key = |add: Value| {
+        let mut key = serde_json::to_value(&jwk).unwrap();
+        key.as_object_mut().unwrap().remove("alg");
+        add.as_object().unwrap().iter().for_each(|(name, value)| key[name] = value.clone());
+        key
+    };
+    let takes = |key: Value, algorithm: Algorithm| {
+        let claims = json!({"role": "authenticated", "exp": now() + 60});
+        let token = jsonwebtoken::encode(&Header::new(algorithm), &claims, &private_key(Algorithm::RS256)).unwrap();
+        of_set(&[key]).verify(&token).is_ok()
+    };
+    for (named, algorithm) in [("RS256", Algorithm::RS256), ("RS512", Algorithm::RS512), ("PS384", Algorithm::PS384)] {
+        assert!(takes(key(json!({"alg": named, "use": "sig"})), algorithm), "{named}");
+        assert!(!takes(key(json!({"alg": named, "use": "enc"})), algorithm), "{named}");
+        assert_eq!(takes(key(json!({"alg": "RS256"})), algorithm), named == "RS256");
+    }
+    assert!(takes(key(json!({})), Algorithm::RS384) && !takes(key(json!({})), Algorithm::PS256));
+    assert!(!takes(key(json!({"alg": "ES256"})), Algorithm::RS256));
+}
+
 #[test]
 fn what_is_critical_and_not_understood_is_refused() {
     let mut header = Header::new(Algorithm::HS256);

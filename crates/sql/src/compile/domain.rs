@@ -18,7 +18,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
         value.sql = format!("coalesce({}, {})", value.sql, require("0", "23502", &message));
         (value.not_null, value.leakproof, value.collated, value.form) = (true, false, false, Form::Other);
     }
-    if domain.checks.is_empty() || value.is_null_literal() {
+    if domain.checks.is_empty() {
         return Ok(value);
     }
     // What is costly or differs at each call is computed once, in a subquery that LIMIT keeps SQLite from dissolving.

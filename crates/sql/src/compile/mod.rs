@@ -85,9 +85,10 @@ pub(crate) use types::CREATE_VECTOR;
 pub use types::resolve_type;
 pub use view::{ViewColumn, view_columns};
 
-use crate::catalog::Relation;
+use crate::catalog::{Column, Name, Relation};
 use crate::program::{Output, OutputColumn};
 use crate::{Catalog, DEFAULT_PATH, Program};
+use domain::in_domain;
 use scope::{Clause, Scope};
 use typed::{CastContext, Typed};
 
@@ -159,18 +160,37 @@ pub fn expression(
     })
 }
 
-/// Compiles what gives a column's values anew, once: it may depend on the session, and differ at each call.
+/// Compiles what gives a column's values anew, once, in the domain that is told: it may depend on the session, and differ at each call.
 ///
 /// Errors: 0A000 for a subquery; 42804 for another type.
 pub fn conversion(
     catalog: &Catalog,
     relation: &Relation,
     expr: &ast::Expr,
-    (ty, typmod): (&Type, Option<Typmod>),
+    (ty, typmod, domain): (&Type, Option<Typmod>, Option<&Name>),
 ) -> Result<Expression> {
     defined(catalog, Some(relation), expr, true, |compiler, scope| {
         let typed = compiler.bind_expr(scope, expr, Some(ty))?;
-        compiler.coerce(typed, ty, typmod, CastContext::Assignment)
+        let typed = compiler.coerce(typed, ty, typmod, CastContext::Assignment)?;
+        match domain {
+            Some(domain) => in_domain(compiler, typed, domain),
+            None => Ok(typed),
+        }
+    })
+}
+
+/// Compiles a new column's default for the rows that there are, in the column's domain.
+///
+/// Errors: as for [`expression`].
+pub fn filling(catalog: &Catalog, expr: &ast::Expr, column: &Column) -> Result<Expression> {
+    defined(catalog, None, expr, false, |compiler, scope| {
+        let typed = compiler.bind_expr(scope, expr, Some(&column.ty))?;
+        let typed = compiler.coerce(typed, &column.ty, column.typmod, CastContext::Assignment)?;
+        let typed = compiler.storable(typed)?;
+        match &column.domain {
+            Some(domain) => in_domain(compiler, typed, domain),
+            None => Ok(typed),
+        }
     })
 }
 

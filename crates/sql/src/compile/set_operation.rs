@@ -205,7 +205,8 @@ fn numbered(query: &BoundQuery, types: &[(Type, Option<Typmod>)]) -> String {
 pub(super) fn operand(sql: String, body: &SetExpr, first: bool) -> String {
     match body {
         SetExpr::Select(select) if !is_on(select) => sql,
-        SetExpr::Values(_) => sql,
+        // Behind others it may be the last, and SQLite takes no ORDER BY after VALUES.
+        SetExpr::Values(_) if first => sql,
         SetExpr::SetOperation { .. } if first => sql,
         _ => format!("SELECT * FROM ({sql})"),
     }

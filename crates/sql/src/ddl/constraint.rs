@@ -1,7 +1,8 @@
 //! Table constraints: reading them, naming them, and checking that they can hold.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::codec::{CastContext, castable};
+use basalt_types::{Base, Type};
 use sqlparser::ast::Expr;
 use sqlparser::tokenizer::Token;
 
@@ -316,13 +317,22 @@ pub(super) fn check_foreign_key(
         return Err(Error::new("42830", message));
     }
     for (from, to) in pairs {
-        if !comparable(&from.ty, &to.ty) {
-            return Err(Error::new("42804", format!("foreign key constraint \"{name}\" cannot be implemented"))
-                .with_detail(format!(
-                    "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
-                    from.name, to.name, from.ty, to.ty
-                )));
+        if comparable(&from.ty, &to.ty) {
+            continue;
         }
+        if refers(&from.ty, &to.ty) {
+            let what = format!(
+                "a foreign key from a column of type {} to one of type {} is not supported on the embedded engine",
+                from.ty, to.ty
+            );
+            let instead = format!("Give column \"{}\" the type {}.", from.name, to.ty);
+            return Err(Error::unsupported(what, instead));
+        }
+        return Err(Error::new("42804", format!("foreign key constraint \"{name}\" cannot be implemented"))
+            .with_detail(format!(
+                "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
+                from.name, to.name, from.ty, to.ty
+            )));
     }
     Ok(())
 }
@@ -330,6 +340,12 @@ pub(super) fn check_foreign_key(
 /// Whether a foreign key can compare the types: their stored forms have to be equal when the values are.
 fn comparable(a: &Type, b: &Type) -> bool {
     let text = |ty: &Type| ty.is_textual() && ty.collation().is_none();
-    let float = |ty: &Type| matches!(ty, Type::Base(basalt_types::Base::Float4 | basalt_types::Base::Float8));
+    let float = |ty: &Type| matches!(ty, Type::Base(Base::Float4 | Base::Float8));
     a == b || (a.is_integer() && b.is_integer()) || (text(a) && text(b)) || (float(a) && float(b))
+}
+
+/// Whether PostgreSQL's keys may refer from one type to another: an index over the one finds the other, or it becomes the one by itself.
+fn refers(from: &Type, to: &Type) -> bool {
+    let is_time = |ty: &Type| matches!(ty, Type::Base(Base::Date | Base::Timestamp | Base::Timestamptz));
+    is_time(from) && is_time(to) || castable(from, to) == Some(CastContext::Implicit)
 }

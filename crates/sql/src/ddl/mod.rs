@@ -40,6 +40,7 @@ mod sequence;
 mod session;
 pub(crate) mod source;
 mod table;
+mod timing;
 mod trigger;
 mod truncate;
 mod types;
@@ -49,6 +50,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
@@ -101,8 +103,13 @@ pub enum Action {
 /// this engine lacks.
 pub fn apply(catalog: &mut Catalog, session: &mut Session, sql: &str) -> Result<Vec<Action>> {
     let mut next = session.clone();
-    let mut change =
-        Change { catalog: catalog.clone(), session: &mut next, cursor: Cursor::new(sql)?, actions: Vec::new() };
+    let mut change = Change {
+        catalog: catalog.clone(),
+        session: &mut next,
+        cursor: Cursor::new(sql)?,
+        actions: Vec::new(),
+        converted: BTreeSet::new(),
+    };
     change.statement()?;
     change.cursor.finish()?;
     let Change { catalog: mut changed, actions, .. } = change;
@@ -119,6 +126,8 @@ struct Change<'a> {
     session: &'a mut Session,
     cursor: Cursor<'a>,
     actions: Vec<Action>,
+    /// Columns whose values an `alter table` converts: keys over them are judged when all that it says is done.
+    converted: BTreeSet<String>,
 }
 
 impl Change<'_> {

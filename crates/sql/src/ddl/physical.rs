@@ -162,7 +162,8 @@ pub(super) fn rebuild(
     new: &Relation,
     values: impl Fn(&Column) -> Option<String>,
 ) -> Result<Vec<String>> {
-    let mut statements = super::unique::rebuild_guards(old, new, &values);
+    let values = |column: &Column| Some(not_null(old, new, column, values(column)?));
+    let mut statements = super::unique::rebuild_guards(old, new, values);
     statements.push(create_table(catalog, new, REBUILD_TABLE)?);
     let copied: Vec<(String, String)> = new
         .columns
@@ -179,7 +180,8 @@ pub(super) fn rebuild(
             values.join(", "),
             table(&old.name)
         );
-        match new.constraints.iter().any(|constraint| constraint.not_valid) {
+        let is_loose = |c: &Constraint| c.not_valid && matches!(c.kind, ConstraintKind::Check(_));
+        match new.constraints.iter().any(is_loose) {
             true => statements.extend([IGNORE_CHECKS.to_owned(), copy, HEED_CHECKS.to_owned()]),
             false => statements.push(copy),
         }
@@ -200,9 +202,25 @@ pub(super) fn rebuild(
 const IGNORE_CHECKS: &str = "PRAGMA ignore_check_constraints = ON";
 const HEED_CHECKS: &str = "PRAGMA ignore_check_constraints = OFF";
 
+/// A column's value in a rebuilt table: 23502 for NULL where it may not be. SQLite doesn't name the table, and gives a row without
+/// its number one.
+fn not_null(old: &Relation, new: &Relation, column: &Column, value: String) -> String {
+    let is_kept = value == ident(&column.name) && old.column(&column.name).is_some_and(|old| old.not_null);
+    if is_kept || !column.not_null {
+        return value;
+    }
+    let message = format!("column \"{}\" of relation \"{}\" contains null values", column.name, new.name.name);
+    format!("coalesce({value}, {})", demand("0", "23502", &message))
+}
+
 /// A SELECT that fails with `sqlstate` and `message` unless `condition` holds.
 pub(super) fn require(condition: &str, sqlstate: &str, message: &str) -> String {
-    format!("SELECT pg_require({condition}, {}, {})", literal(sqlstate), literal(message))
+    format!("SELECT {}", demand(condition, sqlstate, message))
+}
+
+/// The same as an expression.
+fn demand(condition: &str, sqlstate: &str, message: &str) -> String {
+    format!("pg_require({condition}, {}, {})", literal(sqlstate), literal(message))
 }
 
 /// 42P17 in the words of what must not depend on the session; other errors stay.

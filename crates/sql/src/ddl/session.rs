@@ -1,6 +1,6 @@
 //! What a script sets for the statements after it, and the statements that change nothing here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use basalt_core::{Error, Identity, Result};
 use sqlparser::tokenizer::Token;
@@ -22,6 +22,8 @@ pub struct Session {
     pub is_replica: bool,
     /// Tables whose foreign keys look at no row (`alter table ... disable trigger all`). The triggers themselves are the catalog's.
     pub keys_disabled: BTreeSet<Name>,
+    /// Constraints that `set constraints` has look at another time than their table says, and whether that has them deferred.
+    pub timing: BTreeMap<(Name, String), bool>,
 }
 
 impl Session {
@@ -53,6 +55,7 @@ impl Default for Session {
             check_function_bodies: true,
             is_replica: false,
             keys_disabled: BTreeSet::new(),
+            timing: BTreeMap::new(),
         }
     }
 }
@@ -103,9 +106,6 @@ impl Change<'_> {
             // A script runs in one transaction already.
             "begin",
             "start transaction",
-            "commit",
-            "end",
-            "set constraints",
             "set transaction",
             "set session characteristics",
             "deallocate",
@@ -125,6 +125,13 @@ impl Change<'_> {
         if self.cursor.accept_any(&idle).is_some() {
             self.cursor.skip_all();
             return Ok(true);
+        }
+        if self.cursor.accept_any(&["commit", "end"]).is_some() {
+            self.cursor.skip_all();
+            return self.end_timing().map(|()| true);
+        }
+        if self.cursor.accept("set constraints") {
+            return self.set_constraints().map(|()| true);
         }
         if self.cursor.peek("select") {
             if let Some((name, value)) = set_config(&mut self.cursor) {
@@ -248,7 +255,8 @@ impl Change<'_> {
             "check_function_bodies" => self.session.check_function_bodies = true,
             "session_replication_role" => self.session.is_replica = false,
             "all" => {
-                *self.session = Session { keys_disabled: std::mem::take(&mut self.session.keys_disabled), ..initial }
+                let Session { keys_disabled, timing, .. } = std::mem::take(self.session);
+                *self.session = Session { keys_disabled, timing, ..initial };
             }
             _ => {}
         }

@@ -34,7 +34,7 @@ impl Attempt<'_> {
     /// A new row that refers to nothing.
     fn missing_target(&self) -> Option<Error> {
         for (i, row) in self.new.iter().enumerate() {
-            for (name, key) in self.relation.foreign_keys() {
+            for (name, key) in self.relation.foreign_keys().filter(|(name, _)| !waits(self.relation, name)) {
                 let wanted = values(self.relation, &key.columns, row)?;
                 let is_unchanged = self
                     .old
@@ -76,6 +76,7 @@ impl Attempt<'_> {
                             referring.retain(|row| is_update || !has_gone(&all, child, row));
                             match if is_update { key.on_update } else { key.on_delete } {
                                 _ if referring.is_empty() => {}
+                                ReferentialAction::NoAction if waits(child, name) => {}
                                 ReferentialAction::NoAction | ReferentialAction::Restrict => {
                                     let shown = self.show_values.then_some(row.as_slice());
                                     return Some(referenced(relation, child, name, key, shown));
@@ -99,6 +100,11 @@ impl Attempt<'_> {
         }
         None
     }
+}
+
+/// Whether a key is judged when the transaction ends.
+fn waits(relation: &Relation, key: &str) -> bool {
+    relation.constraints.iter().any(|constraint| constraint.name == key && constraint.initially_deferred)
 }
 
 /// Rows of a table that a delete takes.

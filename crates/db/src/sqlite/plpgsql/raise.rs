@@ -53,7 +53,8 @@ impl Body<'_> {
             return Ok(());
         }
         let said = code.unwrap_or_else(|| "P0001".to_owned());
-        let code = named(&said)?;
+        // Success is no code of an error.
+        let code = Some(named(&said)?).filter(|code| code != "00000").unwrap_or_else(|| "P0001".to_owned());
         let mut error = Error::new(code, message.unwrap_or(said)).with_object(object);
         if let Some(detail) = detail {
             error = error.with_detail(detail);

@@ -8,8 +8,8 @@ use basalt_types::codec::{CastContext, castable};
 use sqlparser::ast::{Expr, Value};
 
 use super::super::column::nextval;
+use super::super::constraint::check_foreign_key;
 use super::super::data_type::Declared;
-use super::super::domain::null_guard;
 use super::super::drop::Object;
 use super::super::policy::moved;
 use super::super::source::{self, ident_node};
@@ -71,7 +71,10 @@ impl Change<'_> {
             (None, Some(sequence)) => Some(nextval(sequence)),
             (default, _) => default.clone(),
         };
-        let Some(default) = default else {
+        // A domain may refuse NULL.
+        let domain = column.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
+        let null = domain.filter(|domain| domain.not_null || !domain.checks.is_empty()).map(|_| "NULL".to_owned());
+        let Some(default) = default.or(null) else {
             if plain {
                 let definition = physical::column_definition(&self.catalog, after, column)?;
                 self.push(format!("ALTER TABLE {} ADD COLUMN {definition}", physical::table(&old.name)));
@@ -84,8 +87,7 @@ impl Change<'_> {
             }
             return self.rebuild(old, after, keep(None));
         };
-        let expected = Some((&column.ty, column.typmod));
-        match compile::expression(&self.catalog, None, &source::parse_expr(&default)?, expected) {
+        match compile::filling(&self.catalog, &source::parse_expr(&default)?, column) {
             Ok(compiled) => self.rebuild(old, after, keep(Some(compiled.sql))),
             // It depends on the session: first the column, then an update, then what the column demands.
             Err(error) if error.code() == "42P17" => {
@@ -161,12 +163,7 @@ impl Change<'_> {
                 changed.default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
             }
             Some("drop default") => changed.default = None,
-            Some("set not null") => {
-                changed.not_null = true;
-                if !column.not_null {
-                    self.push(null_guard(&old, &name));
-                }
-            }
+            Some("set not null") => changed.not_null = true,
             Some("drop not null") => {
                 if old.primary_key().is_some_and(|key| key.contains(&name)) {
                     return Err(Error::new("42P16", format!("column \"{name}\" is in a primary key")).at(at));
@@ -207,7 +204,7 @@ impl Change<'_> {
                     .at(at));
                 }
                 if !column.ty.is_integer() {
-                    return Err(Error::new("22023", "identity column type must be smallint, integer, or bigint").at(at));
+                    return Err(identity_type().at(at));
                 }
                 let options = self.identity_options()?.of_type(&column.ty);
                 changed.sequence = Some(self.column_sequence(table, &name, &options).map_err(|e| e.at(at))?);
@@ -275,6 +272,9 @@ impl Change<'_> {
     /// `type new [collate c] [using expr]`.
     fn change_type(&mut self, old: &Relation, column: &Column, declared: Declared) -> Result<()> {
         let at = declared.at;
+        if column.identity.is_some() && !(declared.ty.is_integer() && declared.domain.is_none()) {
+            return Err(identity_type().at(at));
+        }
         self.check_storable(&declared).map_err(|e| e.at(at))?;
         if self.cursor.accept("collate") {
             self.collation()?;
@@ -282,7 +282,8 @@ impl Change<'_> {
         let using = if self.cursor.accept("using") { Some(self.cursor.expr()?) } else { None };
         self.check_type_users(old, &column.name).map_err(|e| e.at(at))?;
 
-        let target = (&declared.ty, declared.typmod);
+        let plain = (&declared.ty, declared.typmod);
+        let target = (plain.0, plain.1, declared.domain.as_ref());
         let automatic = castable(&column.ty, &declared.ty).is_some_and(|context| context != CastContext::Explicit);
         let cannot =
             |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
@@ -309,7 +310,7 @@ impl Change<'_> {
             default => default.clone(),
         };
         if let Some(default) = &default {
-            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(target));
+            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(plain));
             // A value that does not fit is told when it is written.
             if compiled.is_err_and(|error| error.code() == "42804") {
                 return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
@@ -319,8 +320,8 @@ impl Change<'_> {
             ty: declared.ty.clone(),
             typmod: declared.typmod,
             not_null: column.not_null || domain.is_some_and(|d| d.not_null),
-            domain: declared.domain,
-            composite: declared.composite,
+            domain: declared.domain.clone(),
+            composite: declared.composite.clone(),
             default,
             ..column.clone()
         };
@@ -332,7 +333,8 @@ impl Change<'_> {
         self.replace_table(old, after, |column| {
             Some(if column.name == name { value.sql.clone() } else { ident(&column.name) })
         })?;
-        self.check_keys(&old.name).map_err(|e| e.at(at))
+        self.converted.insert(name);
+        Ok(())
     }
 
     /// A default that stays what it is when its column's type changes: a literal is a value of the type that the column had.
@@ -353,22 +355,28 @@ impl Change<'_> {
         }
     }
 
-    /// Checks that foreign keys from and to the table can still compare their columns.
-    fn check_keys(&self, table: &Name) -> Result<()> {
+    /// Has the foreign keys over converted columns, from the table and to it, judged anew: whether they can compare, and each row.
+    pub(super) fn judge_keys(&mut self, table: &Name) -> Result<()> {
+        let converted = std::mem::take(&mut self.converted);
+        let is_over = |relation: &Name, columns: &[String]| {
+            relation == table && columns.iter().any(|column| converted.contains(column))
+        };
+        let mut judged = Vec::new();
         for relation in self.catalog.relations.values() {
-            for (name, key) in relation.foreign_keys() {
-                if relation.name == *table || key.target == *table {
-                    let target = self.relation(&key.target)?;
-                    super::super::constraint::check_foreign_key(
-                        name,
-                        relation,
-                        &key.columns,
-                        &target,
-                        &key.target_columns,
-                    )?;
+            for constraint in &relation.constraints {
+                let ConstraintKind::ForeignKey(key) = &constraint.kind else { continue };
+                if !is_over(&relation.name, &key.columns) && !is_over(&key.target, &key.target_columns) {
+                    continue;
+                }
+                let target = self.relation(&key.target)?;
+                check_foreign_key(&constraint.name, relation, &key.columns, &target, &key.target_columns)?;
+                if !constraint.not_valid {
+                    let (table, constraint) = (relation.name.physical(), constraint.name.clone());
+                    judged.push(Action::CheckForeignKey { table, constraint });
                 }
             }
         }
+        self.actions.extend(judged);
         Ok(())
     }
 }
@@ -387,6 +395,10 @@ fn type_source(ty: &Type, composite: Option<&Name>) -> String {
 
 fn missing_column(name: &str, table: &Name) -> Error {
     Error::new("42703", format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
+}
+
+fn identity_type() -> Error {
+    Error::new("22023", "identity column type must be smallint, integer, or bigint")
 }
 
 fn no_identity(name: &str, table: &Name) -> Error {

@@ -51,7 +51,7 @@ impl Change<'_> {
         loop {
             self.alter_table_action(&relation.name)?;
             if !self.cursor.accept_token(&Token::Comma) {
-                return Ok(());
+                return self.judge_keys(&relation.name);
             }
         }
     }
@@ -181,13 +181,14 @@ impl Change<'_> {
                 self.push(key_guard(&old, columns, &constraint.name));
             }
             ConstraintKind::Unique(columns) => self.push(key_guard(&old, columns, &constraint.name)),
-            ConstraintKind::Check(_) if not_valid => constraint.not_valid = true,
+            ConstraintKind::Check(_) if not_valid => {}
             ConstraintKind::Check(source) => self.check_rows(&old, &constraint.name, source)?,
             ConstraintKind::Exclude(exclusion) => {
                 self.push(conflicts::guard(&self.catalog, &old, &constraint.name, exclusion)?);
             }
             ConstraintKind::ForeignKey(_) => {}
         }
+        constraint.not_valid = not_valid;
         let check = matches!(constraint.kind, ConstraintKind::ForeignKey(_)) && !not_valid;
         let name = constraint.name.clone();
         let mut after = (*old).clone();
@@ -255,23 +256,20 @@ impl Change<'_> {
         };
         match &constraint.kind {
             ConstraintKind::ForeignKey(_) => {
-                self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name });
-                Ok(())
+                self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint: name.clone() });
             }
-            ConstraintKind::Check(source) => {
-                self.check_rows(&relation, &name, source)?;
-                let valid = self.relation_mut(table)?.constraints.iter_mut().filter(|c| c.name == name);
-                valid.for_each(|constraint| constraint.not_valid = false);
-                Ok(())
-            }
+            ConstraintKind::Check(source) => self.check_rows(&relation, &name, source)?,
             _ => {
                 let message = format!(
                     "constraint \"{name}\" of relation \"{}\" is not a foreign key or check constraint",
                     table.name
                 );
-                Err(Error::new("42809", message).at(at))
+                return Err(Error::new("42809", message).at(at));
             }
         }
+        let valid = self.relation_mut(table)?.constraints.iter_mut().filter(|c| c.name == name);
+        valid.for_each(|constraint| constraint.not_valid = false);
+        Ok(())
     }
 
     pub(super) fn rename_constraint(&mut self, table: &Name, from: &str, to: String) -> Result<()> {
@@ -290,7 +288,7 @@ impl Change<'_> {
     }
 
     /// Rebuilds a table and puts its new form into the catalog.
-    fn replace_table(
+    pub(super) fn replace_table(
         &mut self,
         old: &Relation,
         new: Relation,

@@ -8,7 +8,7 @@ use super::super::drop::Object;
 use super::super::table::duplicate_column;
 use super::super::view::rename_output;
 use super::super::{Action, Change, conflicts, naming, physical};
-use crate::catalog::{ConstraintKind, Name, Relation, RelationKind};
+use crate::catalog::{Column, ConstraintKind, Name, Relation, RelationKind};
 use crate::quote::ident;
 
 impl Change<'_> {
@@ -17,6 +17,9 @@ impl Change<'_> {
         let name = &relation.name;
         let at = self.cursor.offset();
         let renamed = self.rename_to()?.map(|to| Name::new(&name.schema, to));
+        if renamed.as_ref() == Some(name) {
+            return Err(exists(name).at(at));
+        }
         let moved = match renamed {
             Some(to) => Some(to),
             None => self.set_schema()?.map(|schema| Name::new(schema, &name.name)),
@@ -57,7 +60,7 @@ impl Change<'_> {
             return Ok(());
         }
         if naming::relation_name_taken(&self.catalog, &to.schema, &to.name) {
-            return Err(Error::new("42P07", format!("relation \"{}\" already exists", to.name)));
+            return Err(exists(to));
         }
         self.check_physical(to)?;
         let mut new = (**old).clone();
@@ -137,7 +140,9 @@ impl Change<'_> {
         if relation.column(from).is_none() {
             return Err(Error::new("42703", format!("column \"{from}\" does not exist")));
         }
-        if let Some(other) = relation.columns.iter().find(|c| c.name != from && c.name.eq_ignore_ascii_case(to)) {
+        // PostgreSQL refuses a column's own name too; it may take another case.
+        let meets = |c: &&Column| c.name.eq_ignore_ascii_case(to) && (c.name != from || from == to);
+        if let Some(other) = relation.columns.iter().find(meets) {
             if other.name != to {
                 return Err(duplicate_column(&other.name, to));
             }
@@ -157,4 +162,8 @@ impl Change<'_> {
         self.refresh_row_type(name);
         self.recheck(&Object::Column(name.clone(), to.to_owned()), &format!("column \"{from}\" of \"{}\"", name.name))
     }
+}
+
+fn exists(relation: &Name) -> Error {
+    Error::new("42P07", format!("relation \"{}\" already exists", relation.name))
 }

@@ -37,11 +37,13 @@ pub(super) enum Judgement {
     IsThere,
     /// What it is about is not there.
     IsMissed(String),
+    /// It runs in other words.
+    RunsAs(&'static str),
 }
 
 /// Judges a statement that carries no rows.
 pub(super) fn judge(sql: &str, catalog: &Catalog) -> Judgement {
-    let words = ["create", "alter", "comment", "grant", "revoke", "select"];
+    let words = ["create", "alter", "drop", "comment", "grant", "revoke", "select"];
     if !first_word(sql).is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word))) {
         return Judgement::Runs;
     }
@@ -51,6 +53,7 @@ pub(super) fn judge(sql: &str, catalog: &Catalog) -> Judgement {
     match judge.cursor.accept_any(&words) {
         Some("create") => judge.create(),
         Some("alter") => judge.alter(),
+        Some("drop") => judge.drop(),
         Some("comment") => judge.comment(),
         Some("select") => judge.setval(),
         _ => judge.privileges(),
@@ -79,7 +82,11 @@ impl Judge<'_, '_> {
             Some("schema") => {
                 self.cursor.accept("if not exists");
                 let name = self.cursor.ident()?;
-                there(name == "public" || is_service(Some(&name)))
+                match name == "public" {
+                    // It is there in any new database, unless the dump has dropped it before.
+                    true => Judgement::RunsAs("create schema if not exists public"),
+                    false => there(is_service(Some(&name))),
+                }
             }
             Some("function" | "procedure") => there(self.is_service_function()?),
             Some("event trigger") => {
@@ -139,6 +146,44 @@ impl Judge<'_, '_> {
             return Ok(Judgement::IsMissed(format!("policy \"{name}\" on {}", table.text())));
         };
         Ok(there(relation.policies.iter().any(|policy| policy.name == name)))
+    }
+
+    /// What `pg_dump --clean` drops before it makes it again; of what comes with Basalt, nothing.
+    fn drop(&mut self) -> Result<Judgement> {
+        let kinds =
+            ["schema", "function", "procedure", "event trigger", "trigger", "policy", "extension", "publication"];
+        let others = ["table", "materialized view", "view", "sequence", "type", "domain", "index"];
+        let kind = self.cursor.accept_any(&[&kinds[..], &others].concat());
+        self.cursor.accept("if exists");
+        Ok(match kind {
+            Some("event trigger") => Judgement::IsThere,
+            Some("schema") => there(is_service(Some(&self.cursor.ident()?))),
+            Some("function" | "procedure") => there(self.is_service_function()?),
+            Some("extension") => there(SERVICE_EXTENSIONS.contains(&self.cursor.ident()?.as_str())),
+            Some("publication") => {
+                let name = self.cursor.ident()?;
+                there(self.catalog.publications.contains_key(&name) || is_of_messages(&name))
+            }
+            Some("policy") => {
+                self.skip_to(&["on"]);
+                there(is_service(self.cursor.name()?.schema.as_deref()))
+            }
+            Some("trigger") => {
+                let name = self.cursor.ident()?;
+                self.cursor.expect("on")?;
+                let table = self.cursor.name()?;
+                let relation = self.catalog.relation(table.schema.as_deref().unwrap_or_default(), &table.name);
+                let trigger = relation.and_then(|relation| relation.triggers.iter().find(|other| other.name == name));
+                // Basalt's own on PostgreSQL, by which it keeps the change log.
+                if name.starts_with("_basalt_") {
+                    return Ok(Judgement::IsThere);
+                }
+                let is_project_s = trigger.is_some_and(|trigger| !is_service(Some(&trigger.function.schema)));
+                there(is_service(table.schema.as_deref()) && !is_project_s)
+            }
+            Some(_) => there(is_service(self.cursor.name()?.schema.as_deref())),
+            None => Judgement::Runs,
+        })
     }
 
     fn alter(&mut self) -> Result<Judgement> {

@@ -49,7 +49,7 @@ pub struct Dump<'a> {
 pub enum Taken<'a> {
     /// As it is written.
     AsIs(Piece<'a>),
-    /// Without the columns that the table lacks: the statement, the data of a `copy`, and where the piece began.
+    /// In other words, such as without the columns that the table lacks: the statement, the data of a `copy`, and where the piece began.
     Reduced {
         /// The statement.
         sql: String,
@@ -81,6 +81,10 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
             match judge(sql, catalog) {
                 Judgement::Runs => dump.pieces.push(Taken::AsIs(piece)),
                 Judgement::IsThere => {}
+                Judgement::RunsAs(sql) => {
+                    let offset = piece.text().1;
+                    dump.pieces.push(Taken::Reduced { sql: sql.to_owned(), data: None, offset });
+                }
                 Judgement::IsMissed(what) => drop(dump.passed_over.insert(what)),
             }
             continue;

@@ -1,0 +1,20 @@
+-- Types between which foreign keys refer.
+create table whole (i int primary key, b bigint unique, n numeric unique, f float8 unique, d date unique, t timestamp unique, z timestamptz unique, x text unique);
+create table bad (r numeric references whole);
+create table bad (r float8 references whole);
+create table bad (r text references whole);
+create table bad (r timestamp references whole (x));
+create table bad (r int references whole (x));
+create table bad (r float8 references whole (n));
+create table bad (r uuid references whole (x));
+create table bad (r boolean references whole);
+create table bad (r date references whole);
+create table of_int (r int references whole (n));
+create table of_whole (r bigint references whole (f));
+create table of_numeric (r numeric references whole (f));
+create table of_date (r date references whole (t));
+create table of_moment (r timestamptz references whole (d));
+create table narrow (r smallint references whole, s varchar(3) references whole (x), f real references whole (f), b int references whole (b));
+insert into whole (i, b, f, x) values (1, 2, 0.5, 'a');
+insert into narrow values (1, 'a', 0.5, 2);
+insert into narrow values (2, 'a', 0.5, 2);
