@@ -89,12 +89,14 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
     let mut tokens = strings::tokens(sql)?;
     join_operators(&mut tokens);
     carry_range_literals(&mut tokens);
-    let carried: [(&str, fn(&mut Vec<TokenWithSpan>)); 3] =
-        [("trim", carry_trim), ("substring", carry_substring), ("only", carry_only)];
-    for (word, carry) in carried {
-        if contains_ignoring_case(sql, word) {
-            carry(&mut tokens);
-        }
+    if contains_ignoring_case(sql, "trim") {
+        carry_trim(&mut tokens);
+    }
+    if contains_ignoring_case(sql, "substring") {
+        carry_substring(&mut tokens);
+    }
+    if contains_ignoring_case(sql, "only") {
+        carry_only(&mut tokens);
     }
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
@@ -270,7 +272,7 @@ fn carry_only(tokens: &mut Vec<TokenWithSpan>) {
 }
 
 /// `substring(x similar pattern escape e)`, which goes on as `substring(x, pattern, e)`.
-fn carry_substring(tokens: &mut Vec<TokenWithSpan>) {
+fn carry_substring(tokens: &mut [TokenWithSpan]) {
     // The parentheses that are open, each with whether it is a substring's, and one that has SIMILAR.
     let mut open: Vec<(bool, bool)> = Vec::new();
     let mut before = None;
