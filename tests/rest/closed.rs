@@ -196,3 +196,26 @@ async fn a_view_within_an_owners_view_keeps_its_callers_policies() {
     server.delete("/outer_notes?id=eq.1").expect(204, serde_json::Value::Null).await;
     server.get("/notes?select=id,body&id=eq.1").service().expect(200, json!([{"id": 1, "body": "a"}])).await;
 }
+
+/// Writing through views asks the rights of each of them, of whoever reads it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_through_views_asks_the_rights_to_each() {
+    if on_postgres_before(15) {
+        return;
+    }
+    let script = "
+        create table notes (id integer primary key, a integer, b integer);
+        alter table notes enable row level security;
+        insert into notes values (1, 1, 1);
+        create view inner_notes with (security_invoker = false) as select id, a as x, b from notes;
+        create view outer_notes with (security_invoker = true) as select id, x as y, b from inner_notes;
+        revoke insert, update, delete on inner_notes from anon, authenticated;
+        grant update (x) on inner_notes to anon;";
+    let open = |config: &mut basalt_server::Config| config.api.unprotected = vec!["*".into()];
+    let server = Server::start_with(script, open).await;
+    server.delete("/outer_notes?id=eq.1").expect_error(401, "42501").await;
+    server.post("/outer_notes", &json!({"id": 2})).expect_error(401, "42501").await;
+    server.patch("/outer_notes?id=eq.1", &json!({"b": 2})).expect_error(401, "42501").await;
+    server.patch("/outer_notes?id=eq.1", &json!({"y": 3})).expect(204, serde_json::Value::Null).await;
+    server.get("/notes").service().expect(200, json!([{"id": 1, "a": 3, "b": 1}])).await;
+}

@@ -358,3 +358,29 @@ fn a_view_over_what_is_not_there_is_told_in_its_place() {
     assert!(said.stderr.contains("relation \"nowhere\" does not exist"), "{}", said.stderr);
     assert!(said.stderr.contains("dump.sql:2:"), "{}", said.stderr);
 }
+
+/// A view that waits for what comes behind it gives way to a later statement about it.
+#[test]
+fn a_view_that_waits_is_what_was_last_said_of_it() {
+    let script = "
+        create or replace view public.v as select null::integer as id, null::public.mood as m;
+        create view public.w as select null::public.mood as m;
+        create view gone as select * from late;
+        drop view if exists public.v;
+        drop view public.w;
+        drop view if exists gone;
+        create type public.mood as enum ('a', 'b');
+        create table public.t (id integer not null, m public.mood);
+        create table late (a int);
+        create view public.v as select null::integer as id, null::public.mood as m;
+        create view public.w as select m from public.t;
+        insert into public.t values (1, 'a'), (2, 'b');
+        alter table only public.t add constraint t_pkey primary key (id);
+        create or replace view public.v as select t.id, t.m from public.t group by t.id;";
+    let asked = [
+        "select string_agg(id || m::text, ' ' order by id) as value from v",
+        "select count(*) as value from w",
+        "select count(*) as value from information_schema.views where table_name = 'gone'",
+    ];
+    assert_eq!(imported(&[], script, &asked).1, ["1a 2b", "2", "0"]);
+}

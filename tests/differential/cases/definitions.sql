@@ -313,3 +313,24 @@ drop view over_hid;
 create view over_hid as with hid as (select n + 1 as n from hid) select n from hid;
 select * from over_hid;
 drop table hid;
+
+-- A view's query in parentheses.
+create table plain (id int primary key, a text);
+create view enclosed as (select id, a from plain);
+insert into enclosed values (1, 'x') returning *;
+create view with_query as (with q as (select 1 as a) select * from q);
+select * from with_query;
+create view enclosed_twice as ((select id from plain order by id limit 1));
+select * from enclosed_twice;
+drop view enclosed, with_query, enclosed_twice; drop table plain;
+-- Words of the language in quotes, as some dumps have them.
+create function two_outs(out a int, out b text) returns "record" language sql as $$ select 1, 'x' $$;
+select * from two_outs();
+create function of_catalog(out a int, out b text) returns setof "pg_catalog"."record" language sql as $$ select 1, 'x' $$;
+create table quoted (id int primary key, n int);
+create function bump() returns trigger language plpgsql as $$ begin new.n = new.n + 1; return new; end $$;
+create trigger bump before update on quoted for each row when (("old".* is distinct from "new".*)) execute function bump();
+insert into quoted values (1, 1);
+update quoted set n = 5 returning n;
+update quoted set n = 6 where id = 1 returning n;
+drop table quoted; drop function bump(), two_outs();

@@ -79,3 +79,19 @@ alter table parts set schema far;
 select write_p(5, 5);
 select * from far.parts order by id;
 alter schema far rename to near;
+
+-- A table's new name before its own columns, in what is said of it.
+create table notes (id int primary key, owner int check (notes.owner > 0), twice int generated always as (notes.owner * 2) stored);
+create table mem (who int, owner int);
+create index on notes ((notes.owner + 1)) where notes.id > 0;
+alter table notes enable row level security;
+create policy own on notes using (exists (select 1 from mem where mem.owner = notes.owner));
+create policy self on notes for select using (exists (select 1 from public.notes n where n.id = public.notes.id));
+create view qualified as select public.notes.id from public.notes where public.notes.owner > 0;
+alter table notes rename to memos;
+insert into memos (id, owner) values (1, 3) returning *;
+insert into memos (id, owner) values (2, 0);
+alter table memos alter owner set not null;
+insert into memos (id, owner) values (3, 4) returning *;
+select * from qualified order by id;
+drop view qualified; drop table memos; drop table mem;

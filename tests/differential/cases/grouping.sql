@@ -90,3 +90,18 @@ create view both_stars (a, b, c, d, e, f) as select x.*, q.* from marked x join 
 select * from both_stars order by a;
 create view twice as select x.*, q.* from marked x join (select a as b, count(*) as n from marked group by 1) q on q.b = x.a;
 select * from twice order by a;
+
+-- A column merged by USING is a key as a whole.
+create table jn (k int, v int); create table jm (k int, w int);
+insert into jn values (1, 2), (1, 3), (2, 4), (5, 6);
+insert into jm values (1, 10), (2, 20), (7, 70);
+select k, sum(v) as s from jn join jm using (k) group by k order by k;
+select k, count(*) from jn left join jm using (k) group by 1 order by k;
+select k, count(*) from jn right join jm using (k) group by k order by k;
+select k, count(*) from jn natural join jm group by k having k > 1;
+select k, count(*) from jn full join jm using (k) group by k order by k;
+select k, count(*) from jn join jm using (k) group by rollup (k) order by k;
+select v, k from jn join jm using (k) group by v;
+create view jv as select k, sum(v) as s from jn join jm using (k) group by k;
+select * from jv order by k;
+drop view jv; drop table jn; drop table jm;

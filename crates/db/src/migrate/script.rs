@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
-use basalt_sql::ddl::{self, Action, dump};
+use basalt_sql::ddl::{self, Action, NamedViews, dump};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
 use basalt_sql::{Catalog, Name, plpgsql, quote};
@@ -75,17 +75,23 @@ impl<'w> Script<'w> {
     /// Runs what an import takes of a script, and tells what it passed over.
     pub fn import(&mut self, source: &str) -> Result<BTreeSet<String>, ScriptError> {
         let dump = dump::read(split(source)?, &self.catalog);
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Waiting<'_>> = Vec::new();
         for taken in &dump.pieces {
             let piece = taken.piece();
+            let views = piece.statement().filter(|_| !waiting.is_empty()).and_then(|(sql, _)| ddl::named_views(sql));
+            let before = waiting.len();
+            // A view that is made anew or dropped waits no more as it was.
+            waiting.retain(|one| !views.as_ref().is_some_and(|views| one.is_named_by(views)));
+            let is_dropped = waiting.len() < before && views.is_some_and(|views| !views.creates);
             match self.piece(&piece, source) {
+                Err(failed) if is_dropped && failed.error.code() == "42P01" => {}
                 Err(failed) if may_wait(&piece, &failed.error, !waiting.is_empty()) => {
-                    waiting.push((piece, self.session.search_path.clone()));
+                    waiting.push(Waiting { piece, path: self.session.search_path.clone() });
                 }
                 done => done?,
             }
         }
-        for (piece, path) in waiting {
+        for Waiting { piece, path } in waiting {
             self.session.search_path = path;
             self.piece(&piece, source)?;
         }
@@ -366,7 +372,24 @@ impl<'w> Script<'w> {
 fn may_wait(piece: &Piece<'_>, error: &Error, others_wait: bool) -> bool {
     let Piece::Statement { sql, .. } = *piece else { return false };
     let is_missing = matches!(error.code(), "42P01" | "42883" | "42704");
-    is_missing && (ddl::creates_view(sql) || others_wait && ddl::is_definition(sql))
+    let makes_view = || ddl::named_views(sql).is_some_and(|views| views.creates);
+    is_missing && (makes_view() || others_wait && ddl::is_definition(sql))
+}
+
+/// A statement of a dump that is run at its end.
+struct Waiting<'s> {
+    piece: Piece<'s>,
+    /// Where it looks for names.
+    path: Vec<String>,
+}
+
+impl Waiting<'_> {
+    /// Whether it makes a view that another statement names, with or without the schema.
+    fn is_named_by(&self, others: &NamedViews) -> bool {
+        let own = self.piece.statement().and_then(|(sql, _)| ddl::named_views(sql)).filter(|own| own.creates);
+        let is_same = |a: &[String], b: &[String]| a.ends_with(b) || b.ends_with(a);
+        own.is_some_and(|own| own.names.iter().any(|name| others.names.iter().any(|other| is_same(name, other))))
+    }
 }
 
 /// `show` and plain `explain`, whose answer nobody of a script reads.

@@ -108,7 +108,7 @@ impl Lease {
         let limit = self.engine.options.statement_timeout.as_millis();
         let level = isolation.words();
         let begin = format!(
-            "begin isolation level {level}{clean}{step_down}; set local idle_in_transaction_session_timeout = {limit}"
+            "begin isolation level {level} read write{clean}{step_down}; set local idle_in_transaction_session_timeout = {limit}"
         );
         connection.client.batch_execute(&begin).await.map_err(translate)?;
         self.is_between = true;

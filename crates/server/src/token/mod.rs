@@ -21,6 +21,8 @@ const LEEWAY: i64 = 30;
 const CACHED: usize = 4096;
 /// A longer token is refused before anything is computed.
 const MAX_TOKEN: usize = 16 * 1024;
+/// Bytes of a secret, at least.
+const SHORTEST_SECRET: usize = 32;
 /// The algorithms of a secret.
 const HMAC: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 /// The algorithms of an RSA key.
@@ -339,8 +341,8 @@ fn anonymous_disabled() -> RestError {
 fn read_keys(text: &str, ignored: &mut Vec<String>) -> Result<Vec<Key>, String> {
     let text = text.trim();
     if !text.starts_with('{') {
-        if text.len() < 32 {
-            return Err("`auth.jwt_secret` must have at least 32 bytes".into());
+        if text.len() < SHORTEST_SECRET {
+            return Err(format!("`auth.jwt_secret` must have at least {SHORTEST_SECRET} bytes"));
         }
         return Ok(vec![Key { id: None, algorithms: HMAC.to_vec(), key: DecodingKey::from_secret(text.as_bytes()) }]);
     }
@@ -396,6 +398,9 @@ fn key_of(jwk: Value) -> Result<Key, String> {
         return Err("its `alg` is none that is supported for a key of its kind".into());
     }
     let key = DecodingKey::from_jwk(&jwk).map_err(|e| e.to_string())?;
+    if kind == HMAC && key.try_get_as_bytes().is_ok_and(|secret| secret.len() < SHORTEST_SECRET) {
+        return Err(format!("it is a secret of fewer than {SHORTEST_SECRET} bytes"));
+    }
     Ok(Key { id: jwk.common.key_id, algorithms, key })
 }
 

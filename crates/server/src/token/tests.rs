@@ -90,6 +90,8 @@ fn keys_of_a_set_that_nothing_is_known_of_are_ignored() {
         json!({"kty": "OKP", "crv": "X25519", "x": "secretive"}),
         json!({"kty": "RSA", "alg": "RSA-OAEP", "n": "sXch", "e": "AQAB"}),
         json!({"kty": "RSA", "n": "secretive"}),
+        json!({"kty": "oct", "k": ""}),
+        json!({"kty": "oct", "k": "c2VjcmV0aXZl"}),
         json!("no key"),
     ];
     let of_all = of_set(&strange);

@@ -6,7 +6,7 @@ use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
 
 use super::compiler::Compiler;
 use super::scope::{Clause, Scope, Sides, Source, ambiguous};
-use super::typed::{CastContext, Typed};
+use super::typed::{CastContext, Form, Typed};
 use super::types::fold;
 use super::unrolled::item_value;
 use super::unrolled::json_of;
@@ -29,10 +29,17 @@ impl Compiler<'_> {
         }
         for (depth, level) in scope.levels().enumerate() {
             if let Some(merged) = level.merged.iter().find(|m| m.name == name) {
-                for &(source, column) in &merged.parts {
-                    if let Some(source) = level.source(source) {
-                        self.use_column(level, source, column, depth > 0)?;
+                for &(id, column) in &merged.parts {
+                    let Some(source) = level.source(id) else { continue };
+                    // Groups have the merged column as their key, not the other side's.
+                    let is_other = matches!(merged.value.form, Form::Column(..))
+                        && !matches!(merged.value.form, Form::Column(own, index) if (own, index) == (id, column));
+                    let grouping = if is_other { level.grouping.take() } else { None };
+                    let used = self.use_column(level, source, column, depth > 0);
+                    if is_other {
+                        *level.grouping.borrow_mut() = grouping;
                     }
+                    used?;
                 }
                 return Ok(merged.value.clone());
             }
@@ -362,8 +369,7 @@ pub(super) fn check_key(key: &Typed) -> Result<()> {
 pub(super) fn array_item(element: &Typed) -> String {
     match element.ty {
         Type::Array(_) => format!("json({})", element.sql),
-        Type::BYTEA => json_of(&element.ty, element.sql.clone()),
-        _ => element.sql.clone(),
+        _ => json_of(&element.ty, element.sql.clone()),
     }
 }
 

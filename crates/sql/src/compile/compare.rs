@@ -47,8 +47,12 @@ impl Compiler<'_> {
             return Err(missing(&left, &right));
         }
         // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
-        let left = self.coerce(left, &ty, None, CastContext::Implicit)?;
+        let mut left = self.coerce(left, &ty, None, CastContext::Implicit)?;
         let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
+        // The time that it takes tells of values of any size.
+        left.leakproof &= !(ty == Type::JSONB
+            || matches!(ty, Type::Array(_))
+            || ty.base().is_some_and(|base| base.subtype().is_some()));
         Ok((left, right))
     }
 

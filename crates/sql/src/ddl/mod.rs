@@ -58,7 +58,7 @@ use basalt_core::{Error, Result};
 pub use bootstrap::bootstrap;
 pub use conflicts::exclusion_triggers;
 pub use session::{Session, is_definition};
-pub use view::creates_view;
+pub use view::{NamedViews, named_views};
 
 use crate::Catalog;
 use crate::catalog::{Name, Relation};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
     DataType, Expr, ObjectName, ObjectNamePart, Statement, TableAlias, TableAliasWithoutColumns, TableFactor,
-    TableObject, Value, VisitorMut,
+    TableObject, Value, Visit, Visitor, VisitorMut,
 };
 
 use super::depend::bare_key;
@@ -21,7 +21,7 @@ use crate::visit::visit_mut;
 impl Change<'_> {
     /// Writes the object's new name into all sources.
     pub(super) fn rename_in_sources(&mut self, object: &Object, to: &Name) -> Result<()> {
-        let mut renamer = Renamer { object, to };
+        let mut renamer = Renamer { object, to, own: false };
         self.rewrite(&mut renamer)
     }
 
@@ -228,6 +228,8 @@ impl Change<'_> {
     fn rewrite(&mut self, renamer: &mut Renamer<'_>) -> Result<()> {
         for relation in self.catalog.relations.values_mut() {
             let relation = Arc::make_mut(relation);
+            renamer.own =
+                matches!(renamer.object, Object::Relation(from) if [from, renamer.to].contains(&&relation.name));
             for policy in &mut relation.policies {
                 policy.using.iter_mut().chain(&mut policy.check).try_for_each(|source| renamer.expr(source))?;
             }
@@ -251,6 +253,7 @@ impl Change<'_> {
             let runs = relation.triggers.iter_mut().filter_map(|trigger| trigger.run.as_mut());
             runs.filter_map(|run| run.when.as_mut()).try_for_each(|when| renamer.expr(when))?;
             if let RelationKind::View(view) = &mut relation.kind {
+                renamer.own = false;
                 let mut query = parse_query(&view.query)?;
                 let before = query.to_string();
                 let _ = visit_mut(&mut query, renamer);
@@ -260,6 +263,7 @@ impl Change<'_> {
                 }
             }
         }
+        renamer.own = false;
         for domain in self.catalog.domains.values_mut() {
             domain.default.iter_mut().try_for_each(|source| renamer.expr(source))?;
             domain.checks.iter_mut().try_for_each(|(_, source)| renamer.expr(source))?;
@@ -288,12 +292,20 @@ fn needs(what: &str, dependent: &str, error: &Error) -> Error {
 struct Renamer<'a> {
     object: &'a Object,
     to: &'a Name,
+    /// Whether what is rewritten is said of the renamed relation itself: its policies, checks, indexes and generated columns.
+    own: bool,
 }
 
 impl Renamer<'_> {
     fn expr(&mut self, source: &mut String) -> Result<()> {
         let mut expr = parse_expr(source)?;
         let before = expr.to_string();
+        if let Object::Relation(from) = self.object
+            && self.own
+            && !names_in_from(&expr, [from, self.to])
+        {
+            let _ = visit_mut(&mut expr, &mut Qualifiers { from, to: self.to });
+        }
         let _ = visit_mut(&mut expr, self);
         let after = expr.to_string();
         if before != after {
@@ -361,6 +373,14 @@ impl VisitorMut for Renamer<'_> {
                     self.replace(&mut function.name, from);
                 }
             }
+            // Entries of FROM go on under the old name.
+            Expr::CompoundIdentifier(parts) => {
+                if let Object::Relation(from) = self.object
+                    && matches!(parts.as_slice(), [schema, table, _] if fold(schema) == from.schema && fold(table) == from.name)
+                {
+                    parts.remove(0);
+                }
+            }
             Expr::Cast { data_type, .. } => self.data_type(data_type),
             Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
             Expr::Value(value) => {
@@ -371,6 +391,53 @@ impl VisitorMut for Renamer<'_> {
                 }
             }
             _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Whether a query within an expression has an entry of FROM that one of these names means.
+fn names_in_from(expr: &Expr, names: [&Name; 2]) -> bool {
+    struct Finder<'a>([&'a Name; 2]);
+    impl Visitor for Finder<'_> {
+        type Break = ();
+
+        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+            let (name, alias) = match factor {
+                TableFactor::Table { name, alias, .. } => (name.0.last().and_then(|part| part.as_ident()), alias),
+                TableFactor::Derived { alias, .. } | TableFactor::Function { alias, .. } => (None, alias),
+                _ => (None, &None),
+            };
+            let called = alias.as_ref().map(|alias| &alias.name).or(name).map(fold);
+            match called.is_some_and(|called| self.0.iter().any(|name| name.name == called)) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Finder(names)).is_break()
+}
+
+/// Writes a relation's new name before its columns, where no query gives either name to something else.
+struct Qualifiers<'a> {
+    from: &'a Name,
+    to: &'a Name,
+}
+
+impl VisitorMut for Qualifiers<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::CompoundIdentifier(parts) = expr {
+            let names: Vec<String> = parts.iter().map(fold).collect();
+            let is_old = match names.as_slice() {
+                [table, _] => *table == self.from.name,
+                [schema, table, _] => *schema == self.from.schema && *table == self.from.name,
+                _ => false,
+            };
+            if is_old {
+                *parts = vec![ident_node(&self.to.name), parts[parts.len() - 1].clone()];
+            }
         }
         ControlFlow::Continue(())
     }

@@ -18,13 +18,43 @@ use crate::compile::{self, ViewColumn};
 use crate::definition_path;
 use crate::visit::any_outside_queries;
 
-/// Whether a statement makes a view.
-pub fn creates_view(sql: &str) -> bool {
-    Cursor::new(sql).is_ok_and(|mut cursor| {
-        let creates = cursor.accept("create");
-        cursor.accept("or replace");
-        creates && cursor.peek("view")
-    })
+/// The views that a statement makes or drops.
+pub struct NamedViews {
+    /// Whether it makes them.
+    pub creates: bool,
+    /// Their names, as parts.
+    pub names: Vec<Vec<String>>,
+}
+
+/// What `create view` and `drop view` name; `None` for other statements.
+pub fn named_views(sql: &str) -> Option<NamedViews> {
+    let mut cursor = Cursor::new(sql).ok()?;
+    let creates = cursor.accept_any(&["create or replace view", "create view"]).is_some();
+    if !creates && !cursor.accept("drop view") {
+        return None;
+    }
+    cursor.accept("if exists");
+    let names = match creates {
+        true => vec![cursor.dotted().ok()?],
+        false => cursor.list(Cursor::dotted).ok()?,
+    };
+    Some(NamedViews { creates, names })
+}
+
+/// `(select ...)` as `select ...`.
+fn without_parentheses(mut query: Query) -> Query {
+    let is_alone = query.with.is_none()
+        && query.order_by.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+        && query.locks.is_empty();
+    match *query.body {
+        SetExpr::Query(inner) if is_alone => without_parentheses(*inner),
+        body => {
+            query.body = Box::new(body);
+            query
+        }
+    }
 }
 
 impl Change<'_> {
@@ -38,7 +68,7 @@ impl Change<'_> {
         }
         self.cursor.expect("as")?;
         let at = self.cursor.offset();
-        let mut query = self.cursor.query()?;
+        let mut query = without_parentheses(self.cursor.query()?);
         if self.cursor.peek("with") {
             return Err(self.lacking("WITH CHECK OPTION", "Use row policies on the table."));
         }

@@ -194,7 +194,11 @@ pub(crate) fn parse_over_rows(text: &str) -> Result<ast::Expr> {
     }
     let Ok(found) = Tokens::new(text) else { return parse_expr(text) };
     parse_expr(&found.replaced(|tokens| {
-        let row = tokens.word(0).filter(|word| matches!(word.as_str(), "new" | "old"));
+        let row = match tokens.ahead(0) {
+            Some(Token::Word(word)) if word.quote_style.is_some() => Some(word.value.clone()),
+            _ => tokens.word(0),
+        };
+        let row = row.filter(|word| matches!(word.as_str(), "new" | "old"));
         let is_whole = tokens.ahead(1) == Some(&Token::Period) && tokens.ahead(2) == Some(&Token::Mul);
         Ok(row.filter(|_| is_whole).map(|row| (3, row)))
     })?)

@@ -159,8 +159,17 @@ impl Target {
         if self.views.is_empty() {
             return Ok(());
         }
-        let base = columns.iter().filter_map(|&i| self.columns[i]).map(|i| self.table.columns[i].name.as_str());
-        privilege::require_columns(compiler.catalog, &self.role, &self.table, base, privilege)
+        let base = || columns.iter().filter_map(|&i| self.columns[i]).map(|i| self.table.columns[i].name.as_str());
+        for (role, view) in self.inner_views() {
+            let names = base().filter_map(|name| shown_as(view, &self.table, name));
+            privilege::require_columns(compiler.catalog, role, view, names, privilege)?;
+        }
+        privilege::require_columns(compiler.catalog, &self.role, &self.table, base(), privilege)
+    }
+
+    /// The views behind the one that is named, each with the role whose rights to it count.
+    fn inner_views(&self) -> impl Iterator<Item = (&str, &Relation)> {
+        self.views.windows(2).map(|pair| (pair[0].role.as_str(), &*pair[1].view))
     }
 
     /// Demands SELECT of all that the views between name, where the statement reads its target: each query of theirs is run.
@@ -176,6 +185,9 @@ impl Target {
     /// Demands DELETE.
     pub fn require_delete(&self, compiler: &Compiler<'_>) -> Result<()> {
         privilege::require(compiler.catalog, &compiler.role, &self.named, Privilege::Delete)?;
+        for (role, view) in self.inner_views() {
+            privilege::require(compiler.catalog, role, view, Privilege::Delete)?;
+        }
         privilege::require(compiler.catalog, &self.role, &self.table, Privilege::Delete)
     }
 
@@ -209,6 +221,15 @@ impl Target {
             _ => false,
         })
     }
+}
+
+/// The name of a view's column for a column of the table behind it.
+fn shown_as<'v>(view: &'v Relation, table: &Relation, column: &str) -> Option<&'v str> {
+    let is_it = |source: &Option<(crate::Name, String)>| {
+        source.as_ref().is_some_and(|(relation, name)| *relation == table.name && name == column)
+    };
+    let at = view.view()?.sources.iter().position(is_it)?;
+    Some(&view.columns[at].name)
 }
 
 impl ViewLevel {

@@ -105,6 +105,15 @@ impl Change<'_> {
         !follows_type && !types.iter().any(|words| self.cursor.peek(words))
     }
 
+    /// Reads over `record`, which may be quoted and have its schema.
+    fn accept_record(&mut self) -> bool {
+        let is = |ahead: usize, name: &str| self.cursor.word_at(ahead).is_some_and(|word| word == name);
+        let of_schema = is(0, "pg_catalog") && *self.cursor.token_at(1) == Token::Period && is(2, "record");
+        let tokens = if of_schema { 3 } else { usize::from(is(0, "record")) };
+        (0..tokens).for_each(|_| drop(self.cursor.skip()));
+        tokens > 0
+    }
+
     pub(super) fn returns(&mut self, routine: &mut Routine) -> Result<()> {
         let declared = self.cursor.accept("returns");
         if declared && self.cursor.accept("table") {
@@ -114,7 +123,7 @@ impl Change<'_> {
         } else if declared {
             routine.returns_set = self.cursor.accept("setof");
             // `record` is what the OUT parameters say.
-            if !self.cursor.accept("record") {
+            if !self.accept_record() {
                 let ty = self.signature_type()?;
                 (routine.returns, routine.returns_relation, routine.returns_domain) = (ty.ty, ty.relation, ty.domain);
                 return Ok(());
