@@ -33,9 +33,8 @@ impl Compiler<'_> {
         if from == *to && (typmod.is_none() || typmod == value.typmod) {
             return Ok(value);
         }
-        let is_limited = from == *to;
         if let (Type::Record(_) | Type::Array(_), Type::Record(_) | Type::Array(_)) = (&from, to)
-            && !is_limited
+            && from != *to
             && (alike(&from, to) || matches!(to, Type::Record(fields) if fields.is_empty()))
         {
             let ty = if alike(&from, to) { to.clone() } else { from };

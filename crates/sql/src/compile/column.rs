@@ -32,8 +32,10 @@ impl Compiler<'_> {
                 for &(id, column) in &merged.parts {
                     let Some(source) = level.source(id) else { continue };
                     // Groups have the merged column as their key, not the other side's.
-                    let is_other = matches!(merged.value.form, Form::Column(..))
-                        && !matches!(merged.value.form, Form::Column(own, index) if (own, index) == (id, column));
+                    let is_other = match merged.value.form {
+                        Form::Column(own, index) => (own, index) != (id, column),
+                        _ => false,
+                    };
                     let grouping = if is_other { level.grouping.take() } else { None };
                     let used = self.use_column(level, source, column, depth > 0);
                     if is_other {

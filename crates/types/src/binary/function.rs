@@ -38,7 +38,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("hmac", &[Is(Text), Is(Text), Is(Text)], Is(Bytea), Rust(digest::hmac)),
     Function::new("crypt", &[Is(Text), Is(Text)], Is(Text), Rust(crypt::crypt)),
     Function::new("gen_salt", &[Is(Text), Is(Int4)], Is(Text), Rust(crypt::gen_salt)).optional(1).volatile(),
-    Function::new("gen_random_uuid", &[], Is(Uuid), Rust(random::uuid)).volatile(),
-    Function::new("uuid_generate_v4", &[], Is(Uuid), Rust(random::uuid)).volatile(),
+    Function::new("gen_random_uuid", &[], Is(Uuid), Rust(random::uuid)).volatile().leakproof(),
+    Function::new("uuid_generate_v4", &[], Is(Uuid), Rust(random::uuid)).volatile().leakproof(),
     Function::new("gen_random_bytes", &[Is(Int4)], Is(Bytea), Rust(random::bytes)).volatile(),
 ];
