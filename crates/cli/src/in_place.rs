@@ -8,6 +8,7 @@ use basalt_server::postgrest::{Source, StoredError};
 use basalt_server::{Basalt, takes_published_secret};
 use figment::value::Value;
 
+use crate::output;
 use crate::report::{Failure, Report};
 use crate::running;
 use crate::serving::prepare;
@@ -29,6 +30,7 @@ pub fn serve(source: &Source, overrides: &[(String, Value)]) -> Result<(), Failu
 
 async fn start(source: &Source, overrides: &[(String, Value)]) -> Result<(Basalt, Database), Failure> {
     let config = source.load(overrides)?;
+    output::reports(&source.unknown()?.into_iter().map(Report::warning).collect::<Vec<_>>());
     prepare(&config)?;
     let folder = source.folder();
     let database = open_database(&folder, &config).await?;

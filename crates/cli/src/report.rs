@@ -63,6 +63,11 @@ impl Report {
         Report { severity: Severity::Error, code: None, message: message.into(), place: None, detail: None, help: None }
     }
 
+    /// A warning with nothing but its message.
+    pub fn warning(message: impl Into<String>) -> Report {
+        Report { severity: Severity::Warning, ..Report::error(message) }
+    }
+
     /// What to do about it.
     pub fn help(mut self, help: impl Into<String>) -> Report {
         self.help = Some(help.into());

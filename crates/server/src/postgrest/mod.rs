@@ -107,9 +107,17 @@ impl Source {
 
     /// Basalt's configuration for what the file and the environment say; the environment wins. `flags` are keys of Basalt's own.
     ///
-    /// Errors: a line that can't be read, an unknown setting with the nearest known one, a value that is none.
+    /// Errors: a line that can't be read, a value that is none.
     pub fn load(&self, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
         self.config(&self.settings()?, flags)
+    }
+
+    /// What the file and the environment name that is no setting, as sentences with its place and the nearest that is one. PostgREST
+    /// passes over such names, so that deployments have some and run.
+    ///
+    /// Errors: a line that can't be read.
+    pub fn unknown(&self) -> Result<Vec<String>, ConfigError> {
+        Ok(self.read()?.unknown)
     }
 
     /// The same under what the database keeps (`alter role ... set pgrst.*`, `db-pre-config`), unless `db-config` says otherwise.
@@ -138,21 +146,25 @@ impl Source {
     }
 
     fn settings(&self) -> Result<Settings, ConfigError> {
-        let mut settings = Settings::new();
+        Ok(self.read()?.settings)
+    }
+
+    fn read(&self) -> Result<Given, ConfigError> {
+        let mut given = Given::default();
         if let Some(path) = &self.file {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| ConfigError(format!("{} can't be read: {error}", path.display())))?;
             for (line, name, value) in file::read(&text, &|name| std::env::var(name))
                 .map_err(|error| ConfigError(format!("{}:{error}", path.display())))?
             {
-                let place = || format!("{}:{line}", path.display());
-                settings.insert(known_name(&name, &place)?, value);
+                given.add(&name, value, &format!("{}:{line}", path.display()));
             }
         }
-        settings.extend(from_environment(
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )?);
-        Ok(settings)
+        let variables = std::env::vars_os();
+        given.add_environment(
+            variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
+        Ok(given)
     }
 
     fn config(&self, settings: &Settings, flags: &[(String, figment::value::Value)]) -> Result<Config, ConfigError> {
@@ -213,32 +225,40 @@ pub enum StoredError {
     Database(#[from] Error),
 }
 
-/// The settings among variables `PGRST_*`: `PGRST_DB_URI` is `db-uri`, `PGRST_APP_SETTINGS_X` is `app.settings.x`.
-fn from_environment(variables: impl Iterator<Item = (String, String)>) -> Result<Settings, ConfigError> {
-    let mut settings = Settings::new();
-    for (variable, value) in variables {
-        let Some(rest) = variable.strip_prefix("PGRST_") else { continue };
-        let rest = rest.to_ascii_lowercase();
-        let name = match rest.strip_prefix("app_settings_") {
-            Some(name) => format!("{APP}{name}"),
-            None => known_name(&rest.replace('_', "-"), &|| format!("environment variable {variable}"))?,
-        };
-        settings.insert(name, value);
-    }
-    Ok(settings)
+/// What a file and an environment say, the later over the earlier.
+#[derive(Default)]
+struct Given {
+    settings: Settings,
+    /// Names that are no settings, as [`Source::unknown`] tells them.
+    unknown: Vec<String>,
 }
 
-/// A setting's name of today.
-fn known_name(given: &str, place: &dyn Fn() -> String) -> Result<String, ConfigError> {
-    if given.starts_with(APP) {
-        return Ok(given.to_owned());
+impl Given {
+    /// Takes the settings among variables `PGRST_*`: `PGRST_DB_URI` is `db-uri`, `PGRST_APP_SETTINGS_X` is `app.settings.x`.
+    fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+        for (variable, value) in variables {
+            let Some(rest) = variable.strip_prefix("PGRST_") else { continue };
+            let rest = rest.to_ascii_lowercase();
+            let name = match rest.strip_prefix("app_settings_") {
+                Some(name) => format!("{APP}{name}"),
+                None => rest.replace('_', "-"),
+            };
+            self.add(&name, value, &format!("environment variable {variable}"));
+        }
     }
-    let found = KNOWN.iter().find(|known| known.name == given || known.formerly == Some(given));
-    found.map(|known| known.name.to_owned()).ok_or_else(|| {
-        let near = nearest(given, KNOWN.iter().map(|known| known.name), 0.3);
+
+    /// Takes a setting under its name of today.
+    fn add(&mut self, name: &str, value: String, place: &str) {
+        let found =
+            KNOWN.iter().find(|known| known.name == name || known.formerly == Some(name)).map(|known| known.name);
+        if let Some(name) = found.or_else(|| name.starts_with(APP).then_some(name)) {
+            self.settings.insert(name.to_owned(), value);
+            return;
+        }
+        let near = nearest(name, KNOWN.iter().map(|known| known.name), 0.3);
         let hint = near.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        ConfigError(format!("unknown PostgREST setting `{given}` ({}){hint}", place()))
-    })
+        self.unknown.push(format!("unknown PostgREST setting `{name}` ({place}){hint}"));
+    }
 }
 
 #[cfg(test)]

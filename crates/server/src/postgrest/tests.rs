@@ -8,11 +8,12 @@ fn config(text: &str) -> Result<Config, ConfigError> {
 }
 
 fn configured(text: &str, variable: map::Variable<'_>) -> Result<Config, ConfigError> {
-    let mut settings = Settings::new();
+    let mut given = Given::default();
     for (line, name, value) in file::read(text, variable).map_err(ConfigError)? {
-        settings.insert(known_name(&name, &|| format!("line {line}"))?, value);
+        given.add(&name, value, &format!("line {line}"));
     }
-    map::config(&settings, variable)
+    assert_eq!(given.unknown, Vec::<String>::new());
+    map::config(&given.settings, variable)
 }
 
 #[test]
@@ -152,7 +153,6 @@ fn what_cannot_be_read_is_refused_with_its_place() {
         ("\ndb-uri = postgres", "2: the value `postgres` needs double quotes"),
         ("db-uri = \"x", "1: the value's closing quote is missing"),
         ("db-uri = \"x\" y", "1: unexpected text after the value: y"),
-        ("db-max-row = 5", "unknown PostgREST setting `db-max-row` (line 1); did you mean `db-max-rows`?"),
         (
             "db-max-rows = \"many\"",
             "the PostgREST setting `db-max-rows` can't be used as it is; expected: a number in its range",
@@ -210,16 +210,19 @@ fn queries_are_logged_by_either_spelling() {
 fn the_environment_names_the_same_settings() {
     let vars =
         [("PGRST_DB_URI", "postgres://x"), ("PGRST_APP_SETTINGS_REGION", "eu"), ("PGRST_MAX_ROWS", "3"), ("HOME", "/")];
-    let of =
-        |vars: &[(&str, &str)]| from_environment(vars.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-    let settings = of(&vars).unwrap();
+    let of = |vars: &[(&str, &str)]| {
+        let mut given = Given::default();
+        given.add_environment(vars.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        given
+    };
+    let given = of(&vars);
+    let value = |name: &str| given.settings[name].as_str();
+    assert_eq!((value("db-uri"), value("app.settings.region"), value("db-max-rows")), ("postgres://x", "eu", "3"));
+    assert_eq!((given.settings.len(), given.unknown), (3, vec![]));
+    let given = of(&[("PGRST_DB_SCEMAS", "x"), ("PGRST_DB_ANON_ROLE", "y")]);
+    assert_eq!(given.settings.into_keys().collect::<Vec<_>>(), ["db-anon-role"]);
     assert_eq!(
-        (settings["db-uri"].as_str(), settings["app.settings.region"].as_str(), settings["db-max-rows"].as_str()),
-        ("postgres://x", "eu", "3")
-    );
-    let error = of(&[("PGRST_DB_SCEMAS", "x")]).err().unwrap().0;
-    assert_eq!(
-        error,
-        "unknown PostgREST setting `db-scemas` (environment variable PGRST_DB_SCEMAS); did you mean `db-schemas`?"
+        given.unknown,
+        ["unknown PostgREST setting `db-scemas` (environment variable PGRST_DB_SCEMAS); did you mean `db-schemas`?"]
     );
 }
