@@ -117,7 +117,13 @@ fn the_rights_are_those_of_the_dump() {
          revoke all on notes from anon, authenticated;
          grant select (id, body), insert on notes to authenticated;
          create function noexec() returns int language sql security definer as 'select 42';
-         revoke execute on function noexec() from public, anon, authenticated;",
+         revoke execute on function noexec() from public, anon, authenticated;
+         create table zz (id int);
+         create function counted() returns bigint language sql stable as 'select count(*) from zz';
+         create view aa as select counted();
+         revoke all on aa from anon, authenticated;
+         create function of_view() returns setof aa language sql security definer as 'select * from aa';
+         revoke execute on function of_view() from public, anon, authenticated;",
     ));
     let rights = [
         "has_column_privilege('authenticated', 'notes', 'hidden', 'select')",
@@ -128,6 +134,9 @@ fn the_rights_are_those_of_the_dump() {
         "has_table_privilege('service_role', 'notes', 'select')",
         "has_table_privilege('anon', 'items', 'select')",
         "has_function_privilege('anon', 'noexec()', 'execute')",
+        // A view that waits for what it calls, and what waits for the view.
+        "has_table_privilege('anon', 'aa', 'select')",
+        "has_function_privilege('anon', 'of_view()', 'execute')",
         "has_function_privilege('service_role', 'noexec()', 'execute')",
     ];
     let mut asked: Vec<String> = rights.iter().map(|right| format!("select ({right})::text as value")).collect();
@@ -376,11 +385,19 @@ fn a_view_that_waits_is_what_was_last_said_of_it() {
         create view public.w as select m from public.t;
         insert into public.t values (1, 'a'), (2, 'b');
         alter table only public.t add constraint t_pkey primary key (id);
-        create or replace view public.v as select t.id, t.m from public.t group by t.id;";
+        create or replace view public.v as select t.id, t.m from public.t group by t.id;
+        create schema s1;
+        create schema s2;
+        set search_path = s1;
+        create view v as select a from public.later;
+        set search_path = s2;
+        create view v as select a from public.later;
+        create table public.later (a int);";
     let asked = [
         "select string_agg(id || m::text, ' ' order by id) as value from v",
         "select count(*) as value from w",
         "select count(*) as value from information_schema.views where table_name = 'gone'",
+        "select count(*) as value from s1.v, s2.v",
     ];
-    assert_eq!(imported(&[], script, &asked).1, ["1a 2b", "2", "0"]);
+    assert_eq!(imported(&[], script, &asked).1, ["1a 2b", "2", "0", "0"]);
 }

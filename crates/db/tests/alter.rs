@@ -206,6 +206,7 @@ async fn a_labels_new_name_goes_into_every_source() {
          create index on t (id) where m = 'ok';
          create view v as select id, case m when 'ok' then 'ok' else 'no' end as word from t where m in ('ok', 'sad');
          create function good(x mood default 'ok') returns bool language sql immutable as $$ select x = 'ok' $$;
+         create function known(x mood default 'ok') returns bool language sql immutable return x = 'ok';
          alter table t enable row level security; create policy p on t using (m = 'ok'); grant select on t to anon;
          insert into t (id) values (1);
          alter type mood rename value 'ok' to 'fine'; alter type mood rename value 'sad' to 'blue';",
@@ -217,7 +218,9 @@ async fn a_labels_new_name_goes_into_every_source() {
         "[{\"id\":1,\"m\":\"fine\",\"f\":\"fine\",\"s\":\"ok\",\"g\":true},\
          {\"id\":2,\"m\":\"fine\",\"f\":\"fine\",\"s\":\"ok\",\"g\":true}]"
     );
-    assert_eq!(db.json("select word, good() as g from v where id = 1", &[]).await, "[{\"word\":\"ok\",\"g\":true}]");
+    assert_eq!(db.json("select word, known() as g from v where id = 1", &[]).await, "[{\"word\":\"ok\",\"g\":true}]");
+    // A body that is a text is read when it runs.
+    assert_eq!(db.error("select good()", &[]).await.code(), "22P02");
     for (write, code) in [
         ("insert into t (id, m) values (0, 'blue')", "23514"),
         ("insert into t (id, f) values (3, 'blue')", "23514"),

@@ -95,3 +95,77 @@ alter table memos alter owner set not null;
 insert into memos (id, owner) values (3, 4) returning *;
 select * from qualified order by id;
 drop view qualified; drop table memos; drop table mem;
+
+-- Types of one name in two schemas: only the labels of the one that changes do.
+create schema s1;
+create schema s2;
+create type s1.status as enum ('public', 'archived');
+create type s2.status as enum ('public', 'private');
+create table s2.post (id int primary key, s s2.status default 'public' check (s <> 'private' or id > 1), open boolean generated always as (s = 'public') stored);
+create view s2.shown as select id from s2.post where s = 'public';
+create function s2.is_open(x s2.status) returns boolean language sql immutable return x = 'public';
+create table s1.note (id int primary key, s s1.status default 'public');
+insert into s2.post (id, s) values (1, 'public'), (2, 'private');
+alter type s1.status rename value 'public' to 'private';
+insert into s2.post (id) values (3);
+insert into s1.note values (1), (2, 'archived');
+select * from s2.post order by id;
+select * from s2.shown order by id;
+select s2.is_open('public'), s2.is_open('private');
+select * from s1.note order by id;
+
+-- Bodies that are texts are read anew when they run.
+create type letter as enum ('a', 'b');
+create table letters (id int primary key, l letter);
+insert into letters values (1, 'a'), (2, 'b');
+create function of_a() returns setof int language sql stable as $$ select id from letters where l = 'a' order by id $$;
+alter type letter rename value 'a' to 'z';
+alter type letter rename value 'b' to 'a';
+select * from of_a();
+
+-- Several functions of a name: a new name, another schema and DROP are about one of them.
+create function may(x text) returns boolean language sql immutable as $$ select x = 'me' $$;
+create function may(x bigint) returns boolean language sql immutable as $$ select x > 1 $$;
+create function can(x text) returns boolean language sql immutable as $$ select true $$;
+create table owned (id int primary key, who text, n bigint, constraint checked check (may(who) or may(n) or who = 'none'));
+insert into owned values (1, 'me', 1), (2, 'you', 2);
+create view permitted as select id, may(who) as by_name, may(n) as by_number from owned where may(who) or may(n);
+create view listed as select * from owned, generate_series(1, 1) g where may(n);
+create function each_of(t text, b bigint) returns boolean language sql immutable return may(t) and may(b);
+alter function may(bigint) rename to can;
+select * from permitted order by id;
+select * from listed order by id;
+select each_of('me', 2), each_of('me', 1), each_of('you', 2);
+insert into owned values (3, 'them', 1);
+insert into owned values (3, 'them', 5);
+drop function each_of(text, bigint);
+drop function can(bigint);
+drop function may(text);
+drop function can(text);
+select * from permitted order by id;
+create function may(x bigint) returns boolean language sql immutable as $$ select false $$;
+create schema away;
+alter function may(text) set schema away;
+select * from permitted order by id;
+drop function may(bigint);
+drop function away.may(text) cascade;
+select * from permitted;
+select * from listed;
+insert into owned values (4, 'them', 0);
+
+-- What is put in a function's place is asked by checks, generated columns and indexes from then on; rows that are there stay as they are.
+create function fine(e text) returns boolean language sql immutable as $$ select e like '%@%' $$;
+create function within(e text) returns boolean language sql immutable as $$ select fine(e) $$;
+create function slug(t text) returns text language sql immutable as $$ select lower(t) $$;
+create table mail (id int primary key, email text check (fine(email)), other text check (within(other)), title text, s text generated always as (slug(title)) stored);
+create unique index on mail (slug(email));
+insert into mail values (1, 'x@y', 'x@y', 'A B');
+create or replace function fine(e text) returns boolean language sql immutable as $$ select e like '%@%.%' $$;
+insert into mail values (2, 'x@z');
+insert into mail values (2, 'x@z.org', 'x@z');
+insert into mail values (2, 'x@z.org', 'x@z.org', 'C D');
+create or replace function slug(t text) returns text language sql immutable as $$ select replace(lower(t), ' ', '-') $$;
+insert into mail values (3, 'v@z.org', 'v@z.org', 'E F');
+select * from mail where id > 2;
+update mail set title = 'G H' where id = 2 returning *;
+insert into mail values (4, 'V@Z.org', 'v@z.org') on conflict do nothing returning id;

@@ -81,7 +81,8 @@ impl<'w> Script<'w> {
             let views = piece.statement().filter(|_| !waiting.is_empty()).and_then(|(sql, _)| ddl::named_views(sql));
             let before = waiting.len();
             // A view that is made anew or dropped waits no more as it was.
-            waiting.retain(|one| !views.as_ref().is_some_and(|views| one.is_named_by(views)));
+            let path = &self.session.search_path;
+            waiting.retain(|one| !views.as_ref().is_some_and(|views| one.is_named_by(views, path)));
             let is_dropped = waiting.len() < before && views.is_some_and(|views| !views.creates);
             match self.piece(&piece, source) {
                 Err(failed) if is_dropped && failed.error.code() == "42P01" => {}
@@ -95,6 +96,7 @@ impl<'w> Script<'w> {
             self.session.search_path = path;
             self.piece(&piece, source)?;
         }
+        dump.last.iter().try_for_each(|taken| self.piece(&taken.piece(), source))?;
         Ok(dump.passed_over)
     }
 
@@ -384,10 +386,15 @@ struct Waiting<'s> {
 }
 
 impl Waiting<'_> {
-    /// Whether it makes a view that another statement names, with or without the schema.
-    fn is_named_by(&self, others: &NamedViews) -> bool {
+    /// Whether it makes a view that another statement names, which looks for it along `path`.
+    fn is_named_by(&self, others: &NamedViews, path: &[String]) -> bool {
         let own = self.piece.statement().and_then(|(sql, _)| ddl::named_views(sql)).filter(|own| own.creates);
-        let is_same = |a: &[String], b: &[String]| a.ends_with(b) || b.ends_with(a);
+        let is_same = |own: &[String], other: &[String]| match (own, other) {
+            ([own], [other]) => own == other && self.path.first() == path.first(),
+            ([own], [schema, other]) => own == other && self.path.first() == Some(schema),
+            ([schema, own], [other]) => own == other && path.contains(schema),
+            _ => own == other,
+        };
         own.is_some_and(|own| own.names.iter().any(|name| others.names.iter().any(|other| is_same(name, other))))
     }
 }

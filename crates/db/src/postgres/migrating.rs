@@ -126,7 +126,7 @@ impl Postgres {
     ) -> Result<Imported, ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
         let dump = dump::read(split(source)?, catalog);
-        let pieces: Vec<Piece<'_>> = dump.pieces.iter().map(Taken::piece).collect();
+        let pieces: Vec<Piece<'_>> = dump.pieces.iter().chain(&dump.last).map(Taken::piece).collect();
         let mut script = Script::new(&connection.client, source, progress);
         script.begin().await?;
         let done = script.run(&pieces).await;

@@ -255,11 +255,15 @@ fn asks_session(from: &Type, to: &Type) -> bool {
     (*from == Type::TIMESTAMPTZ) != (*to == Type::TIMESTAMPTZ) || as_text(from, to) || as_text(to, from)
 }
 
-/// Whether a cast between the types can't fail (so that it may run before a row policy).
+/// Whether a cast between the types can't fail, nor takes long for long values (so that it may run before a row policy).
 fn infallible(from: &Type, to: &Type) -> bool {
     use Base::*;
-    matches!(
-        (from, to),
-        (_, Type::Base(Text | Varchar)) | (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8))
-    )
+    match (from, to) {
+        (Type::Base(Json | Jsonb | Bytea | Tsvector | Tsquery | Jsonpath | Vector), Type::Base(Text | Varchar)) => {
+            false
+        }
+        (Type::Base(base), Type::Base(Text | Varchar)) => base.subtype().is_none(),
+        (Type::Enum(_), Type::Base(Text | Varchar)) => true,
+        _ => matches!((from, to), (Type::Base(Int2 | Int4 | Int8), Type::Base(Numeric | Float4 | Float8))),
+    }
 }

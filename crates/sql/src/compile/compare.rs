@@ -49,10 +49,7 @@ impl Compiler<'_> {
         // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
         let mut left = self.coerce(left, &ty, None, CastContext::Implicit)?;
         let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
-        // The time that it takes tells of values of any size.
-        left.leakproof &= !(ty == Type::JSONB
-            || matches!(ty, Type::Array(_))
-            || ty.base().is_some_and(|base| base.subtype().is_some()));
+        left.leakproof &= compares_at_once(&ty);
         Ok((left, right))
     }
 
@@ -135,4 +132,13 @@ pub(super) fn require_equality(ty: &Type) -> Result<()> {
 /// Whether values of the type compare.
 fn has_order(ty: &Type) -> bool {
     !matches!(ty, Type::Base(Base::Json | Base::Jsonpath | Base::Void | Base::Trigger))
+}
+
+/// Whether the time that a comparison takes tells nothing of its operands: values of these types have few bytes, or are compared as bytes.
+pub(super) fn compares_at_once(ty: &Type) -> bool {
+    match ty {
+        Type::Base(base) => *base != Base::Jsonb && base.subtype().is_none(),
+        Type::Enum(_) => true,
+        _ => false,
+    }
 }

@@ -76,7 +76,7 @@ pub(super) fn to_json(row: &Typed, jsonb: bool) -> Result<Typed> {
         sql = format!("(CASE WHEN {} IS NOT NULL THEN {sql} END)", row.sql);
     }
     let mut typed = Typed::over(sql, ty, [row]);
-    typed.not_null = row.sql.is_empty();
+    (typed.not_null, typed.leakproof) = (row.sql.is_empty(), false);
     Ok(typed)
 }
 
@@ -227,7 +227,10 @@ impl Compiler<'_> {
                 return Err(Error::new("42804", "cannot compare record types with different numbers of columns"));
             }
         }
-        let (Some(right), Some(left)) = (found.pop(), found.pop()) else { return Err(Error::internal("two operands")) };
+        let (Some(right), Some(mut left)) = (found.pop(), found.pop()) else {
+            return Err(Error::internal("two operands"));
+        };
+        left.leakproof = false;
         Ok((left, right))
     }
 }

@@ -9,9 +9,12 @@ use basalt_types::Type;
 use super::Change;
 use super::drop::Object;
 use super::grant::input_types;
+use super::overload::with_calls_marked;
 use super::rename_column::reads_in_rows;
+use super::resolve::takes;
 use super::source::Uses;
 use super::types::mentions;
+use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation};
 
 impl Change<'_> {
@@ -23,7 +26,7 @@ impl Change<'_> {
                 found.extend(
                     self.owned_sequences(name, None).map(|sequence| (Object::Sequence(sequence.clone()), true)),
                 );
-                self.users(|uses| uses.relations.contains(name), &mut found);
+                users(&self.catalog, |uses| uses.relations.contains(name), &mut found);
                 for other in self.catalog.relations.values().filter(|r| r.name != *name) {
                     let keys = other.foreign_keys().filter(|(_, key)| key.target == *name);
                     found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
@@ -51,15 +54,22 @@ impl Change<'_> {
                     self.referrers(&relation, columns, &mut found);
                 }
             }
-            Object::Routine(name, _) if self.catalog.routines(&name.schema, &name.name).len() == 1 => {
-                self.users(|uses| uses.functions.contains(name), &mut found);
-                for relation in self.catalog.relations.values() {
+            Object::Routine(name, args) => {
+                let overloads = self.catalog.routines(&name.schema, &name.name);
+                match overloads.iter().find(|routine| takes(routine, args)).filter(|_| overloads.len() > 1) {
+                    Some(routine) => {
+                        let (marked, mark) = with_calls_marked(&self.catalog, routine)?;
+                        users(&marked, |uses| uses.functions.contains(&mark), &mut found);
+                    }
+                    None => users(&self.catalog, |uses| uses.functions.contains(name), &mut found),
+                }
+                for relation in self.catalog.relations.values().filter(|_| args.is_empty()) {
                     let triggers = relation.triggers.iter().filter(|trigger| trigger.function == *name);
                     found.extend(triggers.map(|one| (Object::Trigger(relation.name.clone(), one.name.clone()), false)));
                 }
             }
             Object::Type(name) => {
-                self.users(|uses| uses.types.contains(name), &mut found);
+                users(&self.catalog, |uses| uses.types.contains(name), &mut found);
                 for relation in self.catalog.relations.values() {
                     let columns = relation.columns.iter();
                     for column in columns
@@ -85,7 +95,7 @@ impl Change<'_> {
             }
             Object::Sequence(name) => {
                 let own = self.catalog.sequences.get(name).and_then(|s| s.owned_by.clone());
-                self.users(|uses| names_sequence(uses, name), &mut found);
+                users(&self.catalog, |uses| names_sequence(uses, name), &mut found);
                 if let Some((table, column)) = own {
                     let identity = self.relation(&table)?.column(&column).is_some_and(|c| c.identity.is_some());
                     if identity {
@@ -106,7 +116,7 @@ impl Change<'_> {
                 let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
                 found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
             }
-            Object::Routine(..) | Object::Default(..) | Object::Policy(..) | Object::Trigger(..) => {}
+            Object::Default(..) | Object::Policy(..) | Object::Trigger(..) => {}
         }
         found.retain(|(other, _)| other != object);
         Ok(found)
@@ -158,7 +168,7 @@ impl Change<'_> {
             }
         }
         let mut elsewhere = Vec::new();
-        self.users(|uses| uses.relations.contains(table) && uses.columns.contains(column), &mut elsewhere);
+        users(&self.catalog, |uses| uses.relations.contains(table) && uses.columns.contains(column), &mut elsewhere);
         found.extend(
             elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
         );
@@ -193,38 +203,38 @@ impl Change<'_> {
             found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
         }
     }
+}
 
-    /// Views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
-    fn users(&self, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
-        let expr = |source: &String| uses(&Uses::of_expr(source));
-        for relation in self.catalog.relations.values() {
-            let name = &relation.name;
-            if relation.view().is_some_and(|view| uses(&Uses::of_query(&view.query))) {
-                found.push((Object::Relation(name.clone()), false));
+/// Views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
+fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
+    let expr = |source: &String| uses(&Uses::of_expr(source));
+    for relation in catalog.relations.values() {
+        let name = &relation.name;
+        if relation.view().is_some_and(|view| uses(&Uses::of_query(&view.query))) {
+            found.push((Object::Relation(name.clone()), false));
+        }
+        for policy in &relation.policies {
+            if policy.using.iter().chain(&policy.check).any(expr) {
+                found.push((Object::Policy(name.clone(), policy.name.clone()), false));
             }
-            for policy in &relation.policies {
-                if policy.using.iter().chain(&policy.check).any(expr) {
-                    found.push((Object::Policy(name.clone(), policy.name.clone()), false));
-                }
+        }
+        for column in &relation.columns {
+            if column.default.as_ref().is_some_and(expr) {
+                found.push((Object::Default(name.clone(), column.name.clone()), false));
             }
-            for column in &relation.columns {
-                if column.default.as_ref().is_some_and(expr) {
-                    found.push((Object::Default(name.clone(), column.name.clone()), false));
-                }
-                if column.generated.as_ref().is_some_and(expr) {
-                    found.push((Object::Column(name.clone(), column.name.clone()), false));
-                }
+            if column.generated.as_ref().is_some_and(expr) {
+                found.push((Object::Column(name.clone(), column.name.clone()), false));
             }
-            for constraint in &relation.constraints {
-                if constraint.kind.sources().any(expr) {
-                    found.push((Object::Constraint(name.clone(), constraint.name.clone()), false));
-                }
+        }
+        for constraint in &relation.constraints {
+            if constraint.kind.sources().any(expr) {
+                found.push((Object::Constraint(name.clone(), constraint.name.clone()), false));
             }
-            for index in &relation.indexes {
-                let plain = index.columns.is_some() && index.predicate.is_none();
-                if !plain && index.keys.iter().chain(&index.predicate).any(|source| expr(&bare_key(source))) {
-                    found.push((Object::Index(name.clone(), index.name.clone()), false));
-                }
+        }
+        for index in &relation.indexes {
+            let plain = index.columns.is_some() && index.predicate.is_none();
+            if !plain && index.keys.iter().chain(&index.predicate).any(|source| expr(&bare_key(source))) {
+                found.push((Object::Index(name.clone(), index.name.clone()), false));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod alter;
 mod bootstrap;
+mod bound;
 mod column;
 mod comment;
 mod conflicts;
@@ -25,6 +26,7 @@ mod index;
 mod keywords;
 mod membership;
 mod naming;
+mod overload;
 mod part;
 mod physical;
 mod policy;

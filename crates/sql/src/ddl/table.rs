@@ -254,22 +254,7 @@ impl Change<'_> {
 
     /// A relation without columns, owned and granted as a new one is.
     pub(super) fn empty_relation(&self, name: Name) -> Relation {
-        Relation {
-            kind: RelationKind::Table,
-            owner: Identity::OWNER.to_owned(),
-            columns: Vec::new(),
-            constraints: Vec::new(),
-            indexes: Vec::new(),
-            row_security: false,
-            force_row_security: false,
-            replica_identity: Default::default(),
-            partitioned: false,
-            policies: Vec::new(),
-            triggers: Vec::new(),
-            grants: self.default_grants(&name.schema, DefaultObject::Tables),
-            comment: None,
-            name,
-        }
+        Relation { grants: self.default_grants(&name.schema, DefaultObject::Tables), ..bare_relation(name) }
     }
 
     /// 0A000 for a name that SQLite would take for another one's: it ignores case.
@@ -375,5 +360,25 @@ impl NewConstraint {
 
     fn is_key(&self) -> bool {
         self.key_columns().is_some()
+    }
+}
+
+/// A table with nothing, that nobody but the owner may use.
+pub(super) fn bare_relation(name: Name) -> Relation {
+    Relation {
+        kind: RelationKind::Table,
+        owner: Identity::OWNER.to_owned(),
+        columns: Vec::new(),
+        constraints: Vec::new(),
+        indexes: Vec::new(),
+        row_security: false,
+        force_row_security: false,
+        replica_identity: Default::default(),
+        partitioned: false,
+        policies: Vec::new(),
+        triggers: Vec::new(),
+        grants: Default::default(),
+        comment: None,
+        name,
     }
 }

@@ -220,7 +220,7 @@ impl Change<'_> {
     }
 
     /// Puts a changed enumeration in the place of its older self, wherever that stands.
-    fn replace_enum(&mut self, name: &Name, ty: EnumType) {
+    pub(super) fn replace_enum(&mut self, name: &Name, ty: EnumType) {
         let ty = Arc::new(ty);
         self.replace_type(name, &ty);
         self.catalog.enums.insert(name.clone(), ty);

@@ -40,6 +40,8 @@ const NOT_CARRIED: [&str; 3] = ["basalt", "realtime", "supabase_migrations"];
 pub struct Dump<'a> {
     /// The pieces, in the order in which they run.
     pub pieces: Vec<Taken<'a>>,
+    /// What runs when all of them have.
+    pub last: Vec<Taken<'a>>,
     /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there.
     pub passed_over: BTreeSet<String>,
 }
@@ -105,7 +107,7 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
     rows.sort_by_cached_key(|(name, _)| depth(name, catalog, &mut Vec::new()));
     let at = rows_at.unwrap_or_default();
     dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
-    rights::alone(&mut dump.pieces, catalog);
+    dump.last = rights::alone(&mut dump.pieces, catalog);
     dump
 }
 

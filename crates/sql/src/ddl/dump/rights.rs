@@ -3,19 +3,22 @@
 use super::Taken;
 use crate::Catalog;
 use crate::catalog::{DefaultObject, PUBLIC};
+use crate::ddl::cursor::Cursor;
 use crate::quote;
-use crate::script::{Piece, first_word};
+use crate::script::first_word;
 
-/// Has the default privileges taken away before the dump's pieces, and given back after them, if the script is a dump that says who may do
-/// what.
-pub(super) fn alone(pieces: &mut Vec<Taken<'_>>, catalog: &Catalog) {
+/// Has the default privileges taken away before the dump's pieces, if the script is a dump that says who may do what. Gives what says them
+/// anew once everything is there: the dump's own words, and those that were taken away.
+pub(super) fn alone<'a>(pieces: &mut Vec<Taken<'a>>, catalog: &Catalog) -> Vec<Taken<'a>> {
     let says =
         |is: fn(&str) -> bool| pieces.iter().any(|taken| taken.piece().statement().is_some_and(|(sql, _)| is(sql)));
     if !says(is_first_of_a_dump) || !says(is_right) {
-        return;
+        return Vec::new();
     }
-    let end = pieces.last().map_or(0, |taken| offset(&taken.piece()));
     let mut before = Vec::new();
+    let is_default = |taken: &mut Taken<'a>| taken.piece().statement().is_some_and(|(sql, _)| says_default(sql));
+    let mut after: Vec<Taken<'a>> = pieces.extract_if(.., is_default).collect();
+    let made = |sql: String| Taken::Reduced { sql, data: None, offset: 0 };
     for entry in &catalog.default_privileges {
         let place =
             entry.schema.as_ref().map(|schema| format!("in schema {} ", quote::ident(schema))).unwrap_or_default();
@@ -24,19 +27,16 @@ pub(super) fn alone(pieces: &mut Vec<Taken<'_>>, catalog: &Catalog) {
             let role = if role == PUBLIC { PUBLIC.to_owned() } else { quote::ident(role) };
             let words: Vec<&str> = privileges.iter().map(|privilege| privilege.word()).collect();
             let words = words.join(", ");
-            before.push(made(format!("alter default privileges {place}revoke {words} on {objects} from {role}"), 0));
-            pieces.push(made(format!("alter default privileges {place}grant {words} on {objects} to {role}"), end));
+            before.push(made(format!("alter default privileges {place}revoke {words} on {objects} from {role}")));
+            after.push(made(format!("alter default privileges {place}grant {words} on {objects} to {role}")));
         }
     }
     pieces.splice(0..0, before);
+    after
 }
 
-fn made<'a>(sql: String, offset: usize) -> Taken<'a> {
-    Taken::Reduced { sql, data: None, offset }
-}
-
-fn offset(piece: &Piece<'_>) -> usize {
-    piece.statement().map_or(0, |(_, offset)| offset)
+fn says_default(sql: &str) -> bool {
+    Cursor::new(sql).is_ok_and(|mut cursor| cursor.accept("alter default privileges"))
 }
 
 /// `select pg_catalog.set_config('search_path', '', false)`, which every dump begins with.

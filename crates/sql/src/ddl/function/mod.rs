@@ -1,6 +1,7 @@
 //! Functions in languages sql and plpgsql (PostgreSQL manual, `create function`, `alter function`).
 
 mod body;
+mod replaced;
 mod signature;
 
 use std::sync::Arc;
@@ -117,6 +118,7 @@ impl Change<'_> {
     fn put_routine(&mut self, mut routine: Routine, replace: bool, raw: &RawName, body: &Body) -> Result<()> {
         let name = routine.name.clone();
         let args = input_types(&routine);
+        let before = replace.then(|| self.catalog.clone());
         let overloads = self.catalog.routines(&name.schema, &name.name);
         if let Some(old) = overloads.iter().find(|r| super::resolve::takes(r, &args)) {
             if !replace {
@@ -140,7 +142,7 @@ impl Change<'_> {
         if routine.returns == Type::TRIGGER {
             self.recheck_triggers(&routine).map_err(|e| body.error(e, self.cursor.sql()))?;
         }
-        Ok(())
+        before.map_or(Ok(()), |before| self.rebuild_callers(&before))
     }
 
     /// Reads an option that both `create function` and `alter function` know; tells whether there was one.
@@ -273,7 +275,10 @@ impl Change<'_> {
                     .for_each(|trigger| trigger.function = to.clone());
             }
         }
-        self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to)
+        match self.catalog.routines(&old.name.schema, &old.name.name).is_empty() {
+            true => self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to),
+            false => super::overload::rename_calls(&mut self.catalog, &old, &to).map(drop),
+        }
     }
 
     /// Removes a function.

@@ -1,0 +1,102 @@
+//! One of several functions of a name, and who calls it: which one a call means is told by giving that one a body that is none.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use basalt_core::{Error, Result};
+use basalt_types::Type;
+use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, TableFactor, VisitMut, VisitorMut};
+
+use super::bound::{self, Probe};
+use super::resolve::takes;
+use super::source::{fold, ident_node};
+use crate::Catalog;
+use crate::catalog::{Name, Routine};
+use crate::visit::visit_mut;
+
+/// A function's name while it is asked who calls it, and its body. No name that a migration gives has a blank at its end.
+const ASKED: &str = "basalt asked ";
+const NO_BODY: &str = "basalt_no_body";
+
+/// Writes the new name of `routine`, an overload that the catalog need not have any more, into every call of it. Gives the tables of which
+/// SQLite keeps a source that changed.
+pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &Name) -> Result<BTreeSet<Name>> {
+    let from = &routine.name;
+    let args: Vec<Type> = routine.inputs().map(|param| param.ty.clone()).collect();
+    let mut overloads = catalog.routines(&from.schema, &from.name).to_vec();
+    overloads.retain(|other| !takes(other, &args));
+    let without_body = Routine { language: "sql".into(), body: NO_BODY.into(), ..(**routine).clone() };
+    let asked = Name::new(&*from.schema, ASKED);
+    let mut trial = catalog.clone();
+    trial.functions.insert(asked.clone(), [&overloads[..], &[Arc::new(without_body)]].concat());
+    trial.functions.insert(from.clone(), [&overloads[..], &[routine.clone()]].concat());
+    bound::rewrite(catalog, &trial, &Calls { from, asked, to })
+}
+
+/// A catalog in which whoever calls that overload calls it by the name that comes with it.
+pub(super) fn with_calls_marked(catalog: &Catalog, routine: &Arc<Routine>) -> Result<(Catalog, Name)> {
+    let name = Name::new(&*routine.name.schema, ASKED);
+    let mut marked = catalog.clone();
+    rename_calls(&mut marked, routine, &name)?;
+    Ok((marked, name))
+}
+
+/// The overload whose calls are sought.
+struct Calls<'a> {
+    from: &'a Name,
+    asked: Name,
+    to: &'a Name,
+}
+
+impl Probe for Calls<'_> {
+    fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize {
+        let to = if asks { &self.asked } else { self.to };
+        let mut names = Names { from: self.from, to, chosen, met: 0 };
+        let _ = visit_mut(node, &mut names);
+        names.met
+    }
+
+    fn is_told(&self, error: &Error) -> bool {
+        error.message().contains(NO_BODY)
+    }
+}
+
+/// Replaces chosen ones of the calls of a name.
+struct Names<'a> {
+    from: &'a Name,
+    to: &'a Name,
+    chosen: BTreeSet<usize>,
+    met: usize,
+}
+
+impl Names<'_> {
+    fn name(&mut self, name: &mut ObjectName) {
+        let parts: Vec<String> = name.0.iter().filter_map(ObjectNamePart::as_ident).map(fold).collect();
+        if !matches!(parts.as_slice(), [.., schema, last] if *schema == self.from.schema && *last == self.from.name) {
+            return;
+        }
+        if self.chosen.contains(&self.met) {
+            *name = ObjectName::from(vec![ident_node(&self.to.schema), ident_node(&self.to.name)]);
+        }
+        self.met += 1;
+    }
+}
+
+impl VisitorMut for Names<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            self.name(name);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.name(&mut function.name);
+        }
+        ControlFlow::Continue(())
+    }
+}
