@@ -334,6 +334,50 @@ async fn what_can_not_be_adopted_is_named() {
     assert_eq!(superuser.ask(added).await.unwrap().0.as_deref(), Some("0"));
 }
 
+/// Buckets, files and policies of a Supabase project stay as they are, whoever may change them.
+#[tokio::test(flavor = "multi_thread")]
+async fn its_tables_of_files_are_left_alone() {
+    const STORAGE: &str = "
+        create role supabase_storage_admin noinherit login; create schema storage authorization supabase_storage_admin;
+        create role anon nologin noinherit; create role authenticated nologin noinherit; create role service_role nologin noinherit bypassrls;
+        grant usage on schema storage to anon, authenticated, service_role;
+        set role supabase_storage_admin;
+        create table storage.buckets (id text not null primary key, name text not null, public boolean default false);
+        create table storage.objects (id uuid not null primary key default gen_random_uuid(), bucket_id text references storage.buckets (id), name text);
+        alter table storage.objects enable row level security;
+        create function storage.foldername(name text) returns text[] language plpgsql as $$ begin return string_to_array(name, '/'); end $$;
+        grant all on storage.buckets, storage.objects to anon, authenticated, service_role;
+        create policy avatars on storage.objects for select using (bucket_id = 'avatars');
+        insert into storage.buckets values ('avatars', 'avatars'); insert into storage.objects (bucket_id, name) values ('avatars', 'a/b');
+        reset role;";
+    const COLUMNS: &str = "select string_agg(a.attname, ' ' order by c.relname, a.attnum) from pg_attribute a join pg_class c on c.oid = a.attrelid
+        where c.relnamespace = 'storage'::regnamespace and c.relkind = 'r' and a.attnum > 0";
+    let cluster = Cluster::start();
+    let superuser = database(&cluster).await;
+    superuser.script(STORAGE).await;
+    superuser
+        .script(
+            "create role authenticator noinherit login; grant anon, authenticated, service_role to authenticator;
+             create role deployer login createrole; grant create on database app to deployer;
+             grant anon, authenticated, service_role, supabase_auth_admin to deployer;
+             grant all on schema public to deployer with grant option",
+        )
+        .await;
+    for user in ["deployer", "postgres"] {
+        let url = cluster.url().replace("user=postgres", &format!("user={user} dbname=app"));
+        let mut server = Server::start_at(&url, |config| config.api.schemas = vec!["storage".into()]).await;
+        server.get("/objects?select=name").expect(200, json!([{"name": "a/b"}])).await;
+        server.stop().await;
+        assert_eq!(superuser.ask(COLUMNS).await.unwrap().0.as_deref(), Some("id name public id bucket_id name"));
+    }
+    // Whoever doesn't own the tables writes no policies over them.
+    let url = cluster.url().replace("user=postgres", "user=deployer dbname=app");
+    let server = Server::start_at(&url, |_| ()).await;
+    let refused = server.database.run_script("alter table storage.objects enable row level security", |_| ()).await;
+    let refused = refused.expect_err("another owner").error;
+    assert_eq!((refused.code(), refused.message()), ("42501", "must be owner of table objects"));
+}
+
 /// Rooms that members may be in, and a trigger that tells them of a table's rows.
 const ROOMS: &str = "
 create table public.members (room text, person uuid, primary key (room, person));

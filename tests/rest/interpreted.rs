@@ -237,7 +237,7 @@ async fn functions_and_tables_that_are_not_there_come_with_advice() {
         ("select pg_total_relation_size('t')", "0A000", "basalt.db"),
         ("select pg_size_pretty(pg_database_size(current_database()))", "0A000", "basalt.db"),
         ("select pg_get_functiondef(oid) from pg_proc", "0A000", "migrations"),
-        ("insert into storage.buckets (id, name) values ('a', 'a')", "42P01", "storage"),
+        ("insert into storage.migrations (id) values (1)", "42P01", "storage.objects"),
     ] {
         let failed = server.database.run_script(sql, |_| {}).await.expect_err(sql).error;
         assert_eq!(failed.code(), code, "{sql}: {failed}");

@@ -15,6 +15,7 @@ mod counting;
 mod described;
 mod embedding;
 mod faults;
+mod files;
 mod headers;
 mod interpreted;
 mod limited;

@@ -147,6 +147,15 @@ impl Server {
 
     async fn open(own: Option<OwnDatabase>, schema: &str, change: impl FnOnce(&mut Config)) -> Server {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        Server::open_in(folder, own, schema, change).await
+    }
+
+    async fn open_in(
+        folder: TempDir,
+        own: Option<OwnDatabase>,
+        schema: &str,
+        change: impl FnOnce(&mut Config),
+    ) -> Server {
         let config = configured(own.as_ref(), change);
         let path: &Path = folder.path();
         let database = open_database(path, &config).await.expect("a database");
@@ -187,6 +196,14 @@ impl Server {
         let basalt = Basalt::start(self.folder.path(), &config, self.database.clone()).await.expect("a server");
         self.url = format!("http://{}", basalt.address());
         self.basalt = Some(basalt);
+    }
+
+    /// Stops, closes the database, and opens it anew, as the next process does.
+    pub async fn begin_anew(mut self, change: impl FnOnce(&mut Config)) -> Server {
+        self.stop().await;
+        let Server { database, folder, own, .. } = self;
+        database.close().await;
+        Server::open_in(folder, own, "", change).await
     }
 
     /// A configuration like a new server's over this database, for [`Basalt::reconfigure`].

@@ -18,6 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("basalt-outbound", &[]),
     ("basalt-auth", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-supervise"]),
+    ("basalt-storage", &["basalt-db"]),
     ("basalt-webhooks", &["basalt-core", "basalt-db", "basalt-outbound", "basalt-sql", "basalt-supervise"]),
     (
         "basalt-server",
@@ -32,6 +33,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "basalt-auth",
             "basalt-messaging",
             "basalt-realtime",
+            "basalt-storage",
             "basalt-webhooks",
             "basalt-supervise",
         ],

@@ -81,6 +81,7 @@ pub const SERVICE: Service = Service {
         ("auth.webauthn_credentials", Some(include_str!("schema/gotrue_passkeys.sql"))),
         ("auth.webauthn_challenges", None),
     ],
+    alone_in: None,
 };
 
 /// Verifies access tokens with the project's keys.

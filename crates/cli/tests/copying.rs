@@ -132,6 +132,32 @@ fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {
 }
 
 #[test]
+fn buckets_and_the_policies_over_their_files_are_carried_over_and_back() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    let migration = "insert into storage.buckets (id, name) values ('avatars', 'avatars');
+        create policy own on storage.objects for all using ((storage.foldername(name))[1] = auth.uid()::text);
+        create table covers (file uuid references storage.objects (id));";
+    let rows = "update storage.buckets set public = true; insert into storage.buckets (id, name) values ('late', 'late');
+        insert into storage.objects (bucket_id, name) values ('late', 'a/b'); insert into covers select id from storage.objects;";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/1_files.sql", migration), ("rows.sql", rows)]);
+    run(&project, &["migrate", "up"]);
+    run(&project, &["import", "rows.sql"]);
+    let to = cluster.uri("postgres", "app");
+    let copied = run(&project, &["db", "copy", "--to", &to]);
+    assert!(copied.contains(" 4 rows"), "{copied}");
+    let there =
+        "select string_agg(concat_ws(' ', b.id, b.public, array_to_string(o.path_tokens, '+')), ', ' order by b.id)
+        from storage.buckets b left join storage.objects o on o.bucket_id = b.id left join covers on file = o.id";
+    assert_eq!(ask(&runtime, &session, there), "avatars t, late f a+b");
+    let policies = "select string_agg(policyname, ' ') from pg_policies where schemaname = 'storage'";
+    assert_eq!(ask(&runtime, &session, policies), "own");
+    let back = Project::new(&[("basalt.toml", ""), ("migrations/1_files.sql", migration)]);
+    let copied = run(&back, &["db", "copy", "--from", &to]);
+    assert!(copied.contains(" 4 rows"), "{copied}");
+}
+
+#[test]
 fn users_of_the_target_are_not_lost_unasked() {
     let (cluster, runtime) = (Cluster::start(), runtime());
     let session = runtime.block_on(cluster.create("app"));

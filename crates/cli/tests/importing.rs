@@ -208,19 +208,62 @@ fn the_schema_public_is_made_again() {
 fn what_supabase_alone_has_is_left_out_and_told() {
     let dump = format!(
         "CREATE SCHEMA vault;\nCREATE SCHEMA storage;\nCREATE EXTENSION IF NOT EXISTS supabase_vault WITH SCHEMA vault;
-         CREATE TABLE storage.objects (id uuid NOT NULL, name text);
+         CREATE TABLE storage.objects (id uuid NOT NULL, bucket_id text, name text, level integer);
+         CREATE TABLE storage.migrations (id integer NOT NULL, name varchar(100) NOT NULL);
          CREATE TABLE auth.users (id uuid NOT NULL, email text, of_tomorrow text);
          ALTER TABLE auth.users OWNER TO supabase_auth_admin;
          CREATE FUNCTION storage.search(prefix text) RETURNS text LANGUAGE plpgsql AS $$ begin return prefix; end $$;
          COPY auth.users (id, of_tomorrow, email) FROM stdin;\n{USER}\tx\ta@example.com\n\\.\n
-         COPY storage.objects (id, name) FROM stdin;\n{USER}\tpicture\n\\.\n
+         COPY storage.objects (id, bucket_id, name, level) FROM stdin;\n{USER}\tavatars\ta/picture\t2\n\\.\n
+         COPY storage.buckets (id, name, public, allowed_mime_types, of_tomorrow) FROM stdin;\navatars\tit's\tt\t{{image/png}}\t\\N\n\\.\n
+         COPY storage.migrations (id, name) FROM stdin;\n0\tcreate-migrations-table\n\\.\n
          ALTER TABLE ONLY auth.users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
-         CREATE POLICY mine ON storage.objects USING (true);
+         CREATE POLICY mine ON storage.objects USING ((storage.foldername(name))[1] = 'a');
+         CREATE POLICY theirs ON storage.migrations USING (true);
+         ALTER TABLE storage.objects ENABLE ROW LEVEL SECURITY;
          GRANT ALL ON TABLE storage.objects TO dashboard_user;"
     );
-    let (said, found) = imported(&[], &dump, &["select email as value from auth.users"]);
-    assert_eq!(found, ["a@example.com"]);
-    assert!(said.contains("rows of storage.objects") && said.contains("policy \"mine\" on storage.objects"), "{said}");
+    let asked = [
+        "select email as value from auth.users",
+        "select concat_ws(' ', id, name, public, allowed_mime_types, type) as value from storage.buckets",
+        "select concat_ws(' ', bucket_id, name, path_tokens) as value from storage.objects",
+    ];
+    let (said, found) = imported(&[], &dump, &asked);
+    assert_eq!(found, ["a@example.com", "avatars it's t {image/png} STANDARD", "avatars a/picture {a,picture}"]);
+    let not_taken: Vec<&str> = said.lines().filter_map(|line| line.trim_start().strip_prefix("not taken: ")).collect();
+    let files = "the files that the rows of storage.objects stand for";
+    assert_eq!(not_taken, ["policy \"theirs\" on storage.migrations", "rows of storage.migrations", files]);
+}
+
+/// Migrations make buckets, and policies over their files; a dump has both, too. What it says of a bucket holds.
+#[test]
+fn buckets_that_migrations_made_become_those_of_the_dump() {
+    const FILES: &str = "insert into storage.buckets (id, name) values ('avatars', 'avatars'), ('mine', 'mine');
+        create policy \"all see\" on storage.objects for select using (bucket_id = 'avatars');";
+    const ASKED: [&str; 3] = [
+        "select string_agg(concat_ws(' ', id, public, file_size_limit, owner_id), ', ' order by id) as value from storage.buckets",
+        "select string_agg(name, ',' order by name) as value from storage.objects",
+        "select string_agg(policyname, ',' order by policyname) as value from pg_policies where schemaname = 'storage'",
+    ];
+    const FOUND: [&str; 3] = ["avatars t 7 it's, new f", "a/1,b/2", "all see,own"];
+    let runtime = runtime();
+    let (cluster, session) = in_use(&runtime);
+    runtime.block_on(session.script(&format!(
+        "{FILES} create policy own on storage.objects for all using (owner = auth.uid());
+         update storage.buckets set public = true, file_size_limit = 7, owner_id = 'it''s' where id = 'avatars';
+         update storage.buckets set id = 'new', name = 'new' where id = 'mine';
+         insert into storage.objects (bucket_id, name) values ('avatars', 'a/1'), ('new', 'b/2');"
+    )));
+    let whole = dump(&cluster, &[]);
+    assert_eq!(imported(&[], &whole, &ASKED).1, FOUND);
+    let files = [("migrations/0001_items.sql", SCHEMA), ("migrations/0002_files.sql", FILES)];
+    let found = ["avatars t 7 it's, mine f, new f", "a/1,b/2", "all see"];
+    for args in [&[][..], &["--column-inserts", "--rows-per-insert", "1000"], &["--inserts"]] {
+        let rows = dump(&cluster, &[&["--data-only", "--disable-triggers"], args].concat());
+        let (said, rows) = imported(&files, &rows, &ASKED);
+        assert_eq!(rows, found, "{args:?}");
+        assert!(said.contains("not taken: the files"), "{said}");
+    }
 }
 
 #[test]

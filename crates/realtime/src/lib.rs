@@ -48,4 +48,5 @@ pub const SERVICE: Service = Service {
     name: "realtime",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema/0001_messages.sql") }],
     dispensable: &[],
+    alone_in: None,
 };

@@ -53,7 +53,8 @@ pub enum StartError {
 }
 
 /// The services whose schemas stand beside the project's.
-pub const SERVICES: [Service; 3] = [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_webhooks::SERVICE];
+pub const SERVICES: [Service; 4] =
+    [basalt_auth::SERVICE, basalt_realtime::SERVICE, basalt_storage::SERVICE, basalt_webhooks::SERVICE];
 
 /// A running server. Dropping it without [`Basalt::stop`] cuts the requests under way.
 pub struct Basalt {

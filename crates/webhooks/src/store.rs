@@ -20,6 +20,7 @@ pub const SERVICE: Service = Service {
         ServiceMigration { version: "0002", source: include_str!("hooks.sql") },
     ],
     dispensable: &[],
+    alone_in: None,
 };
 
 /// Dead messages that are kept for a hook; the oldest go.

@@ -129,10 +129,18 @@ fn a_running_dev_starts_over_when_asked() {
 
 #[test]
 fn a_supabase_folder_runs_as_it_stands() {
+    let storage = "[storage]\nenabled = true\nfile_size_limit = \"50MiB\"\n[storage.buckets.images]\npublic = false\n";
+    let config = format!("project_id = \"x\"\n[api]\nport = 54321\n[studio]\nport = 54323\n{storage}");
+    let files = "insert into storage.buckets (id, name, public) values ('covers', 'covers', true);
+        create policy \"own folder\" on storage.objects for all to authenticated
+          using (bucket_id = 'covers' and (storage.foldername(name))[1] = auth.uid()::text);";
+    let bucket =
+        "insert into storage.buckets (id, name, public) values ('covers', 'covers', true) on conflict (id) do nothing;";
     let project = Project::new(&[
-        ("supabase/config.toml", "project_id = \"x\"\n[api]\nport = 54321\n[studio]\nport = 54323\n"),
+        ("supabase/config.toml", &config),
         ("supabase/migrations/20250101000000_books.sql", TABLES),
-        ("supabase/seed.sql", ROWS),
+        ("supabase/migrations/20250102000000_covers.sql", files),
+        ("supabase/seed.sql", &format!("{ROWS}{bucket}")),
     ]);
     let server = project.start(&["dev"], &[]);
     assert_eq!(server.get("/rest/v1/books?select=title").1, r#"[{"title":"One"}]"#);

@@ -17,6 +17,7 @@ pub(crate) const SERVICE: Service = Service {
     name: "changes",
     migrations: &[ServiceMigration { version: "0001", source: include_str!("schema.sql") }],
     dispensable: &[],
+    alone_in: None,
 };
 
 /// Bytes of rows in one batch, beyond its first entry.

@@ -22,6 +22,7 @@ pub(crate) const SERVICE: Service = Service {
             (id integer primary key, name text not null, after text not null, definitions text not null);",
     }],
     dispensable: &[],
+    alone_in: None,
 };
 
 /// An import, in the order in which they happened.

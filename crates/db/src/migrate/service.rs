@@ -1,7 +1,7 @@
 //! The services' own schemas (`auth`, `realtime`, ...): ordinary migrations in PostgreSQL's SQL, recorded apart from the project's.
 
 use basalt_core::{Error, Result};
-use basalt_sql::Name;
+use basalt_sql::{Catalog, Name};
 
 use super::{Script, ScriptError, checksum};
 use crate::sqlite::Writer;
@@ -25,6 +25,9 @@ pub struct Service {
     /// Tables whose rows it can do without: where something else made one in another form, it is set aside with them, and a statement takes over
     /// what can be used.
     pub dispensable: &'static [(&'static str, Option<&'static str>)],
+    /// The schema that it has to itself: where something else has made anything there, that stays as it is, and the service makes nothing.
+    /// Without one, it goes on with what it finds.
+    pub alone_in: Option<&'static str>,
 }
 
 /// One migration of a service.
@@ -66,6 +69,9 @@ pub(crate) fn install(writer: &mut Writer, services: &[Service]) -> Result<()> {
 
 fn install_one(writer: &mut Writer, service: &Service) -> Result<()> {
     let done = installed(writer, service)?;
+    if done.is_empty() && service.alone_in.is_some_and(|schema| is_in_use(&writer.schema().catalog, schema)) {
+        return Ok(());
+    }
     let missing: Vec<_> = service.migrations.iter().filter(|one| !done.iter().any(|v| v == one.version)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -82,6 +88,12 @@ fn install_one(writer: &mut Writer, service: &Service) -> Result<()> {
         Some(migration) => service.failed(migration, &failure),
         None => failure.error,
     })
+}
+
+/// Whether there is a relation, function or enumeration in the schema.
+fn is_in_use(catalog: &Catalog, schema: &str) -> bool {
+    let mut names = catalog.relations.keys().chain(catalog.functions.keys()).chain(catalog.enums.keys());
+    names.any(|name| name.schema == schema)
 }
 
 /// The versions that are recorded.

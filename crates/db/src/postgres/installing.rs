@@ -59,11 +59,24 @@ async fn install_one(client: &Client, service: &Service) -> Result<()> {
     let sql = "select version from basalt.service_migrations where service = $1";
     let rows = client.query_typed(sql, &[(&service.name, Type::TEXT)]).await.map_err(translate)?;
     let done: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    if let (true, Some(schema)) = (done.is_empty(), service.alone_in)
+        && is_in_use(client, schema).await?
+    {
+        return Ok(());
+    }
     let adopts = done.is_empty() && adopting::is_needed(client, service).await?;
     for migration in service.migrations.iter().filter(|one| !done.iter().any(|version| version == one.version)) {
         run(client, service, migration, adopts).await.map_err(|failure| service.failed(migration, &failure))?;
     }
     Ok(())
+}
+
+/// Whether there is a relation, function or enumeration in the schema.
+async fn is_in_use(client: &Client, schema: &str) -> Result<bool> {
+    let sql = "select exists (select from pg_class where relnamespace = n.oid) or exists (select from pg_proc where pronamespace = n.oid) \
+        or exists (select from pg_type where typnamespace = n.oid) from pg_namespace n where nspname = $1";
+    let found = client.query_typed(sql, &[(&schema, Type::TEXT)]).await.map_err(translate)?;
+    Ok(found.first().is_some_and(|row| row.get(0)))
 }
 
 async fn run(

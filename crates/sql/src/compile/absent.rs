@@ -81,7 +81,7 @@ pub(crate) fn no_relation(schema: Option<&str>, shown: &str) -> Error {
     let error = Error::new("42P01", format!("relation \"{shown}\" does not exist"));
     match schema {
         Some("storage") => error.with_hint(
-            "Basalt has no tables in schema storage yet: leave this out, and keep the id of an object in a plain uuid column.",
+            "Of Supabase's tables in schema storage there are storage.buckets and storage.objects: leave this out.",
         ),
         _ => error,
     }

@@ -1,6 +1,7 @@
 //! A dump of a whole database, read for what is there already: services' schemas come with Basalt, so that of these only the rows
 //! are taken, parents before their children.
 
+mod buckets;
 mod judge;
 mod reduced;
 mod rights;
@@ -10,6 +11,7 @@ use std::collections::BTreeSet;
 use super::cursor::{Cursor, RawName};
 use crate::script::{Piece, first_word};
 use crate::{Catalog, Name};
+use buckets::over_those_there;
 use judge::{Judgement, judge};
 use reduced::reduced;
 
@@ -35,6 +37,9 @@ const SERVICES: [&str; 16] = [
 /// Schemas whose rows are each database's own: what was applied and imported, what is on its way to clients.
 const NOT_CARRIED: [&str; 3] = ["basalt", "realtime", "supabase_migrations"];
 
+/// The rows of files, which a dump does not hold.
+const FILES: (&str, &str) = ("storage", "objects");
+
 /// What an import runs of a script.
 #[derive(Debug, Default)]
 pub struct Dump<'a> {
@@ -42,7 +47,7 @@ pub struct Dump<'a> {
     pub pieces: Vec<Taken<'a>>,
     /// What runs when all of them have.
     pub last: Vec<Taken<'a>>,
-    /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there.
+    /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there; files.
     pub passed_over: BTreeSet<String>,
 }
 
@@ -99,7 +104,11 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
         let name = Name::new(schema, target.name);
         if catalog.relations.contains_key(&name) {
             rows_at.get_or_insert(dump.pieces.len());
-            rows.push((name.clone(), reduced(piece, &name, catalog)));
+            let is_of_files = (name.schema.as_str(), name.name.as_str()) == FILES;
+            if is_of_files {
+                dump.passed_over.insert(format!("the files that the rows of {name} stand for"));
+            }
+            rows.push((name.clone(), over_those_there(reduced(piece, &name, catalog), &name, catalog)));
         } else {
             dump.passed_over.insert(format!("rows of {name}"));
         }
