@@ -8,6 +8,7 @@ pub(crate) mod absent;
 mod aggregate;
 mod bare_select;
 pub mod body;
+mod built_in_trigger;
 mod carried;
 mod cast;
 mod clauses;
@@ -75,6 +76,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
 pub(crate) use absent::no_relation;
+pub(crate) use built_in_trigger::{TSVECTOR_UPDATE, check_tsvector_update};
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use meant::function_meant;
