@@ -28,6 +28,7 @@ mod given;
 mod group;
 mod grouping_sets;
 mod index_predicate;
+mod insert_source;
 mod interpreted;
 mod join;
 mod literal;
