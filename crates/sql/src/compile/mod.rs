@@ -256,7 +256,10 @@ pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Resul
 /// As [`check_policy`], of an expression parsed from somewhere in `text`, where errors are placed.
 pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::Expr, text: &str) -> Result<()> {
     let path = DEFAULT_PATH.map(str::to_owned);
-    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, text);
+    bind_policy(&mut Compiler::defining(catalog, &path, text), relation, parsed)
+}
+
+fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::Expr) -> Result<()> {
     compiler.names_anew = false;
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
