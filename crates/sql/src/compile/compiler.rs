@@ -8,6 +8,7 @@ use basalt_types::{Type, Typmod};
 use sqlparser::tokenizer::Span;
 
 use super::body::Who;
+use super::meanings::Meanings;
 use super::parse::contains_ignoring_case;
 use super::scope::{Source, SourceColumn};
 use crate::catalog::Relation;
@@ -61,6 +62,8 @@ pub(crate) struct Compiler<'a> {
     pub names_anew: bool,
     /// Whether what is compiled is a definition that is checked: rights are asked where it is used.
     defines: bool,
+    /// What names mean, where that is asked.
+    pub meanings: Option<Box<Meanings>>,
     /// Whether the statement writes what may fire triggers, and the columns that its UPDATEs assign to.
     fires: bool,
     assigned: Vec<(Name, Vec<String>)>,
@@ -108,6 +111,7 @@ impl<'a> Compiler<'a> {
             sets: sets(sql),
             names_anew: true,
             defines: false,
+            meanings: None,
             fires: false,
             assigned: Vec::new(),
             binds: Vec::new(),
