@@ -219,3 +219,42 @@ async fn a_write_through_views_asks_the_rights_to_each() {
     server.patch("/outer_notes?id=eq.1", &json!({"y": 3})).expect(204, serde_json::Value::Null).await;
     server.get("/notes").service().expect(200, json!([{"id": 1, "a": 3, "b": 1}])).await;
 }
+
+/// PostgreSQL asks the rights of a view's owner when the view is read: grants may come at the end of a migration.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_views_owner_needs_its_rights_when_the_view_is_read() {
+    if on_postgres_before(15) {
+        return;
+    }
+    let script = "
+        create table notes (id integer primary key, body text);
+        alter table notes enable row level security;
+        insert into notes values (1, 'a');
+        create role curator bypassrls;
+        create view owned with (security_invoker = false) as select id, body from notes;
+        alter view owned owner to curator;
+        create view over_owned as select id from owned;
+        create view never_granted with (security_invoker = false) as select id from notes;
+        alter view never_granted owner to curator;
+        create or replace view over_never as select id from never_granted;
+        create function ids() returns setof integer language sql stable as 'select id from owned';
+        create table topics (id integer primary key);
+        alter table topics enable row level security;
+        create policy noted on topics using (exists (select from owned n where n.id = topics.id));
+        insert into topics values (1), (2);
+        alter table topics rename column id to topic;
+        grant usage on schema public to curator;
+        grant select (id, body) on notes to curator;";
+    let server = Server::start(script).await;
+    for path in ["/over_owned", "/over_never"] {
+        server.get(path).expect(200, json!([{"id": 1}])).await;
+    }
+    server.get("/rpc/ids").expect(200, json!([1])).await;
+    server.get("/topics").expect(200, json!([{"topic": 1}])).await;
+
+    let less = script.replace("grant select (id, body)", "grant select (body)").replace("curator", "other_curator");
+    let server = Server::start(&less).await;
+    for path in ["/over_owned", "/over_never", "/rpc/ids", "/topics"] {
+        server.get(path).expect_error(401, "42501").await;
+    }
+}

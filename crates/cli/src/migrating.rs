@@ -124,6 +124,11 @@ pub async fn reset(
     mark.clear()
 }
 
+/// What a request says that is taken up.
+pub const TAKEN_UP: &str = "taken up";
+/// What a request says that could not be met.
+pub const FAILED: &str = "failed";
+
 /// Something to remember about a database, across failures and processes: a file in the data folder.
 pub struct Mark(PathBuf);
 
@@ -133,7 +138,8 @@ impl Mark {
         Mark(root.join(&config.database.data_dir).join("seed-pending"))
     }
 
-    /// Somebody asks the running `basalt dev`, which owns the data folder, to start over.
+    /// Somebody asks the running `basalt dev`, which owns the data folder, to start over. It is cleared when that is done; until then it
+    /// says [`TAKEN_UP`], and [`FAILED`] when it failed.
     pub fn reset_requested(root: &Path, config: &Config) -> Mark {
         Mark(root.join(&config.database.data_dir).join("reset-requested"))
     }
@@ -145,10 +151,20 @@ impl Mark {
 
     /// It is so from now on.
     pub fn set(&self) -> Result<(), Failure> {
+        self.say("")
+    }
+
+    /// It is so, and says how things stand.
+    pub fn say(&self, word: &str) -> Result<(), Failure> {
         // Beside a PostgreSQL of somebody else's, nothing has made the data folder yet.
         let folder = self.0.parent().unwrap_or(&self.0);
         std::fs::create_dir_all(folder).map_err(io("make", folder))?;
-        std::fs::write(&self.0, "").map_err(io("write", &self.0))
+        std::fs::write(&self.0, word).map_err(io("write", &self.0))
+    }
+
+    /// How things stand, where it is so.
+    pub fn says(&self) -> Option<String> {
+        std::fs::read_to_string(&self.0).ok()
     }
 
     /// It is so no more.

@@ -167,3 +167,25 @@ select coalesce(1, 1 / 0), case when true then 1 else 1 / 0 end, nullif(1, 2), g
 select case when id > 0 then 1 else 1 / 0 end from emp;
 select id <> 0 and 10 / id > 1, id = 0 or 10 / id > 1 from (values (0), (2)) v(id);
 select id, name::text, row(id, name)::text, emp::text from emp order by id;
+-- Queries in parentheses that begin with WITH, or are lists of values.
+create table of_with as (with a as (select 1 as x, 'a'::text as y) select * from a);
+create table of_with2 (k) as ((with a as (select 2 as x) select x from a));
+create table of_with3 as (with a as (select 3 as x) select x from a) with no data;
+select * from of_with, of_with2;
+insert into of_with (with a as (select 4 as x) select x, 'b' from a);
+insert into of_with ((with a as (select 5 as x) select x, 'c' from a order by x limit 1)) returning *;
+insert into of_with (x) (with a as (select 6 as x) select x from a);
+insert into of_with (values (7, 'd'), (8, null)) returning *;
+insert into of_with as w (values (9, 'e')) on conflict do nothing returning w.x;
+insert into of_with (table of_with2);
+insert into of_with2 select 4 union all (with a as (select 3 as x) select x from a);
+with ins as (insert into of_with2 (with a as (select 10 as x) select x from a) returning k) select k + 1 as k from ins;
+create table named_values (values int, "table" text);
+insert into named_values (values) values (1);
+insert into named_values (values, "table") values (2, 'b');
+insert into named_values select x from of_with where exists (values (1)) and x = 1;
+select * from named_values order by values;
+select * from of_with order by x, y;
+select * from of_with2 order by k;
+create view with_view as (with a as (select k from of_with2) select k from a where k > 2);
+select * from with_view order by k;

@@ -26,3 +26,17 @@ select id, ts_rank(tsv, q) from doc, plainto_tsquery('english', 'cats') q where 
 select to_tsvector('http://example.com/path foo@bar.com 3.14 well-known');
 select array_to_tsvector(array['b', 'a']), tsvector_to_array(to_tsvector('b a')), ts_delete(to_tsvector('fat cat'), 'fat'), querytree(to_tsquery('a & !b'));
 select to_tsvector('english', '{"a":"fat cats"}'::jsonb);
+-- The trigger function that keeps a search vector.
+create table messages (id int primary key, title text, body varchar(100), vector tsvector);
+create trigger vectored before insert or update on messages for each row execute function tsvector_update_trigger(vector, 'pg_catalog.english', title, body);
+insert into messages (id, title, body) values (1, 'title here', 'the body text is here'), (2, null, 'cats'), (3, null, null);
+update messages set title = 'Other''s titles' where id = 1;
+update messages set vector = to_tsvector('simple', 'set by hand') where id = 2;
+select * from messages order by id;
+select id from messages where vector @@ to_tsquery('english', 'title & body');
+update messages set body = 'dogs' where id = 2;
+select * from messages where id = 2;
+drop trigger vectored on messages;
+create trigger vectored before update of body on messages for each row when (new.id > 1) execute procedure pg_catalog.tsvector_update_trigger('vector', 'pg_catalog.simple', 'title');
+update messages set title = 'by title alone', body = 'x';
+select * from messages order by id;

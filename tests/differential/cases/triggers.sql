@@ -550,3 +550,71 @@ delete from kept;
 update kept set note = 'd' where id = 1;
 select * from kept order by id;
 create function without_end() returns trigger language plpgsql as $$ begin return case when true then new; end $$;
+-- Rows that are returned may be other ones than new and old.
+create table kept_rows (id int primary key, name text not null, updated_at int, tags text[], code varchar(3));
+create function set_current() returns trigger language plpgsql as $$
+declare
+  _new record;
+begin
+  _new := new;
+  _new."updated_at" = coalesce(old.updated_at, 0) + 1;
+  return _new;
+end $$;
+create trigger set_current before update on kept_rows for each row execute procedure set_current();
+insert into kept_rows values (1, 'a'), (2, 'b');
+update kept_rows set name = 'c' where id = 1;
+update kept_rows set tags = array[name], updated_at = 50;
+select * from kept_rows order by id;
+drop trigger set_current on kept_rows;
+create function turned() returns trigger language plpgsql as $$
+declare
+  _new kept_rows%rowtype;
+  _old kept_rows;
+  _none record;
+begin
+  if tg_op = 'DELETE' then
+    _old := old;
+    if old.id = 2 then
+      return null::kept_rows;
+    end if;
+    return _old;
+  end if;
+  select 9, new.name || '!', 7, null::text[], 'abc' into _new;
+  _new.id := new.id * 10;
+  if tg_op = 'INSERT' and new.id = 4 then
+    return _none;
+  elsif new.id = 5 then
+    return (new.id, 'row'::text, 1, '{x}'::text[], new.code);
+  elsif new.id = 6 then
+    return coalesce(null::kept_rows, _new);
+  elsif new.id = 7 then
+    return case when new.name = 'g' then _new else new end;
+  elsif new.id = 8 then
+    return (select k from kept_rows k where k.id = 30);
+  elsif new.id = 9 then
+    return (select k from kept_rows k where k.id = 31);
+  end if;
+  return _new;
+end $$;
+create trigger turned before insert or update or delete on kept_rows for each row execute function turned();
+insert into kept_rows values (3, 'c'), (4, 'd'), (5, 'e'), (6, 'f'), (7, 'g');
+select * from kept_rows order by id;
+update kept_rows set name = 'z' where id = 1;
+delete from kept_rows where id in (2, 10);
+insert into kept_rows values (9, 'none');
+insert into kept_rows values (8, 'again');
+select * from kept_rows order by id;
+drop trigger turned on kept_rows;
+create function formed_otherwise() returns trigger language plpgsql as $$ declare r record; begin execute 'select 1, 2, 3' into r; return r; end $$;
+create trigger formed_otherwise before insert on kept_rows for each row execute function formed_otherwise();
+insert into kept_rows values (11, 'k');
+drop trigger formed_otherwise on kept_rows;
+create function formed_longer() returns trigger language plpgsql as $$ declare r record; begin execute 'select 1, ''a''::text, 3, null::text[], null::varchar(3), 6' into r; return r; end $$;
+create trigger formed_longer after insert on kept_rows for each row execute function formed_longer();
+insert into kept_rows values (12, 'l');
+create function returns_long() returns trigger language plpgsql as $$ declare r record; begin r := new; r.code := 'long'; return r; end $$;
+create trigger returns_long before insert on kept_rows for each row execute function returns_long();
+insert into kept_rows values (13, 'm');
+drop trigger returns_long on kept_rows;
+create function returns_rows() returns trigger language plpgsql as $$ begin return query select 1; end $$;
+create function returns_next() returns trigger language plpgsql as $$ begin return next new; return null; end $$;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::ProjectFlag;
 use crate::copying;
-use crate::migrating::{self, Mark};
+use crate::migrating::{self, FAILED, Mark, TAKEN_UP};
 use crate::output;
 use crate::report::{Failure, Report};
 use crate::stopping::{block_on, open_database};
@@ -16,6 +16,10 @@ use crate::workspace::load;
 
 /// How long a running `basalt dev` has to take up a request.
 const ANSWER: Duration = Duration::from_secs(5);
+/// How long it is waited for once it has.
+const MOST_WAITED: Duration = Duration::from_mins(2);
+/// How often it is looked.
+const STEP: Duration = Duration::from_millis(50);
 
 /// The database as a whole
 #[derive(Args)]
@@ -86,14 +90,31 @@ async fn reset(project: &Project, config: &Config) -> Result<(), Failure> {
 async fn ask_the_owner(project: &Project, config: &Config, in_use: Failure) -> Result<(), Failure> {
     let request = Mark::reset_requested(&project.root, config);
     request.set()?;
-    let step = Duration::from_millis(50);
-    for _ in 0..ANSWER.as_millis() / step.as_millis() {
-        tokio::time::sleep(step).await;
-        if !request.is_set() {
-            output::result("The running `basalt dev` starts over; its terminal shows how it goes.");
-            return Ok(());
-        }
+    if !comes(ANSWER, || request.says().as_deref() != Some("")).await {
+        request.clear()?;
+        return Err(in_use);
     }
-    request.clear()?;
-    Err(in_use)
+    comes(MOST_WAITED, || request.says().as_deref() != Some(TAKEN_UP)).await;
+    match request.says().as_deref() {
+        None => output::result("The running `basalt dev` has started over."),
+        Some(FAILED) => {
+            request.clear()?;
+            return Err(Report::error("the running `basalt dev` could not start over")
+                .help("Its terminal says why.")
+                .into());
+        }
+        Some(_) => output::result("The running `basalt dev` is still starting over; its terminal shows how it goes."),
+    }
+    Ok(())
+}
+
+/// Waits until something is so; tells whether it was in time.
+async fn comes(most: Duration, is_so: impl Fn() -> bool) -> bool {
+    for _ in 0..most.as_millis() / STEP.as_millis() {
+        if is_so() {
+            return true;
+        }
+        tokio::time::sleep(STEP).await;
+    }
+    is_so()
 }

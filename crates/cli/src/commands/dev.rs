@@ -13,7 +13,7 @@ use basalt_server::{Basalt, check};
 use clap::Args;
 
 use super::{Override, override_of, project_root};
-use crate::migrating::{self, Mark};
+use crate::migrating::{self, FAILED, Mark, TAKEN_UP};
 use crate::output::{self, FAINT, GOOD, LINK, STRONG, styled};
 use crate::report::{Failure, Report};
 use crate::running::{self, configuration_asked};
@@ -272,7 +272,7 @@ impl Session {
     /// Completes when `basalt db reset` finds the database in use by this process.
     async fn asked_to_reset(&self) {
         let request = Mark::reset_requested(&self.root, &self.config);
-        while !request.is_set() {
+        while request.says().as_deref() != Some("") {
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -285,8 +285,19 @@ impl Session {
         }
     }
 
+    /// Starts over, and tells `basalt db reset` when that is done.
     async fn reset(&mut self) -> Result<(), Failure> {
-        Mark::reset_requested(&self.root, &self.config).clear()?;
+        let request = Mark::reset_requested(&self.root, &self.config);
+        request.say(TAKEN_UP)?;
+        let done = self.start_over().await;
+        match &done {
+            Ok(()) => request.clear()?,
+            Err(_) => request.say(FAILED)?,
+        }
+        done
+    }
+
+    async fn start_over(&mut self) -> Result<(), Failure> {
         self.project = load(&self.root, &self.overrides)?.0;
         let project = self.written(&[]);
         migrating::reset(&project, &self.config, self.database()?, output::applied).await?;

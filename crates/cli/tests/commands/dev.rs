@@ -123,8 +123,15 @@ fn a_running_dev_starts_over_when_asked() {
     server.says("was edited after it was applied");
     let reset = project.run(&["db", "reset", "--yes"]);
     assert_eq!(reset.code, Some(0), "{}", reset.stderr);
-    server.says("started over");
+    assert!(reset.stdout.contains("has started over"), "{}", reset.stdout);
     assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
+    server.says("started over");
+    project.write("migrations/0001_books.sql", &edited.replace("shelf text", "shelf nosuch"));
+    server.says("was edited after it was applied");
+    let failed = project.run(&["db", "reset", "--yes"]);
+    assert_eq!(failed.code, Some(1), "{}", failed.stdout);
+    assert!(failed.stderr.contains("could not start over"), "{}", failed.stderr);
+    server.says("error[42704]");
 }
 
 #[test]

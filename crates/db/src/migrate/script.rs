@@ -230,6 +230,10 @@ impl<'w> Script<'w> {
                 }
                 sequences.restart(&name, value)
             }),
+            Action::CheckSequence(name) => migrating::sequences(|sequences| {
+                sequences.define(&self.catalog);
+                sequences.check(&name)
+            }),
             Action::DropSequence(name) => {
                 migrating::sequences(|sequences| sequences.drop(self.connection, &name).map_err(translate))
             }

@@ -192,6 +192,12 @@ impl Sequences {
         Ok(())
     }
 
+    /// 22023 for a sequence that stands outside of its bounds.
+    pub fn check(&self, name: &str) -> Result<()> {
+        let Sequence { definition, state } = self.known.get(name).ok_or_else(|| unknown(name))?;
+        definition.check("RESTART", state.last_value)
+    }
+
     /// Whether there is a sequence of that name.
     pub fn knows(&self, name: &str) -> bool {
         self.known.contains_key(name)

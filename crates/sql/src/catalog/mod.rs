@@ -16,6 +16,7 @@ mod view_key;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use basalt_core::{Error, Result};
 use basalt_types::{EnumType, Type, Typmod};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -155,6 +156,9 @@ pub struct Representation {
 /// A sequence's definition. Its state is the engine's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sequence {
+    /// Its values' type.
+    #[serde(default = "bigint")]
+    pub ty: Type,
     /// First value.
     pub start: i64,
     /// Step.
@@ -169,6 +173,23 @@ pub struct Sequence {
     pub owned_by: Option<(Name, String)>,
     /// USAGE, SELECT and UPDATE grants.
     pub grants: Grants,
+}
+
+/// The type of a sequence in a catalog that says none.
+fn bigint() -> Type {
+    Type::INT8
+}
+
+impl Sequence {
+    /// 22023 for a value outside of its bounds, which is the sequence's START, or its RESTART: the value where it stands.
+    pub fn check(&self, what: &str, value: i64) -> Result<()> {
+        let (word, bound) = match value {
+            _ if value < self.min => ("less than MINVALUE", self.min),
+            _ if value > self.max => ("greater than MAXVALUE", self.max),
+            _ => return Ok(()),
+        };
+        Err(Error::new("22023", format!("{what} value ({value}) cannot be {word} ({bound})")))
+    }
 }
 
 impl Catalog {

@@ -20,7 +20,8 @@ impl Compiler<'_> {
     /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
     pub(super) fn bind_name(&mut self, scope: &Scope<'_>, ident: &Ident) -> Result<Typed> {
         let name = fold(ident);
-        self.find_name(scope, ident, &name).map_err(|error| self.place(error, ident.span))
+        let found = self.noting(Some(ident), false, |compiler| compiler.find_name(scope, ident, &name));
+        found.map_err(|error| self.place(error, ident.span))
     }
 
     fn find_name(&mut self, scope: &Scope<'_>, ident: &Ident, name: &str) -> Result<Typed> {
@@ -37,7 +38,8 @@ impl Compiler<'_> {
                         _ => false,
                     };
                     let grouping = if is_other { level.grouping.take() } else { None };
-                    let used = self.use_column(level, source, column, depth > 0);
+                    // It is the join's, of no one entry.
+                    let used = self.noting(None, false, |c| c.use_column(level, source, column, depth > 0));
                     if is_other {
                         *level.grouping.borrow_mut() = grouping;
                     }
@@ -83,14 +85,14 @@ impl Compiler<'_> {
     pub(super) fn bind_qualified(&mut self, scope: &Scope<'_>, idents: &[Ident]) -> Result<Typed> {
         let span = idents.first().map(|i| i.span);
         let names: Vec<String> = idents.iter().map(fold).collect();
-        let bound = match names.as_slice() {
-            [table, column] => self.find_qualified(scope, None, table, column),
-            [schema, table, column] => self.find_qualified(scope, Some(schema), table, column),
+        let bound = self.noting(idents.last(), true, |compiler| match names.as_slice() {
+            [table, column] => compiler.find_qualified(scope, None, table, column),
+            [schema, table, column] => compiler.find_qualified(scope, Some(schema), table, column),
             _ => Err(Error::new(
                 "42601",
                 format!("improper qualified name (too many dotted names): {}", names.join(".")),
             )),
-        };
+        });
         match span {
             Some(span) => bound.map_err(|error| self.place(error, span)),
             None => bound,
@@ -155,6 +157,7 @@ impl Compiler<'_> {
             privilege::read_column(self, relation, &column.name)?;
         }
         source.used.set(true);
+        self.note_meaning(source, index);
         self.check_grouping(level, source, Some(index), outer)?;
         Ok(source.value(index))
     }

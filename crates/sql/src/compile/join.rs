@@ -100,6 +100,7 @@ impl Compiler<'_> {
             for &(id, column) in &parts {
                 if let Some(source) = scope.source(id) {
                     self.use_column(scope, source, column, false)?;
+                    self.note_joined(source, column);
                 }
             }
             let equal = self.compare("=", a.clone(), b.clone())?;

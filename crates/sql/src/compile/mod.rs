@@ -8,6 +8,7 @@ pub(crate) mod absent;
 mod aggregate;
 mod bare_select;
 pub mod body;
+mod built_in_trigger;
 mod carried;
 mod cast;
 mod clauses;
@@ -27,10 +28,12 @@ mod given;
 mod group;
 mod grouping_sets;
 mod index_predicate;
+mod insert_source;
 mod interpreted;
 mod join;
 mod literal;
 mod lock;
+mod meanings;
 mod meant;
 mod name;
 mod operator;
@@ -75,8 +78,10 @@ use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
 pub(crate) use absent::no_relation;
+pub(crate) use built_in_trigger::{TSVECTOR_UPDATE, check_tsvector_update};
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
+pub(crate) use meanings::{Kept, Meanings};
 pub(crate) use meant::function_meant;
 pub use overload::extension_called;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
@@ -253,7 +258,10 @@ pub fn check_policy(catalog: &Catalog, relation: &Relation, expr: &str) -> Resul
 /// As [`check_policy`], of an expression parsed from somewhere in `text`, where errors are placed.
 pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::Expr, text: &str) -> Result<()> {
     let path = DEFAULT_PATH.map(str::to_owned);
-    let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, text);
+    bind_policy(&mut Compiler::defining(catalog, &path, text), relation, parsed)
+}
+
+fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::Expr) -> Result<()> {
     compiler.names_anew = false;
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);

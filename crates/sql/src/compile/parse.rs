@@ -70,6 +70,9 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
+    if contains_ignoring_case(sql, "insert") {
+        super::insert_source::carry(&mut tokens);
+    }
     if contains_ignoring_case(sql, "conflict") {
         super::bare_select::carry(&mut tokens);
         super::index_predicate::carry(sql, &mut tokens);

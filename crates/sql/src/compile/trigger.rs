@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use basalt_core::{Error, Operation, Result};
 use basalt_types::{Type, Value};
 
-use super::body::{self, Code, Gives, Holds, Slot, Variable, Who};
+use super::body::{self, Code, Gives, Holds, Outcome, Slot, Variable, Who};
+use super::built_in_trigger;
 use crate::catalog::{Relation, Routine, Trigger};
 use crate::plpgsql::{self, Kind};
-use crate::{Catalog, DEFAULT_PATH, Name, Program, telling};
+use crate::{Catalog, DEFAULT_PATH, Program, telling};
 
 /// Arguments of a trigger that are known at least: NULL where it has fewer.
 const ARGUMENTS: usize = 16;
@@ -39,7 +40,7 @@ impl Firing {
         operation: Operation,
         asking: &Who,
     ) -> Result<Firing> {
-        let routine = routine(catalog, &trigger.function)?;
+        let routine = routine(catalog, trigger)?;
         let mut body = plpgsql::parse(&routine.body, Kind::Trigger)?;
         let told = if trigger.after.is_empty() { HashSet::new() } else { telling::pieces(&body) };
         body.each_perform_mut(&mut |sql| {
@@ -54,7 +55,8 @@ impl Firing {
         let found = Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)));
         let own = vec![row("new", Operation::Delete), row("old", Operation::Insert), found];
         let constants = constants(relation, trigger, operation);
-        let code = Code::new(catalog, routine, body, own, constants, asking)?;
+        let mut code = Code::new(catalog, &routine, body, own, constants, asking)?;
+        code.outcome = Outcome::of_trigger(body::shape_of(relation));
         Ok(Firing { trigger: trigger.clone(), code, asking: asking.clone(), condition: OnceLock::new(), told })
     }
 
@@ -118,9 +120,13 @@ fn constants(relation: &Relation, trigger: &Trigger, operation: Operation) -> Ve
 /// The function of a trigger.
 ///
 /// Errors: 42883 when it is gone.
-fn routine<'c>(catalog: &'c Catalog, name: &Name) -> Result<&'c Arc<Routine>> {
+pub(super) fn routine(catalog: &Catalog, trigger: &Trigger) -> Result<Arc<Routine>> {
+    if let Some(routine) = built_in_trigger::routine(trigger) {
+        return Ok(Arc::new(routine));
+    }
+    let name = &trigger.function;
     let found = catalog.routines(&name.schema, &name.name).iter().find(|routine| routine.inputs().next().is_none());
-    found.ok_or_else(|| Error::new("42883", format!("function {}() does not exist", name.name)))
+    found.cloned().ok_or_else(|| Error::new("42883", format!("function {}() does not exist", name.name)))
 }
 
 /// Compiles everything that a trigger would run, as far as that can be told when it is made. A body may name what later migrations make,
@@ -136,7 +142,7 @@ pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> 
             firing => firing?,
         };
         firing.condition(catalog)?;
-        let source = &routine(catalog, &trigger.function)?.body;
+        let source = &routine(catalog, trigger)?.body;
         body::simulate(
             catalog,
             &firing.code,

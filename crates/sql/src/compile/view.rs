@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use basalt_core::{Error, Identity, Result};
+use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
 use sqlparser::ast;
 
@@ -32,7 +32,7 @@ pub fn view_columns(
     query: &ast::Query,
     text: Option<&str>,
 ) -> Result<Vec<ViewColumn>> {
-    let mut compiler = Compiler::new(catalog, Identity::OWNER, search_path, text.unwrap_or_default());
+    let mut compiler = Compiler::defining(catalog, search_path, text.unwrap_or_default());
     if text.is_none() {
         compiler.forget_positions();
     }

@@ -253,6 +253,34 @@ impl<'a> Cursor<'a> {
         Ok(names)
     }
 
+    /// What is left, cut at its commas outside of parentheses and brackets; each item has its comma, and is to be read over up to
+    /// [`Cursor::end_item`].
+    pub(super) fn items(&mut self) -> Vec<Cursor<'a>> {
+        let (mut items, mut depth) = (vec![Vec::new()], 0usize);
+        while let Some(token) = self.parser.next_token_no_skip().cloned() {
+            match token.token {
+                Token::LParen | Token::LBracket => depth += 1,
+                Token::RParen | Token::RBracket => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            let ends = depth == 0 && token.token == Token::Comma;
+            if let Some(item) = items.last_mut() {
+                item.push(token);
+            }
+            if ends {
+                items.push(Vec::new());
+            }
+        }
+        let parser = |tokens| Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens);
+        items.into_iter().map(|tokens| Cursor { sql: self.sql, parser: parser(tokens) }).collect()
+    }
+
+    /// Checks that one of [`Cursor::items`] ends here.
+    pub(super) fn end_item(&mut self) -> Result<()> {
+        self.accept_token(&Token::Comma);
+        self.finish()
+    }
+
     /// A string literal of any kind.
     pub(super) fn string(&mut self) -> Result<String> {
         match self.accept_string() {

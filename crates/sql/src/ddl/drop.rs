@@ -291,7 +291,7 @@ impl Change<'_> {
         let mut new = (*old).clone();
         new.columns.retain(|c| c.name != column);
         let generated = old.column(column).is_some_and(|c| c.generated.is_some() || c.domain.is_some());
-        if generated {
+        if generated || self.is_rewritten(table) {
             self.rebuild(&old, &new, |column| Some(ident(&column.name)))?;
         } else {
             self.push(format!("ALTER TABLE {} DROP COLUMN {}", physical::table(table), ident(column)));

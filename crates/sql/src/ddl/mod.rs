@@ -90,6 +90,8 @@ pub enum Action {
     CreateSequence(String),
     /// Restart a sequence at a value.
     RestartSequence(String, i64),
+    /// Check that a sequence, by `schema.name`, stands within its bounds (22023 otherwise).
+    CheckSequence(String),
     /// Forget the state of a sequence.
     DropSequence(String),
     /// Give the state of one sequence another name.
@@ -111,6 +113,7 @@ pub fn apply(catalog: &mut Catalog, session: &mut Session, sql: &str) -> Result<
         cursor: Cursor::new(sql)?,
         actions: Vec::new(),
         converted: BTreeSet::new(),
+        rewrite: None,
     };
     change.statement()?;
     change.cursor.finish()?;
@@ -130,6 +133,8 @@ struct Change<'a> {
     actions: Vec<Action>,
     /// Columns whose values an `alter table` converts: keys over them are judged when all that it says is done.
     converted: BTreeSet<String>,
+    /// The table whose columns an `alter table` gives other types, while it does.
+    rewrite: Option<alter::Rewrite>,
 }
 
 impl Change<'_> {

@@ -11,11 +11,11 @@ use sqlparser::ast::{
 
 use super::depend::bare_key;
 use super::drop::Object;
-use super::rename_column::{ColumnRenamer, renamed, renamed_in_rows};
+use super::rename_column::{Renaming, renamed, renamed_in_rows};
 use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
-use crate::compile;
+use crate::compile::{self, Kept};
 use crate::visit::visit_mut;
 
 impl Change<'_> {
@@ -27,8 +27,9 @@ impl Change<'_> {
 
     /// Renames a column in the catalog: in its table's constraints and indexes, in foreign keys to it, and in all sources.
     ///
-    /// Errors: 0A000 for a view or policy that reads the column together with another table's of the same name.
+    /// Errors: 0A000 for what reads it so that its new name can't be written there.
     pub(super) fn rename_column_in_sources(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
+        let renaming = Renaming::new(&self.catalog, table, from, to);
         let rename = |columns: &mut Vec<String>| {
             columns.iter_mut().filter(|c| *c == from).for_each(|c| to.clone_into(c));
         };
@@ -91,48 +92,35 @@ impl Change<'_> {
                 sources.filter(|(t, c)| t == table && c == from).for_each(|(_, column)| to.clone_into(column));
             }
         }
-        self.rename_column_in_queries(table, from, to)?;
-        self.rename_column_in_bodies(table, from, to)
+        self.rename_column_in_queries(&renaming, table, from, to)?;
+        self.rename_column_in_bodies(&renaming)
     }
 
     /// Renames a column in the bodies of functions that were parsed when they were made.
-    fn rename_column_in_bodies(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
-        let catalog = self.catalog.clone();
+    fn rename_column_in_bodies(&mut self, renaming: &Renaming<'_>) -> Result<()> {
         for routine in self.catalog.functions.values_mut().flatten().filter(|routine| routine.parsed) {
-            let mut statements = parse_statements(&routine.body)?;
-            let uses = Uses::of(&statements);
-            let before = joined(&statements);
-            ColumnRenamer::unchecked(table, (from, to)).apply(&mut statements);
-            let after = joined(&statements);
-            if after != before {
-                ColumnRenamer::new(
-                    &catalog,
-                    table,
-                    (from, to),
-                    false,
-                    &uses,
-                    &format!("function {}", routine.name.name),
-                )?;
-                Arc::make_mut(routine).body = after;
+            if !renaming.concerns(&Uses::of(&parse_statements(&routine.body)?)) {
+                continue;
             }
+            let what = format!("function {}", routine.name.name);
+            let syntax = (parse_statements, |statements: &Vec<Statement>| joined(statements));
+            let body = renaming.in_source(&routine.body, &Kept::Body(routine.clone()), syntax, &what)?;
+            Arc::make_mut(routine).body = body;
         }
         Ok(())
     }
 
     /// Renames a column in policies and views.
-    fn rename_column_in_queries(&mut self, table: &Name, from: &str, to: &str) -> Result<()> {
-        let catalog = self.catalog.clone();
+    fn rename_column_in_queries(&mut self, renaming: &Renaming<'_>, table: &Name, from: &str, to: &str) -> Result<()> {
         for relation in self.catalog.relations.values_mut() {
             let own = relation.name == *table;
             let relation = Arc::make_mut(relation);
+            let (name, kept) = (relation.name.clone(), Kept::Policy(relation.name.clone()));
             for policy in &mut relation.policies {
+                let what = format!("policy \"{}\" on table \"{}\"", policy.name, name.name);
                 for source in policy.using.iter_mut().chain(&mut policy.check) {
-                    let uses = Uses::of_expr(source);
-                    if uses.columns.contains(from) && (own || uses.relations.contains(table)) {
-                        let what = format!("policy \"{}\" on table \"{}\"", policy.name, relation.name.name);
-                        let mut expr = parse_expr(source)?;
-                        ColumnRenamer::new(&catalog, table, (from, to), own, &uses, &what)?.apply(&mut expr);
-                        *source = expr.to_string();
+                    if own || renaming.concerns(&Uses::of_expr(source)) {
+                        *source = renaming.in_source(source, &kept, (parse_expr, ToString::to_string), &what)?;
                     }
                 }
             }
@@ -142,14 +130,12 @@ impl Change<'_> {
                     *when = renamed_in_rows(when, from, to)?;
                 }
             }
-            if let RelationKind::View(view) = &mut relation.kind {
-                let uses = Uses::of_query(&view.query);
-                if uses.relations.contains(table) && uses.columns.contains(from) {
-                    let what = format!("view \"{}\"", relation.name.name);
-                    let mut query = parse_query(&view.query)?;
-                    ColumnRenamer::new(&catalog, table, (from, to), false, &uses, &what)?.apply(&mut query);
-                    view.query = query.to_string();
-                }
+            if let RelationKind::View(view) = &mut relation.kind
+                && renaming.concerns(&Uses::of_query(&view.query))
+            {
+                let what = format!("view \"{}\"", name.name);
+                let syntax = (parse_query, ToString::to_string);
+                view.query = renaming.in_source(&view.query, &Kept::View, syntax, &what)?;
             }
         }
         Ok(())

@@ -1,23 +1,54 @@
 //! A column's new name, written where a view, a policy or a function's parsed body names the column.
+//!
+//! Which names do is what they mean when the source is compiled, and it is compiled again with the new name: whatever else has that name
+//! must not be meant by it, nor the column by another's.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, ConflictTarget, Expr, FromTable, Ident, Insert, ObjectName, ObjectNamePart,
-    OnConflictAction, OnInsert, OrderBy, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TableObject,
-    TableWithJoins, UpdateTableFromKind, VisitMut, VisitorMut,
+    Assignment, AssignmentTarget, ConflictTarget, Expr, Ident, Insert, ObjectName, ObjectNamePart, OnConflictAction,
+    OnInsert, Select, SelectItem, Statement, TableFactor, TableObject, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::source::{Uses, fold, ident_node, parse_expr};
-use crate::catalog::{Catalog, Name};
-use crate::visit::{any_expression, visit_mut};
+use crate::catalog::{Catalog, ConstraintKind, Name};
+use crate::compile::{Kept, Meanings};
+use crate::visit::{any_expression, visit, visit_mut};
 
 /// An expression over one table alone, with a column renamed.
 pub(super) fn renamed(table: &Name, source: &str, from: &str, to: &str) -> Result<String> {
     let mut expr = parse_expr(source)?;
-    ColumnRenamer { table, from, to, own: true, scopes: Vec::new(), outputs: Vec::new() }.apply(&mut expr);
+    let _ = visit_mut(&mut expr, &mut OwnRenamer { table, from, to });
     Ok(expr.to_string())
+}
+
+struct OwnRenamer<'a> {
+    table: &'a Name,
+    from: &'a str,
+    to: &'a str,
+}
+
+impl VisitorMut for OwnRenamer<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) if fold(ident) == self.from => *ident = ident_node(self.to),
+            Expr::CompoundIdentifier(idents) => {
+                if let [.., table, column] = idents.as_mut_slice()
+                    && fold(table) == self.table.name
+                    && fold(column) == self.from
+                {
+                    *column = ident_node(self.to);
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// The condition of a trigger, with a column of `new` and `old` renamed.
@@ -56,138 +87,143 @@ impl VisitorMut for FieldRenamer<'_> {
     }
 }
 
-/// Writes a column's new name where it is read.
-pub(super) struct ColumnRenamer<'a> {
+/// A column that gets another name.
+pub(super) struct Renaming<'a> {
     table: &'a Name,
     from: &'a str,
     to: &'a str,
-    /// Whether what stands outside of all queries is a row of the table: in its policies and checks.
-    own: bool,
-    /// What the queries around read, outermost first.
-    scopes: Vec<Scope>,
-    /// Within ORDER BY, whether the query gives a column of the old name, which then is meant.
-    outputs: Vec<bool>,
+    /// What there was before.
+    before: Catalog,
+    /// What there will be, and the column's old name beside its new one, for views that still say it.
+    after: Catalog,
 }
 
-/// What one query reads.
-struct Scope {
-    /// Names under which it reads the table.
-    aliases: Vec<String>,
-    /// Whether it reads something whose columns are not known here.
-    opaque: bool,
-}
+impl<'a> Renaming<'a> {
+    pub(super) fn new(catalog: &Catalog, table: &'a Name, from: &'a str, to: &'a str) -> Self {
+        let mut after = catalog.clone();
+        if let Some(relation) = after.relations.get_mut(table) {
+            let relation = Arc::make_mut(relation);
+            let old = relation.column(from).cloned();
+            relation.columns.iter_mut().filter(|c| c.name == from).for_each(|c| to.clone_into(&mut c.name));
+            relation.columns.extend(old);
+            for constraint in &mut relation.constraints {
+                if let ConstraintKind::PrimaryKey(key) | ConstraintKind::Unique(key) = &mut constraint.kind {
+                    key.iter_mut().filter(|c| *c == from).for_each(|c| to.clone_into(c));
+                }
+            }
+        }
+        Renaming { table, from, to, before: catalog.clone(), after }
+    }
 
-impl<'a> ColumnRenamer<'a> {
-    /// Refuses when an unqualified name might mean another table's column.
-    pub(super) fn new(
-        catalog: &Catalog,
-        table: &'a Name,
-        (from, to): (&'a str, &'a str),
-        own: bool,
-        uses: &Uses,
+    /// The source with the column's new name. `what` is how messages name it.
+    ///
+    /// Errors: 0A000 where the new name can't be written so that all names go on to mean what they mean.
+    pub(super) fn in_source<T: Visit + VisitMut>(
+        &self,
+        source: &str,
+        kept: &Kept,
+        (parse, show): (impl Fn(&str) -> Result<T>, impl Fn(&T) -> String),
         what: &str,
-    ) -> Result<Self> {
-        let shared = |name: &&Name| catalog.relations.get(*name).is_some_and(|r| r.column(from).is_some());
-        if let Some(other) = uses.relations.iter().filter(|name| *name != table).find(shared) {
-            return Err(Error::unsupported(
-                format!("cannot rename column \"{from}\": {what} also reads column \"{from}\" of \"{}\"", other.name),
-                format!("Drop {what} first, and create it again afterwards."),
-            ));
+    ) -> Result<String> {
+        let means = |catalog: &Catalog, source: &str| Meanings::of(catalog, kept, source);
+        let refused = |why: &str| {
+            let message = format!("cannot rename column \"{}\": {what} {why}", self.from);
+            Err(Error::unsupported(message, format!("Drop {what} first, and create it again afterwards.")))
+        };
+        let meanings = means(&self.before, source)?;
+        if meanings.is_joined(self.table, self.from) {
+            return refused("joins tables by it");
         }
-        Ok(ColumnRenamer { table, from, to, own, scopes: Vec::new(), outputs: Vec::new() })
-    }
-
-    /// In no place of its own, whatever else is read.
-    pub(super) fn unchecked(table: &'a Name, (from, to): (&'a str, &'a str)) -> Self {
-        ColumnRenamer { table, from, to, own: false, scopes: Vec::new(), outputs: Vec::new() }
-    }
-
-    pub(super) fn apply(mut self, node: &mut impl VisitMut) {
-        let _ = visit_mut(node, &mut self);
-    }
-
-    /// Whether an unqualified name is the column: the innermost query that can tell decides.
-    fn means_column(&self) -> bool {
-        for scope in self.scopes.iter().rev() {
-            if !scope.aliases.is_empty() || scope.opaque {
-                return !scope.aliases.is_empty();
+        let (mut broken, mut is_captured) = (None, false);
+        for qualifies in [false, true] {
+            let mut node = parse(source)?;
+            let mut renamer =
+                ColumnRenamer { renaming: self, meanings: &meanings, qualifies, met: 0, found: BTreeSet::new() };
+            let _ = visit_mut(&mut node, &mut renamer);
+            let (found, text) = (renamer.found, show(&node));
+            match means(&self.after, &text) {
+                Ok(now) if found == places(&parse(&text)?, &now, self.table, self.to) && now.joins_as(&meanings) => {
+                    return Ok(text);
+                }
+                Ok(_) => is_captured = true,
+                Err(_) => drop(broken.get_or_insert(text)),
             }
         }
-        self.own
-    }
-
-    /// Whether a column qualified by this name is the table's.
-    fn means_table(&self, alias: &str) -> bool {
-        self.scopes.iter().any(|scope| scope.aliases.iter().any(|a| a == alias))
-            || (self.own && alias == self.table.name)
-    }
-
-    /// The identifier to rename, if the expression is the column.
-    fn column<'e>(&self, expr: &'e mut Expr) -> Option<&'e mut Ident> {
-        match expr {
-            Expr::Identifier(ident) => (fold(ident) == self.from && self.means_column()).then_some(ident),
-            Expr::CompoundIdentifier(idents) => {
-                let [.., table, column] = idents.as_mut_slice() else { return None };
-                (fold(column) == self.from && self.means_table(&fold(table))).then_some(column)
-            }
-            _ => None,
+        match broken {
+            // It is told when all that reads the table is compiled at last.
+            Some(text) if !is_captured => Ok(text),
+            _ => refused(&format!("gives the name \"{}\" another meaning", self.to)),
         }
     }
 
-    fn scope(&self, from: &[TableWithJoins]) -> Scope {
-        let mut scope = Scope { aliases: Vec::new(), opaque: false };
-        for item in from {
-            for factor in std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)) {
-                self.read(factor, &mut scope);
-            }
-        }
-        scope
-    }
-
-    fn read(&self, factor: &TableFactor, scope: &mut Scope) {
-        match factor {
-            TableFactor::Table { name, alias, args: None, .. } => {
-                self.read_table(name, alias.as_ref().map(|alias| &alias.name), scope);
-            }
-            TableFactor::NestedJoin { table_with_joins, .. } => {
-                let inner = self.scope(std::slice::from_ref(table_with_joins));
-                scope.aliases.extend(inner.aliases);
-                scope.opaque |= inner.opaque;
-            }
-            _ => scope.opaque = true,
-        }
-    }
-
-    fn read_table(&self, name: &ObjectName, alias: Option<&Ident>, scope: &mut Scope) {
-        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
-        match parts.as_slice() {
-            [.., schema, table] if *schema == self.table.schema && *table == self.table.name => {
-                scope.aliases.push(alias.map_or_else(|| table.clone(), fold));
-            }
-            // Another relation has no such column; a name without a schema is one that WITH gives.
-            [_, _, ..] => {}
-            _ => scope.opaque = true,
-        }
+    /// Whether something may name the column, or what has its new name.
+    pub(super) fn concerns(&self, uses: &Uses) -> bool {
+        uses.relations.contains(self.table)
     }
 }
 
-/// The first SELECT of a query.
-fn first_select(body: &SetExpr) -> Option<&Select> {
-    match body {
-        SetExpr::Select(select) => Some(select),
-        SetExpr::Query(query) => first_select(&query.body),
-        SetExpr::SetOperation { left, .. } => first_select(left),
+/// Which of the names in a tree, in order, mean the column.
+fn places(node: &impl Visit, meanings: &Meanings, table: &Name, column: &str) -> BTreeSet<usize> {
+    struct Finder<'a> {
+        meanings: &'a Meanings,
+        table: &'a Name,
+        column: &'a str,
+        met: usize,
+        found: BTreeSet<usize>,
+    }
+    impl Visitor for Finder<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+            if let Some(name) = last_part(expr) {
+                self.met += 1;
+                let means = self.meanings.of_name(name).is_some_and(|meaning| meaning.is(self.table, self.column));
+                if means && fold(name) == self.column {
+                    self.found.insert(self.met);
+                }
+            }
+            ControlFlow::Continue(())
+        }
+    }
+    let mut finder = Finder { meanings, table, column, met: 0, found: BTreeSet::new() };
+    let _ = visit(node, &mut finder);
+    finder.found
+}
+
+/// The last part of a name.
+fn last_part(expr: &Expr) -> Option<&Ident> {
+    match expr {
+        Expr::Identifier(ident) => Some(ident),
+        Expr::CompoundIdentifier(idents) => idents.last(),
         _ => None,
     }
 }
 
+/// Writes a column's new name where it is read.
+struct ColumnRenamer<'a> {
+    renaming: &'a Renaming<'a>,
+    meanings: &'a Meanings,
+    /// Whether the column, and what has its new name, is written with its entry of FROM.
+    qualifies: bool,
+    /// How many names were met.
+    met: usize,
+    /// Which of them mean the column.
+    found: BTreeSet<usize>,
+}
+
 impl ColumnRenamer<'_> {
-    /// What a statement reads and writes, or reads beside what it writes.
-    fn all(&self, tables: &[TableWithJoins], others: &[TableWithJoins]) -> Scope {
-        let (mut scope, others) = (self.scope(tables), self.scope(others));
-        scope.aliases.extend(others.aliases);
-        scope.opaque |= others.opaque;
-        scope
+    /// Whether an expression is the column.
+    fn is_column(&self, expr: &Expr) -> bool {
+        let Renaming { table, from, .. } = self.renaming;
+        last_part(expr).is_some_and(|name| {
+            fold(name) == *from && self.meanings.of_name(name).is_some_and(|meaning| meaning.is(table, from))
+        })
+    }
+
+    fn is_table(&self, name: &ObjectName) -> bool {
+        let parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+        let table = self.renaming.table;
+        matches!(parts.as_slice(), [.., schema, name] if *schema == table.schema && *name == table.name)
     }
 
     /// The columns that a statement writes, which it names without the table.
@@ -201,51 +237,34 @@ impl ColumnRenamer<'_> {
     }
 
     fn target(&self, name: &mut ObjectName) {
-        if let Some(ObjectNamePart::Identifier(column)) = name.0.last_mut()
-            && fold(column) == self.from
-        {
-            *column = ident_node(self.to);
+        if let Some(ObjectNamePart::Identifier(column)) = name.0.last_mut() {
+            self.target_column(column);
         }
     }
 
-    /// Renames in an INSERT all but what is inserted, which does not see the table.
-    fn inserted(&mut self, insert: &mut Insert) {
-        let mut scope = Scope { aliases: Vec::new(), opaque: false };
-        if let TableObject::TableName(name) = &insert.table {
-            self.read_table(name, insert.table_alias.as_ref().map(|alias| &alias.alias), &mut scope);
+    fn target_column(&self, column: &mut Ident) {
+        if fold(column) == self.renaming.from {
+            *column = ident_node(self.renaming.to);
         }
-        if !scope.aliases.is_empty() {
-            scope.aliases.push("excluded".to_owned());
-            insert.columns.iter_mut().for_each(|name| self.target(name));
-            if let Some(OnInsert::OnConflict(conflict)) = &mut insert.on {
-                if let Some(ConflictTarget::Columns(columns)) = &mut conflict.conflict_target {
-                    columns
-                        .iter_mut()
-                        .filter(|column| fold(column) == self.from)
-                        .for_each(|c| *c = ident_node(self.to));
-                }
-                if let OnConflictAction::DoUpdate(update) = &mut conflict.action {
-                    self.assigned(&mut update.assignments);
-                }
-            }
+    }
+
+    fn inserted(&self, insert: &mut Insert) {
+        insert.columns.iter_mut().for_each(|name| self.target(name));
+        let Some(OnInsert::OnConflict(conflict)) = &mut insert.on else { return };
+        if let Some(ConflictTarget::Columns(columns)) = &mut conflict.conflict_target {
+            columns.iter_mut().for_each(|column| self.target_column(column));
         }
-        self.scopes.push(scope);
-        if let Some(on) = &mut insert.on {
-            let _ = visit_mut(on, self);
+        if let OnConflictAction::DoUpdate(update) = &mut conflict.action {
+            self.assigned(&mut update.assignments);
         }
-        if let Some(returning) = &mut insert.returning {
-            self.list(returning);
-            let _ = visit_mut(returning, self);
-        }
-        self.scopes.pop();
     }
 
     /// What a list of results gives keeps its name.
     fn list(&self, list: &mut [SelectItem]) {
         for item in list {
             let SelectItem::UnnamedExpr(expr) = item else { continue };
-            if self.column(expr).is_some() {
-                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.from) };
+            if self.is_column(expr) {
+                *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: ident_node(self.renaming.from) };
             }
         }
     }
@@ -255,92 +274,54 @@ impl VisitorMut for ColumnRenamer<'_> {
     type Break = ();
 
     fn pre_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
-        let (scope, returning) = match statement {
+        let returning = match statement {
             Statement::Insert(insert) => {
-                self.inserted(insert);
-                (Scope { aliases: Vec::new(), opaque: true }, &mut None)
+                if matches!(&insert.table, TableObject::TableName(name) if self.is_table(name)) {
+                    self.inserted(insert);
+                }
+                &mut insert.returning
             }
             Statement::Update(update) => {
-                let table = std::slice::from_ref(&update.table);
-                if !self.scope(table).aliases.is_empty() {
+                if matches!(&update.table.relation, TableFactor::Table { name, .. } if self.is_table(name)) {
                     self.assigned(&mut update.assignments);
                 }
-                let others = match &update.from {
-                    Some(UpdateTableFromKind::BeforeSet(from) | UpdateTableFromKind::AfterSet(from)) => from.as_slice(),
-                    None => &[],
-                };
-                (self.all(table, others), &mut update.returning)
+                &mut update.returning
             }
-            Statement::Delete(delete) => {
-                let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
-                (self.all(from, delete.using.as_deref().unwrap_or_default()), &mut delete.returning)
-            }
+            Statement::Delete(delete) => &mut delete.returning,
             _ => return ControlFlow::Continue(()),
         };
-        self.scopes.push(scope);
         if let Some(returning) = returning {
             self.list(returning);
         }
         ControlFlow::Continue(())
     }
 
-    fn post_visit_statement(&mut self, statement: &mut Statement) -> ControlFlow<()> {
-        if let Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) = statement {
-            self.scopes.pop();
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// For ORDER BY, which stands outside of the SELECT.
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        let select = first_select(&query.body);
-        let gives = |item: &SelectItem| match item {
-            SelectItem::UnnamedExpr(Expr::Identifier(ident)) | SelectItem::ExprWithAlias { alias: ident, .. } => {
-                fold(ident) == self.from
-            }
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents)) => {
-                idents.last().is_some_and(|ident| fold(ident) == self.from)
-            }
-            _ => false,
-        };
-        self.outputs.push(select.is_some_and(|select| select.projection.iter().any(gives)));
-        self.scopes.push(select.map_or(Scope { aliases: Vec::new(), opaque: true }, |select| self.scope(&select.from)));
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _query: &mut Query) -> ControlFlow<()> {
-        self.scopes.pop();
-        self.outputs.pop();
-        ControlFlow::Continue(())
-    }
-
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        self.scopes.push(self.scope(&select.from));
         self.list(&mut select.projection);
         ControlFlow::Continue(())
     }
 
-    fn post_visit_select(&mut self, _select: &mut Select) -> ControlFlow<()> {
-        self.scopes.pop();
-        ControlFlow::Continue(())
-    }
-
-    /// A name that the query gives is meant as such: it is hidden from what follows.
-    fn pre_visit_order_by(&mut self, _order_by: &mut OrderBy) -> ControlFlow<()> {
-        let opaque = self.outputs.last().copied().unwrap_or(false);
-        self.scopes.push(Scope { aliases: Vec::new(), opaque });
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_order_by(&mut self, _order_by: &mut OrderBy) -> ControlFlow<()> {
-        self.scopes.pop();
-        ControlFlow::Continue(())
-    }
-
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let to = self.to;
-        if let Some(ident) = self.column(expr) {
-            *ident = ident_node(to);
+        let Some(name) = last_part(expr) else { return ControlFlow::Continue(()) };
+        self.met += 1;
+        let (folded, Renaming { from, to, .. }) = (fold(name), self.renaming);
+        let is_column = self.is_column(expr);
+        let Some(meaning) = self.meanings.of_name(name).filter(|_| is_column || folded == *from || folded == *to)
+        else {
+            return ControlFlow::Continue(());
+        };
+        let entry = ident_node(&meaning.entry);
+        if is_column {
+            self.found.insert(self.met);
+        }
+        let written = ident_node(if is_column { to } else { &folded });
+        match expr {
+            Expr::Identifier(_) if self.qualifies && !meaning.is_qualified => {
+                *expr = Expr::CompoundIdentifier(vec![entry, written]);
+            }
+            Expr::Identifier(ident) if is_column => *ident = written,
+            Expr::CompoundIdentifier(idents) if is_column => drop(idents.pop().map(|_| idents.push(written))),
+            _ => {}
         }
         ControlFlow::Continue(())
     }

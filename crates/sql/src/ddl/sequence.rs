@@ -1,5 +1,7 @@
 //! Sequences (PostgreSQL manual, `create sequence`).
 
+use std::ops::RangeInclusive;
+
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Type};
 
@@ -19,6 +21,7 @@ pub(super) struct Options {
     /// `Some(None)` for `no minvalue`.
     min: Option<Option<i64>>,
     max: Option<Option<i64>>,
+    cache: Option<i64>,
     cycle: Option<bool>,
     /// `Some(None)` for `restart` without a value.
     restart: Option<Option<i64>>,
@@ -38,37 +41,56 @@ impl Options {
     /// Errors: 22023.
     fn build(&self, old: Option<Sequence>) -> Result<Sequence> {
         let invalid = |message: String| Error::new("22023", message);
-        let (least, greatest) = match self.ty.as_ref().and_then(Type::base) {
-            Some(Base::Int2) => (i64::from(i16::MIN), i64::from(i16::MAX)),
-            Some(Base::Int4) => (i64::from(i32::MIN), i64::from(i32::MAX)),
-            Some(Base::Int8) | None => (i64::MIN, i64::MAX),
-            Some(_) => return Err(invalid("sequence type must be smallint, integer, or bigint".into())),
-        };
+        let ty = self.ty.clone().or(old.as_ref().map(|o| o.ty.clone())).unwrap_or(Type::INT8);
+        let range =
+            range_of(&ty).ok_or_else(|| invalid("sequence type must be smallint, integer, or bigint".into()))?;
         let increment = self.increment.or(old.as_ref().map(|o| o.increment)).unwrap_or(1);
         if increment == 0 {
             return Err(invalid("INCREMENT must not be zero".into()));
         }
-        let (min, max) = if increment > 0 { (1, greatest) } else { (least, -1) };
-        let bound = |given: Option<Option<i64>>, old: Option<i64>, default: i64| match given {
-            Some(value) => value.unwrap_or(default),
-            None => old.unwrap_or(default),
+        // With another type, a bound that was the older one's becomes the new one's.
+        let older = old.as_ref().filter(|_| self.ty.is_some()).and_then(|o| range_of(&o.ty));
+        let bound = |given: Option<Option<i64>>, kept: Option<i64>, older: Option<i64>, end: i64, default: i64| {
+            let is_older = older.is_some() && older == kept;
+            match (given, kept) {
+                (Some(Some(value)), _) => value,
+                (None, Some(kept)) if !is_older => kept,
+                _ if is_older => end,
+                _ => default,
+            }
         };
-        let min = bound(self.min, old.as_ref().map(|o| o.min), min);
-        let max = bound(self.max, old.as_ref().map(|o| o.max).filter(|_| self.ty.is_none()), max);
+        let (min, max) = if increment > 0 { (1, *range.end()) } else { (*range.start(), -1) };
+        let max = bound(self.max, old.as_ref().map(|o| o.max), older.as_ref().map(|r| *r.end()), *range.end(), max);
+        let min = bound(self.min, old.as_ref().map(|o| o.min), older.as_ref().map(|r| *r.start()), *range.start(), min);
+        for (word, value) in [("MAXVALUE", max), ("MINVALUE", min)] {
+            if !range.contains(&value) {
+                let ty = ty.sql_name();
+                return Err(invalid(format!("{word} ({value}) is out of range for sequence data type {ty}")));
+            }
+        }
         if min >= max {
             return Err(invalid(format!("MINVALUE ({min}) must be less than MAXVALUE ({max})")));
         }
         let first = if increment > 0 { min } else { max };
         let start = self.start.or(old.as_ref().map(|o| o.start)).unwrap_or(first);
-        if start < min {
-            return Err(invalid(format!("START value ({start}) cannot be less than MINVALUE ({min})")));
-        }
-        if start > max {
-            return Err(invalid(format!("START value ({start}) cannot be greater than MAXVALUE ({max})")));
-        }
         let cycle = self.cycle.or(old.as_ref().map(|o| o.cycle)).unwrap_or(false);
         let (owned_by, grants) = old.map(|o| (o.owned_by, o.grants)).unwrap_or_default();
-        Ok(Sequence { start, increment, min, max, cycle, owned_by, grants })
+        let sequence = Sequence { ty, start, increment, min, max, cycle, owned_by, grants };
+        sequence.check("START", start)?;
+        if let Some(cache) = self.cache.filter(|cache| *cache < 1) {
+            return Err(invalid(format!("CACHE ({cache}) must be greater than zero")));
+        }
+        Ok(sequence)
+    }
+}
+
+/// The values of a type that a sequence may have.
+fn range_of(ty: &Type) -> Option<RangeInclusive<i64>> {
+    match ty.base()? {
+        Base::Int2 => Some(i16::MIN.into()..=i16::MAX.into()),
+        Base::Int4 => Some(i32::MIN.into()..=i32::MAX.into()),
+        Base::Int8 => Some(i64::MIN..=i64::MAX),
+        _ => None,
     }
 }
 
@@ -109,6 +131,7 @@ impl Change<'_> {
         if let Some(restart) = options.restart {
             self.actions.push(Action::RestartSequence(name.to_string(), restart.unwrap_or(sequence.start)));
         }
+        self.actions.push(Action::CheckSequence(name.to_string()));
         self.catalog.sequences.insert(name.clone(), sequence);
         self.own_sequence(&name, &options)
     }
@@ -134,24 +157,29 @@ impl Change<'_> {
             "owned by",
             "sequence name",
         ];
-        while let Some(option) = self.cursor.accept_any(&words) {
-            match option {
-                "as" => options.ty = Some(self.data_type()?.ty),
-                "increment by" | "increment" => options.increment = Some(self.cursor.integer()?),
-                "no minvalue" => options.min = Some(None),
-                "minvalue" => options.min = Some(Some(self.cursor.integer()?)),
-                "no maxvalue" => options.max = Some(None),
-                "maxvalue" => options.max = Some(Some(self.cursor.integer()?)),
-                "start with" | "start" => options.start = Some(self.cursor.integer()?),
-                "restart with" => options.restart = Some(Some(self.cursor.integer()?)),
-                "restart" => options.restart = Some(self.cursor.integer().ok()),
+        loop {
+            let at = self.cursor.offset();
+            let Some(option) = self.cursor.accept_any(&words) else { break };
+            let is_first = match option {
+                "as" => options.ty.replace(self.data_type()?.ty).is_none(),
+                "increment by" | "increment" => options.increment.replace(self.cursor.integer()?).is_none(),
+                "no minvalue" => options.min.replace(None).is_none(),
+                "minvalue" => options.min.replace(Some(self.cursor.integer()?)).is_none(),
+                "no maxvalue" => options.max.replace(None).is_none(),
+                "maxvalue" => options.max.replace(Some(self.cursor.integer()?)).is_none(),
+                "start with" | "start" => options.start.replace(self.cursor.integer()?).is_none(),
+                "restart with" => options.restart.replace(Some(self.cursor.integer()?)).is_none(),
+                "restart" => options.restart.replace(self.cursor.integer().ok()).is_none(),
                 // How many values a session takes in advance changes only the gaps.
-                "cache" => drop(self.cursor.integer()?),
-                "no cycle" => options.cycle = Some(false),
-                "cycle" => options.cycle = Some(true),
-                "owned by" if self.cursor.accept("none") => options.owned_by = Some(None),
-                "owned by" => options.owned_by = Some(Some(self.cursor.dotted()?)),
-                _ => options.name = Some(self.cursor.name()?),
+                "cache" => options.cache.replace(self.cursor.integer()?).is_none(),
+                "no cycle" => options.cycle.replace(false).is_none(),
+                "cycle" => options.cycle.replace(true).is_none(),
+                "owned by" if self.cursor.accept("none") => options.owned_by.replace(None).is_none(),
+                "owned by" => options.owned_by.replace(Some(self.cursor.dotted()?)).is_none(),
+                _ => options.name.replace(self.cursor.name()?).is_none(),
+            };
+            if !is_first {
+                return Err(Error::new("42601", "conflicting or redundant options").at(at));
             }
         }
         Ok(options)
@@ -184,6 +212,15 @@ impl Change<'_> {
         };
         self.add_sequence(&name, options, Some((table.clone(), column.to_owned())))?;
         Ok(name)
+    }
+
+    /// Gives an identity column's sequence the type that the column gets.
+    pub(super) fn retype_sequence(&mut self, name: &Name, ty: &Type) -> Result<()> {
+        let old = self.catalog.sequences.get(name).cloned();
+        let sequence = Options::default().of_type(ty).build(old)?;
+        self.catalog.sequences.insert(name.clone(), sequence);
+        self.actions.push(Action::CheckSequence(name.to_string()));
+        Ok(())
     }
 
     /// The sequences that a table, or one column of it, owns.

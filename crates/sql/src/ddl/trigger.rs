@@ -14,7 +14,7 @@ use super::policy::moved;
 use super::source::fold;
 use crate::catalog::{Name, Relation, Routine, Run, Trigger};
 use crate::compile::body::parse_over_rows;
-use crate::compile::trigger;
+use crate::compile::{TSVECTOR_UPDATE, check_tsvector_update, trigger};
 use crate::plpgsql::{self, Kind};
 use crate::telling::{self, Telling};
 use crate::visit::any_expression;
@@ -42,6 +42,7 @@ impl Change<'_> {
         let args = self.trigger_arguments()?;
         let trigger = match self.find_routine(&function, Some(&[])) {
             Ok(routine) => self.own_trigger(&clauses, &routine, args),
+            Err(_) if function.name == TSVECTOR_UPDATE => self.tsvector_update(&clauses, args),
             Err(missing) => match built_in(&clauses, &function.name, args) {
                 Some(trigger) => trigger,
                 None => Err(missing.with_hint(
@@ -156,6 +157,27 @@ impl Change<'_> {
             args,
             after,
             run,
+            disabled: false,
+        };
+        trigger::check(&self.catalog, &clauses.relation, &trigger)?;
+        Ok(trigger)
+    }
+
+    /// A trigger that keeps a column of search vectors.
+    fn tsvector_update(&self, clauses: &Clauses, args: Vec<String>) -> Result<Trigger> {
+        if !clauses.run.before || clauses.run.operations.contains(&Operation::Delete) {
+            let what = format!("{TSVECTOR_UPDATE} other than `before insert or update ... for each row`");
+            return Err(Error::unsupported(what, "Let it fire before the rows are written."));
+        }
+        check_tsvector_update(&clauses.relation, &args)?;
+        let trigger = Trigger {
+            name: clauses.name.clone(),
+            on_insert: false,
+            on_update: false,
+            function: Name::new("pg_catalog", TSVECTOR_UPDATE),
+            args,
+            after: BTreeSet::new(),
+            run: Some(clauses.run.clone()),
             disabled: false,
         };
         trigger::check(&self.catalog, &clauses.relation, &trigger)?;

@@ -6,9 +6,9 @@ use basalt_core::{Error, Result};
 use basalt_types::{EnumType, Type};
 use sqlparser::tokenizer::Token;
 
+use super::Change;
 use super::cursor::RawName;
 use super::drop::Object;
-use super::{Action, Change, physical};
 use crate::catalog::{Catalog, Name, Relation};
 use crate::quote::{ident, literal};
 
@@ -234,17 +234,6 @@ impl Change<'_> {
     fn tables_with(&self, name: &Name) -> Vec<Arc<Relation>> {
         let tables = self.catalog.relations.values().filter(|r| r.view().is_none());
         tables.filter(|r| r.columns.iter().any(|c| mentions(&c.ty, name))).cloned().collect()
-    }
-
-    /// Puts `new` in the place of the table `old`.
-    pub(super) fn rebuild(
-        &mut self,
-        old: &Relation,
-        new: &Relation,
-        values: impl Fn(&crate::catalog::Column) -> Option<String>,
-    ) -> Result<()> {
-        self.actions.push(Action::Rebuild(physical::rebuild(&self.catalog, old, new, values)?));
-        Ok(())
     }
 }
 

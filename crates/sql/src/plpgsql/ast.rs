@@ -113,9 +113,9 @@ pub enum Statement {
     Execute(Dynamic, Option<Into>),
     /// `raise ...`.
     Raise(Raise),
-    /// `return` of a trigger function: the first of these rows that there is; none for `return null`.
+    /// `return` of a row that a trigger function has: the first of these that there is; none for `return null`.
     ReturnRow(Vec<RowName>),
-    /// `return [...]` of any other function.
+    /// `return [...]` of anything else.
     Return(Option<Sql>),
     /// `return next [...]`.
     ReturnNext(Option<Sql>),

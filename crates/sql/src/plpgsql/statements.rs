@@ -56,6 +56,10 @@ impl Parser<'_> {
     pub(super) fn returned(&mut self) -> Result<Statement> {
         self.tokens.skip();
         if self.kind == Kind::Trigger {
+            if let Some(word) = ["next", "query"].into_iter().find(|word| self.tokens.sees(word)) {
+                let message = format!("cannot use RETURN {} in a non-SETOF function", word.to_uppercase());
+                return Err(Error::new("42804", message).at(self.tokens.at()));
+            }
             return self.returned_row(&at_semicolon);
         }
         if self.tokens.accept("next") {
@@ -80,9 +84,8 @@ impl Parser<'_> {
         Ok(Statement::Return(Some(value)))
     }
 
-    /// `return new`, `old`, `null`, `coalesce(new, old)`, or a CASE over them.
+    /// `return new`, `old`, `null`, `coalesce(new, old)`, a CASE over them; or any other row.
     fn returned_row(&mut self, ends: &dyn Fn(&Tokens<'_>) -> bool) -> Result<Statement> {
-        let at = self.tokens.at();
         if self.tokens.accept("case") {
             return self.case_over(Self::rows_of_case);
         }
@@ -96,11 +99,13 @@ impl Parser<'_> {
             None if text == "null" => Some(Vec::new()),
             None => row_name(&text).map(|row| vec![row]),
         };
-        let what =
-            "a trigger function that returns another row than new, old, null, coalesce(new, old) or a CASE of these";
-        let instead = "Assign to the columns of new, and return new; where it depends on something, write \
-            `if tg_op = 'DELETE' then return old; end if; return new;`.";
-        rows.map(Statement::ReturnRow).ok_or_else(|| Error::unsupported(what, instead).at(at))
+        match rows {
+            Some(rows) => Ok(Statement::ReturnRow(rows)),
+            None => {
+                let text = self.tokens.text[start..end].to_owned();
+                Ok(Statement::Return(Some(self.piece(text, start)?)))
+            }
+        }
     }
 
     /// `when a then new ...` up to `end`.

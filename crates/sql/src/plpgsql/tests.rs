@@ -175,6 +175,8 @@ fn what_is_raised_and_handled() {
     );
     let statements = read("begin return new; end").expect("read").block.statements;
     assert_eq!(statements, [Statement::ReturnRow(vec![RowName::New])]);
+    let statements = read("begin return (_new); end").expect("read").block.statements;
+    assert!(matches!(statements.as_slice(), [Statement::Return(Some(sql))] if sql.text == "(_new)"));
 }
 
 #[test]
@@ -222,8 +224,7 @@ fn what_is_refused_says_where() {
         ("begin open c; return new; end", "0A000", "open"),
         ("begin get diagnostics n = nothing; return new; end", "42601", "nothing"),
         ("begin get diagnostics n = message_text; return new; end", "42601", "message_text"),
-        ("begin return query select 1; end", "0A000", "query"),
-        ("begin return row(1); end", "0A000", "row"),
+        ("begin return query select 1; end", "42804", "query"),
         ("<<a>> begin return new; end b", "42601", "b"),
         ("<<a>> begin <<b>> new.x = 1; return new; end", "42601", "new.x"),
         ("begin loop exit a; end loop; end", "42601", "exit"),

@@ -36,7 +36,7 @@ pub(in crate::sqlite) struct Body<'b> {
 /// How a statement ended.
 pub(super) enum Flow<'b> {
     Next,
-    /// The function ends, of a trigger with one of these rows.
+    /// The function ends; of a trigger with one of these rows, unless it has gathered one.
     Return(&'b [RowName]),
     Leave(&'b Leave),
 }
@@ -101,6 +101,11 @@ impl<'b> Body<'b> {
         let Flow::Return(rows) = flow? else {
             return Err(Error::new("2F005", "control reached end of trigger procedure without RETURN"));
         };
+        if let Some(mut row) = self.rows.pop() {
+            // Behind the fields is whether the row is there.
+            let is_there = row.pop().is_some_and(|mark| !mark.is_null());
+            return Ok(Some(is_there.then_some(row)));
+        }
         let row = rows.iter().find(|row| has(**row));
         Ok(Some(row.map(|row| self.values.of(*row as usize).to_vec())))
     }
@@ -229,8 +234,13 @@ impl<'b> Body<'b> {
             Statement::ReturnRow(rows) => return Ok(Flow::Return(rows)),
             Statement::Return(value) => {
                 if let Some(sql) = value {
-                    let row = self.row(sql)?;
-                    self.rows = vec![row].into();
+                    self.rows = match self.row(sql) {
+                        // As a trigger's row it is NULL.
+                        Err(_) if self.firing.is_some() && self.code.is_unassigned(&self.values.layout, sql) => {
+                            Gathered::default()
+                        }
+                        row => vec![row?].into(),
+                    };
                 }
                 return Ok(Flow::Return(&[]));
             }

@@ -16,11 +16,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value, Volatility};
+use sqlparser::ast::Expr;
 
 use super::Compiler;
+use super::parse_expr;
 use super::row;
 use super::scope::{Arguments, Scope, Sides};
 use super::typed::{Origin, Typed};
+use super::types::fold;
 use crate::catalog::Routine;
 use crate::plpgsql::ast::{Body, Conflict, Known, Named, Sql};
 use crate::program::Bind;
@@ -258,6 +261,12 @@ impl Code {
         arguments.numbered = self.numbered.iter().map(|at| start + at).collect();
         arguments.values.extend(self.constants.iter().cloned());
         arguments
+    }
+
+    /// Whether an expression is a record alone to which nothing is assigned yet.
+    pub fn is_unassigned(&self, layout: &Layout, sql: &Sql) -> bool {
+        let Ok(Expr::Identifier(name)) = parse_expr(&sql.text) else { return false };
+        self.names(layout, sql.scope).unassigned.contains(&fold(&name))
     }
 
     fn know(&self, arguments: &mut Arguments, layout: &Layout, at: usize, name: &str) {

@@ -25,6 +25,8 @@ pub enum Gives {
     Row(Shape),
     /// An expression's row, whose fields must have these types already.
     Returned(Shape),
+    /// The same for a trigger's row, and behind its fields whether it is there.
+    Triggered(Shape),
     /// A statement's rows for these places: NULL where one has no column for it.
     Places(Vec<Slot>),
     /// A statement's rows as they are.
@@ -59,11 +61,18 @@ pub struct Outcome {
     pub columns: Option<Shape>,
     /// Whether they are a row, rather than one value.
     pub is_row: bool,
+    /// Whether they are the row of a trigger, which may not be there.
+    pub is_triggered: bool,
     /// The variables of its OUT parameters, if it has any.
     pub out: Vec<usize>,
 }
 
 impl Outcome {
+    /// A trigger's: a row of its table.
+    pub(in crate::compile) fn of_trigger(row: Shape) -> Outcome {
+        Outcome { is_set: false, columns: Some(row), is_row: true, is_triggered: true, out: Vec::new() }
+    }
+
     pub(super) fn of(catalog: &Catalog, routine: &Routine) -> Outcome {
         let out: Vec<usize> =
             routine.params.iter().enumerate().filter(|(_, param)| param.mode.is_output()).map(|(at, _)| at).collect();
@@ -89,6 +98,7 @@ impl Outcome {
             is_set: routine.returns_set,
             columns,
             is_row: matches!(routine.returns, Type::Record(_)) || relation.is_some(),
+            is_triggered: false,
             out,
         }
     }

@@ -70,22 +70,17 @@ pub(super) fn bind(
             Ok(found)
         }),
         Gives::Returned(shape) => expression(compiler, scope, text, |compiler, value| {
-            if value.is_null_literal() {
-                return Ok(shape.iter().map(|slot| (slot.name.clone(), null())).collect());
-            }
-            let Some(fields) = compiler.fields(&value) else {
-                let message = "cannot return non-composite value from function returning composite type";
-                return Err(Error::new("42804", message));
-            };
-            let mut found = Vec::with_capacity(fields.len());
-            for (name, field) in fields {
-                found.push((name, compiler.storable(field)?));
-            }
-            fit(
-                "returned record type does not match expected record type",
-                shape,
-                found.iter().map(|(_, field)| &field.ty),
-            )?;
+            returned(compiler, &value, shape, "returned record type does not match expected record type")
+        }),
+        Gives::Triggered(shape) => expression(compiler, scope, text, |compiler, value| {
+            let message = "returned row structure does not match the structure of the triggering table";
+            let fields = returned(compiler, &value, shape, message)?;
+            // Values of the same types, which may be longer than the table's columns take.
+            let fields = fields.into_iter().zip(shape.iter());
+            let mut found = fields
+                .map(|((name, field), slot)| Ok((name, assigned(compiler, field, slot)?)))
+                .collect::<Result<Vec<_>>>()?;
+            found.push((String::new(), if value.is_null_literal() { null() } else { row::mark(&value) }));
             Ok(found)
         }),
         Gives::Places(slots) => places(compiler, scope, text, slots),
@@ -109,6 +104,25 @@ pub(super) fn bind(
             Ok(Vec::new())
         }
     }
+}
+
+/// The fields of a row that RETURN gives.
+///
+/// Errors: 42804 for what is no row, and with the message for one of other types.
+fn returned(compiler: &mut Compiler<'_>, value: &Typed, shape: &[Slot], message: &str) -> Result<Vec<(String, Typed)>> {
+    if value.is_null_literal() {
+        return Ok(shape.iter().map(|slot| (slot.name.clone(), null())).collect());
+    }
+    let Some(fields) = compiler.fields(value) else {
+        let message = "cannot return non-composite value from function returning composite type";
+        return Err(Error::new("42804", message));
+    };
+    let mut found = Vec::with_capacity(fields.len());
+    for (name, field) in fields {
+        found.push((name, compiler.storable(field)?));
+    }
+    fit(message, shape, found.iter().map(|(_, field)| &field.ty))?;
+    Ok(found)
 }
 
 fn one(value: Typed) -> Result<Vec<(String, Typed)>> {

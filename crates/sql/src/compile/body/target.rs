@@ -126,6 +126,7 @@ impl Code {
     /// What is wanted of what RETURN or RETURN NEXT gives.
     pub fn returned(&self) -> Gives {
         match (&self.outcome.columns, self.outcome.is_row) {
+            (Some(columns), true) if self.outcome.is_triggered => Gives::Triggered(columns.clone()),
             (Some(columns), true) => Gives::Returned(columns.clone()),
             (Some(columns), false) => columns.first().cloned().map_or(Gives::Plain, Gives::Value),
             (None, _) => Gives::Plain,

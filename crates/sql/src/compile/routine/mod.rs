@@ -27,11 +27,21 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
     if routine.is_interpreted() {
         return super::body::check_function(catalog, routine);
     }
+    check_in(&mut checking(catalog, routine), routine)
+}
+
+/// What checks a function's body.
+pub(super) fn checking<'c>(catalog: &'c Catalog, routine: &'c Routine) -> Compiler<'c> {
     let path = routine.search_path().unwrap_or_else(|| definition_path(&routine.name.schema));
-    let mut compiler = Compiler::new(catalog, &routine.owner, &path, "");
+    let mut compiler = Compiler::defining(catalog, &path, "");
     compiler.positions_in_body(&routine.body);
+    compiler
+}
+
+/// Checks the body, with what [`checking`] gave.
+pub(super) fn check_in(compiler: &mut Compiler<'_>, routine: &Routine) -> Result<()> {
     let given = routine.inputs().map(|param| {
-        let relation = param.relation.as_ref().and_then(|name| catalog.relations.get(name));
+        let relation = param.relation.as_ref().and_then(|name| compiler.catalog.relations.get(name));
         Some(unknown_value(relation.map_or(param.ty.clone(), |relation| relation.row_type())))
     });
     let given = given.collect();
@@ -41,7 +51,10 @@ pub(super) fn check(catalog: &Catalog, routine: &Routine) -> Result<()> {
         let statements = parse_statements(&routine.body)?;
         routine.returns = Type::VOID;
         let args = compiler.arguments(&routine, given)?;
-        return steps::run_routine(&mut compiler, &routine, &statements, args).map(|_| ());
+        let path = compiler.search_path.clone();
+        return compiler
+            .in_body(path, routine.parsed, |c| steps::run_routine(c, &routine, &statements, args))
+            .map(|_| ());
     }
     compiler.routine_rows(&Arc::new(routine), given).map(|_| ())
 }

@@ -5,8 +5,9 @@ use basalt_core::Operation;
 use super::target::Target;
 use crate::Catalog;
 use crate::catalog::Relation;
-use crate::compile::Compiler;
 use crate::compile::typed::Typed;
+use crate::compile::{Compiler, trigger};
+use crate::plpgsql::ast::Statement;
 use crate::plpgsql::{self, Kind};
 use crate::program::{Command, Output, Proposed};
 
@@ -49,18 +50,21 @@ pub(super) fn end_step(
 pub(super) fn assigned_by_triggers(catalog: &Catalog, table: &Relation) -> Vec<usize> {
     let mut names: Vec<String> = Vec::new();
     for trigger in table.triggers.iter().filter(|trigger| trigger.runs(true, Operation::Update)) {
-        for routine in catalog.routines(&trigger.function.schema, &trigger.function.name) {
-            let Ok(body) = plpgsql::parse(&routine.body, Kind::Trigger) else { continue };
-            body.block.each_statement(&mut |statement| {
-                for target in statement.targets() {
-                    match (target.row.as_deref(), target.name.as_str()) {
-                        (Some("new"), column) => names.push(column.to_owned()),
-                        (None, "new") => names.extend(table.columns.iter().map(|column| column.name.clone())),
-                        _ => {}
-                    }
+        let Ok(routine) = trigger::routine(catalog, trigger) else { continue };
+        let Ok(body) = plpgsql::parse(&routine.body, Kind::Trigger) else { continue };
+        let all = || table.columns.iter().map(|column| column.name.clone());
+        body.block.each_statement(&mut |statement| {
+            if let Statement::Return(Some(_)) = statement {
+                names.extend(all());
+            }
+            for target in statement.targets() {
+                match (target.row.as_deref(), target.name.as_str()) {
+                    (Some("new"), column) => names.push(column.to_owned()),
+                    (None, "new") => names.extend(all()),
+                    _ => {}
                 }
-            });
-        }
+            }
+        });
     }
     let is_meant = |index: &usize| {
         let column = &table.columns[*index];

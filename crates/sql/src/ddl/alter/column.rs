@@ -280,6 +280,7 @@ impl Change<'_> {
             self.collation()?;
         }
         let using = if self.cursor.accept("using") { Some(self.cursor.expr()?) } else { None };
+        let before = self.row_before(old, column).map_err(|e| e.at(at))?;
         self.check_type_users(old, &column.name).map_err(|e| e.at(at))?;
 
         let plain = (&declared.ty, declared.typmod);
@@ -289,9 +290,9 @@ impl Change<'_> {
             |what: String| Error::new("42804", format!("{what} cannot be cast automatically to type {}", declared.ty));
         let value = match using {
             Some(mut expr) => {
-                source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(old));
+                source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(&before));
                 let what = format!("result of USING clause for column \"{}\"", column.name);
-                compile::conversion(&self.catalog, old, &expr, target)
+                compile::conversion(&self.catalog, &before, &expr, target)
                     .map_err(|e| if e.code() == "42804" { cannot(what).at(at) } else { moved(e, at) })?
             }
             None if !automatic && column.ty != declared.ty => {
@@ -301,9 +302,12 @@ impl Change<'_> {
             }
             None => {
                 let expr = Expr::Identifier(ident_node(&column.name));
-                compile::conversion(&self.catalog, old, &expr, target).map_err(|e| moved(e, at))?
+                compile::conversion(&self.catalog, &before, &expr, target).map_err(|e| moved(e, at))?
             }
         };
+        if let Some(sequence) = column.sequence.as_ref().filter(|_| column.identity.is_some()) {
+            self.retype_sequence(sequence, &declared.ty).map_err(|e| e.at(at))?;
+        }
         let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
         let default = match &column.default {
             Some(default) if declared.ty != column.ty => Some(self.kept_default(default, column)?),

@@ -2,6 +2,7 @@
 
 mod column;
 mod existing_index;
+mod passes;
 mod relation;
 mod type_users;
 
@@ -19,6 +20,7 @@ use super::unique::key_guard;
 use super::{Action, Change, conflicts, naming, physical};
 use crate::catalog::{ConstraintKind, Name, Relation};
 use crate::quote::ident;
+pub(super) use passes::Rewrite;
 
 impl Change<'_> {
     pub(super) fn alter_table(&mut self) -> Result<()> {
@@ -48,12 +50,7 @@ impl Change<'_> {
                 .with_detail("This operation is not supported for views.")
                 .at(raw.at));
         }
-        loop {
-            self.alter_table_action(&relation.name)?;
-            if !self.cursor.accept_token(&Token::Comma) {
-                return self.judge_keys(&relation.name);
-            }
-        }
+        self.alter_table_actions(&relation.name)
     }
 
     fn alter_table_action(&mut self, table: &Name) -> Result<()> {

@@ -149,13 +149,13 @@ impl Change<'_> {
             let message = format!("column \"{to}\" of relation \"{}\" already exists", name.name);
             return Err(Error::new("42701", message));
         }
+        self.rename_column_in_sources(name, from, to)?;
         if relation.view().is_some() {
             let changed = self.relation_mut(name)?;
             rename_output(changed, from, to)?;
         } else {
             self.push(format!("ALTER TABLE {} RENAME COLUMN {} TO {}", physical::table(name), ident(from), ident(to)));
         }
-        self.rename_column_in_sources(name, from, to)?;
         if let Some(column) = self.relation_mut(name)?.columns.iter_mut().find(|c| c.name == from) {
             to.clone_into(&mut column.name);
         }

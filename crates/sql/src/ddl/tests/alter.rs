@@ -191,7 +191,7 @@ fn row_security_and_owners() {
 fn sequences_change() {
     let mut db = Database::new("create sequence s start 5 increment by 2 maxvalue 100 cycle");
     let actions = db.run("alter sequence s increment by 3 restart with 9").unwrap();
-    assert_eq!(actions, [Action::RestartSequence("public.s".into(), 9)]);
+    assert_eq!(actions, [Action::RestartSequence("public.s".into(), 9), Action::CheckSequence("public.s".into())]);
     let s = &db.catalog.sequences[&Name::new("public", "s")];
     assert_eq!((s.start, s.increment, s.max, s.cycle), (5, 3, 100, true));
     assert_eq!(

@@ -34,6 +34,7 @@ fn catalog() -> Catalog {
     };
     catalog.domains.insert(Name::new("public", "positive"), positive);
     let sequence = Sequence {
+        ty: Type::INT8,
         start: 1,
         increment: 1,
         min: 1,
