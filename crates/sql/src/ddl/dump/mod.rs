@@ -4,6 +4,7 @@
 mod judge;
 mod reduced;
 mod rights;
+mod roles;
 
 use std::collections::BTreeSet;
 
@@ -42,6 +43,8 @@ pub struct Dump<'a> {
     pub pieces: Vec<Taken<'a>>,
     /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there.
     pub passed_over: BTreeSet<String>,
+    /// Roles that it names and that are made for it.
+    pub roles: BTreeSet<String>,
 }
 
 /// A piece that is run.
@@ -106,6 +109,7 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
     let at = rows_at.unwrap_or_default();
     dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
     rights::alone(&mut dump.pieces, catalog);
+    dump.roles = roles::make(&mut dump.pieces, catalog);
     dump
 }
 

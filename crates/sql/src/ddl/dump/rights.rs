@@ -9,9 +9,7 @@ use crate::script::{Piece, first_word};
 /// Has the default privileges taken away before the dump's pieces, and given back after them, if the script is a dump that says who may do
 /// what.
 pub(super) fn alone(pieces: &mut Vec<Taken<'_>>, catalog: &Catalog) {
-    let says =
-        |is: fn(&str) -> bool| pieces.iter().any(|taken| taken.piece().statement().is_some_and(|(sql, _)| is(sql)));
-    if !says(is_first_of_a_dump) || !says(is_right) {
+    if !is_of_a_dump(pieces) || !says(pieces, is_right) {
         return;
     }
     let end = pieces.last().map_or(0, |taken| offset(&taken.piece()));
@@ -31,7 +29,17 @@ pub(super) fn alone(pieces: &mut Vec<Taken<'_>>, catalog: &Catalog) {
     pieces.splice(0..0, before);
 }
 
-fn made<'a>(sql: String, offset: usize) -> Taken<'a> {
+/// Whether pg_dump has made the script.
+pub(super) fn is_of_a_dump(pieces: &[Taken<'_>]) -> bool {
+    says(pieces, is_first_of_a_dump)
+}
+
+fn says(pieces: &[Taken<'_>], is: fn(&str) -> bool) -> bool {
+    pieces.iter().any(|taken| taken.piece().statement().is_some_and(|(sql, _)| is(sql)))
+}
+
+/// A statement that the dump does not have.
+pub(super) fn made<'a>(sql: String, offset: usize) -> Taken<'a> {
     Taken::Reduced { sql, data: None, offset }
 }
 
