@@ -11,6 +11,7 @@ pub mod body;
 mod carried;
 mod cast;
 mod clauses;
+pub(crate) mod collation;
 mod column;
 mod compare;
 mod compiler;

@@ -50,18 +50,30 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// The name of the argument that stands for the word `variadic` before the one that follows.
-pub(super) const VARIADIC: &str = "$variadic";
+pub(crate) const VARIADIC: &str = "$variadic";
 
 /// Words of PostgreSQL that the parser doesn't know.
 const UNKNOWN_WORDS: [&str; 6] = ["overriding", "variadic", "isnull", "symmetric", "table", "for"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
-    let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
+    let mut tokens = carried_tokens(sql).map_err(|error| syntax_error(sql, error))?;
     if let Some(empty) = tokens.iter().find(|token| is_nameless(token)) {
         let error = Error::new("42601", "zero-length delimited identifier at or near \"\"\"\"");
         return Err(error.at(offset(sql, empty.span.start).unwrap_or_default()));
     }
+    if contains_ignoring_case(sql, "conflict") {
+        super::bare_select::carry(&mut tokens);
+        super::index_predicate::carry(sql, &mut tokens);
+    }
+    let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
+    let mut parser = parser.with_tokens_with_locations(tokens);
+    parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// The tokens of a text as they go through the parser: what it doesn't know in the form of something else.
+pub(crate) fn carried_tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let mut tokens = tokens(sql)?;
     if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
         carry_overriding(&mut tokens);
         carry_predicates(sql, &mut tokens);
@@ -70,13 +82,7 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
         carry_variadic(&mut tokens);
     }
     super::carried::carry(&mut tokens);
-    if contains_ignoring_case(sql, "conflict") {
-        super::bare_select::carry(&mut tokens);
-        super::index_predicate::carry(sql, &mut tokens);
-    }
-    let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
-    let mut parser = parser.with_tokens_with_locations(tokens);
-    parse(&mut parser).map_err(|error| syntax_error(sql, error))
+    Ok(tokens)
 }
 
 /// Whether it is `""`.
@@ -203,7 +209,7 @@ fn table_as_alias(before: &[TokenWithSpan]) -> Vec<Token> {
 }
 
 /// `x isnull`, and `between symmetric a and b`, which goes on as `between !! a and b` ([`asymmetric`]).
-pub(crate) fn carry_predicates(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
+fn carry_predicates(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
     if !["isnull", "symmetric"].iter().any(|word| contains_ignoring_case(sql, word)) {
         return;
     }
