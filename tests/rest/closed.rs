@@ -258,3 +258,32 @@ async fn a_views_owner_needs_its_rights_when_the_view_is_read() {
         server.get(path).expect_error(401, "42501").await;
     }
 }
+
+/// What the subqueries of policies read is asked for in full, also where the text of another policy says that a row passes; beside a policy
+/// that always holds nothing else counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_are_asked_to_what_each_policy_reads() {
+    let script = "
+        create table hidden (a integer);
+        alter table hidden enable row level security;
+        revoke all on hidden from anon, authenticated;
+        create table notes (id integer primary key, owner text, v integer);
+        insert into notes values (1, 'anon', 1);
+        alter table notes enable row level security;
+        create policy own on notes using (owner = current_user) with check (owner = current_user);
+        create policy seen on notes for select using (exists (select 1 from hidden));
+        create table boards (id integer primary key, v integer);
+        insert into boards values (1, 1);
+        alter table boards enable row level security;
+        create policy everything on boards using (true) with check (true);
+        create policy seen on boards for select using (exists (select 1 from hidden));";
+    let server = Server::start_with(script, |_| {}).await;
+    server.get("/notes").expect_error(401, "42501").await;
+    server.patch("/notes?id=eq.1", &json!({"v": 2})).expect_error(401, "42501").await;
+    server.delete("/notes?id=eq.1").expect_error(401, "42501").await;
+    let note = json!({"id": 2, "owner": "anon"});
+    server.post("/notes?select=id", &note).prefer("return=representation").expect_error(401, "42501").await;
+    server.post("/notes", &note).expect(201, serde_json::Value::Null).await;
+    server.get("/boards").expect(200, json!([{"id": 1, "v": 1}])).await;
+    server.patch("/boards?id=eq.1", &json!({"v": 2})).expect(204, serde_json::Value::Null).await;
+}

@@ -444,3 +444,77 @@ fn a_view_that_waits_is_what_was_last_said_of_it() {
     ];
     assert_eq!(imported(&[], script, &asked).1, ["1a 2b", "2", "0", "0"]);
 }
+
+/// Roles are the cluster's, so that a dump names them and makes none: those that are missing are made, without login, and told.
+#[test]
+fn roles_that_a_dump_names_are_made() {
+    let runtime = runtime();
+    let cluster = Cluster::start();
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(session.script(
+        "create role app_reader; create role \"App Writer\"; create role anon; create role app_later;
+        create table notes (id int primary key, body text);
+        alter table notes enable row level security;
+        create policy reading on notes for select to app_reader, anon using (body is not null);
+        grant select on notes to app_reader;
+        grant insert (id) on notes to \"App Writer\";
+        alter default privileges in schema public grant select on tables to app_later;",
+    ));
+    let asked = [
+        "select array_to_string(roles, ',') as value from pg_policies where tablename = 'notes'",
+        "select has_table_privilege('app_reader', 'notes', 'select')::text as value",
+        "select has_column_privilege('App Writer', 'notes', 'id', 'insert')::text as value",
+        "select has_table_privilege('app_later', 'made_later', 'select')::text as value",
+    ];
+    let (said, answers) = imported(&[], &dump(&cluster, &[]), &asked);
+    assert_eq!(answers, ["app_reader,anon", "true", "true", "true"]);
+    for role in ["app_reader", "App Writer", "app_later"] {
+        assert!(said.contains(&format!("role made, without login: {role}")), "{said}");
+    }
+    assert!(!said.contains("login: anon"), "{said}");
+    // A script that people write names what it makes.
+    let project = Project::new(&[("basalt.toml", ""), ("grants.sql", "grant usage on schema public to nobody_here;")]);
+    let refused = project.run(&["import", "grants.sql"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("42704"), "{}", refused.stderr);
+}
+
+/// Whole rows, collations and rows of several functions, which pg_dump writes in its own way.
+#[test]
+fn whole_rows_and_collations_of_a_dump_are_taken() {
+    let runtime = runtime();
+    let cluster = Cluster::start();
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(session.script(
+        "create table author (id int primary key, name varchar(50) check (name collate \"C\" > 'A'));
+        create table book (id int primary key, author_id int references author, title text check (title like any ('{a%,b%}')));
+        insert into author values (1, 'Ann'), (2, 'bob');
+        insert into book values (10, 1, 'a'), (11, 1, 'b');
+        create function joined(variadic words text[]) returns text immutable language sql as $$ select array_to_string(words, '-') $$;
+        create view without_books as select a.id from author a left join book b on b.author_id = a.id where b is null;
+        create view texts as select b::text as t from book b;
+        create view grouped as select b, count(*) as n from book b group by b;
+        create view wrapped as select (q.b).title from (select b from book b) q;
+        create view counted as select author_id, count(b) as n from book b group by author_id;
+        create view named as select name from author order by name collate \"C\", lower(name) collate \"POSIX\";
+        create view cheap as select id from book order by author_id fetch first 1 rows with ties;
+        create view numbered as select * from rows from (generate_series(1, 2), unnest(array['x', 'y'])) with ordinality as t(a, b, n);
+        create view listed as select joined(variadic array[title, 'z']) as j from book;
+        alter table author enable row level security;
+        create policy known on author using (author.* is not null and id in (select author_id from book b where b.* is not null));
+        alter table book enable row level security;
+        create policy named on book using (title ilike any (array['a%', 'b%']) and (title collate \"C\") <> 'q');",
+    ));
+    let asked = [
+        "select id::text as value from without_books",
+        "select string_agg(t, ' ') as value from texts",
+        "select string_agg((b).title || n::text, ' ') as value from grouped",
+        "select string_agg(title, ' ') as value from wrapped",
+        "select n::text as value from counted",
+        "select string_agg(name, ' ') as value from named",
+        "select count(*)::text as value from cheap",
+        "select string_agg(a::text || b, ' ') as value from numbered",
+        "select string_agg(j, ' ') as value from listed",
+    ];
+    let (_, answers) = imported(&[], &dump(&cluster, &["--no-owner"]), &asked);
+    assert_eq!(answers, ["2", "(10,1,a) (11,1,b)", "a1 b1", "a b", "2", "Ann bob", "2", "1x 2y", "a-z b-z"]);
+}

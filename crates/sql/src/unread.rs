@@ -28,7 +28,7 @@ fn advice(sql: &str, at: usize, found: &str) -> Option<&'static str> {
                  constraint, and name that.",
             )
         }
-        "collate" => Some("Put what stands before COLLATE in parentheses, such as `(a::text) collate \"C\"`."),
+        "collate" => Some("On the embedded engine text is ordered by its bytes, as under COLLATE \"C\"."),
         "[" if words(&before).contains(" set ") => Some(
             "On the embedded engine SET takes whole columns: assign the whole array or document, such as `jsonb_set(column, path, value)`.",
         ),

@@ -49,6 +49,9 @@ impl Import {
             output::count(done.rows as usize, "row"),
             styled(FAINT, output::elapsed(started.elapsed()))
         ));
+        for role in done.roles {
+            output::note(format_args!("  role made, without login: {role}"));
+        }
         for what in done.passed_over {
             output::note(format_args!("  not taken: {what}"));
         }

@@ -43,6 +43,8 @@ pub struct Imported {
     pub rows: u64,
     /// What was left out and may be missed, as [`dump::Dump::passed_over`] tells.
     pub passed_over: BTreeSet<String>,
+    /// Roles that it named and that were made, as [`dump::Dump::roles`] tells.
+    pub roles: BTreeSet<String>,
 }
 
 impl Database {

@@ -146,12 +146,7 @@ impl Sqlite {
         mut progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Imported, ScriptError> {
         let source = source.to_owned();
-        let task = move |writer: &mut Writer| {
-            writer.script(&source, &mut progress, |script| {
-                let passed_over = script.import(&source)?;
-                Ok(Imported { rows: script.done.rows, passed_over })
-            })
-        };
+        let task = move |writer: &mut Writer| writer.script(&source, &mut progress, |script| script.import(&source));
         self.exclusive(task).await?
     }
 

@@ -1,6 +1,5 @@
 //! A script while it runs: definitions change the catalog and the tables, everything else runs as the owner.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
@@ -13,7 +12,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::looking::Looking;
-use super::{Progress, ScriptError};
+use super::{Imported, Progress, ScriptError};
 use crate::Format;
 use crate::sqlite::changes;
 use crate::sqlite::migrating::{self, Compiled, Schema};
@@ -72,8 +71,8 @@ impl<'w> Script<'w> {
         Ok(statements)
     }
 
-    /// Runs what an import takes of a script, and tells what it passed over.
-    pub fn import(&mut self, source: &str) -> Result<BTreeSet<String>, ScriptError> {
+    /// Runs what an import takes of a script.
+    pub fn import(&mut self, source: &str) -> Result<Imported, ScriptError> {
         let dump = dump::read(split(source)?, &self.catalog);
         let mut waiting: Vec<Waiting<'_>> = Vec::new();
         for taken in &dump.pieces {
@@ -97,7 +96,7 @@ impl<'w> Script<'w> {
             self.piece(&piece, source)?;
         }
         dump.last.iter().try_for_each(|taken| self.piece(&taken.piece(), source))?;
-        Ok(dump.passed_over)
+        Ok(Imported { rows: self.done.rows, passed_over: dump.passed_over, roles: dump.roles })
     }
 
     fn piece(&mut self, piece: &Piece<'_>, source: &str) -> Result<(), ScriptError> {

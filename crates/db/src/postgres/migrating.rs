@@ -133,7 +133,7 @@ impl Postgres {
         script.end(done).await?;
         let rows = script.done.rows;
         self.engine.reload().await?;
-        Ok(Imported { rows, passed_over: dump.passed_over })
+        Ok(Imported { rows, passed_over: dump.passed_over, roles: dump.roles })
     }
 
     /// See [`crate::Database::reset`].

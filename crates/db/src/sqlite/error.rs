@@ -83,6 +83,26 @@ fn beyond_a_limit(message: &str) -> Option<Error> {
     Some(error)
 }
 
+/// A value that SQLite itself refuses while a statement runs.
+fn of_a_value(message: &str) -> Option<Error> {
+    Some(match message {
+        "integer overflow" => Error::new("22003", "bigint out of range"),
+        "frame starting offset must be a non-negative integer" => {
+            Error::new("22013", "frame starting offset must not be negative")
+        }
+        "frame ending offset must be a non-negative integer" => {
+            Error::new("22013", "frame ending offset must not be negative")
+        }
+        "argument of ntile must be a positive integer" => {
+            Error::new("22014", "argument of ntile must be greater than zero")
+        }
+        "second argument to nth_value must be a positive integer" => {
+            Error::new("22016", "argument of nth_value must be greater than zero")
+        }
+        _ => return None,
+    })
+}
+
 /// A fault of the engine or the compiler: logged in full, told in short.
 fn internal(error: rusqlite::Error) -> Error {
     if let rusqlite::Error::SqlInputError { msg: text, .. } | rusqlite::Error::SqliteFailure(_, Some(text)) = &error
@@ -91,9 +111,9 @@ fn internal(error: rusqlite::Error) -> Error {
         return error;
     }
     if let rusqlite::Error::SqliteFailure(_, Some(text)) = &error
-        && text == "integer overflow"
+        && let Some(error) = of_a_value(text)
     {
-        return Error::new("22003", "bigint out of range");
+        return error;
     }
     tracing::error!(%error, "SQLite refused a statement");
     // The statement itself may show row policies, which are not for everyone.

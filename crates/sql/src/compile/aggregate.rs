@@ -192,6 +192,9 @@ impl Compiler<'_> {
             }
             (None, _) => {
                 let value = self.decided(value.clone())?;
+                if distinct {
+                    require_equality(&value.ty)?;
+                }
                 match distinct {
                     true => format!("count(DISTINCT {})", value.collated_sql()),
                     false => format!("count({})", value.sql),

@@ -1,8 +1,10 @@
-//! Forms around functions of rows that the parser doesn't know: each goes through it in the form of another.
+//! Forms that the parser doesn't know, most of them around rows: each goes through it in the form of another.
 
 use sqlparser::ast::{AccessExpr, Expr};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
+
+use super::collation;
 
 /// What `rows from (...)` goes through as: a function of that name.
 pub(super) const ROWS_FROM: &str = "rows from";
@@ -13,6 +15,9 @@ const NAMELESS: &str = "?record";
 /// The column that a star goes through as.
 pub(super) const STAR: &str = "*";
 
+/// The column that a whole row goes through as; `*` might be one of its own.
+pub(super) const WHOLE: &str = "?whole row";
+
 /// Carries all of them.
 pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
@@ -22,18 +27,47 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
             Token::Word(word) if word.keyword == Keyword::VALUES => carry_value_stars(tokens, at),
             Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
             Token::Word(word) if word.keyword == Keyword::AS => carry_definitions(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::FETCH => carry_fetch(tokens, at),
+            Token::DoubleColon => collation::carry(tokens, at),
             _ => {}
         }
         at += 1;
     }
 }
 
-/// `(row).*`, which goes on as a field of that name.
+/// `(row).*`, which goes on as a field, and `t.*` as an operand, which goes on as a column.
 fn carry_star(tokens: &mut [TokenWithSpan], at: usize) {
     let mut before = before(tokens, at);
-    if let (Some(Token::Period), Some(Token::RParen)) = (before.next(), before.next()) {
-        drop(before);
-        tokens[at].token = Token::make_word(STAR, Some('"'));
+    let name = match (before.next(), before.next()) {
+        (Some(Token::Period), Some(Token::RParen)) => STAR,
+        (Some(Token::Period), Some(Token::Word(_)))
+            if after(tokens, at).next().is_some_and(|(_, next)| takes_row(next)) =>
+        {
+            WHOLE
+        }
+        _ => return,
+    };
+    drop(before);
+    tokens[at].token = Token::make_word(name, Some('"'));
+}
+
+/// Whether it is an operator over the row before it.
+fn takes_row(token: &Token) -> bool {
+    let words = [Keyword::IS, Keyword::IN, Keyword::NOT, Keyword::BETWEEN];
+    match token {
+        Token::DoubleColon | Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => true,
+        token => words.iter().any(|word| is_word(token, *word)),
+    }
+}
+
+/// `fetch first (2) rows`, as PostgreSQL writes it, which goes on without the parentheses.
+fn carry_fetch(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let next: Vec<(usize, &Token)> = after(tokens, at).take(4).collect();
+    let [(_, first), (open, Token::LParen), _, (close, Token::RParen)] = next.as_slice() else { return };
+    if is_word(first, Keyword::FIRST) || is_word(first, Keyword::NEXT) {
+        let (open, close) = (*open, *close);
+        tokens.remove(close);
+        tokens.remove(open);
     }
 }
 
@@ -115,7 +149,7 @@ fn begins_query(token: &Token) -> bool {
     *token == Token::LParen || words.iter().any(|word| is_word(token, *word))
 }
 
-fn is_word(token: &Token, keyword: Keyword) -> bool {
+pub(super) fn is_word(token: &Token, keyword: Keyword) -> bool {
     matches!(token, Token::Word(word) if word.keyword == keyword && word.quote_style.is_none())
 }
 
@@ -123,7 +157,7 @@ fn before(tokens: &[TokenWithSpan], at: usize) -> impl Iterator<Item = &Token> {
     tokens[..at].iter().rev().map(|token| &token.token).filter(|token| !matches!(token, Token::Whitespace(_)))
 }
 
-fn after(tokens: &[TokenWithSpan], at: usize) -> impl Iterator<Item = (usize, &Token)> {
+pub(super) fn after(tokens: &[TokenWithSpan], at: usize) -> impl Iterator<Item = (usize, &Token)> {
     let places = tokens.iter().enumerate().skip(at + 1).map(|(at, token)| (at, &token.token));
     places.filter(|(_, token)| !matches!(token, Token::Whitespace(_)))
 }

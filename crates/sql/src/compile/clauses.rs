@@ -11,8 +11,9 @@ use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::filter::guarded_group;
 use super::from::FromClause;
-use super::group::{Key, group_key, grouping_of, is_grouped};
-use super::order_by::{distinct_on, with_ties};
+use super::group::{Key, grouping_of, is_grouped};
+use super::order::unplaced;
+use super::order_by::{SortKey, distinct_on, with_ties};
 use super::projection::{Item, aliased};
 use super::scope::{Clause, Scope};
 use super::select::{BoundColumn, Wanted, no_ties};
@@ -32,7 +33,7 @@ pub(super) struct Clauses {
     distinct: bool,
     /// The keys of DISTINCT ON.
     on: Option<Vec<String>>,
-    order: Vec<(Typed, String)>,
+    order: Vec<SortKey>,
 }
 
 impl Compiler<'_> {
@@ -85,7 +86,7 @@ impl Compiler<'_> {
         scope.clause.set(Clause::Output);
         let distinct = matches!(select.distinct, Some(Distinct::Distinct));
         self.settle_items(&mut items, distinct, wanted)?;
-        let order = self.bind_order_by(scope, keys, &items, select, wanted.ties.is_some())?;
+        let order = self.bind_order_by(scope, keys, &items, distinct)?;
         self.check_unread(scope)?;
         let on = match &select.distinct {
             Some(Distinct::On(exprs)) => Some(self.bind_distinct_on(scope, exprs, &items, &order)?),
@@ -130,7 +131,7 @@ impl Clauses {
     pub(super) fn effects(&self) -> Typed {
         let values = self.items.iter().map(|item| &item.value);
         let grouped = self.group_keys.iter().flatten().map(|key| &key.value);
-        let ordered = self.order.iter().map(|(key, _)| key);
+        let ordered = self.order.iter().map(|key| &key.value);
         let all = values.chain(&self.from.effects).chain(&self.having).chain(grouped).chain(ordered);
         Typed::over("", Type::VOID, all)
     }
@@ -140,14 +141,14 @@ impl Clauses {
         let list: Vec<String> = self.items.iter().zip(columns).map(|(item, column)| aliased(item, column)).collect();
         let rest = self.rows();
         if let Some(partition) = &self.on {
-            return distinct_on(&list, columns, &rest, partition, &self.order, limit);
+            return distinct_on(list, columns, &rest, partition, &self.order, limit);
         }
         if let Some(ties) = ties {
-            return with_ties(&list, columns, &rest, &self.order, ties);
+            return with_ties(list, columns, &rest, &self.order, ties);
         }
         let word = if self.distinct { "SELECT DISTINCT" } else { "SELECT" };
         let list = if list.is_empty() { "NULL".to_owned() } else { list.join(", ") };
-        let keys: Vec<&str> = self.order.iter().map(|(_, sql)| sql.as_str()).collect();
+        let keys: Vec<&str> = self.order.iter().map(|key| key.sql.as_str()).collect();
         let order = if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) };
         format!("{word} {list}{rest}{order}{limit}")
     }
@@ -162,7 +163,7 @@ impl Clauses {
             rows.push_str(&format!(" WHERE {filter}"));
         }
         if let Some(keys) = &self.group_keys {
-            let keys: Vec<String> = keys.iter().map(|key| group_key(&key.value)).collect();
+            let keys: Vec<String> = keys.iter().map(|key| unplaced(&key.value)).collect();
             rows.push_str(&format!(" GROUP BY {}", keys.join(", ")));
         }
         match &self.having {

@@ -2,12 +2,13 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Type, Value};
-use sqlparser::ast::{AccessExpr, Expr, Ident, Subscript};
+use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectName, Subscript};
 
+use super::carried::WHOLE;
 use super::compiler::Compiler;
 use super::scope::{Clause, Scope, Sides, Source, ambiguous};
 use super::typed::{CastContext, Form, Typed};
-use super::types::fold;
+use super::types::{fold, split_name};
 use super::unrolled::item_value;
 use super::unrolled::json_of;
 use super::{privilege, row, session, suggest};
@@ -83,6 +84,11 @@ impl Compiler<'_> {
 
     /// `t.a`, `s.t.a`, `argument.field`, `function.argument`; `t.f` for a function over t's rows.
     pub(super) fn bind_qualified(&mut self, scope: &Scope<'_>, idents: &[Ident]) -> Result<Typed> {
+        if let [row @ .., star] = idents
+            && star.value == WHOLE
+        {
+            return self.bind_star(scope, &ObjectName::from(row.to_vec()));
+        }
         let span = idents.first().map(|i| i.span);
         let names: Vec<String> = idents.iter().map(fold).collect();
         let bound = self.noting(idents.last(), true, |compiler| match names.as_slice() {
@@ -198,6 +204,18 @@ impl Compiler<'_> {
                 }
             },
         ))
+    }
+
+    /// `t.*` as a value: the row of that name.
+    ///
+    /// Errors: 42P01 if there is none.
+    pub(super) fn bind_star(&mut self, scope: &Scope<'_>, name: &ObjectName) -> Result<Typed> {
+        let (schema, alias) = split_name(name)?;
+        let missing = || Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));
+        match scope.named(schema.as_deref(), &alias) {
+            Some((source, level)) => self.whole_row(level, source),
+            None => argument(scope, &alias).filter(|row| row.row().is_some()).ok_or_else(missing),
+        }
     }
 
     /// `t` as a value: the row, or what a function of one plain column gave.

@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 use basalt_types::Type;
-use sqlparser::ast::{self, Expr, Spanned};
+use sqlparser::ast::{Expr, Spanned};
 
 use super::compiler::Compiler;
 use super::grouping_sets::null_of;
@@ -144,23 +144,11 @@ impl Compiler<'_> {
                 self.call("overlay", args)
             }
             Expr::Collate { expr, collation } => self.bind_collate(scope, expr, collation),
-            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => {
-                Err(Error::new("42601", "syntax error at or near \"*\""))
-            }
+            Expr::QualifiedWildcard(name, _) => self.bind_star(scope, name),
+            Expr::Wildcard(_) => Err(Error::new("42601", "syntax error at or near \"*\"")),
             other => Err(Error::unsupported(
                 format!("the expression {other} is not supported on the embedded engine"),
                 "Write it with PostgreSQL's common functions and operators.",
-            )),
-        }
-    }
-
-    fn bind_collate(&mut self, scope: &Scope<'_>, expr: &Expr, collation: &ast::ObjectName) -> Result<Typed> {
-        let name = collation.0.last().map(|part| part.to_string().trim_matches('"').to_owned()).unwrap_or_default();
-        match name.as_str() {
-            "C" | "POSIX" | "default" | "ucs_basic" | "C.UTF-8" | "C.utf8" => self.bind_expr(scope, expr, None),
-            _ => Err(Error::unsupported(
-                format!("collation \"{name}\" is not supported on the embedded engine"),
-                "Text is ordered by its bytes, as under COLLATE \"C\".",
             )),
         }
     }

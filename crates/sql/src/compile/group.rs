@@ -52,7 +52,9 @@ impl Compiler<'_> {
     ) -> Result<Option<Typed>> {
         let is_written = |keys: &[KeyExpr]| keys.iter().any(|key| key.expr == *expr);
         let is_known = is_written(&group.exprs) || is_written(&group.absent_exprs);
-        let is_leaf = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_));
+        let is_row = |key: &KeyExpr| matches!(key.ty, Type::Record(_));
+        let has_rows = group.exprs.iter().chain(&group.absent_exprs).any(is_row);
+        let is_leaf = matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_)) && !has_rows;
         let has_keys = !group.exprs.is_empty() || !group.absent_exprs.is_empty();
         if !is_known && (!has_keys || is_leaf || has_aggregate(expr)) {
             return Ok(None);
@@ -81,12 +83,11 @@ impl Compiler<'_> {
         expr: &'e Expr,
         projection: &'e [SelectItem],
     ) -> Result<&'e Expr> {
-        let names: Vec<String> = projection.iter().map(|_| String::new()).collect();
         let item_expr = |item: &'e SelectItem| match item {
             SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
             _ => None,
         };
-        if let Some(position) = order::position(expr, &names, "GROUP BY")? {
+        if let Some(position) = order::position(expr, projection.len(), "GROUP BY")? {
             let before = &projection[..=position];
             return match before.iter().map(item_expr).collect::<Option<Vec<_>>>() {
                 Some(exprs) => Ok(exprs[position]),
@@ -142,12 +143,4 @@ pub(super) fn grouping_of(scope: &Scope<'_>, keys: &[Key]) -> Grouping {
 /// Whether it has GROUP BY.
 pub(super) fn is_grouped(select: &Select) -> bool {
     !matches!(&select.group_by, GroupByExpr::Expressions(exprs, _) if exprs.is_empty())
-}
-
-/// A key of GROUP BY. A bare number would be a position.
-pub(super) fn group_key(key: &Typed) -> String {
-    match key.form {
-        Form::Constant(_) => format!("({} || '')", key.sql),
-        _ => key.collated_sql(),
-    }
 }

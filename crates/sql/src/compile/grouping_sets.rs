@@ -230,20 +230,26 @@ fn with_keys<'k>(select: &Select, keys: &'k [OrderByExpr]) -> Result<(Vec<Select
     let names = names.collect::<Result<Vec<_>>>()?;
     let mut order = Vec::with_capacity(keys.len());
     for key in keys {
-        let at = match order::output_name(&key.expr, &names)? {
+        let same = |a: usize, b: usize| value_of(&select.projection[a]) == value_of(&select.projection[b]);
+        let at = match order::output_column(&key.expr, &names, same, "ORDER BY")? {
             Some(at) => at,
-            None => match order::position(&key.expr, &names, "ORDER BY")? {
-                Some(at) => at,
-                None => {
-                    let alias = Ident::with_quote('"', format!("?order{}", projection.len()));
-                    projection.push(SelectItem::ExprWithAlias { expr: key.expr.clone(), alias });
-                    projection.len() - 1
-                }
-            },
+            None => {
+                let alias = Ident::with_quote('"', format!("?order{}", projection.len()));
+                projection.push(SelectItem::ExprWithAlias { expr: key.expr.clone(), alias });
+                projection.len() - 1
+            }
         };
         order.push((at, &key.options));
     }
     Ok((projection, order))
+}
+
+/// The expression of an item of a select list; `None` for a star.
+fn value_of(item: &SelectItem) -> Option<&Expr> {
+    match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    }
 }
 
 /// The SELECT over one of the sets.

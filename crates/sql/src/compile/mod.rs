@@ -12,6 +12,7 @@ mod built_in_trigger;
 mod carried;
 mod cast;
 mod clauses;
+pub(crate) mod collation;
 mod column;
 mod compare;
 mod compiler;

@@ -5,6 +5,7 @@ use sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField, Value,
 };
 
+use super::carried::WHOLE;
 use super::types::{fold, split_name};
 
 /// The name of the column that an expression makes; `?column?` when nothing suggests one.
@@ -17,7 +18,8 @@ fn suggested(expr: &Expr) -> Option<(String, bool)> {
     let strong = |name: &str| Some((name.to_owned(), true));
     match expr {
         Expr::Identifier(ident) => Some((fold(ident), true)),
-        Expr::CompoundIdentifier(idents) => idents.last().map(|i| (fold(i), true)),
+        Expr::CompoundIdentifier(idents) => idents.iter().rfind(|ident| ident.value != WHOLE).map(|i| (fold(i), true)),
+        Expr::QualifiedWildcard(row, _) => split_name(row).ok().map(|(_, name)| (name, true)),
         Expr::CompoundFieldAccess { root, access_chain } => {
             let fields = access_chain.iter().rev();
             let last = fields.into_iter().find_map(|access| match access {

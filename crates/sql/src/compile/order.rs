@@ -3,7 +3,8 @@
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast::{
-    Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, Value as Literal,
+    Expr, Fetch, LimitClause, OrderBy, OrderByExpr, OrderByKind, OrderByOptions, OrderBySort, UnaryOperator,
+    Value as Literal,
 };
 
 use super::cast::require;
@@ -14,8 +15,28 @@ use super::typed::{CastContext, Form, Typed};
 use super::types::fold;
 
 /// A key as SQLite's ORDER BY wants it: NULLs where PostgreSQL puts them, which is last going up and first going down.
+///
+/// Errors: 42883 for a value that has no order.
 pub(super) fn key(value: &Typed, options: &OrderByOptions) -> Result<String> {
-    Ok(format!("{}{}", value.collated_sql(), direction(value.not_null, options)?))
+    require_order(&value.ty)?;
+    Ok(format!("{}{}", unplaced(value), direction(value.not_null, options)?))
+}
+
+/// A value as a key of ORDER BY or GROUP BY, which SQLite takes for no position: a bare number would be one.
+pub(super) fn unplaced(value: &Typed) -> String {
+    let is_number = value.sql.bytes().all(|byte| byte.is_ascii_digit() || b"()+- ".contains(&byte));
+    if is_number { format!("({} || '')", value.sql) } else { value.collated_sql() }
+}
+
+/// 42883 for values that have to be ordered, of a type that has no order.
+pub(super) fn require_order(ty: &Type) -> Result<()> {
+    match *ty {
+        Type::JSON | Type::JSONPATH => {
+            let message = format!("could not identify an ordering operator for type {}", ty.sql_name());
+            Err(Error::new("42883", message).with_hint("Use an explicit ordering operator or modify the query."))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Direction and place of NULLs, where they differ from SQLite's own.
@@ -46,28 +67,60 @@ pub(super) fn keys(order: Option<&OrderBy>) -> Result<&[OrderByExpr]> {
     }
 }
 
-/// A key's position in the select list: a number, or (for a name by itself) an output column's name.
-pub(super) fn position(expr: &Expr, names: &[String], clause: &str) -> Result<Option<usize>> {
-    match bare(expr) {
-        Expr::Value(value) => match &value.value {
-            Literal::Number(digits, _) => match digits.parse::<usize>() {
-                Ok(n) if (1..=names.len()).contains(&n) => Ok(Some(n - 1)),
-                Ok(n) => Err(Error::new("42P10", format!("{clause} position {n} is not in select list"))),
-                Err(_) => Err(Error::new("42601", format!("non-integer constant in {clause}"))),
-            },
-            Literal::Placeholder(_) | Literal::Null => Ok(None),
-            _ => Err(Error::new("42601", format!("non-integer constant in {clause}"))),
-        },
-        _ => Ok(None),
+/// A key's position in a select list of this width, if it is a constant.
+///
+/// Errors: 42P10 for a number that is none, 42601 for another constant.
+pub(super) fn position(expr: &Expr, width: usize, clause: &str) -> Result<Option<usize>> {
+    let number = match (number(expr), bare(expr)) {
+        (Some(number), _) => number,
+        (None, Expr::Value(value)) if !matches!(value.value, Literal::Placeholder(_)) => String::new(),
+        _ => return Ok(None),
+    };
+    let number: i32 = number.parse().map_err(|_| Error::new("42601", format!("non-integer constant in {clause}")))?;
+    match usize::try_from(number) {
+        Ok(position) if (1..=width).contains(&position) => Ok(Some(position - 1)),
+        _ => Err(Error::new("42P10", format!("{clause} position {number} is not in select list"))),
     }
 }
 
-/// The output column that a bare name means in ORDER BY.
-pub(super) fn output_name(expr: &Expr, names: &[String]) -> Result<Option<usize>> {
-    let Expr::Identifier(ident) = bare(expr) else { return Ok(None) };
-    let name = fold(ident);
-    Ok(names.iter().position(|n| *n == name))
+/// A number with its sign, which PostgreSQL's grammar makes one constant of.
+fn number(expr: &Expr) -> Option<String> {
+    match bare(expr) {
+        Expr::Value(value) => match &value.value {
+            Literal::Number(digits, _) => Some(digits.clone()),
+            _ => None,
+        },
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            let number = number(expr)?;
+            Some(number.strip_prefix('-').map_or_else(|| format!("-{number}"), str::to_owned))
+        }
+        _ => None,
+    }
 }
+
+/// The output column that a key of ORDER BY or DISTINCT ON means by its name or its position; `same` tells whether two are one value.
+///
+/// Errors: those of [`position`], 42702 for a name that columns of several values have.
+pub(super) fn output_column(
+    expr: &Expr,
+    names: &[String],
+    same: impl Fn(usize, usize) -> bool,
+    clause: &str,
+) -> Result<Option<usize>> {
+    let Expr::Identifier(ident) = bare(expr) else { return position(expr, names.len(), clause) };
+    let name = fold(ident);
+    let mut named = (0..names.len()).filter(|at| names[*at] == name);
+    let Some(first) = named.next() else { return Ok(None) };
+    match named.all(|at| same(first, at)) {
+        true => Ok(Some(first)),
+        false => Err(Error::new("42702", format!("{clause} \"{name}\" is ambiguous"))),
+    }
+}
+
+/// The column that numbers rows in their order.
+pub(super) const PLACE: &str = "\"place of row\"";
+/// The column with the number of the first of rows that are equal in the order.
+pub(super) const RANK: &str = "\"rank of row\"";
 
 /// How many rows of a query are wanted.
 #[derive(Default)]
@@ -112,8 +165,7 @@ impl Compiler<'_> {
                 return Err(Error::new("2201W", "row count cannot be null in FETCH FIRST ... WITH TIES clause"));
             };
             let offset = offset.as_deref().unwrap_or("0");
-            // Places as `with_ties` numbers them.
-            let ties = format!("{limit} > 0 AND _r <= {limit} + {offset} AND _o > {offset}");
+            let ties = format!("{limit} > 0 AND {RANK} <= {limit} + {offset} AND {PLACE} > {offset}");
             return Ok(Limit { ties: Some(ties), ..Limit::default() });
         }
         let at_most_one = limit.as_deref().is_some_and(|l| matches!(l, "0" | "1"));
@@ -133,7 +185,18 @@ impl Compiler<'_> {
         code: &'static str,
     ) -> Result<Option<String>> {
         let value = self.bind_expr(scope, expr, Some(&Type::INT8))?;
-        let value = self.coerce(value, &Type::INT8, None, CastContext::Assignment)?;
+        if !value.sources.is_empty() {
+            return Err(Error::unsupported(
+                format!("{clause} that reads the query around it is not supported on the embedded engine"),
+                "Number the rows with row_number(), and compare the numbers.",
+            ));
+        }
+        let ty = value.ty.sql_name();
+        let value =
+            self.coerce(value, &Type::INT8, None, CastContext::Assignment).map_err(|error| match error.code() {
+                "42804" => Error::new("42804", format!("argument of {clause} must be type bigint, not type {ty}")),
+                _ => error,
+            })?;
         let message = format!("{clause} must not be negative");
         match value.form {
             Form::Constant(Value::Null) => Ok(None),

@@ -1,35 +1,40 @@
-//! ORDER BY of queries, and DISTINCT ON.
+//! ORDER BY of queries, DISTINCT ON, and FETCH ... WITH TIES.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
-use sqlparser::ast::{Distinct, Expr, OrderByExpr, Select, Spanned};
+use sqlparser::ast::{Expr, OrderByExpr, Spanned};
 
 use super::compiler::Compiler;
-use super::order;
+use super::order::{self, PLACE, RANK};
 use super::projection::Item;
 use super::scope::Scope;
-use super::select::{BoundColumn, is_on};
+use super::select::BoundColumn;
 use super::typed::{Form, Typed};
 use crate::quote;
 
+/// A key of a query's ORDER BY.
+pub(super) struct SortKey {
+    /// Its value.
+    pub value: Typed,
+    /// As SQLite's ORDER BY has it.
+    pub sql: String,
+    /// The end of that: its direction, and the place of NULLs.
+    direction: String,
+}
+
 impl Compiler<'_> {
-    /// ORDER BY of a SELECT: each key's value, and as SQLite source; `in_window` if that goes into a window.
+    /// ORDER BY of a SELECT.
+    ///
+    /// Errors: 42P10 for a key that DISTINCT leaves out, 42883 for one that has no order.
     pub(super) fn bind_order_by(
         &mut self,
         scope: &Scope<'_>,
         keys: &[OrderByExpr],
         items: &[Item],
-        select: &Select,
-        in_window: bool,
-    ) -> Result<Vec<(Typed, String)>> {
-        let names: Vec<String> = items.iter().map(|i| i.name.clone()).collect();
-        let distinct = matches!(select.distinct, Some(Distinct::Distinct));
+        distinct: bool,
+    ) -> Result<Vec<SortKey>> {
         let mut bound = Vec::with_capacity(keys.len());
         for key in keys {
-            let at = match order::output_name(&key.expr, &names)? {
-                Some(at) => Some(at),
-                None => order::position(&key.expr, &names, "ORDER BY").map_err(|e| self.place(e, key.expr.span()))?,
-            };
+            let at = output_column(&key.expr, items, "ORDER BY").map_err(|e| self.place(e, key.expr.span()))?;
             let value = match at {
                 Some(at) => items[at].value.clone(),
                 None => {
@@ -41,21 +46,16 @@ impl Compiler<'_> {
                 let error = Error::new("42P10", "for SELECT DISTINCT, ORDER BY expressions must appear in select list");
                 return Err(self.place(error, key.expr.span()));
             }
-            if matches!(value.ty, Type::JSON | Type::JSONPATH) {
-                let message = format!("could not identify an ordering operator for type {}", value.ty.sql_name());
-                let error =
-                    Error::new("42883", message).with_hint("Use an explicit ordering operator or modify the query.");
-                return Err(self.place(error, key.expr.span()));
-            }
-            let sql = match (at, &value.form) {
+            order::require_order(&value.ty).map_err(|error| self.place(error, key.expr.span()))?;
+            let direction = order::direction(value.not_null, &key.options)?;
+            let source = match (at, &value.form) {
                 // The output column itself, rather than its expression computed again.
-                (Some(at), Form::Other | Form::Constant(_) | Form::Param(_)) if !is_on(select) && !in_window => {
-                    let position = Typed { sql: (at + 1).to_string(), ..value.clone() };
-                    order::key(&position, &key.options)?
+                (Some(at), Form::Other | Form::Constant(_) | Form::Param(_)) => {
+                    Typed { sql: (at + 1).to_string(), form: Form::Other, ..value.clone() }.collated_sql()
                 }
-                _ => order::key(&value, &key.options)?,
+                _ => order::unplaced(&value),
             };
-            bound.push((value, sql));
+            bound.push(SortKey { value, sql: format!("{source}{direction}"), direction });
         }
         Ok(bound)
     }
@@ -65,10 +65,8 @@ impl Compiler<'_> {
         let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
         let mut sql = Vec::with_capacity(keys.len());
         for key in keys {
-            let at = match order::output_name(&key.expr, &names)? {
-                Some(at) => Some(at),
-                None => order::position(&key.expr, &names, "ORDER BY")?,
-            };
+            let at = order::output_column(&key.expr, &names, |_, _| false, "ORDER BY")
+                .map_err(|e| self.place(e, key.expr.span()))?;
             let Some(at) = at else {
                 let error = match &key.expr {
                     Expr::Identifier(ident) => {
@@ -82,7 +80,7 @@ impl Compiler<'_> {
             let column = &columns[at];
             let mut value = Typed::new((at + 1).to_string(), column.ty.clone());
             value.not_null = column.not_null;
-            sql.push(order::key(&value, &key.options)?);
+            sql.push(value.collated_sql() + &order::direction(value.not_null, &key.options)?);
         }
         Ok(if sql.is_empty() { String::new() } else { format!(" ORDER BY {}", sql.join(", ")) })
     }
@@ -93,63 +91,88 @@ impl Compiler<'_> {
         scope: &Scope<'_>,
         exprs: &[Expr],
         items: &[Item],
-        order: &[(Typed, String)],
+        order: &[SortKey],
     ) -> Result<Vec<String>> {
-        let names: Vec<String> = items.iter().map(|i| i.name.clone()).collect();
         let mut partition = Vec::with_capacity(exprs.len());
         for expr in exprs {
-            let at = match order::output_name(expr, &names)? {
-                Some(at) => Some(at),
-                None => order::position(expr, &names, "DISTINCT ON")?,
-            };
+            let at = output_column(expr, items, "DISTINCT ON").map_err(|e| self.place(e, expr.span()))?;
             let value = match at {
                 Some(at) => items[at].value.clone(),
                 None => self.bind_expr(scope, expr, None)?,
             };
             partition.push(self.storable(value)?.collated_sql());
         }
-        let leading = order.iter().take(partition.len());
-        if !order.is_empty() && !leading.clone().all(|(value, _)| partition.contains(&value.collated_sql())) {
+        let mut leading = order.iter().take(partition.len());
+        if !order.is_empty() && !leading.all(|key| partition.contains(&key.value.collated_sql())) {
             return Err(Error::new("42P10", "SELECT DISTINCT ON expressions must match initial ORDER BY expressions"));
         }
         Ok(partition)
     }
 }
 
+/// The item of a select list that a key means by its name or its position.
+fn output_column(key: &Expr, items: &[Item], clause: &str) -> Result<Option<usize>> {
+    let names: Vec<String> = items.iter().map(|item| item.name.clone()).collect();
+    order::output_column(key, &names, |a, b| items[a].value.sql == items[b].value.sql, clause)
+}
+
 /// `distinct on (...)`: the first row of each partition.
 pub(super) fn distinct_on(
-    list: &[String],
+    mut list: Vec<String>,
     columns: &[BoundColumn],
     rest: &str,
     partition: &[String],
-    order: &[(Typed, String)],
+    order: &[SortKey],
     limit: &str,
 ) -> String {
-    let keys: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
-    let over = if keys.is_empty() { String::new() } else { format!(" ORDER BY {}", keys.join(", ")) };
-    let mut inner = list.to_vec();
-    inner.push(format!("row_number() OVER (PARTITION BY {}{over}) AS _n", partition.join(", ")));
-    inner.push(format!("row_number() OVER ({}) AS _o", over.trim_start()));
-    let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
-    let outer_order = if keys.is_empty() { "" } else { " ORDER BY _o" };
-    format!("SELECT {} FROM (SELECT {}{rest}) WHERE _n = 1{outer_order}{limit}", names.join(", "), inner.join(", "))
+    let partition: Vec<String> = partition.iter().map(|key| beside(&mut list, key)).collect();
+    let keys = sorted(&mut list, order);
+    let over = if keys.is_empty() { String::new() } else { format!(" ORDER BY {keys}") };
+    let shown = shown(columns);
+    format!(
+        "SELECT {shown} FROM (SELECT *, row_number() OVER (PARTITION BY {}{over}) AS \"place in group\", \
+         row_number() OVER ({}) AS {PLACE} FROM (SELECT {}{rest})) WHERE \"place in group\" = 1{}{limit}",
+        partition.join(", "),
+        over.trim_start(),
+        list.join(", "),
+        if keys.is_empty() { String::new() } else { format!(" ORDER BY {PLACE}") },
+    )
 }
 
-/// A SELECT whose rows are wanted by their places: `_o` in the order, `_r` that of the first of equal ones.
+/// A SELECT whose rows are wanted by their [`PLACE`] and [`RANK`].
 pub(super) fn with_ties(
-    list: &[String],
+    mut list: Vec<String>,
     columns: &[BoundColumn],
     rest: &str,
-    order: &[(Typed, String)],
+    order: &[SortKey],
     wanted: &str,
 ) -> String {
-    let keys: Vec<&str> = order.iter().map(|(_, sql)| sql.as_str()).collect();
-    let keys = keys.join(", ");
-    let list = list.join(", ");
-    let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
+    let keys = sorted(&mut list, order);
     format!(
-        "SELECT {} FROM (SELECT {list}, rank() OVER (ORDER BY {keys}) AS _r, row_number() OVER (ORDER BY {keys}) AS _o{rest}) \
-         WHERE {wanted} ORDER BY _o",
-        names.join(", ")
+        "SELECT {} FROM (SELECT *, rank() OVER (ORDER BY {keys}) AS {RANK}, row_number() OVER (ORDER BY {keys}) AS {PLACE} \
+         FROM (SELECT {}{rest})) WHERE {wanted} ORDER BY {PLACE}",
+        shown(columns),
+        list.join(", ")
     )
+}
+
+/// Adds a value to a select list, from where a window takes it: SQLite computes no window function within another's window.
+fn beside(list: &mut Vec<String>, value: &str) -> String {
+    let name = format!("\"key {}\"", list.len());
+    list.push(format!("{value} AS {name}"));
+    name
+}
+
+/// The keys of an order, their values beside a select list.
+fn sorted(list: &mut Vec<String>, order: &[SortKey]) -> String {
+    let keys = order.iter().map(|key| beside(list, &key.value.collated_sql()) + &key.direction);
+    keys.collect::<Vec<_>>().join(", ")
+}
+
+/// The columns that a query over its own rows shows.
+fn shown(columns: &[BoundColumn]) -> String {
+    match columns {
+        [] => "NULL".to_owned(),
+        columns => columns.iter().map(|column| quote::ident(&column.sqlite)).collect::<Vec<_>>().join(", "),
+    }
 }

@@ -50,26 +50,18 @@ pub(crate) fn parse_expr(sql: &str) -> Result<ast::Expr> {
 }
 
 /// The name of the argument that stands for the word `variadic` before the one that follows.
-pub(super) const VARIADIC: &str = "$variadic";
+pub(crate) const VARIADIC: &str = "$variadic";
 
 /// Words of PostgreSQL that the parser doesn't know.
 const UNKNOWN_WORDS: [&str; 6] = ["overriding", "variadic", "isnull", "symmetric", "table", "for"];
 
 fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let dialect = PostgreSqlDialect {};
-    let mut tokens = tokens(sql).map_err(|error| syntax_error(sql, error))?;
+    let mut tokens = carried_tokens(sql).map_err(|error| syntax_error(sql, error))?;
     if let Some(empty) = tokens.iter().find(|token| is_nameless(token)) {
         let error = Error::new("42601", "zero-length delimited identifier at or near \"\"\"\"");
         return Err(error.at(offset(sql, empty.span.start).unwrap_or_default()));
     }
-    if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
-        carry_overriding(&mut tokens);
-        carry_predicates(sql, &mut tokens);
-        carry_table(&mut tokens);
-        lock::carry_locks(&mut tokens);
-        carry_variadic(&mut tokens);
-    }
-    super::carried::carry(&mut tokens);
     if contains_ignoring_case(sql, "insert") {
         super::insert_source::carry(&mut tokens);
     }
@@ -80,6 +72,20 @@ fn run<T>(sql: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserErro
     let parser = Parser::new(&dialect).with_recursion_limit(RECURSION_LIMIT);
     let mut parser = parser.with_tokens_with_locations(tokens);
     parse(&mut parser).map_err(|error| syntax_error(sql, error))
+}
+
+/// The tokens of a text as they go through the parser: what it doesn't know in the form of something else.
+pub(crate) fn carried_tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
+    let mut tokens = tokens(sql)?;
+    if UNKNOWN_WORDS.iter().any(|word| contains_ignoring_case(sql, word)) {
+        carry_overriding(&mut tokens);
+        carry_predicates(sql, &mut tokens);
+        carry_table(&mut tokens);
+        lock::carry_locks(&mut tokens);
+        carry_variadic(&mut tokens);
+    }
+    super::carried::carry(&mut tokens);
+    Ok(tokens)
 }
 
 /// Whether it is `""`.
@@ -206,7 +212,7 @@ fn table_as_alias(before: &[TokenWithSpan]) -> Vec<Token> {
 }
 
 /// `x isnull`, and `between symmetric a and b`, which goes on as `between !! a and b` ([`asymmetric`]).
-pub(crate) fn carry_predicates(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
+fn carry_predicates(sql: &str, tokens: &mut Vec<TokenWithSpan>) {
     if !["isnull", "symmetric"].iter().any(|word| contains_ignoring_case(sql, word)) {
         return;
     }

@@ -58,24 +58,30 @@ impl Part {
 
 /// Whether a row that satisfies one command's policies satisfies another's for certain, as far as their texts tell: every
 /// permissive one counts there too, and no restrictive one comes in addition. Then the others need not be asked.
+///
+/// Errors: 42501 for what the others' subqueries read, asked or not.
 pub(super) fn implies(
-    compiler: &Compiler<'_>,
+    compiler: &mut Compiler<'_>,
     source: &Source,
     (command, part): (PolicyCommand, Part),
     (other, other_part): (PolicyCommand, Part),
-) -> bool {
+) -> Result<bool> {
     let texts = |policies: &[&Policy], part: Part| -> BTreeSet<String> {
         policies.iter().filter_map(|policy| part.of(policy)).map(str::to_owned).collect()
     };
     match (Policies::of(compiler, source, command), Policies::of(compiler, source, other)) {
         (Some(given), Some(asked)) => {
             let permissive = texts(&given.permissive, part);
-            // Nothing passes without one; but the rights that the others ask for still count.
-            !permissive.is_empty()
+            // Nothing passes without one.
+            let implied = !permissive.is_empty()
                 && permissive.is_subset(&texts(&asked.permissive, other_part))
-                && texts(&asked.restrictive, other_part).is_subset(&texts(&given.restrictive, part))
+                && texts(&asked.restrictive, other_part).is_subset(&texts(&given.restrictive, part));
+            if implied {
+                asked.bind(compiler, source, |policy| other_part.of(policy))?;
+            }
+            Ok(implied)
         }
-        _ => true,
+        _ => Ok(true),
     }
 }
 
@@ -164,12 +170,23 @@ impl<'a> Policies<'a> {
         part: impl Fn(&Policy) -> Option<&str>,
     ) -> Result<Bound> {
         let mut alternatives: Vec<Typed> = Vec::new();
+        let mut refused = None;
         for policy in &self.permissive {
             let Some(expr) = part(policy) else { continue };
-            let condition = bind_policy(compiler, source, self.relation, policy, expr)?;
+            let condition = match bind_policy(compiler, source, self.relation, policy, expr) {
+                Err(error) if error.code() == "42501" => {
+                    refused.get_or_insert(error);
+                    continue;
+                }
+                bound => bound?,
+            };
             if !alternatives.iter().any(|seen| seen.sql == condition.sql) {
                 alternatives.push(condition);
             }
+        }
+        // Beside one that always holds PostgreSQL looks at no other, nor asks for the rights to what it reads.
+        if let Some(error) = refused.filter(|_| !alternatives.iter().any(is_true)) {
+            return Err(error);
         }
         let mut restrictive = Vec::new();
         // Where nothing passes anyway, PostgreSQL does not look at the restrictive ones, nor do their faults count.

@@ -79,12 +79,20 @@ pub(crate) struct KeyExpr {
 impl KeyExpr {
     /// A key with what it is bound to.
     pub fn new(expr: &ast::Expr, bound: &Typed) -> KeyExpr {
-        KeyExpr { expr: expr.clone(), sql: bound.sql.clone(), ty: bound.ty.clone() }
+        KeyExpr { expr: expr.clone(), sql: source_of(bound), ty: bound.ty.clone() }
     }
 
-    /// Whether an expression means the same. (A row that is written out has no source of its own.)
+    /// Whether an expression means the same.
     pub fn is(&self, expr: &ast::Expr, bound: &Typed) -> bool {
-        self.expr == *expr || (!self.sql.is_empty() && self.sql == bound.sql && self.ty == bound.ty)
+        self.expr == *expr || (self.ty == bound.ty && self.sql == source_of(bound))
+    }
+}
+
+/// The source of a value; of a row, which has none of its own before it is stored, that of its fields.
+fn source_of(value: &Typed) -> String {
+    match &value.form {
+        Form::Row(fields, _) => fields.iter().map(|(_, field)| source_of(field)).collect::<Vec<_>>().join(", "),
+        _ => value.sql.clone(),
     }
 }
 

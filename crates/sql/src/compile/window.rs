@@ -1,13 +1,16 @@
 //! Window functions: `f(...) over (...)`, and aggregates over windows.
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Type, Value};
 use sqlparser::ast::{
-    Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound, WindowSpec, WindowType,
+    Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound, WindowFrameUnits,
+    WindowSpec, WindowType,
 };
 
 use super::aggregate::is_aggregate;
+use super::compare::require_equality;
 use super::compiler::Compiler;
+use super::fold::constant;
 use super::function::argument_list;
 use super::scope::{Clause, Scope};
 use super::template::fill;
@@ -42,10 +45,17 @@ impl Compiler<'_> {
             }
             None => return Err(Error::internal("a window function without a window")),
         };
+        if !function.within_group.is_empty() {
+            let message = format!("OVER is not supported for ordered-set aggregate {name}");
+            return Err(Error::new("0A000", message));
+        }
         if is_aggregate(name) {
-            let (_, distinct, _) = argument_list(function)?;
+            let (_, distinct, order) = argument_list(function)?;
             if distinct {
                 return Err(Error::new("0A000", "DISTINCT is not implemented for window functions"));
+            }
+            if !order.is_empty() {
+                return Err(Error::new("0A000", "aggregate ORDER BY is not implemented for window functions"));
             }
             let call = self.aggregate_call(scope, function, name, Clause::Window)?;
             // The engine's own aggregates are window functions under a second name.
@@ -58,6 +68,9 @@ impl Compiler<'_> {
             let mut typed = Typed { sql, ..call.typed };
             typed.absorb(&window);
             return Ok(typed);
+        }
+        if function.filter.is_some() {
+            return Err(Error::new("0A000", "FILTER is not implemented for non-aggregate window functions"));
         }
         let (args, ..) = argument_list(function)?;
         let args: Vec<Typed> =
@@ -103,7 +116,7 @@ impl Compiler<'_> {
     fn bind_window_spec(&mut self, scope: &Scope<'_>, spec: &WindowSpec) -> Result<Typed> {
         let mut window = Typed::new("", Type::VOID);
         let mut clauses = Vec::new();
-        let base = spec.window_name.as_ref().map(|name| named_window(scope, name)).transpose()?;
+        let base = spec.window_name.as_ref().map(|name| base_of(scope, spec, name)).transpose()?;
         let partition = base.as_ref().map_or(&spec.partition_by, |b| &b.partition_by);
         let order = match &base {
             Some(base) if spec.order_by.is_empty() => &base.order_by,
@@ -114,6 +127,7 @@ impl Compiler<'_> {
             for expr in partition {
                 let key = self.bind_expr(scope, expr, None)?;
                 let key = self.storable(key)?;
+                require_equality(&key.ty)?;
                 keys.push(key.collated_sql());
                 window.absorb(&key);
             }
@@ -130,6 +144,7 @@ impl Compiler<'_> {
             clauses.push(format!("ORDER BY {}", keys.join(", ")));
         }
         if let Some(frame) = &spec.window_frame {
+            check_frame(frame, order.len())?;
             clauses.push(self.bind_frame(scope, frame)?);
         }
         window.sql = clauses.join(" ");
@@ -137,14 +152,21 @@ impl Compiler<'_> {
     }
 
     fn bind_frame(&mut self, scope: &Scope<'_>, frame: &WindowFrame) -> Result<String> {
-        let start = self.bind_bound(scope, &frame.start_bound)?;
+        let units = frame.units;
+        let start = self.bind_bound(scope, &frame.start_bound, units, "starting")?;
         Ok(match &frame.end_bound {
-            Some(end) => format!("{} BETWEEN {start} AND {}", frame.units, self.bind_bound(scope, end)?),
-            None => format!("{} {start}", frame.units),
+            Some(end) => format!("{units} BETWEEN {start} AND {}", self.bind_bound(scope, end, units, "ending")?),
+            None => format!("{units} {start}"),
         })
     }
 
-    fn bind_bound(&mut self, scope: &Scope<'_>, bound: &WindowFrameBound) -> Result<String> {
+    fn bind_bound(
+        &mut self,
+        scope: &Scope<'_>,
+        bound: &WindowFrameBound,
+        units: WindowFrameUnits,
+        which: &str,
+    ) -> Result<String> {
         let (offset, side) = match bound {
             WindowFrameBound::CurrentRow => return Ok("CURRENT ROW".to_owned()),
             WindowFrameBound::Preceding(offset) => (offset, "PRECEDING"),
@@ -158,8 +180,57 @@ impl Compiler<'_> {
                 "Use ROWS, or compare the values in a subquery.",
             )
         })?;
-        Ok(format!("{} {side}", offset.sql))
+        if !offset.sources.is_empty() {
+            return Err(Error::new("42P10", format!("argument of {units} must not contain variables")));
+        }
+        match constant(&offset) {
+            Some(Value::Null) => Err(Error::new("22004", format!("frame {which} offset must not be null"))),
+            Some(Value::Int(..0)) => Err(Error::new("22013", format!("frame {which} offset must not be negative"))),
+            _ => Ok(format!("{} {side}", offset.sql)),
+        }
     }
+}
+
+/// 42P20 for a frame whose ends can't be so, or that the window's order is not made for.
+fn check_frame(frame: &WindowFrame, keys: usize) -> Result<()> {
+    use WindowFrameBound::{CurrentRow, Following, Preceding};
+    let is_offset = |bound: &WindowFrameBound| matches!(bound, Preceding(Some(_)) | Following(Some(_)));
+    let has_offset = is_offset(&frame.start_bound) || frame.end_bound.as_ref().is_some_and(is_offset);
+    let message = match (&frame.start_bound, &frame.end_bound) {
+        (Following(None), _) => "frame start cannot be UNBOUNDED FOLLOWING",
+        (_, Some(Preceding(None))) => "frame end cannot be UNBOUNDED PRECEDING",
+        (CurrentRow, Some(Preceding(_))) => "frame starting from current row cannot have preceding rows",
+        (Following(_), None) => "frame starting from following row cannot end with current row",
+        (Following(_), Some(Preceding(_) | CurrentRow)) => {
+            "frame starting from following row cannot have preceding rows"
+        }
+        _ => match frame.units {
+            WindowFrameUnits::Range if has_offset && keys != 1 => {
+                "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column"
+            }
+            WindowFrameUnits::Groups if keys == 0 => "GROUPS mode requires an ORDER BY clause",
+            _ => return Ok(()),
+        },
+    };
+    Err(Error::new("42P20", message))
+}
+
+/// The window that another one builds on.
+///
+/// Errors: 42P20 for what it says that the other one says anew.
+fn base_of(scope: &Scope<'_>, spec: &WindowSpec, name: &Ident) -> Result<WindowSpec> {
+    let base = named_window(scope, name)?;
+    let name = fold(name);
+    let message = if !spec.partition_by.is_empty() {
+        format!("cannot override PARTITION BY clause of window \"{name}\"")
+    } else if !spec.order_by.is_empty() && !base.order_by.is_empty() {
+        format!("cannot override ORDER BY clause of window \"{name}\"")
+    } else if base.window_frame.is_some() {
+        format!("cannot copy window \"{name}\" because it has a frame clause")
+    } else {
+        return Ok(base);
+    };
+    Err(Error::new("42P20", message))
 }
 
 /// Whether a name is one of SQL's window functions.

@@ -12,6 +12,7 @@ use super::sequence::Options;
 use super::source;
 use crate::catalog::{Column, Grants, Identity, Name, Relation};
 use crate::compile;
+use crate::compile::collation::is_byte_order;
 
 /// A column as written, before its table exists.
 pub(super) struct NewColumn {
@@ -222,7 +223,7 @@ impl Change<'_> {
     pub(super) fn collation(&mut self) -> Result<()> {
         let at = self.cursor.offset();
         let raw = self.cursor.name()?;
-        if matches!(raw.name.as_str(), "C" | "POSIX" | "default" | "C.UTF-8" | "C.utf8" | "ucs_basic") {
+        if is_byte_order(&raw.name) {
             return Ok(());
         }
         Err(Error::unsupported(

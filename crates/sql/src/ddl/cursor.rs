@@ -6,7 +6,7 @@ use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token};
 
-use crate::compile::parse::{carry_predicates, tokens};
+use crate::compile::parse::{VARIADIC, carried_tokens};
 use crate::unread::{useless_word, with_advice};
 
 use super::keywords::{names_columns, names_functions};
@@ -50,8 +50,7 @@ pub(super) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Begins to read a statement.
     pub(super) fn new(sql: &'a str) -> Result<Self> {
-        let mut tokens = tokens(sql).map_err(|e| syntax_error(sql, e))?;
-        carry_predicates(sql, &mut tokens);
+        let tokens = carried_tokens(sql).map_err(|e| syntax_error(sql, e))?;
         Ok(Cursor { sql, parser: Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens) })
     }
 
@@ -86,6 +85,11 @@ impl<'a> Cursor<'a> {
             words.split(' ').for_each(|_| self.parser.advance_token());
         }
         found
+    }
+
+    /// Reads over `variadic` if it comes next.
+    pub(super) fn accept_variadic(&mut self) -> bool {
+        self.accept_token(&Token::make_word(VARIADIC, Some('"'))) && self.accept_token(&Token::Comma)
     }
 
     /// Reads over the one of these words that comes next, and tells which.
@@ -136,6 +140,17 @@ impl<'a> Cursor<'a> {
     /// Reads over one token, whatever it is; tells its text.
     pub(super) fn skip(&mut self) -> String {
         self.parser.next_token().token.to_string()
+    }
+
+    /// Reads on until some of these words were read, and tells which; or to the end.
+    pub(super) fn skip_to<'w>(&mut self, choices: &[&'w str]) -> Option<&'w str> {
+        while !self.at_end() {
+            match self.accept_any(choices) {
+                None => self.parser.advance_token(),
+                found => return found,
+            }
+        }
+        None
     }
 
     /// Reads over the rest of the statement, which says nothing that matters here.

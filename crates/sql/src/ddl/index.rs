@@ -11,6 +11,7 @@ use super::sequence::already_exists;
 use super::source::{self, fold};
 use super::{Action, Change, naming, physical, unique};
 use crate::catalog::{Column, Index, Name, Relation};
+use crate::compile::collation::{is_byte_order, name_of};
 
 impl Change<'_> {
     pub(super) fn create_index(&mut self, unique: bool) -> Result<()> {
@@ -73,7 +74,7 @@ impl Change<'_> {
         let expr = self.cursor.default_expr()?;
         let expr = match expr {
             Expr::Nested(inner) => *inner,
-            Expr::Collate { expr, collation } if is_byte_order(&collation.to_string()) => *expr,
+            Expr::Collate { expr, collation } if is_byte_order(name_of(&collation)) => *expr,
             Expr::Collate { .. } => {
                 return Err(self.lacking(
                     "an index under another collation",
@@ -251,11 +252,4 @@ pub(super) fn key_name(expr: &Expr) -> Option<String> {
         Expr::Extract { .. } => Some("extract".to_owned()),
         _ => None,
     }
-}
-
-fn is_byte_order(collation: &str) -> bool {
-    matches!(
-        collation.rsplit('.').next().unwrap_or(collation).trim_matches('"'),
-        "C" | "POSIX" | "default" | "ucs_basic"
-    )
 }

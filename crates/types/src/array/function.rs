@@ -37,8 +37,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
         Is(Bool),
         Typed(find::compares_with_any),
     )
-    .called_on_null()
-    .leakproof(),
+    .called_on_null(),
     Function::new("trim_array", &[AnyArray, Is(Int4)], AnyArray, Typed(shape::trim)),
     Function::new("array_position", &[AnyArray, AnyElement, Is(Int4)], Is(Int4), Typed(find::position))
         .optional(1)

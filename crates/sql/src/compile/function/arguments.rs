@@ -7,12 +7,11 @@ use sqlparser::ast::{
     Spanned,
 };
 
-use crate::compile::column;
 use crate::compile::compiler::Compiler;
 use crate::compile::given::is_variadic;
 use crate::compile::scope::Scope;
 use crate::compile::typed::{Form, Typed};
-use crate::compile::types::{fold, split_name};
+use crate::compile::types::fold;
 
 /// An argument of a call: its name, if it was given by name, and its value.
 pub(in crate::compile) type Argument = (Option<String>, Typed);
@@ -105,14 +104,7 @@ impl Compiler<'_> {
     ) -> Result<Typed> {
         match arg {
             FunctionArgExpr::Expr(expr) => self.bind_expr(scope, expr, expected),
-            FunctionArgExpr::QualifiedWildcard(name) => {
-                let (schema, alias) = split_name(name)?;
-                let missing = || Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));
-                match scope.named(schema.as_deref(), &alias) {
-                    Some((source, level)) => self.whole_row(level, source),
-                    None => column::argument(scope, &alias).filter(|row| row.row().is_some()).ok_or_else(missing),
-                }
-            }
+            FunctionArgExpr::QualifiedWildcard(name) => self.bind_star(scope, name),
             FunctionArgExpr::Wildcard | FunctionArgExpr::WildcardWithOptions(_) => {
                 Err(Error::new("42601", "syntax error at or near \"*\""))
             }

@@ -242,7 +242,7 @@ impl DoUpdate {
         compiler.as_role(&target.role, |compiler| {
             let mut demands = policy::demands(compiler, &row, PolicyCommand::Update, Part::Check)?;
             let new = (PolicyCommand::Update, Part::Check);
-            if reads && !policy::implies(compiler, &row, new, (PolicyCommand::Select, Part::Using)) {
+            if reads && !policy::implies(compiler, &row, new, (PolicyCommand::Select, Part::Using))? {
                 demands.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
             }
             if demands.iter().any(|demand| demand.sql.contains(VOLATILE)) {
@@ -268,7 +268,7 @@ fn demands_of_existing(
     compiler.as_role(&target.role, |compiler| {
         let mut demands = policy::demands(compiler, table, PolicyCommand::Update, Part::Conflict)?;
         let there = (PolicyCommand::Update, Part::Conflict);
-        if reads && !policy::implies(compiler, table, there, (PolicyCommand::Select, Part::Conflict)) {
+        if reads && !policy::implies(compiler, table, there, (PolicyCommand::Select, Part::Conflict))? {
             demands.extend(policy::demands(compiler, table, PolicyCommand::Select, Part::Conflict)?);
         }
         Ok(sources(demands).collect())

@@ -213,7 +213,7 @@ impl NewRow {
         let asked = compiler.as_role(&target.role, |compiler| {
             let mut asked = policy::demands(compiler, &row, PolicyCommand::Insert, Part::Check)?;
             let given = (PolicyCommand::Insert, Part::Check);
-            if reads && !policy::implies(compiler, &row, given, (PolicyCommand::Select, Part::Using)) {
+            if reads && !policy::implies(compiler, &row, given, (PolicyCommand::Select, Part::Using))? {
                 asked.extend(policy::demands(compiler, &row, PolicyCommand::Select, Part::Using)?);
             }
             Ok(asked)

@@ -127,7 +127,7 @@ impl Found {
             let mut filters = Vec::new();
             filters.extend(policy::using(compiler, &table, command)?);
             let given = (command, Part::Using);
-            if reads && !policy::implies(compiler, &table, given, (PolicyCommand::Select, Part::Using)) {
+            if reads && !policy::implies(compiler, &table, given, (PolicyCommand::Select, Part::Using))? {
                 filters.extend(policy::using(compiler, &table, PolicyCommand::Select)?);
             }
             Ok(filters)
@@ -258,7 +258,7 @@ pub(super) fn demands(compiler: &mut Compiler<'_>, target: &Target, row: &Source
     compiler.as_role(&role, |compiler| {
         let mut demands = policy::demands(compiler, row, PolicyCommand::Update, Part::Check)?;
         let given = (PolicyCommand::Update, Part::Check);
-        if reads && !policy::implies(compiler, row, given, (PolicyCommand::Select, Part::Using)) {
+        if reads && !policy::implies(compiler, row, given, (PolicyCommand::Select, Part::Using))? {
             demands.extend(policy::demands(compiler, row, PolicyCommand::Select, Part::Using)?);
         }
         Ok(sources(demands).collect())

@@ -90,13 +90,13 @@ impl Judge<'_, '_> {
             }
             Some("function" | "procedure") => there(self.is_service_function()?),
             Some("event trigger") => {
-                self.skip_to(&["execute function", "execute procedure"]);
+                self.cursor.skip_to(&["execute function", "execute procedure"]);
                 there(self.is_service_function()?)
             }
             Some("constraint trigger" | "trigger") => self.trigger()?,
             Some("policy") => self.policy()?,
             Some("unique index" | "index") => {
-                self.skip_to(&["on"]);
+                self.cursor.skip_to(&["on"]);
                 self.cursor.accept("only");
                 there(is_service(self.cursor.name()?.schema.as_deref()))
             }
@@ -119,9 +119,9 @@ impl Judge<'_, '_> {
     /// A trigger's function may be a service's, or its table one that is not there.
     fn trigger(&mut self) -> Result<Judgement> {
         let name = self.cursor.ident()?;
-        self.skip_to(&["on"]);
+        self.cursor.skip_to(&["on"]);
         let table = self.cursor.name()?;
-        self.skip_to(&["execute function", "execute procedure"]);
+        self.cursor.skip_to(&["execute function", "execute procedure"]);
         let function = self.cursor.name()?;
         let missed = Judgement::IsMissed(format!("trigger \"{name}\" on {}", table.text()));
         let schema = function.schema.as_deref();
@@ -165,7 +165,7 @@ impl Judge<'_, '_> {
                 there(self.catalog.publications.contains_key(&name) || is_of_messages(&name))
             }
             Some("policy") => {
-                self.skip_to(&["on"]);
+                self.cursor.skip_to(&["on"]);
                 there(is_service(self.cursor.name()?.schema.as_deref()))
             }
             Some("trigger") => {
@@ -248,7 +248,7 @@ impl Judge<'_, '_> {
         }
         let parts = ["policy", "trigger", "constraint"];
         if self.cursor.accept_any(&parts).is_some() {
-            self.skip_to(&["on"]);
+            self.cursor.skip_to(&["on"]);
         } else if self.cursor.accept("function") {
             return Ok(there(self.is_service_function()?));
         } else {
@@ -268,7 +268,7 @@ impl Judge<'_, '_> {
             let name = self.cursor.ident()?;
             return Ok(there(is_service(Some(&name))));
         }
-        self.skip_to(&["on"]);
+        self.cursor.skip_to(&["on"]);
         if self.cursor.accept("function") || self.cursor.accept("procedure") {
             return Ok(there(self.is_service_function()?));
         }
@@ -312,13 +312,6 @@ impl Judge<'_, '_> {
         let name = self.cursor.function_name()?;
         let schema = name.schema.as_deref();
         Ok(is_service(schema) && (schema != Some("auth") || AUTH_FUNCTIONS.contains(&name.name.as_str())))
-    }
-
-    /// Reads on until these words were read, or to the end.
-    fn skip_to(&mut self, words: &[&str]) {
-        while self.cursor.accept_any(words).is_none() && !self.cursor.at_end() {
-            self.cursor.skip();
-        }
     }
 
     /// `... owner to r` and `grant ... to r`.

@@ -5,6 +5,7 @@ mod buckets;
 mod judge;
 mod reduced;
 mod rights;
+mod roles;
 
 use std::collections::BTreeSet;
 
@@ -49,6 +50,8 @@ pub struct Dump<'a> {
     pub last: Vec<Taken<'a>>,
     /// What was left out and may be missed: rows of tables, triggers and policies over tables that are not there; files.
     pub passed_over: BTreeSet<String>,
+    /// Roles that it names and that are made for it.
+    pub roles: BTreeSet<String>,
 }
 
 /// A piece that is run.
@@ -117,6 +120,7 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
     let at = rows_at.unwrap_or_default();
     dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
     dump.last = rights::alone(&mut dump.pieces, catalog);
+    dump.roles = roles::make(&mut dump.pieces, catalog);
     dump
 }
 

@@ -10,15 +10,12 @@ use crate::script::first_word;
 /// Has the default privileges taken away before the dump's pieces, if the script is a dump that says who may do what. Gives what says them
 /// anew once everything is there: the dump's own words, and those that were taken away.
 pub(super) fn alone<'a>(pieces: &mut Vec<Taken<'a>>, catalog: &Catalog) -> Vec<Taken<'a>> {
-    let says =
-        |is: fn(&str) -> bool| pieces.iter().any(|taken| taken.piece().statement().is_some_and(|(sql, _)| is(sql)));
-    if !says(is_first_of_a_dump) || !says(is_right) {
+    if !is_of_a_dump(pieces) || !says(pieces, is_right) {
         return Vec::new();
     }
     let mut before = Vec::new();
     let is_default = |taken: &mut Taken<'a>| taken.piece().statement().is_some_and(|(sql, _)| says_default(sql));
     let mut after: Vec<Taken<'a>> = pieces.extract_if(.., is_default).collect();
-    let made = |sql: String| Taken::Reduced { sql, data: None, offset: 0 };
     for entry in &catalog.default_privileges {
         let place =
             entry.schema.as_ref().map(|schema| format!("in schema {} ", quote::ident(schema))).unwrap_or_default();
@@ -37,6 +34,20 @@ pub(super) fn alone<'a>(pieces: &mut Vec<Taken<'a>>, catalog: &Catalog) -> Vec<T
 
 fn says_default(sql: &str) -> bool {
     Cursor::new(sql).is_ok_and(|mut cursor| cursor.accept("alter default privileges"))
+}
+
+/// Whether pg_dump has made the script.
+pub(super) fn is_of_a_dump(pieces: &[Taken<'_>]) -> bool {
+    says(pieces, is_first_of_a_dump)
+}
+
+fn says(pieces: &[Taken<'_>], is: fn(&str) -> bool) -> bool {
+    pieces.iter().any(|taken| taken.piece().statement().is_some_and(|(sql, _)| is(sql)))
+}
+
+/// A statement that the dump does not have.
+pub(super) fn made<'a>(sql: String) -> Taken<'a> {
+    Taken::Reduced { sql, data: None, offset: 0 }
 }
 
 /// `select pg_catalog.set_config('search_path', '', false)`, which every dump begins with.

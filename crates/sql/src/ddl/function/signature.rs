@@ -79,10 +79,12 @@ impl Change<'_> {
     }
 
     fn parameter_mode(&mut self) -> Option<ParamMode> {
-        Some(match self.cursor.accept_any(&["inout", "in out", "in", "out", "variadic"])? {
+        if self.cursor.accept_variadic() {
+            return Some(ParamMode::Variadic);
+        }
+        Some(match self.cursor.accept_any(&["inout", "in out", "in", "out"])? {
             "in" => ParamMode::In,
             "out" => ParamMode::Out,
-            "variadic" => ParamMode::Variadic,
             _ => ParamMode::InOut,
         })
     }
