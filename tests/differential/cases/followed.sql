@@ -236,3 +236,20 @@ alter table n2 rename column b to c;
 select qual is not null as has from pg_policies where policyname = 'reads';
 select * from captured;
 select * from ambiguous;
+
+-- A function is as steady as it says of itself: what a table keeps of it may hang on the session within.
+create function joined(variadic text[]) returns text language sql immutable as $$ select array_to_string($1, ' ') $$;
+create function spaced(a text, b text) returns text language sql immutable as $$ select concat_ws(' ', a, b) $$;
+create function month(d date) returns text language sql immutable as $$ select to_char(d, 'YYYY-MM') $$;
+create function day(t timestamptz) returns date language sql immutable as $$ select (t at time zone 'UTC')::date $$;
+create type kind as enum ('x', 'y');
+create function kind_text(k kind) returns text language sql immutable as $$ select k::text $$;
+create table docs (id int primary key, a text, b text, d date, t timestamptz, k kind, j text generated always as (joined(a, b)) stored, s text generated always as (spaced(a, b)) stored, kt text generated always as (kind_text(k)) stored);
+create index on docs (month(d));
+create unique index on docs (day(t));
+insert into docs values (1, 'p', null, '2024-02-03', '2024-02-03 23:30+00', 'x'), (2, 'q', 'r', '2024-03-04', '2024-02-04 00:30+00', 'y');
+insert into docs (id, t) values (3, '2024-02-04 02:00+02') on conflict do nothing returning id;
+select * from docs order by id;
+select id from docs where month(d) = '2024-03';
+create function stably(a text) returns text language sql stable as $$ select concat_ws(' ', a) $$;
+alter table docs add column z text generated always as (stably(a)) stored;

@@ -202,7 +202,9 @@ impl Change<'_> {
             }
         }
         for routine in self.catalog.functions.values().flatten().filter(|routine| routine.parsed) {
-            if touches(&Uses::of(&parse_statements(&routine.body)?)) {
+            let takes_rows = |name: &Name| routine.params.iter().any(|param| param.relation.as_ref() == Some(name));
+            let is_of_rows = matches!(object, Object::Relation(name) | Object::Column(name, _) if takes_rows(name));
+            if is_of_rows || touches(&Uses::of(&parse_statements(&routine.body)?)) {
                 compile::check_routine(&self.catalog, routine)
                     .map_err(|error| needs(what, &format!("function {}", self.routine_signature(routine)), &error))?;
             }

@@ -6,7 +6,7 @@ mod inlined;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
+use basalt_types::{Type, Volatility};
 use sqlparser::ast::Statement;
 
 pub(super) use arguments::{Placed, fill, place};
@@ -112,6 +112,7 @@ impl Compiler<'_> {
             false => args,
         };
         let condition = answering(routine, &args);
+        let is_asked = routine.volatility != Volatility::Immutable || args.iter().any(|arg| arg.stable);
         let query = self.body_rows(routine, args)?;
         let composite = matches!(routine.returns, Type::Record(_));
         let mut value = match (&query.value, query.columns.as_slice()) {
@@ -145,6 +146,8 @@ impl Compiler<'_> {
         if let Form::Column(..) = value.form {
             value.form = Form::Other;
         }
+        // Who wrote the function answers for what it says of itself, as in PostgreSQL.
+        value.stable &= is_asked;
         Ok(value)
     }
 

@@ -119,8 +119,8 @@ pub fn read<'a>(pieces: Vec<Piece<'a>>, catalog: &Catalog) -> Dump<'a> {
     rows.sort_by_cached_key(|(name, _)| depth(name, catalog, &mut Vec::new()));
     let at = rows_at.unwrap_or_default();
     dump.pieces.splice(at..at, rows.into_iter().map(|(_, taken)| taken));
-    dump.last = rights::alone(&mut dump.pieces, catalog);
     dump.roles = roles::make(&mut dump.pieces, catalog);
+    dump.last = rights::alone(&mut dump.pieces, catalog);
     dump
 }
 
