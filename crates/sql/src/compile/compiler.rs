@@ -61,7 +61,7 @@ pub(crate) struct Compiler<'a> {
     /// parsed (policies, views, defaults, checks) named them when it was made; a function without a schema is a built-in one there.
     pub names_anew: bool,
     /// Whether what is compiled is a definition that is checked: rights are asked where it is used.
-    defines: bool,
+    pub(super) defines: bool,
     /// What names mean, where that is asked.
     pub meanings: Option<Box<Meanings>>,
     /// Whether the statement writes what may fire triggers, and the columns that its UPDATEs assign to.

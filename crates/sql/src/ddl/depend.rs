@@ -168,7 +168,8 @@ impl Change<'_> {
             }
         }
         let mut elsewhere = Vec::new();
-        users(&self.catalog, |uses| uses.relations.contains(table) && uses.columns.contains(column), &mut elsewhere);
+        let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, table);
+        users(&self.catalog, reads, &mut elsewhere);
         found.extend(
             elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
         );
@@ -238,6 +239,17 @@ fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Objec
             }
         }
     }
+}
+
+/// Whether a source reads rows of the table, under its name or as those that a function gives.
+pub(super) fn reads_rows(catalog: &Catalog, uses: &Uses, table: &Name) -> bool {
+    uses.relations.contains(table) || calls_for_rows(catalog, uses, table)
+}
+
+/// Whether a source calls a function that gives rows of the table.
+pub(super) fn calls_for_rows(catalog: &Catalog, uses: &Uses, table: &Name) -> bool {
+    let mut called = uses.functions.iter().flat_map(|name| catalog.routines(&name.schema, &name.name));
+    called.any(|routine| routine.returns_relation.as_ref() == Some(table))
 }
 
 /// An index's key without its direction.

@@ -26,7 +26,7 @@ pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &N
     let args: Vec<Type> = routine.inputs().map(|param| param.ty.clone()).collect();
     let mut overloads = catalog.routines(&from.schema, &from.name).to_vec();
     overloads.retain(|other| !takes(other, &args));
-    let without_body = Routine { language: "sql".into(), body: NO_BODY.into(), ..(**routine).clone() };
+    let without_body = Routine { language: "sql".into(), body: NO_BODY.into(), parsed: true, ..(**routine).clone() };
     let asked = Name::new(&*from.schema, ASKED);
     let mut trial = catalog.clone();
     trial.functions.insert(asked.clone(), [&overloads[..], &[Arc::new(without_body)]].concat());

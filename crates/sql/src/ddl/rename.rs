@@ -9,7 +9,7 @@ use sqlparser::ast::{
     TableObject, Value, Visit, Visitor, VisitorMut,
 };
 
-use super::depend::bare_key;
+use super::depend::{bare_key, reads_rows};
 use super::drop::Object;
 use super::rename_column::{Renaming, renamed, renamed_in_rows};
 use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
@@ -146,7 +146,7 @@ impl Change<'_> {
     /// Errors: 2BP01, saying what to drop first.
     pub(super) fn recheck(&self, object: &Object, what: &str) -> Result<()> {
         let touches = |uses: &Uses| match object {
-            Object::Relation(name) | Object::Column(name, _) => uses.relations.contains(name),
+            Object::Relation(name) | Object::Column(name, _) => reads_rows(&self.catalog, uses, name),
             Object::Type(_) => true,
             _ => false,
         };

@@ -13,6 +13,7 @@ use sqlparser::ast::{
     OnInsert, Select, SelectItem, Statement, TableFactor, TableObject, Visit, VisitMut, Visitor, VisitorMut,
 };
 
+use super::depend::{calls_for_rows, reads_rows};
 use super::source::{Uses, fold, ident_node, parse_expr};
 use crate::catalog::{Catalog, ConstraintKind, Name};
 use crate::compile::{Kept, Meanings};
@@ -130,6 +131,12 @@ impl<'a> Renaming<'a> {
             let message = format!("cannot rename column \"{}\": {what} {why}", self.from);
             Err(Error::unsupported(message, format!("Drop {what} first, and create it again afterwards.")))
         };
+        let uses = Uses::of(&parse(source)?);
+        if calls_for_rows(&self.before, &uses, self.table)
+            && [self.from, self.to].iter().any(|name| uses.columns.contains(*name))
+        {
+            return refused("reads it in the rows of a function");
+        }
         let meanings = means(&self.before, source)?;
         if meanings.is_joined(self.table, self.from) {
             return refused("joins tables by it");
@@ -158,7 +165,7 @@ impl<'a> Renaming<'a> {
 
     /// Whether something may name the column, or what has its new name.
     pub(super) fn concerns(&self, uses: &Uses) -> bool {
-        uses.relations.contains(self.table)
+        reads_rows(&self.before, uses, self.table)
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn check_in(compiler: &mut Compiler<'_>, routine: &Routine) -> Result
             .in_body(path, routine.parsed, |c| steps::run_routine(c, &routine, &statements, args))
             .map(|_| ());
     }
-    compiler.routine_rows(&Arc::new(routine), given).map(|_| ())
+    compiler.rows_of(&Arc::new(routine), given).map(|_| ())
 }
 
 /// Whether a body stands where the function is called, rather than run in steps before.
@@ -100,6 +100,7 @@ impl Compiler<'_> {
         if routine.returns_set {
             return Err(self.misplaced_set(scope));
         }
+        let routine = &self.seen(routine)?;
         let args = self.arguments(routine, given)?;
         if routine.is_interpreted() {
             return self.interpreted_value(scope, routine, args);
@@ -153,6 +154,23 @@ impl Compiler<'_> {
 
     /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
     pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
+        let routine = self.seen(routine)?;
+        self.rows_of(&routine, given)
+    }
+
+    /// What a definition that calls a function sees of it: a body that is a text is looked into when it runs, and may be out of date until
+    /// then, so that nulls of the declared types stand for it.
+    fn seen(&self, routine: &Arc<Routine>) -> Result<Arc<Routine>> {
+        let columns = self.result_columns(routine).len();
+        let is_looked_into = !self.defines || routine.parsed || routine.is_interpreted() || columns == 0;
+        if is_looked_into || !is_inlined(routine, &parse_statements(&routine.body)?) {
+            return Ok(routine.clone());
+        }
+        let body = format!("select {}", vec!["null"; columns].join(", "));
+        Ok(Arc::new(Routine { body, ..(**routine).clone() }))
+    }
+
+    fn rows_of(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
         let args = self.arguments(routine, given)?;
         if routine.is_interpreted() {
             return self.interpreted_rows(routine, args);

@@ -4,6 +4,7 @@ use basalt_core::{Error, Result};
 use sqlparser::ast::Expr;
 
 use super::super::Change;
+use super::super::depend::reads_rows;
 use super::super::source::{Uses, fold, parse_expr};
 use crate::catalog::Relation;
 use crate::visit::any_expression;
@@ -15,7 +16,7 @@ impl Change<'_> {
             Error::new("0A000", format!("cannot alter type of a column {what}")).with_detail(detail)
         };
         for other in self.catalog.relations.values() {
-            let reads = |uses: &Uses| uses.columns.contains(column) && uses.relations.contains(&relation.name);
+            let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, &relation.name);
             if other.view().is_some_and(|view| reads(&Uses::of_query(&view.query))) {
                 let detail = format!("rule _RETURN on view {} depends on column \"{column}\"", self.show(&other.name));
                 return Err(refused("used by a view or rule", detail));

@@ -24,6 +24,25 @@ fn a_table_that_others_need_stays() {
     assert!(db.relation("b").policies.is_empty());
 }
 
+/// The rows of a function are a table's too: what reads a column in them neither loses it unseen nor reads another in its place.
+#[test]
+fn a_column_that_is_read_in_a_functions_rows_stays() {
+    let mut db = Database::new(
+        "create table m (id int primary key, team int, other int); create table n (id int primary key, team int);
+         create function my() returns setof m language sql stable as $$ select * from m $$;
+         create function has(x m) returns bool language sql stable return x.other > 0;
+         create policy p on n using (exists (select 1 from my() k where k.team = n.team));",
+    );
+    let refused = |db: &mut Database, sql: &str| db.error(sql).code().to_owned();
+    assert_eq!(refused(&mut db, "alter table m rename column team to t1"), "0A000");
+    assert_eq!(refused(&mut db, "alter table m rename column id to team"), "42701");
+    assert_eq!(refused(&mut db, "alter table m rename column other to o1"), "2BP01");
+    assert_eq!(refused(&mut db, "alter table m drop column team"), "2BP01");
+    assert_eq!(refused(&mut db, "alter table m alter column team type text"), "0A000");
+    db.run("alter table m rename column id to key; alter table m drop column team cascade").unwrap();
+    assert!(db.relation("n").policies.is_empty());
+}
+
 #[test]
 fn a_column_takes_its_own_constraints_along() {
     let mut db = Database::new(
