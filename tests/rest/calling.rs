@@ -1,5 +1,6 @@
 //! Functions.
 
+use basalt_tests::Server;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -59,4 +60,21 @@ async fn functions() {
     );
     let strict = server.post("/rpc/add", &json!({"a": 1})).service().prefer("handling=strict, max-affected=1");
     strict.expect_error(400, "PGRST128").await;
+}
+
+/// A field that a function computes of a row, and whose other parameters have defaults, is one of a function's rows too.
+#[tokio::test(flavor = "multi_thread")]
+async fn computed_fields_with_defaults() {
+    let script = "
+        create table items (id integer primary key, n integer);
+        alter table items enable row level security;
+        create policy everyone on items using (true);
+        insert into items values (1, 5), (2, 6);
+        create function times(items, k integer default 2) returns integer language sql stable as $$ select $1.n * k $$;
+        create function listed() returns setof items language sql stable as $$ select * from items $$;";
+    let server = Server::start(script).await;
+    let expected = json!([{"id": 2, "times": 12}]);
+    for path in ["/items?select=id,times&times=gt.10", "/rpc/listed?select=id,times&times=gt.10"] {
+        server.get(path).expect(200, expected.clone()).await;
+    }
 }

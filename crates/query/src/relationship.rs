@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use basalt_sql::catalog::{Relation, Routine};
+use basalt_sql::catalog::{Param, Relation, Routine};
 use basalt_sql::{Catalog, Name};
 use basalt_types::Type;
 
@@ -220,10 +220,11 @@ impl Relationships {
     /// A function of a row: a computed relationship, which replaces what leads to the relation of its name, or a computed field.
     fn add_function(&mut self, catalog: &Catalog, settings: &Settings, routine: &Routine) {
         let mut inputs = routine.inputs();
-        let (Some(parameter), None) = (inputs.next(), inputs.next()) else { return };
-        let Some(origin) = &parameter.relation else { return };
+        let Some(origin) = inputs.next().and_then(|parameter| parameter.relation.as_ref()) else { return };
+        let others: Vec<&Param> = inputs.collect();
+        let (is_alone, has_defaults) = (others.is_empty(), others.iter().all(|other| other.default.is_some()));
         match &routine.returns_relation {
-            Some(target) if target.schema == origin.schema && routine.name.schema == origin.schema => {
+            Some(target) if is_alone && target.schema == origin.schema && routine.name.schema == origin.schema => {
                 let target_is_view = catalog.relations.get(target).is_some_and(|relation| relation.view().is_some());
                 let to_many = routine.returns_set && routine.rows != Some(1);
                 let kind = Kind::Computed { function: routine.name.clone(), to_many };
@@ -231,7 +232,7 @@ impl Relationships {
                 known.retain(|other| other.target != routine.name || matches!(other.kind, Kind::Computed { .. }));
                 known.push(Relationship { target: target.clone(), kind, target_is_view });
             }
-            None if !routine.returns_set && routine.outputs().next().is_none() => {
+            None if has_defaults && !routine.returns_set && routine.outputs().next().is_none() => {
                 let schema = &routine.name.schema;
                 if *schema == origin.schema || settings.extra_search_path.contains(schema) {
                     let field = ComputedField { function: routine.name.clone(), ty: routine.returns.clone() };

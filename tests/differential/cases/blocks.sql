@@ -79,3 +79,23 @@ do $$ begin
 exception when division_by_zero then insert into nested values (6);
 end $$;
 select x from nested order by x;
+-- A text that is executed may have several statements.
+do $$ declare t text; begin
+  foreach t in array array['many_a', 'many_b'] loop
+    execute format('create table %I (x int); alter table %I enable row level security; create policy p on %I using (x > 0);', t, t, t);
+    execute format('insert into %I values (1); insert into %I values (2), (0)', t, t);
+  end loop;
+end $$;
+select x from many_a order by x;
+select tablename, policyname from pg_policies where tablename like 'many%' order by 1;
+create function twice(v int) returns bigint language plpgsql as $$ declare n bigint; begin
+  execute 'insert into many_a values (10); update many_a set x = x + 1 where x = 10';
+  execute 'delete from many_b; select count(*) from many_a' into n;
+  return n;
+end $$;
+select twice(1);
+select x from many_a order by x;
+select x from many_b;
+do $$ begin execute 'insert into many_a values ($1); insert into many_a values (8)' using 7; end $$;
+do $$ begin execute 'insert into many_a values (9); insert into nowhere values (8)'; end $$;
+select x from many_a order by x;

@@ -15,8 +15,8 @@ use sqlparser::parser::{Parser, ParserError};
 use super::cursor::syntax_error;
 use super::keywords::{names_columns, names_functions};
 use crate::catalog::{Catalog, Name, Relation};
+use crate::compile::parse::carried_tokens;
 use crate::compile::{function_meant, name_parts};
-use crate::strings;
 use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
@@ -28,13 +28,17 @@ pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
 /// Parses a query that the catalog keeps.
 pub(crate) fn parse_query(source: &str) -> Result<Query> {
     let parse = || parser(source)?.parse_query();
-    parse().map(|query| *query).map_err(|e| syntax_error(source, e))
+    let mut query = parse().map(|query| *query).map_err(|e| syntax_error(source, e))?;
+    let _ = visit_mut(&mut query, &mut Brackets);
+    Ok(query)
 }
 
 /// Parses statements of a body that the catalog keeps, or is to keep.
 pub(super) fn parse_statements(source: &str) -> Result<Vec<Statement>> {
     let parse = || parser(source)?.parse_statements();
-    parse().map_err(|e| syntax_error(source, e))
+    let mut statements = parse().map_err(|e| syntax_error(source, e))?;
+    let _ = visit_mut(&mut statements, &mut Brackets);
+    Ok(statements)
 }
 
 /// Statements as the catalog keeps them.
@@ -43,7 +47,27 @@ pub(super) fn joined(statements: &[Statement]) -> String {
 }
 
 fn parser(source: &str) -> Result<Parser<'static>, ParserError> {
-    Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(strings::tokens(source)?))
+    Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(carried_tokens(source)?))
+}
+
+/// Puts brackets around expressions that are a grouping set of their own: the parser takes them away, and reads no such set without them.
+struct Brackets;
+
+impl VisitorMut for Brackets {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = expr {
+            for set in sets {
+                if let [one] = set.as_mut_slice()
+                    && !matches!(one, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Nested(_))
+                {
+                    *one = Expr::Nested(Box::new(one.clone()));
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// A name as PostgreSQL reads it: lower case unless quoted.
@@ -99,6 +123,7 @@ pub(super) fn qualify_over(
 ) {
     let mut visitor = Qualifier { catalog, search_path, over, queries: Vec::new() };
     let _ = visit_mut(node, &mut visitor);
+    let _ = visit_mut(node, &mut Brackets);
 }
 
 struct Qualifier<'a> {

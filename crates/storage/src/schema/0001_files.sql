@@ -48,3 +48,6 @@ create function storage.filename(name text) returns text language sql immutable
 -- What follows the last dot of the file's name; the name itself where it has none.
 create function storage.extension(name text) returns text language sql immutable
   as $$ select reverse(split_part(reverse(storage.filename(name)), '.', 1)) $$;
+
+-- Policies over the tables call them as whoever asks, whatever the default privileges are by then.
+grant execute on function storage.foldername(text), storage.filename(text), storage.extension(text) to public;

@@ -43,7 +43,9 @@ fn change_at<'a>(json: &mut Json<'a>, path: &Path<'a>, change: Change<'a>) -> Re
         let verb = if let Change::Delete = change { "delete" } else { "set" };
         return Err(Error::new("22023", format!("cannot {verb} path in scalar")));
     }
-    if path.is_empty() { Ok(()) } else { descend(json, path, 0, change) }
+    let is_empty = matches!(json, Json::Array(elements) if elements.is_empty());
+    // Where there is nothing, nothing is looked for.
+    if path.is_empty() || (is_empty && !change.creates()) { Ok(()) } else { descend(json, path, 0, change) }
 }
 
 fn descend<'a>(json: &mut Json<'a>, path: &Path<'a>, level: usize, change: Change<'a>) -> Result<()> {

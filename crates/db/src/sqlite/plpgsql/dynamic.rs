@@ -4,7 +4,7 @@ use basalt_core::{Error, Result};
 use basalt_sql::compile::body::Gives;
 use basalt_sql::ddl::is_definition;
 use basalt_sql::plpgsql::ast::{Dynamic, Into};
-use basalt_sql::script::first_word;
+use basalt_sql::script::{first_word, split};
 use basalt_types::{Type, Value};
 
 use super::super::memory::{Gathered, Held};
@@ -28,9 +28,9 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Runs the statement: at most so many of its rows.
+    /// Runs what a text says: of several statements all, the last one's rows are given, at most so many.
     ///
-    /// Errors: 22004 where its text is NULL; 0A000 for what is neither a query nor a write.
+    /// Errors: 22004 where the text is NULL; 0A000 for what is neither a query nor a write.
     pub(super) fn dynamic(&mut self, dynamic: &Dynamic, gives: &Gives, most: usize) -> Result<Given> {
         let text = match self.value(&dynamic.text, &Gives::text())? {
             Value::Null => return Err(Error::new("22004", "query string argument of EXECUTE is null")),
@@ -46,13 +46,31 @@ impl Body<'_> {
             held.add(value.as_ref().size())?;
             values.push(value);
         }
-        if self.defines(&text) {
-            self.define(&text).map_err(|error| error.elsewhere(None))?;
+        let pieces = split(&text).unwrap_or_default();
+        let statements: Vec<&str> = pieces.iter().filter_map(|piece| Some(piece.statement()?.0)).collect();
+        let ([before @ .., last], true) = (statements.as_slice(), statements.len() == pieces.len()) else {
+            return self.dynamic_statement(&text, (&types, &values), gives, most);
+        };
+        for statement in before {
+            self.dynamic_statement(statement, (&types, &values), &Gives::Found, 0)?;
+        }
+        self.dynamic_statement(last, (&types, &values), gives, most)
+    }
+
+    fn dynamic_statement(
+        &mut self,
+        text: &str,
+        (types, values): (&[Type], &[Value]),
+        gives: &Gives,
+        most: usize,
+    ) -> Result<Given> {
+        if self.defines(text) {
+            self.define(text).map_err(|error| error.elsewhere(None))?;
             return Ok(Given { rows: Gathered::default(), columns: None, count: 0, wrote: false });
         }
         self.host.with(|schema| {
-            let program = self.code.dynamic(&schema.catalog, &text, &types, gives)?;
-            run_program(self.connection, schema, self.code, (&program, Params::Frame(&values)), most)
+            let program = self.code.dynamic(&schema.catalog, text, types, gives)?;
+            run_program(self.connection, schema, self.code, (&program, Params::Frame(values)), most)
         })
     }
 
