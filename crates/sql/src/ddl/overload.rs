@@ -30,7 +30,7 @@ pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &N
     let asked = Name::new(&*from.schema, ASKED);
     let mut trial = catalog.clone();
     trial.functions.insert(asked.clone(), [&overloads[..], &[Arc::new(without_body)]].concat());
-    trial.functions.insert(from.clone(), [&overloads[..], &[routine.clone()]].concat());
+    trial.functions.insert(from.clone(), [&overloads[..], std::slice::from_ref(routine)].concat());
     bound::rewrite(catalog, &trial, &Calls { from, asked, to })
 }
 
