@@ -119,7 +119,7 @@ fn the_rights_are_those_of_the_dump() {
          create function noexec() returns int language sql security definer as 'select 42';
          revoke execute on function noexec() from public, anon, authenticated;
          create table zz (id int);
-         create function counted() returns bigint language sql stable as 'select count(*) from zz';
+         create function counted() returns bigint language sql stable as 'select 1; select count(*) from zz';
          create view aa as select counted();
          revoke all on aa from anon, authenticated;
          create function of_view() returns setof aa language sql security definer as 'select * from aa';

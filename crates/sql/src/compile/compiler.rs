@@ -60,7 +60,7 @@ pub(crate) struct Compiler<'a> {
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
     /// parsed (policies, views, defaults, checks) named them when it was made; a function without a schema is a built-in one there.
     pub names_anew: bool,
-    /// Whether what is compiled is a definition that is checked: rights are asked where it is used.
+    /// Whether what is compiled is a definition that is checked: rights are asked, and bodies that are texts looked into, where it is used.
     pub(super) defines: bool,
     /// What names mean, where that is asked.
     pub meanings: Option<Box<Meanings>>,

@@ -19,9 +19,9 @@ use crate::visit::visit_mut;
 const ASKED: &str = "basalt asked ";
 const NO_BODY: &str = "basalt_no_body";
 
-/// Writes the new name of `routine`, an overload that the catalog need not have any more, into every call of it. Gives the tables of which
-/// SQLite keeps a source that changed.
-pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &Name) -> Result<BTreeSet<Name>> {
+/// Writes the new name of `routine`, an overload that the catalog need not have any more, into every call of it. What SQLite keeps has its
+/// body, and stays.
+pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &Name) -> Result<()> {
     let from = &routine.name;
     let args: Vec<Type> = routine.inputs().map(|param| param.ty.clone()).collect();
     let mut overloads = catalog.routines(&from.schema, &from.name).to_vec();
@@ -31,7 +31,7 @@ pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &N
     let mut trial = catalog.clone();
     trial.functions.insert(asked.clone(), [&overloads[..], &[Arc::new(without_body)]].concat());
     trial.functions.insert(from.clone(), [&overloads[..], std::slice::from_ref(routine)].concat());
-    bound::rewrite(catalog, &trial, &Calls { from, asked, to })
+    bound::rewrite(catalog, &trial, &Calls { from, asked, to }).map(drop)
 }
 
 /// A catalog in which whoever calls that overload calls it by the name that comes with it.

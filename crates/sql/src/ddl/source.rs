@@ -21,24 +21,24 @@ use crate::visit::{visit, visit_mut};
 
 /// Parses an expression that the catalog keeps.
 pub(crate) fn parse_expr(source: &str) -> Result<Expr> {
-    let parse = || parser(source)?.parse_expr();
-    parse().map_err(|e| syntax_error(source, e))
+    parsed(source, |parser| parser.parse_expr())
 }
 
 /// Parses a query that the catalog keeps.
 pub(crate) fn parse_query(source: &str) -> Result<Query> {
-    let parse = || parser(source)?.parse_query();
-    let mut query = parse().map(|query| *query).map_err(|e| syntax_error(source, e))?;
-    let _ = visit_mut(&mut query, &mut Brackets);
-    Ok(query)
+    parsed(source, |parser| parser.parse_query().map(|query| *query))
 }
 
 /// Parses statements of a body that the catalog keeps, or is to keep.
 pub(super) fn parse_statements(source: &str) -> Result<Vec<Statement>> {
-    let parse = || parser(source)?.parse_statements();
-    let mut statements = parse().map_err(|e| syntax_error(source, e))?;
-    let _ = visit_mut(&mut statements, &mut Brackets);
-    Ok(statements)
+    parsed(source, |parser| parser.parse_statements())
+}
+
+fn parsed<T: VisitMut>(source: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
+    let parsed = parser(source).and_then(|mut parser| parse(&mut parser));
+    let mut node = parsed.map_err(|e| syntax_error(source, e))?;
+    let _ = visit_mut(&mut node, &mut Brackets);
+    Ok(node)
 }
 
 /// Statements as the catalog keeps them.

@@ -118,7 +118,7 @@ impl Change<'_> {
     fn put_routine(&mut self, mut routine: Routine, replace: bool, raw: &RawName, body: &Body) -> Result<()> {
         let name = routine.name.clone();
         let args = input_types(&routine);
-        let before = replace.then(|| self.catalog.clone());
+        let mut before = None;
         let overloads = self.catalog.routines(&name.schema, &name.name);
         if let Some(old) = overloads.iter().find(|r| super::resolve::takes(r, &args)) {
             if !replace {
@@ -126,6 +126,7 @@ impl Change<'_> {
                 return Err(Error::new("42723", message).at(raw.at));
             }
             check_replacement(old, &routine, &self.routine_signature(old)).map_err(|e| e.at(raw.at))?;
+            before = Some(self.catalog.clone());
             routine.owner.clone_from(&old.owner);
             routine.grants.clone_from(&old.grants);
             routine.comment.clone_from(&old.comment);
@@ -277,7 +278,7 @@ impl Change<'_> {
         }
         match self.catalog.routines(&old.name.schema, &old.name.name).is_empty() {
             true => self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to),
-            false => super::overload::rename_calls(&mut self.catalog, &old, &to).map(drop),
+            false => super::overload::rename_calls(&mut self.catalog, &old, &to),
         }
     }
 
