@@ -1,5 +1,6 @@
 //! A server in production until it is asked to stop: signals, and what the database asks for.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use basalt_db::Database;
@@ -39,7 +40,7 @@ pub async fn run(
     if let Some(admin) = server.admin_address() {
         tracing::info!(url = url(admin), "answering operators");
     }
-    settle();
+    let mut settling = pin!(settle());
     let mut failed = false;
     loop {
         let asked = tokio::select! {
@@ -47,6 +48,7 @@ pub async fn run(
             () = configuration_asked(database) => Asked::Configuration,
             () = tokio::time::sleep(AGAIN), if failed => Asked::Configuration,
             () = &mut stop => break,
+            never = &mut settling => match never {},
         };
         let done = match asked {
             Asked::Schema => reload(database).await,

@@ -1,23 +1,74 @@
-//! Gives back the memory that only starting needed.
+//! Gives back the memory that only starting, or what was done for a while, needed.
 //!
 //! Most of what a server holds at rest is its own program, mapped from the file: starting runs once through much of it that no request
-//! ever does. Those pages are let go when all is ready; what requests run through comes back with the first of them, from the
-//! system's cache of the file.
+//! ever does, and the system maps 16 pages around each one that is run. Those pages are let go when all is ready, and again whenever
+//! the server has come to rest; what is needed comes back from the system's cache of the file with whoever needs it.
 
-/// Lets go of the program's pages. Whatever cannot be let go stays, which does no harm.
+use std::convert::Infallible;
 #[cfg(target_os = "linux")]
-pub fn settle() {
-    let mappings = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    for (start, end) in untouched(&mappings) {
-        if let Err(error) = let_go(start, end) {
-            tracing::debug!(%error, "memory that starting needed could not be given back");
+use std::time::Duration;
+
+/// How long a server must have done next to nothing to be at rest.
+#[cfg(target_os = "linux")]
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Next to nothing: this part of one core.
+#[cfg(target_os = "linux")]
+const IDLE: u32 = 100;
+
+/// So many kB of files more than the last time are worth to be let go.
+#[cfg(target_os = "linux")]
+const WORTH: u64 = 2048;
+
+/// Lets go of the program's pages now and whenever the server comes to rest.
+#[cfg(target_os = "linux")]
+pub async fn settle() -> Infallible {
+    let mut kept = let_all_go().await;
+    loop {
+        let before = processor_time();
+        tokio::time::sleep(QUIET).await;
+        let is_at_rest = processor_time().saturating_sub(before) < QUIET / IDLE;
+        if is_at_rest && mapped() > kept + WORTH {
+            kept = let_all_go().await;
         }
     }
 }
 
 /// Only Linux has a way for a process to say so.
 #[cfg(not(target_os = "linux"))]
-pub fn settle() {}
+pub async fn settle() -> Infallible {
+    std::future::pending().await
+}
+
+/// Lets go of the program's pages; gives how many kB of files are mapped still. Whatever cannot be let go stays, which does no harm.
+#[cfg(target_os = "linux")]
+async fn let_all_go() -> u64 {
+    let gone = tokio::task::spawn_blocking(|| {
+        let mappings = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+        for (start, end) in untouched(&mappings) {
+            if let Err(error) = let_go(start, end) {
+                tracing::debug!(%error, "memory that is not needed could not be given back");
+            }
+        }
+        mapped()
+    });
+    gone.await.unwrap_or_default()
+}
+
+/// The processor time that this process has used so far.
+#[cfg(target_os = "linux")]
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// The kB of files that are in this process's memory. (proc_pid_statm(5): `shared`, in pages)
+#[cfg(target_os = "linux")]
+fn mapped() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<u64> = statm.split_whitespace().nth(2).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or_default() * rustix::param::page_size() as u64 / 1024
+}
 
 /// The mappings that are exactly what a file holds: private ones that can't be written and of which no page was copied. (One that was
 /// written before it was closed, as the linker's tables are, holds what no file does.)
@@ -84,14 +135,10 @@ Anonymous:             0 kB
         assert_eq!(untouched(SMAPS), program);
     }
 
-    #[test]
-    fn the_program_goes_on() {
-        let mapped = || {
-            let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
-            assert!(!untouched(&smaps).is_empty());
-        };
-        mapped();
-        settle();
-        mapped();
+    #[tokio::test]
+    async fn the_program_goes_on_with_less() {
+        let before = mapped();
+        let after = let_all_go().await;
+        assert!(0 < after && after < before, "{before} kB, then {after} kB");
     }
 }
