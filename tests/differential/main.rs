@@ -10,3 +10,4 @@ mod literals;
 mod pair;
 mod projects;
 mod queries;
+mod settings;

@@ -8,7 +8,7 @@ use super::corpus::statements;
 use super::pair::Pair;
 
 /// What Basalt has from the start, for PostgreSQL.
-const BOOTSTRAP: &str = "
+pub const BOOTSTRAP: &str = "
   do $$ begin create role anon; create role authenticated; create role service_role bypassrls;
   exception when duplicate_object then null; end $$;
   create publication supabase_realtime;
@@ -61,7 +61,8 @@ async fn chinook_answers_as_in_postgresql() {
     compare(&pair, include_str!("projects/chinook.sql")).await;
 }
 
-async fn compare(pair: &Pair, source: &str) {
+/// Asks both for each statement of a source.
+pub async fn compare(pair: &Pair, source: &str) {
     let mut faults = Vec::new();
     let queries = statements(source);
     for sql in &queries {

@@ -15,7 +15,7 @@ impl Sqlite {
         let select = table.select();
         self.exclusive(move |writer| {
             let schema = writer.schema();
-            migrating::start();
+            migrating::start(&schema.catalog);
             let (mut chunk, mut rows) = (String::new(), 0);
             let mut is_gone = false;
             migrating::copy_lines(&writer.connection.sqlite, &schema, &select, |line| {

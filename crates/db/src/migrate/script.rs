@@ -48,7 +48,7 @@ impl<'w> Script<'w> {
         total_bytes: usize,
         progress: &'w mut dyn FnMut(Progress),
     ) -> Self {
-        migrating::start();
+        migrating::start(&schema.catalog);
         Script {
             connection,
             catalog: (*schema.catalog).clone(),
@@ -207,6 +207,7 @@ impl<'w> Script<'w> {
                 self.rebuild(&statements)
             }
             Action::Statement(sql) => self.unwatched(&sql),
+            Action::JudgeSetting(name, value) => migrating::judge_setting(&name, &value),
             Action::Truncate(tables) => {
                 let mut empty = tables.iter().rev();
                 empty.try_for_each(|table| self.unwatched(&format!("delete from {}", table.quoted())))?;

@@ -21,9 +21,19 @@ use super::{changes, collations, diagnose, error, plpgsql, run, schema, session}
 use crate::migrate::Service;
 
 /// Starts the session of a script.
-pub(crate) fn start() {
-    run::start_owner();
+pub(crate) fn start(catalog: &Catalog) {
+    run::start_owner(catalog);
     changes::begin();
+}
+
+/// Whether sessions can begin with a setting.
+///
+/// Errors: 22023 for an unknown time zone.
+pub(crate) fn judge_setting(name: &str, value: &str) -> Result<()> {
+    match name {
+        "timezone" => session::time_zone(value).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Whether what is written from now on fires no triggers: it is no change by anybody.

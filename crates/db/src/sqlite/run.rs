@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use basalt_core::{Error, Identity, Result};
-use basalt_sql::Program;
 use basalt_sql::program::{Bind, Output, Session as SessionValue, Step};
+use basalt_sql::{Catalog, Program};
 use basalt_types::{Type, Value, ValueRef, codec};
 use rusqlite::{Connection, Row, Rows, Statement};
 
@@ -68,15 +68,18 @@ pub(super) fn transaction(
 /// Errors: 22023 for an unknown time zone.
 pub(super) fn start(schema: &Schema, request: &Request, options: &Options) -> Result<Duration> {
     let role = schema.catalog.roles.get(&*request.identity.role);
-    let role_settings = role.map(|role| &role.settings).filter(|settings| !settings.is_empty());
     let mut settings = request.settings.clone();
     let mut timeout = options.statement_timeout;
-    if let Some(role_settings) = role_settings {
-        let defaults =
-            role_settings.iter().filter(|(name, _)| !request.settings.iter().any(|(given, _)| given == *name));
-        settings.extend(defaults.map(|(name, value)| (name.clone(), value.clone())));
-        if let Some(given) = role_settings.get("statement_timeout").and_then(|text| duration(text)) {
-            timeout = given;
+    // What is set first counts: the request's own, its role's, everybody's.
+    for defaults in role.map(|role| &role.settings).into_iter().chain([&schema.catalog.settings]) {
+        for (name, value) in defaults {
+            if settings.iter().any(|(given, _)| given == name) {
+                continue;
+            }
+            if let Some(given) = Some(value).filter(|_| name == "statement_timeout").and_then(|text| duration(text)) {
+                timeout = given;
+            }
+            settings.push((name.clone(), value.clone()));
         }
     }
     let given = request.hoisted.iter().find(|(name, _)| name == "statement_timeout");
@@ -91,10 +94,11 @@ pub(super) fn start(schema: &Schema, request: &Request, options: &Options) -> Re
 }
 
 /// Starts a session of the owner, for migrations.
-pub(super) fn start_owner() {
+pub(super) fn start_owner(catalog: &Catalog) {
     session::with(|session| {
-        // No settings, so no time zone that could be unknown.
-        let _ = session.start(&Identity::owner(), Vec::new(), false);
+        let settings = catalog.settings.clone().into_iter().collect();
+        // The values were judged when they were set.
+        let _ = session.start(&Identity::owner(), settings, false);
         session.most_memory.set(usize::MAX);
         session.unwatch();
     });

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use basalt_core::{Error, Identity, Result, unix_time};
+use basalt_core::{Claims, Error, Identity, Result, unix_time};
 use basalt_sql::Name;
 use basalt_types::Context;
 use jiff::tz::{Offset, TimeZone};
@@ -287,13 +287,27 @@ impl Session {
         }
     }
 
+    /// A script may say for whom it writes. Who asks in a request is its token's to say.
+    fn claim(&self, claims: &str) {
+        if let Some(identity) =
+            self.identity.borrow_mut().as_mut().filter(|identity| &*identity.role == Identity::OWNER)
+            && let Ok(claims) = serde_json::from_str(claims)
+        {
+            identity.claims = Arc::new(Claims::new(&claims));
+        }
+    }
+
     /// `set_config`: changes a setting for the rest of the transaction.
     pub fn set(&self, name: &str, value: &str) -> Result<()> {
         let mut context = self.context.borrow_mut();
         if name.eq_ignore_ascii_case("timezone") {
             context.time_zone = time_zone(value)?;
         }
-        context.settings.get_mut().insert(name.to_ascii_lowercase(), value.to_owned());
+        let name = name.to_ascii_lowercase();
+        if name == "request.jwt.claims" {
+            self.claim(value);
+        }
+        context.settings.get_mut().insert(name, value.to_owned());
         Ok(())
     }
 }
@@ -304,7 +318,7 @@ pub(super) fn now() -> i64 {
 }
 
 /// A zone by name, POSIX rule, or offset: a number is hours east of UTC, other offsets count west, as POSIX has it.
-fn time_zone(name: &str) -> Result<TimeZone> {
+pub(super) fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("utc") {
         return Ok(TimeZone::UTC);
     }

@@ -61,6 +61,9 @@ pub struct Catalog {
     /// Roles by name.
     #[serde(deserialize_with = "privilege::stored_roles")]
     pub roles: BTreeMap<String, Role>,
+    /// `alter database ... set`: what every session begins with, unless its role is set to something else.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
     /// `alter default privileges`: what new objects of a schema grant.
     pub default_privileges: Vec<DefaultPrivilege>,
     /// Publications by name: they say which tables are watched.
@@ -91,6 +94,7 @@ impl Default for Catalog {
             media_handlers: Vec::new(),
             sequences: BTreeMap::new(),
             roles: BTreeMap::new(),
+            settings: BTreeMap::new(),
             default_privileges: Vec::new(),
             publications: BTreeMap::new(),
             login: authenticator(),

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use basalt_core::Result;
 use basalt_types::{Context, Implementation, Type, Value, collation};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::compiler::Compiler;
 use super::typed::{Form, Typed};
@@ -146,13 +146,16 @@ pub(super) fn constant(typed: &Typed) -> Option<&Value> {
     }
 }
 
-/// A result if it doesn't depend on the session: the same in two sessions that differ in all that can matter.
+/// A result if it doesn't depend on the session: the same in two sessions that differ in all that can matter. Their time zones are so far
+/// apart that no moment has the same day, hour, minute or second in both; what is one year or month in both is so in any between.
 pub(super) fn both_ways<T: PartialEq>(compute: impl Fn(&Context) -> Result<T>) -> Result<Option<T>> {
-    let plain = Context::default();
-    let elsewhere =
-        Context { time_zone: TimeZone::fixed(jiff::tz::offset(5)), now: 400 * 86_400_000_000, ..Context::default() };
-    let value = compute(&plain)?;
-    Ok((compute(&elsewhere).ok().as_ref() == Some(&value)).then_some(value))
+    let session = |seconds, now| {
+        let time_zone = Offset::from_seconds(seconds).map_or(TimeZone::UTC, TimeZone::fixed);
+        Context { time_zone, now, ..Context::default() }
+    };
+    let (west, east) = (session(-45_029, 0), session(50_833, 400 * 86_400_000_000));
+    let value = compute(&west)?;
+    Ok((compute(&east).ok().as_ref() == Some(&value)).then_some(value))
 }
 
 fn is_short(value: &Value) -> bool {

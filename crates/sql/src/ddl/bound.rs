@@ -1,11 +1,11 @@
 //! What a name or a literal in the catalog's expressions and queries means, where its spelling does not tell: found by putting something
-//! in its place that does not compile, and says why.
+//! else in its place, and compiling it.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use sqlparser::ast::{Expr, Statement, VisitMut};
 
 use super::depend::bare_key;
@@ -23,8 +23,8 @@ pub(super) trait Probe {
     /// there. Gives how many places there are.
     fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize;
 
-    /// Whether this is what compiling says where it stands.
-    fn is_told(&self, error: &Error) -> bool;
+    /// Whether this is what comes of compiling where it stands.
+    fn is_told(&self, compiled: &Result<()>) -> bool;
 }
 
 /// Puts the probe's new name into every source of a catalog. `trial` is the same catalog, with what the probe needs to tell. Gives the
@@ -32,7 +32,7 @@ pub(super) trait Probe {
 pub(super) fn rewrite(catalog: &mut Catalog, trial: &Catalog, probe: &impl Probe) -> Result<BTreeSet<Name>> {
     let mut tables = BTreeSet::new();
     for relation in catalog.relations.values_mut() {
-        let before = relation.clone();
+        let before = trial.relations.get(&relation.name).unwrap_or(relation).clone();
         let relation = Arc::make_mut(relation);
         for policy in &mut relation.policies {
             for source in policy.using.iter_mut().chain(&mut policy.check) {
@@ -144,7 +144,7 @@ fn apply<T: VisitMut + Clone>(probe: &impl Probe, node: &mut T, compiles: impl F
         if at >= probe.put(&mut trial, BTreeSet::from([at]), true) {
             break;
         }
-        if compiles(&trial).is_err_and(|error| probe.is_told(&error)) {
+        if probe.is_told(&compiles(&trial)) {
             found.insert(at);
         }
     }

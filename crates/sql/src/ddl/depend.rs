@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use basalt_core::Result;
+use basalt_core::{Error, Result};
 use basalt_types::Type;
 
 use super::Change;
 use super::drop::Object;
+use super::field::{is_marked, with_fields_marked};
 use super::grant::input_types;
 use super::overload::with_calls_marked;
 use super::rename_column::reads_in_rows;
 use super::resolve::takes;
-use super::source::Uses;
+use super::source::{Uses, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation};
@@ -116,14 +117,17 @@ impl Change<'_> {
                 let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
                 found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
             }
-            Object::Default(..) | Object::Policy(..) | Object::Trigger(..) => {}
+            Object::Default(..) | Object::DomainCheck(..) | Object::Policy(..) | Object::Trigger(..) => {}
         }
         found.retain(|(other, _)| other != object);
         Ok(found)
     }
 
     fn column_dependents(&self, table: &Name, column: &str, found: &mut Vec<(Object, bool)>) -> Result<()> {
-        let relation = self.relation(table)?;
+        let marked = with_fields_marked(&self.catalog, table, column)?;
+        let relation =
+            marked.relations.get(table).ok_or_else(|| Error::internal(format!("table {table} went missing")))?;
+        let reads = |uses: &Uses| uses.columns.contains(column) || is_marked(uses);
         let own = |name: &str| Object::Constraint(table.clone(), name.to_owned());
         for constraint in &relation.constraints {
             let involved = match &constraint.kind {
@@ -131,14 +135,15 @@ impl Change<'_> {
                     columns.iter().any(|c| c == column)
                 }
                 ConstraintKind::ForeignKey(key) => key.columns.iter().any(|c| c == column),
-                kind => kind.sources().any(|source| Uses::of_expr(source).columns.contains(column)),
+                kind => kind.sources().any(|source| reads(&Uses::of_expr(source))),
             };
             if involved {
                 found.push((own(&constraint.name), true));
             }
         }
         for index in &relation.indexes {
-            if index_uses(index, column) {
+            let mut sources = index.keys.iter().chain(&index.predicate);
+            if sources.any(|source| reads(&Uses::of_expr(&bare_key(source)))) {
                 found.push((Object::Index(table.clone(), index.name.clone()), true));
             }
         }
@@ -146,20 +151,17 @@ impl Change<'_> {
             self.owned_sequences(table, Some(column)).map(|sequence| (Object::Sequence(sequence.clone()), true)),
         );
         for other in &relation.columns {
-            let generated =
-                other.generated.as_deref().is_some_and(|source| Uses::of_expr(source).columns.contains(column));
-            if generated {
+            if other.generated.as_deref().is_some_and(|source| reads(&Uses::of_expr(source))) {
                 found.push((Object::Column(table.clone(), other.name.clone()), false));
             }
         }
         for policy in &relation.policies {
-            let sources = policy.using.iter().chain(&policy.check);
-            if sources.map(|source| Uses::of_expr(source)).any(|uses| uses.columns.contains(column)) {
+            if policy.using.iter().chain(&policy.check).any(|source| reads(&Uses::of_expr(source))) {
                 found.push((Object::Policy(table.clone(), policy.name.clone()), false));
             }
         }
         for trigger in &relation.triggers {
-            let reads = |when: &str| reads_in_rows(when, column);
+            let reads = |when: &str| reads_in_rows(when, column) || is_marked(&Uses::of_expr(when));
             let run = trigger.run.as_ref();
             let is_meant = run
                 .is_some_and(|run| run.columns.iter().any(|c| c == column) || run.when.as_deref().is_some_and(reads));
@@ -168,8 +170,9 @@ impl Change<'_> {
             }
         }
         let mut elsewhere = Vec::new();
-        let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, table);
-        users(&self.catalog, reads, &mut elsewhere);
+        let reads =
+            |uses: &Uses| is_marked(uses) || (uses.columns.contains(column) && reads_rows(&self.catalog, uses, table));
+        users(&marked, reads, &mut elsewhere);
         found.extend(
             elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
         );
@@ -206,7 +209,7 @@ impl Change<'_> {
     }
 }
 
-/// Views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
+/// What has a source that satisfies `uses`.
 fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
     let expr = |source: &String| uses(&Uses::of_expr(source));
     for relation in catalog.relations.values() {
@@ -238,6 +241,26 @@ fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Objec
                 found.push((Object::Index(name.clone(), index.name.clone()), false));
             }
         }
+        for trigger in &relation.triggers {
+            if trigger.run.as_ref().and_then(|run| run.when.as_ref()).is_some_and(expr) {
+                found.push((Object::Trigger(name.clone(), trigger.name.clone()), false));
+            }
+        }
+    }
+    for (name, domain) in &catalog.domains {
+        if domain.default.as_ref().is_some_and(expr) {
+            found.push((Object::Type(name.clone()), false));
+        }
+        let checks = domain.checks.iter().filter(|(_, source)| expr(source));
+        found.extend(checks.map(|(check, _)| (Object::DomainCheck(name.clone(), check.clone()), false)));
+    }
+    for routine in catalog.functions.values().flatten() {
+        let mut defaults = routine.params.iter().filter_map(|param| param.default.as_ref());
+        // Other bodies are texts, which PostgreSQL reads anew when they run.
+        let reads = || routine.parsed && parse_statements(&routine.body).is_ok_and(|body| uses(&Uses::of(&body)));
+        if defaults.any(expr) || reads() {
+            found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+        }
     }
 }
 
@@ -256,11 +279,6 @@ pub(super) fn calls_for_rows(catalog: &Catalog, uses: &Uses, table: &Name) -> bo
 pub(super) fn bare_key(key: &str) -> String {
     let key = key.strip_suffix(" NULLS FIRST").or_else(|| key.strip_suffix(" NULLS LAST")).unwrap_or(key);
     key.strip_suffix(" DESC").unwrap_or(key).to_owned()
-}
-
-fn index_uses(index: &crate::catalog::Index, column: &str) -> bool {
-    let sources = index.keys.iter().chain(&index.predicate);
-    sources.map(|source| Uses::of_expr(&bare_key(source))).any(|uses| uses.columns.contains(column))
 }
 
 /// Whether `nextval` names the sequence, qualified or in `public`.

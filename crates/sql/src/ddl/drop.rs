@@ -19,6 +19,8 @@ pub(super) enum Object {
     Column(Name, String),
     Constraint(Name, String),
     Default(Name, String),
+    /// A check of a domain.
+    DomainCheck(Name, String),
     Policy(Name, String),
     Index(Name, String),
     Trigger(Name, String),
@@ -185,6 +187,9 @@ impl Change<'_> {
 
     /// Whether the object goes anyway because its relation does.
     fn is_part_of(&self, object: &Object, going: &[Object]) -> bool {
+        if let Object::DomainCheck(domain, _) = object {
+            return going.contains(&Object::Type(domain.clone()));
+        }
         let (Object::Column(relation, _)
         | Object::Constraint(relation, _)
         | Object::Default(relation, _)
@@ -214,6 +219,7 @@ impl Change<'_> {
             Object::Column(table, column) => format!("column {column} of {}", kind(table)),
             Object::Constraint(table, name) => format!("constraint {name} on {}", kind(table)),
             Object::Default(table, column) => format!("default value for column {column} of {}", kind(table)),
+            Object::DomainCheck(_, name) => format!("constraint {name}"),
             Object::Policy(table, name) => format!("policy {name} on {}", kind(table)),
             Object::Trigger(table, name) => format!("trigger {name} on {}", kind(table)),
             Object::Index(table, name) => format!("index {}", self.show(&Name::new(&table.schema, name))),
@@ -241,6 +247,12 @@ impl Change<'_> {
                 let slot = self.relation_mut(table)?.columns.iter_mut().find(|c| c.name == *column);
                 if let Some(column) = slot {
                     column.default = None;
+                }
+                Ok(())
+            }
+            Object::DomainCheck(domain, name) => {
+                if let Some(domain) = self.catalog.domains.get_mut(domain) {
+                    domain.checks.retain(|(check, _)| check != name);
                 }
                 Ok(())
             }

@@ -20,6 +20,7 @@ pub mod dump;
 mod exclusion;
 mod extension;
 mod extension_function;
+mod field;
 mod function;
 mod grant;
 mod index;
@@ -77,6 +78,8 @@ pub enum Action {
     /// Run this PostgreSQL statement as the owner, through the compiler (a default filled in for old rows). No change of rows that
     /// anybody watches.
     Statement(String),
+    /// Refuse a value with which no session can begin: a setting's name, and the value.
+    JudgeSetting(String, String),
     /// Delete every row of these tables, the last one's first: those that refer to others come last.
     Truncate(Vec<Name>),
     /// Check that no row of this SQLite table violates the named foreign key (23503 otherwise).
@@ -241,6 +244,7 @@ impl Change<'_> {
             Some("default privileges") => self.alter_default_privileges(),
             Some("extension") => self.alter_extension(),
             Some("publication") => self.alter_publication(),
+            Some("database") => self.alter_database(),
             // As in `create`.
             Some(_) => {
                 self.cursor.skip_all();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use basalt_types::Type;
 use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, TableFactor, VisitMut, VisitorMut};
 
@@ -57,8 +57,8 @@ impl Probe for Calls<'_> {
         names.met
     }
 
-    fn is_told(&self, error: &Error) -> bool {
-        error.message().contains(NO_BODY)
+    fn is_told(&self, compiled: &Result<()>) -> bool {
+        compiled.as_ref().is_err_and(|error| error.message().contains(NO_BODY))
     }
 }
 

@@ -11,6 +11,7 @@ use sqlparser::ast::{
 
 use super::depend::{bare_key, reads_rows};
 use super::drop::Object;
+use super::field::rename_fields;
 use super::rename_column::{Renaming, renamed, renamed_in_rows};
 use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
 use super::{Change, physical};
@@ -93,7 +94,8 @@ impl Change<'_> {
             }
         }
         self.rename_column_in_queries(&renaming, table, from, to)?;
-        self.rename_column_in_bodies(&renaming)
+        self.rename_column_in_bodies(&renaming)?;
+        rename_fields(&mut self.catalog, renaming.into_after(), table, from, to)
     }
 
     /// Renames a column in the bodies of functions that were parsed when they were made.

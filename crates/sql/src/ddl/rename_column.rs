@@ -163,6 +163,11 @@ impl<'a> Renaming<'a> {
         }
     }
 
+    /// What there will be, and the column's old name beside its new one.
+    pub(super) fn into_after(self) -> Catalog {
+        self.after
+    }
+
     /// Whether something may name the column, or what has its new name.
     pub(super) fn concerns(&self, uses: &Uses) -> bool {
         reads_rows(&self.before, uses, self.table)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use basalt_core::{Error, Result};
+use basalt_core::Result;
 use basalt_types::{Context, EnumType, Type, ValueRef, codec};
 use sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
 
@@ -52,8 +52,8 @@ impl Probe for Label<'_> {
         literals.met
     }
 
-    fn is_told(&self, error: &Error) -> bool {
-        error.message() == self.refusal
+    fn is_told(&self, compiled: &Result<()>) -> bool {
+        compiled.as_ref().is_err_and(|error| error.message() == self.refusal)
     }
 }
 

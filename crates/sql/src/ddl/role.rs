@@ -1,11 +1,12 @@
 //! Roles (PostgreSQL manual, `create role`). Nobody logs in to the embedded engine, so passwords and limits are not kept.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
-use super::Change;
+use super::{Action, Change};
 use crate::catalog::{Grants, PUBLIC, Role};
 
 impl Change<'_> {
@@ -82,20 +83,15 @@ impl Change<'_> {
     }
 
     pub(super) fn alter_role(&mut self) -> Result<()> {
-        if self.cursor.accept("all") {
-            return Err(self.lacking("ALTER ROLE ALL", "Alter each role."));
-        }
-        let name = self.role()?;
+        let name = if self.cursor.accept("all") { None } else { Some(self.role()?) };
         if self.cursor.accept("in database") {
             self.cursor.ident()?;
         }
+        let Some(name) = name else { return self.setting_of_all() };
         if self.cursor.accept("set") {
             let (setting, values) = self.setting()?;
             if let Some(role) = self.catalog.roles.get_mut(&name) {
-                match values {
-                    Some(values) => drop(role.settings.insert(setting, values.join(", "))),
-                    None => drop(role.settings.remove(&setting)),
-                }
+                self.actions.extend(put_setting(&mut role.settings, setting, values));
             }
             return Ok(());
         }
@@ -122,6 +118,29 @@ impl Change<'_> {
             return Ok(());
         }
         self.role_options(&name)
+    }
+
+    /// `alter database name ...`: one file is one database, of which its settings are all that there is to alter.
+    pub(super) fn alter_database(&mut self) -> Result<()> {
+        self.cursor.ident()?;
+        if self.cursor.peek("set tablespace") || !(self.cursor.peek("set") || self.cursor.peek("reset")) {
+            self.cursor.skip_all();
+            return Ok(());
+        }
+        self.setting_of_all()
+    }
+
+    /// `set name to value`, `reset name`, for every session that begins later.
+    fn setting_of_all(&mut self) -> Result<()> {
+        if self.cursor.accept("reset") {
+            let setting = self.cursor.setting_name()?;
+            self.catalog.settings.retain(|key, _| setting != "all" && *key != setting);
+            return Ok(());
+        }
+        self.cursor.expect("set")?;
+        let (setting, values) = self.setting()?;
+        self.actions.extend(put_setting(&mut self.catalog.settings, setting, values));
+        Ok(())
     }
 
     pub(super) fn drop_role(&mut self) -> Result<()> {
@@ -202,4 +221,15 @@ impl Change<'_> {
         let args: Vec<String> = args.collect();
         format!("{}({})", self.show(&routine.name), args.join(","))
     }
+}
+
+/// Puts a setting in force, or takes it away. Gives what judges its value.
+fn put_setting(settings: &mut BTreeMap<String, String>, name: String, values: Option<Vec<String>>) -> Option<Action> {
+    let Some(values) = values else {
+        settings.remove(&name);
+        return None;
+    };
+    let value = values.join(", ");
+    settings.insert(name.clone(), value.clone());
+    Some(Action::JudgeSetting(name, value))
 }

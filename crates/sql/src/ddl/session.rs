@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use basalt_core::{Error, Identity, Result};
 use sqlparser::tokenizer::Token;
 
-use super::Change;
 use super::cursor::Cursor;
 use super::dump::target_of_rows;
+use super::{Action, Change};
+use crate::quote::literal;
 use crate::script::first_word;
 use crate::{Catalog, DEFAULT_PATH, Name};
 
@@ -194,16 +195,21 @@ impl Change<'_> {
 
     fn set_statement(&mut self) -> Result<()> {
         let _ = self.cursor.accept_any(&["session", "local"]);
-        if self.cursor.accept("time zone") {
-            self.cursor.skip_all();
-            return Ok(());
-        }
-        let (name, values) = self.setting()?;
+        let (name, values) =
+            if self.cursor.accept("time zone") { ("timezone".to_owned(), self.zone()?) } else { self.setting()? };
         match values {
             Some(values) => self.set(&name, &values)?,
             None => self.reset(&name),
         }
         Ok(())
+    }
+
+    /// What stands behind `set time zone`; nothing for `default` and `local`.
+    fn zone(&mut self) -> Result<Option<Vec<String>>> {
+        match self.cursor.accept_any(&["default", "local"]) {
+            Some(_) => Ok(None),
+            None => self.setting_value().map(|value| Some(vec![value])),
+        }
     }
 
     /// `name = value, ...` or `name to value, ...`; no values for `default`.
@@ -215,21 +221,49 @@ impl Change<'_> {
         if self.cursor.accept("default") {
             return Ok((name, None));
         }
-        let values = self.cursor.list(|cursor| {
-            if let Some(text) = cursor.accept_string() {
-                return Ok(text);
-            }
-            if cursor.peek_token(&Token::Minus) || cursor.ident_ahead().is_none() {
-                return Ok(cursor.skip());
-            }
-            cursor.label()
-        })?;
+        let mut values = vec![self.setting_value()?];
+        while self.cursor.accept_token(&Token::Comma) {
+            values.push(self.setting_value()?);
+        }
         Ok((name, Some(values)))
     }
 
-    /// Keeps what later statements of the script need; other settings change no results.
+    /// A text, a word or a number.
+    fn setting_value(&mut self) -> Result<String> {
+        if let Some(text) = self.cursor.accept_string() {
+            return Ok(text);
+        }
+        if self.cursor.accept_token(&Token::Minus) {
+            return Ok(format!("-{}", self.cursor.skip()));
+        }
+        if self.cursor.ident_ahead().is_none() { Ok(self.cursor.skip()) } else { self.cursor.label() }
+    }
+
+    /// Keeps what later statements of the script need, or has it told to their session.
+    ///
+    /// Errors: 0A000 for what would have values read otherwise than this engine reads them. Other settings change no results.
     fn set(&mut self, name: &str, values: &[String]) -> Result<()> {
+        let value = values.join(", ");
+        let is = |known: &[&str]| known.iter().any(|known| value.eq_ignore_ascii_case(known));
         match name {
+            "timezone" => self.tell(name, &value),
+            name if name.contains('.') => self.tell(name, &value),
+            "datestyle" if !is(&["iso", "iso, mdy", "iso,mdy", "mdy", "us", "default"]) => {
+                return Err(self.other_reading(name, &value, "Write dates as 2024-04-03."));
+            }
+            "intervalstyle" if !is(&["postgres"]) => {
+                return Err(self.other_reading(name, &value, "Write intervals as '-1 days -02:03:04'."));
+            }
+            "standard_conforming_strings" if !is(&["on", "true", "1", "yes"]) => {
+                return Err(self.other_reading(name, &value, "Write texts with backslash escapes as E'...'."));
+            }
+            "client_encoding" | "names" if !is(&["utf8", "utf-8", "unicode", "default"]) => {
+                return Err(self.other_reading(name, &value, "Convert the script to UTF-8."));
+            }
+            "default_text_search_config" if !is(&["english", "pg_catalog.english"]) => {
+                let hint = "Name the configuration where it is used: to_tsvector('simple', ...).";
+                return Err(self.other_reading(name, &value, hint));
+            }
             "search_path" => self.session.search_path = values.iter().filter(|v| !v.is_empty()).cloned().collect(),
             "check_function_bodies" => {
                 let off = |value: &String| matches!(value.to_ascii_lowercase().as_str(), "false" | "off" | "0" | "no");
@@ -248,9 +282,27 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Has the session of the statements that follow know a setting.
+    fn tell(&mut self, name: &str, value: &str) {
+        let (name, value) = (literal(name), literal(value));
+        self.actions.push(Action::Statement(format!("select pg_catalog.set_config({name}, {value}, false)")));
+    }
+
+    fn other_reading(&self, name: &str, value: &str, hint: &'static str) -> Error {
+        Error::unsupported(format!("{name} = {value} is not supported"), hint)
+    }
+
     fn reset(&mut self, name: &str) {
         let initial = Session::default();
         match name {
+            "timezone" => {
+                let zone = self.catalog.settings.get(name).cloned();
+                self.tell(name, zone.as_deref().unwrap_or("UTC"));
+            }
+            name if name.contains('.') => {
+                let value = self.catalog.settings.get(name).cloned();
+                self.tell(name, value.as_deref().unwrap_or_default());
+            }
             "search_path" => self.session.search_path = initial.search_path,
             "check_function_bodies" => self.session.check_function_bodies = true,
             "session_replication_role" => self.session.is_replica = false,

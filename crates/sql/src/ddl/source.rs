@@ -292,6 +292,8 @@ pub(crate) struct Uses {
     pub(crate) types: BTreeSet<Name>,
     /// Names that may be columns.
     pub(crate) columns: BTreeSet<String>,
+    /// Fields of rows, `(row).field`.
+    pub(crate) fields: BTreeSet<String>,
     /// Arguments of `nextval` and its like.
     pub(crate) sequences: BTreeSet<String>,
 }
@@ -359,6 +361,7 @@ impl Visitor for Collector {
                 for access in access_chain {
                     if let AccessExpr::Dot(Expr::Identifier(field)) = access {
                         self.named(field, -1);
+                        self.0.fields.insert(fold(field));
                     }
                 }
             }

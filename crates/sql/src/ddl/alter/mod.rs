@@ -18,6 +18,7 @@ use super::drop::Object;
 use super::table::add_constraint;
 use super::unique::key_guard;
 use super::{Action, Change, conflicts, naming, physical};
+use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation};
 use crate::quote::ident;
 pub(super) use passes::Rewrite;
@@ -300,22 +301,27 @@ impl Change<'_> {
 
     /// Tells the functions over a relation's rows what these are now.
     pub(super) fn refresh_row_type(&mut self, name: &Name) {
-        let Some(row) = self.catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
-        for routine in self.catalog.functions.values_mut().flatten() {
-            let returns = routine.returns_relation.as_ref() == Some(name);
-            if !returns && !routine.params.iter().any(|p| p.relation.as_ref() == Some(name)) {
-                continue;
-            }
-            let routine = Arc::make_mut(routine);
-            if returns {
-                routine.returns = row.clone();
-            }
-            for param in routine.params.iter_mut().filter(|p| p.relation.as_ref() == Some(name)) {
-                param.ty = match &param.ty {
-                    Type::Array(_) => row.clone().array_of(),
-                    _ => row.clone(),
-                };
-            }
+        refresh_row_type(&mut self.catalog, name);
+    }
+}
+
+/// Tells the functions over a relation's rows what these are now.
+pub(super) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
+    let Some(row) = catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
+    for routine in catalog.functions.values_mut().flatten() {
+        let returns = routine.returns_relation.as_ref() == Some(name);
+        if !returns && !routine.params.iter().any(|p| p.relation.as_ref() == Some(name)) {
+            continue;
+        }
+        let routine = Arc::make_mut(routine);
+        if returns {
+            routine.returns = row.clone();
+        }
+        for param in routine.params.iter_mut().filter(|p| p.relation.as_ref() == Some(name)) {
+            param.ty = match &param.ty {
+                Type::Array(_) => row.clone().array_of(),
+                _ => row.clone(),
+            };
         }
     }
 }

@@ -1,0 +1,109 @@
+//! A column that is read as a field of a row: `(t).a`, `(f(x)).a`, `r.a` of a parameter. Which fields of its name mean it is told by giving
+//! its relation one column more, which nothing else has.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use basalt_core::Result;
+use sqlparser::ast::{AccessExpr, Expr, Ident, VisitMut, VisitorMut};
+
+use super::alter::refresh_row_type;
+use super::bound::{self, Probe};
+use super::source::{Uses, fold, ident_node};
+use crate::Catalog;
+use crate::catalog::{Column, Name};
+use crate::visit::visit_mut;
+
+/// A column's name while it is asked who reads it. No name that a migration gives has a blank at its end.
+const ASKED: &str = "basalt asked ";
+
+/// Writes a column's new name into every field that means it. `trial` is the catalog in which all sources are understood.
+pub(super) fn rename_fields(
+    catalog: &mut Catalog,
+    mut trial: Catalog,
+    table: &Name,
+    from: &str,
+    to: &str,
+) -> Result<()> {
+    if let Some(relation) = trial.relations.get_mut(table) {
+        let relation = Arc::make_mut(relation);
+        let asked = relation.column(from).map(|column| Column { name: ASKED.to_owned(), ..column.clone() });
+        relation.columns.extend(asked);
+    }
+    refresh_row_type(&mut trial, table);
+    bound::rewrite(catalog, &trial, &Fields { from, to }).map(drop)
+}
+
+/// A catalog in which the fields that mean the column have a name that [`is_marked`] knows.
+pub(super) fn with_fields_marked(catalog: &Catalog, table: &Name, column: &str) -> Result<Catalog> {
+    let mut marked = catalog.clone();
+    rename_fields(&mut marked, catalog.clone(), table, column, ASKED)?;
+    Ok(marked)
+}
+
+/// Whether a source reads the column of [`with_fields_marked`] in a row.
+pub(super) fn is_marked(uses: &Uses) -> bool {
+    uses.fields.contains(ASKED) || uses.columns.contains(ASKED)
+}
+
+/// The fields that are sought.
+struct Fields<'a> {
+    from: &'a str,
+    to: &'a str,
+}
+
+impl Probe for Fields<'_> {
+    fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize {
+        let mut names = Names { from: self.from, to: if asks { ASKED } else { self.to }, chosen, met: 0 };
+        let _ = visit_mut(node, &mut names);
+        names.met
+    }
+
+    fn is_told(&self, compiled: &Result<()>) -> bool {
+        compiled.is_ok()
+    }
+}
+
+/// Replaces chosen ones of the fields of a name.
+struct Names<'a> {
+    from: &'a str,
+    to: &'a str,
+    chosen: BTreeSet<usize>,
+    met: usize,
+}
+
+impl Names<'_> {
+    fn name(&mut self, name: &mut Ident) {
+        if fold(name) != self.from {
+            return;
+        }
+        if self.chosen.contains(&self.met) {
+            *name = ident_node(self.to);
+        }
+        self.met += 1;
+    }
+}
+
+impl VisitorMut for Names<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::CompoundIdentifier(parts) => {
+                if let [_, .., field] = parts.as_mut_slice() {
+                    self.name(field);
+                }
+            }
+            Expr::CompoundFieldAccess { root, access_chain } if matches!(&**root, Expr::Nested(_)) => {
+                for access in access_chain {
+                    if let AccessExpr::Dot(Expr::Identifier(field)) = access {
+                        self.name(field);
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}

@@ -1,0 +1,66 @@
+-- What depends on what: parsed bodies, defaults of parameters, conditions of triggers, fields of rows, checks of domains.
+create table team (id int primary key, who text);
+create table docs (id int primary key, t text);
+create function member(n text) returns boolean language sql stable begin atomic select exists (select 1 from team where who = n); end;
+create policy p on docs using (member('ann'));
+drop table team;
+alter table team drop column who;
+drop table team cascade;
+select policyname from pg_policies where tablename = 'docs';
+create table team (id int primary key, who text);
+create function member(n text) returns boolean language sql stable begin atomic select exists (select 1 from team where who = n); end;
+create view seen as select id from docs where member(t);
+alter table team drop column who cascade;
+select * from seen;
+select member('ann');
+
+create table m (id int primary key, who text, other text, check ((m).who <> 'x'));
+create index on m (((m).other || 'x'));
+insert into m values (1, 'ann', 'o');
+create view mv as select id, (m).who from m;
+alter table m drop column who;
+alter table m drop column who cascade;
+select * from mv;
+insert into m values (2, 'x');
+alter table m drop column other;
+select * from m order by id;
+
+create table log (id int, said text);
+create table acts (id int primary key, a int, b int);
+create function noted() returns trigger language plpgsql as $$ begin insert into log values (new.id, tg_name); return new; end $$;
+create function lim() returns int language sql immutable as $$ select 5 $$;
+create trigger high after insert on acts for each row when (new.a > lim()) execute function noted();
+create trigger wide after insert on acts for each row when ((new).b > 1) execute function noted();
+drop function lim();
+alter table acts drop column b;
+insert into acts values (1, 9, 9);
+select * from log order by said;
+drop function lim() cascade;
+alter table acts drop column b cascade;
+insert into acts values (2, 9);
+select * from log order by id, said;
+
+create function season() returns int language sql immutable as $$ select 3 $$;
+create function report(s int default season()) returns int language sql as $$ select s $$;
+drop function season();
+drop function season() cascade;
+select report(1);
+create type mood as enum ('ok', 'sad');
+create function feels(t text) returns boolean language sql return t::mood = 'ok';
+drop type mood;
+drop type mood cascade;
+select feels('ok');
+create sequence numbers;
+create function next_number() returns bigint language sql begin atomic select nextval('numbers'); end;
+drop sequence numbers;
+drop sequence numbers cascade;
+select next_number();
+
+create function fine(t text) returns boolean language sql immutable as $$ select t <> 'bad' $$;
+create domain good as text constraint is_fine check (fine(value));
+create table goods (g good);
+insert into goods values ('bad');
+drop function fine(text);
+drop function fine(text) cascade;
+insert into goods values ('bad');
+select * from goods;
