@@ -50,7 +50,7 @@ async fn large(send_timeout: Duration) -> Server {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_delays_nobody_and_is_cut() {
-    let server = large(Duration::from_millis(500)).await;
+    let server = large(Duration::from_secs(3)).await;
     let request = head("GET /rest/v1/rpc/large", "connection: close\r\n");
     let mut readers: Vec<TcpStream> = (0..4).map(|_| connect(&server)).collect();
     for reader in &mut readers {
@@ -68,7 +68,7 @@ async fn a_slow_reader_delays_nobody_and_is_cut() {
         server.get("/t").service().expect(200, json!([{"id": 1}])).await;
     }
     let got = blocking(move || {
-        std::thread::sleep(Duration::from_secs(2));
+        std::thread::sleep(Duration::from_secs(6));
         readers.into_iter().map(|mut reader| rest(&mut reader).len()).collect::<Vec<_>>()
     });
     for length in got.await {
