@@ -12,7 +12,7 @@ use super::grant::input_types;
 use super::overload::with_calls_marked;
 use super::rename_column::reads_in_rows;
 use super::resolve::takes;
-use super::source::Uses;
+use super::source::{Uses, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation};
@@ -168,7 +168,7 @@ impl Change<'_> {
             }
         }
         let mut elsewhere = Vec::new();
-        let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, table);
+        let reads = |uses: &Uses| uses.may_read(column) && reads_rows(&self.catalog, uses, table);
         users(&self.catalog, reads, &mut elsewhere);
         found.extend(
             elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
@@ -206,9 +206,14 @@ impl Change<'_> {
     }
 }
 
-/// Views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
+/// Functions with parsed bodies, views, policies, defaults, checks, generated columns and indexes whose source satisfies `uses`.
 fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
     let expr = |source: &String| uses(&Uses::of_expr(source));
+    for routine in catalog.functions.values().flatten().filter(|routine| routine.parsed) {
+        if parse_statements(&routine.body).is_ok_and(|body| uses(&Uses::of(&body))) {
+            found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+        }
+    }
     for relation in catalog.relations.values() {
         let name = &relation.name;
         if relation.view().is_some_and(|view| uses(&Uses::of_query(&view.query))) {
