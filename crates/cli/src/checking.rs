@@ -38,7 +38,7 @@ pub async fn apply(project: &Project, database: &Database) -> Result<Refused, Fa
     let mut refused = Refused::default();
     for migration in &project.migrations {
         let (version, name) = (&migration.version, &migration.name);
-        let apply = async |source: &str| database.apply_migration(version, name, source).await;
+        let apply = async |source: &str| database.apply_migration(version, name, source).await.map(drop);
         refused.run(&migration.script, apply).await?;
     }
     for seed in &project.seeds {

@@ -1,5 +1,6 @@
 //! A project's migrations and seeds, applied to its database.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,12 +16,13 @@ use crate::report::{Failure, Report, Severity, io};
 /// A row refers to one that is not there.
 const ORPHANED: &str = "23503";
 
-/// Applies what is pending, each migration in its own transaction, and counts them; `done` hears of each with its time.
+/// Applies what is pending, each migration in its own transaction, and counts them; `done` hears of each with its time, and what it would
+/// make that Basalt makes itself.
 /// What conflicts is an error, and nothing is applied then.
 pub async fn migrate(
     project: &Project,
     database: &Database,
-    done: impl FnMut(&Migration, Duration),
+    done: impl FnMut(&Migration, Duration, &BTreeSet<String>),
 ) -> Result<usize, Failure> {
     migrate_those(project, database, None, false, done).await
 }
@@ -31,7 +33,7 @@ pub async fn migrate_for_copy(
     project: &Project,
     database: &Database,
     last: Option<&str>,
-    done: impl FnMut(&Migration, Duration),
+    done: impl FnMut(&Migration, Duration, &BTreeSet<String>),
 ) -> Result<usize, Failure> {
     migrate_those(project, database, last, true, done).await
 }
@@ -41,7 +43,7 @@ async fn migrate_those(
     database: &Database,
     last: Option<&str>,
     is_copied_over: bool,
-    mut done: impl FnMut(&Migration, Duration),
+    mut done: impl FnMut(&Migration, Duration, &BTreeSet<String>),
 ) -> Result<usize, Failure> {
     let is_asked_for = |migration: &Migration| last.is_none_or(|last| order(&migration.version) <= order(last));
     let applied = database.applied().await?;
@@ -57,8 +59,8 @@ async fn migrate_those(
         if is_copied_over && result.as_ref().is_err_and(|failed| failed.error.code() == ORPHANED) {
             result = database.apply_migration_before_copy(version, name, &script.source).await;
         }
-        result.map_err(|error| script_failure(script, &error))?;
-        done(migration, started.elapsed());
+        let passed_over = result.map_err(|error| script_failure(script, &error))?;
+        done(migration, started.elapsed(), &passed_over);
     }
     Ok(pending.len())
 }
@@ -113,7 +115,7 @@ pub async fn reset(
     project: &Project,
     config: &Config,
     database: &Database,
-    done: impl FnMut(&Migration, Duration),
+    done: impl FnMut(&Migration, Duration, &BTreeSet<String>),
 ) -> Result<(), Failure> {
     let mark = Mark::seed_pending(&project.root, config);
     // What can't be marked is not emptied.

@@ -1,5 +1,6 @@
 //! Everything that the command prints: results on stdout, all else on stderr; colours on terminals only.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
@@ -37,10 +38,13 @@ pub fn note(line: impl Display) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
 }
 
-/// That a migration was applied, on stderr.
-pub fn applied(migration: &Migration, time: Duration) {
+/// That a migration was applied, on stderr, and what it would make that Basalt makes itself.
+pub fn applied(migration: &Migration, time: Duration, passed_over: &BTreeSet<String>) {
     let Migration { version, name, .. } = migration;
     note(format_args!("  {} {version}_{name} {}", styled(GOOD, "applied"), styled(FAINT, elapsed(time))));
+    for what in passed_over {
+        note(format_args!("    passed over, since Basalt makes it itself: {what}"));
+    }
 }
 
 /// That a seed was run, on stderr.

@@ -100,7 +100,7 @@ impl Throwaway {
     /// One with the project's migrations.
     pub async fn migrated(project: &Project, config: &Config) -> Result<Throwaway, Failure> {
         let throwaway = Throwaway::new(config).await?;
-        migrating::migrate(project, &throwaway.database, |_, _| {}).await?;
+        migrating::migrate(project, &throwaway.database, |_, _, _| {}).await?;
         Ok(throwaway)
     }
 }

@@ -157,6 +157,65 @@ fn buckets_and_the_policies_over_their_files_are_carried_over_and_back() {
     assert!(copied.contains(" 4 rows"), "{copied}");
 }
 
+/// As a dump of a Supabase project that runs itself has them.
+#[test]
+fn migrations_that_make_buckets_again_run_on_both_engines() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    let migration = "create schema storage;
+        create type storage.buckettype as enum ('STANDARD', 'ANALYTICS');
+        create table \"storage\".\"buckets\" (id text not null, name text not null, owner uuid, created_at timestamptz default now(),
+            public boolean default false);
+        alter table storage.buckets owner to supabase_storage_admin;
+        create table storage.objects (id uuid not null default gen_random_uuid(), bucket_id text, name text, metadata jsonb,
+            path_tokens text[] generated always as (string_to_array(name, '/')) stored);
+        create table if not exists storage.buckets (id text primary key, other text);
+        create unique index bname on storage.buckets using btree (name);
+        alter table only storage.buckets add constraint buckets_pkey primary key (id);
+        alter table only storage.objects add constraint \"objects_bucketId_fkey\" foreign key (bucket_id) references storage.buckets (id);
+        create function storage.foldername(name text) returns text[] language sql as $$ select string_to_array(name, '/') $$;
+        alter table storage.buckets enable row level security;
+        alter table storage.buckets add column if not exists quota int;
+        insert into storage.buckets (id, name, quota) values ('avatars', 'avatars', 7);
+        create policy own on storage.objects using (bucket_id = 'avatars');";
+    let project = Project::new(&[("basalt.toml", ""), ("migrations/1_files.sql", migration)]);
+    let said = project.run(&["migrate", "up"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    for what in ["table storage.buckets", "index bname", "function storage.foldername", "type storage.buckettype"] {
+        assert!(said.stderr.contains(&format!("Basalt makes it itself: {what}")), "{what}: {}", said.stderr);
+    }
+    run(&project, &["db", "reset", "--yes"]);
+    let to = cluster.uri("postgres", "app");
+    assert!(run(&project, &["db", "copy", "--to", &to]).contains(" 1 row"));
+    assert_eq!(ask(&runtime, &session, "select id || quota from storage.buckets"), "avatars7");
+    let back = Project::new(&[("basalt.toml", ""), ("migrations/1_files.sql", migration)]);
+    assert!(run(&back, &["db", "copy", "--from", &to]).contains(" 1 row"));
+
+    // Other tables than Basalt's, and columns that these lack, are told with what there is: the same on both engines.
+    let on_postgres = Project::new(&[
+        ("basalt.toml", &format!("[database]\nurl = \"{to}\"\n")),
+        ("migrations/1_files.sql", migration),
+    ]);
+    for project in [back, on_postgres] {
+        project.write(
+            "migrations/2_more.sql",
+            "create table storage.buckets (id text primary key, colour text, public text);",
+        );
+        let said = project.run(&["migrate", "up"]);
+        assert!(said.code == Some(1) && said.stderr.contains("42P07"), "{}", said.stderr);
+        assert!(
+            said.stderr.contains("\"colour\", \"public\"") && said.stderr.contains("add column if not exists"),
+            "{}",
+            said.stderr
+        );
+        project
+            .write("migrations/2_more.sql", "insert into storage.buckets (id, name, colour) values ('b', 'b', 'red');");
+        let said = project.run(&["migrate", "up"]);
+        assert!(said.code == Some(1) && said.stderr.contains("42703"), "{}", said.stderr);
+        assert!(said.stderr.contains("The columns of storage.buckets are id, name, owner"), "{}", said.stderr);
+    }
+}
+
 #[test]
 fn users_of_the_target_are_not_lost_unasked() {
     let (cluster, runtime) = (Cluster::start(), runtime());

@@ -1,6 +1,6 @@
 //! What every engine does: [`Database`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -197,15 +197,41 @@ impl Database {
         }
     }
 
-    /// Applies a migration and records it.
+    /// Applies a migration and records it. Gives what it would make and services have made, which is passed over.
     ///
     /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
     /// is recorded already.
-    pub async fn apply_migration(&self, version: &str, name: &str, source: &str) -> Result<(), ScriptError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.apply_migration(version, name, source, Keys::Judged).await,
-            Engine::Postgres(engine) => engine.apply_migration(version, name, source, Keys::Judged).await,
-        }
+    pub async fn apply_migration(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+    ) -> Result<BTreeSet<String>, ScriptError> {
+        self.migrate(version, name, source, Keys::Judged).await
+    }
+
+    async fn migrate(
+        &self,
+        version: &str,
+        name: &str,
+        source: &str,
+        keys: Keys,
+    ) -> Result<BTreeSet<String>, ScriptError> {
+        let applied = match &self.engine {
+            Engine::Sqlite(engine) => engine.apply_migration(version, name, source, keys).await,
+            Engine::Postgres(engine) => engine.apply_migration(version, name, source, keys).await,
+        };
+        applied.map_err(|failed| self.helped(failed))
+    }
+
+    /// A script's failure with what to do about it, where a service's table is why.
+    fn helped(&self, failed: ScriptError) -> ScriptError {
+        let provided = match &self.engine {
+            Engine::Sqlite(engine) => engine.provided(),
+            Engine::Postgres(engine) => engine.provided(),
+        };
+        let error = provided.helped(failed.error, &failed.statement, &self.catalog());
+        ScriptError { error, ..failed }
     }
 
     /// Applies a migration to a database whose rows are about to be replaced ([`Database::copy_rows`]): what the migration writes may
@@ -217,11 +243,8 @@ impl Database {
         version: &str,
         name: &str,
         source: &str,
-    ) -> Result<(), ScriptError> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.apply_migration(version, name, source, Keys::PassedOver).await,
-            Engine::Postgres(engine) => engine.apply_migration(version, name, source, Keys::PassedOver).await,
-        }
+    ) -> Result<BTreeSet<String>, ScriptError> {
+        self.migrate(version, name, source, Keys::PassedOver).await
     }
 
     /// The applied migrations, by version.
@@ -240,10 +263,11 @@ impl Database {
         source: &str,
         progress: impl FnMut(Progress) + Send + 'static,
     ) -> Result<Progress, ScriptError> {
-        match &self.engine {
+        let run = match &self.engine {
             Engine::Sqlite(engine) => engine.run_script(source, progress).await,
             Engine::Postgres(engine) => engine.run_script(source, progress).await,
-        }
+        };
+        run.map_err(|failed| self.helped(failed))
     }
 
     /// Drops everything, the record of migrations included: the database is as a new one.

@@ -3,8 +3,9 @@
 use basalt_core::{Error, Result};
 
 use crate::Base::{Bool, Int4, Int8, Text, Void};
-use crate::Implementation::Rust;
-use crate::Kind::{Any, Is};
+use crate::Implementation::{Rust, Typed};
+use crate::Kind::{Any, AnyArray, Is};
+use crate::array::stored::spread;
 use crate::{Context, Function, Kind, Value, ValueRef};
 
 fn count_nulls(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
@@ -46,6 +47,20 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("pg_notify", &[Is(Text), Is(Text)], Is(Void), Rust(notify)).volatile().called_on_null(),
     Function::new("num_nulls", &[Any, Any], Is(Int4), Rust(count_nulls)).variadic().called_on_null().leakproof(),
     Function::new("num_nonnulls", &[Any, Any], Is(Int4), Rust(count_values)).variadic().called_on_null().leakproof(),
+    Function::new(
+        "basalt_variadic_num_nulls",
+        &[AnyArray],
+        Is(Int4),
+        Typed(|c, t, a| spread(c, t, a, |c, _, a| count_nulls(c, a))),
+    )
+    .leakproof(),
+    Function::new(
+        "basalt_variadic_num_nonnulls",
+        &[AnyArray],
+        Is(Int4),
+        Typed(|c, t, a| spread(c, t, a, |c, _, a| count_values(c, a))),
+    )
+    .leakproof(),
 ];
 
 #[cfg(test)]

@@ -75,9 +75,12 @@ async fn start(root: &Path, migrate: bool, overrides: &[Override]) -> Result<(Ba
     prepare(&workspace.config)?;
     check(root, &workspace.config, workspace.database.clone())?;
     if migrate {
-        migrating::migrate(&workspace.project, &workspace.database, |migration, time| {
+        migrating::migrate(&workspace.project, &workspace.database, |migration, time, passed_over| {
             let (version, name) = (&migration.version, &migration.name);
             tracing::info!(version, name, ms = time.as_secs_f64() * 1000.0, "migration applied");
+            for what in passed_over {
+                tracing::warn!(version, "passed over, since Basalt makes it itself: {what}");
+            }
         })
         .await?;
     } else {

@@ -6,6 +6,8 @@ mod looking;
 mod script;
 mod service;
 
+use std::collections::BTreeSet;
+
 use basalt_core::{Error, Result};
 use basalt_sql::ddl;
 use rusqlite::config::DbConfig;
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::sqlite::{Sqlite, Writer};
 pub use imports::{Import, Imported};
 pub(crate) use script::Script;
-pub(crate) use service::{OWN, SERVICES};
+pub(crate) use service::{OWN, SERVICES, provided};
 pub use service::{Service, ServiceMigration};
 
 /// The record of applied migrations, where Supabase's tools look for it.
@@ -81,7 +83,7 @@ impl From<Error> for ScriptError {
 }
 
 impl Sqlite {
-    /// Applies a migration and records it.
+    /// Applies a migration and records it. Gives what it would make and services have made.
     ///
     /// Errors: the first statement's that fails, with its place; then nothing of the migration stands. 23505 when the version
     /// is recorded already.
@@ -91,12 +93,14 @@ impl Sqlite {
         name: &str,
         source: &str,
         keys: Keys,
-    ) -> Result<(), ScriptError> {
+    ) -> Result<BTreeSet<String>, ScriptError> {
         let (version, name, source) = (version.to_owned(), name.to_owned(), source.to_owned());
+        let provided = self.provided();
         let apply = move |writer: &mut Writer| {
             writer.script(&source, &mut |_| {}, |script| {
-                let statements = script.run(&source)?;
-                script.record(&version, &name, &statements, &checksum(&source)).map_err(ScriptError::from)
+                let (statements, passed_over) = script.migrate(&source, &provided)?;
+                script.record(&version, &name, &statements, &checksum(&source)).map_err(ScriptError::from)?;
+                Ok(passed_over)
             })
         };
         let task = move |writer: &mut Writer| match keys {

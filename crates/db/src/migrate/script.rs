@@ -1,10 +1,11 @@
 //! A script while it runs: definitions change the catalog and the tables, everything else runs as the owner.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
-use basalt_sql::ddl::{self, Action, NamedViews, dump};
+use basalt_sql::ddl::{self, Action, NamedViews, Provided, dump};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
 use basalt_sql::{Catalog, Name, plpgsql, quote};
@@ -69,6 +70,24 @@ impl<'w> Script<'w> {
             statements.extend(piece.statement().map(|(sql, _)| sql.to_owned()));
         }
         Ok(statements)
+    }
+
+    /// Runs what a migration has beside what services have made. Gives the texts of all its statements, and what it would make again.
+    pub fn migrate(
+        &mut self,
+        source: &str,
+        provided: &Provided,
+    ) -> Result<(Vec<String>, BTreeSet<String>), ScriptError> {
+        let (mut statements, mut passed_over) = (Vec::new(), BTreeSet::new());
+        for piece in split(source)? {
+            let (sql, offset) = piece.text();
+            match provided.made_again(sql, &self.catalog).map_err(|error| failed(error, sql, offset))? {
+                Some(what) => drop(passed_over.insert(what)),
+                None => self.piece(&piece, source)?,
+            }
+            statements.extend(piece.statement().map(|(sql, _)| sql.to_owned()));
+        }
+        Ok((statements, passed_over))
     }
 
     /// Runs what an import takes of a script.
@@ -373,13 +392,25 @@ impl<'w> Script<'w> {
     }
 }
 
-/// Whether a statement of a dump is tried again once everything is there: a view that misses something, since PostgreSQL looks into the bodies of the
-/// functions that it calls only when it is read, and dumps may make what those name behind it; and what misses such a view.
+/// Whether a statement of a dump is tried again once everything is there: a view, or a definition that misses what it does not name itself, since
+/// PostgreSQL looks into the bodies of functions that views, defaults and checks call only when it runs them, and dumps may make what those name
+/// behind them; and what misses something that waits.
 fn may_wait(piece: &Piece<'_>, error: &Error, others_wait: bool) -> bool {
-    let Piece::Statement { sql, .. } = *piece else { return false };
+    let Some((sql, _)) = piece.statement() else { return false };
     let is_missing = matches!(error.code(), "42P01" | "42883" | "42704");
     let makes_view = || ddl::named_views(sql).is_some_and(|views| views.creates);
-    is_missing && (makes_view() || others_wait && ddl::is_definition(sql))
+    let is_in_a_body = || ddl::is_definition(sql) && missing(error).is_some_and(|name| !sql.contains(name));
+    is_missing && (others_wait || makes_view() || is_in_a_body())
+}
+
+/// The name, without its schema, of what an error says is not there.
+fn missing(error: &Error) -> Option<&str> {
+    let message = error.message();
+    let name = match message.split_once('"') {
+        Some((_, rest)) => rest.split_once('"')?.0,
+        None => message.strip_prefix("function ")?.split_once('(')?.0,
+    };
+    name.rsplit('.').next()
 }
 
 /// A statement of a dump that is run at its end.

@@ -1,6 +1,7 @@
 //! The services' own schemas (`auth`, `realtime`, ...): ordinary migrations in PostgreSQL's SQL, recorded apart from the project's.
 
 use basalt_core::{Error, Result};
+use basalt_sql::ddl::Provided;
 use basalt_sql::{Catalog, Name};
 
 use super::{Script, ScriptError, checksum};
@@ -37,6 +38,12 @@ pub struct ServiceMigration {
     pub version: &'static str,
     /// Its statements.
     pub source: &'static str,
+}
+
+/// What services make.
+pub(crate) fn provided(services: &[Service]) -> Provided {
+    let migrations = OWN.iter().chain(services).flat_map(|service| service.migrations);
+    Provided::by(migrations.map(|migration| migration.source).collect())
 }
 
 impl Service {

@@ -1,8 +1,10 @@
 //! Migrations, seeds and imports: scripts run as they are, each in one transaction.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use basalt_core::{Error, Result};
+use basalt_sql::ddl::Provided;
 use basalt_sql::ddl::dump::{self, Taken};
 use basalt_sql::script::{Bound, Piece, bound, first_word, is_write, split};
 use basalt_sql::{Catalog, DEFAULT_PATH, plpgsql};
@@ -35,11 +37,12 @@ impl Postgres {
         name: &str,
         source: &str,
         keys: Keys,
-    ) -> Result<(), ScriptError> {
+    ) -> Result<BTreeSet<String>, ScriptError> {
         let pieces = split(source)?;
+        let (own, passed_over) = self.own_pieces(&pieces)?;
         // Servers that start together would apply the same migration: the first does, the others find it applied.
         let turn = Turn::take(&self.engine.owner_target).await?;
-        let done = self.apply_in_turn((version, name), source, &pieces, keys).await;
+        let done = self.apply_in_turn((version, name), source, (&pieces, &own), keys).await;
         turn.end().await?;
         if let Err(mut failure) = done {
             if failure.error.code() == "42501" {
@@ -47,14 +50,31 @@ impl Postgres {
             }
             return Err(failure);
         }
-        Ok(self.engine.reload().await?)
+        self.engine.reload().await?;
+        Ok(passed_over)
+    }
+
+    /// What a migration has beside what services have made, and what it would make again. One that drops something may make it anew.
+    fn own_pieces<'a>(&self, pieces: &[Piece<'a>]) -> Result<(Vec<Piece<'a>>, BTreeSet<String>), ScriptError> {
+        let (provided, catalog) = (self.provided(), self.catalog());
+        let (mut own, mut passed_over, mut drops) = (Vec::new(), BTreeSet::new(), false);
+        for piece in pieces {
+            let (sql, offset) = piece.text();
+            drops |= by_words(sql, |words| matches!(words, ["drop", "table" | "schema" | "type" | "function", ..]));
+            let again = if drops { Ok(None) } else { provided.made_again(sql, &catalog) };
+            match again.map_err(|error| failed(error, sql, offset))? {
+                Some(what) => drop(passed_over.insert(what)),
+                None => own.push(piece.clone()),
+            }
+        }
+        Ok((own, passed_over))
     }
 
     async fn apply_in_turn(
         &self,
         (version, name): (&str, &str),
         source: &str,
-        pieces: &[Piece<'_>],
+        (pieces, own): (&[Piece<'_>], &[Piece<'_>]),
         keys: Keys,
     ) -> Result<(), ScriptError> {
         let connection = self.engine.owner_target.connect(1).await?;
@@ -71,19 +91,24 @@ impl Postgres {
             [(&version, Type::TEXT), (&statements, Type::TEXT_ARRAY), (&name, Type::TEXT), (&checksum, Type::TEXT)];
         if statements.iter().any(|sql| outside::is_outside(sql)) {
             let record = async { client.execute_typed(record, &recorded).await.map(drop).map_err(translate) };
-            return outside::run(client, pieces, self.engine.options.transaction_pooler, record).await;
+            return outside::run(client, own, self.engine.options.transaction_pooler, record).await;
         }
         let mut script = Script::new(client, source, |_| {});
         script.begin().await?;
         if keys == Keys::PassedOver {
             pass_over_keys(client).await?;
         }
-        let mut done = keeping_views(client, &mut script, pieces).await;
+        let mut done = keeping_views(client, &mut script, own).await;
         if done.is_ok() {
             let recorded = client.execute_typed(record, &recorded).await;
             done = recorded.map(drop).map_err(|error| translate(error).into());
         }
         script.end(done).await
+    }
+
+    /// What services make.
+    pub(crate) fn provided(&self) -> Provided {
+        crate::migrate::provided(&self.engine.options.services)
     }
 
     /// See [`crate::Database::applied`].

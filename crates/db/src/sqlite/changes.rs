@@ -5,6 +5,7 @@
 
 use basalt_core::{Operation, Result};
 use basalt_sql::catalog::{Column, Relation};
+use basalt_sql::ddl::partial_actions;
 use basalt_sql::quote::{ident, literal};
 use basalt_sql::{Catalog, Name};
 use basalt_types::Value;
@@ -122,11 +123,16 @@ fn register_row(connection: &Connection, shapes: Vec<RowShape>) -> rusqlite::Res
 }
 
 /// Makes the temporary triggers those that the catalog asks for: the log's, those that note rows for the project's own triggers, and those
-/// of exclusion constraints.
+/// of exclusion constraints and of foreign keys that set some of their columns.
 pub(crate) fn install(connection: &Connection, catalog: &Catalog) -> Result<()> {
     uninstall(connection)?;
     triggers::install(connection, catalog)?;
     exclusions::install(connection, catalog)?;
+    for relation in catalog.relations.values() {
+        for trigger in partial_actions(catalog, relation)? {
+            connection.execute_batch(&trigger).map_err(translate)?;
+        }
+    }
     if catalog.relation("basalt", "changes").is_none() {
         return Ok(());
     }

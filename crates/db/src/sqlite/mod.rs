@@ -37,6 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use basalt_core::{Error, Result};
+use basalt_sql::ddl::Provided;
 use basalt_sql::{Catalog, ddl};
 use flume::{Sender, TrySendError};
 use tokio::sync::oneshot;
@@ -100,6 +101,11 @@ enum For {
 }
 
 impl Sqlite {
+    /// What services make.
+    pub(crate) fn provided(&self) -> Provided {
+        crate::migrate::provided(&self.shared.options.services)
+    }
+
     /// Opens the file, or makes it, and starts the threads. Blocks for some milliseconds.
     ///
     /// Errors: 58030 when the folder or file can't be used; 55006 when another process uses it; XX001 when it is damaged.

@@ -75,6 +75,16 @@ pub struct ForeignKey {
     pub on_delete: ReferentialAction,
     /// ON UPDATE.
     pub on_update: ReferentialAction,
+    /// The columns that ON DELETE sets (`set null (a)`); none for all of them. The embedded engine's.
+    #[serde(default)]
+    pub set_columns: Vec<String>,
+}
+
+impl ForeignKey {
+    /// The columns that ON DELETE sets, if it sets any.
+    pub fn set_on_delete(&self) -> impl Iterator<Item = &String> {
+        if self.set_columns.is_empty() { self.columns.iter() } else { self.set_columns.iter() }
+    }
 }
 
 /// What a foreign key does when its target goes.

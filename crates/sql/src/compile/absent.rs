@@ -45,6 +45,7 @@ const ABSENT: &[(&str, &str)] = &[
     ("pg_table_size", SIZES),
     ("pg_indexes_size", SIZES),
     ("pg_database_size", SIZES),
+    ("pg_column_size", "Count the bytes of the value itself: octet_length(x::text)."),
     ("pg_size_pretty", "Format the number where it is shown."),
     ("pg_get_", "Read the definition in the project's migrations, or ask pg_policies, pg_views, pg_indexes."),
     ("lo_", "Use a bytea column."),

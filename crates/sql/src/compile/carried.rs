@@ -18,6 +18,9 @@ pub(super) const STAR: &str = "*";
 /// The column that a whole row goes through as; `*` might be one of its own.
 pub(super) const WHOLE: &str = "?whole row";
 
+/// What qualifies the name of a join among the columns of its USING.
+pub(super) const JOIN_NAME: &str = "?join";
+
 /// Carries all of them.
 pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
@@ -28,6 +31,7 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
             Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
             Token::Word(word) if word.keyword == Keyword::AS => carry_definitions(tokens, at),
             Token::Word(word) if word.keyword == Keyword::FETCH => carry_fetch(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::USING => carry_join_name(tokens, at),
             Token::DoubleColon => collation::carry(tokens, at),
             _ => {}
         }
@@ -134,6 +138,35 @@ fn carry_definitions(tokens: &mut Vec<TokenWithSpan>, at: usize) {
         let name = TokenWithSpan::new(Token::make_word(NAMELESS, Some('"')), tokens[at].span);
         tokens.insert(at + 1, name);
     }
+}
+
+/// `using (a, b) as j`, whose name goes on as a last, qualified column.
+fn carry_join_name(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let mut after = after(tokens, at);
+    if after.next().is_none_or(|(_, open)| *open != Token::LParen) {
+        return;
+    }
+    let (mut close, mut first) = (None, true);
+    for (at, token) in after.by_ref() {
+        match token {
+            Token::RParen => {
+                close = Some(at);
+                break;
+            }
+            Token::Word(_) if first && begins_query(token) => return,
+            Token::Word(_) | Token::Comma => first = false,
+            _ => return,
+        }
+    }
+    let (as_word, name) = (after.next(), after.next());
+    let (Some(close), Some((_, as_word)), Some((end, name @ Token::Word(_)))) = (close, as_word, name) else { return };
+    if !is_word(as_word, Keyword::AS) {
+        return;
+    }
+    let (name, span) = (name.clone(), tokens[close].span);
+    drop(after);
+    let carried = [Token::Comma, Token::make_word(JOIN_NAME, Some('"')), Token::Period, name, Token::RParen];
+    tokens.splice(close..=end, carried.map(|token| TokenWithSpan::new(token, span)));
 }
 
 fn begins_query(token: &Token) -> bool {

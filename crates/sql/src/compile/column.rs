@@ -6,7 +6,7 @@ use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectName, Subscript};
 
 use super::carried::WHOLE;
 use super::compiler::Compiler;
-use super::scope::{Clause, Scope, Sides, Source, ambiguous};
+use super::scope::{Clause, Merged, Scope, Sides, Source, ambiguous};
 use super::typed::{CastContext, Form, Typed};
 use super::types::{fold, split_name};
 use super::unrolled::item_value;
@@ -15,7 +15,13 @@ use super::{privilege, row, session, suggest};
 use crate::catalog::Privilege;
 
 /// What tells a table's rows apart: where one is on PostgreSQL, its number on SQLite.
-pub(super) const ROW: &str = "ctid";
+const ROW: &str = "ctid";
+
+/// The table that a row is of: its name, as `regclass` shows it.
+const TABLE: &str = "tableoid";
+
+/// The system columns of a table that are there.
+pub(super) const SYSTEM: [&str; 2] = [ROW, TABLE];
 
 impl Compiler<'_> {
     /// A name by itself: a column, else a whole row, else an argument, else a word such as `current_user`.
@@ -31,22 +37,7 @@ impl Compiler<'_> {
         }
         for (depth, level) in scope.levels().enumerate() {
             if let Some(merged) = level.merged.iter().find(|m| m.name == name) {
-                for &(id, column) in &merged.parts {
-                    let Some(source) = level.source(id) else { continue };
-                    // Groups have the merged column as their key, not the other side's.
-                    let is_other = match merged.value.form {
-                        Form::Column(own, index) => (own, index) != (id, column),
-                        _ => false,
-                    };
-                    let grouping = if is_other { level.grouping.take() } else { None };
-                    // It is the join's, of no one entry.
-                    let used = self.noting(None, false, |c| c.use_column(level, source, column, depth > 0));
-                    if is_other {
-                        *level.grouping.borrow_mut() = grouping;
-                    }
-                    used?;
-                }
-                return Ok(merged.value.clone());
+                return self.use_merged(level, merged, depth > 0);
             }
             let mut found: Option<(&Source, usize)> = None;
             for source in level.sources.iter().filter(|s| !s.qualified_only) {
@@ -59,17 +50,20 @@ impl Compiler<'_> {
             if let Some((source, column)) = found {
                 return self.use_column(level, source, column, depth > 0);
             }
-            if name == ROW {
-                let mut numbered = level.sources.iter().filter(|s| !s.qualified_only && s.row_number.is_some());
-                match (numbered.next(), numbered.next()) {
+            if SYSTEM.contains(&name) {
+                let mut tables = level.sources.iter().filter(|s| !s.qualified_only && s.row_number.is_some());
+                match (tables.next(), tables.next()) {
                     (Some(_), Some(_)) => return Err(ambiguous(name)),
-                    (Some(source), None) => return self.use_row_number(level, source, depth > 0),
+                    (Some(source), None) => return self.use_system_column(level, source, name, depth > 0),
                     (None, _) => {}
                 }
             }
         }
         if let Some((source, level)) = scope.named(None, name) {
             return self.whole_row(level, source);
+        }
+        if let Some(row) = self.row_of_join(scope, name)? {
+            return Ok(row);
         }
         if let Some(value) = argument(scope, name) {
             return Ok(value);
@@ -110,8 +104,8 @@ impl Compiler<'_> {
             if let Some(column) = source.find(name)? {
                 return self.use_column(level, source, column, !std::ptr::eq(level, scope));
             }
-            if name == ROW && source.row_number.is_some() {
-                return self.use_row_number(level, source, !std::ptr::eq(level, scope));
+            if SYSTEM.contains(&name) && source.row_number.is_some() {
+                return self.use_system_column(level, source, name, !std::ptr::eq(level, scope));
             }
             if source.scalar && source.columns.len() == 1 && matches!(source.columns[0].ty, Type::Record(_)) {
                 return self.field(&source.value(0), name);
@@ -122,6 +116,12 @@ impl Compiler<'_> {
             return Err(suggest::missing_column(scope, Some(table), name));
         }
         if schema.is_none() {
+            if let Some((columns, level)) = scope.join(table) {
+                return match columns.iter().find(|column| column.name == name) {
+                    Some(column) => self.use_merged(level, column, !std::ptr::eq(level, scope)),
+                    None => Err(Error::new("42703", format!("column {table}.{name} does not exist"))),
+                };
+            }
             let args = scope.levels().find_map(|level| level.args.clone());
             if let Some(args) = &args {
                 args.check_assigned(table)?;
@@ -164,24 +164,71 @@ impl Compiler<'_> {
         }
         source.used.set(true);
         self.note_meaning(source, index);
-        self.check_grouping(level, source, Some(index), outer)?;
+        self.check_grouping(level, source, Ok(index), outer)?;
         Ok(source.value(index))
     }
 
-    /// `ctid`, once the role may read the whole table (no column's privilege is for it) and the grouping allows it.
-    fn use_row_number(&mut self, level: &Scope<'_>, source: &Source, outer: bool) -> Result<Typed> {
+    /// A column of a join, once the role may read those that it stands for and the grouping allows it.
+    pub(super) fn use_merged(&mut self, level: &Scope<'_>, merged: &Merged, outer: bool) -> Result<Typed> {
+        for &(id, column) in &merged.parts {
+            let Some(source) = level.source(id) else { continue };
+            // Groups have the merged column as their key, not the other side's.
+            let is_other = match merged.value.form {
+                Form::Column(own, index) => (own, index) != (id, column),
+                _ => false,
+            };
+            let grouping = if is_other { level.grouping.take() } else { None };
+            // It is the join's, of no one entry.
+            let used = self.noting(None, false, |c| c.use_column(level, source, column, outer));
+            if is_other {
+                *level.grouping.borrow_mut() = grouping;
+            }
+            used?;
+        }
+        Ok(merged.value.clone())
+    }
+
+    /// The row of the join of that name.
+    fn row_of_join(&mut self, scope: &Scope<'_>, name: &str) -> Result<Option<Typed>> {
+        let Some((columns, level)) = scope.join(name) else { return Ok(None) };
+        let outer = !std::ptr::eq(level, scope);
+        let fields = columns.iter().map(|column| Ok((column.name.clone(), self.use_merged(level, column, outer)?)));
+        Ok(Some(row::record(fields.collect::<Result<_>>()?)))
+    }
+
+    /// `ctid` or `tableoid`, once the role may read the whole table (no column's privilege is for them) and the grouping allows it.
+    fn use_system_column(&mut self, level: &Scope<'_>, source: &Source, name: &str, outer: bool) -> Result<Typed> {
         if let Some(relation) = source.relation.as_ref().filter(|_| source.check_privileges) {
             privilege::require(self.catalog, &self.role, relation, Privilege::Select)?;
         }
         source.used.set(true);
-        self.check_grouping(level, source, None, outer)?;
+        self.check_grouping(level, source, Err(name), outer)?;
+        if let (TABLE, Some(relation)) = (name, &source.relation) {
+            let table = Typed::constant(self.class_shown(&relation.name).into(), Type::TEXT);
+            return Ok(match source.marker().filter(|_| source.nullable) {
+                Some(marker) => {
+                    let mut typed =
+                        Typed::new(format!("(CASE WHEN {marker} IS NOT NULL THEN {} END)", table.sql), Type::TEXT);
+                    typed.sources.push(source.id);
+                    typed
+                }
+                None => table,
+            });
+        }
         let mut typed = Typed::new(source.row_number.clone().unwrap_or_default(), Type::INT8);
         typed.not_null = !source.nullable;
         typed.sources.push(source.id);
         Ok(typed)
     }
 
-    fn check_grouping(&self, level: &Scope<'_>, source: &Source, index: Option<usize>, outer: bool) -> Result<()> {
+    /// `column` is its place, or the name of a system column.
+    fn check_grouping(
+        &self,
+        level: &Scope<'_>,
+        source: &Source,
+        column: Result<usize, &str>,
+        outer: bool,
+    ) -> Result<()> {
         let grouping = level.grouping.borrow();
         let Some(grouping) = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate) else {
             return Ok(());
@@ -189,11 +236,11 @@ impl Compiler<'_> {
         let is_key = |index| {
             grouping.columns.contains(&(source.id, index)) || grouping.absent_columns.contains(&(source.id, index))
         };
-        let grouped = index.is_some_and(is_key);
+        let grouped = column.is_ok_and(is_key);
         if grouped || grouping.determined.contains(&source.id) {
             return Ok(());
         }
-        let column = index.map_or(ROW, |index| &source.columns[index].name);
+        let column = column.map_or_else(|name| name, |index| source.columns[index].name.as_str());
         let name = format!("\"{}.{column}\"", source.alias);
         Err(Error::new(
             "42803",
@@ -214,7 +261,10 @@ impl Compiler<'_> {
         let missing = || Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));
         match scope.named(schema.as_deref(), &alias) {
             Some((source, level)) => self.whole_row(level, source),
-            None => argument(scope, &alias).filter(|row| row.row().is_some()).ok_or_else(missing),
+            None => match self.row_of_join(scope, &alias)? {
+                Some(row) => Ok(row),
+                None => argument(scope, &alias).filter(|row| row.row().is_some()).ok_or_else(missing),
+            },
         }
     }
 

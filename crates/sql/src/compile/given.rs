@@ -38,10 +38,19 @@ pub(super) fn named_builtin(name: &str, args: &[Argument]) -> Option<Vec<Argumen
     filled.collect()
 }
 
+/// What the name of a function begins with that takes another one's variadic arguments as an array.
+const OF_ARRAY: &str = "basalt_variadic_";
+
 /// Whether an argument is the mark before an array that `variadic` gives.
 pub(super) fn is_variadic(arg: &FunctionArg) -> bool {
     let FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(ident))) = arg else { return false };
     ident.quote_style.is_some() && ident.value == VARIADIC
+}
+
+/// 42804 where a call that [`spread`] gave was refused for what stands in the array's place.
+pub(super) fn no_array(error: Error) -> Error {
+    let is_meant = error.code() == "42883" && error.message().starts_with(&format!("function {OF_ARRAY}"));
+    if is_meant { Error::new("42804", "VARIADIC argument must be an array") } else { error }
 }
 
 /// A call of a built-in function with `variadic array[...]` as the one with the array's elements, if it is one.
@@ -55,6 +64,7 @@ pub(super) fn spread(function: &Function, name: &str) -> Result<Option<Function>
     }
     let mut args = list.args.clone();
     let array = args.split_off(at).pop();
+    let of_array = format!("{OF_ARRAY}{name}");
     let (mut spread, mut meant) = (function.clone(), name);
     match (array, name) {
         (Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Array(array)))), _) => {
@@ -65,6 +75,10 @@ pub(super) fn spread(function: &Function, name: &str) -> Result<Option<Function>
             let between = args.pop().unwrap_or(FunctionArg::Unnamed(FunctionArgExpr::Expr(nothing)));
             meant = "array_to_string";
             args = vec![array, between];
+        }
+        (Some(array), _) if !overload::functions(&of_array).is_empty() => {
+            args.push(array);
+            meant = &of_array;
         }
         _ => {
             return Err(Error::unsupported(

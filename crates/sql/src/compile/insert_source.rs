@@ -18,6 +18,17 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
 /// What the query of an INSERT may begin with.
 const QUERIES: [Keyword; 5] = [Keyword::SELECT, Keyword::VALUES, Keyword::WITH, Keyword::TABLE, Keyword::DEFAULT];
 
+/// What a query goes on with behind one in parentheses.
+const GOES_ON: [Keyword; 7] = [
+    Keyword::UNION,
+    Keyword::EXCEPT,
+    Keyword::INTERSECT,
+    Keyword::ORDER,
+    Keyword::LIMIT,
+    Keyword::OFFSET,
+    Keyword::FETCH,
+];
+
 /// Takes the parentheses away from the query of the INSERT that stands there.
 fn carry_one(tokens: &mut Vec<TokenWithSpan>, insert: usize) -> Option<()> {
     let mut open = next(tokens, insert)?;
@@ -39,13 +50,20 @@ fn carry_one(tokens: &mut Vec<TokenWithSpan>, insert: usize) -> Option<()> {
         }
         depth == 0
     })?;
-    // Of several queries set beside each other the parentheses say which is which.
-    let is_alone = next(tokens, close).is_none_or(|after| match &tokens[after].token {
+    let after = next(tokens, close);
+    let is_alone = after.is_none_or(|after| match &tokens[after].token {
         Token::RParen | Token::SemiColon | Token::EOF => true,
         _ => is_word(&tokens[after], Keyword::ON) || is_word(&tokens[after], Keyword::RETURNING),
     });
     if !is_alone {
-        return None;
+        // Of several queries set beside each other the parentheses say which is which: they stay, behind a WITH that nobody reads.
+        after.filter(|after| GOES_ON.iter().any(|keyword| is_word(&tokens[*after], *keyword)))?;
+        let span = tokens[open].span;
+        let (with, query) = (Token::make_keyword("WITH"), Token::make_word("?unread", Some('"')));
+        let (select, one) = (Token::make_keyword("SELECT"), Token::Number("1".to_owned(), false));
+        let carried = [with, query, Token::make_keyword("AS"), Token::LParen, select, one, Token::RParen];
+        tokens.splice(open..open, carried.map(|token| TokenWithSpan::new(token, span)));
+        return Some(());
     }
     tokens.remove(close);
     tokens.remove(open);

@@ -5,6 +5,7 @@ use std::ops::Range;
 use basalt_core::{Error, Result};
 use sqlparser::ast::{Expr, Join, JoinConstraint, JoinOperator};
 
+use super::carried::JOIN_NAME;
 use super::compiler::Compiler;
 use super::filter::{conjuncts, guarded};
 use super::from::{FromClause, Pending, Position};
@@ -43,8 +44,15 @@ impl Compiler<'_> {
         let mut conditions = match constraint {
             JoinConstraint::On(expr) => self.bind_on(scope, expr, clause)?,
             JoinConstraint::Using(names) => {
-                let names = names.iter().map(|n| Ok(split_name(n)?.1)).collect::<Result<Vec<_>>>()?;
-                self.merge(scope, start..middle, &names, (left_nullable, right_nullable), clause)?
+                let names = names.iter().map(split_name).collect::<Result<Vec<_>>>()?;
+                let (columns, own): (Vec<_>, Vec<_>) =
+                    names.into_iter().partition(|(before, _)| before.as_deref() != Some(JOIN_NAME));
+                let columns: Vec<String> = columns.into_iter().map(|(_, column)| column).collect();
+                let merged = self.merge(scope, start..middle, &columns, (left_nullable, right_nullable), clause)?;
+                if let Some((_, name)) = own.into_iter().next() {
+                    scope.name_join(name, &columns)?;
+                }
+                merged
             }
             JoinConstraint::Natural => {
                 let names = common_names(&scope.sources[start..middle], &scope.sources[middle..]);

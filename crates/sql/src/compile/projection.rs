@@ -56,9 +56,15 @@ impl Compiler<'_> {
                 SelectItem::Wildcard(_) => self.expand_all(scope, &mut items, item)?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                     let (schema, alias) = split_name(name)?;
-                    match scope.named(schema.as_deref(), &alias) {
-                        Some((source, level)) => self.expand(level, source, &mut items)?,
-                        None => self.expand_argument(scope, name, &alias, &mut items)?,
+                    match (scope.named(schema.as_deref(), &alias), scope.join(&alias)) {
+                        (Some((source, level)), _) => self.expand(level, source, &mut items)?,
+                        (None, Some((columns, level))) => {
+                            for column in columns {
+                                let value = self.use_merged(level, column, !std::ptr::eq(level, scope))?;
+                                items.push(Item { name: column.name.clone(), value });
+                            }
+                        }
+                        (None, None) => self.expand_argument(scope, name, &alias, &mut items)?,
                     }
                 }
                 other => return Err(Error::new("42601", format!("syntax error at or near \"{other}\""))),

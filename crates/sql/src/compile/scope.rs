@@ -20,6 +20,8 @@ pub(crate) struct Scope<'s> {
     pub sources: Vec<Source>,
     /// Columns merged by `using` or `natural`, which an unqualified name means first.
     pub merged: Vec<Merged>,
+    /// The names of joins (`using (a) as j`), each with its merged columns.
+    pub joins: Vec<(String, Vec<Merged>)>,
     /// `with` queries that this level adds.
     pub ctes: Vec<Cte>,
     /// Arguments of the SQL function whose body this is.
@@ -266,6 +268,7 @@ impl<'s> Scope<'s> {
             parent,
             sources: Vec::new(),
             merged: Vec::new(),
+            joins: Vec::new(),
             ctes: Vec::new(),
             args: None,
             clause: Cell::new(Clause::Rows("FROM")),
@@ -314,11 +317,31 @@ impl<'s> Scope<'s> {
         })
     }
 
+    /// The merged columns of the join that a qualifier names, and the level that it belongs to.
+    pub fn join(&self, name: &str) -> Option<(&[Merged], &Scope<'s>)> {
+        self.levels().find_map(|level| {
+            let (_, columns) = level.joins.iter().find(|(known, _)| known == name)?;
+            Some((columns.as_slice(), level))
+        })
+    }
+
+    /// Gives the join that has merged these columns last a name. 42712 if that is taken.
+    pub fn name_join(&mut self, name: String, columns: &[String]) -> Result<()> {
+        if self.sources.iter().any(|s| s.alias == name) || self.joins.iter().any(|(known, _)| *known == name) {
+            return Err(Error::new("42712", format!("table name \"{name}\" specified more than once")));
+        }
+        let merged = columns.iter().filter_map(|column| self.merged.iter().find(|m| m.name == *column));
+        let merged = merged.cloned().collect();
+        self.joins.push((name, merged));
+        Ok(())
+    }
+
     /// Adds an entry of FROM. 42712 if its name is taken.
     pub fn add(&mut self, source: Source) -> Result<()> {
         // Tables of one name may stand side by side when their schemas tell them apart.
         let apart = |s: &Source| s.schema.is_some() && source.schema.is_some() && s.schema != source.schema;
-        if self.sources.iter().any(|s| s.alias == source.alias && !apart(s)) {
+        let is_join = self.joins.iter().any(|(name, _)| *name == source.alias);
+        if is_join || self.sources.iter().any(|s| s.alias == source.alias && !apart(s)) {
             return Err(Error::new("42712", format!("table name \"{}\" specified more than once", source.alias)));
         }
         self.sources.push(source);

@@ -82,6 +82,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("localtimestamp", [digits]) => moment(compiler, Type::TIMESTAMP, Some(digits))?,
         ("current_date", []) => moment(compiler, Type::DATE, None)?,
         ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
+        ("current_time" | "localtime", [digits]) => moment(compiler, Type::TIME, Some(digits))?,
         ("current_user" | "current_role" | "user", []) if compiler.detached => ask(compiler, Session::Role, Type::NAME),
         ("current_user" | "current_role" | "user", []) => name_constant(&compiler.user.clone()),
         ("session_user", []) => {
@@ -220,8 +221,9 @@ pub(super) fn now(compiler: &mut Compiler<'_>) -> Typed {
 fn moment(compiler: &mut Compiler<'_>, ty: Type, digits: Option<&Typed>) -> Result<Typed> {
     let typmod = match digits.map(|d| &d.form) {
         None => None,
-        Some(Form::Constant(Value::Int(digits @ 0..=6))) => Some(Typmod::Fraction(*digits as u32)),
-        Some(_) => return Err(Error::new("42601", "the precision must be a constant from 0 to 6")),
+        // PostgreSQL takes more for 6, with a warning.
+        Some(Form::Constant(Value::Int(digits @ 0..))) => Some(Typmod::Fraction((*digits).min(6) as u32)),
+        Some(_) => return Err(Error::new("42601", "the precision must be a constant from 0 on")),
     };
     let now = now(compiler);
     compiler.coerce(now, &ty, typmod, CastContext::Explicit)

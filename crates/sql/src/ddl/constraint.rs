@@ -40,6 +40,7 @@ pub(super) enum NewKind {
         target_columns: Option<Vec<String>>,
         on_delete: ReferentialAction,
         on_update: ReferentialAction,
+        set_columns: Vec<String>,
     },
     Exclude(Box<NewExclusion>),
 }
@@ -86,10 +87,28 @@ impl Change<'_> {
         let target_columns =
             if self.cursor.peek_token(&Token::LParen) { Some(self.cursor.column_list()?) } else { None };
         let (mut on_delete, mut on_update) = (ReferentialAction::NoAction, ReferentialAction::NoAction);
+        let mut set_columns = Vec::new();
         loop {
             match self.cursor.accept_any(&["match simple", "on delete", "on update"]) {
-                Some("on delete") => on_delete = self.referential_action()?,
-                Some("on update") => on_update = self.referential_action()?,
+                Some("on delete") => {
+                    on_delete = self.referential_action()?;
+                    let sets = matches!(on_delete, ReferentialAction::SetNull | ReferentialAction::SetDefault);
+                    if sets && self.cursor.peek_token(&Token::LParen) {
+                        set_columns = self.cursor.column_list()?;
+                    }
+                }
+                Some("on update") => {
+                    on_update = self.referential_action()?;
+                    let word = match on_update {
+                        ReferentialAction::SetNull => "SET NULL",
+                        ReferentialAction::SetDefault => "SET DEFAULT",
+                        _ => continue,
+                    };
+                    if self.cursor.peek_token(&Token::LParen) {
+                        let message = format!("a column list with {word} is only supported for ON DELETE actions");
+                        return Err(Error::new("0A000", message));
+                    }
+                }
                 Some(_) => {}
                 None if columns.len() == 1 && self.cursor.accept("match full") => {}
                 None if self.cursor.peek("match") => {
@@ -97,24 +116,29 @@ impl Change<'_> {
                         self.lacking("MATCH FULL", "Add a check that the columns are all null or all not null.")
                     );
                 }
-                None => return Ok(NewKind::ForeignKey { columns, target, target_columns, on_delete, on_update }),
+                None => {
+                    return Ok(NewKind::ForeignKey {
+                        columns,
+                        target,
+                        target_columns,
+                        on_delete,
+                        on_update,
+                        set_columns,
+                    });
+                }
             }
         }
     }
 
     fn referential_action(&mut self) -> Result<ReferentialAction> {
-        let action = match self.cursor.accept_any(&["no action", "restrict", "cascade", "set null", "set default"]) {
-            Some("no action") => ReferentialAction::NoAction,
-            Some("restrict") => ReferentialAction::Restrict,
-            Some("cascade") => ReferentialAction::Cascade,
-            Some("set null") => ReferentialAction::SetNull,
-            Some(_) => ReferentialAction::SetDefault,
-            None => return Err(self.cursor.unexpected()),
-        };
-        if self.cursor.peek_token(&Token::LParen) {
-            return Err(self.lacking("SET NULL for some columns of a key", "Write it without the column list."));
+        match self.cursor.accept_any(&["no action", "restrict", "cascade", "set null", "set default"]) {
+            Some("no action") => Ok(ReferentialAction::NoAction),
+            Some("restrict") => Ok(ReferentialAction::Restrict),
+            Some("cascade") => Ok(ReferentialAction::Cascade),
+            Some("set null") => Ok(ReferentialAction::SetNull),
+            Some(_) => Ok(ReferentialAction::SetDefault),
+            None => Err(self.cursor.unexpected()),
         }
-        Ok(action)
     }
 
     /// What follows any constraint: when it is checked, and against which rows.
@@ -227,7 +251,7 @@ impl Change<'_> {
                 let name = given(naming::free_name(&table.name, Some(&joined), "excl", index_taken));
                 Ok((name, ConstraintKind::Exclude(exclusion)))
             }
-            NewKind::ForeignKey { columns, target, target_columns, on_delete, on_update } => {
+            NewKind::ForeignKey { columns, target, target_columns, on_delete, on_update, set_columns } => {
                 let target = self.find_key_target(relation, &target)?;
                 let target_columns = match target_columns {
                     Some(columns) => columns,
@@ -236,7 +260,9 @@ impl Change<'_> {
                 let joined = naming::joined(columns.iter().map(String::as_str));
                 let name = given(naming::free_name(&table.name, Some(&joined), "fkey", constraint_taken));
                 check_foreign_key(&name, relation, &columns, &target, &target_columns)?;
-                let key = ForeignKey { columns, target: target.name.clone(), target_columns, on_delete, on_update };
+                check_set_columns(relation, &columns, &set_columns)?;
+                let target = target.name.clone();
+                let key = ForeignKey { columns, target, target_columns, on_delete, on_update, set_columns };
                 Ok((name, ConstraintKind::ForeignKey(key)))
             }
         }
@@ -282,6 +308,18 @@ fn primary_key_of(target: &Relation) -> Result<Vec<String>> {
             Err(Error::new("42704", message))
         }
     }
+}
+
+/// Errors: 42703, 42P10 for a column that ON DELETE sets and that is none of the key's.
+fn check_set_columns(relation: &Relation, columns: &[String], set: &[String]) -> Result<()> {
+    let Some(other) = set.iter().find(|column| !columns.contains(column)) else { return Ok(()) };
+    Err(match relation.column(other) {
+        None => Error::new("42703", format!("column \"{other}\" referenced in foreign key constraint does not exist")),
+        Some(_) => {
+            let message = format!("column \"{other}\" referenced in ON DELETE SET action must be part of foreign key");
+            Error::new("42P10", message)
+        }
+    })
 }
 
 /// Errors: 42703, 42830, 42804.

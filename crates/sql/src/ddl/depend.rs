@@ -170,8 +170,7 @@ impl Change<'_> {
             }
         }
         let mut elsewhere = Vec::new();
-        let reads =
-            |uses: &Uses| is_marked(uses) || (uses.columns.contains(column) && reads_rows(&self.catalog, uses, table));
+        let reads = |uses: &Uses| is_marked(uses) || (uses.may_read(column) && reads_rows(&self.catalog, uses, table));
         users(&marked, reads, &mut elsewhere);
         found.extend(
             elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
@@ -212,6 +211,14 @@ impl Change<'_> {
 /// What has a source that satisfies `uses`.
 fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Object, bool)>) {
     let expr = |source: &String| uses(&Uses::of_expr(source));
+    for routine in catalog.functions.values().flatten() {
+        let mut defaults = routine.params.iter().filter_map(|param| param.default.as_ref());
+        // Other bodies are texts, which PostgreSQL reads anew when they run.
+        let reads = || routine.parsed && parse_statements(&routine.body).is_ok_and(|body| uses(&Uses::of(&body)));
+        if defaults.any(expr) || reads() {
+            found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+        }
+    }
     for relation in catalog.relations.values() {
         let name = &relation.name;
         if relation.view().is_some_and(|view| uses(&Uses::of_query(&view.query))) {
@@ -253,14 +260,6 @@ fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Objec
         }
         let checks = domain.checks.iter().filter(|(_, source)| expr(source));
         found.extend(checks.map(|(check, _)| (Object::DomainCheck(name.clone(), check.clone()), false)));
-    }
-    for routine in catalog.functions.values().flatten() {
-        let mut defaults = routine.params.iter().filter_map(|param| param.default.as_ref());
-        // Other bodies are texts, which PostgreSQL reads anew when they run.
-        let reads = || routine.parsed && parse_statements(&routine.body).is_ok_and(|body| uses(&Uses::of(&body)));
-        if defaults.any(expr) || reads() {
-            found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
-        }
     }
 }
 

@@ -29,8 +29,10 @@ mod membership;
 mod naming;
 mod overload;
 mod part;
+mod partial_action;
 mod physical;
 mod policy;
+mod provided;
 mod publication;
 mod refused;
 mod rename;
@@ -60,6 +62,8 @@ use basalt_core::{Error, Result};
 
 pub use bootstrap::bootstrap;
 pub use conflicts::exclusion_triggers;
+pub use partial_action::partial_actions;
+pub use provided::Provided;
 pub use session::{Session, is_definition};
 pub use view::{NamedViews, named_views};
 

@@ -298,8 +298,9 @@ pub(super) fn column_definition(catalog: &Catalog, relation: &Relation, column: 
 /// Whether a foreign key sets the column to its default.
 pub(super) fn sets_default(relation: &Relation, column: &str) -> bool {
     relation.foreign_keys().any(|(_, key)| {
-        let sets = [key.on_delete, key.on_update].contains(&ReferentialAction::SetDefault);
-        sets && key.columns.iter().any(|c| c == column)
+        let deletes = key.on_delete == ReferentialAction::SetDefault && key.set_on_delete().any(|c| c == column);
+        let updates = key.on_update == ReferentialAction::SetDefault && key.columns.iter().any(|c| c == column);
+        deletes || updates
     })
 }
 
@@ -334,7 +335,9 @@ fn foreign_key(key: &ForeignKey, constraint: &Constraint) -> String {
         table(&key.target),
         column_list(&key.target_columns)
     );
-    for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
+    // What sets some of its columns is done by a trigger (`partial_action`).
+    let on_delete = if key.set_columns.is_empty() { key.on_delete } else { ReferentialAction::NoAction };
+    for (event, action) in [("DELETE", on_delete), ("UPDATE", key.on_update)] {
         let action = match action {
             ReferentialAction::NoAction => continue,
             ReferentialAction::Restrict => "RESTRICT",

@@ -47,6 +47,7 @@ impl Change<'_> {
                     ConstraintKind::ForeignKey(key) => {
                         if own {
                             rename(&mut key.columns);
+                            rename(&mut key.set_columns);
                         }
                         if key.target == *table {
                             rename(&mut key.target_columns);

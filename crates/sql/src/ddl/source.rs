@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 
 use basalt_core::Result;
 use sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
-    ObjectNamePart, Query, Statement, TableFactor, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
+    AccessExpr, ArrayElemTypeDef, AssignmentTarget, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
+    Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, Statement, TableFactor, UnaryOperator, Value, Visit,
+    VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -294,6 +295,8 @@ pub(crate) struct Uses {
     pub(crate) columns: BTreeSet<String>,
     /// Fields of rows, `(row).field`.
     pub(crate) fields: BTreeSet<String>,
+    /// Whether a query has a star.
+    pub(crate) stars: bool,
     /// Arguments of `nextval` and its like.
     pub(crate) sequences: BTreeSet<String>,
 }
@@ -310,6 +313,11 @@ impl Uses {
     /// What an expression that the catalog keeps refers to.
     pub(crate) fn of_expr(source: &str) -> Uses {
         parse_expr(source).map(|expr| Uses::of(&expr)).unwrap_or_default()
+    }
+
+    /// Whether a column of that name may be read: by its name, or with all of some entry of FROM.
+    pub(crate) fn may_read(&self, column: &str) -> bool {
+        self.stars || self.columns.contains(column)
     }
 
     /// What a query that the catalog keeps refers to.
@@ -348,6 +356,23 @@ impl Visitor for Collector {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        let targets: Vec<&ObjectName> = match statement {
+            Statement::Insert(insert) => insert.columns.iter().collect(),
+            Statement::Update(update) => update.assignments.iter().flat_map(|one| targets(&one.target)).collect(),
+            _ => Vec::new(),
+        };
+        let names = targets.into_iter().filter_map(|name| name.0.last()?.as_ident());
+        names.for_each(|name| self.named(name, 1));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        self.0.stars |= select.projection.iter().any(is_star);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
         self.0.relations.extend(qualified(name));
         ControlFlow::Continue(())
@@ -376,6 +401,14 @@ impl Visitor for Collector {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The columns that an assignment sets.
+fn targets(target: &AssignmentTarget) -> &[ObjectName] {
+    match target {
+        AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+        AssignmentTarget::Tuple(names) => names,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use basalt_core::{Error, Result};
 
-use crate::{Base, Type, Value, ValueRef, binary, json};
+use crate::{Base, Context, Type, Value, ValueRef, binary, json};
 
 /// An array taken apart. No dimensions mean that it is empty.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -104,6 +104,23 @@ pub(crate) fn write_leaf(value: ValueRef<'_>, out: &mut String) {
             out.push('"');
         }
     }
+}
+
+/// Calls a function with the elements of the array that is the last argument as arguments of their own; NULL has none.
+pub(crate) fn spread(
+    context: &Context,
+    types: &[Type],
+    args: &[ValueRef<'_>],
+    call: fn(&Context, &[Type], &[ValueRef<'_>]) -> Result<Value>,
+) -> Result<Value> {
+    let Some(((array, args), (ty, types))) = args.split_last().zip(types.split_last()) else {
+        return call(context, types, args);
+    };
+    let element = ty.element().unwrap_or(&Type::TEXT);
+    let values = if array.is_null() { Vec::new() } else { elements(element, array.text()) };
+    let types: Vec<Type> = types.iter().chain(std::iter::repeat_n(element, values.len())).cloned().collect();
+    let args: Vec<ValueRef<'_>> = args.iter().copied().chain(values.iter().map(Value::as_ref)).collect();
+    call(context, &types, &args)
 }
 
 /// The elements of all dimensions of a stored array.

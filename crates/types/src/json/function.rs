@@ -4,6 +4,7 @@ use super::{access, build, edit};
 use crate::Base::{Bool, Int4, Json, Jsonb, Text};
 use crate::Implementation::{Rust, Typed};
 use crate::Kind::{Any, AnyArray, AnyElement, ArrayOf, Is, Record};
+use crate::array::stored::spread;
 use crate::codec::JsonStyle;
 use crate::function::AggregateImplementation;
 use crate::{Aggregate, Function, Operator, SetFunction};
@@ -48,6 +49,35 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("jsonb_build_object", &[Any], JSONB, Typed(build::jsonb_object)).variadic().called_on_null().stable(),
     Function::new("json_build_array", &[Any], JSON, Typed(build::json_array)).variadic().called_on_null().stable(),
     Function::new("jsonb_build_array", &[Any], JSONB, Typed(build::jsonb_array)).variadic().called_on_null().stable(),
+    // `json_build_object(variadic array)` and its like.
+    Function::new(
+        "basalt_variadic_json_build_object",
+        &[AnyArray],
+        JSON,
+        Typed(|c, t, a| spread(c, t, a, build::json_object)),
+    )
+    .stable(),
+    Function::new(
+        "basalt_variadic_jsonb_build_object",
+        &[AnyArray],
+        JSONB,
+        Typed(|c, t, a| spread(c, t, a, build::jsonb_object)),
+    )
+    .stable(),
+    Function::new(
+        "basalt_variadic_json_build_array",
+        &[AnyArray],
+        JSON,
+        Typed(|c, t, a| spread(c, t, a, build::json_array)),
+    )
+    .stable(),
+    Function::new(
+        "basalt_variadic_jsonb_build_array",
+        &[AnyArray],
+        JSONB,
+        Typed(|c, t, a| spread(c, t, a, build::jsonb_array)),
+    )
+    .stable(),
     Function::new("json_object", &[TEXTS, TEXTS], JSON, Rust(build::json_of_texts)).optional(1),
     Function::new("jsonb_object", &[TEXTS, TEXTS], JSONB, Rust(build::jsonb_of_texts)).optional(1),
     Function::new("json_typeof", &[JSON], TEXT, Rust(access::type_of)),

@@ -6,7 +6,8 @@ use crate::Base::{
     Timestamptz, Tsquery, Tsvector, Uuid,
 };
 use crate::Implementation::{Rust, Sqlite, Typed};
-use crate::Kind::{Any, AnyElement, AnyEnum, AnyRange, ArrayOf, Is};
+use crate::Kind::{Any, AnyArray, AnyElement, AnyEnum, AnyRange, ArrayOf, Is};
+use crate::array::stored::spread;
 use crate::function::AggregateImplementation;
 use crate::{Aggregate, Function, Kind, Operator};
 
@@ -96,6 +97,9 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("concat", &[Any, Any], TEXT, Typed(compose::concat)).variadic().called_on_null().stable(),
     Function::new("concat_ws", &[TEXT, Any, Any], TEXT, Typed(compose::concat_ws)).variadic().called_on_null().stable(),
     Function::new("format", &[TEXT, Any], TEXT, Typed(compose::format)).variadic().called_on_null().stable(),
+    Function::new("basalt_variadic_format", &[TEXT, AnyArray], TEXT, Typed(|c, t, a| spread(c, t, a, compose::format)))
+        .called_on_null()
+        .stable(),
     Function::new("quote_ident", &[TEXT], TEXT, Rust(compose::quote_ident)),
     Function::new("quote_literal", &[AnyElement], TEXT, Typed(compose::quote_literal)).stable(),
     Function::new("quote_nullable", &[AnyElement], TEXT, Typed(compose::quote_nullable)).called_on_null().stable(),

@@ -165,6 +165,7 @@ fn constraint(row: ConstraintRow, names: &HashMap<u32, Name>) -> Option<Constrai
             target_columns: row.target_columns?,
             on_delete: action(row.on_delete),
             on_update: action(row.on_update),
+            set_columns: Vec::new(),
         }),
     };
     Some(Constraint {

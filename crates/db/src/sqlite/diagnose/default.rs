@@ -23,7 +23,9 @@ impl Attempt<'_> {
         (gone, at): (&[Vec<Value>], usize),
         kept: &[&[Value]],
     ) -> Option<Error> {
-        let row = self.with_defaults(relation, &key.columns, referring)?;
+        let set: Vec<&String> =
+            if kept.is_empty() { key.set_on_delete().collect() } else { key.columns.iter().collect() };
+        let row = self.with_defaults(relation, &set, referring)?;
         let wanted = values(relation, &key.columns, &row)?;
         let is_meant = |row: &[Value]| values(target, &key.target_columns, row).as_ref() == Some(&wanted);
         let is_there = exists(self.connection, &key.target, &key.target_columns, &wanted)
@@ -39,10 +41,10 @@ impl Attempt<'_> {
         Some(missing(relation, name, key, self.show_values.then_some(row.as_slice())))
     }
 
-    fn with_defaults(&self, relation: &Relation, columns: &[String], row: &[Value]) -> Option<Vec<Value>> {
+    fn with_defaults(&self, relation: &Relation, columns: &[&String], row: &[Value]) -> Option<Vec<Value>> {
         let mut row = row.to_vec();
         for name in columns {
-            let position = relation.columns.iter().position(|column| column.name == *name)?;
+            let position = relation.columns.iter().position(|column| column.name == **name)?;
             *row.get_mut(position)? = self.default_of(&relation.columns[position])?;
         }
         Some(row)

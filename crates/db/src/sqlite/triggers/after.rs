@@ -48,7 +48,11 @@ pub(in crate::sqlite) fn fire(connection: &Connection, schema: &Schema, fires: &
             let relation = &known[at].relation;
             let is_asked = row.operation != Operation::Insert && relation.runs(true, row.operation);
             if is_asked && !noted.proposed.contains(&(relation.name.clone(), row.old_number)) {
-                follow(connection, schema, relation, row, &fires.who)?;
+                // They run within the key's own, as PostgreSQL counts.
+                let depth = session::with(|session| session.trigger_depth.replace(session.trigger_depth.get() + 1));
+                let followed = follow(connection, schema, relation, row, &fires.who);
+                session::with(|session| session.trigger_depth.set(depth));
+                followed?;
             }
         }
         for (row, at) in noted.rows.iter().zip(waiting) {

@@ -13,7 +13,7 @@ pub(super) use callee::{Callee, no_function};
 use super::compiler::Compiler;
 use super::element::WITH_ELEMENT;
 use super::fold::Nature;
-use super::given::spread;
+use super::given::{no_array, spread};
 use super::overload::{self, Fit};
 use super::scope::Scope;
 use super::template::implementation;
@@ -61,7 +61,7 @@ impl Compiler<'_> {
             return self.bind_normalize(scope, function);
         }
         if builtin && let Some(function) = spread(function, &name)? {
-            return self.bind_function(scope, &function, expected);
+            return self.bind_function(scope, &function, expected).map_err(no_array);
         }
         if builtin && name == "row" {
             return self.bind_row_call(scope, function);

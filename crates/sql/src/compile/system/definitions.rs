@@ -58,6 +58,9 @@ impl Asker<'_> {
                 text.push_str(&format!(" ON {event} {}", rule(action)));
             }
         }
+        if !key.set_columns.is_empty() {
+            text.push_str(&format!(" ({})", list(&key.set_columns)));
+        }
         text
     }
 }

@@ -270,6 +270,11 @@ impl Compiler<'_> {
         Some(own.map_or_else(|| found.ty.sql_name(), |name| self.asker().own_type(&name)))
     }
 
+    /// A relation's name as `regclass` shows it.
+    pub(in crate::compile) fn class_shown(&self, name: &Name) -> String {
+        self.asker().class(name)
+    }
+
     /// What a cast to `regclass` or `regtype` makes of a constant name, if there is such an object: a name that is the same however it was written.
     pub(in crate::compile) fn object_shown(&self, to: &ast::DataType, name: &Typed) -> Option<String> {
         let Form::Constant(Value::Text(name)) = &name.form else { return None };

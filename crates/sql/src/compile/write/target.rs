@@ -7,7 +7,7 @@ use sqlparser::ast;
 
 use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
-use crate::compile::column::ROW;
+use crate::compile::column::SYSTEM;
 use crate::compile::parse::parse_statement;
 use crate::compile::scope::{Scope, Source, SourceColumn};
 use crate::compile::typed::Typed;
@@ -211,7 +211,7 @@ impl Target {
         any_expression(node, |expr| match expr {
             ast::Expr::Identifier(ident) if !super::values::is_default(expr) => {
                 let name = fold(ident);
-                name == self.alias || name == ROW || self.named.column(&name).is_some()
+                name == self.alias || SYSTEM.contains(&name.as_str()) || self.named.column(&name).is_some()
             }
             ast::Expr::CompoundIdentifier(parts) => {
                 let names: Vec<String> = parts.iter().map(fold).collect();

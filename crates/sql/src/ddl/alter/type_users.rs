@@ -5,16 +5,23 @@ use sqlparser::ast::Expr;
 
 use super::super::Change;
 use super::super::depend::reads_rows;
-use super::super::source::{Uses, fold, parse_expr};
+use super::super::source::{Uses, fold, parse_expr, parse_statements};
 use crate::catalog::Relation;
 use crate::visit::any_expression;
 
 impl Change<'_> {
-    /// 0A000 if a view, policy, trigger or generated column reads a column whose type is to change.
+    /// 0A000 if a function's parsed body, a view, policy, trigger or generated column reads a column whose type is to change.
     pub(super) fn check_type_users(&self, relation: &Relation, column: &str) -> Result<()> {
         let refused = |what: &str, detail: String| {
             Error::new("0A000", format!("cannot alter type of a column {what}")).with_detail(detail)
         };
+        for routine in self.catalog.functions.values().flatten().filter(|routine| routine.parsed) {
+            let uses = Uses::of(&parse_statements(&routine.body)?);
+            if uses.may_read(column) && reads_rows(&self.catalog, &uses, &relation.name) {
+                let detail = format!("function {} depends on column \"{column}\"", self.routine_signature(routine));
+                return Err(refused("used by a function or procedure", detail));
+            }
+        }
         for other in self.catalog.relations.values() {
             let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, &relation.name);
             if other.view().is_some_and(|view| reads(&Uses::of_query(&view.query))) {

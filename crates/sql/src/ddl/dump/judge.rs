@@ -11,7 +11,7 @@ use crate::{Catalog, Name};
 /// Functions of `auth` that come with Basalt; others there are the project's.
 const AUTH_FUNCTIONS: [&str; 4] = ["uid", "role", "email", "jwt"];
 /// Roles that a dump names and does not make.
-const SERVICE_ROLES: [&str; 14] = [
+pub(in crate::ddl) const SERVICE_ROLES: [&str; 14] = [
     "pg_database_owner",
     "dashboard_user",
     "pgbouncer",

@@ -13,6 +13,7 @@ use super::cursor::{Cursor, RawName};
 use crate::script::{Piece, first_word};
 use crate::{Catalog, Name};
 use buckets::over_those_there;
+pub(super) use judge::SERVICE_ROLES;
 use judge::{Judgement, judge};
 use reduced::reduced;
 
@@ -134,7 +135,8 @@ fn depth(name: &Name, catalog: &Catalog, above: &mut Vec<Name>) -> usize {
     depth
 }
 
-fn is_service(schema: Option<&str>) -> bool {
+/// Whether the schema is a service's.
+pub(super) fn is_service(schema: Option<&str>) -> bool {
     schema.is_some_and(|schema| SERVICES.contains(&schema))
 }
 
