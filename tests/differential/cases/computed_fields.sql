@@ -13,6 +13,7 @@ select full_name(row(1, 'a', 'b')::people), full_name(row(1, 'a', 'b')::staff), 
 create function pick(int) returns setof staff language sql stable as $$ select * from staff where id = $1 $$;
 create function one(int) returns staff language sql stable as $$ select * from staff where id = $1 $$;
 select full_name(q), q.full_name, full_name(one(1)) from pick(1) q;
+select full_name(q), q.full_name, full_name(jsonb_populate_record(null::people, '{"first": "Ed", "last": "Poe"}')) from jsonb_populate_recordset(null::staff, '[{"first": "Ed", "last": "Poe"}]') q;
 create function shout(p people) returns text language sql stable as $$ select full_name(p) || '!' $$;
 create function loud(s staff) returns text language plpgsql stable as $$ declare other people; begin select * into other from people where id = 2; return full_name(s) || '/' || full_name(other) || '/' || s.full_name; end $$;
 select shout(p) from people p order by id;

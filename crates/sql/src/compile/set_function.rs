@@ -266,10 +266,15 @@ impl Compiler<'_> {
         if call.name != "json_to_recordset" {
             sql = format!("{sql}, {}, {}", given.unwrap_or("NULL"), quote::literal(&call.name));
         }
+        let rows_of = base.as_ref().and_then(|base| base.row_of.clone()).filter(|_| !call.ordinality);
         let args: Vec<Typed> = std::iter::once(document).chain(base).collect();
         let columns = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
         // The alias's column list has been read: it defines the columns.
-        self.add_rows(scope, call, format!("pg_recordset({sql})"), columns, false, &args, clause)
+        self.add_rows(scope, call, format!("pg_recordset({sql})"), columns, false, &args, clause)?;
+        if let Some(source) = scope.sources.last_mut() {
+            source.rows_of = rows_of;
+        }
+        Ok(())
     }
 
     /// `json_populate_record(row, document)` as a value.
@@ -283,7 +288,7 @@ impl Compiler<'_> {
         let fields = quote::literal(&json(&row_fields(name, &base)?));
         let sql = format!("pg_populate({fields}, {}, {})", base.sql, document.sql);
         let mut value = Typed::over(sql, base.ty.clone(), [&base, &document]);
-        (value.leakproof, value.stable) = (false, true);
+        (value.leakproof, value.stable, value.row_of) = (false, true, base.row_of);
         Ok(value)
     }
 
@@ -293,7 +298,8 @@ impl Compiler<'_> {
             let message = "could not determine polymorphic type because input has type unknown";
             return Err(Error::new("42804", message));
         }
-        self.storable(base)
+        let row_of = base.row_of.clone();
+        Ok(Typed { row_of, ..self.storable(base)? })
     }
 
     /// A function that returns `record` with the columns that its call says.
