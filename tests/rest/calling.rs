@@ -62,6 +62,30 @@ async fn functions() {
     strict.expect_error(400, "PGRST128").await;
 }
 
+/// Tables with the same columns have computed fields of one name.
+#[tokio::test(flavor = "multi_thread")]
+async fn computed_fields_of_one_name() {
+    let script = "
+        create table people (id integer primary key, first text, last text);
+        create table staff (id integer primary key, first text, last text);
+        alter table people enable row level security;
+        alter table staff enable row level security;
+        create policy everyone on people using (true);
+        create policy everyone on staff using (true);
+        insert into people values (1, 'Ann', 'Lee');
+        insert into staff values (1, 'Cy', 'Fox');
+        create function full_name(people) returns text language sql stable as $$ select $1.first || ' ' || $1.last $$;
+        create function full_name(staff) returns text language sql stable as $$ select $1.last || ', ' || $1.first $$;
+        create function hired() returns setof staff language sql stable as $$ select * from staff $$;";
+    let server = Server::start(script).await;
+    server.get("/people?select=full_name").expect(200, json!([{"full_name": "Ann Lee"}])).await;
+    for path in ["/staff?select=full_name&full_name=like.Fox*", "/rpc/hired?select=full_name&order=full_name"] {
+        server.get(path).expect(200, json!([{"full_name": "Fox, Cy"}])).await;
+    }
+    let request = server.patch("/people?id=eq.1&select=full_name", &json!({"last": "Ray"})).service();
+    request.prefer("return=representation").expect(200, json!([{"full_name": "Ann Ray"}])).await;
+}
+
 /// A field that a function computes of a row, and whose other parameters have defaults, is one of a function's rows too.
 #[tokio::test(flavor = "multi_thread")]
 async fn computed_fields_with_defaults() {

@@ -287,3 +287,22 @@ async fn rights_are_asked_to_what_each_policy_reads() {
     server.get("/boards").expect(200, json!([{"id": 1, "v": 1}])).await;
     server.patch("/boards?id=eq.1", &json!({"v": 2})).expect(204, serde_json::Value::Null).await;
 }
+
+/// A policy goes on with its grouping sets, and their brackets, under a column's new name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_over_grouping_sets() {
+    let script = "
+        create table sales (n integer, region text);
+        create table counts (id integer primary key);
+        alter table sales enable row level security;
+        alter table counts enable row level security;
+        create policy everyone on sales using (true);
+        create policy counted on counts using (
+            id in (select count(*) from sales group by grouping sets ((region), ((n + 1) * 2, region), (n + 1) * 2, ())));
+        insert into sales values (1, 'n'), (1, 's'), (1, 's'), (2, 's');
+        insert into counts select * from generate_series(1, 5);
+        alter table sales rename column n to units;
+        alter table sales rename column region to area;";
+    let server = Server::start(script).await;
+    server.get("/counts?order=id").expect(200, json!([{"id": 1}, {"id": 2}, {"id": 3}, {"id": 4}])).await;
+}

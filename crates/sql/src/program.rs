@@ -24,7 +24,7 @@
 //! | `pg_setting(name, missing_ok)`, `pg_set_config(name, value, is_local)` | settings of the transaction |
 //! | table `pg_rows(slot)` | rows captured by an earlier step, columns `c0`, `c1`, ... |
 //! | `pg_cell(slot, number, column)` | a cell of the captured row whose first cell is `number`: rows are in its order. NULL if there is none |
-//! | table `pg_recordset(json, columns)` | `json_to_recordset`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
+//! | table `pg_recordset(json, columns, row, function)` | `json_to_recordset`, or another `function` of its kind, over a `row`: `columns` is the JSON of `Vec<(String, Type, Option<Typmod>)>`; columns `c0`, ... |
 //! | table `pg_call(name, types, x...)` | a [`basalt_types::SetFunction`] by `name` with arguments of `types`; columns `c0`, ... |
 //! | table `pg_lockstep(array, ...)` | JSON arrays side by side: the items of each as JSON text in `c0`, `c1`, ..., NULL behind a shorter one's last |
 //! | collations | [`basalt_types::Type::collation`] |

@@ -273,3 +273,6 @@ select max((select b)) from t;
 select (select max(t.a)) from t;
 select (select max(t.a) from u limit 1) from t;
 select a, (select max(t.b + u.a) from u) from t group by a;
+select a from t order by b using >, a using <;
+select a, row_number() over (order by a using >) from t order by a;
+select a from t order by a using =;

@@ -189,3 +189,8 @@ select * from of_with order by x, y;
 select * from of_with2 order by k;
 create view with_view as (with a as (select k from of_with2) select k from a where k > 2);
 select * from with_view order by k;
+select count(*) from generate_series(1, 5) n where n = any (values (1), (3), (9));
+select count(*) from generate_series(1, 5) n where n <> all (values (1), (3));
+select 2 = some (values (1), (1 + 1)), 'a' = any (values ('b')), 1 = any (values (null::int));
+select x'ff';
+select b'101';

@@ -71,12 +71,14 @@ fn captured(args: &[ValueRef<'_>]) -> Result<Given> {
     found.map(Given::Kept).ok_or_else(|| Error::internal(format!("no rows were captured as {slot}")))
 }
 
-/// `pg_recordset(json, columns)`; `pg_recordset(json, columns, row)` where what an object lacks is taken from a row.
+/// `pg_recordset(json, columns)`; `pg_recordset(json, columns, row)` where what an object lacks is taken from a row; with the name of
+/// the function behind these for any but `json_to_recordset`.
 fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
-    let (json, columns, base) = match *args {
-        [json, columns] => (json, columns, ValueRef::Null),
-        [json, columns, base] => (json, columns, base),
-        _ => return Err(Error::internal("pg_recordset takes two or three arguments")),
+    let (json, columns, base, function) = match *args {
+        [json, columns] => (json, columns, ValueRef::Null, "json_to_recordset"),
+        [json, columns, base] => (json, columns, base, "json_to_recordset"),
+        [json, columns, base, function] => (json, columns, base, function.text()),
+        _ => return Err(Error::internal("pg_recordset takes two to four arguments")),
     };
     if json.is_null() {
         return Given::made(Vec::new());
@@ -88,10 +90,10 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
         basalt_types::json::check(json.text())?;
     }
     if !base.is_null() {
-        return populated(json.text(), columns, base.text());
+        return populated(function, json.text(), columns, base.text());
     }
     let objects: Vec<HashMap<Cow<'_, str>, &RawValue>> =
-        serde_json::from_str(json.text()).map_err(|_| not_objects(json.text()))?;
+        serde_json::from_str(json.text()).map_err(|_| not_objects(function, json.text()))?;
     with_context(|context| {
         let mut rows = Vec::with_capacity(objects.len());
         for object in &objects {
@@ -111,24 +113,31 @@ fn recordset(args: &[ValueRef<'_>]) -> Result<Given> {
 }
 
 /// A row's copies, each with an object's members put in.
-fn populated(json: &str, columns: Vec<(String, Type, Option<Typmod>)>, base: &str) -> Result<Given> {
+fn populated(function: &str, json: &str, columns: Vec<(String, Type, Option<Typmod>)>, base: &str) -> Result<Given> {
     let fields: Vec<(String, Type)> = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
-    let objects: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| not_objects(json))?;
+    let objects: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| not_objects(function, json))?;
     with_context(|context| {
         let filled = objects.into_iter().map(|object| match object.get().starts_with('{') {
             true => codec::populate(&fields, Some(base), object.get(), context),
-            false => Err(not_objects("[]")),
+            false => Err(not_objects(function, &format!("[{}]", object.get()))),
         });
         let rows = filled.map(|row| Ok(codec::values_of(&fields, row?.as_ref().text()))).collect::<Result<Vec<_>>>()?;
         Given::made(rows)
     })
 }
 
-fn not_objects(json: &str) -> Error {
-    let message = match json.trim_start().as_bytes().first() {
-        Some(b'[') => "argument of json_to_recordset must be an array of objects",
-        Some(b'{') => "cannot call json_to_recordset on an object",
-        _ => "cannot call json_to_recordset on a scalar",
+/// What is wrong with a document that is no array of objects. Of functions of one object it is in an array of its own.
+fn not_objects(function: &str, json: &str) -> Error {
+    let first = |json: &str| json.trim_start().as_bytes().first().copied();
+    let message = match first(json) {
+        Some(b'[') if function.ends_with("recordset") => format!("argument of {function} must be an array of objects"),
+        Some(b'[') if first(&json.trim_start()[1..]) == Some(b'[') => {
+            "cannot call populate_composite on an array".to_owned()
+        }
+        Some(b'[') => "cannot call populate_composite on a scalar".to_owned(),
+        _ if function.starts_with("jsonb") => format!("cannot call {function} on a non-array"),
+        Some(b'{') => format!("cannot call {function} on an object"),
+        _ => format!("cannot call {function} on a scalar"),
     };
     Error::new("22023", message)
 }

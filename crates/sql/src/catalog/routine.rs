@@ -65,6 +65,23 @@ pub struct Param {
     pub default: Option<String>,
 }
 
+/// What tells functions of one name apart: the type of an input, or the relation whose row it takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Input {
+    Value(Type),
+    Row(Name),
+}
+
+impl Param {
+    /// What it is to the function's identity.
+    pub(crate) fn input(&self) -> Input {
+        match &self.relation {
+            Some(relation) => Input::Row(relation.clone()),
+            None => Input::Value(self.ty.clone()),
+        }
+    }
+}
+
 /// Parameter modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // SQL's own words
@@ -105,6 +122,11 @@ impl Routine {
     /// Parameters that a caller gives.
     pub fn inputs(&self) -> impl Iterator<Item = &Param> {
         self.params.iter().filter(|p| p.mode.is_input())
+    }
+
+    /// What tells it apart from others of its name.
+    pub(crate) fn input_types(&self) -> Vec<Input> {
+        self.inputs().map(Param::input).collect()
     }
 
     /// Columns of the result that parameters declare.

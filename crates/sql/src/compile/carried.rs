@@ -4,7 +4,7 @@ use sqlparser::ast::{AccessExpr, Expr};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use super::collation;
+use super::{carried_groups, collation, search_cycle};
 
 /// What `rows from (...)` goes through as: a function of that name.
 pub(super) const ROWS_FROM: &str = "rows from";
@@ -32,6 +32,16 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
             Token::Word(word) if word.keyword == Keyword::AS => carry_definitions(tokens, at),
             Token::Word(word) if word.keyword == Keyword::FETCH => carry_fetch(tokens, at),
             Token::Word(word) if word.keyword == Keyword::USING => carry_join_name(tokens, at),
+            Token::Word(word) if word.keyword == Keyword::GROUP => carried_groups::carry_quantifier(tokens, at),
+            Token::Word(word) if matches!(word.keyword, Keyword::ROLLUP | Keyword::CUBE | Keyword::GROUPING) => {
+                carried_groups::carry_sets(tokens, at);
+            }
+            Token::Word(word) if matches!(word.keyword, Keyword::ANY | Keyword::SOME | Keyword::ALL) => {
+                carry_values(tokens, at);
+            }
+            Token::Word(word) if matches!(word.keyword, Keyword::SEARCH | Keyword::CYCLE) => {
+                search_cycle::carry(tokens, at);
+            }
             Token::DoubleColon => collation::carry(tokens, at),
             _ => {}
         }
@@ -106,6 +116,23 @@ pub(super) fn starred(expr: &Expr) -> Option<Expr> {
             chain => Expr::CompoundFieldAccess { root: root.clone(), access_chain: chain.to_vec() },
         }),
         _ => None,
+    }
+}
+
+/// `any (values (1), (2))`, which goes on as a SELECT over them.
+fn carry_values(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    let mut after = after(tokens, at);
+    let (open, values) = (after.next(), after.next());
+    let (Some((open, Token::LParen)), Some((first, values))) = (open, values) else { return };
+    let is_values = is_word(values, Keyword::VALUES);
+    drop(after);
+    if let Some(close) = carried_groups::closing(tokens, open).filter(|_| is_values) {
+        let span = tokens[at].span;
+        let around = |token: Token| TokenWithSpan::new(token, span);
+        let name = Token::make_word("?values", Some('"'));
+        tokens.splice(close..close, [Token::RParen, Token::make_keyword("AS"), name].map(around));
+        let select = [Token::make_keyword("SELECT"), Token::Mul, Token::make_keyword("FROM"), Token::LParen];
+        tokens.splice(first..first, select.map(around));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Casts: an expression becomes one of another type, at compile time where it is a constant.
 
+use std::sync::Arc;
+
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Context, Type, Typmod, Value, codec};
 use sqlparser::ast;
@@ -99,6 +101,7 @@ impl Compiler<'_> {
         if let Some(shown) = self.object_shown(data_type, &cast) {
             cast = Typed::constant(shown.into(), Type::TEXT);
         }
+        cast.row_of = resolved.relation.map(Arc::new);
         if let Form::Row(_, Origin::Written) = cast.form {
             cast = cast.with_origin(Origin::Cast);
         }

@@ -331,7 +331,12 @@ impl Compiler<'_> {
         if value.ty == Type::JSONB {
             let key = self.bind_expr(scope, index, None)?;
             check_key(&key)?;
-            return self.apply("->", Some(value), key);
+            // A number is a place in an array, as a text or not; of a scalar, which `-> 0` takes for an array, it is none.
+            if matches!(&key.form, Form::Constant(Value::Text(name)) if name.parse::<i64>().is_err()) {
+                return self.apply("->", Some(value), key);
+            }
+            let key = self.coerce(key, &Type::TEXT, None, CastContext::Explicit)?;
+            return self.call("jsonb_extract_path", vec![value, key]);
         }
         let element = self.element_of(&value)?;
         let index = self.subscript(scope, index)?;

@@ -49,8 +49,19 @@ impl Compiler<'_> {
         // `varchar` has no comparisons of its own, and an undecided literal beside it must not be cut.
         let mut left = self.coerce(left, &ty, None, CastContext::Implicit)?;
         let right = self.coerce(right, &ty, None, CastContext::Implicit)?;
-        left.leakproof &= compares_at_once(&ty);
+        left.leakproof &= self.compares_at_once(&ty);
         Ok((left, right))
+    }
+
+    /// Whether the time that a comparison takes tells nothing of its operands: values of these types have few bytes, or are compared as bytes.
+    /// A numeric's digits tell little, and wait for those policies alone that take their time too.
+    pub(super) fn compares_at_once(&self, ty: &Type) -> bool {
+        match ty {
+            Type::Base(Base::Numeric) => !self.asks_at_length,
+            Type::Base(base) => *base != Base::Jsonb && base.subtype().is_none(),
+            Type::Enum(_) => true,
+            _ => false,
+        }
     }
 
     fn compare_rows(&mut self, op: &str, left: Vec<(String, Typed)>, right: Vec<(String, Typed)>) -> Result<Typed> {
@@ -132,13 +143,4 @@ pub(super) fn require_equality(ty: &Type) -> Result<()> {
 /// Whether values of the type compare.
 fn has_order(ty: &Type) -> bool {
     !matches!(ty, Type::Base(Base::Json | Base::Jsonpath | Base::Void | Base::Trigger))
-}
-
-/// Whether the time that a comparison takes tells nothing of its operands: values of these types have few bytes, or are compared as bytes.
-pub(super) fn compares_at_once(ty: &Type) -> bool {
-    match ty {
-        Type::Base(base) => *base != Base::Jsonb && base.subtype().is_none(),
-        Type::Enum(_) => true,
-        _ => false,
-    }
 }

@@ -11,7 +11,7 @@ use super::body::Who;
 use super::meanings::Meanings;
 use super::parse::contains_ignoring_case;
 use super::scope::{Source, SourceColumn};
-use crate::catalog::Relation;
+use crate::catalog::{Input, Relation, Routine};
 use crate::program::{Bind, Fires, Output, OutputColumn, Probe, Step};
 use crate::{Catalog, Name, Program, quote};
 
@@ -47,6 +47,8 @@ pub(crate) struct Compiler<'a> {
     pub calls: bool,
     /// Tables whose policies are being compiled, to find recursion.
     pub policies: Vec<Name>,
+    /// Whether a table's policies ask a query, or may tell: what takes longer for one value than for another would show beside them.
+    pub asks_at_length: bool,
     /// Functions and views being inlined, to find recursion.
     pub inlining: Vec<Inlined>,
     /// Whether constants are computed: not in what never runs.
@@ -80,13 +82,20 @@ pub(crate) struct Compiler<'a> {
     checked_body: Option<&'a str>,
 }
 
-/// What is compiled in the place of its name. A view and a function may have the same.
+/// What is compiled in the place of its name. A view and functions may have the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Inlined {
     /// A view.
     View(Name),
     /// A function.
-    Function(Name),
+    Function(Name, Vec<Input>),
+}
+
+impl Inlined {
+    /// This function.
+    pub fn function(routine: &Routine) -> Inlined {
+        Inlined::Function(routine.name.clone(), routine.input_types())
+    }
 }
 
 impl<'a> Compiler<'a> {
@@ -104,6 +113,7 @@ impl<'a> Compiler<'a> {
             locks: None,
             calls: false,
             policies: Vec::new(),
+            asks_at_length: false,
             inlining: Vec::new(),
             folds: true,
             detached: false,
@@ -362,6 +372,7 @@ impl<'a> Compiler<'a> {
         Source {
             schema: own_name.then(|| relation.name.schema.clone()),
             relation: Some(relation.clone()),
+            rows_of: Some(Arc::new(relation.name.clone())),
             ..self.source(alias, sqlite, columns)
         }
     }
@@ -374,6 +385,7 @@ impl<'a> Compiler<'a> {
             sqlite: sqlite.to_owned(),
             schema: None,
             relation: None,
+            rows_of: None,
             columns,
             nullable: false,
             guard: None,

@@ -6,6 +6,7 @@ use sqlparser::ast::{Cte as CteAst, CteAsMaterialized, Query, SetExpr, SetOperat
 
 use super::compiler::Compiler;
 use super::scope::{Cte, CteColumn, Scope};
+use super::search_cycle;
 use super::select::{BoundColumn, BoundQuery};
 use super::typed::Typed;
 use super::types::fold;
@@ -24,6 +25,8 @@ impl Compiler<'_> {
                 return Err(Error::new("42712", format!("WITH query name \"{name}\" specified more than once")));
             }
             let table = self.alias(&format!("with {name}"));
+            let written = self.written_out(scope, cte, &name, with.recursive)?;
+            let cte = written.as_ref().unwrap_or(cte);
             let parts = recursive_parts(&cte.query).filter(|_| with.recursive && refers_to(&cte.query, &name));
             let recurses = parts.is_some();
             let bound = match parts {
@@ -55,6 +58,18 @@ impl Compiler<'_> {
         Ok((format!("{word} {}", texts.join(", ")), effects))
     }
 
+    /// A WITH query with SEARCH or CYCLE, with the columns that these stand for.
+    fn written_out(&mut self, scope: &Scope<'_>, cte: &CteAst, name: &str, recursive: bool) -> Result<Option<CteAst>> {
+        if search_cycle::carried(&cte.query).is_none() {
+            return Ok(None);
+        }
+        let parts = recursive_parts(&cte.query).filter(|_| recursive && refers_to(&cte.query, name));
+        let Some((base, _, step)) = parts else { return Err(Error::new("42601", "WITH query is not recursive")) };
+        let first = self.bind_query(Some(scope), &part(cte, base))?;
+        let names: Vec<String> = renamed(&first, cte)?.into_iter().map(|column| column.name).collect();
+        search_cycle::written_out(cte, &names, base, step).map(Some)
+    }
+
     /// `base union [all] step`, where the step reads the query itself.
     #[allow(clippy::too_many_arguments)] // the parts of one construct
     fn bind_recursive(
@@ -67,16 +82,14 @@ impl Compiler<'_> {
         all: bool,
         step: &SetExpr,
     ) -> Result<BoundQuery> {
-        let query =
-            |body: &SetExpr| Query { body: Box::new(body.clone()), with: None, order_by: None, ..(*cte.query).clone() };
-        let first = self.bind_query(Some(&*scope), &query(base))?;
+        let first = self.bind_query(Some(&*scope), &part(cte, base))?;
         let mut columns = renamed(&first, cte)?;
         // A later row may hold what the first ones don't.
         columns.iter_mut().for_each(|c| c.not_null = false);
         // The step reads rows that were made, which can't stand behind a barrier and need none.
         scope.ctes.push(Cte { name: name.to_owned(), table: table.to_owned(), columns, protected: false });
         let types: Vec<_> = first.columns.iter().map(|c| (c.ty.clone(), c.typmod)).collect();
-        let second = self.bind_query_as(Some(&*scope), &query(step), &types);
+        let second = self.bind_query_as(Some(&*scope), &part(cte, step), &types);
         scope.ctes.pop();
         let second = second?;
         if first.columns.len() != second.columns.len() {
@@ -100,6 +113,11 @@ impl Compiler<'_> {
             value: None,
         })
     }
+}
+
+/// A side of the union that a recursive query is.
+fn part(cte: &CteAst, side: &SetExpr) -> Query {
+    Query { body: Box::new(side.clone()), with: None, order_by: None, ..(*cte.query).clone() }
 }
 
 /// SQLite's compound takes no nested compound on its right, and no WITH.

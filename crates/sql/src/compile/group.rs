@@ -5,6 +5,7 @@ use basalt_types::Type;
 use sqlparser::ast::{Expr, GroupByExpr, Select, SelectItem, Spanned};
 
 use super::aggregate::has_aggregate;
+use super::carried_groups::elements;
 use super::compare::require_equality;
 use super::compiler::Compiler;
 use super::expr::bare;
@@ -24,9 +25,8 @@ pub(super) struct Key {
 impl Compiler<'_> {
     /// GROUP BY.
     pub(super) fn bind_group_by(&mut self, scope: &Scope<'_>, select: &Select) -> Result<Vec<Key>> {
-        let exprs = match &select.group_by {
-            GroupByExpr::Expressions(exprs, modifiers) if modifiers.is_empty() => exprs,
-            _ => return Err(Error::unsupported("GROUP BY ALL is not supported", "Name the columns.")),
+        let Some((exprs, _)) = elements(&select.group_by) else {
+            return Err(Error::unsupported("GROUP BY ALL is not supported", "Name the columns."));
         };
         let outer = scope.clause.replace(Clause::Rows("GROUP BY"));
         let mut keys = Vec::with_capacity(exprs.len());

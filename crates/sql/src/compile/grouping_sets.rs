@@ -1,13 +1,15 @@
 //! GROUPING SETS, ROLLUP and CUBE: one SELECT for each set, joined by UNION ALL. A key that is not in a set is NULL there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, OrderByExpr, OrderByOptions, Select, SelectItem,
+    Expr, Function, FunctionArg, FunctionArgExpr, GroupByExpr, Ident, ObjectNamePart, OrderByExpr, OrderByOptions,
+    Select, SelectItem,
 };
 
+use super::carried_groups::elements;
 use super::compiler::Compiler;
 use super::function::argument_list;
 use super::group::single_keys;
@@ -34,7 +36,7 @@ type Key<'k> = (usize, &'k OrderByOptions);
 ///
 /// Errors: 54001 for too many.
 pub(super) fn sets_of(group_by: &GroupByExpr) -> Result<Option<Vec<Vec<Expr>>>> {
-    let GroupByExpr::Expressions(elements, _) = group_by else { return Ok(None) };
+    let Some((elements, distinct)) = elements(group_by) else { return Ok(None) };
     let is_set = |expr: &Expr| match expr {
         Expr::GroupingSets(_) | Expr::Rollup(_) | Expr::Cube(_) => true,
         Expr::Tuple(items) => items.is_empty(),
@@ -46,31 +48,67 @@ pub(super) fn sets_of(group_by: &GroupByExpr) -> Result<Option<Vec<Vec<Expr>>>> 
     let mut sets: Vec<Vec<Expr>> = vec![Vec::new()];
     for element in elements {
         // They are counted before they are made: a short text may ask for more than there is memory.
-        let count = match element {
-            Expr::GroupingSets(sets) => sets.len(),
-            Expr::Rollup(items) => items.len() + 1,
-            Expr::Cube(items) if items.len() > MOST_CUBED => {
-                return Err(Error::new("54011", format!("CUBE is limited to {MOST_CUBED} elements")));
-            }
-            Expr::Cube(items) => 1 << items.len(),
-            _ => 1,
-        };
-        if sets.len() * count > MOST_SETS {
+        if sets.len() * count(element)? > MOST_SETS {
             return Err(Error::new("54001", format!("too many grouping sets present (maximum {MOST_SETS})")));
         }
-        let choices = match element {
-            Expr::GroupingSets(sets) => sets.clone(),
-            Expr::Rollup(items) => (0..=items.len()).rev().map(|count| items[..count].concat()).collect(),
-            Expr::Cube(items) => cubed(items),
-            Expr::Tuple(items) => vec![items.clone()],
-            plain => vec![vec![plain.clone()]],
-        };
+        let choices = choices(element);
         let joined =
             |set: &Vec<Expr>| choices.iter().map(|choice| [set.as_slice(), choice].concat()).collect::<Vec<_>>();
         sets = sets.iter().flat_map(joined).collect();
     }
     let single = |set: &Vec<Expr>| set.iter().flat_map(single_keys).cloned().collect();
-    Ok(Some(sets.iter().map(single).collect()))
+    let mut sets: Vec<Vec<Expr>> = sets.iter().map(single).collect();
+    if distinct {
+        let mut known: HashSet<BTreeSet<Expr>> = HashSet::new();
+        sets.retain(|set| known.insert(set.iter().cloned().collect()));
+    }
+    Ok(Some(sets))
+}
+
+/// How many sets an element stands for.
+///
+/// Errors: 54011 for too large a CUBE.
+fn count(element: &Expr) -> Result<usize> {
+    match element {
+        Expr::GroupingSets(sets) => sets.iter().map(|set| within(set).map_or(Ok(1), |inner| count(&inner))).sum(),
+        Expr::Rollup(items) => Ok(items.len() + 1),
+        Expr::Cube(items) if items.len() > MOST_CUBED => {
+            Err(Error::new("54011", format!("CUBE is limited to {MOST_CUBED} elements")))
+        }
+        Expr::Cube(items) => Ok(1 << items.len()),
+        _ => Ok(1),
+    }
+}
+
+/// The sets that an element stands for.
+fn choices(element: &Expr) -> Vec<Vec<Expr>> {
+    match element {
+        Expr::GroupingSets(sets) => {
+            sets.iter().flat_map(|set| within(set).map_or_else(|| vec![set.clone()], |inner| choices(&inner))).collect()
+        }
+        Expr::Rollup(items) => (0..=items.len()).rev().map(|count| items[..count].concat()).collect(),
+        Expr::Cube(items) => cubed(items),
+        Expr::Tuple(items) => vec![items.clone()],
+        plain => vec![vec![plain.clone()]],
+    }
+}
+
+/// ROLLUP or CUBE as one of several grouping sets, which the parser takes for a call.
+fn within(set: &[Expr]) -> Option<Expr> {
+    let [Expr::Function(function)] = set else { return None };
+    let [ObjectNamePart::Identifier(name)] = function.name.0.as_slice() else { return None };
+    let (args, ..) = argument_list(function).ok()?;
+    let items = args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Tuple(items))) => Some(items.clone()),
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(item)) => Some(vec![item.clone()]),
+        _ => None,
+    });
+    let items = items.collect::<Option<Vec<_>>>()?;
+    match fold(name).as_str() {
+        "rollup" if name.quote_style.is_none() => Some(Expr::Rollup(items)),
+        "cube" if name.quote_style.is_none() => Some(Expr::Cube(items)),
+        _ => None,
+    }
 }
 
 /// Every selection of the elements, the whole first.

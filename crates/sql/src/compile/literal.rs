@@ -24,6 +24,16 @@ impl Compiler<'_> {
             ast::Value::Placeholder(name) => self.bind_placeholder(scope, name),
             other => match string(other) {
                 Some(text) => Ok(Typed::constant(Value::Text(text.to_owned()), Type::UNKNOWN)),
+                None if matches!(
+                    other,
+                    ast::Value::HexStringLiteral(_) | ast::Value::SingleQuotedByteStringLiteral(_)
+                ) =>
+                {
+                    Err(Error::unsupported(
+                        format!("bit strings, such as {other}, are not supported on the embedded engine"),
+                        "Write a number, whose operators & | # ~ << >> there are; or bytes, such as '\\xff'::bytea.",
+                    ))
+                }
                 None => Err(Error::unsupported(
                     format!("the literal {other} is not supported on the embedded engine"),
                     "Write it as a string with a cast.",

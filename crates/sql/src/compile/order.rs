@@ -44,9 +44,15 @@ pub(super) fn direction(not_null: bool, options: &OrderByOptions) -> Result<Stri
     let descending = match &options.sort {
         None | Some(OrderBySort::Asc) => false,
         Some(OrderBySort::Desc) => true,
-        Some(OrderBySort::Using(_)) => {
-            return Err(Error::unsupported("ORDER BY ... USING is not supported", "Write ASC or DESC."));
-        }
+        Some(OrderBySort::Using(operator)) => match operator.to_string().as_str() {
+            "<" => false,
+            ">" => true,
+            other => {
+                let message = format!("operator {other} is not a valid ordering operator");
+                return Err(Error::new("42809", message)
+                    .with_hint("Ordering operators must be \"<\" or \">\" members of btree operator families."));
+            }
+        },
     };
     let nulls_first = options.nulls_first.unwrap_or(descending);
     let place = match (descending, nulls_first) {

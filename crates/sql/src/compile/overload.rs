@@ -161,6 +161,15 @@ pub(super) fn hide(candidates: &mut [Candidate], places: &[usize]) {
     }
 }
 
+/// Whether several of the candidates take what this one does.
+pub(super) fn is_repeated(candidates: &[Candidate], one: &Candidate) -> bool {
+    let declared = |candidate: &Candidate| -> Option<Vec<Option<Type>>> {
+        candidate.as_ref().map(|parameters| parameters.iter().map(Parameter::declared).collect())
+    };
+    let wanted = declared(one);
+    candidates.iter().filter(|candidate| candidate.is_some() && declared(candidate) == wanted).nth(1).is_some()
+}
+
 /// Chooses among candidates by their parameters.
 pub(super) fn choose(candidates: &[Candidate], args: &[Type]) -> Choice {
     let fits = candidates.iter().enumerate().filter_map(|(i, c)| fit(i, c.as_deref()?, args));

@@ -8,7 +8,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan};
 
-use super::lock;
+use super::{lock, search_cycle};
 use crate::strings;
 use crate::unread::{useless_word, with_advice};
 
@@ -110,6 +110,7 @@ pub(crate) fn tokens(sql: &str) -> Result<Vec<TokenWithSpan>, ParserError> {
     for token in &mut tokens {
         if let Token::Word(word) = &mut token.token
             && word.value.len() > LONGEST_NAME
+            && !word.value.starts_with(search_cycle::MARK)
         {
             word.value.truncate(word.value.floor_char_boundary(LONGEST_NAME));
         }

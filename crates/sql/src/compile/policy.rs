@@ -32,7 +32,9 @@ pub(super) fn read_filter(compiler: &mut Compiler<'_>, source: &Source) -> Resul
 /// What the policies of `command` ask by USING of a row that is there, or `None` if the role is not bound by policies.
 pub(super) fn using(compiler: &mut Compiler<'_>, source: &Source, command: PolicyCommand) -> Result<Option<Typed>> {
     let Some(policies) = Policies::of(compiler, source, command) else { return Ok(None) };
-    policies.bind(compiler, source, |policy| policy.using.as_deref()).map(|bound| Some(bound.condition()))
+    let condition = policies.bind(compiler, source, |policy| policy.using.as_deref())?.condition();
+    compiler.asks_at_length |= !condition.leakproof || condition.sql.contains("(SELECT ");
+    Ok(Some(condition))
 }
 
 /// Which part of a policy a written row has to satisfy.

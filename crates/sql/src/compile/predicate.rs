@@ -5,7 +5,7 @@ use basalt_types::array::elements;
 use basalt_types::{Type, Value};
 use sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, Query};
 
-use super::compare::{compares_at_once, comparison};
+use super::compare::comparison;
 use super::compiler::Compiler;
 use super::expr::bare;
 use super::function::argument_list;
@@ -153,7 +153,7 @@ impl Compiler<'_> {
         let not = if negated { "NOT " } else { "" };
         let sql = format!("({} {not}IN ({}))", value.collated_sql(), values.join(", "));
         let mut typed = Typed::over(sql, Type::BOOL, coerced.iter().chain([&value]));
-        typed.leakproof &= compares_at_once(&ty);
+        typed.leakproof &= self.compares_at_once(&ty);
         typed.not_null = value.not_null && coerced.iter().all(|i| i.not_null);
         Ok(typed)
     }

@@ -55,6 +55,7 @@ pub(super) fn of_source(source: &Source) -> Typed {
         (None, true) => source.marker().unwrap_or_default(),
         (None, false) => String::new(),
     };
+    row.row_of.clone_from(&source.rows_of);
     if !row.sources.contains(&source.id) {
         row.sources.push(source.id);
     }

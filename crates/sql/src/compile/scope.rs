@@ -111,6 +111,8 @@ pub(crate) struct Source {
     pub schema: Option<String>,
     /// The base table or view read, if it is one.
     pub relation: Option<Arc<Relation>>,
+    /// The relation whose rows it gives: the one read, or that of a function's rows.
+    pub rows_of: Option<Arc<Name>>,
     /// Its columns.
     pub columns: Vec<SourceColumn>,
     /// Whether it stands on the nullable side of an outer join.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Typmod};
-use sqlparser::ast::{Expr, FunctionArg, ObjectName, TableAlias};
+use sqlparser::ast::{Expr, FunctionArg, ObjectName, TableAlias, TableAliasColumnDef};
 
 use super::carried::ROWS_FROM;
 use super::cast::json;
@@ -109,7 +109,8 @@ impl Compiler<'_> {
                 if scalar && routine.outputs().next().is_none() {
                     query.columns[0].name = call.shown();
                 }
-                if call.ordinality {
+                let is_numbered = call.ordinality;
+                if is_numbered {
                     let names: Vec<String> = query.columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
                     query.sql =
                         format!("SELECT {}, row_number() OVER () AS ordinality FROM ({})", names.join(", "), query.sql);
@@ -118,6 +119,7 @@ impl Compiler<'_> {
                 self.add_query(scope, query, &call.shown(), call.alias, clause)?;
                 if let Some(source) = scope.sources.last_mut() {
                     source.scalar = scalar;
+                    source.rows_of = routine.returns_relation.clone().filter(|_| !is_numbered).map(Arc::new);
                 }
                 Ok(())
             }
@@ -246,7 +248,7 @@ impl Compiler<'_> {
         };
         let wanted = if call.name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
         let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
-        let base = values.pop().map(|base| self.storable(base)).transpose()?;
+        let base = values.pop().map(|base| self.filled_row(base)).transpose()?;
         let columns: Vec<(String, Type, Option<Typmod>)> = match &base {
             Some(base) => {
                 row_fields(&call.name, base)?.iter().map(|(name, ty)| (name.clone(), ty.clone(), None)).collect()
@@ -259,13 +261,20 @@ impl Compiler<'_> {
             (false, false) => format!("('[' || {} || ']')", document.sql),
         };
         sql = format!("{sql}, {}", quote::literal(&json(&columns)));
-        if let Some(base) = base.as_ref().filter(|base| !base.is_null_literal()) {
-            sql = format!("{sql}, {}", base.sql);
+        let given = base.as_ref().filter(|base| !base.is_null_literal()).map(|base| base.sql.as_str());
+        // Statements of requests read their bodies so.
+        if call.name != "json_to_recordset" {
+            sql = format!("{sql}, {}, {}", given.unwrap_or("NULL"), quote::literal(&call.name));
         }
+        let rows_of = base.as_ref().and_then(|base| base.row_of.clone()).filter(|_| !call.ordinality);
         let args: Vec<Typed> = std::iter::once(document).chain(base).collect();
         let columns = columns.into_iter().map(|(name, ty, _)| (name, ty)).collect();
         // The alias's column list has been read: it defines the columns.
-        self.add_rows(scope, call, format!("pg_recordset({sql})"), columns, false, &args, clause)
+        self.add_rows(scope, call, format!("pg_recordset({sql})"), columns, false, &args, clause)?;
+        if let Some(source) = scope.sources.last_mut() {
+            source.rows_of = rows_of;
+        }
+        Ok(())
     }
 
     /// `json_populate_record(row, document)` as a value.
@@ -275,12 +284,22 @@ impl Compiler<'_> {
         };
         let wanted = if name.starts_with("jsonb") { Type::JSONB } else { Type::JSON };
         let document = self.coerce(document, &wanted, None, CastContext::Implicit)?;
-        let base = self.storable(base)?;
+        let base = self.filled_row(base)?;
         let fields = quote::literal(&json(&row_fields(name, &base)?));
         let sql = format!("pg_populate({fields}, {}, {})", base.sql, document.sql);
         let mut value = Typed::over(sql, base.ty.clone(), [&base, &document]);
-        (value.leakproof, value.stable) = (false, true);
+        (value.leakproof, value.stable, value.row_of) = (false, true, base.row_of);
         Ok(value)
+    }
+
+    /// The row that objects are put into.
+    fn filled_row(&mut self, base: Typed) -> Result<Typed> {
+        if base.is_unknown() {
+            let message = "could not determine polymorphic type because input has type unknown";
+            return Err(Error::new("42804", message));
+        }
+        let row_of = base.row_of.clone();
+        Ok(Typed { row_of, ..self.storable(base)? })
     }
 
     /// A function that returns `record` with the columns that its call says.
@@ -318,6 +337,11 @@ impl Compiler<'_> {
                     "a column definition list is required for functions returning \"record\"",
                 ));
             };
+            let is_same = |other: &&TableAliasColumnDef| fold(&other.name) == fold(&definition.name);
+            if definitions.iter().filter(is_same).nth(1).is_some() {
+                let message = format!("column name \"{}\" specified more than once", fold(&definition.name));
+                return Err(Error::new("42701", message));
+            }
             let resolved = self.resolve_type(data_type)?;
             Ok((fold(&definition.name), resolved.ty, resolved.typmod))
         });

@@ -99,7 +99,7 @@ pub(super) fn run_routine(
     statements: &[ast::Statement],
     args: Vec<Typed>,
 ) -> Result<Captured> {
-    let inlined = Inlined::Function(routine.name.clone());
+    let inlined = Inlined::function(routine);
     let entered = compiler.inlining.iter().filter(|entered| **entered == inlined).count();
     if entered > MAX_REENTRY || compiler.steps.len() > MAX_STEPS {
         return Err(Error::new("54001", "stack depth limit exceeded"));

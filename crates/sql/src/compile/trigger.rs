@@ -50,7 +50,7 @@ impl Firing {
         });
         let row = |name: &str, lacking: Operation| {
             let is_there = operation != lacking;
-            Variable { is_there, ..Variable::new(name, Holds::Row(body::shape_of(relation))) }
+            Variable { is_there, ..Variable::new(name, Holds::row_of(relation)) }
         };
         let found = Variable::new("found", Holds::Value(Slot::new("found", Type::BOOL)));
         let own = vec![row("new", Operation::Delete), row("old", Operation::Insert), found];

@@ -1,8 +1,12 @@
 //! What binding an expression yields: SQLite source with its PostgreSQL type and what else lowering must know of it.
 
+use std::sync::Arc;
+
 use basalt_types::{Type, Typmod, Value};
 
 pub(crate) use basalt_types::codec::CastContext;
+
+use crate::Name;
 
 /// A bound expression.
 #[derive(Debug, Clone)]
@@ -28,6 +32,8 @@ pub(crate) struct Typed {
     /// Those of them whose computed columns it reads that may fail or tell: SQLite would compute these for hidden rows too, where a
     /// condition is moved into the query.
     pub leaks: Vec<usize>,
+    /// Of a row: the relation whose row it is, where that is known.
+    pub row_of: Option<Arc<Name>>,
     /// What kind of expression it is.
     pub form: Form,
 }
@@ -73,6 +79,7 @@ impl Typed {
             collated: false,
             sources: Vec::new(),
             leaks: Vec::new(),
+            row_of: None,
             form: Form::Other,
         }
     }

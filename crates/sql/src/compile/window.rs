@@ -1,7 +1,8 @@
 //! Window functions: `f(...) over (...)`, and aggregates over windows.
 
 use basalt_core::{Error, Result};
-use basalt_types::{Type, Value};
+use basalt_types::interval::Interval;
+use basalt_types::{Base, Type, Value};
 use sqlparser::ast::{
     Function, Ident, NamedWindowDefinition, NamedWindowExpr, WindowFrame, WindowFrameBound, WindowFrameUnits,
     WindowSpec, WindowType,
@@ -133,6 +134,7 @@ impl Compiler<'_> {
             }
             clauses.push(format!("PARTITION BY {}", keys.join(", ")));
         }
+        let mut first = None;
         if !order.is_empty() {
             let mut keys = Vec::new();
             for key in order {
@@ -140,22 +142,25 @@ impl Compiler<'_> {
                 let value = self.storable(value)?;
                 keys.push(super::order::key(&value, &key.options)?);
                 window.absorb(&value);
+                first.get_or_insert(value.ty);
             }
             clauses.push(format!("ORDER BY {}", keys.join(", ")));
         }
         if let Some(frame) = &spec.window_frame {
             check_frame(frame, order.len())?;
-            clauses.push(self.bind_frame(scope, frame)?);
+            clauses.push(self.bind_frame(scope, frame, first.as_ref())?);
         }
         window.sql = clauses.join(" ");
         Ok(window)
     }
 
-    fn bind_frame(&mut self, scope: &Scope<'_>, frame: &WindowFrame) -> Result<String> {
+    /// A frame; `key` is what the window is ordered by first.
+    fn bind_frame(&mut self, scope: &Scope<'_>, frame: &WindowFrame, key: Option<&Type>) -> Result<String> {
         let units = frame.units;
-        let start = self.bind_bound(scope, &frame.start_bound, units, "starting")?;
+        let key = key.filter(|_| units == WindowFrameUnits::Range);
+        let start = self.bind_bound(scope, &frame.start_bound, units, key, "starting")?;
         Ok(match &frame.end_bound {
-            Some(end) => format!("{units} BETWEEN {start} AND {}", self.bind_bound(scope, end, units, "ending")?),
+            Some(end) => format!("{units} BETWEEN {start} AND {}", self.bind_bound(scope, end, units, key, "ending")?),
             None => format!("{units} {start}"),
         })
     }
@@ -165,6 +170,7 @@ impl Compiler<'_> {
         scope: &Scope<'_>,
         bound: &WindowFrameBound,
         units: WindowFrameUnits,
+        key: Option<&Type>,
         which: &str,
     ) -> Result<String> {
         let (offset, side) = match bound {
@@ -173,21 +179,74 @@ impl Compiler<'_> {
             WindowFrameBound::Following(offset) => (offset, "FOLLOWING"),
         };
         let Some(offset) = offset else { return Ok(format!("UNBOUNDED {side}")) };
-        let offset = self.bind_expr(scope, offset, Some(&Type::INT8))?;
-        let offset = self.coerce(offset, &Type::INT8, None, CastContext::Implicit).map_err(|_| {
-            Error::unsupported(
-                "a window frame's offset must be a whole number on the embedded engine",
-                "Use ROWS, or compare the values in a subquery.",
-            )
+        let ty = key.map_or(Ok(Type::INT8), offset_type)?;
+        let offset = self.bind_expr(scope, offset, Some(&ty))?;
+        let given = offset.ty.clone();
+        let offset = self.coerce(offset, &ty, None, CastContext::Implicit).map_err(|error| match key {
+            Some(key) if error.code() == "42804" => without_range(key, Some(&given)),
+            _ => error,
         })?;
         if !offset.sources.is_empty() {
             return Err(Error::new("42P10", format!("argument of {units} must not contain variables")));
         }
+        let negative = match key {
+            Some(_) => "invalid preceding or following size in window function".to_owned(),
+            None => format!("frame {which} offset must not be negative"),
+        };
+        let negative = || Err(Error::new("22013", negative));
         match constant(&offset) {
             Some(Value::Null) => Err(Error::new("22004", format!("frame {which} offset must not be null"))),
-            Some(Value::Int(..0)) => Err(Error::new("22013", format!("frame {which} offset must not be negative"))),
+            Some(Value::Int(..0)) => negative(),
+            Some(Value::Real(number)) if *number < 0.0 => negative(),
+            Some(Value::Text(text)) => {
+                let interval = Interval::parse(text)?;
+                match interval.span() {
+                    ..0 => negative(),
+                    _ if interval.months != 0 => Err(unsupported_span()),
+                    span if key != Some(&Type::DATE) => Ok(format!("{span} {side}")),
+                    // Dates are whole days.
+                    span => Ok(format!("{} {side}", span / DAY)),
+                }
+            }
+            _ if ty == Type::INTERVAL => Err(unsupported_span()),
             _ => Ok(format!("{} {side}", offset.sql)),
         }
+    }
+}
+
+/// A day in microseconds.
+const DAY: i128 = 86_400_000_000;
+
+/// The type of a RANGE frame's offsets over an order of this type.
+fn offset_type(key: &Type) -> Result<Type> {
+    Ok(match key {
+        Type::Base(Base::Int2 | Base::Int4 | Base::Int8) => Type::INT8,
+        Type::Base(Base::Float4 | Base::Float8) => Type::FLOAT8,
+        Type::Base(Base::Date | Base::Timestamp | Base::Timestamptz) => Type::INTERVAL,
+        Type::Base(Base::Numeric | Base::Time | Base::Interval) => {
+            return Err(Error::unsupported(
+                format!("a RANGE frame with an offset over {} is not supported on the embedded engine", key.sql_name()),
+                "Order by a whole number or a double precision, or compare the values in a subquery.",
+            ));
+        }
+        _ => return Err(without_range(key, None)),
+    })
+}
+
+fn unsupported_span() -> Error {
+    Error::unsupported(
+        "a RANGE frame's offset of months, or one that is no constant interval, is not supported on the embedded engine",
+        "Write days or smaller units, as in interval '30 days'; or compare the values in a subquery.",
+    )
+}
+
+/// 0A000 in PostgreSQL's words.
+fn without_range(key: &Type, offset: Option<&Type>) -> Error {
+    let message = format!("RANGE with offset PRECEDING/FOLLOWING is not supported for column type {}", key.sql_name());
+    match offset {
+        Some(offset) => Error::new("0A000", format!("{message} and offset type {}", offset.sql_name()))
+            .with_hint("Cast the offset value to an appropriate type."),
+        None => Error::new("0A000", message),
     }
 }
 

@@ -7,7 +7,6 @@ use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::RawName;
-use super::grant::input_types;
 use super::types::missing_type;
 use crate::catalog::Relation;
 
@@ -50,7 +49,7 @@ impl Change<'_> {
                 let args = self.referred_inputs()?;
                 let routine = self.find_routine(&raw, args.as_deref())?;
                 let comment = self.comment_text()?;
-                let args = input_types(&routine);
+                let args = routine.input_types();
                 let overloads = self.catalog.functions.get_mut(&routine.name).into_iter().flatten();
                 for routine in overloads.filter(|r| super::resolve::takes(r, &args)) {
                     Arc::make_mut(routine).comment.clone_from(&comment);

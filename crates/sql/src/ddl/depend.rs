@@ -9,14 +9,13 @@ use basalt_types::Type;
 use super::Change;
 use super::drop::Object;
 use super::field::{is_marked, with_fields_marked};
-use super::grant::input_types;
-use super::overload::with_calls_marked;
+use super::overload::{is_field, with_calls_marked};
 use super::rename_column::reads_in_rows;
 use super::resolve::takes;
 use super::source::{Uses, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
-use crate::catalog::{ConstraintKind, Name, Relation};
+use crate::catalog::{ConstraintKind, Name, Relation, Routine};
 
 impl Change<'_> {
     /// What depends directly on an object, and whether it goes without CASCADE.
@@ -36,7 +35,7 @@ impl Change<'_> {
                     r.returns_relation.as_ref() == Some(name)
                         || r.params.iter().any(|p| p.relation.as_ref() == Some(name))
                 });
-                found.extend(typed.map(|r| (Object::Routine(r.name.clone(), input_types(r)), false)));
+                found.extend(typed.map(|r| (Object::Routine(r.name.clone(), r.input_types()), false)));
             }
             Object::Column(table, column) => self.column_dependents(table, column, &mut found)?,
             Object::Constraint(table, name) => {
@@ -57,10 +56,12 @@ impl Change<'_> {
             }
             Object::Routine(name, args) => {
                 let overloads = self.catalog.routines(&name.schema, &name.name);
-                match overloads.iter().find(|routine| takes(routine, args)).filter(|_| overloads.len() > 1) {
+                let is_told_apart = |routine: &&Arc<Routine>| overloads.len() > 1 || is_field(&self.catalog, routine);
+                match overloads.iter().find(|routine| takes(routine, args)).filter(is_told_apart) {
                     Some(routine) => {
                         let (marked, mark) = with_calls_marked(&self.catalog, routine)?;
-                        users(&marked, |uses| uses.functions.contains(&mark), &mut found);
+                        let calls = |uses: &Uses| uses.functions.contains(&mark) || uses.columns.contains(&mark.name);
+                        users(&marked, calls, &mut found);
                     }
                     None => users(&self.catalog, |uses| uses.functions.contains(name), &mut found),
                 }
@@ -88,7 +89,7 @@ impl Change<'_> {
                     let types = routine.params.iter().map(|p| &p.ty).chain([&routine.returns]);
                     let mut types = types.filter(|_| routine.returns_relation.is_none());
                     if types.any(|ty| mentions(ty, name) || fields.as_ref() == Some(ty)) {
-                        found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+                        found.push((Object::Routine(routine.name.clone(), routine.input_types()), false));
                     }
                 }
                 let domains = self.catalog.domains.iter().filter(|(_, domain)| mentions(&domain.ty, name));
@@ -113,7 +114,7 @@ impl Change<'_> {
                     self.catalog.enums.keys().chain(self.catalog.domains.keys()).chain(self.catalog.composites.keys());
                 let types = types.filter(|n| n.schema == *schema).cloned().map(Object::Type);
                 let routines = self.catalog.functions.values().flatten().filter(|r| r.name.schema == *schema);
-                let routines = routines.map(|r| Object::Routine(r.name.clone(), input_types(r)));
+                let routines = routines.map(|r| Object::Routine(r.name.clone(), r.input_types()));
                 let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
                 found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
             }
@@ -216,7 +217,7 @@ fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Objec
         // Other bodies are texts, which PostgreSQL reads anew when they run.
         let reads = || routine.parsed && parse_statements(&routine.body).is_ok_and(|body| uses(&Uses::of(&body)));
         if defaults.any(expr) || reads() {
-            found.push((Object::Routine(routine.name.clone(), input_types(routine)), false));
+            found.push((Object::Routine(routine.name.clone(), routine.input_types()), false));
         }
     }
     for relation in catalog.relations.values() {

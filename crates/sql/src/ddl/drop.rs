@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
-use super::grant::input_types;
 use super::{Change, physical};
-use crate::catalog::Name;
+use crate::catalog::{Input, Name};
 use crate::quote::ident;
 
 /// Something that can be dropped.
@@ -25,7 +23,7 @@ pub(super) enum Object {
     Index(Name, String),
     Trigger(Name, String),
     /// With the types of its inputs.
-    Routine(Name, Vec<Type>),
+    Routine(Name, Vec<Input>),
     /// An enumeration, domain or composite type.
     Type(Name),
     Sequence(Name),
@@ -96,7 +94,7 @@ impl Change<'_> {
                 Err(error) => return Err(error.at(at)),
             };
             return match found {
-                Ok(routine) => Ok(Some(Object::Routine(routine.name.clone(), input_types(&routine)))),
+                Ok(routine) => Ok(Some(Object::Routine(routine.name.clone(), routine.input_types()))),
                 Err(error) if if_exists && error.code() == "42883" => Ok(None),
                 Err(error) => Err(error),
             };

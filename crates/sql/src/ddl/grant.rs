@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::cursor::RawName;
-use crate::catalog::{DefaultObject, Grants, Name, Privilege};
+use crate::catalog::{DefaultObject, Grants, Input, Name, Privilege};
 
 /// Every privilege that a kind of object has.
 pub(super) fn all_privileges(object: DefaultObject) -> BTreeSet<Privilege> {
@@ -32,7 +31,7 @@ pub(super) struct Written {
 enum Target {
     Relations(Vec<Name>),
     Sequences(Vec<Name>),
-    Routines(Vec<(Name, Vec<Type>)>),
+    Routines(Vec<(Name, Vec<Input>)>),
     Schemas(Vec<String>),
     /// Types, languages, databases, ...: nothing of theirs is guarded here.
     Unguarded,
@@ -145,7 +144,7 @@ impl Change<'_> {
             Some("all functions in schema" | "all routines in schema" | "all procedures in schema") => {
                 let schemas = self.schema_list()?;
                 let routines = self.catalog.functions.values().flatten().filter(|r| schemas.contains(&r.name.schema));
-                Target::Routines(routines.map(|r| (r.name.clone(), input_types(r))).collect())
+                Target::Routines(routines.map(|r| (r.name.clone(), r.input_types())).collect())
             }
             Some("sequence") => {
                 let raws = self.cursor.list(|cursor| cursor.name())?;
@@ -162,7 +161,7 @@ impl Change<'_> {
                     if !self.pass_extension_function(&raw)? {
                         let args = self.referred_inputs()?;
                         let routine = self.find_routine(&raw, args.as_deref())?;
-                        routines.push((routine.name.clone(), input_types(&routine)));
+                        routines.push((routine.name.clone(), routine.input_types()));
                     }
                     if !self.cursor.accept_token(&Token::Comma) {
                         break Target::Routines(routines);
@@ -264,11 +263,6 @@ impl Change<'_> {
         }
         Ok(())
     }
-}
-
-/// Types of the arguments that a call gives.
-pub(super) fn input_types(routine: &crate::catalog::Routine) -> Vec<Type> {
-    routine.inputs().map(|param| param.ty.clone()).collect()
 }
 
 /// Adds privileges to the grants, or takes them away.

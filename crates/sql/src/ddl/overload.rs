@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::Result;
-use basalt_types::Type;
-use sqlparser::ast::{Expr, ObjectName, ObjectNamePart, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Ident, ObjectName, ObjectNamePart, TableFactor, VisitMut, VisitorMut};
 
 use super::bound::{self, Probe};
 use super::resolve::takes;
@@ -23,7 +22,7 @@ const NO_BODY: &str = "basalt_no_body";
 /// body, and stays.
 pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &Name) -> Result<()> {
     let from = &routine.name;
-    let args: Vec<Type> = routine.inputs().map(|param| param.ty.clone()).collect();
+    let args = routine.input_types();
     let mut overloads = catalog.routines(&from.schema, &from.name).to_vec();
     overloads.retain(|other| !takes(other, &args));
     let without_body = Routine { language: "sql".into(), body: NO_BODY.into(), parsed: true, ..(**routine).clone() };
@@ -31,7 +30,14 @@ pub(super) fn rename_calls(catalog: &mut Catalog, routine: &Arc<Routine>, to: &N
     let mut trial = catalog.clone();
     trial.functions.insert(asked.clone(), [&overloads[..], &[Arc::new(without_body)]].concat());
     trial.functions.insert(from.clone(), [&overloads[..], std::slice::from_ref(routine)].concat());
-    bound::rewrite(catalog, &trial, &Calls { from, asked, to }).map(drop)
+    let has_fields = is_field(catalog, routine);
+    bound::rewrite(catalog, &trial, &Calls { from, asked, to, has_fields }).map(drop)
+}
+
+/// Whether a row's function may be called as if it were a column: `t.f`, where no column of the table has the name.
+pub(super) fn is_field(catalog: &Catalog, routine: &Routine) -> bool {
+    let takes = routine.inputs().next().and_then(|param| catalog.relations.get(param.relation.as_ref()?));
+    takes.is_some_and(|relation| relation.column(&routine.name.name).is_none())
 }
 
 /// A catalog in which whoever calls that overload calls it by the name that comes with it.
@@ -47,12 +53,13 @@ struct Calls<'a> {
     from: &'a Name,
     asked: Name,
     to: &'a Name,
+    has_fields: bool,
 }
 
 impl Probe for Calls<'_> {
     fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize {
         let to = if asks { &self.asked } else { self.to };
-        let mut names = Names { from: self.from, to, chosen, met: 0 };
+        let mut names = Names { from: self.from, to, has_fields: self.has_fields, chosen, met: 0 };
         let _ = visit_mut(node, &mut names);
         names.met
     }
@@ -66,6 +73,8 @@ impl Probe for Calls<'_> {
 struct Names<'a> {
     from: &'a Name,
     to: &'a Name,
+    /// Whether `t.name` may be a call too.
+    has_fields: bool,
     chosen: BTreeSet<usize>,
     met: usize,
 }
@@ -81,6 +90,15 @@ impl Names<'_> {
         }
         self.met += 1;
     }
+
+    fn field(&mut self, parts: &mut [Ident]) {
+        if let Some(last) = parts.last_mut().filter(|last| fold(last) == self.from.name) {
+            if self.chosen.contains(&self.met) {
+                *last = ident_node(&self.to.name);
+            }
+            self.met += 1;
+        }
+    }
 }
 
 impl VisitorMut for Names<'_> {
@@ -94,8 +112,10 @@ impl VisitorMut for Names<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(function) = expr {
-            self.name(&mut function.name);
+        match expr {
+            Expr::Function(function) => self.name(&mut function.name),
+            Expr::CompoundIdentifier(parts) if self.has_fields => self.field(parts),
+            _ => {}
         }
         ControlFlow::Continue(())
     }

@@ -127,7 +127,7 @@ impl Provided {
         let mut session = Session { check_function_bodies: false, ..Session::default() };
         apply(&mut without, &mut session, cursor.sql()).ok()?;
         let new = without.functions.get(&name)?.first()?;
-        let takes = super::grant::input_types(new);
+        let takes = new.input_types();
         old.iter().any(|old| super::resolve::takes(old, &takes)).then(|| format!("function {name}"))
     }
 

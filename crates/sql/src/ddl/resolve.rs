@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::Type;
 
 use super::Change;
 use super::cursor::RawName;
-use crate::catalog::{Name, PUBLIC, Relation, Routine};
+use crate::catalog::{Input, Name, PUBLIC, Relation, Routine};
 
 impl Change<'_> {
     /// The schemas of the search path that exist.
@@ -101,14 +100,14 @@ impl Change<'_> {
     /// The one function of that name with these input types, or with any when none are given.
     ///
     /// Errors: 42883, 42725.
-    pub(super) fn find_routine(&self, raw: &RawName, args: Option<&[Type]>) -> Result<Arc<Routine>> {
+    pub(super) fn find_routine(&self, raw: &RawName, args: Option<&[Input]>) -> Result<Arc<Routine>> {
         let name = self.lookup(raw, |name| {
             let routines = self.catalog.routines(&name.schema, &name.name);
             routines.iter().any(|r| args.is_none_or(|args| takes(r, args)))
         });
         let missing = || match args {
             Some(args) => {
-                let args: Vec<String> = args.iter().map(Type::sql_name).collect();
+                let args: Vec<String> = args.iter().map(|input| self.input_name(input)).collect();
                 Error::new("42883", format!("function {}({}) does not exist", raw.text(), args.join(", "))).at(raw.at)
             }
             None => Error::new("42883", format!("could not find a function named \"{}\"", raw.text())).at(raw.at),
@@ -126,7 +125,7 @@ impl Change<'_> {
     }
 }
 
-/// Whether the function's inputs have exactly these types.
-pub(super) fn takes(routine: &Routine, args: &[Type]) -> bool {
-    routine.inputs().map(|param| &param.ty).eq(args)
+/// Whether the function has exactly these inputs.
+pub(super) fn takes(routine: &Routine, args: &[Input]) -> bool {
+    routine.input_types() == args
 }

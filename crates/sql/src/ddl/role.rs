@@ -7,7 +7,7 @@ use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
 use super::{Action, Change};
-use crate::catalog::{Grants, PUBLIC, Role};
+use crate::catalog::{Grants, Input, PUBLIC, Role};
 
 impl Change<'_> {
     pub(super) fn create_role(&mut self) -> Result<()> {
@@ -216,10 +216,16 @@ impl Change<'_> {
 
     /// `f(integer, text)` as messages show it.
     pub(super) fn routine_signature(&self, routine: &Arc<crate::catalog::Routine>) -> String {
-        let args =
-            routine.inputs().map(|param| param.relation.as_ref().map_or_else(|| param.ty.sql_name(), |r| self.show(r)));
-        let args: Vec<String> = args.collect();
+        let args: Vec<String> = routine.input_types().iter().map(|input| self.input_name(input)).collect();
         format!("{}({})", self.show(&routine.name), args.join(","))
+    }
+
+    /// An input as messages name it.
+    pub(super) fn input_name(&self, input: &Input) -> String {
+        match input {
+            Input::Value(ty) => ty.sql_name(),
+            Input::Row(relation) => self.show(relation),
+        }
     }
 }
 

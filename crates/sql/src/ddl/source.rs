@@ -35,11 +35,9 @@ pub(super) fn parse_statements(source: &str) -> Result<Vec<Statement>> {
     parsed(source, |parser| parser.parse_statements())
 }
 
-fn parsed<T: VisitMut>(source: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
+fn parsed<T>(source: &str, parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>) -> Result<T> {
     let parsed = parser(source).and_then(|mut parser| parse(&mut parser));
-    let mut node = parsed.map_err(|e| syntax_error(source, e))?;
-    let _ = visit_mut(&mut node, &mut Brackets);
-    Ok(node)
+    parsed.map_err(|e| syntax_error(source, e))
 }
 
 /// Statements as the catalog keeps them.
@@ -49,26 +47,6 @@ pub(super) fn joined(statements: &[Statement]) -> String {
 
 fn parser(source: &str) -> Result<Parser<'static>, ParserError> {
     Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(carried_tokens(source)?))
-}
-
-/// Puts brackets around expressions that are a grouping set of their own: the parser takes them away, and reads no such set without them.
-struct Brackets;
-
-impl VisitorMut for Brackets {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = expr {
-            for set in sets {
-                if let [one] = set.as_mut_slice()
-                    && !matches!(one, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Nested(_))
-                {
-                    *one = Expr::Nested(Box::new(one.clone()));
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    }
 }
 
 /// A name as PostgreSQL reads it: lower case unless quoted.
@@ -124,7 +102,6 @@ pub(super) fn qualify_over(
 ) {
     let mut visitor = Qualifier { catalog, search_path, over, queries: Vec::new() };
     let _ = visit_mut(node, &mut visitor);
-    let _ = visit_mut(node, &mut Brackets);
 }
 
 struct Qualifier<'a> {

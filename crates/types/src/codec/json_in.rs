@@ -70,7 +70,7 @@ impl Reader<'_> {
                 continue;
             }
             if *self.leaf_depth.get_or_insert(depth) != depth {
-                return Err(malformed("Multidimensional arrays must have sub-arrays with matching dimensions."));
+                return Err(Error::new("22P02", "expected JSON array"));
             }
             self.array.values.push(from_raw(self.element, self.typmod, raw, self.context)?);
         }

@@ -51,8 +51,8 @@ pub struct Variable {
 pub enum Holds {
     /// One value.
     Value(Slot),
-    /// A row of these columns.
-    Row(Shape),
+    /// A row of these columns, and the relation whose row it is.
+    Row(Shape, Option<Arc<Name>>),
     /// A row of whatever columns it is given: `record`.
     Record,
 }
@@ -101,6 +101,13 @@ pub(super) fn shape_of_fields(fields: &[(String, Type)]) -> Shape {
     Arc::new(fields.iter().map(|(name, ty)| Slot::new(name, ty.clone())).collect())
 }
 
+impl Holds {
+    /// A relation's row.
+    pub(crate) fn row_of(relation: &Relation) -> Holds {
+        Holds::Row(shape_of(relation), Some(Arc::new(relation.name.clone())))
+    }
+}
+
 impl Variable {
     pub(crate) fn new(name: &str, holds: Holds) -> Variable {
         Variable { name: name.to_owned(), holds, not_null: false, constant: false, is_there: false }
@@ -112,8 +119,8 @@ impl Variable {
         Variable::new(
             &param.name,
             match (relation, &param.ty) {
-                (Some(relation), _) => Holds::Row(shape_of(relation)),
-                (None, Type::Record(fields)) => Holds::Row(shape_of_fields(fields)),
+                (Some(relation), _) => Holds::row_of(relation),
+                (None, Type::Record(fields)) => Holds::Row(shape_of_fields(fields), None),
                 (None, ty) => Holds::Value(Slot { domain: param.domain.clone(), ..Slot::new(&param.name, ty.clone()) }),
             },
         )
@@ -150,7 +157,7 @@ impl Frame {
     /// The columns that its rows have before anything is assigned.
     pub(super) fn shapes(&self) -> Vec<Option<Shape>> {
         let shape = |variable: &Variable| match &variable.holds {
-            Holds::Row(shape) => Some(shape.clone()),
+            Holds::Row(shape, _) => Some(shape.clone()),
             _ => None,
         };
         self.variables.iter().map(shape).collect()
@@ -180,7 +187,7 @@ fn holds(catalog: &Catalog, path: &[String], declared: &Declared, known: &[Varia
         return match word.trim().to_ascii_lowercase().as_str() {
             "rowtype" => {
                 let missing = || Error::new("42P01", format!("relation \"{}\" does not exist", named.trim()));
-                relation_named(catalog, path, named).map(|relation| Holds::Row(shape_of(relation))).ok_or_else(missing)
+                relation_named(catalog, path, named).map(|relation| Holds::row_of(relation)).ok_or_else(missing)
             }
             "type" => {
                 if let Some(variable) = known.iter().rev().find(|variable| variable.name == named.trim()) {
@@ -205,10 +212,10 @@ fn holds(catalog: &Catalog, path: &[String], declared: &Declared, known: &[Varia
     let unknown = |_| Error::new("42704", format!("type \"{written}\" does not exist"));
     let found = resolve_type(catalog, path, &parse().map_err(unknown)?)?;
     if let Some(relation) = found.relation.as_ref().and_then(|name| catalog.relations.get(name)) {
-        return Ok(Holds::Row(shape_of(relation)));
+        return Ok(Holds::row_of(relation));
     }
     Ok(match &found.ty {
-        Type::Record(fields) => Holds::Row(shape_of_fields(fields)),
+        Type::Record(fields) => Holds::Row(shape_of_fields(fields), None),
         ty => Holds::Value(Slot { typmod: found.typmod, domain: found.domain, ..Slot::new(name, ty.clone()) }),
     })
 }

@@ -278,10 +278,11 @@ impl Code {
         let places = layout.places[at].clone();
         let typed = match (&variable.holds, &layout.shapes[at]) {
             (Holds::Value(slot), _) => value(slot, places.start),
-            (_, Some(shape)) => {
+            (holds, Some(shape)) => {
                 let fields = shape.iter().zip(places).map(|(slot, place)| (slot.name.clone(), value(slot, place)));
                 let mark = if variable.is_there { String::new() } else { format!("?{}", layout.places[at].end) };
-                row::of_fields(fields.collect(), mark, Origin::Value)
+                let row_of = if let Holds::Row(_, row_of) = holds { row_of.clone() } else { None };
+                Typed { row_of, ..row::of_fields(fields.collect(), mark, Origin::Value) }
             }
             (_, None) => {
                 arguments.unassigned.push(name.to_owned());

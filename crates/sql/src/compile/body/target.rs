@@ -80,7 +80,7 @@ impl Code {
                 Holds::Value(slot) => {
                     Place::Value { at: start, slot: slot.clone(), not_null: variable.not_null, mark: None }
                 }
-                Holds::Row(shape) => Place::Row(at, Some(shape.clone())),
+                Holds::Row(shape, _) => Place::Row(at, Some(shape.clone())),
                 Holds::Record => Place::Row(at, None),
             });
         };

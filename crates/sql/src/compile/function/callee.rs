@@ -109,13 +109,12 @@ impl Compiler<'_> {
         let fit = match overload::choose(&candidates, &types) {
             Choice::One(fit) => fit,
             Choice::None => return Err(self.unknown_function(schema, name, &args)),
-            Choice::Ambiguous => {
-                let shown = signature(schema, name, &args);
-                return Err(Error::new("42725", format!("function {shown} is not unique")).with_hint(
-                    "Could not choose a best candidate function. You might need to add explicit type casts.",
-                ));
-            }
+            Choice::Ambiguous => return Err(ambiguous(schema, name, &args)),
         };
+        // Rows of the same fields, whose relation is not known here.
+        if fit.index >= before_own && overload::is_repeated(&candidates[before_own..], &candidates[fit.index]) {
+            return Err(ambiguous(schema, name, &args));
+        }
         let values: Vec<Typed> = args.into_iter().map(|(_, value)| value).collect();
         if let Some(function) = functions.get(fit.index) {
             return Ok((Callee::Builtin(function, fit), values));
@@ -134,18 +133,32 @@ impl Compiler<'_> {
     }
 }
 
+/// 42725 in PostgreSQL's words.
+fn ambiguous(schema: Option<&str>, name: &str, args: &[Argument]) -> Error {
+    Error::new("42725", format!("function {} is not unique", signature(schema, name, args)))
+        .with_hint("Could not choose a best candidate function. You might need to add explicit type casts.")
+}
+
 /// 42883 in PostgreSQL's words.
 pub(in crate::compile) fn no_function(schema: Option<&str>, name: &str, args: &[Argument]) -> Error {
     Error::new("42883", format!("function {} does not exist", signature(schema, name, args)))
         .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
 
+/// The type of an argument as messages name it.
+fn type_name(value: &Typed) -> String {
+    match &value.row_of {
+        Some(relation) => relation.name.clone(),
+        None => value.ty.sql_name(),
+    }
+}
+
 fn signature(schema: Option<&str>, name: &str, args: &[Argument]) -> String {
     let args: Vec<String> = args
         .iter()
         .map(|(name, value)| match name {
-            Some(name) => format!("{name} => {}", value.ty.sql_name()),
-            None => value.ty.sql_name(),
+            Some(name) => format!("{name} => {}", type_name(value)),
+            None => type_name(value),
         })
         .collect();
     let schema = schema.filter(|s| *s != "pg_catalog").map(|s| format!("{s}.")).unwrap_or_default();

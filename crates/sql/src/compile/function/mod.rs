@@ -16,6 +16,7 @@ use super::fold::Nature;
 use super::given::{no_array, spread};
 use super::overload::{self, Fit};
 use super::scope::Scope;
+use super::set_function::is_recordset;
 use super::template::implementation;
 use super::typed::{Form, Typed};
 use super::types::split_name;
@@ -72,6 +73,9 @@ impl Compiler<'_> {
         }
         if builtin && matches!(name.as_str(), "json_populate_record" | "jsonb_populate_record") {
             return self.populated(&name, args.into_iter().map(|(_, value)| value).collect());
+        }
+        if builtin && is_recordset(&name) && name.contains("_to_") {
+            return Err(Error::new("0A000", format!("could not determine row type for result of {name}")));
         }
         self.call_named(scope, schema.as_deref(), &name, args)
     }

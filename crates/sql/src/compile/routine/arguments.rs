@@ -1,5 +1,7 @@
 //! The arguments of a call as a function's parameters take them: which takes which, defaults, and what is evaluated once.
 
+use std::sync::Arc;
+
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Value};
 
@@ -45,6 +47,12 @@ pub(in crate::compile) fn place(catalog: &Catalog, routine: &Routine, args: &[Ar
             None => index.min(inputs.len().checked_sub(1)?),
         };
         let param = inputs[at];
+        // Two relations may have rows of the same fields.
+        if let (Some(given), Some(wanted)) = (&value.row_of, &param.relation)
+            && **given != *wanted
+        {
+            return None;
+        }
         let ty = match param.relation.as_ref().and_then(|name| catalog.relations.get(name)) {
             Some(relation) => relation.row_type(),
             None => param.ty.clone(),
@@ -184,7 +192,8 @@ impl Compiler<'_> {
                 (None, None) => Typed::constant(Value::Null, param.ty.clone()),
             };
             // What was written out is a value to the body.
-            let value = value.with_origin(Origin::Value);
+            let mut value = value.with_origin(Origin::Value);
+            value.row_of = param.relation.clone().map(Arc::new);
             args.push(match &param.domain {
                 Some(domain) => in_domain(self, value, domain)?,
                 None => value,

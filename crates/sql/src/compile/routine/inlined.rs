@@ -45,7 +45,7 @@ impl Compiler<'_> {
         query: &Query,
         args: Vec<Typed>,
     ) -> Result<BoundQuery> {
-        let inlined = Inlined::Function(routine.name.clone());
+        let inlined = Inlined::function(routine);
         if self.inlining.contains(&inlined) {
             return Err(Error::new("54001", "stack depth limit exceeded")
                 .with_hint(format!("Function {} calls itself: write a recursive query instead.", routine.name.name)));

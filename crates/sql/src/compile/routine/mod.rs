@@ -147,6 +147,7 @@ impl Compiler<'_> {
         if let Form::Column(..) = value.form {
             value.form = Form::Other;
         }
+        value.row_of = routine.returns_relation.clone().map(Arc::new);
         // Who wrote the function answers for what it says of itself, as in PostgreSQL.
         value.stable &= is_asked;
         Ok(value)
@@ -207,11 +208,11 @@ impl Compiler<'_> {
 
     /// `t.f` for a function of t's rows.
     pub(super) fn computed_field(&mut self, level: &Scope<'_>, source: &Source, name: &str) -> Result<Option<Typed>> {
-        let Some(relation) = &source.relation else { return Ok(None) };
-        let own = self.routine_candidates(Some(&relation.name.schema), name);
+        let Some(relation) = &source.rows_of else { return Ok(None) };
+        let own = self.routine_candidates(Some(&relation.schema), name);
         let fits = |r: &Arc<Routine>| {
             let mut inputs = r.inputs();
-            let takes = inputs.next().is_some_and(|p| p.relation.as_ref() == Some(&relation.name));
+            let takes = inputs.next().is_some_and(|p| p.relation.as_ref() == Some(&**relation));
             takes && inputs.all(|p| p.default.is_some())
         };
         let Some(routine) = self.routine_candidates(None, name).into_iter().chain(own).find(fits) else {

@@ -107,6 +107,31 @@ fn a_subquery_of_a_session_parameter_is_the_parameter() {
 }
 
 #[test]
+fn numerics_wait_for_policies_that_ask_queries() {
+    let lowered = |policy: &str, condition: &str| {
+        let mut catalog = catalog();
+        let t = Arc::make_mut(catalog.relations.get_mut(&Name::new("public", "t")).unwrap());
+        t.row_security = true;
+        let using = Some(policy.to_owned());
+        let command = PolicyCommand::All;
+        t.policies.push(Policy { name: "p".into(), permissive: true, command, roles: vec![], using, check: None });
+        let sql = format!("select id from t where {condition}");
+        compile(&catalog, "anon", &["public".to_owned()], &sql).unwrap().steps[0].sql.clone()
+    };
+    let correlated = "exists (select 1 from child c where c.t_id = t.id)";
+    for waits in
+        ["price > 5", "price in (1, 2)", "price is distinct from 1", "(price, a) < (1, 2)", "price = any ('{1}')"]
+    {
+        assert!(lowered(correlated, waits).contains("CASE WHEN"), "{waits}");
+        assert!(lowered("upper(name) = 'A'", waits).contains("CASE WHEN"), "{waits}");
+    }
+    for quick in ["a > 5", "at > '2024-01-01'", "name = 'x'", "price is null"] {
+        assert!(!lowered(correlated, quick).contains("CASE WHEN"), "{quick}");
+    }
+    assert!(!lowered("parent_id = 1 and ok", "price > 5").contains("CASE WHEN"));
+}
+
+#[test]
 fn what_leaks_sees_no_hidden_row() {
     let guarded = r#"CASE WHEN (?1 = "secret"."owner") THEN"#;
     assert!(lower_as("anon", "select id from secret where n::int = 3").contains(guarded));

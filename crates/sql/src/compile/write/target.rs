@@ -308,7 +308,8 @@ impl ViewLevel {
                 hidden: false,
             });
         }
-        Ok(Source { columns, relation: Some(self.view.clone()), row_number: None, ..source.clone() })
+        let rows_of = Some(Arc::new(self.view.name.clone()));
+        Ok(Source { columns, relation: Some(self.view.clone()), rows_of, row_number: None, ..source.clone() })
     }
 }
 

@@ -11,9 +11,8 @@ use basalt_types::{Type, Volatility};
 use sqlparser::tokenizer::Token;
 
 use super::cursor::RawName;
-use super::grant::input_types;
 use super::{Change, source};
-use crate::catalog::{DefaultObject, Name, ParamMode, Routine};
+use crate::catalog::{DefaultObject, Input, Name, ParamMode, Routine};
 use crate::{compile, plpgsql, telling};
 use body::Body;
 
@@ -117,7 +116,7 @@ impl Change<'_> {
     /// Adds the function, or puts it in the place of the one with the same arguments.
     fn put_routine(&mut self, mut routine: Routine, replace: bool, raw: &RawName, body: &Body) -> Result<()> {
         let name = routine.name.clone();
-        let args = input_types(&routine);
+        let args = routine.input_types();
         let mut before = None;
         let overloads = self.catalog.routines(&name.schema, &name.name);
         if let Some(old) = overloads.iter().find(|r| super::resolve::takes(r, &args)) {
@@ -252,7 +251,7 @@ impl Change<'_> {
             while self.function_option(&mut routine)? {}
             self.cursor.accept("restrict");
         }
-        let args = input_types(&old);
+        let args = old.input_types();
         if let Some(overloads) = self.catalog.functions.get_mut(&old.name) {
             overloads.retain(|r| !super::resolve::takes(r, &args));
         }
@@ -276,14 +275,15 @@ impl Change<'_> {
                     .for_each(|trigger| trigger.function = to.clone());
             }
         }
-        match self.catalog.routines(&old.name.schema, &old.name.name).is_empty() {
+        let is_alone = self.catalog.routines(&old.name.schema, &old.name.name).is_empty();
+        match is_alone && !super::overload::is_field(&self.catalog, &old) {
             true => self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to),
             false => super::overload::rename_calls(&mut self.catalog, &old, &to),
         }
     }
 
     /// Removes a function.
-    pub(in crate::ddl) fn remove_routine(&mut self, name: &Name, args: &[Type]) {
+    pub(in crate::ddl) fn remove_routine(&mut self, name: &Name, args: &[Input]) {
         if let Some(overloads) = self.catalog.functions.get_mut(name) {
             overloads.retain(|r| !super::resolve::takes(r, args));
             if overloads.is_empty() {

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::Token;
 use super::super::Change;
 use super::super::cursor::RawName;
 use super::super::data_type::Declared;
-use crate::catalog::{Param, ParamMode, Routine};
+use crate::catalog::{Input, Param, ParamMode, Routine};
 
 impl Change<'_> {
     /// `(mode name type default, ...)`.
@@ -148,21 +148,21 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// A function's name, with the types of its inputs if they are written.
-    pub(in crate::ddl) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Type>>)> {
+    /// A function's name, with its inputs if they are written.
+    pub(in crate::ddl) fn routine_reference(&mut self) -> Result<(RawName, Option<Vec<Input>>)> {
         let raw = self.cursor.function_name()?;
         let args = self.referred_inputs()?;
         Ok((raw, args))
     }
 
-    /// The types of the inputs behind a function's name, if they are written.
-    pub(in crate::ddl) fn referred_inputs(&mut self) -> Result<Option<Vec<Type>>> {
+    /// The inputs behind a function's name, if they are written.
+    pub(in crate::ddl) fn referred_inputs(&mut self) -> Result<Option<Vec<Input>>> {
         if !self.cursor.peek_token(&Token::LParen) {
             return Ok(None);
         }
         let params = self.parameters()?;
         let inputs = params.into_iter().filter(|p| !matches!(p.mode, ParamMode::Out | ParamMode::Table));
-        Ok(Some(inputs.map(|p| p.ty).collect()))
+        Ok(Some(inputs.map(|param| param.input()).collect()))
     }
 }
 

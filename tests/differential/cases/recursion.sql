@@ -1,0 +1,27 @@
+-- SEARCH and CYCLE of recursive queries.
+create table edges (a int, b int, note text);
+insert into edges values (1, 2, 'x'), (1, 3, 'y'), (2, 4, 'z'), (3, 4, 'w'), (4, 1, 'back');
+with recursive r(a, b) as (select a, b from edges where a = 1 union all select e.a, e.b from edges e join r on r.b = e.a) search depth first by a, b set ord cycle a, b set is_cycle using path select a, b, is_cycle from r order by ord;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a and e.note <> 'back') search depth first by b set ord select a, b from r order by ord;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a and e.note <> 'back') search breadth first by a, b set ord select a, b from r order by ord;
+with recursive r as (select a, b from edges where a = 1 union all select e.a + 0, e.b from edges e, r where r.b = e.a) cycle a set looped using path select a, b, looped from r order by path, a, b;
+with recursive r as (select a, b from edges where a = 1 union select e.a, e.b from edges e, r x where x.b = e.a or false) cycle a set looped using path select a, b, looped from r order by path, a, b;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) cycle a set looped to 'Y' default 'N' using path select a, b, looped from r where looped = 'Y' order by path, a, b;
+with recursive r as (values (1) union all select e.b from edges e join r on r.column1 = e.a) cycle column1 set looped using path select column1, looped from r order by path, 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) cycle nope set looped using path select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) cycle a, a set looped using path select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) cycle a set c using c select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) search depth first by q set s select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) search depth first by a, a set s select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) search depth first by a set a select 1;
+with recursive r as (select a, b from edges where a = 1 union all select e.a, e.b from edges e, r where r.b = e.a) search depth first by a set s cycle a set s using p select 1;
+with r as (select 1 as a) search depth first by a set s select 1;
+with recursive r as (select 1 as a) search depth first by a set s select 1;
+with recursive r as (select a, b from edges where a = 1 union all select q.* from (select e.a, e.b from edges e, r where r.b = e.a) q) cycle a set c using p select 1;
+create view walks as with recursive r as (select e.a, e.b from edges e where e.a = 1 union all select e.a, e.b from edges e join r on r.b = e.a) search depth first by a, b set ord cycle a, b set is_cycle using path select a, b, is_cycle from r;
+alter table edges rename column note to label;
+alter table edges rename column a to source;
+alter table edges rename column b to target;
+select a, b, is_cycle from walks order by a, b, is_cycle;
+select search, cycle from (values (1, 2)) as v(search, cycle);
+select count(*) from (select 1) cycle;
