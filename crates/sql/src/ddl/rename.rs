@@ -180,9 +180,8 @@ impl Change<'_> {
             }
             for column in relation.columns.iter().filter(|_| matches!(object, Object::Type(_))) {
                 let Some(source) = &column.default else { continue };
-                let expected = Some((&column.ty, column.typmod));
-                match compile::expression(&self.catalog, None, &parse_expr(source)?, expected) {
-                    Err(error) if error.code() != "42P17" => {
+                compile::check_default(&self.catalog, &parse_expr(source)?, (&column.ty, column.typmod)).map_err(
+                    |error| {
                         let default = format!("default value for column {} of table", column.name);
                         return Err(needs(what, &format!("{default} {}", self.show(&relation.name)), &error));
                     }
