@@ -16,7 +16,7 @@ const NAMELESS: &str = "?record";
 pub(super) const STAR: &str = "*";
 
 /// The column that a whole row goes through as; `*` might be one of its own.
-pub(super) const WHOLE: &str = "?whole row";
+pub(crate) const WHOLE: &str = "?whole row";
 
 /// Carries all of them.
 pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {

@@ -80,6 +80,7 @@ use sqlparser::ast;
 
 pub(crate) use absent::no_relation;
 pub(crate) use built_in_trigger::{TSVECTOR_UPDATE, check_tsvector_update};
+pub(crate) use carried::WHOLE;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use meanings::{Kept, Meanings};
@@ -201,7 +202,6 @@ pub fn filling(catalog: &Catalog, expr: &ast::Expr, column: &Column) -> Result<E
     })
 }
 
-/// Compiles the condition of a CHECK or of a partial index; `clause` is what the message for another type calls it.
 /// Checks what is compiled wherever it is used, and may depend on the session: a default.
 ///
 /// Errors: as for [`expression`], but for 42P17.
@@ -229,6 +229,7 @@ pub fn check_domain(catalog: &Catalog, relation: &Relation, expr: &ast::Expr) ->
     checked.map(drop)
 }
 
+/// Compiles the condition of a CHECK or of a partial index; `clause` is what the message for another type calls it.
 ///
 /// Errors: as for [`expression`]; 0A000 for a volatile one.
 pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
@@ -236,10 +237,10 @@ pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, claus
         if clause == "CHECK" {
             return bind_check(compiler, scope, expr);
         }
-    })
         scope.clause.set(Clause::Rows("index predicates"));
         let condition = compiler.bind_condition(scope, expr, clause)?;
         if condition.stable || condition.volatile { Err(not_steady()) } else { Ok(condition) }
+    })
 }
 
 /// The condition of a CHECK, which may depend on the session.
@@ -297,6 +298,15 @@ pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::E
 }
 
 fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::Expr) -> Result<()> {
+    over_row(compiler, relation, |compiler, scope| compiler.bind_condition(scope, parsed, "POLICY")).map(drop)
+}
+
+/// Binds what the catalog keeps with a table, over its row.
+fn over_row(
+    compiler: &mut Compiler<'_>,
+    relation: &Relation,
+    bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
+) -> Result<Typed> {
     compiler.names_anew = false;
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
@@ -304,8 +314,7 @@ fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::E
     let alias = compiler.alias(&relation.name.name);
     let source = compiler.table_source(&relation, &relation.name.name, &alias);
     scope.sources.push(source);
-    compiler.bind_condition(&scope, parsed, "POLICY")?;
-    Ok(())
+    bind(compiler, &scope)
 }
 
 /// Checks a function's body: every statement compiles, and the last one's columns fit the declared result. Errors are placed in the body.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 
 use super::super::drop::Object;
+use super::super::rename_row::rename_row;
 use super::super::table::duplicate_column;
 use super::super::view::rename_output;
 use super::super::{Action, Change, conflicts, naming, physical};
@@ -64,6 +65,7 @@ impl Change<'_> {
         }
         self.check_physical(to)?;
         let mut new = (**old).clone();
+        rename_row(&self.catalog, &mut new, to)?;
         new.name = to.clone();
         let place = self.catalog.relations.get_index_of(from).unwrap_or(0);
         self.catalog.relations.shift_remove(from);
