@@ -32,3 +32,23 @@ select * from parsed_groups order by kind, m;
 select '[]'::jsonb #- '{a,b}', jsonb_set('[]', '{a}', '9', false), jsonb_set_lax('[]', '{a}', null, true, 'delete_key'), '{}'::jsonb #- '{a}';
 select jsonb_set('[]', '{a}', '9');
 select jsonb_set('[]', '{0}', '9');
+
+-- A parameter's field, and all of them.
+create table paired (id int, who text);
+insert into paired values (1, 'ann'), (2, 'bob');
+create function spread(p paired) returns paired language sql as 'select $1.*';
+create function named(p paired) returns text language sql as 'select $1.who || $1.id';
+create function copied(p paired) returns setof paired language sql as 'insert into paired values ($1.*) returning *';
+select * from spread(row(3, 'eve')::paired);
+select named(p), (spread(p)).who from paired p order by 1;
+select * from copied(row(3, 'eve')::paired);
+create table audit (id int, who text);
+create function audited() returns trigger language plpgsql as $$
+begin
+  execute format('insert into %I select $1.*', 'audit') using new;
+  execute 'insert into audit values ($1.id + 10, $1.who)' using new;
+  return new;
+end $$;
+create trigger audited after insert on paired for each row execute function audited();
+insert into paired values (4, 'dan');
+select * from audit order by id;

@@ -23,6 +23,7 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at].token {
+            Token::Placeholder(_) => carry_parameter(tokens, at),
             Token::Mul => carry_star(tokens, at),
             Token::Word(word) if word.keyword == Keyword::VALUES => carry_value_stars(tokens, at),
             Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
@@ -32,6 +33,15 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
             _ => {}
         }
         at += 1;
+    }
+}
+
+/// `$1.a` and `$1.*`, which go on as `($1).a` and `($1).*`.
+fn carry_parameter(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    if after(tokens, at).next().is_some_and(|(_, next)| *next == Token::Period) {
+        let parameter = tokens[at].clone();
+        let around = |token: Token| TokenWithSpan::new(token, parameter.span);
+        tokens.splice(at..=at, [around(Token::LParen), parameter.clone(), around(Token::RParen)]);
     }
 }
 
