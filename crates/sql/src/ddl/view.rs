@@ -117,7 +117,8 @@ impl Change<'_> {
             reads: None,
             calls: Vec::new(),
         });
-        self.catalog.relations.insert(name, Arc::new(relation));
+        self.catalog.relations.insert(name.clone(), Arc::new(relation));
+        self.refresh_row_type(&name);
         Ok(())
     }
 

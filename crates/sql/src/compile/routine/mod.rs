@@ -9,7 +9,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
 use sqlparser::ast::Statement;
 
-pub(super) use arguments::{Placed, fill, place};
+pub(super) use arguments::{Placed, place};
 pub(super) use inlined::mismatch;
 
 use super::compiler::{Compiler, sets};

@@ -90,13 +90,7 @@ impl Change<'_> {
                 sources.for_each(|(table, _)| *table = to.clone());
             }
         }
-        for routine in self.catalog.functions.values_mut().flatten() {
-            let routine = Arc::make_mut(routine);
-            let params = routine.params.iter_mut().map(|param| &mut param.relation);
-            params.chain([&mut routine.returns_relation]).filter(|r| r.as_ref() == Some(from)).for_each(|relation| {
-                *relation = Some(to.clone());
-            });
-        }
+        self.rename_row_type(from, to);
         for sequence in self.catalog.sequences.values_mut() {
             if let Some((table, _)) = &mut sequence.owned_by
                 && table == from

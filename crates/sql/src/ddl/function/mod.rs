@@ -27,6 +27,7 @@ impl Change<'_> {
             returns: Type::VOID,
             returns_relation: None,
             returns_domain: None,
+            returns_composite: None,
             returns_set: false,
             language: String::new(),
             body: String::new(),
