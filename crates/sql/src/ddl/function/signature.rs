@@ -133,6 +133,10 @@ impl Change<'_> {
                 return Ok(());
             }
         }
+        // A single one is what the function returns.
+        if let [only] = routine.outputs().collect::<Vec<_>>().as_slice() {
+            (routine.returns_relation, routine.returns_composite) = (only.relation.clone(), only.composite.clone());
+        }
         routine.returns = match routine.type_of_outputs() {
             Some(ty) => ty,
             // Its columns are said where it is called.
