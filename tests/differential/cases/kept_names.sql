@@ -89,3 +89,20 @@ drop view tagged;
 alter table other.tags alter column a type bigint;
 insert into other.tags values (4, 100, null, 'me');
 select * from other.tags where valued(tags) > 10 order by id;
+
+-- A column's new name behind the star of a subquery in FROM.
+create table base (a int, b text);
+insert into base values (1, 'x'), (2, 'y');
+create view of_sub as select r.a, r.b || '!' as u from (select * from base) r;
+create view of_joined as select r.a, j.b from (select t.*, 1 as one from base t) r join (with w as (select * from base) select * from (select w.* from w) x) j on j.a = r.a;
+create view of_lateral as select base.a, l.b from base, lateral (select * from base i where i.a = base.a) l;
+create view of_double as select r.one from (select *, 1 as one from base x join base y on x.a = y.a) r;
+create view over_all as with w as (select * from base) select * from (select * from w) r;
+alter table base rename column a to c;
+alter table base rename column b to d;
+alter table base add column e int default 5;
+select * from of_sub order by 1;
+select * from of_joined order by 1;
+select * from of_lateral order by 1;
+select * from of_double;
+select * from over_all order by 1;
