@@ -102,3 +102,32 @@ async fn computed_fields_with_defaults() {
         server.get(path).expect(200, expected.clone()).await;
     }
 }
+
+/// What its only OUT parameter is, a function returns: of a row its columns.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_row_that_a_parameter_gives_is_the_result() {
+    let schema = "
+        create table pairs (id integer primary key, who text);
+        create type duo as (a integer, b text);
+        insert into pairs values (1, 'ann'), (2, 'bob');
+        create function first_pair(out r pairs) language sql stable as $$ select p from pairs p order by id limit 1 $$;
+        create function last_pair(out r pairs) language plpgsql stable as $$ begin select * into r from pairs order by id desc limit 1; end $$;
+        create function all_pairs() returns table (r pairs) language sql stable as $$ select p from pairs p order by id $$;
+        create function each_pair() returns table (r pairs) language plpgsql stable as $$
+            begin return query select * from pairs order by id; end $$;
+        create function turned(inout d duo) language sql as $$ select row(d.a + 1, d.b)::duo $$;
+        create function made(out d duo) language plpgsql as $$ begin d = row(2, 'y'); end $$;";
+    let server = Server::start(schema).await;
+    reads(
+        &server,
+        &[
+            ("/rpc/first_pair", r#"{"id":1,"who":"ann"}"#),
+            ("/rpc/last_pair?select=who", r#"{"who":"bob"}"#),
+            ("/rpc/all_pairs?id=gt.1", r#"[{"id":2,"who":"bob"}]"#),
+            ("/rpc/each_pair?select=id&order=id.desc", "[{\"id\":2}\n{\"id\":1}]"),
+            ("/rpc/turned?d=(1,x)", r#"{"a":2,"b":"x"}"#),
+            ("/rpc/made?select=b", r#"{"b":"y"}"#),
+        ],
+    )
+    .await;
+}

@@ -259,6 +259,42 @@ async fn a_views_owner_needs_its_rights_when_the_view_is_read() {
     }
 }
 
+/// Policies name their table's row in many ways; whatever a query within them calls by the table's old or new name is something else.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_go_with_their_tables_new_name() {
+    let script = "
+        create table posts (id integer primary key, a integer, tags integer[], owner text, note text default 'n');
+        insert into posts values (1, 10, '{1}', 'me'), (2, 3, '{2}', 'you'), (3, 10, '{3}', 'me');
+        create function visible(p posts) returns boolean language sql stable as $$ select p.a > 5 $$;
+        create table members (owner text, post integer);
+        insert into members values ('me', 1), ('you', 2);
+        alter table members enable row level security;
+        create policy all_read on members using (true);
+        alter table posts enable row level security;
+        create policy whole on posts using (visible(posts) and visible(posts.*) and (posts).a > 6 and posts.* is not null);
+        create policy fields on posts as restrictive using (posts.tags[1] < 9 and public.posts.id > 0);
+        create policy called_new on posts as restrictive using (exists (select from members articles where
+            articles.post = posts.id and articles.owner = posts.owner and articles.owner = public.posts.owner and posts.tags[1] = 1));
+        create policy called_old on posts as restrictive using (posts.id < 9 and exists (select from members posts where posts.post = 2));
+        create policy itself on posts as restrictive using
+            (posts.id = (select min(k) from (values (1)) posts(k) where posts.k > 0) and posts.a = 10);
+        alter table posts rename to articles;";
+    let row = json!([{"id": 1, "a": 10, "tags": [1], "owner": "me", "note": "n"}]);
+    Server::start(script).await.get("/articles").expect(200, row.clone()).await;
+    let again = format!(
+        "{script}
+        alter table articles rename to members_of;
+        alter table members_of rename column owner to author;
+        alter table members_of alter column note type varchar(9);
+        alter table members_of rename to articles;
+        alter table articles rename column author to owner;
+        create schema other;
+        alter table articles set schema other;
+        alter table other.articles set schema public;"
+    );
+    Server::start(&again).await.get("/articles").expect(200, row).await;
+}
+
 /// What the subqueries of policies read is asked for in full, also where the text of another policy says that a row passes; beside a policy
 /// that always holds nothing else counts.
 #[tokio::test(flavor = "multi_thread")]

@@ -214,7 +214,7 @@ impl Writer<'_> {
             (Some(relation), _) => {
                 block(sorted(&relation.columns).iter().map(|c| (key(&c.name), self.column(c))).collect())
             }
-            (None, Type::Record(_)) if routine.outputs().next().is_some() => {
+            (None, Type::Record(_)) if routine.outputs().nth(1).is_some() => {
                 let mut columns: Vec<_> = routine.outputs().map(|p| (key(&p.name), self.ty(&p.ty))).collect();
                 columns.sort();
                 block(columns)

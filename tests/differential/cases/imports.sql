@@ -124,3 +124,33 @@ create function public.similarity(a int) returns int language sql as $$ select a
 grant execute on function public.similarity(int) to public;
 drop extension btree_gist;
 grant all on function public.int4_dist(integer, integer) to postgres;
+
+-- A body that is a text is looked into when it runs: defaults, domains' checks and triggers' WHEN may call functions over tables that come further down.
+set check_function_bodies = false; create function next_no() returns int language sql as 'select coalesce(max(no), 0) + 1 from invoices';
+set check_function_bodies = false; create function drawn() returns int language sql as 'update counters set n = n + 1; select n from counters';
+set check_function_bodies = false; create function is_open(no int) returns boolean language sql as 'select not exists (select from closed where closed.no = $1)';
+set check_function_bodies = false; create function broken() returns int language sql as 'selec 1';
+create domain open_no as int check (is_open(value));
+create domain drawn_no as int default drawn();
+create table invoices (id int primary key, no int default next_no(), other int default broken(), kept open_no, drawn int default drawn());
+create table drawings (id int primary key, a drawn_no, b text);
+alter table drawings alter column b set default broken()::text;
+create function report(s int default next_no(), d int default drawn()) returns int language sql as 'select s + d';
+create function touched() returns trigger language plpgsql as $$ begin new.no = -new.no; return new; end $$;
+create trigger touched before insert on invoices for each row when (is_open(new.no)) execute function touched();
+create view over_broken as select id, broken() as b from invoices;
+create policy by_broken on invoices using (broken() = 1);
+insert into invoices (id, other, drawn) values (1, 1, 1);
+create table counters (n int);
+insert into counters values (10);
+create table closed (no int);
+insert into closed values (7);
+insert into invoices (id, other) values (1, 1) returning id, no, drawn;
+insert into invoices (id, no, other, kept) values (2, 7, 1, 8) returning id, no, drawn, kept;
+insert into invoices (id, no, other, kept) values (3, 7, 1, 7);
+insert into invoices (id) values (4);
+select * from over_broken;
+insert into drawings (id, b) values (1, 'x') returning a;
+select report(), report(1), report(1, 2);
+create table faulty (id int default next_no(1));
+create domain faulty as int check (next_no());

@@ -63,3 +63,46 @@ insert into n6 default values;
 select * from n6;
 create view v6 as select count(*) as n, max(a) as m from n6;
 select * from v6;
+
+-- A table's new name where its own checks, indexes and generated columns name its row.
+create table posts (id int primary key, a int, tags int[], owner text, sum int generated always as (posts.a + (posts).id) stored,
+  constraint fields check (posts.a > 0 and (posts).a < 100), constraint element check (posts.tags[1] is null or posts.tags[1] > 0),
+  constraint whole check (to_jsonb(posts) ->> 'owner' <> 'x'));
+create function valued(p posts) returns int language sql immutable as $$ select p.a * 2 $$;
+create index on posts (valued(posts)) where (posts).a > 1 and valued(posts.*) > 2;
+insert into posts values (1, 10, '{1}', 'me'), (2, 3, null, 'you');
+create view tagged as select public.posts.tags[1] as tag from public.posts where posts.tags[1] > 0;
+alter table posts rename to articles;
+select * from tagged;
+insert into articles values (3, 100, null, 'me');
+insert into articles values (3, 10, '{0}', 'me');
+insert into articles values (3, 10, null, 'x');
+create schema other;
+alter table articles set schema other;
+alter table other.articles rename column owner to author;
+alter table other.articles rename to a;
+alter table other.a rename to tags;
+insert into other.tags values (3, 100, null, 'me');
+insert into other.tags values (3, 11, '{3}', 'me') returning sum;
+alter table other.tags alter column author type varchar(20);
+drop view tagged;
+alter table other.tags alter column a type bigint;
+insert into other.tags values (4, 100, null, 'me');
+select * from other.tags where valued(tags) > 10 order by id;
+
+-- A column's new name behind the star of a subquery in FROM.
+create table base (a int, b text);
+insert into base values (1, 'x'), (2, 'y');
+create view of_sub as select r.a, r.b || '!' as u from (select * from base) r;
+create view of_joined as select r.a, j.b from (select t.*, 1 as one from base t) r join (with w as (select * from base) select * from (select w.* from w) x) j on j.a = r.a;
+create view of_lateral as select base.a, l.b from base, lateral (select * from base i where i.a = base.a) l;
+create view of_double as select r.one from (select *, 1 as one from base x join base y on x.a = y.a) r;
+create view over_all as with w as (select * from base) select * from (select * from w) r;
+alter table base rename column a to c;
+alter table base rename column b to d;
+alter table base add column e int default 5;
+select * from of_sub order by 1;
+select * from of_joined order by 1;
+select * from of_lateral order by 1;
+select * from of_double;
+select * from over_all order by 1;

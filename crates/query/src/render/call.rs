@@ -114,8 +114,11 @@ fn rows(
 fn columns(routine: &Routine, shape: ResultShape) -> Vec<(&str, &Type)> {
     let outputs: Vec<_> = routine.outputs().map(|param| (param.name.as_str(), &param.ty)).collect();
     match &routine.returns {
+        // A single one of a composite type is the row itself.
+        Type::Record(fields) if shape.has_columns() && outputs.len() < 2 => {
+            fields.iter().map(|(name, ty)| (name.as_str(), ty)).collect()
+        }
         _ if !outputs.is_empty() => outputs,
-        Type::Record(fields) if shape.has_columns() => fields.iter().map(|(name, ty)| (name.as_str(), ty)).collect(),
         ty => vec![(VALUE, ty)],
     }
 }

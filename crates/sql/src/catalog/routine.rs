@@ -1,5 +1,7 @@
 //! Functions, and aggregates that write bodies.
 
+use std::sync::Arc;
+
 use basalt_types::{Type, Volatility};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,9 @@ pub struct Routine {
     /// The domain it was declared to return.
     #[serde(default)]
     pub returns_domain: Option<Name>,
+    /// The composite type, or the relation, whose rows it returns, or an array of them. The embedded engine's.
+    #[serde(default)]
+    pub returns_composite: Option<Name>,
     /// SETOF or TABLE.
     pub returns_set: bool,
     /// `sql`, or another language on PostgreSQL.
@@ -61,6 +66,9 @@ pub struct Param {
     /// The domain that an argument must be in. The embedded engine's.
     #[serde(default)]
     pub domain: Option<Name>,
+    /// The composite type, or the relation, whose rows it holds, or an array of them. The embedded engine's.
+    #[serde(default)]
+    pub composite: Option<Name>,
     /// Default expression, as PostgreSQL source.
     pub default: Option<String>,
 }
@@ -134,6 +142,19 @@ impl Routine {
         self.params.iter().filter(|p| p.mode.is_output())
     }
 
+    /// The type that the parameters declare for the result: of several a row.
+    pub(crate) fn type_of_outputs(&self) -> Option<Type> {
+        let named = |(at, param): (usize, &Param)| match param.name.as_str() {
+            "" => (format!("column{}", at + 1), param.ty.clone()),
+            name => (name.to_owned(), param.ty.clone()),
+        };
+        let outputs: Vec<(String, Type)> = self.outputs().enumerate().map(named).collect();
+        match <[(String, Type); 1]>::try_from(outputs) {
+            Ok([(_, ty)]) => Some(ty),
+            Err(outputs) => (!outputs.is_empty()).then(|| Type::Record(Arc::new(outputs))),
+        }
+    }
+
     /// A block of a script, as the function that it would be.
     pub(crate) fn of_block(owner: String) -> Routine {
         Routine {
@@ -143,6 +164,7 @@ impl Routine {
             returns: Type::VOID,
             returns_relation: None,
             returns_domain: None,
+            returns_composite: None,
             returns_set: false,
             language: "plpgsql".to_owned(),
             body: String::new(),

@@ -16,7 +16,7 @@ const NAMELESS: &str = "?record";
 pub(super) const STAR: &str = "*";
 
 /// The column that a whole row goes through as; `*` might be one of its own.
-pub(super) const WHOLE: &str = "?whole row";
+pub(crate) const WHOLE: &str = "?whole row";
 
 /// What qualifies the name of a join among the columns of its USING.
 pub(super) const JOIN_NAME: &str = "?join";
@@ -26,6 +26,7 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
     let mut at = 0;
     while at < tokens.len() {
         match &tokens[at].token {
+            Token::Placeholder(_) => carry_parameter(tokens, at),
             Token::Mul => carry_star(tokens, at),
             Token::Word(word) if word.keyword == Keyword::VALUES => carry_value_stars(tokens, at),
             Token::Word(word) if word.keyword == Keyword::ROWS => carry_rows_from(tokens, at),
@@ -46,6 +47,15 @@ pub(super) fn carry(tokens: &mut Vec<TokenWithSpan>) {
             _ => {}
         }
         at += 1;
+    }
+}
+
+/// `$1.a` and `$1.*`, which go on as `($1).a` and `($1).*`.
+fn carry_parameter(tokens: &mut Vec<TokenWithSpan>, at: usize) {
+    if after(tokens, at).next().is_some_and(|(_, next)| *next == Token::Period) {
+        let parameter = tokens[at].clone();
+        let around = |token: Token| TokenWithSpan::new(token, parameter.span);
+        tokens.splice(at..=at, [around(Token::LParen), parameter.clone(), around(Token::RParen)]);
     }
 }
 

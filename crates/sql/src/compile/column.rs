@@ -257,6 +257,11 @@ impl Compiler<'_> {
     ///
     /// Errors: 42P01 if there is none.
     pub(super) fn bind_star(&mut self, scope: &Scope<'_>, name: &ObjectName) -> Result<Typed> {
+        let last = name.0.last().and_then(|part| part.as_ident());
+        self.noting(last, true, |compiler| compiler.find_star(scope, name))
+    }
+
+    fn find_star(&mut self, scope: &Scope<'_>, name: &ObjectName) -> Result<Typed> {
         let (schema, alias) = split_name(name)?;
         let missing = || Error::new("42P01", format!("missing FROM-clause entry for table \"{alias}\""));
         match scope.named(schema.as_deref(), &alias) {

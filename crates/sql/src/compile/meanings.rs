@@ -9,14 +9,14 @@ use sqlparser::tokenizer::Location;
 
 use super::compiler::Compiler;
 use super::scope::Source;
-use super::{bind_policy, parse_expr, parse_statement, routine};
+use super::{over_row, parse_expr, parse_statement, routine};
 use crate::DEFAULT_PATH;
 use crate::catalog::{Catalog, Name, Routine};
 
 /// A source that the catalog keeps.
 pub(crate) enum Kept {
-    /// The expression of a policy over the table.
-    Policy(Name),
+    /// An expression over the table's row that is kept with the table, such as a policy's.
+    Row(Name),
     /// A view's query.
     View,
     /// The body of a function.
@@ -30,6 +30,8 @@ pub(crate) struct Meanings {
     names: HashMap<Location, Meaning>,
     /// The columns by which joins put rows together, those of USING and NATURAL.
     joined: HashSet<(Name, String)>,
+    /// The table's own row, where the source is kept with it.
+    row: Option<usize>,
     /// The name that is being bound, and whether its entry of FROM stands before it.
     current: Option<(Location, bool)>,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Meaning {
     pub(crate) entry: String,
     /// Whether that is written.
     pub(crate) is_qualified: bool,
+    /// Whether it is of the table's own row, with which the source is kept.
+    pub(crate) is_own: bool,
     /// The table or view, and the column's own name.
     column: Option<(Name, String)>,
 }
@@ -52,12 +56,16 @@ impl Meanings {
     pub(crate) fn of(catalog: &Catalog, kept: &Kept, source: &str) -> Result<Meanings> {
         let noting = |compiler: &mut Compiler<'_>| compiler.meanings = Some(Box::default());
         let compiler = match kept {
-            Kept::Policy(table) => {
+            Kept::Row(table) => {
                 let missing = || Error::internal(format!("table {table} went missing"));
                 let relation = catalog.relations.get(table).ok_or_else(missing)?;
                 let mut compiler = Compiler::defining(catalog, &DEFAULT_PATH.map(str::to_owned), source);
-                noting(&mut compiler);
-                bind_policy(&mut compiler, relation, &parse_expr(source)?)?;
+                let expr = parse_expr(source)?;
+                over_row(&mut compiler, relation, |compiler, scope| {
+                    let row = scope.sources.first().map(|source| source.id);
+                    compiler.meanings = Some(Box::new(Meanings { row, ..Meanings::default() }));
+                    compiler.bind_expr(scope, &expr, None)
+                })?;
                 compiler
             }
             Kept::View => {
@@ -129,7 +137,8 @@ impl Compiler<'_> {
         let Some(meanings) = self.meanings.as_mut() else { return };
         let Some((place, is_qualified)) = meanings.current else { return };
         let column = column_of(source, index);
-        meanings.names.insert(place, Meaning { entry: source.alias.clone(), is_qualified, column });
+        let is_own = meanings.row == Some(source.id);
+        meanings.names.insert(place, Meaning { entry: source.alias.clone(), is_qualified, is_own, column });
     }
 
     /// Notes a column by which a join puts rows together.

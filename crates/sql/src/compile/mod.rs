@@ -82,6 +82,7 @@ use sqlparser::ast;
 
 pub(crate) use absent::no_relation;
 pub(crate) use built_in_trigger::{TSVECTOR_UPDATE, check_tsvector_update};
+pub(crate) use carried::WHOLE;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use meanings::{Kept, Meanings};
@@ -153,7 +154,7 @@ pub fn expression(
     expr: &ast::Expr,
     expected: Option<(&Type, Option<Typmod>)>,
 ) -> Result<Expression> {
-    defined(catalog, relation, expr, false, |compiler, scope| {
+    defined(catalog, relation, expr, |compiler, scope| {
         let typed = compiler.bind_expr(scope, expr, expected.map(|(ty, _)| ty))?;
         // What a table keeps must not depend on the session, whatever its type.
         if relation.is_some() && (compiler.has_binds() || typed.stable || typed.volatile) {
@@ -177,7 +178,8 @@ pub fn conversion(
     expr: &ast::Expr,
     (ty, typmod, domain): (&Type, Option<Typmod>, Option<&Name>),
 ) -> Result<Expression> {
-    defined(catalog, Some(relation), expr, true, |compiler, scope| {
+    defined(catalog, Some(relation), expr, |compiler, scope| {
+        compiler.detached = true;
         let typed = compiler.bind_expr(scope, expr, Some(ty))?;
         let typed = compiler.coerce(typed, ty, typmod, CastContext::Assignment)?;
         match domain {
@@ -191,7 +193,7 @@ pub fn conversion(
 ///
 /// Errors: as for [`expression`].
 pub fn filling(catalog: &Catalog, expr: &ast::Expr, column: &Column) -> Result<Expression> {
-    defined(catalog, None, expr, false, |compiler, scope| {
+    defined(catalog, None, expr, |compiler, scope| {
         let typed = compiler.bind_expr(scope, expr, Some(&column.ty))?;
         let typed = compiler.coerce(typed, &column.ty, column.typmod, CastContext::Assignment)?;
         let typed = compiler.storable(typed)?;
@@ -202,31 +204,65 @@ pub fn filling(catalog: &Catalog, expr: &ast::Expr, column: &Column) -> Result<E
     })
 }
 
+/// Checks what is compiled wherever it is used, and may depend on the session: a default.
+///
+/// Errors: as for [`expression`], but for 42P17.
+pub fn check_default(catalog: &Catalog, expr: &ast::Expr, (ty, typmod): (&Type, Option<Typmod>)) -> Result<()> {
+    let checked = defined(catalog, None, expr, |compiler, scope| {
+        compiler.defines = true;
+        let typed = compiler.bind_expr(scope, expr, Some(ty))?;
+        let typed = compiler.coerce(typed, ty, typmod, CastContext::Assignment)?;
+        compiler.storable(typed)
+    });
+    match checked {
+        Err(error) if error.code() != "42P17" => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the condition of a domain's CHECK, which is compiled wherever a value is converted to it; `relation` has the value as its column.
+///
+/// Errors: as for [`condition`].
+pub fn check_domain(catalog: &Catalog, relation: &Relation, expr: &ast::Expr) -> Result<()> {
+    let checked = defined(catalog, Some(relation), expr, |compiler, scope| {
+        compiler.defines = true;
+        bind_check(compiler, scope, expr)
+    });
+    checked.map(drop)
+}
+
 /// Compiles the condition of a CHECK or of a partial index; `clause` is what the message for another type calls it.
 ///
 /// Errors: as for [`expression`]; 0A000 for a volatile one.
 pub fn condition(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, clause: &'static str) -> Result<Expression> {
-    defined(catalog, Some(relation), expr, clause == "CHECK", |compiler, scope| {
-        let place = if clause == "WHERE" { "index predicates" } else { "check constraints" };
-        scope.clause.set(Clause::Rows(place));
-        let condition = compiler.bind_condition(scope, expr, clause)?;
-        match clause {
-            "WHERE" if condition.stable || condition.volatile => Err(not_steady()),
-            _ if condition.volatile => Err(Error::unsupported(
-                format!("a {clause} whose result differs at each call is not supported on the embedded engine"),
-                "Leave out what is random or counts.",
-            )),
-            _ => Ok(condition),
+    defined(catalog, Some(relation), expr, |compiler, scope| {
+        if clause == "CHECK" {
+            return bind_check(compiler, scope, expr);
         }
+        scope.clause.set(Clause::Rows("index predicates"));
+        let condition = compiler.bind_condition(scope, expr, clause)?;
+        if condition.stable || condition.volatile { Err(not_steady()) } else { Ok(condition) }
     })
 }
 
-/// `asks`: whether it may depend on the session.
+/// The condition of a CHECK, which may depend on the session.
+fn bind_check(compiler: &mut Compiler<'_>, scope: &Scope<'_>, expr: &ast::Expr) -> Result<Typed> {
+    compiler.detached = true;
+    scope.clause.set(Clause::Rows("check constraints"));
+    let condition = compiler.bind_condition(scope, expr, "CHECK")?;
+    if condition.volatile {
+        return Err(Error::unsupported(
+            "a CHECK whose result differs at each call is not supported on the embedded engine",
+            "Leave out what is random or counts.",
+        ));
+    }
+    Ok(condition)
+}
+
 fn defined(
     catalog: &Catalog,
     relation: Option<&Relation>,
     expr: &ast::Expr,
-    asks: bool,
     bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
 ) -> Result<Expression> {
     let text = expr.to_string();
@@ -234,7 +270,6 @@ fn defined(
     let mut compiler = Compiler::new(catalog, basalt_core::Identity::OWNER, &path, &text);
     compiler.forget_positions();
     compiler.names_anew = false;
-    compiler.detached = asks;
     compiler.kept = relation.is_some();
     let mut scope = Scope::new(None);
     if let Some(relation) = relation {
@@ -265,6 +300,15 @@ pub fn check_policy_expr(catalog: &Catalog, relation: &Relation, parsed: &ast::E
 }
 
 fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::Expr) -> Result<()> {
+    over_row(compiler, relation, |compiler, scope| compiler.bind_condition(scope, parsed, "POLICY")).map(drop)
+}
+
+/// Binds what the catalog keeps with a table, over its row.
+fn over_row(
+    compiler: &mut Compiler<'_>,
+    relation: &Relation,
+    bind: impl FnOnce(&mut Compiler<'_>, &Scope<'_>) -> Result<Typed>,
+) -> Result<Typed> {
     compiler.names_anew = false;
     let relation = std::sync::Arc::new(relation.clone());
     let mut scope = Scope::new(None);
@@ -272,8 +316,7 @@ fn bind_policy(compiler: &mut Compiler<'_>, relation: &Relation, parsed: &ast::E
     let alias = compiler.alias(&relation.name.name);
     let source = compiler.table_source(&relation, &relation.name.name, &alias);
     scope.sources.push(source);
-    compiler.bind_condition(&scope, parsed, "POLICY")?;
-    Ok(())
+    bind(compiler, &scope)
 }
 
 /// Checks a function's body: every statement compiles, and the last one's columns fit the declared result. Errors are placed in the body.

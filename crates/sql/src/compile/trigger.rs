@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use basalt_core::{Error, Operation, Result};
 use basalt_types::{Type, Value};
 
+use super::Compiler;
 use super::body::{self, Code, Gives, Holds, Outcome, Slot, Variable, Who};
 use super::built_in_trigger;
 use crate::catalog::{Relation, Routine, Trigger};
@@ -71,11 +72,20 @@ impl Firing {
     pub fn condition(&self, catalog: &Catalog) -> Result<Option<&Program>> {
         let compiled = self.condition.get_or_init(|| {
             let when = self.trigger.run.as_ref().and_then(|run| run.when.as_deref());
-            let layout = self.code.first_layout();
-            let names = || self.code.names(&layout, None);
-            when.map(|when| self.code.compile(catalog, &self.asking, &layout, names(), when, &Gives::When)).transpose()
+            when.map(|when| self.compile_condition(self.asking.compiler(catalog, when), when)).transpose()
         });
         compiled.as_ref().map(Option::as_ref).map_err(Clone::clone)
+    }
+
+    /// Checks WHEN as a definition, which names functions whose bodies may be out of date.
+    fn check_condition(&self, catalog: &Catalog) -> Result<()> {
+        let Some(when) = self.trigger.run.as_ref().and_then(|run| run.when.as_deref()) else { return Ok(()) };
+        self.compile_condition(Compiler::defining(catalog, &self.asking.search_path, when), when).map(drop)
+    }
+
+    fn compile_condition(&self, compiler: Compiler<'_>, when: &str) -> Result<Program> {
+        let layout = self.code.first_layout();
+        self.code.compile(compiler, &self.asking, &layout, self.code.names(&layout, None), when, &Gives::When)
     }
 }
 
@@ -85,7 +95,7 @@ impl Firing {
 pub(crate) fn check_condition(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> Result<()> {
     let operation = trigger.run.iter().flat_map(|run| &run.operations).next();
     let Some(operation) = operation else { return Ok(()) };
-    Firing::new(catalog, relation, trigger, *operation, &owner(relation))?.condition(catalog).map(drop)
+    Firing::new(catalog, relation, trigger, *operation, &owner(relation))?.check_condition(catalog)
 }
 
 /// The table's owner, as whom a trigger is checked.
@@ -141,7 +151,7 @@ pub fn check(catalog: &Catalog, relation: &Arc<Relation>, trigger: &Trigger) -> 
             Err(error) if body::may_come(&error) => continue,
             firing => firing?,
         };
-        firing.condition(catalog)?;
+        firing.check_condition(catalog)?;
         let source = &routine(catalog, trigger)?.body;
         body::simulate(
             catalog,

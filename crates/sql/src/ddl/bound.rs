@@ -10,7 +10,6 @@ use sqlparser::ast::{Expr, Statement, VisitMut};
 
 use super::depend::bare_key;
 use super::domain::VALUE;
-use super::physical;
 use super::source::{joined, parse_expr, parse_query, parse_statements};
 use super::table::{bare_relation, plain_column};
 use crate::Catalog;
@@ -47,12 +46,13 @@ pub(super) fn rewrite(catalog: &mut Catalog, trial: &Catalog, probe: &impl Probe
         }
         let mut kept = false;
         for column in &mut relation.columns {
-            let expected = Some((&column.ty, column.typmod));
+            let expected = (&column.ty, column.typmod);
             if let Some(source) = &mut column.default {
-                kept |= expr(probe, source, |e| compile::expression(trial, None, e, expected).map(drop))?;
+                kept |= expr(probe, source, |e| compile::check_default(trial, e, expected))?;
             }
             if let Some(source) = &mut column.generated {
-                kept |= expr(probe, source, |e| compile::expression(trial, Some(&before), e, expected).map(drop))?;
+                kept |=
+                    expr(probe, source, |e| compile::expression(trial, Some(&before), e, Some(expected)).map(drop))?;
             }
         }
         for constraint in &mut relation.constraints {
@@ -84,13 +84,12 @@ pub(super) fn rewrite(catalog: &mut Catalog, trial: &Catalog, probe: &impl Probe
     for (name, domain) in &trial.domains {
         let mut after = domain.clone();
         if let Some(source) = &mut after.default {
-            let expected = Some((&domain.ty, domain.typmod));
-            expr(probe, source, |e| compile::expression(trial, None, e, expected).map(drop))?;
+            expr(probe, source, |e| compile::check_default(trial, e, (&domain.ty, domain.typmod)))?;
         }
         let mut relation = bare_relation(name.clone());
         relation.columns.push(plain_column(VALUE.to_owned(), domain.ty.clone()));
         for (_, source) in &mut after.checks {
-            expr(probe, source, |e| physical::check(trial, &relation, &e.to_string()).map(drop))?;
+            expr(probe, source, |e| compile::check_domain(trial, &relation, e))?;
         }
         catalog.domains.insert(name.clone(), after);
     }
@@ -98,9 +97,8 @@ pub(super) fn rewrite(catalog: &mut Catalog, trial: &Catalog, probe: &impl Probe
         let before = routine.clone();
         let routine = Arc::make_mut(routine);
         for param in &mut routine.params {
-            let expected = Some((&param.ty, None));
             if let Some(source) = &mut param.default {
-                expr(probe, source, |e| compile::expression(trial, None, e, expected).map(drop))?;
+                expr(probe, source, |e| compile::check_default(trial, e, (&param.ty, None)))?;
             }
         }
         // Other bodies are texts, which PostgreSQL reads anew when they run.

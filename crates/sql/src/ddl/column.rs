@@ -210,12 +210,11 @@ impl Change<'_> {
             return Ok(None);
         }
         source::qualify(&mut expr, &self.catalog, &self.session.search_path);
-        match compile::expression(&self.catalog, None, &expr, Some((&column.ty, column.typmod))) {
+        match compile::check_default(&self.catalog, &expr, (&column.ty, column.typmod)) {
             Err(error) if error.code() == "42703" => {
                 Err(Error::new("0A000", "cannot use column reference in DEFAULT expression"))
             }
-            Err(error) if error.code() != "42P17" => Err(error),
-            _ => Ok(Some(expr.to_string())),
+            checked => checked.map(|()| Some(expr.to_string())),
         }
     }
 

@@ -13,6 +13,7 @@ use super::table::plain_column;
 use super::types::missing_type;
 use super::{Change, naming, physical};
 use crate::catalog::{Domain, Name, Relation};
+use crate::compile;
 use crate::quote::ident;
 use crate::visit::visit_mut;
 
@@ -72,8 +73,7 @@ impl Change<'_> {
         let mut relation = self.empty_relation(name.clone());
         relation.columns.push(plain_column(VALUE.to_owned(), domain.ty.clone()));
         source::qualify_over(&mut expr, &self.catalog, &self.session.search_path, Some(&relation));
-        let source = expr.to_string();
-        physical::check(&self.catalog, &relation, &source)?;
+        compile::check_domain(&self.catalog, &relation, &expr)?;
         let taken = |check: &str| {
             domain.checks.iter().any(|(c, _)| c == check)
                 || naming::constraint_name_taken(&self.catalog, &name.schema, check)
@@ -85,7 +85,7 @@ impl Change<'_> {
                 format!("constraint \"{check}\" for domain \"{}\" already exists", name.name),
             ));
         }
-        domain.checks.push((check.clone(), source));
+        domain.checks.push((check.clone(), expr.to_string()));
         Ok(check)
     }
 

@@ -38,6 +38,7 @@ mod refused;
 mod rename;
 mod rename_column;
 mod rename_label;
+mod rename_row;
 mod resolve;
 mod role;
 mod schema;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
     DataType, Expr, ObjectName, ObjectNamePart, Statement, TableAlias, TableAliasWithoutColumns, TableFactor,
-    TableObject, Value, Visit, Visitor, VisitorMut,
+    TableObject, Value, VisitorMut,
 };
 
 use super::depend::{bare_key, reads_rows};
 use super::drop::Object;
 use super::field::rename_fields;
 use super::rename_column::{Renaming, renamed, renamed_in_rows};
+use super::rename_row::{each_source, gather_name};
 use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
@@ -22,8 +23,7 @@ use crate::visit::visit_mut;
 impl Change<'_> {
     /// Writes the object's new name into all sources.
     pub(super) fn rename_in_sources(&mut self, object: &Object, to: &Name) -> Result<()> {
-        let mut renamer = Renamer { object, to, own: false };
-        self.rewrite(&mut renamer)
+        self.rewrite(&mut Renamer { object, to })
     }
 
     /// Renames a column in the catalog: in its table's constraints and indexes, in foreign keys to it, and in all sources.
@@ -118,7 +118,7 @@ impl Change<'_> {
         for relation in self.catalog.relations.values_mut() {
             let own = relation.name == *table;
             let relation = Arc::make_mut(relation);
-            let (name, kept) = (relation.name.clone(), Kept::Policy(relation.name.clone()));
+            let (name, kept) = (relation.name.clone(), Kept::Row(relation.name.clone()));
             for policy in &mut relation.policies {
                 let what = format!("policy \"{}\" on table \"{}\"", policy.name, name.name);
                 for source in policy.using.iter_mut().chain(&mut policy.check) {
@@ -183,14 +183,12 @@ impl Change<'_> {
             }
             for column in relation.columns.iter().filter(|_| matches!(object, Object::Type(_))) {
                 let Some(source) = &column.default else { continue };
-                let expected = Some((&column.ty, column.typmod));
-                match compile::expression(&self.catalog, None, &parse_expr(source)?, expected) {
-                    Err(error) if error.code() != "42P17" => {
+                compile::check_default(&self.catalog, &parse_expr(source)?, (&column.ty, column.typmod)).map_err(
+                    |error| {
                         let default = format!("default value for column {} of table", column.name);
-                        return Err(needs(what, &format!("{default} {}", self.show(&relation.name)), &error));
-                    }
-                    _ => {}
-                }
+                        needs(what, &format!("{default} {}", self.show(&relation.name)), &error)
+                    },
+                )?;
             }
             let Some(view) = relation.view() else { continue };
             let query = parse_query(&view.query)?;
@@ -219,32 +217,15 @@ impl Change<'_> {
     fn rewrite(&mut self, renamer: &mut Renamer<'_>) -> Result<()> {
         for relation in self.catalog.relations.values_mut() {
             let relation = Arc::make_mut(relation);
-            renamer.own =
-                matches!(renamer.object, Object::Relation(from) if [from, renamer.to].contains(&&relation.name));
-            for policy in &mut relation.policies {
-                policy.using.iter_mut().chain(&mut policy.check).try_for_each(|source| renamer.expr(source))?;
-            }
-            for column in &mut relation.columns {
-                column.default.iter_mut().chain(&mut column.generated).try_for_each(|source| renamer.expr(source))?;
-            }
-            for constraint in &mut relation.constraints {
-                constraint.kind.sources_mut().try_for_each(|source| renamer.expr(source))?;
-            }
-            for index in &mut relation.indexes {
-                if index.columns.is_none() {
-                    for key in &mut index.keys {
-                        let mut bare = bare_key(key);
-                        let direction = key[bare.len()..].to_owned();
-                        renamer.expr(&mut bare)?;
-                        *key = bare + &direction;
-                    }
-                }
-                index.predicate.iter_mut().try_for_each(|source| renamer.expr(source))?;
-            }
+            each_source(relation, &mut |source| renamer.expr(source))?;
+            relation
+                .columns
+                .iter_mut()
+                .filter_map(|c| c.default.as_mut())
+                .try_for_each(|source| renamer.expr(source))?;
             let runs = relation.triggers.iter_mut().filter_map(|trigger| trigger.run.as_mut());
             runs.filter_map(|run| run.when.as_mut()).try_for_each(|when| renamer.expr(when))?;
             if let RelationKind::View(view) = &mut relation.kind {
-                renamer.own = false;
                 let mut query = parse_query(&view.query)?;
                 let before = query.to_string();
                 let _ = visit_mut(&mut query, renamer);
@@ -254,7 +235,6 @@ impl Change<'_> {
                 }
             }
         }
-        renamer.own = false;
         for domain in self.catalog.domains.values_mut() {
             domain.default.iter_mut().try_for_each(|source| renamer.expr(source))?;
             domain.checks.iter_mut().try_for_each(|(_, source)| renamer.expr(source))?;
@@ -283,20 +263,12 @@ fn needs(what: &str, dependent: &str, error: &Error) -> Error {
 struct Renamer<'a> {
     object: &'a Object,
     to: &'a Name,
-    /// Whether what is rewritten is said of the renamed relation itself: its policies, checks, indexes and generated columns.
-    own: bool,
 }
 
 impl Renamer<'_> {
     fn expr(&mut self, source: &mut String) -> Result<()> {
         let mut expr = parse_expr(source)?;
         let before = expr.to_string();
-        if let Object::Relation(from) = self.object
-            && self.own
-            && !names_in_from(&expr, [from, self.to])
-        {
-            let _ = visit_mut(&mut expr, &mut Qualifiers { from, to: self.to });
-        }
         let _ = visit_mut(&mut expr, self);
         let after = expr.to_string();
         if before != after {
@@ -358,6 +330,7 @@ impl VisitorMut for Renamer<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        gather_name(expr);
         match expr {
             Expr::Function(function) => {
                 if let Object::Routine(from, _) = self.object {
@@ -382,53 +355,6 @@ impl VisitorMut for Renamer<'_> {
                 }
             }
             _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-/// Whether a query within an expression has an entry of FROM that one of these names means.
-fn names_in_from(expr: &Expr, names: [&Name; 2]) -> bool {
-    struct Finder<'a>([&'a Name; 2]);
-    impl Visitor for Finder<'_> {
-        type Break = ();
-
-        fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-            let (name, alias) = match factor {
-                TableFactor::Table { name, alias, .. } => (name.0.last().and_then(|part| part.as_ident()), alias),
-                TableFactor::Derived { alias, .. } | TableFactor::Function { alias, .. } => (None, alias),
-                _ => (None, &None),
-            };
-            let called = alias.as_ref().map(|alias| &alias.name).or(name).map(fold);
-            match called.is_some_and(|called| self.0.iter().any(|name| name.name == called)) {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        }
-    }
-    expr.visit(&mut Finder(names)).is_break()
-}
-
-/// Writes a relation's new name before its columns, where no query gives either name to something else.
-struct Qualifiers<'a> {
-    from: &'a Name,
-    to: &'a Name,
-}
-
-impl VisitorMut for Qualifiers<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        if let Expr::CompoundIdentifier(parts) = expr {
-            let names: Vec<String> = parts.iter().map(fold).collect();
-            let is_old = match names.as_slice() {
-                [table, _] => *table == self.from.name,
-                [schema, table, _] => *schema == self.from.schema && *table == self.from.name,
-                _ => false,
-            };
-            if is_old {
-                *parts = vec![ident_node(&self.to.name), parts[parts.len() - 1].clone()];
-            }
         }
         ControlFlow::Continue(())
     }

@@ -194,6 +194,7 @@ impl Change<'_> {
         self.check_type_name(&to)?;
         if let Some(fields) = self.catalog.composites.remove(from) {
             self.catalog.composites.insert(to.clone(), fields);
+            self.rename_row_type(from, &to);
             for relation in self.catalog.relations.values_mut() {
                 for column in &mut Arc::make_mut(relation).columns {
                     if column.composite.as_ref() == Some(from) {

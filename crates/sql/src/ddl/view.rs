@@ -1,10 +1,11 @@
 //! Views (PostgreSQL manual, `create view`, `alter view`). Their queries are inlined, so nothing of them stands in SQLite.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, With,
+    Cte, Expr, GroupByExpr, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, With,
 };
 use sqlparser::tokenizer::Token;
 
@@ -92,7 +93,7 @@ impl Change<'_> {
             return Err(Error::new("42601", "CREATE VIEW specifies more column names than columns").at(at));
         }
         let updatable = is_updatable(&query);
-        self.expand_stars(&mut query, &path).map_err(|e| e.at(at))?;
+        self.expand_stars(&mut query, None, &path).map_err(|e| e.at(at))?;
         let columns = view_columns(&found, &names).map_err(|e| e.at(at))?;
         let names: Vec<String> = columns.iter().map(|c| c.name.clone()).collect();
         let given: Vec<String> = found.iter().map(|c| c.name.clone()).collect();
@@ -117,7 +118,8 @@ impl Change<'_> {
             reads: None,
             calls: Vec::new(),
         });
-        self.catalog.relations.insert(name, Arc::new(relation));
+        self.catalog.relations.insert(name.clone(), Arc::new(relation));
+        self.refresh_row_type(&name);
         Ok(())
     }
 
@@ -219,21 +221,28 @@ impl Change<'_> {
         if anew == *query { path } else { self.session.search_path.clone() }
     }
 
-    /// Writes out what `*` stands for, so that columns which come later do not appear.
-    fn expand_stars(&self, query: &mut Query, path: &[String]) -> Result<()> {
+    /// Writes out what `*` stands for, in subqueries of FROM too, so that columns which come later do not appear, and renamed ones keep
+    /// their names there. `around` are the `with` queries that it sees besides its own.
+    fn expand_stars(&self, query: &mut Query, around: Option<&With>, path: &[String]) -> Result<()> {
         if let Some(with) = query.with.as_mut().filter(|with| !with.recursive) {
             for i in 0..with.cte_tables.len() {
                 let mut before = with.clone();
                 before.cte_tables.truncate(i);
-                self.expand_body(&mut with.cte_tables[i].query.body, &Some(before).filter(|_| i > 0), path)?;
+                let before = with_around(around, Some(before).filter(|_| i > 0));
+                self.expand_stars(&mut with.cte_tables[i].query, before.as_ref(), path)?;
             }
         }
-        self.expand_body(&mut query.body, &query.with, path)
+        let with = with_around(around, query.with.clone());
+        self.expand_body(&mut query.body, with.as_ref(), path)
     }
 
-    fn expand_body(&self, body: &mut SetExpr, with: &Option<With>, path: &[String]) -> Result<()> {
+    fn expand_body(&self, body: &mut SetExpr, with: Option<&With>, path: &[String]) -> Result<()> {
         match body {
             SetExpr::Select(select) => {
+                for from in &mut select.from {
+                    self.expand_entry(&mut from.relation, with, path)?;
+                    from.joins.iter_mut().try_for_each(|join| self.expand_entry(&mut join.relation, with, path))?;
+                }
                 if select.projection.iter().any(is_star) {
                     self.expand_select(select, with, path)?;
                 }
@@ -243,12 +252,28 @@ impl Change<'_> {
                 self.expand_body(left, with, path)?;
                 self.expand_body(right, with, path)
             }
-            SetExpr::Query(query) => self.expand_body(&mut query.body, with, path),
+            SetExpr::Query(query) => self.expand_stars(query, with, path),
             _ => Ok(()),
         }
     }
 
-    fn expand_select(&self, select: &mut Select, with: &Option<With>, path: &[String]) -> Result<()> {
+    /// The stars of a subquery in FROM. One that is LATERAL is left as it is where it can't be understood by itself.
+    fn expand_entry(&self, entry: &mut TableFactor, with: Option<&With>, path: &[String]) -> Result<()> {
+        match entry {
+            TableFactor::Derived { lateral, subquery, .. } => match self.expand_stars(subquery, with, path) {
+                Err(_) if *lateral => Ok(()),
+                expanded => expanded,
+            },
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                self.expand_entry(&mut table_with_joins.relation, with, path)?;
+                let mut joins = table_with_joins.joins.iter_mut();
+                joins.try_for_each(|join| self.expand_entry(&mut join.relation, with, path))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn expand_select(&self, select: &mut Select, with: Option<&With>, path: &[String]) -> Result<()> {
         let mut items = Vec::new();
         for item in &select.projection {
             let qualifier = match item {
@@ -261,7 +286,13 @@ impl Change<'_> {
                     continue;
                 }
             };
-            for column in self.columns_of_star(select, item, with, path)? {
+            let columns = self.columns_of_star(select, item, with, path)?;
+            // Of two columns of one name, which a subquery may have, neither can be written so.
+            if columns.iter().map(|column| &column.name).collect::<BTreeSet<_>>().len() < columns.len() {
+                items.push(item.clone());
+                continue;
+            }
+            for column in columns {
                 let name = ident_node(&column.name);
                 items.push(SelectItem::UnnamedExpr(match &qualifier {
                     Some(qualifier) => Expr::CompoundIdentifier(vec![qualifier.clone(), name]),
@@ -278,7 +309,7 @@ impl Change<'_> {
         &self,
         select: &Select,
         star: &SelectItem,
-        with: &Option<With>,
+        with: Option<&With>,
         path: &[String],
     ) -> Result<Vec<ViewColumn>> {
         let alone = Select {
@@ -289,9 +320,19 @@ impl Change<'_> {
             having: None,
             ..select.clone()
         };
-        let query = Query { with: with.clone(), ..query_of(SetExpr::Select(Box::new(alone))) };
+        let query = Query { with: with.cloned(), ..query_of(SetExpr::Select(Box::new(alone))) };
         compile::view_columns(&self.catalog, path, &query, None)
     }
+}
+
+/// The `with` queries that a query sees: its own, and those around it whose names it does not use anew.
+fn with_around(around: Option<&With>, own: Option<With>) -> Option<With> {
+    let Some(around) = around else { return own };
+    let Some(mut own) = own else { return Some(around.clone()) };
+    let is_hidden = |outer: &Cte| own.cte_tables.iter().any(|cte| fold(&cte.alias.name) == fold(&outer.alias.name));
+    let mut seen: Vec<Cte> = around.cte_tables.iter().filter(|outer| !is_hidden(outer)).cloned().collect();
+    seen.append(&mut own.cte_tables);
+    Some(With { recursive: own.recursive || around.recursive, cte_tables: seen, ..own })
 }
 
 fn is_star(item: &SelectItem) -> bool {

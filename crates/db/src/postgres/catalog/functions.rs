@@ -31,6 +31,7 @@ fn routine(row: FunctionRow, name: Name, types: &Types, relations: &HashMap<u32,
     Routine {
         returns_relation: types.relation(row.returns).and_then(|oid| relations.get(&oid).cloned()),
         returns_domain: types.domain(row.returns).map(|(name, _)| name),
+        returns_composite: None,
         name,
         owner: row.owner,
         params,
@@ -77,6 +78,7 @@ fn params(row: &FunctionRow, types: &Types, relations: &HashMap<u32, Name>) -> V
             ty: types.get(*oid),
             relation: types.relation(*oid).and_then(|oid| relations.get(&oid).cloned()),
             domain: None,
+            composite: None,
             default: has_default.then(|| text().unwrap_or_default()),
         });
     }

@@ -63,6 +63,13 @@ pub struct Who {
     pub search_path: Vec<String>,
 }
 
+impl Who {
+    /// What compiles a statement of theirs.
+    pub(super) fn compiler<'a>(&self, catalog: &'a Catalog, text: &'a str) -> Compiler<'a> {
+        Compiler::new(catalog, &self.caller, &self.search_path, text)
+    }
+}
+
 /// A function's body, ready to run.
 #[derive(Debug)]
 pub struct Code {
@@ -193,7 +200,9 @@ impl Code {
             return known.clone();
         }
         let arguments = self.names(layout, sql.scope);
-        let program = self.compile(catalog, &self.running, layout, arguments, &sql.text, gives).map(Arc::new);
+        let who = &self.running;
+        let program =
+            self.compile(who.compiler(catalog, &sql.text), who, layout, arguments, &sql.text, gives).map(Arc::new);
         self.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, program.clone());
         program
     }
@@ -213,19 +222,20 @@ impl Code {
             places: std::iter::once(0..params.len()).collect(),
             size: params.len(),
         };
-        self.compile(catalog, &self.running, &layout, arguments, text, gives)
+        let who = &self.running;
+        self.compile(who.compiler(catalog, text), who, &layout, arguments, text, gives)
     }
 
+    /// Compiles a piece, with what compiles for whom it runs.
     pub(super) fn compile(
         &self,
-        catalog: &Catalog,
+        mut compiler: Compiler<'_>,
         who: &Who,
         layout: &Layout,
         arguments: Arguments,
         text: &str,
         gives: &Gives,
     ) -> Result<Program> {
-        let mut compiler = Compiler::new(catalog, &who.caller, &who.search_path, text);
         compiler.forget_positions();
         let standing: Vec<Bind> = (0..layout.size).map(Bind::Param).collect();
         let mut scope = Scope::new(None);

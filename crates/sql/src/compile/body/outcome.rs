@@ -79,7 +79,7 @@ impl Outcome {
         let relation = routine.returns_relation.as_ref().and_then(|name| catalog.relations.get(name));
         let columns = match (relation, &routine.returns) {
             (Some(relation), _) => Some(shape_of(relation)),
-            (None, Type::Record(fields)) if out.is_empty() => Some(shape_of_fields(fields)),
+            (None, Type::Record(fields)) if out.len() < 2 => Some(shape_of_fields(fields)),
             (None, Type::Record(fields)) => {
                 let slot = |((name, ty), param): (&(String, Type), &Param)| Slot {
                     domain: param.domain.clone(),

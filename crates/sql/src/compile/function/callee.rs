@@ -128,7 +128,7 @@ impl Compiler<'_> {
         privilege::execute(self, &routine)?;
         let values = self.converted(values, &fit)?;
         let slots = placed.into_iter().nth(chosen).flatten().map(|p| p.slots).unwrap_or_default();
-        let given = slots.into_iter().map(|slot| routine::fill(&slot, &values)).collect();
+        let given = slots.iter().map(|slot| self.placed(slot, &values)).collect::<Result<_>>()?;
         Ok((Callee::Routine(routine, given), Vec::new()))
     }
 }

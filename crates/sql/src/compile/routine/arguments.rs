@@ -87,22 +87,6 @@ pub(in crate::compile) fn place(catalog: &Catalog, routine: &Routine, args: &[Ar
     Some(Placed { parameters, slots: slots.collect::<Option<Vec<_>>>()? })
 }
 
-/// A parameter's value among the converted arguments; `None` for the default.
-pub(in crate::compile) fn fill(slot: &Slot, args: &[Typed]) -> Option<Typed> {
-    match slot {
-        Slot::Argument(index) => args.get(*index).cloned(),
-        Slot::Variadic(items, element) => {
-            let items: Vec<&Typed> = items.iter().filter_map(|i| args.get(*i)).collect();
-            let values: Vec<String> = items.iter().map(|item| column::array_item(item)).collect();
-            let sql = format!("json_array({})", values.join(", "));
-            let mut typed = Typed::over(sql, element.clone().array_of(), items);
-            typed.not_null = true;
-            Some(typed)
-        }
-        Slot::Default => None,
-    }
-}
-
 /// The condition under which a strict function is called at all, unless it always is: no argument is null.
 pub(super) fn answering(routine: &Routine, args: &[Typed]) -> Option<Typed> {
     // A row without a marker is there, whatever its fields are.
@@ -168,6 +152,23 @@ impl Evaluated {
 }
 
 impl Compiler<'_> {
+    /// A parameter's value among the converted arguments; `None` for the default.
+    pub(in crate::compile) fn placed(&mut self, slot: &Slot, args: &[Typed]) -> Result<Option<Typed>> {
+        match slot {
+            Slot::Argument(index) => Ok(args.get(*index).cloned()),
+            Slot::Variadic(items, element) => {
+                let items = items.iter().filter_map(|index| args.get(*index));
+                let items = items.map(|item| self.storable(item.clone())).collect::<Result<Vec<_>>>()?;
+                let values: Vec<String> = items.iter().map(column::array_item).collect();
+                let sql = format!("json_array({})", values.join(", "));
+                let mut typed = Typed::over(sql, element.clone().array_of(), &items);
+                typed.not_null = true;
+                Ok(Some(typed))
+            }
+            Slot::Default => Ok(None),
+        }
+    }
+
     /// The values of all parameters: defaults filled in.
     pub(super) fn arguments(&mut self, routine: &Routine, given: Vec<Option<Typed>>) -> Result<Vec<Typed>> {
         if !matches!(routine.language.as_str(), "sql" | "plpgsql") {

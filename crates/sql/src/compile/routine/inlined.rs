@@ -129,12 +129,7 @@ impl Compiler<'_> {
         statements: &[Statement],
         args: Vec<Typed>,
     ) -> Result<BoundQuery> {
-        if args.iter().any(|arg| !arg.sources.is_empty()) {
-            return Err(Error::unsupported(
-                format!("function {} is called for each row, but has several statements or writes", routine.name.name),
-                "On the embedded engine, call it with constants and parameters only.",
-            ));
-        }
+        takes_steps(routine, &args)?;
         steps::run_routine(self, routine, statements, args).map(|captured| captured.query(!routine.returns_set))
     }
 
@@ -150,6 +145,17 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+/// 0A000 for a body that runs in steps, but is called for each row.
+pub(super) fn takes_steps(routine: &Routine, args: &[Typed]) -> Result<()> {
+    if args.iter().all(|arg| arg.sources.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::unsupported(
+        format!("function {} is called for each row, but has several statements or writes", routine.name.name),
+        "On the embedded engine, call it with constants and parameters only.",
+    ))
 }
 
 /// 42P13 for a body that gives another type.

@@ -9,7 +9,7 @@ use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
 use sqlparser::ast::Statement;
 
-pub(super) use arguments::{Placed, fill, place};
+pub(super) use arguments::{Placed, place};
 pub(super) use inlined::mismatch;
 
 use super::compiler::{Compiler, sets};
@@ -100,8 +100,8 @@ impl Compiler<'_> {
         if routine.returns_set {
             return Err(self.misplaced_set(scope));
         }
-        let routine = &self.seen(routine)?;
         let args = self.arguments(routine, given)?;
+        let routine = &self.seen(routine, &args)?;
         if routine.is_interpreted() {
             return self.interpreted_value(scope, routine, args);
         }
@@ -155,17 +155,22 @@ impl Compiler<'_> {
 
     /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
     pub(super) fn routine_rows(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
-        let routine = self.seen(routine)?;
-        self.rows_of(&routine, given)
+        let args = self.arguments(routine, given)?;
+        let routine = self.seen(routine, &args)?;
+        self.rows_over(&routine, args)
     }
 
     /// What a definition that calls a function sees of it: a body that is a text is looked into when it runs, and may be out of date until
     /// then, so that nulls of the declared types stand for it.
-    fn seen(&self, routine: &Arc<Routine>) -> Result<Arc<Routine>> {
+    ///
+    /// Errors: 0A000 for a body that runs in steps, which could not take these arguments.
+    fn seen(&self, routine: &Arc<Routine>, args: &[Typed]) -> Result<Arc<Routine>> {
         let columns = self.result_columns(routine).len();
-        let is_looked_into = !self.defines || routine.parsed || routine.is_interpreted() || columns == 0;
-        if is_looked_into || !is_inlined(routine, &parse_statements(&routine.body)?) {
+        if !self.defines || routine.parsed || routine.is_interpreted() || columns == 0 {
             return Ok(routine.clone());
+        }
+        if parse_statements(&routine.body).is_ok_and(|statements| !is_inlined(routine, &statements)) {
+            inlined::takes_steps(routine, args)?;
         }
         let body = format!("select {}", vec!["null"; columns].join(", "));
         Ok(Arc::new(Routine { body, ..(**routine).clone() }))
@@ -173,6 +178,10 @@ impl Compiler<'_> {
 
     fn rows_of(&mut self, routine: &Arc<Routine>, given: Vec<Option<Typed>>) -> Result<BoundQuery> {
         let args = self.arguments(routine, given)?;
+        self.rows_over(routine, args)
+    }
+
+    fn rows_over(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
         if routine.is_interpreted() {
             return self.interpreted_rows(routine, args);
         }

@@ -78,6 +78,7 @@ fn function(name: &str, params: Vec<Param>, returns: Type, body: &str) -> Routin
         returns,
         returns_relation: None,
         returns_domain: None,
+        returns_composite: None,
         returns_set: false,
         language: "sql".to_owned(),
         body: body.to_owned(),
@@ -93,7 +94,15 @@ fn function(name: &str, params: Vec<Param>, returns: Type, body: &str) -> Routin
 }
 
 fn param(name: &str, ty: Type) -> Param {
-    Param { name: name.to_owned(), mode: ParamMode::In, ty, relation: None, domain: None, default: None }
+    Param {
+        name: name.to_owned(),
+        mode: ParamMode::In,
+        ty,
+        relation: None,
+        domain: None,
+        composite: None,
+        default: None,
+    }
 }
 
 fn catalog() -> Catalog {

@@ -314,9 +314,9 @@ impl Change<'_> {
             default => default.clone(),
         };
         if let Some(default) = &default {
-            let compiled = compile::expression(&self.catalog, None, &source::parse_expr(default)?, Some(plain));
+            let checked = compile::check_default(&self.catalog, &source::parse_expr(default)?, plain);
             // A value that does not fit is told when it is written.
-            if compiled.is_err_and(|error| error.code() == "42804") {
+            if checked.is_err_and(|error| error.code() == "42804") {
                 return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
             }
         }

@@ -300,28 +300,46 @@ impl Change<'_> {
     }
 
     /// Tells the functions over a relation's rows what these are now.
-    pub(super) fn refresh_row_type(&mut self, name: &Name) {
+    pub(in crate::ddl) fn refresh_row_type(&mut self, name: &Name) {
         refresh_row_type(&mut self.catalog, name);
+    }
+
+    /// Writes another name of a relation or composite type into the signatures of functions over its rows.
+    pub(in crate::ddl) fn rename_row_type(&mut self, from: &Name, to: &Name) {
+        for routine in self.catalog.functions.values_mut().flatten() {
+            let routine = Arc::make_mut(routine);
+            let params = routine.params.iter_mut().flat_map(|param| [&mut param.relation, &mut param.composite]);
+            let names = params.chain([&mut routine.returns_relation, &mut routine.returns_composite]);
+            names.filter(|name| name.as_ref() == Some(from)).for_each(|name| *name = Some(to.clone()));
+        }
     }
 }
 
 /// Tells the functions over a relation's rows what these are now.
-pub(super) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
+pub(in crate::ddl) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
     let Some(row) = catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
+    let is_of = |relation: &Option<Name>, composite: &Option<Name>| {
+        [relation, composite].into_iter().flatten().any(|of| of == name)
+    };
+    let refresh = |ty: &mut Type| {
+        *ty = match ty {
+            Type::Array(_) => row.clone().array_of(),
+            _ => row.clone(),
+        };
+    };
     for routine in catalog.functions.values_mut().flatten() {
-        let returns = routine.returns_relation.as_ref() == Some(name);
-        if !returns && !routine.params.iter().any(|p| p.relation.as_ref() == Some(name)) {
+        let returns = is_of(&routine.returns_relation, &routine.returns_composite);
+        if !returns && !routine.params.iter().any(|p| is_of(&p.relation, &p.composite)) {
             continue;
         }
         let routine = Arc::make_mut(routine);
-        if returns {
-            routine.returns = row.clone();
+        for param in routine.params.iter_mut().filter(|p| is_of(&p.relation, &p.composite)) {
+            refresh(&mut param.ty);
         }
-        for param in routine.params.iter_mut().filter(|p| p.relation.as_ref() == Some(name)) {
-            param.ty = match &param.ty {
-                Type::Array(_) => row.clone().array_of(),
-                _ => row.clone(),
-            };
+        match routine.type_of_outputs() {
+            Some(ty) => routine.returns = ty,
+            None if returns => refresh(&mut routine.returns),
+            None => {}
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 
 use super::super::drop::Object;
+use super::super::rename_row::rename_row;
 use super::super::table::duplicate_column;
 use super::super::view::rename_output;
 use super::super::{Action, Change, conflicts, naming, physical};
@@ -64,6 +65,7 @@ impl Change<'_> {
         }
         self.check_physical(to)?;
         let mut new = (**old).clone();
+        rename_row(&self.catalog, &mut new, to)?;
         new.name = to.clone();
         let place = self.catalog.relations.get_index_of(from).unwrap_or(0);
         self.catalog.relations.shift_remove(from);
@@ -88,13 +90,7 @@ impl Change<'_> {
                 sources.for_each(|(table, _)| *table = to.clone());
             }
         }
-        for routine in self.catalog.functions.values_mut().flatten() {
-            let routine = Arc::make_mut(routine);
-            let params = routine.params.iter_mut().map(|param| &mut param.relation);
-            params.chain([&mut routine.returns_relation]).filter(|r| r.as_ref() == Some(from)).for_each(|relation| {
-                *relation = Some(to.clone());
-            });
-        }
+        self.rename_row_type(from, to);
         for sequence in self.catalog.sequences.values_mut() {
             if let Some((table, _)) = &mut sequence.owned_by
                 && table == from

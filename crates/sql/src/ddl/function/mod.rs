@@ -26,6 +26,7 @@ impl Change<'_> {
             returns: Type::VOID,
             returns_relation: None,
             returns_domain: None,
+            returns_composite: None,
             returns_set: false,
             language: String::new(),
             body: String::new(),
@@ -220,10 +221,7 @@ impl Change<'_> {
             if let Some(default) = &param.default {
                 defaults = true;
                 let expr = source::parse_expr(default)?;
-                match compile::expression(&self.catalog, None, &expr, Some((&param.ty, None))) {
-                    Err(error) if error.code() != "42P17" => return Err(error),
-                    _ => {}
-                }
+                compile::check_default(&self.catalog, &expr, (&param.ty, None))?;
             }
             if param.mode == ParamMode::Variadic && param.ty.element().is_none() {
                 return Err(Error::new("42P13", "VARIADIC parameter must be an array"));

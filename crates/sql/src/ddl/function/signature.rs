@@ -47,6 +47,7 @@ impl Change<'_> {
             ty: declared.ty,
             relation: declared.relation,
             domain: declared.domain,
+            composite: declared.composite,
             default: None,
         })
     }
@@ -128,20 +129,19 @@ impl Change<'_> {
             if !self.accept_record() {
                 let ty = self.signature_type()?;
                 (routine.returns, routine.returns_relation, routine.returns_domain) = (ty.ty, ty.relation, ty.domain);
+                routine.returns_composite = ty.composite;
                 return Ok(());
             }
         }
-        let outputs: Vec<(String, Type)> = routine
-            .outputs()
-            .enumerate()
-            .map(|(i, p)| (if p.name.is_empty() { format!("column{}", i + 1) } else { p.name.clone() }, p.ty.clone()))
-            .collect();
-        routine.returns = match <[(String, Type); 1]>::try_from(outputs) {
-            Ok([(_, ty)]) => ty,
-            Err(outputs) if !outputs.is_empty() => Type::Record(Arc::new(outputs)),
+        // A single one is what the function returns.
+        if let [only] = routine.outputs().collect::<Vec<_>>().as_slice() {
+            (routine.returns_relation, routine.returns_composite) = (only.relation.clone(), only.composite.clone());
+        }
+        routine.returns = match routine.type_of_outputs() {
+            Some(ty) => ty,
             // Its columns are said where it is called.
-            Err(_) if declared => Type::Record(Arc::default()),
-            Err(_) => {
+            None if declared => Type::Record(Arc::default()),
+            None => {
                 return Err(Error::new("42P13", "function result type must be specified").at(self.cursor.offset()));
             }
         };
