@@ -10,58 +10,105 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{CHUNK, LOG, Order, Standing, Table, miscounted};
+use super::{CHUNK, LOG, Order, Standing, Table, Told, miscounted};
 use crate::postgres::{Postgres, translate};
 
-impl Postgres {
-    /// Sends a table's rows.
-    pub(super) async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
-        let connection = self.owner().await?;
-        let sql = format!("copy ({}) to stdout", table.select());
-        let stream = connection.client.copy_out(&sql).await.map_err(translate)?;
-        let mut stream = std::pin::pin!(stream);
-        let (mut chunk, mut rows) = (BytesMut::new(), 0);
-        // Each message is a line.
-        while let Some(line) = stream.next().await {
-            chunk.extend_from_slice(&line.map_err(translate)?);
-            rows += 1;
-            if chunk.len() >= CHUNK && chunks.send((chunk.split().freeze(), std::mem::take(&mut rows))).await.is_err() {
-                return Ok(());
-            }
-        }
-        if rows > 0 {
-            let _ = chunks.send((chunk.freeze(), rows)).await;
-        }
-        Ok(())
-    }
+/// Text as PostgreSQL reads it under any settings, and no limits: what roles and databases set is for others.
+const PLAIN: &str = "set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
+    set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'; \
+    set local extra_float_digits = 1; set local bytea_output = 'hex'";
+/// Only PostgreSQL 17 and later have it.
+const UNLIMITED: &str = "select pg_catalog.set_config('transaction_timeout', '0', true) \
+    where pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 170000";
 
-    pub(super) async fn standings(&self) -> Result<Vec<Standing>> {
-        let connection = self.owner().await?;
-        let sql = "select schemaname::text, sequencename::text, coalesce(last_value, start_value), last_value is not null \
-            from pg_catalog.pg_sequences";
-        let rows = connection.client.query_typed(sql, &[]).await.map_err(translate)?;
-        Ok(rows
-            .iter()
-            .map(|row| Standing {
-                name: Name::new(row.get::<_, String>(0), row.get::<_, String>(1)),
-                last_value: row.get(2),
-                is_called: row.get(3),
-            })
-            .collect())
+impl Postgres {
+    /// Tells everything, as of one moment.
+    pub(super) async fn tell(&self, tables: &[Table], told: mpsc::Sender<Told>) -> Result<()> {
+        // With its end the transaction ends.
+        let connection = self.single().await?;
+        let client = &connection.client;
+        // Rows that policies hide from the connecting role would be missing unseen.
+        let begin = format!("begin isolation level repeatable read, read only; {PLAIN}; set local row_security = off");
+        client.batch_execute(&begin).await.map_err(translate)?;
+        client.batch_execute(UNLIMITED).await.map_err(translate)?;
+        tell(client, tables, &told).await
     }
 
     /// Takes what is sent, in one transaction.
     pub(super) async fn load(&self, tables: &[Table], mut orders: mpsc::Receiver<Order>) -> Result<()> {
         let connection = self.single().await?;
         let client = &connection.client;
-        let begin = "begin; set local statement_timeout = 0";
-        client.batch_execute(begin).await.map_err(translate)?;
+        client.batch_execute(&format!("begin; {PLAIN}")).await.map_err(translate)?;
+        client.batch_execute(UNLIMITED).await.map_err(translate)?;
         let loaded = load(client, tables, &mut orders).await;
         let end = if loaded.is_ok() { "commit" } else { "rollback" };
         let ended = client.batch_execute(end).await.map_err(translate);
         loaded?;
         ended
     }
+}
+
+async fn tell(client: &Client, tables: &[Table], told: &mpsc::Sender<Told>) -> Result<()> {
+    if !tables.is_empty() {
+        // Before the first look: TRUNCATE empties a table for older looks too.
+        let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
+        let lock = format!("lock table {} in access share mode", names.join(", "));
+        client.batch_execute(&lock).await.map_err(translate)?;
+    }
+    let mut total = 0;
+    for table in tables {
+        total += count(client, &table.name).await?;
+    }
+    if told.send(Told::Total(total)).await.is_err() {
+        return Ok(());
+    }
+    for (number, table) in tables.iter().enumerate() {
+        let stream = client.copy_out(&format!("copy ({}) to stdout", table.select())).await.map_err(translate)?;
+        let mut stream = std::pin::pin!(stream);
+        let (mut chunk, mut rows) = (BytesMut::new(), 0);
+        // Each message is a line.
+        while let Some(line) = stream.next().await {
+            chunk.extend_from_slice(&line.map_err(translate)?);
+            rows += 1;
+            if chunk.len() >= CHUNK {
+                let full = Told::Rows(number, chunk.split().freeze(), std::mem::take(&mut rows));
+                if told.send(full).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if rows > 0 && told.send(Told::Rows(number, chunk.freeze(), rows)).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _ = told.send(Told::Standings(standings(client).await?)).await;
+    Ok(())
+}
+
+/// Where the sequences stand that the connecting role may read. `pg_sequences` does not show where one stands that was not called since it was set.
+async fn standings(client: &Client) -> Result<Vec<Standing>> {
+    let reading = "select pg_catalog.string_agg(pg_catalog.format('select %L, %L, last_value, is_called from %I.%I', \
+            n.nspname, c.relname, n.nspname, c.relname), ' union all ') \
+        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+        where c.relkind = 'S' and c.relpersistence <> 't' \
+            and pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_privilege(c.oid, 'select')";
+    let reading: Option<String> = client.query_typed_one(reading, &[]).await.map_err(translate)?.get(0);
+    let Some(reading) = reading else { return Ok(Vec::new()) };
+    let rows = client.query_typed(&reading, &[]).await.map_err(translate)?;
+    Ok(rows
+        .iter()
+        .map(|row| Standing {
+            name: Name::new(row.get::<_, String>(0), row.get::<_, String>(1)),
+            last_value: row.get(2),
+            is_called: row.get(3),
+        })
+        .collect())
+}
+
+async fn count(client: &Client, table: &Name) -> Result<u64> {
+    let sql = format!("select count(*) from {}", table.quoted());
+    let rows: i64 = client.query_typed_one(&sql, &[]).await.map_err(translate)?.get(0);
+    Ok(rows.unsigned_abs())
 }
 
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
@@ -154,10 +201,9 @@ async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Stand
             .map_err(translate)?;
     }
     for (name, sent) in sent {
-        let sql = format!("select count(*) from {}", name.quoted());
-        let there: i64 = client.query_typed_one(&sql, &[]).await.map_err(translate)?.get(0);
-        if there.unsigned_abs() != sent {
-            return Err(miscounted(&name, sent, there.unsigned_abs()));
+        let there = count(client, &name).await?;
+        if there != sent {
+            return Err(miscounted(&name, sent, there));
         }
     }
     Ok(())

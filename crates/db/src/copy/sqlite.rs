@@ -2,57 +2,22 @@
 
 use basalt_core::{Error, Result};
 use basalt_sql::{Name, quote};
-use bytes::Bytes;
+use rusqlite::Connection;
 use tokio::sync::mpsc;
 
-use super::{CHUNK, LOG, Order, Standing, Table, miscounted};
+use super::{CHUNK, LOG, Order, Standing, Table, Told, miscounted};
 use crate::migrate::{Script, ScriptError};
 use crate::sqlite::{Sqlite, Writer, changes, migrating, translate};
 
 impl Sqlite {
-    /// Sends a table's rows.
-    pub(super) async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
-        let select = table.select();
+    /// Tells everything, in one transaction.
+    pub(super) async fn tell(&self, tables: Vec<Table>, told: mpsc::Sender<Told>) -> Result<()> {
         self.exclusive(move |writer| {
-            let schema = writer.schema();
-            migrating::start();
-            let (mut chunk, mut rows) = (String::new(), 0);
-            let mut is_gone = false;
-            migrating::copy_lines(&writer.connection.sqlite, &schema, &select, |line| {
-                chunk.push_str(line);
-                rows += 1;
-                if chunk.len() >= CHUNK && !is_gone {
-                    let full = (std::mem::take(&mut chunk).into(), std::mem::take(&mut rows));
-                    is_gone = chunks.blocking_send(full).is_err();
-                }
-            })?;
-            if rows > 0 && !is_gone {
-                let _ = chunks.blocking_send((chunk.into(), rows));
-            }
-            Ok(())
+            writer.connection.command("BEGIN")?;
+            let done = tell(writer, &tables, &told);
+            done.and(writer.connection.command("COMMIT"))
         })
         .await?
-    }
-
-    pub(super) async fn standings(&self) -> Result<Vec<Standing>> {
-        let read = |writer: &mut Writer| {
-            let sql = "SELECT name, last_value, is_called FROM basalt_sequences";
-            let mut statement = writer.connection.sqlite.prepare(sql)?;
-            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        let rows = self.exclusive(move |writer| read(writer).map_err(translate)).await??;
-        let standing = |(name, last_value, is_called): (String, i64, bool)| {
-            let (schema, name) = name.split_once('.')?;
-            Some(Standing { name: Name::new(schema, name), last_value, is_called })
-        };
-        let log = Name::new(LOG.0, LOG.1);
-        let mut standings: Vec<Standing> = rows.into_iter().filter_map(standing).filter(|s| s.name != log).collect();
-        let last_value = self.exclusive(|_| changes::last()).await?;
-        if last_value > 0 {
-            standings.push(Standing { name: log, last_value, is_called: true });
-        }
-        Ok(standings)
     }
 
     /// Takes what is sent, in one transaction.
@@ -61,6 +26,57 @@ impl Sqlite {
             move |writer: &mut Writer| writer.script("", &mut |_| {}, |script| load(script, &tables, &mut orders));
         self.exclusive(task).await?.map_err(|failed| failed.error)
     }
+}
+
+fn tell(writer: &Writer, tables: &[Table], told: &mpsc::Sender<Told>) -> Result<()> {
+    migrating::start();
+    let connection = &writer.connection.sqlite;
+    let mut total = 0;
+    for table in tables {
+        total += count(connection, &table.name)?;
+    }
+    if told.blocking_send(Told::Total(total)).is_err() {
+        return Ok(());
+    }
+    for (number, table) in tables.iter().enumerate() {
+        let (mut chunk, mut rows) = (String::new(), 0);
+        let mut is_heard = true;
+        migrating::copy_lines(connection, &writer.schema(), &table.select(), |line| {
+            chunk.push_str(line);
+            rows += 1;
+            if chunk.len() >= CHUNK && is_heard {
+                let full = Told::Rows(number, std::mem::take(&mut chunk).into(), std::mem::take(&mut rows));
+                is_heard = told.blocking_send(full).is_ok();
+            }
+        })?;
+        if !is_heard || rows > 0 && told.blocking_send(Told::Rows(number, chunk.into(), rows)).is_err() {
+            return Ok(());
+        }
+    }
+    let _ = told.blocking_send(Told::Standings(standings(connection).map_err(translate)?));
+    Ok(())
+}
+
+fn standings(connection: &Connection) -> rusqlite::Result<Vec<Standing>> {
+    let mut statement = connection.prepare("SELECT name, last_value, is_called FROM basalt_sequences")?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = rows.collect::<rusqlite::Result<Vec<(String, i64, bool)>>>()?;
+    let standing = |(name, last_value, is_called): (String, i64, bool)| {
+        let (schema, name) = name.split_once('.')?;
+        Some(Standing { name: Name::new(schema, name), last_value, is_called })
+    };
+    let log = Name::new(LOG.0, LOG.1);
+    let mut standings: Vec<Standing> = rows.into_iter().filter_map(standing).filter(|s| s.name != log).collect();
+    let last_value = changes::last();
+    if last_value > 0 {
+        standings.push(Standing { name: log, last_value, is_called: true });
+    }
+    Ok(standings)
+}
+
+fn count(connection: &Connection, table: &Name) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM {}", quote::ident(&table.physical()));
+    connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs).map_err(translate)
 }
 
 fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<(), ScriptError> {
@@ -87,7 +103,7 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
                     })?;
                 }
                 for (name, sent) in sent {
-                    let there = script.count(&name)?;
+                    let there = count(script.connection, &name)?;
                     if there != sent {
                         return Err(miscounted(&name, sent, there).into());
                     }
