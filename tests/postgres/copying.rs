@@ -250,6 +250,53 @@ async fn what_is_written_meanwhile_is_not_half_there() {
     assert_eq!(value(&postgres.database, "select count(*) as value from children").await, "1");
 }
 
+/// Rows that were there before a constraint need not hold to it, as in a dump.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_constraints_were_laid_over_go_along() {
+    const TABLES: &str = "create table kinds (id integer primary key);
+        create table things (id integer primary key, size integer, kind integer, check (size < 100));";
+    const ROWS: &str = "insert into things values (1, -1, 7);";
+    const CONSTRAINTS: &str = "alter table things add constraint \"Positive one\" check (size > 0) not valid;
+        alter table things add constraint of_kind foreign key (kind) references kinds not valid;";
+    const REMARK: &str = "comment on constraint \"Positive one\" on things is 'it''s late';";
+    let cluster = Cluster::start();
+    let folder = TempDir::new().expect("a folder");
+    let source = embedded(&folder).await;
+    source.run_script(&format!("{TABLES} {ROWS} {CONSTRAINTS}"), |_| {}).await.expect("the schema");
+    let without_rows = format!("{TABLES} {CONSTRAINTS} {REMARK}");
+    let maker = owned(&cluster, &without_rows).await;
+    let superuser = Server::start_on(&cluster, &without_rows, |_| ()).await;
+    let back = Server::start_embedded(&without_rows, |_| ()).await;
+    source.copy_rows(&superuser.database, |_| ()).await.expect("copies");
+    source.copy_rows(&maker.database, |_| ()).await.expect("copies");
+    maker.database.copy_rows(&back.database, |_| ()).await.expect("copies back");
+    for (server, is_postgres) in [(&superuser, true), (&maker, true), (&back, false)] {
+        assert_eq!(value(&server.database, "select size as value from things").await, "-1");
+        for (row, code) in [("2, -1, null", "23514"), ("2, 100, null", "23514"), ("2, 1, 8", "23503")] {
+            let refused = server.database.run_script(&format!("insert into things values ({row})"), |_| ()).await;
+            assert_eq!(refused.expect_err(row).error.code(), code, "{row}");
+        }
+        for (name, code) in [("\"Positive one\"", "23514"), ("of_kind", "23503")] {
+            let validated = format!("alter table things validate constraint {name}");
+            assert_eq!(server.database.run_script(&validated, |_| ()).await.expect_err(name).error.code(), code);
+        }
+        if is_postgres {
+            let remark = "select obj_description(oid, 'pg_constraint') as value from pg_constraint where conname = 'Positive one'";
+            assert_eq!(value(&server.database, remark).await, "it's late");
+        }
+    }
+    // What a key that holds would refuse is told.
+    let broken = "alter table things drop constraint of_kind; delete from things;
+        alter table things add constraint of_kind foreign key (kind) references kinds;
+        set session_replication_role = replica; insert into things values (3, 3, 3);";
+    superuser.script(broken).await;
+    let strict =
+        Server::start_embedded(&without_rows.replace("references kinds not valid", "references kinds"), |_| ()).await;
+    let error = superuser.database.copy_rows(&strict.database, |_| ()).await.expect_err("a key");
+    assert_eq!(error.code(), "23503");
+    assert!(error.hint().is_some_and(|hint| hint.contains("session_replication_role")), "{error:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_does_not_fit_changes_nothing() {
     let cluster = Cluster::start();

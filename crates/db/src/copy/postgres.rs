@@ -150,14 +150,15 @@ async fn is_superuser(client: &Client) -> Result<bool> {
 }
 
 /// Has triggers and foreign keys leave the rows alone as [`pass_over_keys`] does, and gives what puts them back. Who may not pass over them
-/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end.
+/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end. Constraints that are not valid, which
+/// rows of the source need not hold to, are made again at the end.
 async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
     let sql = "select \
             pg_catalog.format('alter table %s disable trigger %I', t.tgrelid::pg_catalog.regclass, t.tgname), \
             pg_catalog.format('alter table %s enable %s trigger %I', t.tgrelid::pg_catalog.regclass, \
                 case t.tgenabled when 'A' then 'always' else '' end, t.tgname) \
         from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid \
-        where not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgrelid = any ($1::text[]::pg_catalog.regclass[]) \
+        where not $4 and not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgrelid = any ($1::text[]::pg_catalog.regclass[]) \
             and pg_catalog.pg_has_role(c.relowner, 'usage') \
         union all select \
             pg_catalog.format('alter table %s alter constraint %I deferrable initially deferred', k.conrelid::pg_catalog.regclass, k.conname), \
@@ -165,15 +166,26 @@ async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
         from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid \
             join unnest($2::text[], $3::text[]) as early (relation, name) \
                 on early.relation::pg_catalog.regclass = k.conrelid and early.name = k.conname \
-        where pg_catalog.pg_has_role(c.relowner, 'usage')";
+        where not $4 and k.convalidated and pg_catalog.pg_has_role(c.relowner, 'usage') \
+        union all select \
+            pg_catalog.format('alter table %s drop constraint %I', k.conrelid::pg_catalog.regclass, k.conname), \
+            pg_catalog.format('alter table %s add constraint %I %s; comment on constraint %I on %s is %L', \
+                k.conrelid::pg_catalog.regclass, k.conname, pg_catalog.pg_get_constraintdef(k.oid), \
+                k.conname, k.conrelid::pg_catalog.regclass, pg_catalog.obj_description(k.oid, 'pg_constraint')) \
+        from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid \
+        where not k.convalidated and k.coninhcount = 0 and k.conparentid = 0 \
+            and k.conrelid = any ($1::text[]::pg_catalog.regclass[]) and pg_catalog.pg_has_role(c.relowner, 'usage')";
     pass_over_keys(client).await?;
-    if is_superuser(client).await? {
-        return Ok(String::new());
-    }
+    let passes_over = is_superuser(client).await?;
     let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
     let early = tables.iter().flat_map(|table| table.early.iter().map(|key| (table.name.quoted(), key.as_str())));
     let (relations, keys): (Vec<String>, Vec<&str>) = early.unzip();
-    let params = [&names as &(dyn ToSql + Sync), &relations, &keys].map(|param| (param, Type::TEXT_ARRAY));
+    let params: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&names, Type::TEXT_ARRAY),
+        (&relations, Type::TEXT_ARRAY),
+        (&keys, Type::TEXT_ARRAY),
+        (&passes_over, Type::BOOL),
+    ];
     let found = client.query_typed(sql, &params).await.map_err(translate)?;
     let statements = |column: usize| found.iter().map(|row| row.get::<_, String>(column) + ";").collect::<String>();
     client.batch_execute(&statements(0)).await.map_err(translate)?;

@@ -1,6 +1,7 @@
 //! The embedded engine's side of a copy.
 
 use basalt_core::{Error, Result};
+use basalt_sql::catalog::ConstraintKind;
 use basalt_sql::{Name, quote};
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -84,6 +85,12 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
     for table in tables.iter().rev() {
         script.sqlite(&format!("DELETE FROM {}", quote::ident(&table.name.physical())))?;
     }
+    let loose = loose_checks(script, tables);
+    for (table, name, _) in &loose {
+        script.define(&format!("alter table {table} drop constraint {name}"))?;
+    }
+    // After a definition keys look again.
+    script.be_replica()?;
     while let Some(order) = orders.blocking_recv() {
         match order {
             Order::Rows(table, lines) => {
@@ -108,17 +115,43 @@ fn load(script: &mut Script<'_>, tables: &[Table], orders: &mut mpsc::Receiver<O
                         return Err(miscounted(&name, sent, there).into());
                     }
                 }
-                return keys_hold(script, tables);
+                keys_hold(script, tables)?;
+                let mut loose = loose.iter();
+                return Ok(loose.try_for_each(|(table, name, check)| {
+                    script.define(&format!("alter table {table} add constraint {name} check ({check}) not valid"))
+                })?);
             }
         }
     }
     Err(Error::new("57014", "the source ended before everything was sent").into())
 }
 
+/// The checks to which rows of the source need not hold (`not valid`): table, name and expression.
+fn loose_checks(script: &Script<'_>, tables: &[Table]) -> Vec<(String, String, String)> {
+    let relations = tables.iter().filter_map(|table| script.catalog.relations.get(&table.name));
+    let loose = relations.flat_map(|relation| {
+        let loose = relation.constraints.iter().filter(|constraint| constraint.not_valid);
+        loose.filter_map(|constraint| match &constraint.kind {
+            ConstraintKind::Check(source) => {
+                Some((relation.name.quoted(), quote::ident(&constraint.name), source.clone()))
+            }
+            _ => None,
+        })
+    });
+    loose.collect()
+}
+
 /// Judges the keys, when all rows are there.
 fn keys_hold(script: &Script<'_>, tables: &[Table]) -> Result<(), ScriptError> {
-    let mut relations = tables.iter().filter_map(|table| script.catalog.relations.get(&table.name));
-    relations.try_for_each(|relation| Ok(script.broken(relation, |_| true)?.map_or(Ok(()), Err)?))
+    for relation in tables.iter().filter_map(|table| script.catalog.relations.get(&table.name)) {
+        let is_valid = |name: &str| relation.constraints.iter().any(|one| one.name == name && !one.not_valid);
+        if let Some(broken) = script.broken(relation, is_valid)? {
+            let hint = "The source holds a row that its own key would refuse, as one written under `session_replication_role = replica`: \
+                mend or delete it there.";
+            return Err(broken.with_hint(hint).into());
+        }
+    }
+    Ok(())
 }
 
 /// Has the entries of the change log come after `id`. Nobody missed what is before it.
