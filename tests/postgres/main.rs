@@ -8,6 +8,7 @@ mod calling;
 mod changes;
 mod closed;
 mod connecting;
+mod copied_data;
 mod copying;
 mod documented;
 mod extensions;

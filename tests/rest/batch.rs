@@ -229,6 +229,21 @@ async fn references_stand_in_bodies_paths_and_headers() {
     assert_eq!(refused.json()["request"], 1);
 }
 
+/// Arrays take the bare word for no value, and lose the blanks around an element.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_is_one_element_of_an_array() {
+    let server = Server::start("create table notes (id serial primary key, name text, tags text[]);").await;
+    for name in ["Null", "\tx ", "a,b", "{}", ""] {
+        let made = json!({"method": "POST", "path": "/notes", "body": {"name": name, "tags": [name]},
+            "headers": {"Prefer": "return=representation"}});
+        let held = json!({"method": "GET", "path": "/notes?select=name&tags=cs.{${0.body[0].name}}"});
+        let any = json!({"method": "GET", "path": "/notes?select=name&name=eq(any).{x,${0.body[0].name}}"});
+        let answers = batch(&server, &json!([made, held, any])).service().send().await.json();
+        let found = json!([{"name": name}]);
+        assert_eq!((&answers[1]["body"], &answers[2]["body"]), (&found, &found), "{name:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_are_limited_in_sum() {
     let script = format!("{SCHEMA} insert into orders (customer) values (repeat('x', 1000));");

@@ -167,7 +167,6 @@ impl RestError {
             response.extensions_mut().insert(reason);
         }
         let headers = response.headers_mut();
-        headers.insert(header::SERVER, SERVER);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         let proxy_status = HeaderValue::from_str(&format!("PostgREST; error={}", self.body.code));
         headers.extend(proxy_status.ok().map(|v| (HeaderName::from_static("proxy-status"), v)));
@@ -178,6 +177,7 @@ impl RestError {
                 headers.append(name, value);
             }
         }
+        headers.entry(header::SERVER).or_insert(SERVER);
         response
     }
 }

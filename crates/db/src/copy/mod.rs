@@ -1,5 +1,5 @@
 //! One database's rows carried over to another, whichever engines they are: every table in PostgreSQL's COPY text format, in one
-//! transaction of the target, and where the sequences stand.
+//! transaction of the source and one of the target, and where the sequences stand.
 //!
 //! The target has the tables already, by the same project's migrations. Interrupted, it is as it was before.
 
@@ -8,16 +8,16 @@ mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use basalt_core::{Error, Identity, Result};
-use basalt_sql::catalog::{Constraint, ConstraintKind, Relation};
+use basalt_core::{Error, Result};
+use basalt_sql::catalog::{Constraint, ConstraintKind, Relation, RelationKind};
 use basalt_sql::{Catalog, Name, quote};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 pub(crate) use postgres::pass_over_keys;
 
+use crate::Database;
 use crate::database::Engine;
-use crate::{Database, Format, Request};
 
 /// Chunks of rows on their way.
 const CHUNKS: usize = 16;
@@ -58,6 +58,16 @@ struct Standing {
     is_called: bool,
 }
 
+/// What the source tells, as of one moment. Sequences belong to no transaction: they come last, so that no row is ahead of them.
+enum Told {
+    /// So many rows in all.
+    Total(u64),
+    /// Rows of the table of this number: whole lines, and how many.
+    Rows(usize, Bytes, u64),
+    /// The sequences.
+    Standings(Vec<Standing>),
+}
+
 /// What the target is told.
 enum Order {
     /// Rows of a table, whole lines.
@@ -85,69 +95,50 @@ impl Database {
     /// Carries the rows of every table and the standing of every sequence over to `target`, whose rows are lost. `progress` hears how
     /// far it has come.
     ///
-    /// Errors: 42P01 for a table, and 42703 for a column, that the target lacks; the target's own (a value that it does not take);
+    /// Errors: 42P01 for a table, and 42703 for a column, that the target lacks; the source's and the target's own (a value that it does not take);
     /// 21000 when it ends up with other numbers of rows.
     pub async fn copy_rows(&self, target: &Database, mut progress: impl FnMut(&Copied) + Send) -> Result<Copied> {
         let tables = plan(&self.catalog(), &target.catalog())?;
         let mut copied = Copied { all_tables: tables.len(), ..Copied::default() };
-        for table in &tables {
-            copied.all_rows += self.count(table).await?;
-        }
+        let (told, heard) = mpsc::channel(CHUNKS);
         let (orders, received) = mpsc::channel(CHUNKS);
-        let send = async {
-            let mut sent = BTreeMap::new();
-            for table in &tables {
-                let (chunks, lines) = mpsc::channel::<(Bytes, u64)>(CHUNKS);
-                // It owns its end, so that the export ends when the target has given up.
-                let forward = async {
-                    let (mut lines, mut rows) = (lines, 0);
-                    while let Some((chunk, more)) = lines.recv().await {
-                        rows += more;
-                        copied.rows += more;
-                        if orders.send(Order::Rows(table.clone(), chunk)).await.is_err() {
-                            break;
-                        }
-                        progress(&copied);
+        let forward = async {
+            // It owns its ends, so that the source stops when the target has given up, and the target when the source has.
+            let (mut heard, orders) = (heard, orders);
+            let mut sent: BTreeMap<Name, u64> = tables.iter().map(|table| (table.name.clone(), 0)).collect();
+            while let Some(told) = heard.recv().await {
+                let order = match told {
+                    Told::Total(rows) => {
+                        copied.all_rows = rows;
+                        continue;
                     }
-                    rows
+                    Told::Rows(number, lines, rows) => {
+                        let table = tables[number].clone();
+                        (copied.tables, copied.rows) = (number, copied.rows + rows);
+                        *sent.entry(table.name.clone()).or_default() += rows;
+                        Order::Rows(table, lines)
+                    }
+                    Told::Standings(standings) => {
+                        copied.tables = tables.len();
+                        Order::Finish(std::mem::take(&mut sent), standings)
+                    }
                 };
-                let (exported, rows) = tokio::join!(self.export(table, chunks), forward);
-                exported?;
-                sent.insert(table.name.clone(), rows);
-                copied.tables += 1;
+                if orders.send(order).await.is_err() {
+                    break;
+                }
+                progress(&copied);
             }
-            let standings = self.standings().await?;
-            // A target that has given up says why by itself.
-            let _ = orders.send(Order::Finish(sent, standings)).await;
-            drop(orders);
-            Ok(copied)
+            copied
         };
-        let (sent, loaded) = tokio::join!(send, target.load(&tables, received));
-        match (sent, loaded) {
-            (_, Err(error)) | (Err(error), _) => Err(error),
-            (Ok(copied), Ok(())) => Ok(copied),
-        }
+        // A source that is heard no more ends well: the target says why. A target that is told nothing more knows no reason.
+        let (told, copied, loaded) = tokio::join!(self.tell(&tables, told), forward, target.load(&tables, received));
+        told.and(loaded).map(|()| copied)
     }
 
-    async fn count(&self, table: &Table) -> Result<u64> {
-        let sql = format!("select count(*) as value from {}", table.name.quoted());
-        let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), sql, Vec::new()) };
-        let body = self.run(request).await?.body;
-        let text = String::from_utf8_lossy(&body);
-        text.parse().map_err(|_| Error::internal(format!("a count is {text}")))
-    }
-
-    async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
+    async fn tell(&self, tables: &[Table], told: mpsc::Sender<Told>) -> Result<()> {
         match &self.engine {
-            Engine::Sqlite(engine) => engine.export(table, chunks).await,
-            Engine::Postgres(engine) => engine.export(table, chunks).await,
-        }
-    }
-
-    async fn standings(&self) -> Result<Vec<Standing>> {
-        match &self.engine {
-            Engine::Sqlite(engine) => engine.standings().await,
-            Engine::Postgres(engine) => engine.standings().await,
+            Engine::Sqlite(engine) => engine.tell(tables.to_vec(), told).await,
+            Engine::Postgres(engine) => engine.tell(tables, told).await,
         }
     }
 
@@ -196,7 +187,8 @@ fn is_copied(relation: &Relation) -> bool {
         "basalt" => matches!(name.as_str(), "changes" | "cursors" | "log" | "imports" | "service_migrations"),
         _ => false,
     };
-    relation.view().is_none() && !is_own
+    // The rows of a foreign table are another server's.
+    matches!(relation.kind, RelationKind::Table) && !is_own
 }
 
 fn table(relation: &Relation, target: &Catalog, earlier: &BTreeSet<&Name>) -> Result<Table> {

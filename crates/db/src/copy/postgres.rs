@@ -10,58 +10,105 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::{CHUNK, LOG, Order, Standing, Table, miscounted};
+use super::{CHUNK, LOG, Order, Standing, Table, Told, miscounted};
 use crate::postgres::{Postgres, translate};
 
-impl Postgres {
-    /// Sends a table's rows.
-    pub(super) async fn export(&self, table: &Table, chunks: mpsc::Sender<(Bytes, u64)>) -> Result<()> {
-        let connection = self.owner().await?;
-        let sql = format!("copy ({}) to stdout", table.select());
-        let stream = connection.client.copy_out(&sql).await.map_err(translate)?;
-        let mut stream = std::pin::pin!(stream);
-        let (mut chunk, mut rows) = (BytesMut::new(), 0);
-        // Each message is a line.
-        while let Some(line) = stream.next().await {
-            chunk.extend_from_slice(&line.map_err(translate)?);
-            rows += 1;
-            if chunk.len() >= CHUNK && chunks.send((chunk.split().freeze(), std::mem::take(&mut rows))).await.is_err() {
-                return Ok(());
-            }
-        }
-        if rows > 0 {
-            let _ = chunks.send((chunk.freeze(), rows)).await;
-        }
-        Ok(())
-    }
+/// Text as PostgreSQL reads it under any settings, and no limits: what roles and databases set is for others.
+const PLAIN: &str = "set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
+    set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'; \
+    set local extra_float_digits = 1; set local bytea_output = 'hex'";
+/// Only PostgreSQL 17 and later have it.
+const UNLIMITED: &str = "select pg_catalog.set_config('transaction_timeout', '0', true) \
+    where pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 170000";
 
-    pub(super) async fn standings(&self) -> Result<Vec<Standing>> {
-        let connection = self.owner().await?;
-        let sql = "select schemaname::text, sequencename::text, coalesce(last_value, start_value), last_value is not null \
-            from pg_catalog.pg_sequences";
-        let rows = connection.client.query_typed(sql, &[]).await.map_err(translate)?;
-        Ok(rows
-            .iter()
-            .map(|row| Standing {
-                name: Name::new(row.get::<_, String>(0), row.get::<_, String>(1)),
-                last_value: row.get(2),
-                is_called: row.get(3),
-            })
-            .collect())
+impl Postgres {
+    /// Tells everything, as of one moment.
+    pub(super) async fn tell(&self, tables: &[Table], told: mpsc::Sender<Told>) -> Result<()> {
+        // With its end the transaction ends.
+        let connection = self.single().await?;
+        let client = &connection.client;
+        // Rows that policies hide from the connecting role would be missing unseen.
+        let begin = format!("begin isolation level repeatable read, read only; {PLAIN}; set local row_security = off");
+        client.batch_execute(&begin).await.map_err(translate)?;
+        client.batch_execute(UNLIMITED).await.map_err(translate)?;
+        tell(client, tables, &told).await
     }
 
     /// Takes what is sent, in one transaction.
     pub(super) async fn load(&self, tables: &[Table], mut orders: mpsc::Receiver<Order>) -> Result<()> {
         let connection = self.single().await?;
         let client = &connection.client;
-        let begin = "begin; set local statement_timeout = 0";
-        client.batch_execute(begin).await.map_err(translate)?;
+        client.batch_execute(&format!("begin; {PLAIN}")).await.map_err(translate)?;
+        client.batch_execute(UNLIMITED).await.map_err(translate)?;
         let loaded = load(client, tables, &mut orders).await;
         let end = if loaded.is_ok() { "commit" } else { "rollback" };
         let ended = client.batch_execute(end).await.map_err(translate);
         loaded?;
         ended
     }
+}
+
+async fn tell(client: &Client, tables: &[Table], told: &mpsc::Sender<Told>) -> Result<()> {
+    if !tables.is_empty() {
+        // Before the first look: TRUNCATE empties a table for older looks too.
+        let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
+        let lock = format!("lock table {} in access share mode", names.join(", "));
+        client.batch_execute(&lock).await.map_err(translate)?;
+    }
+    let mut total = 0;
+    for table in tables {
+        total += count(client, &table.name).await?;
+    }
+    if told.send(Told::Total(total)).await.is_err() {
+        return Ok(());
+    }
+    for (number, table) in tables.iter().enumerate() {
+        let stream = client.copy_out(&format!("copy ({}) to stdout", table.select())).await.map_err(translate)?;
+        let mut stream = std::pin::pin!(stream);
+        let (mut chunk, mut rows) = (BytesMut::new(), 0);
+        // Each message is a line.
+        while let Some(line) = stream.next().await {
+            chunk.extend_from_slice(&line.map_err(translate)?);
+            rows += 1;
+            if chunk.len() >= CHUNK {
+                let full = Told::Rows(number, chunk.split().freeze(), std::mem::take(&mut rows));
+                if told.send(full).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        if rows > 0 && told.send(Told::Rows(number, chunk.freeze(), rows)).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _ = told.send(Told::Standings(standings(client).await?)).await;
+    Ok(())
+}
+
+/// Where the sequences stand that the connecting role may read. `pg_sequences` does not show where one stands that was not called since it was set.
+async fn standings(client: &Client) -> Result<Vec<Standing>> {
+    let reading = "select pg_catalog.string_agg(pg_catalog.format('select %L, %L, last_value, is_called from %I.%I', \
+            n.nspname, c.relname, n.nspname, c.relname), ' union all ') \
+        from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace \
+        where c.relkind = 'S' and c.relpersistence <> 't' \
+            and pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_table_privilege(c.oid, 'select')";
+    let reading: Option<String> = client.query_typed_one(reading, &[]).await.map_err(translate)?.get(0);
+    let Some(reading) = reading else { return Ok(Vec::new()) };
+    let rows = client.query_typed(&reading, &[]).await.map_err(translate)?;
+    Ok(rows
+        .iter()
+        .map(|row| Standing {
+            name: Name::new(row.get::<_, String>(0), row.get::<_, String>(1)),
+            last_value: row.get(2),
+            is_called: row.get(3),
+        })
+        .collect())
+}
+
+async fn count(client: &Client, table: &Name) -> Result<u64> {
+    let sql = format!("select count(*) from {}", table.quoted());
+    let rows: i64 = client.query_typed_one(&sql, &[]).await.map_err(translate)?.get(0);
+    Ok(rows.unsigned_abs())
 }
 
 async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Order>) -> Result<()> {
@@ -103,14 +150,15 @@ async fn is_superuser(client: &Client) -> Result<bool> {
 }
 
 /// Has triggers and foreign keys leave the rows alone as [`pass_over_keys`] does, and gives what puts them back. Who may not pass over them
-/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end.
+/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end. Constraints that are not valid, which
+/// rows of the source need not hold to, are made again at the end.
 async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
     let sql = "select \
             pg_catalog.format('alter table %s disable trigger %I', t.tgrelid::pg_catalog.regclass, t.tgname), \
             pg_catalog.format('alter table %s enable %s trigger %I', t.tgrelid::pg_catalog.regclass, \
                 case t.tgenabled when 'A' then 'always' else '' end, t.tgname) \
         from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid \
-        where not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgrelid = any ($1::text[]::pg_catalog.regclass[]) \
+        where not $4 and not t.tgisinternal and t.tgenabled in ('O', 'A') and t.tgrelid = any ($1::text[]::pg_catalog.regclass[]) \
             and pg_catalog.pg_has_role(c.relowner, 'usage') \
         union all select \
             pg_catalog.format('alter table %s alter constraint %I deferrable initially deferred', k.conrelid::pg_catalog.regclass, k.conname), \
@@ -118,15 +166,26 @@ async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
         from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid \
             join unnest($2::text[], $3::text[]) as early (relation, name) \
                 on early.relation::pg_catalog.regclass = k.conrelid and early.name = k.conname \
-        where pg_catalog.pg_has_role(c.relowner, 'usage')";
+        where not $4 and k.convalidated and pg_catalog.pg_has_role(c.relowner, 'usage') \
+        union all select \
+            pg_catalog.format('alter table %s drop constraint %I', k.conrelid::pg_catalog.regclass, k.conname), \
+            pg_catalog.format('alter table %s add constraint %I %s; comment on constraint %I on %s is %L', \
+                k.conrelid::pg_catalog.regclass, k.conname, pg_catalog.pg_get_constraintdef(k.oid), \
+                k.conname, k.conrelid::pg_catalog.regclass, pg_catalog.obj_description(k.oid, 'pg_constraint')) \
+        from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid \
+        where not k.convalidated and k.coninhcount = 0 and k.conparentid = 0 \
+            and k.conrelid = any ($1::text[]::pg_catalog.regclass[]) and pg_catalog.pg_has_role(c.relowner, 'usage')";
     pass_over_keys(client).await?;
-    if is_superuser(client).await? {
-        return Ok(String::new());
-    }
+    let passes_over = is_superuser(client).await?;
     let names: Vec<String> = tables.iter().map(|table| table.name.quoted()).collect();
     let early = tables.iter().flat_map(|table| table.early.iter().map(|key| (table.name.quoted(), key.as_str())));
     let (relations, keys): (Vec<String>, Vec<&str>) = early.unzip();
-    let params = [&names as &(dyn ToSql + Sync), &relations, &keys].map(|param| (param, Type::TEXT_ARRAY));
+    let params: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&names, Type::TEXT_ARRAY),
+        (&relations, Type::TEXT_ARRAY),
+        (&keys, Type::TEXT_ARRAY),
+        (&passes_over, Type::BOOL),
+    ];
     let found = client.query_typed(sql, &params).await.map_err(translate)?;
     let statements = |column: usize| found.iter().map(|row| row.get::<_, String>(column) + ";").collect::<String>();
     client.batch_execute(&statements(0)).await.map_err(translate)?;
@@ -154,10 +213,9 @@ async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Stand
             .map_err(translate)?;
     }
     for (name, sent) in sent {
-        let sql = format!("select count(*) from {}", name.quoted());
-        let there: i64 = client.query_typed_one(&sql, &[]).await.map_err(translate)?.get(0);
-        if there.unsigned_abs() != sent {
-            return Err(miscounted(&name, sent, there.unsigned_abs()));
+        let there = count(client, &name).await?;
+        if there != sent {
+            return Err(miscounted(&name, sent, there));
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use basalt_sql::compile::compile;
 use basalt_sql::ddl::{self, Action, NamedViews, Provided, dump};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
-use basalt_sql::{Catalog, Name, plpgsql, quote};
+use basalt_sql::{Catalog, plpgsql, quote};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
@@ -26,7 +26,7 @@ const PARAMETERS: usize = 30_000;
 
 /// The state of a script.
 pub(crate) struct Script<'w> {
-    pub(super) connection: &'w Connection,
+    pub(crate) connection: &'w Connection,
     /// The catalog as the statements so far leave it.
     pub catalog: Catalog,
     pub(super) session: ddl::Session,
@@ -156,7 +156,7 @@ impl<'w> Script<'w> {
     }
 
     /// Runs a definition.
-    pub(super) fn define(&mut self, sql: &str) -> Result<()> {
+    pub(crate) fn define(&mut self, sql: &str) -> Result<()> {
         self.keys_look(true)?;
         let enums = self.catalog.enums.clone();
         let actions = ddl::apply(&mut self.catalog, &mut self.session, sql)?;
@@ -339,12 +339,6 @@ impl<'w> Script<'w> {
             self.done.rows += 1;
         }
         Ok(())
-    }
-
-    /// The rows of a table.
-    pub fn count(&self, table: &Name) -> Result<u64> {
-        let sql = format!("SELECT count(*) FROM {}", quote::ident(&table.physical()));
-        self.connection.query_row(&sql, [], |row| row.get(0)).map(i64::unsigned_abs).map_err(translate)
     }
 
     /// Records a migration.

@@ -167,8 +167,10 @@ impl Answers {
 enum Place {
     /// It is a value, or part of one, in which nothing has to be quoted.
     Value,
-    /// An element of a list, of conditions or of an array: `in.(${...})`, `or=(a.eq.${...})`, `cs.{${...}}`.
+    /// An element of a list or of conditions: `in.(${...})`, `or=(a.eq.${...})`.
     List,
+    /// An element of an array: `cs.{${...}}`.
+    Array,
     /// Between the double quotes of an element.
     Quoted,
 }
@@ -179,34 +181,39 @@ impl Place {
         let Some((_, query)) = path.split_once('?') else { return Place::Value };
         let parameter = query.rsplit('&').next().unwrap_or_default();
         let decoded = percent_decode_str(parameter).decode_utf8_lossy();
-        let (mut depth, mut is_quoted) = (0usize, false);
+        let (mut open, mut is_quoted) = (Vec::new(), false);
         let mut rest = decoded.chars();
         while let Some(c) = rest.next() {
             match c {
                 '\\' if is_quoted => _ = rest.next(),
                 '"' => is_quoted = !is_quoted,
-                '(' | '{' if !is_quoted => depth += 1,
-                ')' | '}' if !is_quoted => depth = depth.saturating_sub(1),
+                '(' | '{' if !is_quoted => open.push(c),
+                ')' | '}' if !is_quoted => _ = open.pop(),
                 _ => (),
             }
         }
-        match depth {
-            0 => Place::Value,
-            _ if is_quoted => Place::Quoted,
-            _ => Place::List,
+        match open.last() {
+            None => Place::Value,
+            Some(_) if is_quoted => Place::Quoted,
+            Some('{') => Place::Array,
+            Some(_) => Place::List,
         }
     }
 
     /// A text as one element there.
     fn element(&self, text: String) -> String {
         let escaped = || text.replace('\\', "\\\\").replace('"', "\\\"");
-        match self {
-            Place::Quoted => escaped(),
-            Place::List if text.is_empty() || text.contains([',', '(', ')', '{', '}', '"', '\\', ' ']) => {
-                format!("\"{}\"", escaped())
-            }
-            Place::List | Place::Value => text,
-        }
+        let is_odd = || text.is_empty() || text.contains([',', '(', ')', '{', '}', '"', '\\', ' ']);
+        // Arrays lose blanks around an element, and take the word for no value.
+        let is_odd_in_array =
+            || text.eq_ignore_ascii_case("null") || text.contains(['\t', '\n', '\r', '\u{b}', '\u{c}']);
+        let has_quotes = match self {
+            Place::Quoted => return escaped(),
+            Place::Value => false,
+            Place::List => is_odd(),
+            Place::Array => is_odd() || is_odd_in_array(),
+        };
+        if has_quotes { format!("\"{}\"", escaped()) } else { text }
     }
 }
 
@@ -293,7 +300,7 @@ mod tests {
     #[test]
     fn what_is_taken_is_one_element_of_a_list() {
         let mut answers = answers(1000);
-        let body = raw(r#"{"plain":"ann","list":"1,2","odd":"a\"b\\c)","none":"","n":7}"#);
+        let body = raw(r#"{"plain":"ann","list":"1,2","odd":"a\"b\\c)","none":"","n":7,"null":"Null","blank":"\tx"}"#);
         answers.push(Answer { status: 200, headers: IndexMap::new(), body });
         for (path, expected) in [
             ("/t?a=eq.${1.body.list}", "/t?a=eq.1,2"),
@@ -304,6 +311,8 @@ mod tests {
             ("/t?a=in.(\"${1.body.odd}\",\"x)\")&b=eq.${1.body.odd}", r#"/t?a=in.("a\"b\\c)","x)")&b=eq.a"b\c)"#),
             ("/t?tags=cs.{${1.body.list}}", "/t?tags=cs.{\"1,2\"}"),
             ("/t?a=eq(any).{${1.body.list}}", "/t?a=eq(any).{\"1,2\"}"),
+            ("/t?tags=cs.{${1.body.null},${1.body.n}}", "/t?tags=cs.{\"Null\",7}"),
+            ("/t?or=(tags.cs.{${1.body.blank}},a.eq.${1.body.null})", "/t?or=(tags.cs.{\"\tx\"},a.eq.Null)"),
         ] {
             let path = answers.in_path(path).unwrap();
             assert_eq!(percent_decode_str(&path).decode_utf8().unwrap(), expected);
