@@ -85,3 +85,13 @@ async fn policies_ask_helpers_with_their_owners_rights() {
     server.post("/notes", &json!({"id": 3, "team": 1, "body": "z"})).user(ANN).expect(201, Value::Null).await;
     server.get("/rpc/role_in?wanted=1").user(ANN).expect_error(404, "PGRST202").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn extensions_that_no_result_needs_are_passed_over_where_the_server_lacks_them() {
+    let cluster = Cluster::start();
+    let script =
+        "create extension if not exists \"pg_graphql\" with schema \"graphql\"; CREATE EXTENSION supabase_vault;
+        create table t (id int primary key);";
+    let server = Server::start_on(&cluster, script, |_| ()).await;
+    server.get("/t").service().expect(200, json!([])).await;
+}

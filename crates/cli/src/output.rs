@@ -43,7 +43,7 @@ pub fn applied(migration: &Migration, time: Duration, passed_over: &BTreeSet<Str
     let Migration { version, name, .. } = migration;
     note(format_args!("  {} {version}_{name} {}", styled(GOOD, "applied"), styled(FAINT, elapsed(time))));
     for what in passed_over {
-        note(format_args!("    passed over, since Basalt makes it itself: {what}"));
+        note(format_args!("    passed over: {what}"));
     }
 }
 

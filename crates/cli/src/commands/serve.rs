@@ -79,7 +79,7 @@ async fn start(root: &Path, migrate: bool, overrides: &[Override]) -> Result<(Ba
             let (version, name) = (&migration.version, &migration.name);
             tracing::info!(version, name, ms = time.as_secs_f64() * 1000.0, "migration applied");
             for what in passed_over {
-                tracing::warn!(version, "passed over, since Basalt makes it itself: {what}");
+                tracing::warn!(version, "passed over: {what}");
             }
         })
         .await?;

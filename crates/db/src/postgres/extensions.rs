@@ -3,8 +3,9 @@
 use basalt_core::{Error, Result};
 use basalt_sql::catalog::EXTENSIONS;
 use basalt_sql::compile::extension_called;
+use basalt_sql::ddl::WITHOUT_RESULTS;
 use basalt_sql::quote::ident;
-use basalt_sql::script::tokens;
+use basalt_sql::script::{Piece, tokens};
 use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
@@ -71,8 +72,32 @@ pub(super) fn helped(error: Error) -> Error {
     }
 }
 
+/// The extensions that these statements make, that no result needs and that the server does not have.
+pub(super) async fn missed(client: &Client, pieces: &[Piece<'_>]) -> Result<Vec<String>> {
+    let mut named: Vec<String> = pieces.iter().filter_map(|piece| made(piece.text().0)).collect();
+    named.retain(|name| WITHOUT_RESULTS.contains(&name.as_str()));
+    if !named.is_empty() {
+        let available = client.query_typed("select name::text from pg_available_extensions", &[]).await;
+        let available: Vec<String> = available.map_err(translate)?.iter().map(|row| row.get(0)).collect();
+        named.retain(|name| !available.contains(name));
+    }
+    Ok(named)
+}
+
+/// The extension that a statement makes.
+pub(super) fn made(sql: &str) -> Option<String> {
+    behind_its_name(sql).map(|(name, _)| name)
+}
+
 /// The extension of ours and the schema that `create extension` names.
 fn wanted(sql: &str) -> Option<(String, String)> {
+    let (name, mut words) = behind_its_name(sql)?;
+    words.find(|word| word == "schema")?;
+    Some((name, words.next()?)).filter(|(name, _)| MADE.contains(&name.as_str()))
+}
+
+/// The name in `create extension`, and the words that follow it.
+fn behind_its_name(sql: &str) -> Option<(String, impl Iterator<Item = String>)> {
     let mut words = tokens(sql).map(folded);
     if words.next()? != "create" || words.next()? != "extension" {
         return None;
@@ -82,8 +107,7 @@ fn wanted(sql: &str) -> Option<(String, String)> {
         // `not exists`
         name = words.nth(2)?;
     }
-    words.find(|word| word == "schema")?;
-    Some((name, words.next()?)).filter(|(name, _)| MADE.contains(&name.as_str()))
+    Some((name, words))
 }
 
 /// Whether a script calls a function of an extension by this schema, quoted or not.

@@ -39,7 +39,10 @@ impl Postgres {
         keys: Keys,
     ) -> Result<BTreeSet<String>, ScriptError> {
         let pieces = split(source)?;
-        let (own, passed_over) = self.own_pieces(&pieces)?;
+        let (mut own, mut passed_over) = self.own_pieces(&pieces)?;
+        let missed = extensions::missed(&self.owner().await?.client, &own).await?;
+        own.retain(|piece| !extensions::made(piece.text().0).is_some_and(|name| missed.contains(&name)));
+        passed_over.extend(missed.iter().map(|name| format!("extension {name}, which this server does not have")));
         // Servers that start together would apply the same migration: the first does, the others find it applied.
         let turn = Turn::take(&self.engine.owner_target).await?;
         let done = self.apply_in_turn((version, name), source, (&pieces, &own), keys).await;

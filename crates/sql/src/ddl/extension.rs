@@ -7,20 +7,12 @@ use sqlparser::tokenizer::Token;
 use super::Change;
 use crate::catalog::EXTENSIONS;
 
-/// Extensions that the engine has built in, or whose absence changes no results.
-const BUILT_IN: [&str; 11] = [
-    "plpgsql",
-    "pgcrypto",
-    "uuid-ossp",
-    "pg_trgm",
-    "moddatetime",
-    "unaccent",
-    "vector",
-    "btree_gist",
-    "pg_stat_statements",
-    "pg_graphql",
-    "supabase_vault",
-];
+/// Extensions whose absence changes no results: dumps of Supabase's projects make them all.
+pub const WITHOUT_RESULTS: [&str; 3] = ["pg_stat_statements", "pg_graphql", "supabase_vault"];
+
+/// Extensions that the engine has built in.
+const BUILT_IN: [&str; 8] =
+    ["plpgsql", "pgcrypto", "uuid-ossp", "pg_trgm", "moddatetime", "unaccent", "vector", "btree_gist"];
 
 impl Change<'_> {
     pub(super) fn create_extension(&mut self) -> Result<()> {
@@ -35,7 +27,7 @@ impl Change<'_> {
                 _ => {}
             }
         }
-        if !BUILT_IN.contains(&name.as_str()) {
+        if ![&BUILT_IN[..], &WITHOUT_RESULTS].concat().contains(&name.as_str()) {
             let instead = match name.as_str() {
                 "citext" => "Use text with a unique index over lower(...), and compare lower(...).",
                 "hstore" => "Use jsonb.",

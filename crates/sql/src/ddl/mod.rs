@@ -63,6 +63,7 @@ use basalt_core::{Error, Result};
 
 pub use bootstrap::bootstrap;
 pub use conflicts::exclusion_triggers;
+pub use extension::WITHOUT_RESULTS;
 pub use partial_action::partial_actions;
 pub use provided::Provided;
 pub use session::{Session, is_definition};

@@ -53,15 +53,16 @@ impl Provided {
         let Ok(mut cursor) = Cursor::new(sql) else { return Ok(None) };
         let kinds = ["create table", "create unlogged table", "create type", "create function", "create schema"];
         let others = ["create unique index", "create index", "alter table"];
-        match cursor.accept_any(&[&kinds[..], &others].concat()) {
-            Some("create table" | "create unlogged table") => self.table(&mut cursor, there),
-            Some("create type") => self.enumeration(&mut cursor, there),
-            Some("create function") => Ok(self.function(&mut cursor, there)),
-            Some("create schema") => Ok(self.schema(&mut cursor, there)),
-            Some("create unique index" | "create index") => Ok(self.index(&mut cursor, there)),
-            Some(_) => Ok(self.altered(&mut cursor, there)),
-            None => Ok(None),
-        }
+        let found = match cursor.accept_any(&[&kinds[..], &others].concat()) {
+            Some("create table" | "create unlogged table") => self.table(&mut cursor, there)?,
+            Some("create type") => self.enumeration(&mut cursor, there)?,
+            Some("create function") => self.function(&mut cursor, there),
+            Some("create schema") => self.schema(&mut cursor, there),
+            Some("create unique index" | "create index") => self.index(&mut cursor, there),
+            Some(_) => self.altered(&mut cursor, there),
+            None => None,
+        };
+        Ok(found.map(|what| format!("{what}, which Basalt makes itself")))
     }
 
     /// The name of what comes next, if it is of a service's schema.
