@@ -124,7 +124,8 @@ pub(crate) fn read_offset(text: &str) -> Option<i64> {
         parts[0] = read_digits(digits)?;
     }
     let [hours, minutes, seconds] = parts;
-    Some(sign * (hours * 3600 + minutes * 60 + seconds)).filter(|_| hours <= 15 && minutes < 60 && seconds < 60)
+    let is_offset = hours <= 15 && minutes < 60 && seconds < 60;
+    is_offset.then(|| sign * (hours * 3600 + minutes * 60 + seconds))
 }
 
 fn read_digits(text: &str) -> Option<i64> {
