@@ -89,9 +89,14 @@ async fn policies_ask_helpers_with_their_owners_rights() {
 #[tokio::test(flavor = "multi_thread")]
 async fn extensions_that_no_result_needs_are_passed_over_where_the_server_lacks_them() {
     let cluster = Cluster::start();
-    let script =
-        "create extension if not exists \"pg_graphql\" with schema \"graphql\"; CREATE EXTENSION supabase_vault;
+    let server = Server::start_on(&cluster, "", |_| ()).await;
+    let sql = "create extension if not exists \"pg_graphql\" with schema \"graphql\"; CREATE EXTENSION supabase_vault;
         create table t (id int primary key);";
-    let server = Server::start_on(&cluster, script, |_| ()).await;
+    let passed_over = server.database.apply_migration("1", "pulled", sql).await.expect("applies");
+    let lacks =
+        ["pg_graphql", "supabase_vault"].map(|name| format!("extension {name}, which this server does not have"));
+    assert_eq!(passed_over.into_iter().collect::<Vec<_>>(), lacks);
     server.get("/t").service().expect(200, json!([])).await;
+    let other = server.database.apply_migration("2", "other", "create extension nosuch").await;
+    assert_eq!(other.err().map(|failed| failed.error.code().to_owned()).as_deref(), Some("0A000"));
 }
