@@ -37,6 +37,46 @@ async fn what_a_script_sets_holds_for_what_it_writes() {
     compare(&pair, "select * from t order by id;\n").await;
 }
 
+/// Literals in what is kept were read when it was made: no caller's time zone moves them.
+#[tokio::test]
+async fn kept_literals_are_moments() {
+    let cluster = Cluster::start();
+    if !cluster.is_reference() {
+        return;
+    }
+    let pair = Pair::new(&cluster, "moments").await;
+    pair.script(
+        "create table e (id int primary key, at timestamptz check (at > '2020-01-01 00:00'), until timestamptz default '2024-07-01 12:00', n int);
+         create unique index on e (n) where at < '2024-07-01 12:00';
+         create index on e ((at >= '2024-07-01 12:00'), n);
+         create view early as select id from e where at < '2024-07-01 12:00';
+         create function parsed(a timestamptz) returns boolean language sql stable return a < '2024-07-01 12:00';
+         create function given(a timestamptz default '2024-07-01 12:00') returns timestamptz language sql stable as $$ select a $$;
+         create function text_body(a timestamptz) returns boolean language sql stable as $$ select a < '2024-07-01 12:00' $$;
+         create domain late as timestamptz check (value > '2024-07-01 12:00');
+         create table d (id int primary key, at late);",
+    )
+    .await;
+    pair.script(
+        "set timezone = 'Pacific/Kiritimati';
+         insert into e (id, at, n) values (1, '2024-07-01T09:00:00Z', 1);
+         insert into e (id, at, n) values (3, '2024-07-01T14:00:00Z', 1);
+         update e set n = 2 where id = 1; delete from e where id = 3;
+         create table seen as select id, parsed(at), text_body(at), given(), until from e;
+         select set_config('timezone', 'UTC', false);",
+    )
+    .await;
+    compare(
+        &pair,
+        "select * from e order by id;\n\
+         select * from seen;\n\
+         select * from early;\n\
+         insert into e (id, at) values (2, '2019-12-31T20:00:00Z');\n\
+         select set_config('timezone', 'America/New_York', true), parsed('2024-07-01T13:00:00Z'), given();\n",
+    )
+    .await;
+}
+
 /// PostgreSQL's sessions know it when they begin.
 #[tokio::test]
 async fn what_the_database_is_set_to_holds_for_all_sessions() {

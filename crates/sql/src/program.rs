@@ -32,6 +32,7 @@
 use basalt_types::{Type, Typmod};
 
 use crate::Name;
+use crate::catalog::Input;
 use crate::compile::body::Who;
 
 /// A compiled statement: steps run in order, in one transaction (or savepoint, when there are writes).
@@ -125,8 +126,8 @@ pub struct Called {
 pub struct Callee {
     /// Its name.
     pub function: Name,
-    /// The types of its inputs.
-    pub inputs: Vec<Type>,
+    /// Its inputs, which tell it apart from others of its name.
+    pub inputs: Vec<Input>,
     /// What it returns: for `record` the columns that the statement says.
     pub returns: Type,
     /// Who calls it.

@@ -53,3 +53,15 @@ create function several(a int) returns int language sql as $$ select 1 $$;
 create function several(a int, b int default 2) returns int language sql as $$ select 2 $$;
 select several(1);
 select several(1, 1);
+
+-- Two functions of one name, each over its table's rows, one in either language.
+create table notes (id int primary key, title text, owner text);
+create table papers (id int primary key, title text, owner text);
+insert into notes values (1, 'note', 'a');
+insert into papers values (1, 'paper', 'a');
+create function shown(n notes) returns text language plpgsql stable as $$ begin return 'note ' || n.title; end $$;
+create function shown(d papers) returns text language plpgsql stable as $$ begin return 'paper ' || d.title; end $$;
+create function mixed(n notes) returns text language sql stable as $$ select 'sql ' || n.title $$;
+create function mixed(d papers) returns text language plpgsql stable as $$ begin return 'plpgsql ' || d.title; end $$;
+select shown(n), n.shown, mixed(n) from notes n;
+select shown(d), d.shown, mixed(d) from papers d;

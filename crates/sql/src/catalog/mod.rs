@@ -30,8 +30,8 @@ pub use privilege::{
 pub(crate) use publication::publications;
 pub use publication::{Part, Publication, REALTIME, SERVICE_PUBLICATION};
 pub use relation::{Column, Identity, Index, Policy, PolicyCommand, Relation, RelationKind, Run, Takes, Trigger, View};
-pub(crate) use routine::Input;
-pub use routine::{MediaHandler, Param, ParamMode, Routine};
+
+pub use routine::{Input, MediaHandler, Param, ParamMode, Routine};
 
 /// The schema of extensions that nobody put elsewhere.
 pub const EXTENSIONS: &str = "extensions";

@@ -74,9 +74,11 @@ pub struct Param {
 }
 
 /// What tells functions of one name apart: the type of an input, or the relation whose row it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Input {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// A value of the type.
     Value(Type),
+    /// A row of the relation.
     Row(Name),
 }
 
@@ -133,7 +135,7 @@ impl Routine {
     }
 
     /// What tells it apart from others of its name.
-    pub(crate) fn input_types(&self) -> Vec<Input> {
+    pub fn input_types(&self) -> Vec<Input> {
         self.inputs().map(Param::input).collect()
     }
 

@@ -8,7 +8,7 @@ use sqlparser::ast;
 
 use super::compiler::Compiler;
 use super::domain::in_domain;
-use super::fold::both_ways;
+use super::fold::{at_any_time, both_ways};
 use super::row::{self, alike};
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Origin, Typed};
@@ -116,14 +116,19 @@ impl Compiler<'_> {
         match value.form {
             Form::Constant(Value::Null) => Ok(Typed { typmod, ..Typed::constant(Value::Null, to.clone()) }),
             Form::Constant(Value::Text(ref text)) => {
-                let read = both_ways(|session| match context {
+                let read = |session: &Context| match context {
                     // An explicit cast cuts a text where an assignment refuses it.
                     CastContext::Explicit if typmod.is_some() => {
                         let plain = codec::from_text(to, None, text, session)?;
                         codec::cast(to, to, typmod, plain.as_ref(), session)
                     }
                     _ => codec::from_text(to, typmod, text, session),
-                })?;
+                };
+                // What the catalog keeps was read when it was made: no caller's time zone moves it.
+                let read = match both_ways(read)? {
+                    None if !self.names_anew => at_any_time(read)?,
+                    read => read,
+                };
                 Ok(match read {
                     Some(constant) => Typed { typmod, ..Typed::constant(constant, to.clone()) },
                     None => {

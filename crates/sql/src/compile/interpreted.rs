@@ -146,9 +146,8 @@ impl Compiler<'_> {
 
     /// What the engine knows the function by.
     fn named(&self, routine: &Routine) -> String {
-        let inputs = routine.inputs().map(|param| param.ty.clone()).collect();
-        let returns = routine.returns.clone();
-        let callee = Callee { function: routine.name.clone(), inputs, returns, who: self.who() };
+        let (function, inputs, returns) = (routine.name.clone(), routine.input_types(), routine.returns.clone());
+        let callee = Callee { function, inputs, returns, who: self.who() };
         super::cast::json(&callee)
     }
 }

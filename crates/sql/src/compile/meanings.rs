@@ -93,6 +93,11 @@ impl Meanings {
         self.names.get(&last.span.start)
     }
 
+    /// Whether a name means the column, or a join puts rows together by it.
+    pub(crate) fn read(&self, table: &Name, column: &str) -> bool {
+        self.names.values().any(|meaning| meaning.is(table, column)) || self.is_joined(table, column)
+    }
+
     /// Whether joins put rows together by the same columns.
     pub(crate) fn joins_as(&self, other: &Meanings) -> bool {
         self.joined == other.joined

@@ -16,6 +16,7 @@ use super::source::{Uses, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation, Routine};
+use crate::compile::{Kept, Meanings};
 
 impl Change<'_> {
     /// What depends directly on an object, and whether it goes without CASCADE.
@@ -156,11 +157,6 @@ impl Change<'_> {
                 found.push((Object::Column(table.clone(), other.name.clone()), false));
             }
         }
-        for policy in &relation.policies {
-            if policy.using.iter().chain(&policy.check).any(|source| reads(&Uses::of_expr(source))) {
-                found.push((Object::Policy(table.clone(), policy.name.clone()), false));
-            }
-        }
         for trigger in &relation.triggers {
             let reads = |when: &str| reads_in_rows(when, column) || is_marked(&Uses::of_expr(when));
             let run = trigger.run.as_ref();
@@ -170,12 +166,8 @@ impl Change<'_> {
                 found.push((Object::Trigger(table.clone(), trigger.name.clone()), false));
             }
         }
-        let mut elsewhere = Vec::new();
-        let reads = |uses: &Uses| is_marked(uses) || (uses.may_read(column) && reads_rows(&self.catalog, uses, table));
-        users(&marked, reads, &mut elsewhere);
-        found.extend(
-            elsewhere.into_iter().filter(|(object, _)| !found.contains(&(object.clone(), false))).collect::<Vec<_>>(),
-        );
+        let readers = self.column_readers(&marked, table, column);
+        found.extend(readers.into_iter().map(|object| (object, false)));
         for other in self.catalog.relations.values() {
             let keys = other
                 .foreign_keys()
@@ -183,6 +175,64 @@ impl Change<'_> {
             found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
         }
         Ok(())
+    }
+
+    /// What reads a column of the table in an expression or query, its own constraints, indexes and columns too if they read it in a row.
+    /// `marked` is of [`with_fields_marked`].
+    pub(super) fn column_readers(&self, marked: &Catalog, table: &Name, column: &str) -> Vec<Object> {
+        let mut found = Vec::new();
+        let reads = |uses: &Uses| is_marked(uses) || (uses.may_read(column) && reads_rows(&self.catalog, uses, table));
+        users(marked, reads, &mut found);
+        let mut found: Vec<Object> = found.into_iter().map(|(object, _)| object).collect();
+        let policies = marked.relations.get(table).into_iter().flat_map(|relation| &relation.policies);
+        let policies = policies.map(|policy| Object::Policy(table.clone(), policy.name.clone()));
+        found.extend(policies.filter(|policy| !found.contains(policy)).collect::<Vec<_>>());
+        found.retain(|object| match object {
+            Object::Relation(name) => {
+                let view = marked.relations.get(name).and_then(|relation| relation.view());
+                view.is_none_or(|view| {
+                    let uses = Uses::of_query(&view.query);
+                    is_marked(&uses) || self.means_column((&view.query, &uses), &Kept::View, table, column)
+                })
+            }
+            Object::Policy(on, name) => {
+                let policies = marked.relations.get(on).into_iter().flat_map(|relation| &relation.policies);
+                let mut sources =
+                    policies.filter(|policy| policy.name == *name).flat_map(|p| p.using.iter().chain(&p.check));
+                sources.any(|source| {
+                    let uses = Uses::of_expr(source);
+                    is_marked(&uses) || self.means_column((source, &uses), &Kept::Row(on.clone()), table, column)
+                })
+            }
+            Object::Routine(name, args) => {
+                let overloads = marked.routines(&name.schema, &name.name);
+                let routine = overloads.iter().find(|routine| takes(routine, args));
+                routine.is_none_or(|routine| {
+                    let mut defaults = routine.params.iter().filter_map(|param| param.default.as_ref());
+                    let uses = parse_statements(&routine.body).map(|body| Uses::of(&body)).unwrap_or_default();
+                    let kept = Kept::Body(routine.clone());
+                    is_marked(&uses)
+                        || defaults.any(|source| is_marked(&Uses::of_expr(source)))
+                        || self.means_column((&routine.body, &uses), &kept, table, column)
+                })
+            }
+            _ => true,
+        });
+        found
+    }
+
+    /// Whether a source that may read the column does: by what its names mean, as far as they tell.
+    fn means_column(&self, (source, uses): (&str, &Uses), kept: &Kept, table: &Name, column: &str) -> bool {
+        let is_own = matches!(kept, Kept::Row(on) if on == table);
+        let reads_rows = reads_rows(&self.catalog, uses, table);
+        if reads_rows && (uses.stars || uses.writes && uses.may_read(column)) {
+            return true;
+        }
+        if !uses.columns.contains(column) || !(is_own || reads_rows) {
+            return false;
+        }
+        calls_for_rows(&self.catalog, uses, table)
+            || Meanings::of(&self.catalog, kept, source).map_or(true, |meanings| meanings.read(table, column))
     }
 
     /// Foreign keys that need this unique key, unless another one serves them.

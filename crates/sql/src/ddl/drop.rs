@@ -207,7 +207,7 @@ impl Change<'_> {
     }
 
     /// The object as messages name it.
-    fn describe(&self, object: &Object) -> String {
+    pub(super) fn describe(&self, object: &Object) -> String {
         let kind = |name: &Name| {
             let view = self.catalog.relations.get(name).is_some_and(|r| r.view().is_some());
             format!("{} {}", if view { "view" } else { "table" }, self.show(name))

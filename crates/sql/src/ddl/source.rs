@@ -274,6 +274,8 @@ pub(crate) struct Uses {
     pub(crate) fields: BTreeSet<String>,
     /// Whether a query has a star.
     pub(crate) stars: bool,
+    /// Whether rows are written, whose columns are named without their table.
+    pub(crate) writes: bool,
     /// Arguments of `nextval` and its like.
     pub(crate) sequences: BTreeSet<String>,
 }
@@ -334,6 +336,7 @@ impl Visitor for Collector {
     }
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        self.0.writes |= !matches!(statement, Statement::Query(_));
         let targets: Vec<&ObjectName> = match statement {
             Statement::Insert(insert) => insert.columns.iter().collect(),
             Statement::Update(update) => update.assignments.iter().flat_map(|one| targets(&one.target)).collect(),

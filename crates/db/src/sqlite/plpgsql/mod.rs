@@ -39,7 +39,7 @@ const MAX_NESTING: usize = 64;
 scoped_thread_local!(static CONNECTION: Connection);
 scoped_thread_local!(static SCHEMA: Schema);
 
-/// Functions kept: each once for whom it runs as, its search path, and the types of its arguments and result.
+/// Functions kept: each once for whom it runs as, its search path, its inputs and the type of its result.
 const CAPACITY: usize = 1024;
 
 /// A function that was called.
@@ -66,7 +66,7 @@ impl Functions {
     fn made(schema: &Schema, callee: &str) -> Result<Known> {
         let called: Callee = serde_json::from_str(callee).map_err(|e| Error::internal(e.to_string()))?;
         let overloads = schema.catalog.routines(&called.function.schema, &called.function.name);
-        let is_meant = |routine: &&Arc<Routine>| routine.inputs().map(|param| &param.ty).eq(&called.inputs);
+        let is_meant = |routine: &&Arc<Routine>| routine.input_types() == called.inputs;
         let missing = || Error::new("42883", format!("function {} does not exist", called.function.name));
         let routine = overloads.iter().find(is_meant).ok_or_else(missing)?;
         let routine = Routine { returns: called.returns, ..(**routine).clone() };

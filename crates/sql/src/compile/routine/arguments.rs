@@ -187,8 +187,10 @@ impl Compiler<'_> {
                 (None, Some(default)) => {
                     let expr = parse_expr(default)?;
                     let path = definition_path(&routine.name.schema);
-                    let value = self.inside(path, |c| c.bind_expr(&Scope::new(None), &expr, Some(&param.ty)))?;
-                    self.coerce(value, &param.ty, None, CastContext::Assignment)?
+                    self.inside(path, |c| {
+                        let value = c.bind_expr(&Scope::new(None), &expr, Some(&param.ty))?;
+                        c.coerce(value, &param.ty, None, CastContext::Assignment)
+                    })?
                 }
                 (None, None) => Typed::constant(Value::Null, param.ty.clone()),
             };

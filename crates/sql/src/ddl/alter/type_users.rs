@@ -4,8 +4,9 @@ use basalt_core::{Error, Result};
 use sqlparser::ast::Expr;
 
 use super::super::Change;
-use super::super::depend::reads_rows;
-use super::super::source::{Uses, fold, parse_expr, parse_statements};
+use super::super::drop::Object;
+use super::super::field::with_fields_marked;
+use super::super::source::{Uses, fold, parse_expr};
 use crate::catalog::Relation;
 use crate::visit::any_expression;
 
@@ -15,31 +16,17 @@ impl Change<'_> {
         let refused = |what: &str, detail: String| {
             Error::new("0A000", format!("cannot alter type of a column {what}")).with_detail(detail)
         };
-        for routine in self.catalog.functions.values().flatten().filter(|routine| routine.parsed) {
-            let uses = Uses::of(&parse_statements(&routine.body)?);
-            if uses.may_read(column) && reads_rows(&self.catalog, &uses, &relation.name) {
-                let detail = format!("function {} depends on column \"{column}\"", self.routine_signature(routine));
-                return Err(refused("used by a function or procedure", detail));
-            }
-        }
-        for other in self.catalog.relations.values() {
-            let reads = |uses: &Uses| uses.columns.contains(column) && reads_rows(&self.catalog, uses, &relation.name);
-            if other.view().is_some_and(|view| reads(&Uses::of_query(&view.query))) {
-                let detail = format!("rule _RETURN on view {} depends on column \"{column}\"", self.show(&other.name));
-                return Err(refused("used by a view or rule", detail));
-            }
-            for policy in &other.policies {
-                let own = other.name == relation.name;
-                let used = policy.using.iter().chain(&policy.check).map(|source| Uses::of_expr(source));
-                if used.into_iter().any(|uses| reads(&uses) || (own && uses.columns.contains(column))) {
-                    let detail = format!(
-                        "policy {} on table {} depends on column \"{column}\"",
-                        policy.name,
-                        self.show(&other.name)
-                    );
-                    return Err(refused("used in a policy definition", detail));
+        let marked = with_fields_marked(&self.catalog, &relation.name, column)?;
+        for reader in self.column_readers(&marked, &relation.name, column) {
+            let (what, on) = match &reader {
+                Object::Routine(..) => ("used by a function or procedure", self.describe(&reader)),
+                Object::Relation(_) => {
+                    ("used by a view or rule", format!("rule _RETURN on {}", self.describe(&reader)))
                 }
-            }
+                Object::Policy(..) => ("used in a policy definition", self.describe(&reader)),
+                _ => continue,
+            };
+            return Err(refused(what, format!("{on} depends on column \"{column}\"")));
         }
         for trigger in &relation.triggers {
             let Some(run) = &trigger.run else { continue };
