@@ -163,6 +163,8 @@ fn migrations_that_make_buckets_again_run_on_both_engines() {
     let (cluster, runtime) = (Cluster::start(), runtime());
     let session = runtime.block_on(cluster.create("app"));
     let migration = "create schema storage;
+        create table items (id int primary key);
+        drop table items cascade;
         create type storage.buckettype as enum ('STANDARD', 'ANALYTICS');
         create table \"storage\".\"buckets\" (id text not null, name text not null, owner uuid, created_at timestamptz default now(),
             public boolean default false);

@@ -63,7 +63,7 @@ impl Postgres {
         let (mut own, mut passed_over, mut drops) = (Vec::new(), BTreeSet::new(), false);
         for piece in pieces {
             let (sql, offset) = piece.text();
-            drops |= by_words(sql, |words| matches!(words, ["drop", "table" | "schema" | "type" | "function", ..]));
+            drops |= Provided::may_drop(sql);
             let again = if drops { Ok(None) } else { provided.made_again(sql, &catalog) };
             match again.map_err(|error| failed(error, sql, offset))? {
                 Some(what) => drop(passed_over.insert(what)),

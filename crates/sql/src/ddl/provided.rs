@@ -9,7 +9,7 @@ use super::cursor::{Cursor, RawName};
 use super::dump::{SERVICE_ROLES, is_service};
 use super::{Session, apply, bootstrap, is_definition};
 use crate::catalog::{Catalog, Column, Name, Relation};
-use crate::script::{Piece, first_word, split};
+use crate::script::{Piece, first_word, split, tokens};
 
 /// What the migrations of services make.
 #[derive(Debug, Default)]
@@ -63,6 +63,12 @@ impl Provided {
             None => None,
         };
         Ok(found.map(|what| format!("{what}, which Basalt makes itself")))
+    }
+
+    /// Whether a statement may drop what a service has made.
+    pub fn may_drop(sql: &str) -> bool {
+        let of_service = |token: &str| is_service(Some(&token.trim_matches('"').to_ascii_lowercase()));
+        first_word(sql).is_some_and(|word| word.eq_ignore_ascii_case("drop")) && tokens(sql).any(of_service)
     }
 
     /// The name of what comes next, if it is of a service's schema.
