@@ -90,3 +90,27 @@ create policy by_field on rows_of using ((rows_of).kind = 'a');
 create function other_of(r rows_of) returns text language sql stable return r.other;
 alter table rows_of alter column kind type varchar(9);
 alter table rows_of alter column other type varchar(9);
+
+-- Columns that no name spells, or that only an unused window names.
+create table nt (id int primary key, c int, d int);
+create table nu (id int primary key, c int, e int);
+create view by_natural as select nu.id from nu natural join nt;
+alter table nt drop column c;
+alter table nt drop column d;
+drop view by_natural;
+create policy by_using on nu using (exists (select 1 from nt x join nu y using (c)));
+alter table nt drop column c;
+drop policy by_using on nu;
+create view by_list as select z from nt as x(id, z);
+alter table nt drop column c;
+drop view by_list;
+create view by_window as select count(*) over b as o from nt window a as (order by c), b as (order by id);
+alter table nt drop column c;
+drop view by_window;
+create function puts() returns void begin atomic insert into nt values (1, 1); end;
+alter table nt drop column c;
+drop function puts();
+create policy by_others on nt using (exists (select * from nu where nu.id = nt.id));
+create view bracketed as select nu.id from ((nu join nt on nt.id = nu.id) join nt n on n.id = nu.id);
+alter table nt drop column d;
+alter table nt drop column c;

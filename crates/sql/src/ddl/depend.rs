@@ -225,11 +225,12 @@ impl Change<'_> {
     fn means_column(&self, (source, uses): (&str, &Uses), kept: &Kept, table: &Name, column: &str) -> bool {
         let is_own = matches!(kept, Kept::Row(on) if on == table);
         let reads_rows = reads_rows(&self.catalog, uses, table);
-        if reads_rows && (uses.stars || uses.writes && uses.may_read(column)) {
-            return true;
-        }
-        if !uses.columns.contains(column) || !(is_own || reads_rows) {
+        if !(is_own || reads_rows) || !uses.may_read(column) {
             return false;
+        }
+        let by_spelling = uses.windows && uses.columns.contains(column) || uses.writes && reads_rows;
+        if uses.stars && reads_rows || by_spelling {
+            return true;
         }
         calls_for_rows(&self.catalog, uses, table)
             || Meanings::of(&self.catalog, kept, source).map_or(true, |meanings| meanings.read(table, column))

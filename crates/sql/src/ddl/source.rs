@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use basalt_core::Result;
 use sqlparser::ast::{
     AccessExpr, ArrayElemTypeDef, AssignmentTarget, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    Ident, ObjectName, ObjectNamePart, Query, Select, SelectItem, Statement, TableFactor, UnaryOperator, Value, Visit,
-    VisitMut, Visitor, VisitorMut,
+    Ident, Join, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, Statement,
+    TableFactor, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
@@ -272,8 +272,12 @@ pub(crate) struct Uses {
     pub(crate) columns: BTreeSet<String>,
     /// Fields of rows, `(row).field`.
     pub(crate) fields: BTreeSet<String>,
-    /// Whether a query has a star.
+    /// Whether a query has a star, or a write means all columns.
     pub(crate) stars: bool,
+    /// Whether columns may be meant that no name spells: by NATURAL, or by an alias's list of columns.
+    pub(crate) unspelled: bool,
+    /// Whether windows are named: one that no call uses is not understood, and has a meaning for PostgreSQL all the same.
+    pub(crate) windows: bool,
     /// Whether rows are written, whose columns are named without their table.
     pub(crate) writes: bool,
     /// Arguments of `nextval` and its like.
@@ -296,7 +300,7 @@ impl Uses {
 
     /// Whether a column of that name may be read: by its name, or with all of some entry of FROM.
     pub(crate) fn may_read(&self, column: &str) -> bool {
-        self.stars || self.columns.contains(column)
+        self.stars || self.unspelled || self.columns.contains(column)
     }
 
     /// What a query that the catalog keeps refers to.
@@ -310,6 +314,17 @@ impl Uses {
 struct Collector(Uses, BTreeMap<String, i32>);
 
 impl Collector {
+    fn joined(&mut self, join: &Join) {
+        match constraint(&join.join_operator) {
+            Some(JoinConstraint::Using(columns)) => {
+                let columns = columns.iter().filter_map(|name| name.0.last()?.as_ident());
+                columns.for_each(|name| self.named(name, 1));
+            }
+            Some(JoinConstraint::Natural) => self.0.unspelled = true,
+            _ => {}
+        }
+    }
+
     fn named(&mut self, ident: &Ident, times: i32) {
         *self.1.entry(fold(ident)).or_default() += times;
     }
@@ -332,11 +347,30 @@ impl Visitor for Collector {
         if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
             self.0.functions.extend(qualified(name));
         }
+        match factor {
+            TableFactor::Table { alias: Some(alias), .. } | TableFactor::Function { alias: Some(alias), .. } => {
+                self.0.unspelled |= !alias.columns.is_empty();
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                table_with_joins.joins.iter().for_each(|join| self.joined(join));
+            }
+            _ => {}
+        }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
         self.0.writes |= !matches!(statement, Statement::Query(_));
+        let returning = match statement {
+            Statement::Insert(insert) => {
+                self.0.stars |= insert.columns.is_empty() || insert.on.is_some();
+                &insert.returning
+            }
+            Statement::Update(update) => &update.returning,
+            Statement::Delete(delete) => &delete.returning,
+            _ => &None,
+        };
+        self.0.stars |= returning.iter().flatten().any(is_star);
         let targets: Vec<&ObjectName> = match statement {
             Statement::Insert(insert) => insert.columns.iter().collect(),
             Statement::Update(update) => update.assignments.iter().flat_map(|one| targets(&one.target)).collect(),
@@ -348,8 +382,9 @@ impl Visitor for Collector {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
         self.0.stars |= select.projection.iter().any(is_star);
+        self.0.windows |= !select.named_window.is_empty();
+        select.from.iter().flat_map(|from| &from.joins).for_each(|join| self.joined(join));
         ControlFlow::Continue(())
     }
 
@@ -381,6 +416,18 @@ impl Visitor for Collector {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn is_star(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+}
+
+fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
+    use JoinOperator::*;
+    match join {
+        Join(on) | Inner(on) | Left(on) | LeftOuter(on) | Right(on) | RightOuter(on) | FullOuter(on) => Some(on),
+        _ => None,
     }
 }
 
