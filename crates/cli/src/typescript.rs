@@ -179,7 +179,7 @@ impl Writer<'_> {
             [only] => only.relation.as_ref(),
             _ => None,
         };
-        if routine.returns == Type::TRIGGER || (inputs.len() > 1 && inputs.iter().any(|p| p.name.is_empty())) {
+        if routine.is_fired() || (inputs.len() > 1 && inputs.iter().any(|p| p.name.is_empty())) {
             return None;
         }
         let args = match of_row {
@@ -253,7 +253,12 @@ impl Writer<'_> {
                 Base::Int2 | Base::Int4 | Base::Int8 | Base::Float4 | Base::Float8 | Base::Numeric => "number",
                 Base::Json | Base::Jsonb => "Json",
                 Base::Void => "undefined",
-                Base::Unknown | Base::Trigger | Base::Tsvector | Base::Tsquery | Base::Jsonpath => "unknown",
+                Base::Unknown
+                | Base::Trigger
+                | Base::EventTrigger
+                | Base::Tsvector
+                | Base::Tsquery
+                | Base::Jsonpath => "unknown",
                 range if range.subtype().is_some() => "unknown",
                 _ => "string",
             }

@@ -70,7 +70,7 @@ fn names(arguments: &Arguments) -> BTreeSet<&str> {
 
 fn is_exposed(routine: &Routine) -> bool {
     let is_named = |param: &Param| !param.name.is_empty();
-    routine.returns != Type::TRIGGER && (routine.inputs().all(is_named) || takes_whole(routine).is_some())
+    !routine.is_fired() && (routine.inputs().all(is_named) || takes_whole(routine).is_some())
 }
 
 /// The type of a single unnamed parameter that a whole body can be.

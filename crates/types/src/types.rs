@@ -44,6 +44,8 @@ pub enum Base {
     Vector,
     /// The return type of a trigger function.
     Trigger,
+    /// The return type of an event trigger's function.
+    EventTrigger,
 }
 
 /// The type of a column, parameter or expression. Domains are resolved to their base type before this.
@@ -106,7 +108,7 @@ constants! {
     TIMESTAMP = Timestamp, TIMESTAMPTZ = Timestamptz, INTERVAL = Interval, JSON = Json, JSONB = Jsonb, BYTEA = Bytea,
     TSVECTOR = Tsvector, TSQUERY = Tsquery, INT4RANGE = Int4range,
     INT8RANGE = Int8range, NUMRANGE = Numrange, DATERANGE = Daterange, TSRANGE = Tsrange, TSTZRANGE = Tstzrange,
-    JSONPATH = Jsonpath, VECTOR = Vector, TRIGGER = Trigger,
+    JSONPATH = Jsonpath, VECTOR = Vector, TRIGGER = Trigger, EVENT_TRIGGER = EventTrigger,
 }
 
 impl Base {
@@ -146,6 +148,7 @@ impl Base {
             Base::Tstzrange => "tstzrange",
             Base::Vector => "vector",
             Base::Trigger => "trigger",
+            Base::EventTrigger => "event_trigger",
         }
     }
 
@@ -205,6 +208,7 @@ impl Base {
             // Names of search configurations are kept as text.
             "regconfig" => Base::Text,
             "trigger" => Base::Trigger,
+            "event_trigger" => Base::EventTrigger,
             _ => return None,
         })
     }

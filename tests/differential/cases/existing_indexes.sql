@@ -62,3 +62,12 @@ alter table notes replica identity using index notes_more;
 alter table notes add constraint notes_b unique using index notes_more;
 alter table notes drop constraint notes_b;
 insert into notes values (5, 'q', 'y');
+-- A key that has become constant.
+create table same_keys (id int primary key, s text);
+create function key_of(text) returns text language sql immutable as $$select lower($1)$$;
+create index same_keys_s on same_keys (key_of(s));
+insert into same_keys values (1, 'a'), (2, 'b');
+create or replace function key_of(text) returns text language sql immutable as $$select 'id'$$;
+create unique index same_keys_constant on same_keys (id, ('id'::text));
+create index same_keys_text on same_keys ((null::text), ('id'::text) desc);
+select id from same_keys where key_of(s) = 'id' order by id;

@@ -62,3 +62,21 @@ select e.enumlabel from pg_enum e join pg_type t on t.oid = e.enumtypid where t.
 select proname, prosecdef, provolatile, proretset from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'public' and proname in ('ifs', 'ty2') order by 1;
 select typname, typtype from pg_type where typname in ('mood', 'pt', 'posint') order by 1;
 select trigger_name, event_manipulation, event_object_table, action_order, action_condition, action_statement, action_orientation, action_timing from information_schema.triggers where event_object_table = 't' order by 1, 2;
+-- Kinds that are never there can be dropped if they exist.
+drop procedure if exists nosuch(int);
+drop aggregate if exists nosuch(int), nosuch2(*);
+drop materialized view if exists nosuch cascade;
+drop foreign table if exists nosuch;
+drop event trigger if exists nosuch;
+-- Sequences and indexes are altered by `alter table`, too.
+create sequence altered_seq;
+create table altered_t (id bigint primary key default nextval('altered_seq'), n int);
+create index altered_n on altered_t (n);
+alter sequence altered_seq owned by altered_t.id;
+alter table altered_seq rename to altered_t_id_seq;
+alter table altered_n rename to index_altered_on_n;
+alter table altered_n rename to again;
+alter table if exists altered_n rename to again;
+insert into altered_t (n) values (5) returning id;
+select indexname from pg_indexes where tablename = 'altered_t' order by 1;
+alter table altered_t_id_seq rename to altered_t;

@@ -414,3 +414,17 @@ create function zero() returns void language plpgsql as $$ begin raise exception
 select zero();
 create function zero_alone() returns void language plpgsql as $$ begin raise sqlstate '00000'; end $$;
 select zero_alone();
+-- Texts of several statements, and of none.
+do $$ begin execute ''; execute ' ; '; end $$;
+do $$ declare r record; begin for r in execute 'select 1; select 2' loop null; end loop; end $$;
+do $$ declare r record; begin for r in execute '' loop null; end loop; end $$;
+create function all_rows() returns setof int language plpgsql as $$begin return query execute 'select 1; select 2'; return query execute 'select $1; values ($1 + 1), ($1 + 2)' using 10; end$$;
+select * from all_rows();
+create function on_ddl() returns event_trigger language plpgsql security definer set search_path = pg_catalog as $$declare c record; begin for c in select * from pg_event_trigger_ddl_commands() loop raise log 'x %', c.object_identity; end loop; end$$;
+create or replace function on_ddl() returns event_trigger language plpgsql as $$begin end$$;
+select on_ddl();
+revoke all on function on_ddl() from public;
+comment on function on_ddl() is 'told of tables';
+select proname from pg_proc where proname = 'on_ddl';
+create function on_ddl2() returns event_trigger language sql as 'select 1';
+drop function on_ddl();

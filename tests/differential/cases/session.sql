@@ -62,3 +62,13 @@ select set_config('timezone', '+nan', true);
 select set_config('timezone', '+inf', true);
 -- One claim has no setting of its own.
 select current_setting('request.jwt.claim.sub', true), current_setting('request.jwt.claim.role', true), current_setting('request.jwt.claim.email', true);
+select set_config('timezone', 'interval ''-08:00''', true) is null, '2024-07-01 12:00+00'::timestamptz;
+select set_config('timezone', 'INTERVAL ''05:30:15''', true) is null, '2024-07-01 12:00+00'::timestamptz;
+select set_config('timezone', 'interval ''1 day''', true);
+select set_config('timezone', 'interval ''1 month''', true);
+select set_config('timezone', 'interval ''x''', true);
+select set_config('timezone', 'interval 5', true);
+set names 'utf8';
+set time zone interval '+02:00' hour to minute;
+set time zone interval '+02:00';
+reset timezone;

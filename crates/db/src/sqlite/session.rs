@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use basalt_core::{Claims, Error, Identity, Result, unix_time};
 use basalt_sql::Name;
 use basalt_types::Context;
+use basalt_types::interval::Interval;
 use jiff::tz::{Offset, TimeZone};
 
 use super::changes::Log;
@@ -317,22 +318,30 @@ pub(super) fn now() -> i64 {
     i64::try_from(unix_time().as_micros()).unwrap_or(i64::MAX) - EPOCH
 }
 
-/// A zone by name, POSIX rule, or offset: a number is hours east of UTC, other offsets count west, as POSIX has it.
+/// A zone by name, POSIX rule, or offset: a number is hours east of UTC, as an `interval '...'` is; other offsets count west, as
+/// POSIX has it.
 pub(super) fn time_zone(name: &str) -> Result<TimeZone> {
     if name.eq_ignore_ascii_case("utc") {
         return Ok(TimeZone::UTC);
     }
     let unknown = || Error::new("22023", format!("invalid value for parameter \"TimeZone\": \"{name}\""));
+    let east = |seconds: f64| {
+        let offset = Some(seconds).filter(|s| s.is_finite()).and_then(|s| Offset::from_seconds(s as i32).ok());
+        offset.map(TimeZone::fixed).ok_or_else(|| unknown().with_detail("UTC timezone offset is out of range."))
+    };
+    if let Some((_, quoted)) = name.split_at_checked(8).filter(|(word, _)| word.eq_ignore_ascii_case("interval")) {
+        let text = quoted.trim().strip_prefix('\'').and_then(|text| text.strip_suffix('\'')).ok_or_else(unknown)?;
+        return match Interval::parse(text)? {
+            Interval { months: 0, days: 0, micros } => east(micros as f64 / 1e6),
+            Interval { months: 0, .. } => Err(unknown().with_detail("Cannot specify days in time zone interval.")),
+            _ => Err(unknown().with_detail("Cannot specify months in time zone interval.")),
+        };
+    }
     if !name.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
         return TimeZone::get(name).or_else(|_| TimeZone::posix(name)).map_err(|_| unknown());
     }
     match name.parse::<f64>() {
-        Ok(hours) => {
-            let seconds = Some(hours * 3600.0).filter(|seconds| seconds.is_finite());
-            let offset = seconds.and_then(|seconds| Offset::from_seconds(seconds as i32).ok());
-            let out_of_range = || unknown().with_detail("UTC timezone offset is out of range.");
-            offset.map(TimeZone::fixed).ok_or_else(out_of_range)
-        }
+        Ok(hours) => east(hours * 3600.0),
         Err(_) => TimeZone::posix(&format!("UTC{name}")).map_err(|_| unknown()),
     }
 }

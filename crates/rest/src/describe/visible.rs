@@ -111,10 +111,9 @@ fn callable(routine: &Routine) -> bool {
     let inputs: Vec<_> = routine.inputs().collect();
     let takes_body = |ty: &Type| matches!(ty, Type::Base(Base::Bytea | Base::Json | Base::Jsonb | Base::Text));
     let row = inputs.iter().any(|p| p.relation.is_some());
-    let trigger = routine.returns == Type::TRIGGER;
     let named = inputs.iter().all(|p| !p.name.is_empty());
     let unnamed = inputs.len() == 1 && inputs[0].name.is_empty() && takes_body(&inputs[0].ty);
-    !row && !trigger && (named || unnamed)
+    !row && !routine.is_fired() && (named || unnamed)
 }
 
 /// A comment's first line, and the rest without leading blank lines.

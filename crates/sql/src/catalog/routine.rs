@@ -181,6 +181,11 @@ impl Routine {
         }
     }
 
+    /// Whether it is for triggers and event triggers alone, which no statement calls.
+    pub fn is_fired(&self) -> bool {
+        self.returns == Type::TRIGGER || self.returns == Type::EVENT_TRIGGER
+    }
+
     /// Whether it is interpreted, rather than compiled into the statement that calls it.
     pub fn is_interpreted(&self) -> bool {
         self.language == "plpgsql"

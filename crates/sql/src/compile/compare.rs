@@ -142,5 +142,5 @@ pub(super) fn require_equality(ty: &Type) -> Result<()> {
 
 /// Whether values of the type compare.
 fn has_order(ty: &Type) -> bool {
-    !matches!(ty, Type::Base(Base::Json | Base::Jsonpath | Base::Void | Base::Trigger))
+    !matches!(ty, Type::Base(Base::Json | Base::Jsonpath | Base::Void | Base::Trigger | Base::EventTrigger))
 }

@@ -153,7 +153,7 @@ impl Compiler<'_> {
 }
 
 fn refuse_trigger(routine: &Routine) -> Result<()> {
-    match routine.returns == Type::TRIGGER {
+    match routine.is_fired() {
         true => Err(Error::new("0A000", "trigger functions can only be called as triggers")),
         false => Ok(()),
     }

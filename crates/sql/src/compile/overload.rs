@@ -380,7 +380,7 @@ fn category(ty: &Type) -> Category {
             Base::Text | Base::Varchar | Base::Bpchar | Base::Name => Category::String,
             Base::Date | Base::Time | Base::Timestamp | Base::Timestamptz => Category::DateTime,
             Base::Interval => Category::Timespan,
-            Base::Void | Base::Unknown | Base::Trigger => Category::Other,
+            Base::Void | Base::Unknown | Base::Trigger | Base::EventTrigger => Category::Other,
             base if base.subtype().is_some() => Category::Range,
             _ => Category::User,
         },

@@ -249,7 +249,7 @@ impl Change<'_> {
     pub(super) fn check_storable(&self, declared: &Declared) -> Result<()> {
         let ty = declared.ty.element().unwrap_or(&declared.ty);
         match (ty, &declared.composite) {
-            (Type::Base(Base::Void | Base::Trigger | Base::Unknown), _) => {
+            (Type::Base(Base::Void | Base::Trigger | Base::EventTrigger | Base::Unknown), _) => {
                 Err(Error::new("42P16", format!("column has pseudo-type {}", declared.ty.sql_name())))
             }
             (Type::Record(_), Some(name)) if self.catalog.composites.contains_key(name) => Ok(()),

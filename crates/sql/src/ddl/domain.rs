@@ -33,7 +33,7 @@ impl Change<'_> {
                 "Check the fields in the tables that have columns of the type.",
             ));
         }
-        if matches!(base.ty, Type::Base(Base::Void | Base::Trigger)) {
+        if matches!(base.ty, Type::Base(Base::Void | Base::Trigger | Base::EventTrigger)) {
             return Err(
                 Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at)
             );

@@ -76,8 +76,33 @@ impl Change<'_> {
                 let cascade = self.cursor.accept_any(&["cascade", "restrict"]) == Some("cascade");
                 self.drop_objects(objects, cascade)
             }
+            None if self.drops_what_is_never_there() => Ok(()),
             None => Err(self.refused()),
         }
+    }
+
+    /// Reads over a `drop ... if exists` of a kind that this engine does not have.
+    fn drops_what_is_never_there(&mut self) -> bool {
+        const KINDS: [&str; 13] = [
+            "materialized view",
+            "procedure",
+            "aggregate",
+            "rule",
+            "operator class",
+            "operator family",
+            "operator",
+            "cast",
+            "collation",
+            "event trigger",
+            "foreign table",
+            "foreign data wrapper",
+            "server",
+        ];
+        let is_never = KINDS.iter().any(|kind| self.cursor.accept(&format!("{kind} if exists")));
+        if is_never {
+            self.cursor.skip_all();
+        }
+        is_never
     }
 
     /// The object that a `drop` names; nothing if it may be missing.

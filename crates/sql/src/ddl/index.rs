@@ -148,10 +148,16 @@ impl Change<'_> {
     pub(super) fn alter_index(&mut self) -> Result<()> {
         let if_exists = self.cursor.accept("if exists");
         let raw = self.cursor.name()?;
-        let Some((table, name)) = self.find_index(&raw) else {
+        if self.find_index(&raw).is_none() && if_exists {
             self.cursor.skip_all();
-            return if if_exists { Ok(()) } else { Err(self.missing_relation(&raw)) };
-        };
+            return Ok(());
+        }
+        self.alter_named_index(&raw)
+    }
+
+    /// What stands behind the name of an index.
+    pub(super) fn alter_named_index(&mut self, raw: &super::cursor::RawName) -> Result<()> {
+        let (table, name) = self.find_index(raw).ok_or_else(|| self.missing_relation(raw))?;
         if let Some(to) = self.rename_to()? {
             return self.rename_index(&table, &name, to).map_err(|e| e.at(raw.at));
         }

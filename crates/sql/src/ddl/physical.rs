@@ -82,7 +82,9 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
         }
         let plain = relation.column(source.trim_matches('"')).is_some();
         let collation = compiled.ty.collation().filter(|_| !plain).map(|name| format!(" COLLATE {}", ident(&name)));
-        keys.push(format!("{}{}{direction}", compiled.sql, collation.unwrap_or_default()));
+        // SQLite takes a text that is a key for the name of a column.
+        let sign = if compiled.sql.starts_with('\'') { "+" } else { "" };
+        keys.push(format!("{sign}{}{}{direction}", compiled.sql, collation.unwrap_or_default()));
     }
     let predicate = index_predicate(catalog, relation, index)?;
     Ok(Some(format!(

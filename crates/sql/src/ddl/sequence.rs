@@ -115,14 +115,8 @@ impl Change<'_> {
             self.cursor.skip_all();
             return if if_exists { Ok(()) } else { Err(self.missing_relation(&raw)) };
         };
-        if self.owner_to()?.is_some() || self.cursor.accept_any(&["set logged", "set unlogged"]).is_some() {
+        if self.alter_any_sequence(&name).map_err(|e| e.at(raw.at))? {
             return Ok(());
-        }
-        if let Some(to) = self.rename_to()? {
-            return self.rename_sequence(&name, &Name::new(&name.schema, to)).map_err(|e| e.at(raw.at));
-        }
-        if let Some(schema) = self.set_schema()? {
-            return self.rename_sequence(&name, &Name::new(schema, &name.name)).map_err(|e| e.at(raw.at));
         }
         let at = self.cursor.offset();
         let options = self.sequence_options()?;
@@ -134,6 +128,19 @@ impl Change<'_> {
         self.actions.push(Action::CheckSequence(name.to_string()));
         self.catalog.sequences.insert(name.clone(), sequence);
         self.own_sequence(&name, &options)
+    }
+
+    /// What `alter sequence` and `alter table` both do to a sequence: owner, name, schema; tells whether it was one of them.
+    pub(super) fn alter_any_sequence(&mut self, name: &Name) -> Result<bool> {
+        if self.owner_to()?.is_some() || self.cursor.accept_any(&["set logged", "set unlogged"]).is_some() {
+            return Ok(true);
+        }
+        let moved = match self.rename_to()? {
+            Some(to) => Some(Name::new(&name.schema, to)),
+            None => self.set_schema()?.map(|schema| Name::new(schema, &name.name)),
+        };
+        let is_moved = moved.is_some();
+        moved.map_or(Ok(()), |to| self.rename_sequence(name, &to)).map(|()| is_moved)
     }
 
     /// Reads the options of a sequence.

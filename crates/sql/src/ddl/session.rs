@@ -195,8 +195,11 @@ impl Change<'_> {
 
     fn set_statement(&mut self) -> Result<()> {
         let _ = self.cursor.accept_any(&["session", "local"]);
-        let (name, values) =
-            if self.cursor.accept("time zone") { ("timezone".to_owned(), self.zone()?) } else { self.setting()? };
+        let (name, values) = match self.cursor.accept_any(&["time zone", "names"]) {
+            Some("names") => ("client_encoding".to_owned(), self.encoding()?),
+            Some(_) => ("timezone".to_owned(), self.zone()?),
+            None => self.setting()?,
+        };
         match values {
             Some(values) => self.set(&name, &values)?,
             None => self.reset(&name),
@@ -206,10 +209,23 @@ impl Change<'_> {
 
     /// What stands behind `set time zone`; nothing for `default` and `local`.
     fn zone(&mut self) -> Result<Option<Vec<String>>> {
-        match self.cursor.accept_any(&["default", "local"]) {
-            Some(_) => Ok(None),
-            None => self.setting_value().map(|value| Some(vec![value])),
+        if self.cursor.accept_any(&["default", "local"]).is_some() {
+            return Ok(None);
         }
+        if !self.cursor.accept("interval") {
+            return self.setting_value().map(|value| Some(vec![value]));
+        }
+        let hours = self.setting_value()?;
+        self.cursor.accept("hour to minute");
+        Ok(Some(vec![format!("interval '{hours}'")]))
+    }
+
+    /// What stands behind `set names`; nothing for `default` and where nothing stands.
+    fn encoding(&mut self) -> Result<Option<Vec<String>>> {
+        if self.cursor.at_end() || self.cursor.accept("default") {
+            return Ok(None);
+        }
+        self.setting_value().map(|value| Some(vec![value]))
     }
 
     /// `name = value, ...` or `name to value, ...`; no values for `default`.
@@ -257,7 +273,7 @@ impl Change<'_> {
             "standard_conforming_strings" if !is(&["on", "true", "1", "yes"]) => {
                 return Err(self.other_reading(name, &value, "Write texts with backslash escapes as E'...'."));
             }
-            "client_encoding" | "names" if !is(&["utf8", "utf-8", "unicode", "default"]) => {
+            "client_encoding" if !is(&["utf8", "utf-8", "unicode", "default"]) => {
                 return Err(self.other_reading(name, &value, "Convert the script to UTF-8."));
             }
             "default_text_search_config" if !is(&["english", "pg_catalog.english"]) => {

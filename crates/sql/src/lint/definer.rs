@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use basalt_types::Type;
-
 use super::{Finding, OUTSIDE, Severity, enters, uses};
 use crate::catalog::{Catalog, Name, Privilege, Relation, Routine};
 use crate::definition_path;
@@ -89,7 +87,7 @@ pub(super) fn routine(
     let signature = format!("{}({})", routine.name.quoted(), args.join(", "));
     let roles = reached.roles_of_routine(catalog, routine);
     // Only triggers call those that are for triggers.
-    if !roles.is_empty() && routine.returns != Type::TRIGGER {
+    if !roles.is_empty() && !routine.is_fired() {
         findings.push(Finding {
             code: "definer-exposed",
             severity: Severity::Hint,

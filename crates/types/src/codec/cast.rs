@@ -23,9 +23,8 @@ pub fn castable(from: &Type, to: &Type) -> Option<CastContext> {
     match (from, to) {
         _ if from == to => Some(Implicit),
         (Type::Base(Base::Unknown), _) => Some(Implicit),
-        (Type::Base(Base::Void | Base::Trigger), _) | (_, Type::Base(Base::Void | Base::Trigger | Base::Unknown)) => {
-            None
-        }
+        (Type::Base(Base::Void | Base::Trigger | Base::EventTrigger), _)
+        | (_, Type::Base(Base::Void | Base::Trigger | Base::EventTrigger | Base::Unknown)) => None,
         (Type::Base(from), Type::Base(to)) => castable_base(*from, *to),
         (Type::Array(from), Type::Array(to)) => castable(from, to),
         (Type::Array(element), to) if *to == Type::VECTOR && is_vector_of(element) => Some(Assignment),

@@ -71,7 +71,9 @@ fn base_from_text(base: Base, typmod: Option<Typmod>, text: &str, context: &Cont
         Base::Jsonpath => jsonpath::normalize(text)?.into(),
         Base::Vector => vector::parse(text, typmod)?.into(),
         Base::Void => Value::Null,
-        Base::Trigger => return Err(Error::new("0A000", "cannot accept a value of type trigger")),
+        Base::Trigger | Base::EventTrigger => {
+            return Err(Error::new("0A000", format!("cannot accept a value of type {}", base.internal_name())));
+        }
     })
 }
 

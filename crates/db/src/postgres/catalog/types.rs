@@ -87,7 +87,7 @@ impl Types {
                 Type::Record(Arc::new(fields.map(|(name, ty)| (name.clone(), self.nested(*ty, depth + 1))).collect()))
             }
             'p' if row.name == "record" => Type::Record(Arc::default()),
-            'p' if row.name == "event_trigger" => Type::TRIGGER,
+            'p' if row.name == "event_trigger" => Type::EVENT_TRIGGER,
             _ => match row.element {
                 Some(element) => self.nested(element, depth + 1).array_of(),
                 None => Type::Other(Arc::new(OtherType { schema: row.schema.clone(), name: row.name.clone() })),

@@ -12,6 +12,7 @@ use super::super::run::{self, Params};
 use super::super::schema::Schema;
 use super::super::{error, session};
 use super::Values;
+use super::dynamic::Asked;
 use super::host::Host;
 use super::pieces::{Given, one_value};
 
@@ -255,7 +256,7 @@ impl<'b> Body<'b> {
                 let gives = self.code.returned_rows();
                 let given = match query {
                     Query::Static(sql) => self.given(sql, &gives, usize::MAX)?,
-                    Query::Dynamic(dynamic) => self.dynamic(dynamic, &gives, usize::MAX)?,
+                    Query::Dynamic(dynamic) => self.dynamic(dynamic, &gives, usize::MAX, Asked::All)?,
                 };
                 self.count = given.count;
                 self.found(given.count > 0);

@@ -8,6 +8,7 @@ use basalt_types::Value;
 use super::super::memory::Gathered;
 use super::super::session;
 use super::body::{Body, Flow};
+use super::dynamic::Asked;
 use super::pieces::Given;
 
 /// Turns that the loops of one call take at most: where no timeout ends them.
@@ -55,7 +56,7 @@ impl<'b> Body<'b> {
                 let (places, gives) = self.code.places(&self.values.layout, targets)?;
                 let given = match query {
                     Query::Static(sql) => self.given(sql, &gives, usize::MAX)?,
-                    Query::Dynamic(dynamic) => self.dynamic(dynamic, &gives, usize::MAX)?,
+                    Query::Dynamic(dynamic) => self.dynamic(dynamic, &gives, usize::MAX, Asked::One)?,
                 };
                 if given.rows.is_empty() {
                     self.spread(&places, given.columns.clone(), Vec::new())?;

@@ -13,25 +13,36 @@ use super::body::Body;
 use super::host::Host;
 use super::pieces::{Given, run_program};
 
+/// Which rows are given of a text with several statements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// Those of the last one.
+    Last,
+    /// Those of all.
+    All,
+    /// Those of a query that stands alone.
+    One,
+}
+
 impl Body<'_> {
     pub(super) fn execute(&mut self, dynamic: &Dynamic, into: Option<&Into>) -> Result<()> {
         let Some(into) = into else {
-            self.count = self.dynamic(dynamic, &Gives::Found, 0)?.count;
+            self.count = self.dynamic(dynamic, &Gives::Found, 0, Asked::Last)?.count;
             return Ok(());
         };
         let (places, gives) = self.code.places(&self.values.layout, &into.targets)?;
         let found = self.code.frame.own("found").map(|found| self.values.of(found)[0].clone());
-        let given = Given { wrote: false, ..self.dynamic(dynamic, &gives, 2)? };
+        let given = Given { wrote: false, ..self.dynamic(dynamic, &gives, 2, Asked::Last)? };
         self.take(&places, given, into.strict)?;
         // EXECUTE leaves FOUND alone.
         self.found(found == Some(Value::Int(1)));
         Ok(())
     }
 
-    /// Runs what a text says: of several statements all, the last one's rows are given, at most so many.
+    /// Runs what a text says, all its statements, and gives at most so many rows of each that is asked.
     ///
-    /// Errors: 22004 where the text is NULL; 0A000 for what is neither a query nor a write.
-    pub(super) fn dynamic(&mut self, dynamic: &Dynamic, gives: &Gives, most: usize) -> Result<Given> {
+    /// Errors: 22004 where the text is NULL; 42P11 for several statements where one is asked; 0A000 for what is neither a query nor a write.
+    pub(super) fn dynamic(&mut self, dynamic: &Dynamic, gives: &Gives, most: usize, asked: Asked) -> Result<Given> {
         let text = match self.value(&dynamic.text, &Gives::text())? {
             Value::Null => return Err(Error::new("22004", "query string argument of EXECUTE is null")),
             text => text.as_ref().text().to_owned(),
@@ -48,13 +59,25 @@ impl Body<'_> {
         }
         let pieces = split(&text).unwrap_or_default();
         let statements: Vec<&str> = pieces.iter().filter_map(|piece| Some(piece.statement()?.0)).collect();
-        let ([before @ .., last], true) = (statements.as_slice(), statements.len() == pieces.len()) else {
+        if statements.len() != pieces.len() {
             return self.dynamic_statement(&text, (&types, &values), gives, most);
-        };
-        for statement in before {
-            self.dynamic_statement(statement, (&types, &values), &Gives::Found, 0)?;
         }
-        self.dynamic_statement(last, (&types, &values), gives, most)
+        if asked == Asked::One && statements.len() != 1 {
+            return Err(Error::new("42P11", "cannot open multi-query plan as cursor"));
+        }
+        let mut all = nothing();
+        for (at, statement) in statements.iter().enumerate() {
+            let is_given = asked == Asked::All || at + 1 == statements.len();
+            let (gives, most) = if is_given { (gives, most) } else { (&Gives::Found, 0) };
+            let given = self.dynamic_statement(statement, (&types, &values), gives, most)?;
+            let before = std::mem::replace(&mut all, given);
+            if asked == Asked::All {
+                let last = std::mem::replace(&mut all.rows, before.rows);
+                all.rows.join(last);
+                all.count += before.count;
+            }
+        }
+        Ok(all)
     }
 
     fn dynamic_statement(
@@ -66,7 +89,7 @@ impl Body<'_> {
     ) -> Result<Given> {
         if self.defines(text) {
             self.define(text).map_err(|error| error.elsewhere(None))?;
-            return Ok(Given { rows: Gathered::default(), columns: None, count: 0, wrote: false });
+            return Ok(nothing());
         }
         self.host.with(|schema| {
             let program = self.code.dynamic(&schema.catalog, text, types, gives)?;
@@ -80,4 +103,9 @@ impl Body<'_> {
         let is_query = first_word(text).is_some_and(|word| word.eq_ignore_ascii_case("select"));
         is_definition(text) && (!is_query || matches!(self.host, Host::Script(_)))
     }
+}
+
+/// What a statement gives that has no rows.
+fn nothing() -> Given {
+    Given { rows: Gathered::default(), columns: None, count: 0, wrote: false }
 }

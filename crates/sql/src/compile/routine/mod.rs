@@ -238,7 +238,7 @@ impl Compiler<'_> {
     fn body_rows(&mut self, routine: &Arc<Routine>, args: Vec<Typed>) -> Result<BoundQuery> {
         let user = if routine.security_definer { routine.owner.clone() } else { self.user.clone() };
         let path = routine.search_path().unwrap_or_else(|| self.search_path.clone());
-        if routine.returns == Type::TRIGGER {
+        if routine.is_fired() {
             return Err(Error::new("0A000", "trigger functions can only be called as triggers"));
         }
         // Whatever follows in the statement may see what the body sets.

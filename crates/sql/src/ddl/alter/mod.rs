@@ -13,6 +13,7 @@ use basalt_types::Type;
 use sqlparser::tokenizer::Token;
 
 use super::constraint::{NewConstraint, NewKind};
+use super::cursor::RawName;
 use super::domain::null_guard;
 use super::drop::Object;
 use super::table::add_constraint;
@@ -31,15 +32,7 @@ impl Change<'_> {
         self.cursor.accept_token(&Token::Mul);
         let relation = match self.find_relation(&raw) {
             Ok(relation) => relation,
-            // pg_dump alters sequences and indexes by this too.
-            Err(_) if self.lookup(&raw, |name| self.catalog.sequences.contains_key(name)).is_some() => {
-                return if self.owner_to()?.is_some() { Ok(()) } else { Err(self.refused()) };
-            }
-            Err(_) if if_exists => {
-                self.cursor.skip_all();
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+            Err(error) => return self.alter_sequence_or_index(&raw, if_exists, error),
         };
         if self.alter_any_relation(&relation)? {
             return Ok(());
@@ -52,6 +45,22 @@ impl Change<'_> {
                 .at(raw.at));
         }
         self.alter_table_actions(&relation.name)
+    }
+
+    /// Sequences and indexes, which pg_dump, Rails and others alter by `alter table` too; `missing` tells that there is neither.
+    fn alter_sequence_or_index(&mut self, raw: &RawName, if_exists: bool, missing: Error) -> Result<()> {
+        if let Some(sequence) = self.lookup(raw, |name| self.catalog.sequences.contains_key(name)) {
+            let is_done = self.alter_any_sequence(&sequence).map_err(|e| e.at(raw.at))?;
+            return if is_done { Ok(()) } else { Err(self.refused()) };
+        }
+        if self.find_index(raw).is_some() {
+            return self.alter_named_index(raw);
+        }
+        if !if_exists {
+            return Err(missing);
+        }
+        self.cursor.skip_all();
+        Ok(())
     }
 
     fn alter_table_action(&mut self, table: &Name) -> Result<()> {

@@ -78,8 +78,11 @@ impl Change<'_> {
             }
             routine.language = "sql".to_owned();
         }
-        if routine.language == "plpgsql" && routine.returns == Type::TRIGGER {
-            self.check_trigger_function(&routine, &body, language_at)?;
+        if routine.language == "plpgsql" && routine.is_fired() {
+            // What dumps have for event triggers is kept, and never run.
+            if routine.returns == Type::TRIGGER {
+                self.check_trigger_function(&routine, &body, language_at)?;
+            }
             routine.body.clone_from(&body.text);
             return self.put_routine(routine, replace, &raw, &body);
         }
@@ -89,8 +92,9 @@ impl Change<'_> {
         if !matches!(routine.language.as_str(), "sql" | "plpgsql") || object_file {
             return Err(refused_language(&routine).at(language_at));
         }
-        if routine.returns == Type::TRIGGER {
-            return Err(Error::new("42P13", "SQL functions cannot return type trigger").at(language_at));
+        if routine.is_fired() {
+            let message = format!("SQL functions cannot return type {}", routine.returns.sql_name());
+            return Err(Error::new("42P13", message).at(language_at));
         }
         self.check_inputs(&routine).map_err(|e| e.at(raw.at))?;
         routine.parsed = body.parsed;
@@ -134,7 +138,7 @@ impl Change<'_> {
         let overloads = self.catalog.functions.entry(name).or_default();
         overloads.retain(|r| !super::resolve::takes(r, &args));
         overloads.push(Arc::new(routine.clone()));
-        if self.session.check_function_bodies && routine.returns != Type::TRIGGER {
+        if self.session.check_function_bodies && !routine.is_fired() {
             compile::check_routine(&self.catalog, &routine).map_err(|error| match body.parsed {
                 true => body.parsed_error(error, &self.catalog, &routine, self.cursor.sql()),
                 false => body.error(error, self.cursor.sql()),
@@ -310,7 +314,7 @@ fn check_replacement(old: &Routine, new: &Routine, signature: &str) -> Result<()
 }
 
 fn refused_language(routine: &Routine) -> Error {
-    let instead = if routine.returns == Type::TRIGGER {
+    let instead = if routine.is_fired() {
         "Write it in language plpgsql; or run the project on PostgreSQL."
     } else {
         "Write it in language sql or plpgsql; or run the project on PostgreSQL."
