@@ -18,6 +18,7 @@ mod faults;
 mod files;
 mod headers;
 mod interpreted;
+mod kept;
 mod limited;
 mod limits;
 mod names;

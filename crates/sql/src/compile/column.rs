@@ -275,11 +275,11 @@ impl Compiler<'_> {
 
     /// `t` as a value: the row, or what a function of one plain column gave.
     pub(super) fn whole_row(&mut self, level: &Scope<'_>, source: &Source) -> Result<Typed> {
-        for index in 0..source.columns.len() {
-            if !source.columns[index].hidden {
-                self.use_column(level, source, index, false)?;
-            }
-        }
+        self.note_row(source);
+        self.noting(None, false, |compiler| {
+            let columns = (0..source.columns.len()).filter(|index| !source.columns[*index].hidden);
+            columns.into_iter().try_for_each(|index| compiler.use_column(level, source, index, false).map(drop))
+        })?;
         if source.scalar && source.columns.len() == 1 {
             return Ok(source.value(0));
         }

@@ -56,6 +56,7 @@ impl Compiler<'_> {
             }
             JoinConstraint::Natural => {
                 let names = common_names(&scope.sources[start..middle], &scope.sources[middle..]);
+                self.note_natural(&names);
                 self.merge(scope, start..middle, &names, (left_nullable, right_nullable), clause)?
             }
             JoinConstraint::None => Vec::new(),

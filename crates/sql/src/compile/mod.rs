@@ -85,7 +85,7 @@ pub(crate) use built_in_trigger::{TSVECTOR_UPDATE, check_tsvector_update};
 pub(crate) use carried::WHOLE;
 pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
-pub(crate) use meanings::{Kept, Meanings};
+pub(crate) use meanings::{Kept, Meaning, Meanings, Starred};
 pub(crate) use meant::function_meant;
 pub use overload::extension_called;
 pub(crate) use parse::{offset, parse_expr, parse_statement};

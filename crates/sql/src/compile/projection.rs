@@ -53,11 +53,13 @@ impl Compiler<'_> {
                     let value = self.bind_expr(scope, expr, expected)?;
                     items.push(Item { name, value });
                 }
-                SelectItem::Wildcard(_) => self.expand_all(scope, &mut items, item)?,
+                SelectItem::Wildcard(_) => self.noting_star(item, |c| c.expand_all(scope, &mut items, item))?,
                 SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                     let (schema, alias) = split_name(name)?;
                     match (scope.named(schema.as_deref(), &alias), scope.join(&alias)) {
-                        (Some((source, level)), _) => self.expand(level, source, &mut items)?,
+                        (Some((source, level)), _) => {
+                            self.noting_star(item, |c| c.expand(level, source, &mut items))?;
+                        }
                         (None, Some((columns, level))) => {
                             for column in columns {
                                 let value = self.use_merged(level, column, !std::ptr::eq(level, scope))?;
@@ -98,12 +100,14 @@ impl Compiler<'_> {
         let mut merged = Vec::new();
         for column in &scope.merged {
             items.push(Item { name: column.name.clone(), value: self.merged_value(scope, column)? });
+            self.note_starred(&column.name, None);
             merged.extend(column.parts.iter().copied());
         }
         for source in scope.sources.iter().filter(|s| !s.qualified_only) {
             for (index, column) in source.columns.iter().enumerate() {
                 if !column.hidden && !merged.contains(&(source.id, index)) {
                     let value = self.use_column(scope, source, index, false)?;
+                    self.note_starred(&column.name, Some((source, index)));
                     items.push(Item { name: column.name.clone(), value });
                 }
             }
@@ -123,6 +127,7 @@ impl Compiler<'_> {
     fn expand(&mut self, level: &Scope<'_>, source: &Source, items: &mut Vec<Item>) -> Result<()> {
         for (index, column) in source.columns.iter().enumerate().filter(|(_, c)| !c.hidden) {
             let value = self.use_column(level, source, index, false)?;
+            self.note_starred(&column.name, Some((source, index)));
             items.push(Item { name: column.name.clone(), value });
         }
         Ok(())

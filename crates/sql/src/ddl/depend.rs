@@ -228,8 +228,7 @@ impl Change<'_> {
         if !(is_own || reads_rows) || !uses.may_read(column) {
             return false;
         }
-        let by_spelling = uses.windows && uses.columns.contains(column) || uses.writes && reads_rows;
-        if uses.stars && reads_rows || by_spelling {
+        if uses.windows && uses.columns.contains(column) || uses.writes && reads_rows {
             return true;
         }
         calls_for_rows(&self.catalog, uses, table)

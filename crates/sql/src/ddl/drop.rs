@@ -5,6 +5,7 @@ use std::sync::Arc;
 use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
+use super::captured::Columns;
 use super::{Change, physical};
 use crate::catalog::{Input, Name};
 use crate::quote::ident;
@@ -324,6 +325,8 @@ impl Change<'_> {
             return Err(Error::internal(format!("column {column} of view {table} can't go alone")));
         }
         let mut new = (*old).clone();
+        let dropped = Columns::Dropped(old.columns.iter().position(|c| c.name == column).unwrap_or_default());
+        let held = self.meanings_to_hold(table, &dropped);
         new.columns.retain(|c| c.name != column);
         let generated = old.column(column).is_some_and(|c| c.generated.is_some() || c.domain.is_some());
         if generated || self.is_rewritten(table) {
@@ -333,7 +336,7 @@ impl Change<'_> {
         }
         self.catalog.relations.insert(table.clone(), Arc::new(new));
         self.refresh_row_type(table);
-        Ok(())
+        self.hold_meanings(held, table, &dropped)
     }
 
     fn remove_constraint(&mut self, table: &Name, name: &str) -> Result<()> {

@@ -6,6 +6,7 @@
 mod alter;
 mod bootstrap;
 mod bound;
+mod captured;
 mod column;
 mod comment;
 mod conflicts;

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Token;
 
+use super::captured::Columns;
 use super::cursor::Cursor;
 use super::sequence::already_exists;
 use super::source::{self, Uses, fold, ident_node};
@@ -118,9 +119,12 @@ impl Change<'_> {
             reads: None,
             calls: Vec::new(),
         });
+        let known = old.as_ref().map_or(relation.columns.len(), |old| old.columns.len());
+        let added: Vec<String> = relation.columns[known..].iter().map(|column| column.name.clone()).collect();
+        let held = self.meanings_to_hold(&name, &Columns::Added(&added));
         self.catalog.relations.insert(name.clone(), Arc::new(relation));
         self.refresh_row_type(&name);
-        Ok(())
+        self.hold_meanings(held, &name, &Columns::Added(&added)).map_err(|error| error.at(raw.at))
     }
 
     /// `(security_invoker = true, ...)`.

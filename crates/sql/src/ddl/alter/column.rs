@@ -7,6 +7,7 @@ use basalt_types::Type;
 use basalt_types::codec::{CastContext, castable};
 use sqlparser::ast::{Expr, Value};
 
+use super::super::captured::Columns;
 use super::super::column::nextval;
 use super::super::constraint::check_foreign_key;
 use super::super::data_type::Declared;
@@ -34,6 +35,8 @@ impl Change<'_> {
             return if if_not_exists { Ok(()) } else { Err(Error::new("42701", message).at(new.at)) };
         }
         let name = new.column.name.clone();
+        let added = [name.clone()];
+        let held = self.meanings_to_hold(table, &Columns::Added(&added));
         let mut after = (*old).clone();
         after.columns.push(new.column.clone());
         // The sequence names its owner, which has to be there.
@@ -54,6 +57,7 @@ impl Change<'_> {
         self.fill_column(&old, &after, &name)?;
         self.catalog.relations.insert(table.clone(), Arc::new(after));
         self.refresh_row_type(table);
+        self.hold_meanings(held, table, &Columns::Added(&added)).map_err(|error| error.at(new.at))?;
         for constraint in foreign_keys {
             self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint });
         }
