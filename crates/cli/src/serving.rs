@@ -33,10 +33,11 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
 /// What is logged.
 ///
 /// Errors: `log.level` can't be used.
-pub fn logged(config: &Config) -> Result<EnvFilter, Report> {
+pub fn logged(config: &Config) -> Result<EnvFilter, Failure> {
     log_filter(&config.log.level).map_err(|wrong| {
         Report::error(format!("configuration key `log.level`: {wrong}"))
             .help("Write a level (off, error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
+            .into()
     })
 }
 
