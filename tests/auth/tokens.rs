@@ -216,8 +216,8 @@ async fn a_user_s_token_of_another_issuer_is_refused() {
 #[tokio::test]
 async fn an_api_key_stands_in_for_a_missing_authorization() {
     let keys = basalt_server::keys::Keys::development();
-    let server = start_with(|config| config.auth.secret_key = "sb_secret_0123456789".into()).await;
-    for key in [keys.service.as_str(), "sb_secret_0123456789"] {
+    let server = start_with(|config| config.auth.secret_key = "sb_secret_0123456789_0123456789_01".into()).await;
+    for key in [keys.service.as_str(), "sb_secret_0123456789_0123456789_01"] {
         let listed = get(&server, "/admin/users").header("apikey", key).send().await;
         assert_eq!(listed.status, 200, "{key}: {}", listed.body);
     }

@@ -50,6 +50,19 @@ async fn the_anonymous_role_may_have_another_name() {
     server.get("/closed").expect_error(401, "42501").await;
 }
 
+/// It is held to what the login may become, as a token's role is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_anonymous_role_has_to_be_granted() {
+    let stranger =
+        "create role stranger; grant usage on schema public to stranger; grant all on closed, open to stranger;";
+    for (role, made) in [("stranger", stranger), ("postgres", "")] {
+        let script = format!("{SCHEMA}\n{made}");
+        let server = Server::start_with(&script, |config| config.api.anonymous_role = role.into()).await;
+        let refused = server.get("/open?select=id").expect_error(401, "42501").await;
+        assert_eq!(refused.json()["message"], format!("permission denied to set role \"{role}\""));
+    }
+}
+
 /// A body that is kept parsed, as PostgreSQL has it from version 14 on.
 const ATOMIC: &str = "create function atomic() returns bigint stable begin atomic select count(*) from closed; end;";
 

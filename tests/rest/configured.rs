@@ -266,10 +266,10 @@ async fn the_role_may_stand_anywhere_in_the_claims() {
 async fn opaque_keys_stand_for_roles() {
     let server = server_with(|config| {
         config.auth.publishable_key = "sb_publishable_0123456789".into();
-        config.auth.secret_key = "sb_secret_0123456789".into();
+        config.auth.secret_key = "sb_secret_0123456789_0123456789_01".into();
     })
     .await;
-    let secret = server.get("/actors?select=id&id=eq.1").header("apikey", "sb_secret_0123456789");
+    let secret = server.get("/actors?select=id&id=eq.1").header("apikey", "sb_secret_0123456789_0123456789_01");
     secret.expect(200, json!([{"id": 1}])).await;
     server.get("/actors").header("apikey", "sb_publishable_0123456789").expect_error(401, "42501").await;
 }

@@ -8,10 +8,12 @@ use basalt_core::Identity;
 use basalt_db::migrate::{Imported, Progress, ScriptError};
 use basalt_db::{Database, Format, Request};
 use basalt_server::Config;
+use basalt_server::config::Engine;
 use basalt_server::project::{Conflict, Migration, Project, Script, order};
 
 use crate::output;
 use crate::report::{Failure, Report, Severity, io};
+use crate::workspace::Throwaway;
 
 /// A row refers to one that is not there.
 const ORPHANED: &str = "23503";
@@ -84,13 +86,18 @@ pub async fn forget_empty(project: &Project, database: &Database) -> Result<(), 
 
 /// Runs the project's seeds, each in its own transaction.
 pub async fn seed(project: &Project, database: &Database) -> Result<(), Failure> {
-    for script in &project.seeds {
-        let run = database.run_script(&script.source, |_| {}).await;
-        run.map_err(|error| script_failure(script, &error))?;
-    }
+    run_seeds(project, database).await?;
     for pattern in &project.unmatched_seeds {
         let message = format!("`[db.seed] sql_paths` names \"{pattern}\", which no file matches");
         output::reports([&Report { severity: Severity::Warning, ..Report::error(message) }]);
+    }
+    Ok(())
+}
+
+async fn run_seeds(project: &Project, database: &Database) -> Result<(), Failure> {
+    for script in &project.seeds {
+        let run = database.run_script(&script.source, |_| {}).await;
+        run.map_err(|error| script_failure(script, &error))?;
     }
     Ok(())
 }
@@ -110,13 +117,18 @@ pub fn script_failure(script: &Script, error: &ScriptError) -> Failure {
     Report::sql(&error.error, &script.path, &script.source, error.offset).into()
 }
 
-/// Empties the database, applies all migrations and runs the seeds.
+/// Empties the database, applies all migrations and runs the seeds. On the embedded engine, where a database is made in no time, they run in
+/// a throwaway one before: what fails there has cost no row.
 pub async fn reset(
     project: &Project,
     config: &Config,
     database: &Database,
     done: impl FnMut(&Migration, Duration, &BTreeSet<String>),
 ) -> Result<(), Failure> {
+    if config.database.engine() == Engine::Sqlite {
+        let rehearsal = Throwaway::migrated(project, config).await?;
+        run_seeds(project, &rehearsal.database).await?;
+    }
     let mark = Mark::seed_pending(&project.root, config);
     // What can't be marked is not emptied.
     mark.set()?;

@@ -21,16 +21,24 @@ const KEY_YEARS: u64 = 10;
 /// says.
 pub fn prepare(config: &Config) -> Result<(), Failure> {
     open_many_files();
-    let filter = log_filter(&config.log.level).map_err(|wrong| {
-        Report::error(format!("configuration key `log.level`: {wrong}"))
-            .help("Write a level (off, error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
-    })?;
+    let filter = logged(config)?;
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
     Ok(())
+}
+
+/// What is logged.
+///
+/// Errors: `log.level` can't be used.
+pub fn logged(config: &Config) -> Result<EnvFilter, Failure> {
+    log_filter(&config.log.level).map_err(|wrong| {
+        Report::error(format!("configuration key `log.level`: {wrong}"))
+            .help("Write a level (off, error, warn, info, debug, trace), or a filter such as `info,basalt_db=debug`.")
+            .into()
+    })
 }
 
 /// A word alone has to be a level: taken for the name of a module, as filters elsewhere have it, a slip would silence the whole log. Finer

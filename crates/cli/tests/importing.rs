@@ -416,6 +416,142 @@ fn what_pg_dump_spells_its_own_way_is_taken() {
     }
 }
 
+/// What a script says on the embedded engine and on PostgreSQL: the text of `asked`, or the error.
+fn on_both(cluster: &Cluster, name: &str, script: &str, asked: &str) -> [Result<String, String>; 2] {
+    let runtime = runtime();
+    let session = runtime.block_on(cluster.create(name));
+    let folder = cluster.folder().display().to_string().replace('/', "%2F");
+    let toml = format!("[database]\nurl = \"postgresql://postgres@/{name}?host={folder}\"\n");
+    let on_postgres = Project::new(&[("basalt.toml", &toml), ("script.sql", script)]);
+    let embedded = Project::new(&[("basalt.toml", ""), ("script.sql", script)]);
+    [&embedded, &on_postgres].map(|project| {
+        let said = project.run(&["import", "script.sql"]);
+        if said.code != Some(0) {
+            return Err(said.stderr);
+        }
+        let is_embedded = std::ptr::eq(project, &embedded);
+        Ok(match is_embedded {
+            false => runtime.block_on(session.ask(asked)).expect("an answer").0.unwrap_or_default(),
+            true => {
+                let options = Options { data_dir: project.path().join(".basalt"), ..Options::default() };
+                let database = Database::open(options).expect("the imported database");
+                let request = Request { format: Format::Scalar, ..Request::new(Identity::owner(), asked, Vec::new()) };
+                let body = runtime.block_on(database.run(request)).expect("an answer").body;
+                String::from_utf8_lossy(&body).trim_matches('"').to_owned()
+            }
+        })
+    })
+}
+
+/// Definitions may wait for what comes behind them; rows never do.
+#[test]
+fn rows_of_a_script_meet_what_stands_before_them() {
+    const GUARD: &str = "create table pay (id int primary key, amount int);
+        create function guard() returns trigger language plpgsql as $$ begin
+            if new.amount > maximum() then raise exception 'too much'; end if;
+            new.amount := new.amount + 1; return new; end $$;
+        create trigger guard before insert on pay for each row execute function guard();\n";
+    const MAXIMUM: &str = "create function maximum() returns int language sql immutable as $$ select 100 $$;\n";
+    const WAITING: &str = "set check_function_bodies = false;
+        create table pay (id int primary key, amount text);
+        create function counted() returns bigint language sql stable as 'select 1; select count(*) from later';
+        create view waits as select counted() as n;
+        create function is_good(a int) returns boolean language sql immutable as 'select goodness($1) > 0';
+        create table judged (a int check (is_good(a)));\n";
+    const LATER: &str = "create table later (a int);
+        create function goodness(a int) returns int language sql immutable as 'select a';\n";
+    let amounts = "select string_agg(amount::text, ' ' order by id) as value from pay";
+    let cases = [
+        (format!("{GUARD}{MAXIMUM}insert into pay values (1, 5000);"), Err("too much")),
+        (format!("{GUARD}{MAXIMUM}insert into pay values (1, 50);"), Ok("51")),
+        (format!("{GUARD}{MAXIMUM}copy pay (id, amount) from stdin;\n1\t50\n2\t60\n\\.\n"), Ok("51 61")),
+        (format!("{GUARD}insert into pay values (1, 50);{MAXIMUM}"), Err("function maximum() does not exist")),
+        (
+            format!(
+                "{GUARD}create or replace trigger guard after insert on pay for each row execute function guard();
+                {MAXIMUM}insert into pay values (1, 50);"
+            ),
+            Ok("50"),
+        ),
+        (
+            format!(
+                "{GUARD}create or replace function guard() returns trigger language plpgsql as
+                $$ begin new.amount := 7; return new; end $$; insert into pay values (1, 5000);"
+            ),
+            Ok("7"),
+        ),
+        (format!("{GUARD}drop trigger if exists guard on pay; insert into pay values (1, 5000);{MAXIMUM}"), Ok("5000")),
+        (
+            format!(
+                "{GUARD}drop trigger guard on pay;
+                create trigger guard before insert on pay for each row execute function guard();
+                {MAXIMUM}insert into pay values (1, 5);"
+            ),
+            Ok("6"),
+        ),
+        (
+            format!(
+                "{GUARD}create function maximum(a bigint default 10) returns int language sql as $$ select a::int $$;
+                insert into pay values (1, 5);
+                create function maximum(a int) returns int language sql as $$ select 0 $$;"
+            ),
+            Ok("6"),
+        ),
+        (
+            format!(
+                "{WAITING}insert into pay values (1, 'Old'); insert into pay select 2, lowerr(amount) from pay;
+                update pay set amount = 'changed';
+                create function lowerr(a text) returns text language sql as 'select lower(a)';{LATER}"
+            ),
+            Err("function lowerr(text) does not exist"),
+        ),
+        (
+            format!("{WAITING}update nowhere set a = 1; create table nowhere (a int);{LATER}"),
+            Err("\"nowhere\" does not"),
+        ),
+        (
+            format!("{WAITING}insert into pay select n, 'x' from waits;{LATER}"),
+            Err("relation \"later\" does not exist"),
+        ),
+        (format!("{WAITING}insert into judged values (1);{LATER}"), Err("function goodness(integer) does not exist")),
+        (format!("{WAITING}{LATER}insert into judged values (1); insert into pay select n, 'x' from waits;"), Ok("x")),
+        (
+            format!("{WAITING}drop table judged;{LATER}create table judged (a text); insert into pay values (1, 'y');"),
+            Ok("y"),
+        ),
+        ("select 'a\0b';".to_owned(), Err("invalid byte sequence for encoding \"UTF8\": 0x00")),
+    ];
+    let cluster = Cluster::start();
+    for (at, (script, expected)) in cases.iter().enumerate() {
+        for (found, engine) in
+            on_both(&cluster, &format!("script_{at}"), script, amounts).into_iter().zip(["embedded", "PostgreSQL"])
+        {
+            let is_so = match (&found, expected) {
+                (Ok(found), Ok(expected)) => found == expected,
+                (Err(said), Err(expected)) => said.contains(*expected),
+                _ => false,
+            };
+            assert!(is_so, "{engine}: {script}\n{expected:?}, but {found:?}");
+        }
+    }
+}
+
+/// What a trigger's function calls and never comes is told where the trigger was made.
+#[test]
+fn a_trigger_whose_function_calls_what_never_comes_is_told_in_its_place() {
+    let script = "create table t (a int);
+create function f() returns trigger language plpgsql as $$ begin new.a := nosuch(); return new; end $$;
+create trigger tt before insert on t for each row execute function f();\n";
+    let project = Project::new(&[("basalt.toml", ""), ("dump.sql", script)]);
+    let said = project.run(&["import", "dump.sql"]);
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("function nosuch() does not exist") && said.stderr.contains("dump.sql:3:"),
+        "{}",
+        said.stderr
+    );
+}
+
 /// A view that misses what never comes is told where it stands.
 #[test]
 fn a_view_over_what_is_not_there_is_told_in_its_place() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use basalt_core::Identity;
+use basalt_core::{Error, Identity};
 use basalt_db::{Database, Transaction, TransactionEnd};
 use basalt_query::{Planner, Settings};
 use basalt_sql::Catalog;
@@ -119,13 +119,15 @@ pub(crate) struct Current {
     pub(crate) reads_settings: bool,
     /// Where unqualified names are looked up, for each exposed schema.
     search_paths: Vec<Arc<[String]>>,
+    /// Whether PostgreSQL is the engine.
+    is_postgres: bool,
     /// What is closed because nobody has said who may see which rows.
     pub(crate) exposure: Exposure,
     /// The reads that were planned.
     pub(crate) shapes: Shapes,
     /// The inserts that were planned.
     pub(crate) inserts: Inserts,
-    /// Roles that a token may name.
+    /// Roles that a request may be of.
     roles: BTreeSet<String>,
 }
 
@@ -292,8 +294,8 @@ impl Door {
 }
 
 impl Current {
-    fn new(catalog: Arc<Catalog>, options: &Options, reads_all: bool) -> Current {
-        let reads_settings = reads_all || catalog.stored_sql().any(reads_request);
+    fn new(catalog: Arc<Catalog>, options: &Options, is_postgres: bool) -> Current {
+        let reads_settings = is_postgres || catalog.stored_sql().any(reads_request);
         let path = |schema: &String| {
             let extra = options.planning.extra_search_path.iter().filter(|extra| *extra != schema);
             std::iter::once(schema).chain(extra).cloned().collect()
@@ -304,6 +306,7 @@ impl Current {
         Current {
             planner: Planner::new(catalog, options.planning.clone()),
             reads_settings,
+            is_postgres,
             search_paths,
             exposure,
             shapes: Shapes::new(),
@@ -319,13 +322,15 @@ impl Current {
 }
 
 impl Exchange<'_> {
-    /// Refuses a role that no token may name. One that does not exist is the database's to report.
+    /// Refuses a role that no request may be of. One that does not exist is the database's to report; of the anonymous one PostgreSQL judges
+    /// by who connects.
     fn judge_role(&self) -> RestResult<()> {
         let role = &*self.incoming.identity.role;
-        match !self.incoming.anonymous && self.current.planner.catalog().withholds(role, &self.current.roles) {
-            true => Err(RestError::new(403, "42501", format!("permission denied to set role \"{role}\""))),
-            false => Ok(()),
+        let is_own = self.incoming.anonymous && self.current.is_postgres;
+        if is_own || !self.current.planner.catalog().withholds(role, &self.current.roles) {
+            return Ok(());
         }
+        Err(self.database_error(&Error::new("42501", format!("permission denied to set role \"{role}\""))))
     }
 
     pub(crate) fn is_head(&self) -> bool {
@@ -348,7 +353,7 @@ impl Exchange<'_> {
         Err(RestError::new(406, "PGRST107", message))
     }
 
-    pub(crate) fn database_error(&self, error: &basalt_core::Error) -> RestError {
+    pub(crate) fn database_error(&self, error: &Error) -> RestError {
         RestError::database(error, self.incoming.anonymous)
     }
 }

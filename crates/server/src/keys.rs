@@ -11,9 +11,12 @@ use serde_json::{Map, Value, json};
 /// The published secret of local development, which `serve` refuses.
 pub const DEVELOPMENT_SECRET: &str = "super-secret-jwt-token-with-at-least-32-characters-long";
 
-/// The published secrets: of local development, and of the example settings of Supabase's self-hosting.
-pub(crate) const PUBLISHED_SECRETS: [&str; 2] =
-    [DEVELOPMENT_SECRET, "your-super-secret-jwt-token-with-at-least-32-characters-long"];
+/// The published secrets: of local development, of the example settings of Supabase's self-hosting, and of PostgREST's tutorial.
+pub(crate) const PUBLISHED_SECRETS: [&str; 3] = [
+    DEVELOPMENT_SECRET,
+    "your-super-secret-jwt-token-with-at-least-32-characters-long",
+    "reallyreallyreallyreallyverysafe",
+];
 
 /// The opaque service key of the Supabase CLI's local development, the same on every machine.
 pub(crate) const PUBLISHED_SERVICE_KEY: &str = "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz";

@@ -21,9 +21,14 @@ pub(crate) enum Socket {
 
 impl Socket {
     /// Listens on a port, 0 being a free one. `shared`: other processes may listen there too, and the system deals out connections.
-    pub async fn tcp(host: &str, port: u16, shared: bool) -> Result<(Socket, SocketAddr), StartError> {
+    pub async fn tcp(
+        host: &str,
+        port: u16,
+        by: &'static str,
+        shared: bool,
+    ) -> Result<(Socket, SocketAddr), StartError> {
         let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        let listen = |error| StartError::Listen { address: address.clone(), error };
+        let listen = |error| StartError::Listen { address: address.clone(), by, error };
         let listener = match shared {
             true => shared_listener(&address).await,
             false => TcpListener::bind(&address).await,

@@ -35,10 +35,12 @@ pub enum StartError {
     #[error("{0}")]
     Database(#[from] Error),
     /// The address can't be listened on.
-    #[error("can't listen on {address}: {error}. Choose another with --port, or end what uses it.")]
+    #[error("can't listen on {address}: {error}. Choose another with {by}, or end what uses it.")]
     Listen {
         /// The address.
         address: String,
+        /// What says which port it is.
+        by: &'static str,
         /// Why.
         error: std::io::Error,
     },
@@ -127,7 +129,7 @@ impl Basalt {
         let server = config.server.clone();
         let path = Some(&server.unix_socket).filter(|path| !path.as_os_str().is_empty()).map(|path| project.join(path));
         let (socket, address) = match &path {
-            None => Socket::tcp(&server.host, server.port, server.reuse_port).await?,
+            None => Socket::tcp(&server.host, server.port, "--port", server.reuse_port).await?,
             Some(path) => (Socket::unix(path, server.socket_mode()?)?, nominal(&server)),
         };
         let metrics = meter::recorder();
@@ -171,7 +173,8 @@ impl Basalt {
         }));
         if server.admin_port != 0 {
             let host = if server.admin_host.is_empty() { &server.host } else { &server.admin_host };
-            let (socket, address) = Socket::tcp(host, server.admin_port, server.reuse_port).await?;
+            let (socket, address) =
+                Socket::tcp(host, server.admin_port, "`server.admin_port`", server.reuse_port).await?;
             admin_address = Some(address);
             serving.spawn(listener::serve(socket, app.clone(), Port::Admin, server.clone(), stopped.clone()));
         }
@@ -287,6 +290,7 @@ pub fn check(project: &Path, config: &Config, database: Database) -> Result<(), 
     let surface = Surface::new(project, config, database.clone(), nominal(&config.server), State::default())?;
     surface.realtime(config)?;
     config.server.socket_mode()?;
+    messaging::bus(project, config, &database)?;
     Webhooks::new(database, surface.outbound, &config.webhooks).map(drop).map_err(bad_hook)
 }
 

@@ -19,7 +19,7 @@ use crate::config::{Config, Limits, OpenApi, PoolTimeoutStatus, TransactionEnd};
 use crate::cors::Cors;
 use crate::hosts::Hosts;
 use crate::start::StartError;
-use crate::token::{Verifier, VerifierOptions};
+use crate::token::{SHORTEST_SECRET, Verifier, VerifierOptions};
 
 /// The face of a server.
 pub(crate) struct Surface {
@@ -151,6 +151,7 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
         check_key_set(&format!("`auth.jwks_file` {}", path.display()), &text)?;
         secrets.push(text);
     }
+    judge_secret_key(&auth.secret_key, &auth.publishable_key)?;
     let opaque = [(&auth.publishable_key, "anon"), (&auth.secret_key, "service_role")];
     Ok(VerifierOptions {
         secrets,
@@ -164,6 +165,23 @@ fn verifier_options(project: &Path, config: &Config) -> Result<VerifierOptions, 
             .map(|(key, role)| (key.clone(), role.to_owned()))
             .collect(),
     })
+}
+
+/// Refuses a secret key that could be guessed, or that every client has.
+fn judge_secret_key(secret: &str, publishable: &str) -> Result<(), StartError> {
+    if secret.is_empty() {
+        return Ok(());
+    }
+    if secret == publishable {
+        return Err(StartError::Config(
+            "`auth.secret_key` is the same as `auth.publishable_key`: every client would have the service key's rights"
+                .into(),
+        ));
+    }
+    match secret.len() < SHORTEST_SECRET {
+        true => Err(StartError::Config(format!("`auth.secret_key` must have at least {SHORTEST_SECRET} bytes"))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses what would otherwise be taken for a secret.

@@ -115,6 +115,16 @@ select region, count(*) from sales group by distinct region order by 1;
 select region, count(*) from sales group by all region order by 1;
 select region, product, count(*) from sales group by grouping sets (rollup (region, product), cube (product)) order by 1, 2, 3;
 select region, product, count(*) from sales group by grouping sets ((region), grouping sets ((product), ())) order by 1, 2, 3;
+-- A subquery beside sets reads the columns of the query around: NULL where the set leaves them out.
+select s.region, (select count(*) from sales x where x.region = s.region) as n from sales s group by rollup (s.region) order by 1, 2;
+select s.region, (select count(*) from sales x where x.region is not distinct from s.region) as n, count(*) from sales s group by cube (s.region, s.product) order by 1, 2, 3;
+select s.region, (select s.region || '!') as n, exists (select from sales x where x.region = s.region) as e from sales s group by grouping sets ((s.region), ()) order by 1, 2;
+select s.product, (select max(x.product) from sales x where x.region = s.region) as n from sales s group by grouping sets ((s.product), (s.region), (s.region, s.product)) order by 1, 2;
+select s.region from sales s group by rollup (s.region) having (select s.region) is null;
+select region, (select count(*) from sales x where x.product = s.product) as n from sales s group by rollup (region);
+create view totals as select s.region, (select count(*) from sales x where x.region = s.region) as n from sales s group by rollup (s.region);
+select * from totals order by 1, 2;
+drop view totals;
 -- What a column's new name leaves of sets in views and bodies.
 create view grouped as select region as r, (id + 1) * 2 as k, count(*) as n from sales group by grouping sets ((region), (id + 1) * 2, ((id + 1) * 2, region), ());
 create view distinct_sets as select region as r, product as p, count(*) as n from sales group by distinct rollup (region), rollup (region, product);

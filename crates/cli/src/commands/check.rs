@@ -15,6 +15,7 @@ use crate::checking::{Refused, apply};
 use crate::output::{self, GOOD, count, styled};
 use crate::owners_rights;
 use crate::report::{Failure, Report, Severity};
+use crate::serving::logged;
 use crate::stopping::block_on;
 use crate::workspace::{Throwaway, for_development, load};
 
@@ -73,6 +74,7 @@ impl Check {
 fn misfits(project: &Project, config: &Config, database: &Database) -> Vec<Report> {
     let refused = basalt_server::check(&project.root, config, database.clone());
     let mut reports = refused.map_err(Failure::from).map_or_else(|failure| failure.0, |()| Vec::new());
+    reports.extend(logged(config).err().into_iter().flat_map(|failure| failure.0));
     for schema in basalt_server::missing_schemas(config, database) {
         let told = Report::error(format!("`api.schemas` names the schema \"{schema}\", which no migration makes"))
             .help("Create it in a migration, or take it off the list. What another makes later is served once it is there.");

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use basalt_server::Config;
 use basalt_server::keys::{self, DEVELOPMENT_SECRET};
 use clap::Args;
 
 use super::ProjectFlag;
 use crate::output::{self, STRONG, styled};
 use crate::report::{Failure, Report};
+use crate::workspace::load;
 
 /// Print the API keys: of the project's secret or private key, of another secret, or of a fresh one
 #[derive(Args)]
@@ -74,7 +74,7 @@ enum Signer {
 }
 
 fn configured(project: &ProjectFlag) -> Result<Signer, Failure> {
-    let config = Config::load(&project.project, &[])?;
+    let (_, config) = load(&project.project, &[])?;
     if !config.auth.jwt_secret.is_empty() {
         return Ok(Signer::Secret(config.auth.jwt_secret));
     }

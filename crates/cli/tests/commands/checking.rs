@@ -28,6 +28,11 @@ fn check_refuses_the_configuration_that_no_server_starts_with() {
         ("[auth]\nrole_claim = \"[\"\n", "JSON path"),
         ("[api]\nschemas = [\"pg_catalog\"]\n", "pg_catalog"),
         ("[api]\nschemas = []\n", "`api.schemas` is empty"),
+        ("[messaging]\nnats = \"nats://127.0.0.1\"\n", "embedded engine"),
+        ("[messaging]\nheartbeat = \"1ms\"\n", "`messaging.heartbeat`"),
+        ("[log]\nlevel = \"x=y=z\"\n", "`log.level`"),
+        ("[auth]\nsecret_key = \"short\"\n", "`auth.secret_key`"),
+        ("[database]\ndata_dir = \"\"\n", "`database.data_dir` is empty"),
     ] {
         project.write("basalt.toml", toml);
         let refused = project.run(&["check"]);

@@ -78,6 +78,23 @@ fn a_reset_asks_first_and_starts_over() {
     assert_eq!(server.get("/rest/v1/books?select=title,shelf").1, r#"[{"title":"One","shelf":"A"}]"#);
 }
 
+/// What migrations build on may have come by an import, which a reset does not run again.
+#[test]
+fn a_reset_that_would_fail_costs_no_row() {
+    let project = books();
+    project.write("script.sql", "create table shelves (id int primary key);\ninsert into shelves values (7);\n");
+    assert_eq!(project.run(&["migrate", "up"]).code, Some(0));
+    assert_eq!(project.run(&["import", "script.sql"]).code, Some(0));
+    project.write("migrations/0002_shelf.sql", "alter table books add column shelf int references shelves;\n");
+    assert_eq!(project.run(&["migrate", "up"]).code, Some(0));
+    let refused = project.run(&["db", "reset", "--yes"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("0002_shelf.sql"), "{}", refused.stderr);
+    project.write("more.sql", "insert into shelves select id + 1 from shelves where id = 7;\n");
+    let kept = project.run(&["import", "more.sql"]);
+    assert!(kept.stdout.contains("1 row"), "{} {}", kept.stdout, kept.stderr);
+    assert_eq!(project.run(&["migrate", "status"]).code, Some(0));
+}
+
 #[test]
 fn types_come_from_migrations_and_from_a_database_in_use() {
     let project = books();

@@ -22,6 +22,8 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     let jwks = ("BASALT_AUTH__JWKS", as_jwk);
     let as_file = ("BASALT_AUTH__JWKS_FILE", "published.json");
     let self_hosted = ("BASALT_AUTH__JWT_SECRET", "your-super-secret-jwt-token-with-at-least-32-characters-long");
+    let tutorial = ("BASALT_AUTH__JWT_SECRET", "reallyreallyreallyreallyverysafe");
+    let as_key = ("BASALT_AUTH__SECRET_KEY", published);
     let service_key = ("BASALT_AUTH__SECRET_KEY", "sb_secret_N7UND0UgjKTVK-Uodkm0Hg_xSvEMPvz");
     // Tokens signed with those secrets are no better as keys, whoever made them and whenever they expire.
     let keys = project.run(&["keys", "--secret", published]).stdout;
@@ -36,9 +38,21 @@ fn serve_wants_a_secret_of_its_own_and_every_migration() {
     ];
     project.write("published.json", as_jwk);
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n"));
-    for published in [jwks, as_file, self_hosted, service_key].into_iter().chain(tokens) {
+    for published in [jwks, as_file, self_hosted, tutorial, as_key, service_key].into_iter().chain(tokens) {
         let refused = project.run_with(&["serve"], &[(published.0, published.1.to_owned())]);
         assert!(refused.stderr.contains("published development secret"), "{published:?}: {}", refused.stderr);
+    }
+    // Nor is one that can be guessed, or that every client has.
+    for (keys, told) in [
+        ("secret_key = \"a\"", "`auth.secret_key` must have at least 32 bytes"),
+        (
+            "secret_key = \"sb_of_our_own_0123456789_0123456789\"\npublishable_key = \"sb_of_our_own_0123456789_0123456789\"",
+            "the same as `auth.publishable_key`",
+        ),
+    ] {
+        project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n{keys}\n"));
+        let refused = project.run(&["serve", "--migrate"]);
+        assert!(refused.code == Some(1) && refused.stderr.contains(told), "{keys}: {}", refused.stderr);
     }
     project.write("basalt.toml", &format!("[auth]\njwt_secret = \"{SECRET}\"\n[auth.email]\nmailbox = true\n"));
     let refused = project.run(&["serve", "--migrate"]);
@@ -72,6 +86,19 @@ fn a_server_in_production_is_not_reset() {
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("in use by another Basalt"), "{}", refused.stderr);
     assert_eq!(server.get("/rest/v1/books").0, 200);
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_by_the_key_that_names_it() {
+    let project = books();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let secret = ("BASALT_AUTH__JWT_SECRET", SECRET.to_owned());
+    let admin = [secret.clone(), ("BASALT_SERVER__ADMIN_PORT", port.clone())];
+    let refused = project.run_with(&["serve", "--migrate", "--port", "0"], &admin);
+    assert!(refused.code == Some(1) && refused.stderr.contains("with `server.admin_port`"), "{}", refused.stderr);
+    let refused = project.run_with(&["serve", "--port", &port], &[secret]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("with --port"), "{}", refused.stderr);
 }
 
 #[test]
@@ -117,6 +144,8 @@ fn a_private_key_signs_the_keys_that_are_shown() {
 fn keys_are_the_secret_s() {
     let project = books();
     assert_eq!(project.run(&["keys", "--secret", "short"]).code, Some(1));
+    let elsewhere = project.run(&["keys", "--project", "nosuchdir"]);
+    assert!(elsewhere.code == Some(1) && elsewhere.stderr.contains("nosuchdir"), "{}", elsewhere.stderr);
     let keys = project.run(&["keys", "--secret", SECRET]);
     assert!(keys.stdout.contains(SECRET) && keys.stderr.contains("BASALT_AUTH__JWT_SECRET"), "{}", keys.stdout);
     assert_ne!(project.run(&["keys", "--new"]).stdout, project.run(&["keys", "--new"]).stdout);

@@ -1,6 +1,7 @@
 //! Migrations, seeds and imports: scripts in PostgreSQL's SQL, each run in one transaction, all or nothing.
 
 mod block;
+mod importing;
 mod imports;
 mod looking;
 mod script;

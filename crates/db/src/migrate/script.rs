@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
 use basalt_sql::compile::compile;
-use basalt_sql::ddl::{self, Action, NamedViews, Provided, dump};
+use basalt_sql::ddl::{self, Action, Provided};
 use basalt_sql::script::copy::{Copy, Row, Rows};
 use basalt_sql::script::{Piece, first_word, is_write, split};
 use basalt_sql::{Catalog, plpgsql, quote};
@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::looking::Looking;
-use super::{Imported, Progress, ScriptError};
+use super::{Progress, ScriptError};
 use crate::Format;
 use crate::sqlite::changes;
 use crate::sqlite::migrating::{self, Compiled, Schema};
@@ -90,35 +90,7 @@ impl<'w> Script<'w> {
         Ok((statements, passed_over))
     }
 
-    /// Runs what an import takes of a script.
-    pub fn import(&mut self, source: &str) -> Result<Imported, ScriptError> {
-        let dump = dump::read(split(source)?, &self.catalog);
-        let mut waiting: Vec<Waiting<'_>> = Vec::new();
-        for taken in &dump.pieces {
-            let piece = taken.piece();
-            let views = piece.statement().filter(|_| !waiting.is_empty()).and_then(|(sql, _)| ddl::named_views(sql));
-            let before = waiting.len();
-            // A view that is made anew or dropped waits no more as it was.
-            let path = &self.session.search_path;
-            waiting.retain(|one| !views.as_ref().is_some_and(|views| one.is_named_by(views, path)));
-            let is_dropped = waiting.len() < before && views.is_some_and(|views| !views.creates);
-            match self.piece(&piece, source) {
-                Err(failed) if is_dropped && failed.error.code() == "42P01" => {}
-                Err(failed) if may_wait(&piece, &failed.error, !waiting.is_empty()) => {
-                    waiting.push(Waiting { piece, path: self.session.search_path.clone() });
-                }
-                done => done?,
-            }
-        }
-        for Waiting { piece, path } in waiting {
-            self.session.search_path = path;
-            self.piece(&piece, source)?;
-        }
-        dump.last.iter().try_for_each(|taken| self.piece(&taken.piece(), source))?;
-        Ok(Imported { rows: self.done.rows, passed_over: dump.passed_over, roles: dump.roles })
-    }
-
-    fn piece(&mut self, piece: &Piece<'_>, source: &str) -> Result<(), ScriptError> {
+    pub(super) fn piece(&mut self, piece: &Piece<'_>, source: &str) -> Result<(), ScriptError> {
         match *piece {
             Piece::Meta { .. } => return Ok(()),
             Piece::Statement { sql, offset } => {
@@ -386,48 +358,6 @@ impl<'w> Script<'w> {
     }
 }
 
-/// Whether a statement of a dump is tried again once everything is there: a view, or a definition that misses what it does not name itself, since
-/// PostgreSQL looks into the bodies of functions that views, defaults and checks call only when it runs them, and dumps may make what those name
-/// behind them; and what misses something that waits.
-fn may_wait(piece: &Piece<'_>, error: &Error, others_wait: bool) -> bool {
-    let Some((sql, _)) = piece.statement() else { return false };
-    let is_missing = matches!(error.code(), "42P01" | "42883" | "42704");
-    let makes_view = || ddl::named_views(sql).is_some_and(|views| views.creates);
-    let is_in_a_body = || ddl::is_definition(sql) && missing(error).is_some_and(|name| !sql.contains(name));
-    is_missing && (others_wait || makes_view() || is_in_a_body())
-}
-
-/// The name, without its schema, of what an error says is not there.
-fn missing(error: &Error) -> Option<&str> {
-    let message = error.message();
-    let name = match message.split_once('"') {
-        Some((_, rest)) => rest.split_once('"')?.0,
-        None => message.strip_prefix("function ")?.split_once('(')?.0,
-    };
-    name.rsplit('.').next()
-}
-
-/// A statement of a dump that is run at its end.
-struct Waiting<'s> {
-    piece: Piece<'s>,
-    /// Where it looks for names.
-    path: Vec<String>,
-}
-
-impl Waiting<'_> {
-    /// Whether it makes a view that another statement names, which looks for it along `path`.
-    fn is_named_by(&self, others: &NamedViews, path: &[String]) -> bool {
-        let own = self.piece.statement().and_then(|(sql, _)| ddl::named_views(sql)).filter(|own| own.creates);
-        let is_same = |own: &[String], other: &[String]| match (own, other) {
-            ([own], [other]) => own == other && self.path.first() == path.first(),
-            ([own], [schema, other]) => own == other && self.path.first() == Some(schema),
-            ([schema, own], [other]) => own == other && path.contains(schema),
-            _ => own == other,
-        };
-        own.is_some_and(|own| own.names.iter().any(|name| others.names.iter().any(|other| is_same(name, other))))
-    }
-}
-
 /// `show` and plain `explain`, whose answer nobody of a script reads.
 fn only_tells(sql: &str) -> bool {
     match first_word(sql).map(str::to_ascii_lowercase).as_deref() {
@@ -444,7 +374,7 @@ fn array_literal(texts: &[String]) -> String {
 }
 
 /// Places an error: its position is within the statement, which begins at `offset`.
-fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
+pub(super) fn failed(error: Error, statement: &str, offset: usize) -> ScriptError {
     let within = error.position().filter(|position| *position <= statement.len()).unwrap_or(0);
     ScriptError { error, offset: offset + within, statement: statement.to_owned() }
 }

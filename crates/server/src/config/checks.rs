@@ -24,6 +24,12 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     at_least("limits.response", limits.response, LEAST_SIZE)?;
     at_most("database.readers", database.readers, MOST_READERS)?;
     at_most("database.long_readers", database.long_readers, MOST_READERS)?;
+    if database.data_dir.as_os_str().is_empty() {
+        return Err(ConfigError(
+            "`database.data_dir` is empty: name a folder, such as \".basalt\", which belongs to the database alone"
+                .into(),
+        ));
+    }
     config.server.check()?;
     config.api.check()?;
     address("server.public_url", &config.server.public_url)?;

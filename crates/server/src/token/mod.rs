@@ -21,8 +21,8 @@ const LEEWAY: i64 = 30;
 const CACHED: usize = 4096;
 /// A longer token is refused before anything is computed.
 const MAX_TOKEN: usize = 16 * 1024;
-/// Bytes of a secret, at least.
-const SHORTEST_SECRET: usize = 32;
+/// Bytes of a secret, or of a key that stands for `service_role`, at least.
+pub(crate) const SHORTEST_SECRET: usize = 32;
 /// The algorithms of a secret.
 const HMAC: [Algorithm; 3] = [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
 /// The algorithms of an RSA key.
@@ -140,7 +140,7 @@ impl Verifier {
         };
         let signed = |secret: &&str| crypto::sign(b"", &EncodingKey::from_secret(secret.as_bytes()), Algorithm::HS256);
         PUBLISHED_SECRETS.iter().any(|secret| signed(secret).is_ok_and(|signature| verifies(&signature)))
-            || self.opaque.iter().any(|(key, _)| key == PUBLISHED_SERVICE_KEY || is_signed_with_published(key))
+            || self.opaque.iter().any(|(key, _)| is_published(key) || is_signed_with_published(key))
     }
 
     /// Keys of JWK sets that are not used, and why, without anything of the key but its id.
@@ -314,6 +314,11 @@ fn judge_times(times: &[Time; TIMES.len()], now: i64) -> Result<(), RestError> {
         }
     }
     Ok(())
+}
+
+/// Whether a key is one of those that everybody knows, or a secret that serves as one.
+fn is_published(key: &str) -> bool {
+    key == PUBLISHED_SERVICE_KEY || PUBLISHED_SECRETS.contains(&key)
 }
 
 /// Whether a token's signature is one that a published secret makes.

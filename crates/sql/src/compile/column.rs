@@ -6,6 +6,7 @@ use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectName, Subscript};
 
 use super::carried::WHOLE;
 use super::compiler::Compiler;
+use super::grouping_sets::null_of;
 use super::scope::{Clause, Merged, Scope, Sides, Source, ambiguous};
 use super::typed::{CastContext, Form, Typed};
 use super::types::{fold, split_name};
@@ -165,7 +166,8 @@ impl Compiler<'_> {
         source.used.set(true);
         self.note_meaning(source, index);
         self.check_grouping(level, source, Ok(index), outer)?;
-        Ok(source.value(index))
+        let value = source.value(index);
+        Ok(if outer && is_left_out(level, &value) { null_of(value) } else { value })
     }
 
     /// A column of a join, once the role may read those that it stands for and the grouping allows it.
@@ -185,7 +187,8 @@ impl Compiler<'_> {
             }
             used?;
         }
-        Ok(merged.value.clone())
+        let value = merged.value.clone();
+        Ok(if outer && is_left_out(level, &value) { null_of(value) } else { value })
     }
 
     /// The row of the join of that name.
@@ -437,6 +440,16 @@ impl Compiler<'_> {
         typed.not_null = true;
         Ok(typed)
     }
+}
+
+/// Whether a column of the query around is a key of another grouping set than the one whose groups it has: it is NULL in these.
+fn is_left_out(level: &Scope<'_>, value: &Typed) -> bool {
+    let grouping = level.grouping.borrow();
+    let grouping = grouping.as_ref().filter(|_| level.clause.get() != Clause::Aggregate);
+    grouping.is_some_and(|grouping| match value.form {
+        Form::Column(source, column) => grouping.absent_columns.contains(&(source, column)),
+        _ => false,
+    })
 }
 
 /// 42804 for a subscript that is neither an index nor a key of a JSON document.

@@ -25,6 +25,9 @@ pub struct Session {
     pub keys_disabled: BTreeSet<Name>,
     /// Constraints that `set constraints` has look at another time than their table says, and whether that has them deferred.
     pub timing: BTreeMap<(Name, String), bool>,
+    /// In a script where what triggers' functions call may come further down: the tables and names of triggers for which it is not there
+    /// yet. Where this is `None`, it has to be there when the trigger is made.
+    pub unchecked: Option<BTreeSet<(Name, String)>>,
 }
 
 impl Session {
@@ -36,7 +39,7 @@ impl Session {
     }
 
     /// The table that a statement writes.
-    fn target(&self, sql: &str, catalog: &Catalog) -> Option<Name> {
+    pub fn target(&self, sql: &str, catalog: &Catalog) -> Option<Name> {
         let raw = target_of_rows(sql).or_else(|| {
             let mut cursor = Cursor::new(sql).ok()?;
             cursor.accept_any(&["update", "delete from"])?;
@@ -57,6 +60,7 @@ impl Default for Session {
             is_replica: false,
             keys_disabled: BTreeSet::new(),
             timing: BTreeMap::new(),
+            unchecked: None,
         }
     }
 }
@@ -323,8 +327,8 @@ impl Change<'_> {
             "check_function_bodies" => self.session.check_function_bodies = true,
             "session_replication_role" => self.session.is_replica = false,
             "all" => {
-                let Session { keys_disabled, timing, .. } = std::mem::take(self.session);
-                *self.session = Session { keys_disabled, timing, ..initial };
+                let Session { keys_disabled, timing, unchecked, .. } = std::mem::take(self.session);
+                *self.session = Session { keys_disabled, timing, unchecked, ..initial };
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ use super::Change;
 use super::cursor::RawName;
 use super::policy::moved;
 use super::source::fold;
+use crate::Catalog;
 use crate::catalog::{Name, Relation, Routine, Run, Trigger};
 use crate::compile::body::parse_over_rows;
 use crate::compile::{TSVECTOR_UPDATE, check_tsvector_update, trigger};
@@ -21,6 +22,15 @@ use crate::visit::any_expression;
 
 const INSTEAD: &str = "The embedded engine has triggers `before` or `after insert, update or delete ... for each row`. Use one of these; a \
     default, a generated column or a check constraint; or run the project on PostgreSQL.";
+
+/// Checks a trigger again, once everything is there that its function may call; one that is gone is none.
+///
+/// Errors: as when it is made.
+pub fn check_trigger(catalog: &Catalog, table: &Name, name: &str) -> Result<()> {
+    let Some(relation) = catalog.relations.get(table) else { return Ok(()) };
+    let found = relation.triggers.iter().find(|trigger| trigger.name == name);
+    found.map_or(Ok(()), |found| trigger::check(catalog, relation, found, false).map(drop))
+}
 
 /// What a trigger says before its function.
 struct Clauses {
@@ -138,7 +148,7 @@ impl Change<'_> {
     }
 
     /// A trigger with a function of the project's own.
-    fn own_trigger(&self, clauses: &Clauses, routine: &Routine, args: Vec<String>) -> Result<Trigger> {
+    fn own_trigger(&mut self, clauses: &Clauses, routine: &Routine, args: Vec<String>) -> Result<Trigger> {
         if routine.returns != Type::TRIGGER {
             let message = format!("function {} must return type trigger", routine.name.name);
             return Err(Error::new("42P17", message));
@@ -159,12 +169,12 @@ impl Change<'_> {
             run,
             disabled: false,
         };
-        trigger::check(&self.catalog, &clauses.relation, &trigger)?;
+        self.check_trigger(&clauses.relation, &trigger)?;
         Ok(trigger)
     }
 
     /// A trigger that keeps a column of search vectors.
-    fn tsvector_update(&self, clauses: &Clauses, args: Vec<String>) -> Result<Trigger> {
+    fn tsvector_update(&mut self, clauses: &Clauses, args: Vec<String>) -> Result<Trigger> {
         if !clauses.run.before || clauses.run.operations.contains(&Operation::Delete) {
             let what = format!("{TSVECTOR_UPDATE} other than `before insert or update ... for each row`");
             return Err(Error::unsupported(what, "Let it fire before the rows are written."));
@@ -180,13 +190,25 @@ impl Change<'_> {
             run: Some(clauses.run.clone()),
             disabled: false,
         };
-        trigger::check(&self.catalog, &clauses.relation, &trigger)?;
+        self.check_trigger(&clauses.relation, &trigger)?;
         Ok(trigger)
     }
 
+    /// Checks a trigger, or notes that what its function calls has to come yet.
+    fn check_trigger(&mut self, relation: &Arc<Relation>, trigger: &Trigger) -> Result<()> {
+        let unchecked = self.session.unchecked.as_mut();
+        let is_complete = trigger::check(&self.catalog, relation, trigger, unchecked.is_some())?;
+        if let Some(unchecked) = unchecked.filter(|_| !is_complete) {
+            unchecked.insert((relation.name.clone(), trigger.name.clone()));
+        }
+        Ok(())
+    }
+
     /// Checks the triggers of a function that was written anew.
-    pub(super) fn recheck_triggers(&self, routine: &Routine) -> Result<()> {
-        for relation in self.catalog.relations.values() {
+    pub(super) fn recheck_triggers(&mut self, routine: &Routine) -> Result<()> {
+        let is_fired = |relation: &Relation| relation.triggers.iter().any(|one| one.function == routine.name);
+        let fired: Vec<_> = self.catalog.relations.values().filter(|relation| is_fired(relation)).cloned().collect();
+        for relation in &fired {
             for one in relation.triggers.iter().filter(|one| one.function == routine.name) {
                 let body = plpgsql::parse(&routine.body, Kind::Trigger)?;
                 let is_told = one.run.as_ref().is_none_or(Run::is_unconditional);
@@ -195,7 +217,7 @@ impl Change<'_> {
                     let what = format!("another kind of function for trigger \"{}\"", one.name);
                     return Err(Error::unsupported(what, "Drop the trigger first, and create it again afterwards."));
                 }
-                trigger::check(&self.catalog, relation, one)?;
+                self.check_trigger(relation, one)?;
             }
         }
         Ok(())

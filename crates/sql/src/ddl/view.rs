@@ -10,7 +10,6 @@ use sqlparser::ast::{
 use sqlparser::tokenizer::Token;
 
 use super::captured::Columns;
-use super::cursor::Cursor;
 use super::sequence::already_exists;
 use super::source::{self, Uses, fold, ident_node};
 use super::table::plain_column;
@@ -19,29 +18,6 @@ use crate::catalog::{Column, Name, Relation, RelationKind, View};
 use crate::compile::{self, ViewColumn};
 use crate::definition_path;
 use crate::visit::any_outside_queries;
-
-/// The views that a statement makes or drops.
-pub struct NamedViews {
-    /// Whether it makes them.
-    pub creates: bool,
-    /// Their names, as parts.
-    pub names: Vec<Vec<String>>,
-}
-
-/// What `create view` and `drop view` name; `None` for other statements.
-pub fn named_views(sql: &str) -> Option<NamedViews> {
-    let mut cursor = Cursor::new(sql).ok()?;
-    let creates = cursor.accept_any(&["create or replace view", "create view"]).is_some();
-    if !creates && !cursor.accept("drop view") {
-        return None;
-    }
-    cursor.accept("if exists");
-    let names = match creates {
-        true => vec![cursor.dotted().ok()?],
-        false => cursor.list(Cursor::dotted).ok()?,
-    };
-    Some(NamedViews { creates, names })
-}
 
 /// `(select ...)` as `select ...`.
 fn without_parentheses(mut query: Query) -> Query {

@@ -60,9 +60,12 @@ impl<'a> Piece<'a> {
 ///
 /// `\q` ends the script; `\g` at the end of a statement stands for a semicolon.
 ///
-/// Errors, with their position: 42601 for a quote or comment that never ends; 0A000 for psql lines that would read files, run
+/// Errors, with their position: 22021 for a NUL; 42601 for a quote or comment that never ends; 0A000 for psql lines that would read files, run
 /// commands or decide what runs (`\i`, `\copy`, `\if`, ...), and for the use of a variable that `\set` gave a value.
 pub fn split(text: &str) -> Result<Vec<Piece<'_>>> {
+    if let Some(at) = text.find('\0') {
+        return Err(Error::new("22021", "invalid byte sequence for encoding \"UTF8\": 0x00").at(at));
+    }
     let mut pieces = Vec::new();
     let mut lexer = Lexer::new(text);
     let mut variables = Vec::new();
