@@ -51,7 +51,7 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
             made.or_else(|| format(shape, media).map(Form::plain))
         }
     };
-    let (accepted, form) = exchange.negotiate(|media| explained(door, media, &form))?;
+    let (accepted, form) = exchange.negotiate(|media| explained(door, media, form))?;
     let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
     let most = exchange.preferences.limit_affected();
