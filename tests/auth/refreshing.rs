@@ -201,3 +201,15 @@ async fn a_session_that_counts_its_tokens_goes_on() {
     assert_eq!(code(&counted(&sessions[2], 3, &key)).await, "refresh_token_already_used");
     assert_eq!(code(&counted(&sessions[2], 5, &key)).await, "refresh_token_already_used");
 }
+
+/// A dump says where the sequence of the tokens stands, and those of later sessions go on there.
+#[tokio::test]
+async fn tokens_go_on_behind_those_of_a_dump() {
+    let server = start().await;
+    sign_up(&server, "ada@example.com").await;
+    let dump = "select pg_catalog.setval('auth.refresh_tokens_id_seq', 41, true);
+        select pg_catalog.setval('auth.not_there_id_seq', 7, true);";
+    server.database.import("dump.sql", dump, |_| ()).await.expect("imports");
+    assert_eq!(sign_in(&server, "ada@example.com", PASSWORD).await.status, 200);
+    assert_eq!(server.value("select max(id) as value from auth.refresh_tokens").await, json!(42));
+}

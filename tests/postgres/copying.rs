@@ -349,6 +349,30 @@ async fn owned(cluster: &Cluster, schema: &str) -> Server {
     server
 }
 
+/// Policies that hold for the owner, too, are the served rows', not the copy's.
+#[tokio::test(flavor = "multi_thread")]
+async fn forced_policies_need_no_superuser() {
+    const FORCED: &str =
+        "create table notes (id integer primary key, body text); alter table notes enable row level security;
+        alter table notes force row level security; create policy few on notes using (id > 1);
+        create table plain (id integer primary key); alter table plain force row level security;";
+    let cluster = Cluster::start();
+    let folder = TempDir::new().expect("a folder");
+    let source = embedded(&folder).await;
+    source.run_script(FORCED, |_| {}).await.expect("the schema");
+    let rows = "insert into notes values (1, 'one'), (2, 'two'); insert into plain values (7);";
+    source.run_script(rows, |_| {}).await.expect("the rows");
+    let server = owned(&cluster, FORCED).await;
+    let superuser = cluster.connect_to("owned").await;
+    superuser.script("alter role maker nobypassrls").await;
+    let copied = source.copy_rows(&server.database, |_| ()).await.expect("copies");
+    assert_eq!((copied.tables, copied.rows), (2, 3));
+    let state = "select count(*) || ' ' || (select string_agg(relname || relrowsecurity || relforcerowsecurity, ',' order by relname)
+        from pg_class where relname in ('notes', 'plain')) from notes";
+    let found = superuser.ask(state).await.expect("the state").0;
+    assert_eq!(found.as_deref(), Some("2 notestruetrue,plainfalsetrue"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_in_a_circle_need_no_superuser() {
     const CIRCLES: &str = "

@@ -70,6 +70,29 @@ async fn aggregates_write_bodies() {
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "text/vcard", ""));
 }
 
+/// The setting says how bytes are spelled as text, and nothing of a body.
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_are_the_same_under_every_bytea_output() {
+    let functions = r#"create domain "image/png" as bytea;
+        create function png() returns "image/png" language sql stable as $$ select '\x89504e47005c'::bytea $$;
+        create function no_png() returns "image/png" language sql stable as $$ select null::bytea $$;
+        create function escaped() returns "image/png" language sql as $$
+            select set_config('bytea_output', 'escape', true); select '\x89504e47005c'::bytea $$;"#;
+    let cluster = Cluster::start();
+    for output in ["hex", "escape"] {
+        let server = Server::start_on(&cluster, &format!("{SCHEMA}{functions}"), |_| ()).await;
+        server.script(&format!("alter database {} set bytea_output = {output}", server.database_name())).await;
+        let server = server.begin_anew(|_| ()).await;
+        for path in ["/rpc/png", "/rpc/escaped"] {
+            assert_eq!(server.get(path).service().bytes().await, b"\x89PNG\0\\", "{path} {output}");
+        }
+        assert_eq!(server.get("/rpc/no_png").service().bytes().await, b"");
+        let lines = server.get("/lines").service().header("accept", "application/vnd.twkb");
+        assert_eq!(lines.bytes().await, [0xff, 0x01], "{output}");
+        assert_eq!(server.get("/anything").service().send().await.body, "7", "{output}");
+    }
+}
+
 /// CSV with a mark of its encoding, and a name to save it by.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aggregate_may_write_csv_its_own_way() {
@@ -142,6 +165,17 @@ async fn plans_have_options() {
         "{plan:?}"
     );
     assert!(root["WAL Records"].is_number() && json[0]["Settings"].is_object(), "{plan:?}");
+    // That of a body that the database makes is found like the body.
+    let of = |path: &str, media: &str| {
+        let accept = format!("application/vnd.pgrst.plan+json; for=\"{media}\"");
+        server.get(path).service().header("accept", &accept)
+    };
+    let cards = of("/people", "text/vcard").send().await;
+    assert_eq!((cards.status, cards.json()[0]["Plan"]["Node Type"].as_str()), (200, Some("Aggregate")), "{cards:?}");
+    let media = "application/vnd.pgrst.plan+json; for=\"text/vcard\"; charset=utf-8";
+    assert_eq!(cards.header("content-type"), media);
+    assert_eq!(of("/rpc/found", "text/vcard").send().await.status, 200);
+    of("/lines", "text/vcard").expect_error(406, "PGRST107").await;
     let text = ask("application/vnd.pgrst.plan").send().await;
     assert_eq!(text.header("content-type"), "application/vnd.pgrst.plan+text; for=\"application/json\"; charset=utf-8");
     assert!(text.body.starts_with("Aggregate") && text.body.ends_with('\n'), "{}", text.body);

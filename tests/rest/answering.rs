@@ -37,7 +37,7 @@ $$;
 ";
 
 async fn server() -> Server {
-    Server::start(SCHEMA).await
+    Server::start_with(SCHEMA, |config| config.api.plans = true).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -134,6 +134,13 @@ async fn a_function_that_returns_a_media_type_writes_its_own_body() {
     assert_eq!(ask("/rpc/nothing", "text/html").send().await.body, "");
     let head = server.ask(Method::HEAD, "/rpc/page?title=x").service().header("accept", "text/html").send().await;
     assert_eq!((head.status, head.header("content-type"), head.body.as_str()), (200, "text/html", ""));
+    // The plan of a body is found like the body.
+    let of = |media: &str| ask("/rpc/page?title=x", &format!("application/vnd.pgrst.plan+json; for=\"{media}\""));
+    let plan = of("text/html").send().await;
+    let media = "application/vnd.pgrst.plan+json; for=\"text/html\"; charset=utf-8";
+    assert_eq!((plan.status, plan.header("content-type")), (200, media), "{plan:?}");
+    assert!(plan.json().is_array(), "{plan:?}");
+    of("image/webp").expect_error(406, "PGRST107").await;
     // Other types are what they are for any text.
     ask("/rpc/page?title=x", "application/json").expect(200, json!("<h1>x</h1>")).await;
     let none = ask("/rpc/page?title=x", "image/webp").expect_error(406, "PGRST107").await;

@@ -115,6 +115,20 @@ async fn requests_have_the_headers_of_their_batch() {
     assert_eq!(answers[0]["body"], json!(["6.6.6.6", "handling=lenient", "1"]), "{answers}");
 }
 
+/// How the transaction ends is the batch's to say; a request that says so itself would be kept all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_of_a_batch_ends_it() {
+    use basalt_server::config::TransactionEnd::{Commit, CommitAllowOverride};
+    for end in [Commit, CommitAllowOverride] {
+        let server = Server::start_with(SCHEMA, |config| config.api.transaction_end = end).await;
+        let write = json!({"method": "POST", "path": "/children", "body": {"id": 5}});
+        let trial = json!({"method": "POST", "path": "/children", "headers": {"Prefer": "return=minimal, tx=rollback"}, "body": {"id": 6}});
+        let refused = batch(&server, &json!([write, trial])).service().expect_error(400, "BST010").await;
+        assert_eq!(refused.json()["request"], 1);
+        server.get("/children").service().expect(200, json!([])).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answers_settings_are_its_own() {
     let server = Server::start(SCHEMA).await;

@@ -131,6 +131,7 @@ async fn a_function_is_called_before_every_statement() {
         server.get("/t?id=eq.1"),
         server.post("/t", &json!({"id": 3})),
         server.patch("/t?id=eq.3", &json!({"id": 4})),
+        server.patch("/t?id=eq.3", &json!({})),
         server.delete("/t?id=eq.4"),
         server.get("/rpc/asked"),
         server.post("/rpc/asked", &json!({})),
@@ -149,6 +150,20 @@ async fn a_function_is_called_before_every_statement() {
     assert_eq!(server.ask(Method::OPTIONS, "/t").header("x-divisor", "0").send().await.status, 200);
     server.post("/t", &json!({"id": 9})).header("x-divisor", "0").expect_error(400, "22012").await;
     server.get("/t?id=eq.9").header("x-divisor", "1").expect(200, json!([])).await;
+    // What asks nothing of the tables, and what is wrong with a request, is for those whom it lets pass.
+    server.patch("/t?id=eq.1", &json!({})).header("x-divisor", "0").expect_error(400, "22012").await;
+    server.post("/t", &json!([])).header("x-divisor", "0").expect_error(400, "22012").await;
+    for path in ["/t?select=nope", "/t?nope=eq.1", "/t?id=eq.x"] {
+        for prefer in ["", "count=exact"] {
+            server.get(path).header("x-divisor", "0").prefer(prefer).expect_error(400, "22012").await;
+        }
+    }
+    server.get("/t?select=nope").header("x-divisor", "1").expect_error(400, "42703").await;
+    let asked = json!([{"method": "GET", "path": "/t?select=nope"}]);
+    for (divisor, code) in [("0", "22012"), ("1", "42703")] {
+        let batch = server.raw(Method::POST, "/batch/v1").json(&asked).header("x-divisor", divisor);
+        batch.expect_error(400, code).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 //! Inserts, upserts, updates, deletes and PUT.
 
-use basalt_tests::on_postgres_before;
+use basalt_tests::{Server, on_postgres_before, token};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -276,4 +276,75 @@ async fn put() {
     put("/kinds?id=eq.500", json!({"id": 500, "word": "w"})).prefer(RETURN).send().await;
     let row = json!([{"small": 1, "word": "w", "stamp": "fresh"}]);
     server.get("/kinds?id=eq.500&select=small,word,stamp").service().expect(200, row).await;
+}
+
+const RIGHTS: &str = "
+create table secret (id integer primary key, word text not null, doubled integer generated always as (id * 2) stored);
+alter table secret enable row level security;
+create policy nobody on secret using (false);
+create view shown as select id, word from secret;
+create view summed as select count(*) as all_of from secret;
+revoke all on secret, shown, summed from anon, authenticated;
+create role adds; create role sets; create role reads; create role reads_one;
+grant adds, sets, reads, reads_one to authenticator;
+grant usage on schema public to adds, sets, reads, reads_one;
+grant insert (word) on secret to adds;
+grant insert on shown to adds;
+grant update (word) on secret to sets;
+grant update on shown to sets;
+grant select on secret, shown, summed to reads;
+grant select (id) on secret to reads_one;
+";
+
+/// Who writes nothing needs the right to write all the same, or an answer would say what is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_of_nothing_ask_for_rights() {
+    let server = Server::start(RIGHTS).await;
+    let (none, some) = (json!([]), json!({}));
+    for path in ["/secret", "/shown", "/secret?columns=word"] {
+        server.post(path, &none).expect_error(401, "42501").await;
+        server.post(path, &none).user("11111111-1111-4111-8111-111111111111").expect_error(403, "42501").await;
+        server.post(path, &none).prefer(RETURN).expect_error(401, "42501").await;
+    }
+    for path in ["/secret", "/shown", "/secret?id=eq.1"] {
+        for body in [&some, &none] {
+            server.patch(path, body).expect_error(401, "42501").await;
+            server.patch(path, body).prefer(RETURN).expect_error(401, "42501").await;
+        }
+    }
+    server.get("/secret").service().expect(200, json!([])).await;
+
+    let role = |role: &str| token(json!({"role": role}));
+    let (adds, sets, reads, reads_one) = (role("adds"), role("sets"), role("reads"), role("reads_one"));
+    // A right over any column will do.
+    for path in ["/secret", "/shown", "/secret?columns=word", "/shown?columns=word"] {
+        server.post(path, &none).token(&adds).expect(201, Value::Null).await;
+    }
+    server.post("/secret?columns=id,word", &none).token(&adds).expect_error(403, "42501").await;
+    server.post("/secret", &none).token(&adds).prefer(RETURN).expect_error(403, "42501").await;
+    server.post("/secret", &none).token(&reads).expect_error(403, "42501").await;
+    server.post("/secret", &none).service().prefer(RETURN).expect(201, json!([])).await;
+    server.post("/shown", &none).service().prefer(RETURN).expect(201, json!([])).await;
+    server.post("/summed", &none).service().expect_error(500, "55000").await;
+    let upsert = server.post("/secret", &none).service();
+    upsert.prefer("resolution=merge-duplicates").expect(201, Value::Null).await;
+
+    for path in ["/secret", "/shown"] {
+        server.patch(path, &some).token(&sets).expect(204, Value::Null).await;
+        server.patch(path, &some).token(&reads).expect(204, Value::Null).await;
+        server.patch(path, &some).token(&adds).expect_error(403, "42501").await;
+        server.patch(path, &some).token(&sets).prefer(RETURN).expect_error(403, "42501").await;
+        server.patch(path, &some).token(&reads).prefer(RETURN).expect(200, json!([])).await;
+    }
+    server.patch("/summed", &some).token(&reads).expect(204, Value::Null).await;
+    // Filters are read, as those of an update that sets something.
+    server.patch("/secret?id=eq.1", &some).token(&sets).expect_error(403, "42501").await;
+    server.patch("/secret?id=eq.1", &some).token(&reads_one).expect(204, Value::Null).await;
+    server.patch("/secret?word=eq.a", &some).token(&reads_one).expect_error(403, "42501").await;
+    for role in [&reads, &sets] {
+        server.patch("/secret?nope=eq.1", &some).token(role).expect_error(400, "42703").await;
+    }
+    server.patch("/secret?id=eq.x", &some).service().expect_error(400, "22P02").await;
+    let single = server.patch("/secret", &some).service().header("accept", "application/vnd.pgrst.object+json");
+    single.expect_error(406, "PGRST116").await;
 }

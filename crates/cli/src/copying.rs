@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use basalt_core::Identity;
 use basalt_db::{Copied, Database, Request};
 use basalt_server::Config;
-use basalt_server::config::Engine;
 use basalt_server::project::Project;
 
 use crate::migrating;
@@ -31,9 +30,6 @@ pub async fn run(root: &Path, to: Option<String>, from: Option<String>, replace:
     let mut other = own.clone();
     let there = to.as_deref().or(from.as_deref()).unwrap_or_default();
     there.clone_into(&mut other.database.url);
-    if own.database.engine() == Engine::Postgres && own.database.url == there {
-        return Err(Report::error("source and target are the same database").into());
-    }
     let (source, target) = if to.is_some() { (own, other) } else { (other, own) };
     // The source is served as it is; what projects rely on is the target's to have.
     let source =
@@ -76,6 +72,9 @@ async fn attempt(root: &Path, source: &Config, target: &Config, replace: bool) -
 }
 
 async fn copy(project: &Project, from: &Database, into: &Database, replace: bool) -> Result<Copied, Failure> {
+    if from.is_same(into).await? {
+        return Err(Report::error("source and target are the same database").into());
+    }
     let fresh = into.applied().await?.is_empty() && into.imports().await?.is_empty() && !has_users(into).await?;
     let catalog = into.catalog();
     let mark = catalog.schemas.get("supabase_migrations").and_then(|schema| schema.comment.as_deref());

@@ -100,6 +100,29 @@ fn a_copy_that_the_target_refuses_ends_and_leaves_what_was_there() {
     assert_eq!(ask(&runtime, &session, "select count(*)::text from numbers"), "5");
 }
 
+/// The target's rows are lost first: a database is known by more than the address at which it was found.
+#[test]
+fn a_database_is_not_copied_into_itself() {
+    let (cluster, runtime) = (Cluster::start(), runtime());
+    let session = runtime.block_on(cluster.create("app"));
+    runtime.block_on(cluster.create("other"));
+    let own = cluster.uri("postgres", "app");
+    let toml = format!("[database]\nurl = \"{own}\"\n");
+    let shelves = "create table shelves (id integer primary key); insert into shelves values (1);";
+    let project = Project::new(&[("basalt.toml", &toml), ("migrations/0001_shelves.sql", shelves)]);
+    run(&project, &["migrate", "up"]);
+    for there in [own.clone(), format!("{own}&application_name=other")] {
+        for way in ["--to", "--from"] {
+            let refused = project.run(&["db", "copy", way, &there, "--replace"]);
+            assert_eq!(refused.code, Some(1), "{}", refused.stdout);
+            assert!(refused.stderr.contains("source and target are the same database"), "{}", refused.stderr);
+        }
+    }
+    assert_eq!(ask(&runtime, &session, "select count(*)::text from shelves"), "1");
+    let copied = run(&project, &["db", "copy", "--to", &cluster.uri("postgres", "other")]);
+    assert!(copied.contains("1 row"), "{copied}");
+}
+
 /// A transaction of the target that waits for the copy, which waits for it: the copy gives way, and begins again.
 #[test]
 fn a_copy_gives_way_to_a_transaction_that_waits_for_it() {

@@ -94,6 +94,28 @@ fn a_whole_database_is_taken_with_its_users() {
     assert_eq!(imported(&[], &inserts, &ASKED).1, FOUND);
 }
 
+/// Rows of tables of the services have numbers, and new ones go on behind them.
+#[test]
+fn on_postgresql_sequences_of_the_services_go_on_as_well() {
+    let runtime = runtime();
+    let (cluster, session) = in_use(&runtime);
+    let tokens = format!(
+        "insert into auth.sessions (id, user_id) values ('{USER}', '{USER}');
+         insert into auth.refresh_tokens (token, user_id, session_id) select n::text, '{USER}', '{USER}' from generate_series(1, 7) n"
+    );
+    runtime.block_on(session.script(&tokens));
+    let of_auth = ["--data-only", "-t", "auth.users", "-t", "auth.sessions", "-t", "auth.refresh_tokens"];
+    for (database, args) in [("whole", &[][..]), ("rows", &of_auth)] {
+        let there = runtime.block_on(cluster.create(database));
+        let toml = format!("[database]\nurl = \"{}\"\n", cluster.uri("postgres", database));
+        let project = Project::new(&[("basalt.toml", &toml), ("dump.sql", &dump(&cluster, args))]);
+        run(&project, &["import", "dump.sql"]);
+        let next = "select count(*) || ' ' || nextval('auth.refresh_tokens_id_seq') from auth.refresh_tokens";
+        let found = runtime.block_on(there.ask(next)).expect("the tokens").0;
+        assert_eq!(found.as_deref(), Some("7 8"), "{database}");
+    }
+}
+
 #[test]
 fn a_dump_of_rows_comes_into_a_migrated_project_without_firing_its_triggers() {
     let runtime = runtime();

@@ -10,7 +10,7 @@ use http::{Method, Response, header};
 
 use crate::door::{Door, Exchange};
 use crate::error::{RestError, RestResult};
-use crate::handler::{Form, is_whole, made};
+use crate::handler::{Form, explained, is_whole, made};
 use crate::parse::media::{Media, content_type};
 use crate::parse::prefer::Used;
 use crate::parse::query_string::QueryString;
@@ -42,15 +42,16 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
     let shape = prepared.shape;
     let handler = MediaHandler::of(&prepared.routine);
     let rows_of = prepared.statement.relation.as_ref();
-    let (accepted, form) = exchange.negotiate(|media| match &handler {
+    let form = |media: &Media| match &handler {
         Some(handler) if handler.takes(media) => {
             Some(Form { media: Some(handler.gives()), ..Form::plain(Format::Raw) })
         }
         _ => {
             let made = made(exchange, rows_of, is_whole(&call.level), media).filter(|_| shape.has_columns());
-            made.or_else(|| format(door, shape, media).map(Form::plain))
+            made.or_else(|| format(shape, media).map(Form::plain))
         }
-    })?;
+    };
+    let (accepted, form) = exchange.negotiate(|media| explained(door, media, form))?;
     let media = form.media.unwrap_or(accepted);
     exchange.preferences.judge()?;
     let most = exchange.preferences.limit_affected();
@@ -135,12 +136,8 @@ impl MediaHandler {
 }
 
 /// The form in which a function's result goes into a media type.
-fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
+fn format(shape: ResultShape, media: &Media) -> Option<Format> {
     use ResultShape::*;
-    if let Media::Plan(plan) = media {
-        format(door, shape, &plan.of)?;
-        return row_format(door, media);
-    }
     match (shape, media) {
         (Void, Media::Any | Media::Json | Media::Array { .. } | Media::Object { .. }) => Some(Format::None),
         (Scalar | Record, Media::Array { stripped: true }) => Some(Format::ScalarStripped),
@@ -152,7 +149,7 @@ fn format(door: &Door, shape: ResultShape, media: &Media) -> Option<Format> {
         (SetOfScalar | SetOfRecord, Media::Any | Media::Json | Media::Array { .. }) => Some(Format::Scalars),
         (Composite, Media::Any | Media::Json | Media::Array { stripped: false }) => Some(Format::Object),
         (Composite, Media::Array { stripped: true }) => Some(Format::ObjectStripped),
-        (Composite | SetOfComposite, media) => row_format(door, media),
+        (Composite | SetOfComposite, media) => row_format(media),
         _ => None,
     }
 }

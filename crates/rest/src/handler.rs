@@ -1,7 +1,7 @@
 //! Bodies that the database makes itself: by aggregates whose result is a domain named like a media type, and by PostGIS
 //! (contract: section 10.1).
 
-use basalt_db::{BodyBy, Format};
+use basalt_db::{BodyBy, Explain, Format};
 use basalt_query::ask::{Item, Level};
 use basalt_sql::Name;
 use basalt_sql::catalog::MediaHandler;
@@ -42,7 +42,25 @@ pub(crate) fn form(
     whole: bool,
     media: &Media,
 ) -> Option<Form> {
-    made(exchange, relation, whole, media).or_else(|| row_format(door, media).map(Form::plain))
+    explained(door, media, |media| {
+        made(exchange, relation, whole, media).or_else(|| row_format(media).map(Form::plain))
+    })
+}
+
+/// What `form` has for a media type; for a plan, the plan of what it has for the one that is explained.
+pub(crate) fn explained(door: &Door, media: &Media, form: impl Fn(&Media) -> Option<Form>) -> Option<Form> {
+    let Media::Plan(plan) = media else { return form(media) };
+    let of = form(&plan.of).filter(|_| door.options.plans)?;
+    let asked = |option: &str| plan.options.iter().any(|o| o == option);
+    let explain = Explain {
+        json: plan.json,
+        analyze: asked("analyze"),
+        verbose: asked("verbose"),
+        settings: asked("settings"),
+        buffers: asked("buffers"),
+        wal: asked("wal"),
+    };
+    Some(Form { format: Format::Plan(explain), media: None, ..of })
 }
 
 /// Whether whole rows are asked for, and nothing else.

@@ -1,7 +1,7 @@
 //! GET and HEAD on a relation.
 
 use basalt_core::Error;
-use basalt_db::{Answer, Explain, Format, RowCheck};
+use basalt_db::{Answer, Format, RowCheck};
 use basalt_sql::Name;
 use bytes::Bytes;
 use http::{Response, header};
@@ -98,24 +98,13 @@ pub(crate) const PREFERENCE_APPLIED: http::HeaderName = http::HeaderName::from_s
 pub(crate) const CONTENT_PROFILE: http::HeaderName = http::HeaderName::from_static("content-profile");
 
 /// The form in which rows of columns go into a media type.
-pub(crate) fn row_format(door: &Door, media: &Media) -> Option<Format> {
+pub(crate) fn row_format(media: &Media) -> Option<Format> {
     Some(match media {
         Media::Any | Media::Json | Media::Array { stripped: false } => Format::Json,
         Media::Array { stripped: true } => Format::JsonStripped,
         Media::Object { stripped: false } => Format::Object,
         Media::Object { stripped: true } => Format::ObjectStripped,
         Media::Csv => Format::Csv,
-        Media::Plan(plan) if door.options.plans && row_format(door, &plan.of).is_some() => {
-            let asked = |option: &str| plan.options.iter().any(|o| o == option);
-            Format::Plan(Explain {
-                json: plan.json,
-                analyze: asked("analyze"),
-                verbose: asked("verbose"),
-                settings: asked("settings"),
-                buffers: asked("buffers"),
-                wal: asked("wal"),
-            })
-        }
         _ => return None,
     })
 }

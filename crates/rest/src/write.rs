@@ -5,6 +5,7 @@ use basalt_db::{Answer, Format, RowCheck};
 use basalt_query::ask::{Body, Conflict, Field, Item, Level, Write, WriteKind};
 use basalt_query::{PlanError, Statement};
 use basalt_sql::Name;
+use basalt_sql::catalog::Privilege;
 use bytes::Bytes;
 use http::{Response, header};
 
@@ -40,8 +41,8 @@ pub(crate) struct Plan {
     pub(crate) used: Used,
     /// Whether rows may meet others of their key and change these.
     pub(crate) merging: bool,
-    /// Whether there is nothing to write.
-    pub(crate) nothing: bool,
+    /// Whether nothing is set, of no rows in particular, and nothing given back.
+    pub(crate) asks_nothing: bool,
     /// `Warning`.
     pub(crate) warning: Option<String>,
 }
@@ -75,19 +76,18 @@ pub(crate) async fn handle(door: &Door, exchange: &Exchange<'_>, name: &str) -> 
     let media = form.media.unwrap_or(accepted);
     let returning = preferences.returning == Some(Return::Representation);
     let tells_new = plan.statement.as_ref().is_ok_and(|s| s.hidden.inserted);
-    let answer = if plan.nothing {
-        nothing_updated(&media, returning)?
-    } else {
-        let statement = plan.statement.as_ref().map_err(PlanError::clone)?;
-        exchange.current.exposure.judge_statement(exchange, statement)?;
-        let shown = returning || matches!(form.format, Format::Plan(_));
-        let format = if shown { form.format } else { Format::None };
-        let mut request = door.request(exchange, statement, params, false, format);
-        request.body_by = form.body_by;
-        request.check = check(exchange, verb, &media);
-        incoming.timing.mark(Stage::Plan);
-        door.run(exchange, request).await?
-    };
+    let statement = plan.statement.as_ref().map_err(PlanError::clone)?;
+    exchange.current.exposure.judge_statement(exchange, statement)?;
+    let shown = returning || matches!(form.format, Format::Plan(_));
+    let format = if shown { form.format } else { Format::None };
+    let mut request = door.request(exchange, statement, params, false, format);
+    if plan.asks_nothing && may_update(exchange, &name) {
+        request.sql = NO_ROWS.into();
+    }
+    request.body_by = form.body_by;
+    request.check = check(exchange, verb, &media);
+    incoming.timing.mark(Stage::Plan);
+    let answer = door.run(exchange, request).await?;
     incoming.timing.mark(Stage::Transaction);
     if let Media::Plan(_) = media {
         return Ok(Reply::new(200).body(&media, answer.body).finish());
@@ -159,12 +159,13 @@ fn plan(door: &Door, exchange: &Exchange<'_>, verb: Verb, name: &Name) -> RestRe
         returning_key: verb == Verb::Insert && preferences.returning == Some(Return::HeadersOnly),
         kind,
     };
+    let sets_nothing = matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty());
     Ok(Plan {
         statement: planner.prepare_write(&write),
         whole: is_whole(&write.level),
         used,
         merging,
-        nothing: verb == Verb::Update && matches!(&write.kind, WriteKind::Update { body } if body.columns.is_empty()),
+        asks_nothing: sets_nothing && !reads && write.level.conditions.is_empty(),
         warning: legacy_warning(&outdated),
     })
 }
@@ -229,13 +230,14 @@ fn kind(verb: Verb, exchange: &Exchange<'_>, query: &QueryString) -> RestResult<
     })
 }
 
-/// PATCH with `{}` or `[]` changes nothing and asks nothing of the database.
-fn nothing_updated(media: &Media, returning: bool) -> RestResult<Answer> {
-    let answer = Answer { body: if returning { Bytes::from_static(b"[]") } else { Bytes::new() }, ..Answer::default() };
-    if let Some(check) = singular(media) {
-        check(&answer).map_err(|e| RestError::database(&e, false))?;
-    }
-    Ok(answer)
+/// What PATCH with `{}` or `[]` runs for those who may update the relation: others may do so only if they may read it.
+const NO_ROWS: &str = "SELECT 1 AS \"basalt:one\" WHERE false";
+
+/// Whether the caller may update any column of a relation.
+fn may_update(exchange: &Exchange<'_>, name: &Name) -> bool {
+    let catalog = exchange.current.planner.catalog();
+    let relation = catalog.relation(&name.schema, &name.name);
+    relation.is_some_and(|relation| catalog.allows_any(&exchange.incoming.identity.role, relation, Privilege::Update))
 }
 
 /// What must hold of the written rows for them to stay.

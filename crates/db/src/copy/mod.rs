@@ -135,6 +135,15 @@ impl Database {
         told.and(loaded).map(|()| copied)
     }
 
+    /// Whether the two are one database, by whatever addresses they are reached.
+    pub async fn is_same(&self, other: &Database) -> Result<bool> {
+        match (&self.engine, &other.engine) {
+            (Engine::Postgres(one), Engine::Postgres(other)) => Ok(one.place().await? == other.place().await?),
+            // A file has one process that opens it, and that once.
+            _ => Ok(false),
+        }
+    }
+
     async fn tell(&self, tables: &[Table], told: mpsc::Sender<Told>) -> Result<()> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.tell(tables.to_vec(), told).await,

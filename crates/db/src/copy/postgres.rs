@@ -13,8 +13,8 @@ use tokio_postgres::types::{ToSql, Type};
 use super::{CHUNK, LOG, Order, Standing, Table, Told, miscounted};
 use crate::postgres::{Postgres, translate};
 
-/// Text as PostgreSQL reads it under any settings, and no limits: what roles and databases set is for others.
-const PLAIN: &str = "set local statement_timeout = 0; set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; \
+/// Text as PostgreSQL reads it under any settings, and no limit but that of waiting: what roles and databases set is for others.
+const PLAIN: &str = "set local statement_timeout = 0; set local lock_timeout = '60s'; set local idle_in_transaction_session_timeout = 0; \
     set local datestyle = 'ISO, MDY'; set local intervalstyle = 'postgres'; set local timezone = 'UTC'; \
     set local extra_float_digits = 1; set local bytea_output = 'hex'";
 /// Only PostgreSQL 17 and later have it.
@@ -31,7 +31,16 @@ impl Postgres {
         let begin = format!("begin isolation level repeatable read, read only; {PLAIN}; set local row_security = off");
         client.batch_execute(&begin).await.map_err(translate)?;
         client.batch_execute(UNLIMITED).await.map_err(translate)?;
-        tell(client, tables, &told).await
+        tell(client, tables, &told).await.map_err(with_holder)
+    }
+
+    /// What tells this database from all others, by whatever address it is reached: when its server started, to the microsecond, and its number
+    /// there. The system identifier would not do: clones have their origin's.
+    pub(super) async fn place(&self) -> Result<(i64, u32)> {
+        let sql = "select (extract(epoch from pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8, oid \
+            from pg_catalog.pg_database where datname = pg_catalog.current_database()";
+        let row = self.single().await?.client.query_typed_one(sql, &[]).await.map_err(translate)?;
+        Ok((row.get(0), row.get(1)))
     }
 
     /// Takes what is sent, in one transaction.
@@ -40,7 +49,7 @@ impl Postgres {
         let client = &connection.client;
         client.batch_execute(&format!("begin; {PLAIN}")).await.map_err(translate)?;
         client.batch_execute(UNLIMITED).await.map_err(translate)?;
-        let loaded = load(client, tables, &mut orders).await;
+        let loaded = load(client, tables, &mut orders).await.map_err(with_holder);
         let end = if loaded.is_ok() { "commit" } else { "rollback" };
         let ended = client.batch_execute(end).await.map_err(translate);
         loaded?;
@@ -126,8 +135,9 @@ async fn load(client: &Client, tables: &[Table], orders: &mut mpsc::Receiver<Ord
                 sink.finish().await.map_err(|error| with_table(translate(error), &table.name))?;
             }
             Order::Finish(sent, standings) => {
-                client.batch_execute(&restore).await.map_err(translate)?;
-                return finish(client, sent, standings).await;
+                // Rows are counted before the policies are the owner's again.
+                finish(client, sent, standings).await?;
+                return client.batch_execute(&restore).await.map_err(translate);
             }
         }
     }
@@ -150,7 +160,7 @@ async fn is_superuser(client: &Client) -> Result<bool> {
 }
 
 /// Has triggers and foreign keys leave the rows alone as [`pass_over_keys`] does, and gives what puts them back. Who may not pass over them
-/// has its own tables' triggers off meanwhile, and their keys to rows that come later judged at the end. Constraints that are not valid, which
+/// has its own tables' triggers and forced policies off meanwhile, and their keys to rows that come later judged at the end. Constraints that are not valid, which
 /// rows of the source need not hold to, are made again at the end.
 async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
     let sql = "select \
@@ -167,6 +177,12 @@ async fn put_off(client: &Client, tables: &[Table]) -> Result<String> {
             join unnest($2::text[], $3::text[]) as early (relation, name) \
                 on early.relation::pg_catalog.regclass = k.conrelid and early.name = k.conname \
         where not $4 and k.convalidated and pg_catalog.pg_has_role(c.relowner, 'usage') \
+        union all select \
+            pg_catalog.format('alter table %s no force row level security', c.oid::pg_catalog.regclass), \
+            pg_catalog.format('alter table %s force row level security', c.oid::pg_catalog.regclass) \
+        from pg_catalog.pg_class c \
+        where not $4 and c.relforcerowsecurity and c.oid = any ($1::text[]::pg_catalog.regclass[]) \
+            and pg_catalog.pg_has_role(c.relowner, 'usage') \
         union all select \
             pg_catalog.format('alter table %s drop constraint %I', k.conrelid::pg_catalog.regclass, k.conname), \
             pg_catalog.format('alter table %s add constraint %I %s; comment on constraint %I on %s is %L', \
@@ -219,6 +235,16 @@ async fn finish(client: &Client, sent: BTreeMap<Name, u64>, standings: Vec<Stand
         }
     }
     Ok(())
+}
+
+/// A wait for a lock that was given up, told with what to do about it.
+fn with_holder(error: Error) -> Error {
+    match error.code() {
+        "55P03" => error.with_detail("Another session has held a lock on one of the tables for a minute.").with_hint(
+            "See pg_stat_activity and pg_locks for it, and begin again when it has ended; nothing was kept.",
+        ),
+        _ => error,
+    }
 }
 
 fn with_table(error: Error, name: &Name) -> Error {

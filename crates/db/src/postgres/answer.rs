@@ -66,11 +66,10 @@ fn total(count: Option<&Count>, counted: Option<i64>, plan: Option<&Outcome>) ->
     }))
 }
 
-/// `\x...` as its bytes.
-fn bytes(text: &str) -> Result<Bytes> {
-    let digits = text.strip_prefix("\\x").unwrap_or_default().as_bytes();
+/// Hexadecimal digits as the bytes that they spell.
+fn bytes(digits: &str) -> Result<Bytes> {
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
     bytes.map(Bytes::from).ok_or_else(unexpected)
 }
 

@@ -105,11 +105,26 @@ async fn prepare(connection: &mut Connection, request: &Request, work: &Work<'_>
             Ok(statement) => statements.push(statement),
             Err(error) => {
                 rollback(connection, bounds.undo).await?;
-                return Err(error);
+                let gate = statements.first().filter(|_| request.pre_request.is_some());
+                return Err(match gate {
+                    Some(gate) => refusal(connection, work, &set, gate).await?.unwrap_or(error),
+                    None => error,
+                });
             }
         }
     }
     Ok(Prepared { set, statements, has_begun: true })
+}
+
+/// Why the function that is called before lets a request not pass whose statement can't be prepared: what is wrong with that is for those whom it
+/// lets pass.
+async fn refusal(connection: &Connection, work: &Work<'_>, set: &Ready, gate: &Ready) -> Result<Option<Error>> {
+    let Work { settings, bounds, .. } = work;
+    let client = &connection.client;
+    let head = [command(client, &bounds.begin), set.send(client, settings.values()), gate.send(client, [].into_iter())];
+    let refused = join_all(head).await.into_iter().find_map(Result::err);
+    rollback(connection, bounds.undo).await?;
+    Ok(refused)
 }
 
 /// Sends a request's statements in one go, with the transaction's end unless that waits. The last result is the request's own; before it is the count's, if

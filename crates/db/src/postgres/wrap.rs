@@ -124,7 +124,11 @@ fn push_body(sql: &mut String, format: Format, row: &str) {
             let of = format!("(SELECT pg_catalog.pg_typeof({row}.\"value\") FROM {row} LIMIT 1)");
             let base =
                 format!("coalesce((SELECT nullif(typbasetype, 0) FROM pg_catalog.pg_type WHERE oid = {of}), {of})");
-            return sql.push_str(&format!("{first}::text, coalesce({base} = 17, false)"));
+            // Bytes go by their text, since the type is known to PostgreSQL alone; `bytea_output` decides no more than its spelling.
+            let hex = in_hex(&format!("{first}::text::pg_catalog.bytea"));
+            return sql.push_str(&format!(
+                "CASE WHEN {base} = 17 THEN {hex} ELSE {first}::text END, coalesce({base} = 17, false)"
+            ));
         }
     };
     let _ = write!(sql, "({text})::text, false");
@@ -135,7 +139,9 @@ fn push_body_by(sql: &mut String, made: &BodyBy, row: &str) {
     match made {
         BodyBy::Aggregate { function, relation, bytes } => {
             let of = relation.as_ref().map_or_else(String::new, |relation| format!("::{}", relation.quoted()));
-            let _ = write!(sql, "{}(({row}.*){of})::text, {bytes}", function.quoted());
+            let made = format!("{}(({row}.*){of})", function.quoted());
+            let text = if *bytes { in_hex(&made) } else { format!("{made}::text") };
+            let _ = write!(sql, "{text}, {bytes}");
         }
         BodyBy::GeoJson(function) => {
             let _ = write!(
@@ -146,6 +152,11 @@ fn push_body_by(sql: &mut String, made: &BodyBy, row: &str) {
             );
         }
     }
+}
+
+/// Bytes as hexadecimal digits, whatever `bytea_output` says.
+fn in_hex(bytes: &str) -> String {
+    format!("pg_catalog.encode({bytes}, 'hex')")
 }
 
 /// The total, as far as the statement itself counts it.

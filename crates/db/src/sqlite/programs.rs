@@ -55,6 +55,8 @@ pub(super) struct Prepared {
     pub count: Option<Arc<Compiled>>,
     /// [`Request::pre_request`].
     pub pre_request: Option<Arc<Compiled>>,
+    /// What is wrong with the request's own statements. It is for those whom the function that is called before lets pass.
+    pub fault: Option<Error>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -105,6 +107,7 @@ impl Programs {
                 Some(function) => Some(find(&call(function))?),
                 None => None,
             },
+            fault: None,
         })
     }
 
@@ -117,12 +120,15 @@ impl Programs {
             return Err(Error::new("22023", format!("role \"{role}\" does not exist")));
         }
         let get = |sql: &Arc<str>| self.get(schema, &request.identity.role, &request.search_path, sql);
-        Ok(Prepared {
-            version: schema.version(),
-            main: get(&request.sql)?,
-            count: request.count.as_ref().map(|count| get(&count.sql)).transpose()?,
-            pre_request: request.pre_request.as_ref().map(|function| get(&call(function).into())).transpose()?,
-        })
+        let pre_request = request.pre_request.as_ref().map(|function| get(&call(function).into())).transpose()?;
+        let count = || request.count.as_ref().map(|count| get(&count.sql)).transpose();
+        let asked = get(&request.sql).and_then(|main| Ok((main, count()?)));
+        let (main, count, fault) = match (asked, &pre_request) {
+            (Ok((main, count)), _) => (main, count, None),
+            (Err(error), Some(function)) => (function.clone(), None, Some(error)),
+            (Err(error), None) => return Err(error),
+        };
+        Ok(Prepared { version: schema.version(), main, count, pre_request, fault })
     }
 
     fn get(

@@ -39,6 +39,9 @@ pub(super) fn transaction(
     if let Some(function) = &prepared.pre_request {
         statement(connection, schema, function, &[], Format::None, usize::MAX)?;
     }
+    if let Some(fault) = &prepared.fault {
+        return Err(fault.clone());
+    }
     let main = &prepared.main;
     let mut answer = match request.format {
         Format::Plan(Explain { json, analyze, .. }) => plan::explain(connection, main, json, || {

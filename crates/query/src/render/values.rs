@@ -68,6 +68,11 @@ impl<'a> Values<'a> {
                 insert_into(w, relation, &[]);
                 w.push(" DEFAULT VALUES");
             }
+            // The right to insert is asked of those who insert nothing, too.
+            [] if self.columns.is_empty() => {
+                insert_into(w, relation, &[]);
+                w.push(" SELECT FROM (SELECT 1) AS _ WHERE false");
+            }
             rows if self.columns.is_empty() => {
                 let writable = relation.columns.iter().find(|column| column.generated.is_none());
                 insert_into(w, relation, &[writable.ok_or_else(|| write::no_column(relation))?]);
@@ -147,6 +152,10 @@ impl<'a> Values<'a> {
 
     /// The rows as JSON; where defaults are taken, each with a flag for every column that it lacks.
     fn json(&self) -> String {
+        if self.rows.is_empty() {
+            // A scalar has none, and is no list.
+            return "[]".to_owned();
+        }
         if self.defaults.is_empty() {
             return self.json.to_owned();
         }

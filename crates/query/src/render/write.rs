@@ -1,7 +1,5 @@
 //! Writes: INSERT, UPDATE, DELETE and PUT, and what they give back.
 
-use std::sync::Arc;
-
 use basalt_core::Error;
 use basalt_sql::Name;
 use basalt_sql::catalog::{Column, Relation, RelationKind};
@@ -13,7 +11,7 @@ use super::output::{Output, outputs};
 use super::select::{self, Frame};
 use super::values::{self, Values};
 use super::writer::{Clause, Writer};
-use crate::ask::{Body, Condition, Conflict, Field, Filter, Item, Operator, Test, Write, WriteKind};
+use crate::ask::{Body, Condition, Conflict, Field, Filter, Item, Level, Operator, Test, Write, WriteKind};
 use crate::plan::{Aliases, Builder, Node, Source};
 use crate::planner::Planner;
 use crate::relationship::Kind;
@@ -31,7 +29,11 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
     // The limits are of what is written: all of that is given back.
     (root.limit, root.offset) = (None, None);
     if written == Written::Nothing {
-        return Ok(nothing(w, &root, write.returning));
+        let level = Level { items: Vec::new(), order: Vec::new(), ..write.level.clone() };
+        return Ok(match write.returning {
+            true => nothing(w, &root),
+            false => nothing(w, &Node::bare(Source::Relation(relation), root.alias, &level)),
+        });
     }
     let key = relation.primary_key().filter(|_| write.returning_key).unwrap_or_default();
     let hidden = Hidden { inserted: written == Written::Upsert, key: key.to_vec(), total: false };
@@ -67,7 +69,7 @@ pub(crate) fn write(planner: &Planner, write: &Write) -> Result<Statement, PlanE
 /// What a command does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
-    /// It can't write anything, so there is no command.
+    /// It sets nothing, so there is no command.
     Nothing,
     /// It inserts or updates, as each row has it.
     Upsert,
@@ -87,9 +89,6 @@ fn command<'a>(
         WriteKind::Insert { body, conflict } => {
             let merges = conflict.as_ref().is_some_and(|conflict| conflict.merge);
             let values = Values::to_insert(planner.catalog(), relation, body, merges)?;
-            if values.rows.is_empty() {
-                return Ok(Written::Nothing);
-            }
             values.insert(w, planner.catalog(), relation)?;
             Ok(conflict.as_ref().map_or(Written::Rows, |conflict| on_conflict(w, relation, conflict, &values.columns)))
         }
@@ -329,28 +328,10 @@ fn needed_columns<'n>(w: &mut Writer<'_>, root: &Node<'n>, relation: &'n Relatio
     }
 }
 
-/// A write of no rows, which has no command: its empty result.
-fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>, returning: bool) -> Statement {
-    if !returning {
-        let relation = root.source.relation().map(|relation| relation.name.clone());
-        let sql = "SELECT 1 AS \"basalt:one\" WHERE false".into();
-        let hidden = Hidden::default();
-        return Statement {
-            sql,
-            with: 0,
-            columns: Arc::new(["basalt:one".to_owned()]),
-            params: Vec::new(),
-            count_sql: None,
-            count_params: 0,
-            relation,
-            embedded: Vec::new(),
-            computed: Vec::new(),
-            hidden,
-            places: Vec::new(),
-        };
-    }
+/// An update that sets nothing: none of the rows that it would find, for which its filters must be sound and the caller may have to read.
+fn nothing<'a>(mut w: Writer<'a>, root: &'a Node<'a>) -> Statement {
     select::from_relation(&mut w, root);
-    select::finish(w, root, Frame { empty: true, ..Frame::default() })
+    select::finish(w, root, Frame { empty: true, filtered: true, ..Frame::default() })
 }
 
 /// `column` must be one of the relation's.

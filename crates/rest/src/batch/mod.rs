@@ -227,6 +227,10 @@ fn prepare(item: Item, earlier: &mut Answers, mount: &str, given: &HeaderMap) ->
         let value = earlier.in_header(value.as_str().ok_or_else(no_text)?)?;
         headers.append(own, HeaderValue::from_str(&value).map_err(|_| no_text())?);
     }
+    if Preferences::read(&headers).commit.is_some() {
+        return Err(invalid("how the transaction ends is not one request's to say".to_owned())
+            .hint("Send `Prefer: tx=...` with the batch."));
+    }
     let is_text = content_type(&headers) != Media::Json;
     let body = match item.body {
         None => Bytes::new(),

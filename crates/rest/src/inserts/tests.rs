@@ -65,7 +65,7 @@ fn plan(query: &str, preferences: &Preferences, json: &str) -> RestResult<Plan> 
         whole: false,
         used: Used::default(),
         merging: false,
-        nothing: false,
+        asks_nothing: false,
         warning: None,
     })
 }

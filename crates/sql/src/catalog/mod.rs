@@ -57,7 +57,7 @@ pub struct Catalog {
     /// Aggregates whose result is a body.
     #[serde(default)]
     pub media_handlers: Vec<MediaHandler>,
-    /// Sequences, those of serial and identity columns included.
+    /// Sequences, those of serial and identity columns included. The embedded engine's.
     pub sequences: BTreeMap<Name, Sequence>,
     /// Roles by name.
     #[serde(deserialize_with = "privilege::stored_roles")]

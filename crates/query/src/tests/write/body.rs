@@ -102,17 +102,26 @@ fn empty_objects_are_rows_of_defaults() {
 }
 
 #[test]
-fn nothing_to_write_is_an_empty_result() {
-    is(silent(insert(body("[]", &[])), all()), r#"SELECT 1 AS "basalt:one" WHERE false"#, &[]);
+fn nothing_to_write_asks_the_same_rights() {
     is(
-        returning(insert(body("[]", &[])), fields(["id"])),
-        r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false"#,
+        silent(insert(body("[]", &[])), all()),
+        r#"INSERT INTO "public"."books" SELECT FROM (SELECT 1) AS _ WHERE false RETURNING 1 AS "basalt:one""#,
         &[],
     );
     is(
+        returning(insert(body("5", &["id"])), fields(["id"])),
+        r#"INSERT INTO "public"."books" ("id") SELECT "id" FROM json_to_recordset($1) AS _("id" integer) RETURNING "books"."id""#,
+        &["[]"],
+    );
+    is(
         returning(update("{}", &[]), filtered(fields(["id"]), [eq("id", "1")])),
-        r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false"#,
-        &[],
+        r#"SELECT "books"."id" FROM "public"."books" AS "books" WHERE false AND "books"."id" = $1"#,
+        &["1"],
+    );
+    is(
+        silent(update("[]", &["title"]), filtered(fields(["title"]), [eq("id", "1")])),
+        r#"SELECT 1 AS "basalt:one" FROM "public"."books" AS "books" WHERE false AND "books"."id" = $1"#,
+        &["1"],
     );
 }
 

@@ -299,7 +299,10 @@ impl Judge<'_, '_> {
         let name = Cursor::new(&text)?.name()?;
         let schema = name.schema.unwrap_or_default();
         let is_carried = !NOT_CARRIED.contains(&schema.as_str());
-        let is_known = self.catalog.sequences.contains_key(&Name::new(&schema, &name.name));
+        let sequence = Name::new(&schema, &name.name);
+        // By its column: PostgreSQL's catalog is read without its sequences.
+        let mut columns = self.catalog.relations.values().flat_map(|relation| &relation.columns);
+        let is_known = columns.any(|column| column.sequence.as_ref() == Some(&sequence));
         Ok(there(is_service(Some(&schema)) && !(is_carried && is_known)))
     }
 
