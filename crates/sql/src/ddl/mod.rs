@@ -6,6 +6,7 @@
 mod alter;
 mod bootstrap;
 mod bound;
+mod called_name;
 mod column;
 mod comment;
 mod conflicts;
@@ -27,6 +28,7 @@ mod index;
 mod keywords;
 mod membership;
 mod naming;
+mod needed_key;
 mod overload;
 mod part;
 mod partial_action;
