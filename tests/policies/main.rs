@@ -7,6 +7,7 @@ mod demands;
 mod evaluator;
 mod expression;
 mod generate;
+mod later_functions;
 mod memberships;
 mod noninterference;
 mod oracle;

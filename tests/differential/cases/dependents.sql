@@ -114,3 +114,76 @@ create policy by_others on nt using (exists (select * from nu where nu.id = nt.i
 create view bracketed as select nu.id from ((nu join nt on nt.id = nu.id) join nt n on n.id = nu.id);
 alter table nt drop column d;
 alter table nt drop column c;
+
+-- What depends goes before what it depends on.
+create type feeling as enum ('x', 'y');
+create table felt (id int primary key, m feeling, g boolean generated always as (m = 'x'::feeling) stored, check (m <> 'y'::feeling));
+drop type feeling cascade;
+select column_name from information_schema.columns where table_name = 'felt' order by 1;
+create domain small as int check (value < 9);
+create table smalls (id int primary key, n small, check (n::small > 0));
+drop domain small cascade;
+insert into smalls values (1);
+create table chained (a int, b int generated always as (a + 1) stored, c int, check (a > 0 and b > 1), check (b > c));
+alter table chained drop column a;
+alter table chained drop column a cascade;
+insert into chained values (1) returning *;
+create schema apart;
+create type apart.feeling as enum ('x', 'y');
+create table apart.felt (id int primary key, m apart.feeling default 'x', check (m <> 'y'::apart.feeling));
+create table stays (id int primary key references apart.felt, m apart.feeling, check (m <> 'y'::apart.feeling));
+create view apart.feels as select id, m = 'x' as x from apart.felt;
+drop schema apart cascade;
+insert into stays values (1) returning *;
+
+-- Who needs a key by its constraint.
+create table keyed (id int, name text, other int, constraint keyed_pkey primary key (id), constraint keyed_other unique (other));
+create view grouped as select id, name, count(*) as c from keyed group by id;
+create view of_grouped as select id from grouped;
+create view not_grouped as select id, count(*) as c from keyed group by id;
+create policy by_group on keyed using (exists (select k.name from keyed k group by k.id having count(*) = 1));
+create function puts_key() returns void begin atomic insert into keyed values (1, 'a', 1) on conflict on constraint keyed_pkey do update set name = 'again'; end;
+create function puts_other() returns void begin atomic insert into keyed values (2, 'b', 2) on conflict on constraint keyed_other do nothing; end;
+create function puts_columns() returns void begin atomic insert into keyed values (3, 'c', 3) on conflict (other) do nothing; end;
+alter table keyed rename constraint keyed_other to unlike;
+alter table keyed rename constraint keyed_pkey to main_key;
+alter table keyed rename column name to title;
+select puts_key(), puts_other(), puts_columns();
+select puts_key(), puts_other(), puts_columns();
+select * from keyed order by id;
+select * from grouped order by id;
+alter table keyed drop constraint unlike;
+drop function puts_other();
+alter table keyed drop constraint unlike;
+drop policy by_group on keyed;
+drop function puts_key();
+alter table keyed drop constraint main_key;
+alter table keyed drop constraint main_key cascade;
+select * from of_grouped;
+select * from not_grouped order by id;
+
+-- Another kind of thing than the one that is named.
+create sequence counted;
+create index keyed_title on keyed (title);
+drop sequence if exists keyed;
+drop sequence keyed;
+drop index if exists keyed;
+drop table if exists counted;
+drop view if exists keyed_title;
+drop type if exists keyed;
+drop type not_grouped;
+drop table not_grouped;
+drop index if exists nothing;
+drop type if exists nothing;
+drop table keyed_title;
+
+-- Mixed case in details.
+create table "Authors" ("authorId" text primary key);
+create table "Books" (id int primary key, "authorId" text references "Authors");
+insert into "Books" values (1, 'u9');
+insert into "Authors" values ('a');
+insert into "Authors" values ('a');
+insert into "Books" values (1, 'a');
+delete from "Authors";
+create type "Role" as enum ('a');
+select 'b'::"Role";

@@ -139,6 +139,12 @@ impl Routine {
         self.inputs().map(Param::input).collect()
     }
 
+    /// Whether the same calls may be of another function that takes what this one does.
+    pub(crate) fn is_called_as(&self, other: &Routine) -> bool {
+        let called = |param: &Param| (param.name.clone(), param.mode, param.default.is_some());
+        self.inputs().map(called).eq(other.inputs().map(called))
+    }
+
     /// Columns of the result that parameters declare.
     pub fn outputs(&self) -> impl Iterator<Item = &Param> {
         self.params.iter().filter(|p| p.mode.is_output())

@@ -87,6 +87,7 @@ pub(crate) use cast::type_literal;
 pub(crate) use compiler::Compiler;
 pub(crate) use meanings::{Kept, Meaning, Meanings, Starred};
 pub(crate) use meant::function_meant;
+pub(crate) use name::column_name;
 pub use overload::extension_called;
 pub(crate) use parse::{offset, parse_expr, parse_statement};
 pub(crate) use session::name_parts;

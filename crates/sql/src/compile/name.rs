@@ -9,7 +9,7 @@ use super::carried::WHOLE;
 use super::types::{fold, split_name};
 
 /// The name of the column that an expression makes; `?column?` when nothing suggests one.
-pub(super) fn column_name(expr: &Expr) -> String {
+pub(crate) fn column_name(expr: &Expr) -> String {
     suggested(expr).map_or_else(|| "?column?".to_owned(), |(name, _)| name)
 }
 

@@ -47,6 +47,10 @@ impl Change<'_> {
                 {
                     self.referrers(&relation, columns, &mut found);
                 }
+                if key.is_some_and(|key| key.kind.has_index()) {
+                    let readers = self.key_readers(&relation, name)?;
+                    found.extend(readers.into_iter().map(|reader| (reader, false)));
+                }
             }
             Object::Index(table, name) => {
                 let relation = self.relation(table)?;

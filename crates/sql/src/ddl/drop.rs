@@ -6,6 +6,7 @@ use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
 use super::captured::Columns;
+use super::cursor::RawName;
 use super::{Change, physical};
 use crate::catalog::{Input, Name};
 use crate::quote::ident;
@@ -143,14 +144,9 @@ impl Change<'_> {
                 self.lookup(&raw, known).map(Object::Type)
             }
         };
-        if let Some(Object::Relation(name)) = &found {
-            let is_view = self.relation(name)?.view().is_some();
-            if is_view != (kind == "view") {
-                let (article, other) = if is_view { ("table", "view") } else { ("view", "table") };
-                return Err(Error::new("42809", format!("\"{}\" is not a {article}", raw.name))
-                    .with_hint(format!("Use DROP {} to remove a {other}.", other.to_uppercase()))
-                    .at(raw.at));
-            }
+        let wanted = kind.split(' ').next().unwrap_or_default();
+        if let Some(other) = self.relation_kind(&raw, found.as_ref()).filter(|other| *other != wanted) {
+            self.check_kind(&raw, wanted, other)?;
         }
         match found {
             Some(object) => Ok(Some(object)),
@@ -169,6 +165,40 @@ impl Change<'_> {
         }
     }
 
+    /// What kind of relation has the name, if one has: of what was found, or of something else.
+    fn relation_kind(&self, raw: &RawName, found: Option<&Object>) -> Option<&'static str> {
+        match found {
+            Some(Object::Sequence(_)) => Some("sequence"),
+            Some(Object::Index(..)) => Some("index"),
+            Some(Object::Relation(_)) | None => match self.find_relation(raw) {
+                Ok(relation) => Some(if relation.view().is_some() { "view" } else { "table" }),
+                Err(_) => {
+                    let is_sequence = self.lookup(raw, |name| self.catalog.sequences.contains_key(name)).is_some();
+                    let is_index = || self.find_index(raw).is_some();
+                    if is_sequence { Some("sequence") } else { is_index().then_some("index") }
+                }
+            },
+            Some(_) => None,
+        }
+    }
+
+    /// The error for a relation of another kind than the one that is to be dropped.
+    fn check_kind(&self, raw: &RawName, wanted: &str, other: &str) -> Result<()> {
+        let article = |kind: &str| if kind == "index" { "an" } else { "a" };
+        match wanted {
+            "table" | "view" | "sequence" | "index" => {
+                Err(Error::new("42809", format!("\"{}\" is not {} {wanted}", raw.name, article(wanted)))
+                    .with_hint(format!("Use DROP {} to remove {} {other}.", other.to_uppercase(), article(other)))
+                    .at(raw.at))
+            }
+            "type" if matches!(other, "table" | "view") => {
+                let message = format!("cannot drop type {0} because {other} {0} requires it", raw.name);
+                Err(Error::new("2BP01", message).with_hint(format!("You can drop {other} {} instead.", raw.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn skip_arguments(&mut self) {
         while !self.cursor.at_end() && !self.cursor.accept_token(&Token::RParen) {
             self.cursor.skip();
@@ -179,12 +209,15 @@ impl Change<'_> {
     pub(super) fn drop_objects(&mut self, objects: Vec<Object>, cascade: bool) -> Result<()> {
         let roots = objects.len();
         let mut found = objects;
+        let mut dependents = Vec::new();
         let mut lines = Vec::new();
         let mut at = 0;
         while at < found.len() {
             let object = found[at].clone();
+            dependents.push(Vec::new());
             for (dependent, automatic) in self.dependents(&object)? {
-                if found.contains(&dependent) || self.is_part_of(&dependent, &found) {
+                dependents[at].push(dependent.clone());
+                if found.contains(&dependent) || whole_of(&dependent, &found).is_some() {
                     continue;
                 }
                 if !automatic {
@@ -203,33 +236,7 @@ impl Change<'_> {
                 .with_detail(lines.join("\n"))
                 .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
         }
-        for object in found.iter().rev() {
-            self.remove(object)?;
-        }
-        Ok(())
-    }
-
-    /// Whether the object goes anyway because its relation does.
-    fn is_part_of(&self, object: &Object, going: &[Object]) -> bool {
-        if let Object::DomainCheck(domain, _) = object {
-            return going.contains(&Object::Type(domain.clone()));
-        }
-        let (Object::Column(relation, _)
-        | Object::Constraint(relation, _)
-        | Object::Default(relation, _)
-        | Object::Policy(relation, _)
-        | Object::Trigger(relation, _)
-        | Object::Index(relation, _)) = object
-        else {
-            return false;
-        };
-        going.iter().any(|other| match other {
-            Object::Relation(name) => name == relation,
-            Object::Column(name, column) => {
-                name == relation && matches!(object, Object::Default(_, c) | Object::Column(_, c) if c == column)
-            }
-            _ => false,
-        })
+        removal_order(&found, &dependents).into_iter().try_for_each(|at| self.remove(&found[at]))
     }
 
     /// The object as messages name it.
@@ -347,4 +354,51 @@ impl Change<'_> {
         self.catalog.relations.insert(table.clone(), Arc::new(new));
         Ok(())
     }
+}
+
+/// The place of the object with which this one goes anyway, as its relation's, column's or domain's part.
+fn whole_of(object: &Object, going: &[Object]) -> Option<usize> {
+    going.iter().position(|other| match (object, other) {
+        (Object::DomainCheck(domain, _), Object::Type(name)) => domain == name,
+        (
+            Object::Column(relation, _)
+            | Object::Constraint(relation, _)
+            | Object::Default(relation, _)
+            | Object::Policy(relation, _)
+            | Object::Trigger(relation, _)
+            | Object::Index(relation, _),
+            Object::Relation(name),
+        ) => relation == name,
+        (Object::Default(relation, of), Object::Column(name, column)) => relation == name && of == column,
+        _ => false,
+    })
+}
+
+/// The places of objects in an order in which each is behind what depends on it, without those that go with others.
+fn removal_order(objects: &[Object], dependents: &[Vec<Object>]) -> Vec<usize> {
+    let place =
+        |object: &Object| whole_of(object, objects).or_else(|| objects.iter().position(|other| other == object));
+    let mut order = Vec::new();
+    let mut seen = vec![false; objects.len()];
+    // What is being visited, innermost last, with the number of its dependents that were visited.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for start in (0..objects.len()).rev().filter(|&at| whole_of(&objects[at], objects).is_none()) {
+        if !seen[start] {
+            seen[start] = true;
+            open.push((start, 0));
+        }
+        while let Some((at, next)) = open.last_mut() {
+            let Some(dependent) = dependents[*at].get(*next) else {
+                order.push(*at);
+                open.pop();
+                continue;
+            };
+            *next += 1;
+            if let Some(dependent) = place(dependent).filter(|&place| !seen[place]) {
+                seen[dependent] = true;
+                open.push((dependent, 0));
+            }
+        }
+    }
+    order
 }

@@ -1,7 +1,7 @@
 //! A column that is read as a field of a row: `(t).a`, `(f(x)).a`, `r.a` of a parameter. Which fields of its name mean it is told by giving
 //! its relation one column more, which nothing else has.
 
-use std::collections::BTreeSet;
+use std::fmt::Arguments;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -53,23 +53,24 @@ struct Fields<'a> {
     to: &'a str,
 }
 
-impl Probe for Fields<'_> {
-    fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize {
-        let mut names = Names { from: self.from, to: if asks { ASKED } else { self.to }, chosen, met: 0 };
+impl<'a> Probe for Fields<'a> {
+    type Spelling = &'a str;
+
+    fn write<T: VisitMut>(&self, node: &mut T, place: Option<(usize, &'a str)>) -> usize {
+        let mut names = Names { from: self.from, place, met: 0 };
         let _ = visit_mut(node, &mut names);
         names.met
     }
 
-    fn is_told(&self, compiled: &Result<()>) -> bool {
-        compiled.is_ok()
+    fn spelling(&self, _: Arguments<'_>, compiled: impl Fn(&'a str) -> Result<()>) -> Result<Option<&'a str>> {
+        Ok(compiled(ASKED).is_ok().then_some(self.to))
     }
 }
 
-/// Replaces chosen ones of the fields of a name.
+/// Replaces one of the fields of a name.
 struct Names<'a> {
     from: &'a str,
-    to: &'a str,
-    chosen: BTreeSet<usize>,
+    place: Option<(usize, &'a str)>,
     met: usize,
 }
 
@@ -78,8 +79,8 @@ impl Names<'_> {
         if fold(name) != self.from {
             return;
         }
-        if self.chosen.contains(&self.met) {
-            *name = ident_node(self.to);
+        if let Some((_, to)) = self.place.filter(|(place, _)| *place == self.met) {
+            *name = ident_node(to);
         }
         self.met += 1;
     }

@@ -6,6 +6,7 @@
 mod alter;
 mod bootstrap;
 mod bound;
+mod called_name;
 mod captured;
 mod column;
 mod comment;
@@ -29,6 +30,7 @@ mod keywords;
 mod membership;
 mod named;
 mod naming;
+mod needed_key;
 mod overload;
 mod part;
 mod partial_action;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use sqlparser::ast::{
-    DataType, Expr, ObjectName, ObjectNamePart, Statement, TableAlias, TableAliasWithoutColumns, TableFactor,
+    DataType, Expr, ObjectName, ObjectNamePart, Select, Statement, TableAlias, TableAliasWithoutColumns, TableFactor,
     TableObject, Value, VisitorMut,
 };
 
+use super::called_name::{Outputs, keep_entry};
 use super::depend::{bare_key, reads_rows};
 use super::drop::Object;
 use super::field::rename_fields;
@@ -23,7 +24,7 @@ use crate::visit::visit_mut;
 impl Change<'_> {
     /// Writes the object's new name into all sources.
     pub(super) fn rename_in_sources(&mut self, object: &Object, to: &Name) -> Result<()> {
-        self.rewrite(&mut Renamer { object, to })
+        self.rewrite(&mut Renamer { object, to, outputs: Outputs::default() })
     }
 
     /// Renames a column in the catalog: in its table's constraints and indexes, in foreign keys to it, and in all sources.
@@ -263,6 +264,7 @@ fn needs(what: &str, dependent: &str, error: &Error) -> Error {
 struct Renamer<'a> {
     object: &'a Object,
     to: &'a Name,
+    outputs: Outputs,
 }
 
 impl Renamer<'_> {
@@ -318,14 +320,27 @@ impl VisitorMut for Renamer<'_> {
                 let old = TableAlias { explicit: true, name: ident_node(&from.name), columns: Vec::new(), at: None };
                 *alias = alias.take().or(renamed.then_some(old));
             }
-            (
-                TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. },
-                Object::Routine(from, _),
-            ) => {
-                self.replace(name, from);
+            (factor, Object::Routine(from, _)) => {
+                let (TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. }) = factor
+                else {
+                    return ControlFlow::Continue(());
+                };
+                if self.replace(name, from) {
+                    keep_entry(factor, &from.name);
+                }
             }
             _ => {}
         }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.outputs.enter(select);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        self.outputs.leave(select);
         ControlFlow::Continue(())
     }
 

@@ -2,10 +2,12 @@
 //! those that are read as the label are found by putting what is none in their place.
 
 use std::collections::BTreeSet;
+use std::fmt::Arguments;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use basalt_core::Result;
+use basalt_types::text::quoted_ident;
 use basalt_types::{Context, EnumType, Type, ValueRef, codec};
 use sqlparser::ast::{Expr, Value, VisitMut, VisitorMut};
 
@@ -28,7 +30,8 @@ impl Change<'_> {
             wide.labels.push(NO_LABEL.to_owned());
             self.replace_enum(name, wide);
         }
-        let label = Label { refusal: format!("invalid input value for enum {}: \"{NO_LABEL}\"", ty.name), from, to };
+        let refusal = format!("invalid input value for enum {}: \"{NO_LABEL}\"", quoted_ident(&ty.name));
+        let label = Label { refusal, from, to };
         let trial = self.catalog.clone();
         let tables = bound::rewrite(&mut self.catalog, &trial, &label);
         namesakes.into_iter().for_each(|(name, namesake)| self.replace_enum(&name, (*namesake).clone()));
@@ -44,24 +47,27 @@ struct Label<'a> {
     to: &'a str,
 }
 
-impl Probe for Label<'_> {
-    fn put<T: VisitMut>(&self, node: &mut T, chosen: BTreeSet<usize>, asks: bool) -> usize {
-        let to = if asks { NO_LABEL } else { self.to };
-        let mut literals = Literals { from: self.from, to, chosen, met: 0 };
+impl<'a> Probe for Label<'a> {
+    type Spelling = &'a str;
+
+    fn write<T: VisitMut>(&self, node: &mut T, place: Option<(usize, &'a str)>) -> usize {
+        let (place, to) = place.unzip();
+        let mut literals = Literals { from: self.from, to: to.unwrap_or(self.from), place, met: 0 };
         let _ = visit_mut(node, &mut literals);
         literals.met
     }
 
-    fn is_told(&self, compiled: &Result<()>) -> bool {
-        compiled.as_ref().is_err_and(|error| error.message() == self.refusal)
+    fn spelling(&self, _: Arguments<'_>, compiled: impl Fn(&'a str) -> Result<()>) -> Result<Option<&'a str>> {
+        let is_label = compiled(NO_LABEL).is_err_and(|error| error.message() == self.refusal);
+        Ok(is_label.then_some(self.to))
     }
 }
 
-/// Replaces chosen ones of the literals that are the same text.
+/// Replaces one of the literals that are the same text.
 struct Literals<'a> {
     from: &'a str,
     to: &'a str,
-    chosen: BTreeSet<usize>,
+    place: Option<usize>,
     met: usize,
 }
 
@@ -108,7 +114,7 @@ impl VisitorMut for Literals<'_> {
             && let Value::SingleQuotedString(text) = &mut value.value
             && let Some(renamed) = self.renamed(text)
         {
-            if self.chosen.contains(&self.met) {
+            if self.place == Some(self.met) {
                 *text = renamed;
             }
             self.met += 1;

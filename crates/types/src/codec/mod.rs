@@ -3,6 +3,7 @@
 use basalt_core::{Error, Result};
 
 use crate::array::{literal, stored::Array};
+use crate::text::quoted_ident;
 use crate::{
     Base, Context, EnumType, Type, Typmod, Value, ValueRef, binary, datetime, fts, interval, json, jsonpath, math,
     numeric, range, vector,
@@ -81,7 +82,7 @@ fn label_from_text(e: &EnumType, text: &str) -> Result<Value> {
     if e.labels.iter().any(|label| label == text) {
         return Ok(text.into());
     }
-    Err(Error::new("22P02", format!("invalid input value for enum {}: \"{text}\"", e.name)))
+    Err(Error::new("22P02", format!("invalid input value for enum {}: \"{text}\"", quoted_ident(&e.name))))
 }
 
 /// Writes PostgreSQL's text form of a stored value. NULL writes nothing.

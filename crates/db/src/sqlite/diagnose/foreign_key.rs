@@ -117,7 +117,7 @@ fn has_gone(all: &[Gone<'_>], relation: &Relation, row: &[Value]) -> bool {
 pub(super) fn missing(relation: &Relation, name: &str, key: &ForeignKey, row: Option<&[Value]>) -> Error {
     let message =
         format!("insert or update on table \"{}\" violates foreign key constraint \"{name}\"", relation.name.name);
-    let shown = row.and_then(|row| key_text(relation, &key.columns, row));
+    let shown = row.and_then(|row| key_text(relation, &key.columns, row, str::to_owned));
     let detail = match shown {
         Some(shown) => format!("Key {shown} is not present in table \"{}\".", key.target.name),
         None => format!("Key is not present in table \"{}\".", key.target.name),
@@ -136,7 +136,7 @@ pub(super) fn referenced(
         "update or delete on table \"{}\" violates foreign key constraint \"{name}\" on table \"{}\"",
         relation.name.name, child.name.name
     );
-    let shown = row.and_then(|row| key_text(relation, &key.target_columns, row));
+    let shown = row.and_then(|row| key_text(relation, &key.target_columns, row, str::to_owned));
     let detail = match shown {
         Some(shown) => format!("Key {shown} is still referenced from table \"{}\".", child.name.name),
         None => format!("Key is still referenced from table \"{}\".", child.name.name),

@@ -14,6 +14,7 @@ use basalt_sql::compile::compile;
 use basalt_sql::program::{Command, Probe};
 use basalt_sql::{Catalog, quote};
 use basalt_types::Value;
+use basalt_types::text::quoted_ident;
 use rusqlite::{Connection, ffi};
 
 pub(crate) use foreign_key::broken_key;
@@ -148,7 +149,7 @@ impl Attempt<'_> {
             return Some(error);
         }
         let Some(row) = self.duplicate_row(columns) else { return Some(error) };
-        Some(error.with_detail(format!("Key {} already exists.", key_text(relation, columns, row)?)))
+        Some(error.with_detail(format!("Key {} already exists.", key_text(relation, columns, row, quoted_ident)?)))
     }
 
     /// The first row whose key another row has.

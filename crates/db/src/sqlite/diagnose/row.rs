@@ -2,7 +2,6 @@
 
 use basalt_sql::catalog::{Column, Relation};
 use basalt_sql::{Name, quote};
-use basalt_types::text::quoted_ident;
 use basalt_types::{Type, Value, codec};
 use rusqlite::{Connection, params_from_iter};
 
@@ -19,14 +18,19 @@ pub(super) fn values(relation: &Relation, columns: &[impl AsRef<str>], row: &[Va
     columns.iter().map(|name| value(name.as_ref())).collect()
 }
 
-/// `(a, "B")=(1, x)`.
-pub(super) fn key_text(relation: &Relation, columns: &[impl AsRef<str>], row: &[Value]) -> Option<String> {
+/// `(a, "B")=(1, x)`, with columns' names as they are to be shown.
+pub(super) fn key_text(
+    relation: &Relation,
+    columns: &[impl AsRef<str>],
+    row: &[Value],
+    shown: impl Fn(&str) -> String,
+) -> Option<String> {
     let values = values(relation, columns, row)?;
     let mut texts = Vec::new();
     for (name, value) in columns.iter().zip(&values) {
         texts.push(if value.is_null() { "null".to_owned() } else { text(relation.column(name.as_ref())?, value) });
     }
-    let names: Vec<String> = columns.iter().map(|name| quoted_ident(name.as_ref())).collect();
+    let names: Vec<String> = columns.iter().map(|name| shown(name.as_ref())).collect();
     Some(format!("({})=({})", names.join(", "), texts.join(", ")))
 }
 

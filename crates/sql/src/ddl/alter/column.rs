@@ -390,7 +390,7 @@ impl Change<'_> {
 }
 
 /// A type as a cast names it, whatever the length of its values. A composite type has a name of its own.
-fn type_source(ty: &Type, composite: Option<&Name>) -> String {
+pub(in crate::ddl) fn type_source(ty: &Type, composite: Option<&Name>) -> String {
     match (ty, composite) {
         (Type::Array(element), _) => format!("{}[]", type_source(element, composite)),
         (Type::Enum(ty), _) => source::plain_name(&Name::new(&ty.schema, &ty.name)),

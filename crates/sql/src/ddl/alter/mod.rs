@@ -22,6 +22,7 @@ use super::{Action, Change, conflicts, naming, physical};
 use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation};
 use crate::quote::ident;
+pub(super) use column::type_source;
 pub(super) use passes::Rewrite;
 
 impl Change<'_> {
@@ -290,7 +291,8 @@ impl Change<'_> {
             let message = format!("constraint \"{to}\" for relation \"{}\" already exists", table.name);
             return Err(Error::new("42710", message));
         }
-        constraint.name = to;
+        constraint.name.clone_from(&to);
+        self.rename_arbiter(table, from, &to)?;
         self.replace_table(&old, after, |column| Some(ident(&column.name)))
     }
 

@@ -11,8 +11,9 @@ use basalt_types::{Type, Volatility};
 use sqlparser::tokenizer::Token;
 
 use super::cursor::RawName;
+use super::overload::{is_field, keep_calls, rename_calls};
 use super::{Change, source};
-use crate::catalog::{DefaultObject, Input, Name, ParamMode, Routine};
+use crate::catalog::{Catalog, DefaultObject, Input, Name, ParamMode, Routine};
 use crate::{compile, plpgsql, telling};
 use body::Body;
 
@@ -122,20 +123,21 @@ impl Change<'_> {
     fn put_routine(&mut self, mut routine: Routine, replace: bool, raw: &RawName, body: &Body) -> Result<()> {
         let name = routine.name.clone();
         let args = routine.input_types();
-        let mut before = None;
         let overloads = self.catalog.routines(&name.schema, &name.name);
+        let before = (!overloads.is_empty()).then(|| self.catalog.clone());
+        let (mut is_replaced, mut takes_other_calls) = (false, before.is_some());
         if let Some(old) = overloads.iter().find(|r| super::resolve::takes(r, &args)) {
             if !replace {
                 let message = format!("function \"{}\" already exists with same argument types", raw.name);
                 return Err(Error::new("42723", message).at(raw.at));
             }
             check_replacement(old, &routine, &self.routine_signature(old)).map_err(|e| e.at(raw.at))?;
-            before = Some(self.catalog.clone());
+            (is_replaced, takes_other_calls) = (true, overloads.len() > 1 && !old.is_called_as(&routine));
             routine.owner.clone_from(&old.owner);
             routine.grants.clone_from(&old.grants);
             routine.comment.clone_from(&old.comment);
         }
-        let overloads = self.catalog.functions.entry(name).or_default();
+        let overloads = self.catalog.functions.entry(name.clone()).or_default();
         overloads.retain(|r| !super::resolve::takes(r, &args));
         overloads.push(Arc::new(routine.clone()));
         if self.session.check_function_bodies && !routine.is_fired() {
@@ -147,7 +149,9 @@ impl Change<'_> {
         if routine.returns == Type::TRIGGER {
             self.recheck_triggers(&routine).map_err(|e| body.error(e, self.cursor.sql()))?;
         }
-        before.map_or(Ok(()), |before| self.rebuild_callers(&before))
+        let Some(before) = before else { return Ok(()) };
+        let changed = takes_other_calls && !keep_calls(&mut self.catalog, &before, &name)?.is_empty();
+        if is_replaced || changed { self.rebuild_callers(&before) } else { Ok(()) }
     }
 
     /// Reads an option that both `create function` and `alter function` know; tells whether there was one.
@@ -254,6 +258,7 @@ impl Change<'_> {
             self.cursor.accept("restrict");
         }
         let args = old.input_types();
+        let before = self.catalog.clone();
         if let Some(overloads) = self.catalog.functions.get_mut(&old.name) {
             overloads.retain(|r| !super::resolve::takes(r, &args));
         }
@@ -269,7 +274,7 @@ impl Change<'_> {
         if to == old.name {
             return Ok(());
         }
-        for relation in self.catalog.relations.values_mut() {
+        for relation in self.catalog.relations.values_mut().filter(|_| args.is_empty()) {
             if relation.triggers.iter().any(|trigger| trigger.function == old.name) {
                 let triggers = Arc::make_mut(relation).triggers.iter_mut();
                 triggers
@@ -277,11 +282,15 @@ impl Change<'_> {
                     .for_each(|trigger| trigger.function = to.clone());
             }
         }
-        let is_alone = self.catalog.routines(&old.name.schema, &old.name.name).is_empty();
-        match is_alone && !super::overload::is_field(&self.catalog, &old) {
-            true => self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to),
-            false => super::overload::rename_calls(&mut self.catalog, &old, &to),
+        let is_alone = |catalog: &Catalog, name: &Name| catalog.routines(&name.schema, &name.name).is_empty();
+        let has_one_meaning = is_alone(&self.catalog, &old.name) && is_alone(&before, &to) && !is_field(&before, &old);
+        if has_one_meaning {
+            return self.rename_in_sources(&super::drop::Object::Routine(old.name.clone(), args), &to);
         }
+        let mut changed = keep_calls(&mut self.catalog, &before, &to)?;
+        let after = self.catalog.routines(&to.schema, &to.name).to_vec();
+        changed.extend(rename_calls(&mut self.catalog, &before, &old, (&to, &after))?);
+        if changed.is_empty() { Ok(()) } else { self.rebuild_callers(&before) }
     }
 
     /// Removes a function.

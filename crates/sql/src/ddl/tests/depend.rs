@@ -118,3 +118,42 @@ fn an_index_that_a_key_needs_stays() {
     assert!(db.catalog.relation("public", "b").is_none() && db.relation("a").indexes.is_empty());
     assert!(!db.catalog.relations.contains_key(&Name::new("public", "b")));
 }
+
+/// What depends goes first, however long the way is by which it was found.
+#[test]
+fn a_cascade_removes_what_depends_before_what_it_depends_on() {
+    let mut db = Database::new(
+        "create type mood as enum ('x', 'y'); create domain small as mood;
+         create table t (a int, b int generated always as (a + 1) stored, c int, m mood, s small, check (b > a), check (b > c), check (m <> 'y'::mood));
+         create view v as select m from t; create view w as select m from v",
+    );
+    db.run("alter table t drop column a cascade; drop type mood cascade").unwrap();
+    assert_eq!((db.columns("t"), db.constraints("t")), (vec!["c"], vec![]));
+    assert!(db.catalog.relation("public", "v").is_none() && db.catalog.relation("public", "w").is_none());
+}
+
+#[test]
+fn a_call_keeps_its_meaning() {
+    let mut db = Database::new(
+        "create table t (id int, owner varchar); create function can(x text) returns bool language sql as 'select true';
+         create function f(n bigint) returns bool language sql as 'select true'; create policy p on t using (can(owner) and f(n => id));
+         create view v as select f(t.id) from t; create function plain(n int) returns bool language sql as 'select true';
+         create policy q on t using (plain(id))",
+    );
+    let policy = |db: &Database, at: usize| db.relation("t").policies[at].using.clone().unwrap_or_default();
+    db.run("create function can(x varchar) returns bool language sql as 'select true'").unwrap();
+    assert_eq!(policy(&db, 0), "public.can((owner)::TEXT) AND public.f(n => id)");
+    // What can't take the call changes nothing.
+    db.run("create function f(n text) returns bool language sql as 'select true'").unwrap();
+    assert_eq!(policy(&db, 0), "public.can((owner)::TEXT) AND public.f(n => id)");
+    db.run("alter function plain rename to f").unwrap();
+    assert_eq!(policy(&db, 0), "public.can((owner)::TEXT) AND public.f(n => (id)::INT8)");
+    assert_eq!(policy(&db, 1), "public.f(id)");
+    let error = db.error("create function f(n int, more int default 1) returns bool language sql as 'select true'");
+    assert_eq!(error.code(), "0A000");
+    assert_eq!(
+        error.message(),
+        "policy \"q\" on table \"t\" calls function f(integer), and the call would not mean it any more"
+    );
+    assert!(error.hint().is_some_and(|hint| hint.starts_with("Write the call in policy \"q\" on table \"t\" so")));
+}
