@@ -232,16 +232,19 @@ impl Holder<'_> {
     }
 }
 
+/// An entry of FROM, the column of which relation is meant there, and whether the whole row is.
+type Told = (String, Option<(Name, String)>, bool);
+
 /// What the names and stars in a tree mean, in an order that their places do not change.
-fn told(node: &impl Visit, meanings: &Meanings) -> Vec<(Option<String>, Option<(Name, String)>, bool)> {
+fn told(node: &impl Visit, meanings: &Meanings) -> Vec<Told> {
     struct Teller<'a> {
         meanings: &'a Meanings,
-        found: Vec<(Option<String>, Option<(Name, String)>, bool)>,
+        found: Vec<Told>,
     }
     impl Teller<'_> {
         fn stars(&mut self, list: &[SelectItem]) {
             for one in list.iter().filter_map(|item| self.meanings.of_star(item)).flatten() {
-                self.found.extend(one.entry.as_ref().map(|entry| (Some(entry.clone()), one.column.clone(), false)));
+                self.found.extend(one.entry.as_ref().map(|entry| (entry.clone(), one.column.clone(), false)));
             }
         }
     }
@@ -260,7 +263,7 @@ fn told(node: &impl Visit, meanings: &Meanings) -> Vec<(Option<String>, Option<(
 
         fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
             let meaning = last_part(expr).and_then(|name| self.meanings.of_name(name));
-            self.found.extend(meaning.map(|m| (Some(m.entry.clone()), m.column.clone(), m.is_row)));
+            self.found.extend(meaning.map(|m| (m.entry.clone(), m.column.clone(), m.is_row)));
             ControlFlow::Continue(())
         }
     }
