@@ -98,6 +98,7 @@ async fn preferences() {
     let zone = get("timezone=America/New_York").expect(200, json!([{"instant": "2024-01-31T05:00:00-05:00"}])).await;
     assert_eq!(zone.header("preference-applied"), "timezone=America/New_York");
     get("timezone=Nowhere/None").expect_error(400, "22023").await;
+    server.get("/kinds?select=nosuch").service().prefer("timezone=Nowhere/None").expect_error(400, "22023").await;
     // PostgreSQL's planner knows what ANALYZE has seen.
     server.script("analyze films;").await;
     for count in ["exact", "planned", "estimated"] {

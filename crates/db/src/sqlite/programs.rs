@@ -14,6 +14,7 @@ use quick_cache::sync::Cache;
 use super::error;
 use super::render::Layout;
 use super::schema::Schema;
+use super::session::time_zone;
 use crate::request::call;
 use crate::{Format, Request, TransactionEnd};
 
@@ -126,7 +127,7 @@ impl Programs {
         let (main, count, fault) = match (asked, &pre_request) {
             (Ok((main, count)), _) => (main, count, None),
             (Err(error), Some(function)) => (function.clone(), None, Some(error)),
-            (Err(error), None) => return Err(error),
+            (Err(error), None) => return Err(unknown_zone(request).unwrap_or(error)),
         };
         Ok(Prepared { version: schema.version(), main, count, pre_request, fault })
     }
@@ -219,4 +220,10 @@ impl Prepared {
     fn parts(&self) -> impl Iterator<Item = &Compiled> {
         [self.pre_request.as_deref(), Some(&*self.main), self.count.as_deref()].into_iter().flatten()
     }
+}
+
+/// What is wrong with a request's time zone: it is set before anything is told of the statement.
+fn unknown_zone(request: &Request) -> Option<Error> {
+    let mut zones = request.settings.iter().filter(|(name, _)| name.eq_ignore_ascii_case("timezone"));
+    zones.find_map(|(_, zone)| time_zone(zone).err())
 }
