@@ -53,9 +53,8 @@ async fn the_anonymous_role_may_have_another_name() {
 /// It is held to what the login may become, as a token's role is.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_anonymous_role_has_to_be_granted() {
-    let stranger =
-        "create role stranger; grant usage on schema public to stranger; grant all on closed, open to stranger;";
-    for (role, made) in [("stranger", stranger), ("postgres", "")] {
+    let stranger = "create role web_unknown; grant usage on schema public to web_unknown; grant all on closed, open to web_unknown;";
+    for (role, made) in [("web_unknown", stranger), ("postgres", "")] {
         let script = format!("{SCHEMA}\n{made}");
         let server = Server::start_with(&script, |config| config.api.anonymous_role = role.into()).await;
         let refused = server.get("/open?select=id").expect_error(401, "42501").await;

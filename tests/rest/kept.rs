@@ -97,11 +97,15 @@ async fn views_go_on_after_later_columns() {
         alter table team rename column body to text;"
     ))
     .await;
-    server.get("/owned").expect(200, json!([{"body": "a", "who": "ann"}])).await;
+    server.get("/owned").service().expect(200, json!([{"body": "a", "who": "ann"}])).await;
     let counted = json!([{"label": "ANN", "count": 1}, {"label": "BOB", "count": 1}]);
-    server.get("/counted?order=label").expect(200, counted).await;
-    server.get("/loud?order=id").expect(200, json!([{"id": 1, "shout": "ANN"}, {"id": 2, "shout": "BOB"}])).await;
-    server.get("/rows").expect(200, json!([{"id": 1, "who": "ann"}])).await;
+    server.get("/counted?order=label").service().expect(200, counted).await;
+    server
+        .get("/loud?order=id")
+        .service()
+        .expect(200, json!([{"id": 1, "shout": "ANN"}, {"id": 2, "shout": "BOB"}]))
+        .await;
+    server.get("/rows").service().expect(200, json!([{"id": 1, "who": "ann"}])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,9 +136,9 @@ async fn parsed_bodies_go_on_after_later_columns() {
     server.get("/docs?id=eq.1&select=body").expect(200, json!([{"body": "right"}])).await;
     assert_eq!(server.post("/rpc/logged", &json!({})).send().await.status, 204);
     server
-        .get("/log?select=owner&order=id")
+        .get("/log?select=owner&order=owner")
         .service()
-        .expect(200, json!([{"owner": "ann"}, {"owner": "bob"}, {"owner": "ann"}]))
+        .expect(200, json!([{"owner": "ann"}, {"owner": "ann"}, {"owner": "bob"}]))
         .await;
     server.post("/rpc/copied", &json!({})).expect(200, json!(1)).await;
 }
