@@ -9,7 +9,7 @@ const jwk = (kid) => {
   return { ...privateKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' }
 }
 
-const keys = { anon: 'sb_publishable_tests', service: 'sb_secret_tests' }
+const keys = { anon: 'sb_publishable_tests', service: 'sb_secret_of_the_tests_0123456789abcdef' }
 
 serve({
   keys,
