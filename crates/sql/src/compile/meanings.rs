@@ -64,7 +64,7 @@ pub(crate) struct Meaning {
     pub(crate) is_own: bool,
     /// Whether it is the whole row.
     pub(crate) is_row: bool,
-    /// The table or view, and the column's own name.
+    /// The table or view, and the column's own name; without a name for the whole row.
     pub(crate) column: Option<(Name, String)>,
 }
 

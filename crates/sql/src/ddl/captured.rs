@@ -41,7 +41,7 @@ pub(super) struct Held {
 
 /// Where a source is kept.
 enum Place {
-    /// The n-th of a table's policies: its USING, or its CHECK.
+    /// A table's policy of that name: its USING, or its CHECK.
     Policy(Name, String, bool),
     View(Name),
     Body(Name, Vec<Input>),
