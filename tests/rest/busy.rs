@@ -89,12 +89,20 @@ async fn a_write_that_waited_in_vain_never_runs() {
         config.database.statement_timeout = Duration::from_secs(5);
     })
     .await;
-    let endless = tokio::spawn(server.post("/rpc/endless_write", &json!({})).service().send());
-    // What comes before it begins is written.
-    let mut early = 1;
-    while server.post("/t", &json!({"n": -early})).service().send().await.status == 201 {
-        early += 1;
-    }
+    // What comes before it begins is written; what is in one group with it as well, once it has failed: then another one begins.
+    let mut early = 0;
+    let endless = loop {
+        let endless = tokio::spawn(server.post("/rpc/endless_write", &json!({})).service().send());
+        let mut written = true;
+        while written && !endless.is_finished() {
+            early += 1;
+            written = server.post("/t", &json!({"n": -early})).service().send().await.status == 201;
+        }
+        if !written {
+            break endless;
+        }
+        assert_eq!(endless.await.expect("no panic").json()["code"], "57014");
+    };
     let (writes, _) = at_once(5, |i| server.post("/t", &json!({"n": i + 1})).service());
     let batch = json!([{"method": "POST", "path": "/t", "body": {"n": 50}}]);
     let (batches, _) = at_once(1, |_| server.raw(Method::POST, "/batch/v1").json(&batch).service());
