@@ -293,3 +293,24 @@ async fn a_function_that_is_gone_before_it_is_planned_is_looked_up_again() {
         assert_eq!((answer.status, answer.body.as_str()), (200, "[{\"id\":1,\"short\":\"o\"}]"));
     }
 }
+
+/// PL/pgSQL keeps a column's type with the plans of its connection: after a change they are other connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_functions_keep_of_types_goes_with_a_change() {
+    let cluster = Cluster::start();
+    let script = "
+        create table rooms (id integer primary key, capacity smallint);
+        create table bookings (id integer generated always as identity, room integer, people integer);
+        insert into rooms values (1, 4);
+        create function fits() returns trigger language plpgsql as $$ declare found rooms%rowtype; begin
+            select * into found from rooms where id = new.room;
+            if new.people > found.capacity then raise exception 'full'; end if;
+            return new; end $$;
+        create trigger fits before insert on bookings for each row execute function fits();";
+    let server = Server::start_on(&cluster, script, |config| config.database.pool = 1).await;
+    let book = || server.post("/bookings", &json!({"room": 1, "people": 2})).service().send();
+    assert_eq!(book().await.status, 201);
+    let session = cluster.connect_to(server.database_name()).await;
+    session.script("alter table rooms alter capacity type integer").await;
+    comes_to("a booking", 201, async || book().await.status).await;
+}

@@ -153,3 +153,33 @@ async fn policies_call_what_is_built_in() {
     server.post("/said", &json!({"id": 4, "a": "r"})).expect_error(401, "42501").await;
     server.post("/said", &json!({"id": 5, "a": "BAD"})).service().expect_error(400, "23514").await;
 }
+
+/// PostgreSQL manual, 8.16.5: of a row `r`, `r.f` may mean `f(r)`, and the row of a function that gives single values is such a value.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_value_has_no_field_but_itself() {
+    let script = "
+        create function word(n text) returns text language sql immutable as $$ select n $$;
+        create function numbers(n integer) returns setof integer language sql immutable as $$ select generate_series(1, n) $$;
+        create function sure(n integer) returns setof integer language sql volatile as $$ select generate_series(1, n) $$;";
+    let server = Server::start(script).await;
+    for path in [
+        "/rpc/word?n=server_version&current_setting=like.1*",
+        "/rpc/word?n=a&or=(upper.eq.A)",
+        "/rpc/numbers?n=2&pg_sleep=is.null",
+        "/rpc/numbers?n=2&abs=eq.1",
+        "/rpc/numbers?n=2&order=numbers",
+    ] {
+        server.get(path).service().expect_error(400, "42703").await;
+    }
+    reads(
+        &server,
+        &[
+            ("/rpc/word?n=a&value=eq.a", r#""a""#),
+            ("/rpc/word?n=a&value=eq.b", "null"),
+            ("/rpc/numbers?n=4&value=gt.2&order=value.desc", "[4, 3]"),
+        ],
+    )
+    .await;
+    let counted = server.post("/rpc/sure?value=gt.2&limit=1", &json!({"n": 4})).service().prefer("count=exact");
+    assert_eq!(counted.send().await.header("content-range"), "0-0/2");
+}

@@ -169,6 +169,17 @@ async fn tokens() {
     closed.get("/t").expect_error(401, "PGRST302").await;
 }
 
+/// A column of a domain is filled, or has to be, as the domain says.
+#[tokio::test(flavor = "multi_thread")]
+async fn descriptions_of_domains() {
+    let script = "create domain named as text not null; create domain counted as integer default 4;
+        create table t (id integer primary key, name named, n counted);";
+    let server = Server::start(script).await;
+    let root = server.get("/").service().send().await.json();
+    assert_eq!(root["definitions"]["t"]["required"], json!(["id", "name"]));
+    assert_eq!(root["definitions"]["t"]["properties"]["n"]["default"], json!(4));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn descriptions() {
     let server = server().await;

@@ -136,3 +136,20 @@ async fn nobody_is_who_connects_by_a_token() {
         assert_eq!(answer.status, if is_known { 403 } else { 401 }, "{role}: {}", answer.body);
     }
 }
+
+/// `auth.role()` and the claims are a request's; scripts have none.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_migrations_write_is_nobodys_request() {
+    let script = "
+        create table written (id integer primary key, role text default auth.role(), jwt jsonb default auth.jwt(),
+            claims text default nullif(current_setting('request.jwt.claims', true), ''));
+        create function guard() returns trigger language plpgsql as $$ begin
+            if auth.role() is not null and auth.role() <> 'service_role' then raise exception 'not for %', auth.role(); end if;
+            return new; end $$;
+        create trigger guarded before insert on written for each row execute function guard();
+        insert into written (id) values (1);";
+    let server = Server::start(script).await;
+    server.get("/written").service().expect(200, json!([{"id": 1, "role": null, "jwt": {}, "claims": null}])).await;
+    server.post("/written", &json!({"id": 2})).service().expect(201, Value::Null).await;
+    server.get("/written?id=eq.2&select=role").service().expect(200, json!([{"role": "service_role"}])).await;
+}

@@ -18,6 +18,7 @@ copy public.books (id, shelf, title, mood) from stdin;
 2\t2\t\\N\tsad
 \\.
 insert into public.books values (7, 2, N'Seven', null);
+create index on public.books (mood);
 alter table only public.books add constraint books_pkey primary key (id);
 alter table only public.books add constraint books_shelf foreign key (shelf) references public.shelves (id);
 alter table public.books enable row level security;

@@ -18,12 +18,13 @@ pub struct Identity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
     json: String,
+    role: Option<String>,
     sub: Option<String>,
     email: Option<String>,
 }
 
 impl Claims {
-    /// Takes a JSON object. `sub` and `email` are read out once, for `auth.uid()` and `auth.email()`.
+    /// Takes a JSON object. What `auth.role()`, `auth.uid()` and `auth.email()` tell is read out once.
     pub fn new(claims: &Map<String, Value>) -> Self {
         // As `->>` reads them: a number is its text.
         let text = |key: &str| match claims.get(key)? {
@@ -31,12 +32,18 @@ impl Claims {
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
-        Claims { sub: text("sub"), email: text("email"), json: serde_json::to_string(claims).unwrap_or_default() }
+        let json = serde_json::to_string(claims).unwrap_or_default();
+        Claims { role: text("role"), sub: text("sub"), email: text("email"), json }
     }
 
     /// All claims as JSON text.
     pub fn json(&self) -> &str {
         &self.json
+    }
+
+    /// The `role` claim.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
     }
 
     /// The `sub` claim: the user's id.
@@ -61,8 +68,8 @@ impl Identity {
         Identity { role: role.into(), claims: Arc::new(Claims::new(&claims)) }
     }
 
-    /// The schema's owner: migrations, imports, and Basalt's own services.
+    /// The schema's owner: migrations, imports, and Basalt's own services. Nobody's token came with them.
     pub fn owner() -> Self {
-        Identity::role(Self::OWNER)
+        Identity { role: Self::OWNER.into(), claims: Arc::new(Claims::new(&Map::new())) }
     }
 }

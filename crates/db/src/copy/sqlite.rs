@@ -30,8 +30,10 @@ impl Sqlite {
 }
 
 fn tell(writer: &Writer, tables: &[Table], told: &mpsc::Sender<Told>) -> Result<()> {
-    migrating::start(&writer.schema().catalog);
     let connection = &writer.connection.sqlite;
+    migrating::start(&writer.schema().catalog);
+    // Rows are counted in any index.
+    migrating::register_enums(connection, &writer.schema().catalog)?;
     let mut total = 0;
     for table in tables {
         total += count(connection, &table.name)?;

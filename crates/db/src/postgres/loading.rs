@@ -75,7 +75,11 @@ impl Engine {
         counted.fetch_add(1, Ordering::Relaxed);
         let current = Arc::new(read?);
         let is_first = !self.is_loaded();
-        self.current.store(current.clone());
+        let before = self.current.swap(current.clone());
+        if !is_first && before.mark != current.mark {
+            // PL/pgSQL keeps types of columns with its plans for as long as its connection lasts.
+            self.requests.renew();
+        }
         if is_first {
             // Whoever read it: what the database keeps can be read now, too.
             self.asked.notify_one();

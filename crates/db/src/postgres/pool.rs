@@ -72,6 +72,8 @@ pub(crate) struct Manager {
     target: Target,
     statements: usize,
     lifetime: Duration,
+    /// Connections from before it are closed.
+    oldest: Mutex<Option<Instant>>,
     pause: Mutex<Option<Pause>>,
 }
 
@@ -116,8 +118,13 @@ impl From<Error> for Missed {
 impl Pool {
     /// A pool that connects when it is first asked.
     pub fn new(target: Target, sizes: Sizes) -> Result<Pool> {
-        let manager =
-            Manager { target, statements: sizes.statements, lifetime: sizes.lifetime, pause: Mutex::new(None) };
+        let manager = Manager {
+            target,
+            statements: sizes.statements,
+            lifetime: sizes.lifetime,
+            oldest: Mutex::default(),
+            pause: Mutex::default(),
+        };
         let pool = managed::Pool::builder(manager)
             .max_size(sizes.connections.max(1))
             .wait_timeout(Some(sizes.wait))
@@ -196,6 +203,12 @@ impl Pool {
     /// Closes connections that nobody has used for so long.
     pub fn close_idle(&self, longest: Duration) {
         self.pool.retain(|_, metrics| metrics.last_used() < longest);
+    }
+
+    /// Has whoever asks from now on get a connection that is made from now on.
+    pub fn renew(&self) {
+        let manager = self.pool.manager();
+        *manager.oldest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Takes no more requests, and closes what is free.
@@ -287,7 +300,9 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, metrics: &Metrics) -> RecycleResult<Missed> {
-        let is_old = !self.lifetime.is_zero() && metrics.created.elapsed() > self.lifetime;
+        let oldest = *self.oldest.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_old = oldest.is_some_and(|oldest| metrics.created < oldest)
+            || !self.lifetime.is_zero() && metrics.created.elapsed() > self.lifetime;
         match connection.client.is_closed() || is_old {
             true => Err(managed::RecycleError::message("closed")),
             false => Ok(()),

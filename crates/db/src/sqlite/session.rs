@@ -275,6 +275,8 @@ impl Session {
         let identity = identity.as_ref()?;
         let claims = &identity.claims;
         match name.to_ascii_lowercase().as_str() {
+            // No request, no claims.
+            "request.jwt.claims" if &*identity.role == Identity::OWNER && claims.role().is_none() => None,
             "request.jwt.claims" => Some(claims.json().to_owned()),
             "role" => Some(identity.role.to_string()),
             "timezone" => Some(context.time_zone.iana_name().unwrap_or("UTC").to_owned()),

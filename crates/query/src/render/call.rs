@@ -91,14 +91,17 @@ fn rows(
     let root = builder.root(source, alias, level)?;
 
     let mut w = Writer::new(planner, builder.aliases);
-    w.push(" FROM ");
+    // Of a row that is a single value every function of its type is a field, which clients could name; the row of a subquery is a record.
+    let is_value = !shape.has_columns();
+    w.push(if is_value { " FROM (SELECT * FROM " } else { " FROM " });
     invocation(&mut w, planner.catalog(), routine, &call.arguments)?;
     w.push(" AS ");
     w.alias(root.alias);
-    if !shape.has_columns() {
+    if is_value {
         w.push("(");
         w.ident(VALUE);
-        w.push(")");
+        w.push(")) AS ");
+        w.alias(root.alias);
     }
     // A volatile function must not be called a second time to count its rows.
     let total = count && routine.volatility == Volatility::Volatile;

@@ -29,8 +29,11 @@ select
         'name', a.attname,
         'type', a.atttypid::bigint,
         'typmod', a.atttypmod,
-        'not_null', a.attnotnull,
-        'default', case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
+        'not_null', a.attnotnull or t.typnotnull,
+        'default', case
+            when a.attgenerated <> '' then null
+            when d.adbin is null then pg_catalog.pg_get_expr(t.typdefaultbin, 0)
+            else pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
         'generated', case when a.attgenerated <> '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end,
         'identity', a.attidentity,
         'sequence', case when a.attidentity <> '' or d.adbin is not null then
@@ -46,6 +49,7 @@ select
             case when x.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(x.grantee) end, x.privilege_type))
           from pg_catalog.aclexplode(a.attacl) x)) order by a.attnum)
      from pg_catalog.pg_attribute a
+     join pg_catalog.pg_type t on t.oid = a.atttypid
      left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns
 from pg_catalog.pg_class c
