@@ -206,3 +206,17 @@ select U&'!00' uescape '!';
 select U&'a' uescape '+';
 select lower(('ABC'::text) collate "C");
 select lower('ABC'::text collate "C");
+-- Bits, and the bytes of numbers and uuids.
+select get_bit('\x0180'::bytea, 0) as a, get_bit('\x0180'::bytea, 7) as b, get_bit('\x0180'::bytea, 15) as c, bit_count('\x0180f0'::bytea), get_byte('\x0180'::bytea, 1);
+select get_bit('\x0180'::bytea, 16);
+select set_bit('\x0180'::bytea, 1, 1), set_bit('\x0180'::bytea, 15, 0), set_bit('\x0180'::bytea, 15, 1);
+select set_bit('\x0180'::bytea, -1, 0);
+select set_bit('\x0180'::bytea, 0, 2);
+select get_bit(''::bytea, 0);
+select int2send(-2::smallint), int4send(258), int8send(-1), uuid_send('00112233-4455-6677-8899-aabbccddeeff');
+select encode(set_bit(set_bit(overlay(uuid_send('d9428888-122b-41e1-b85c-61b2e1a5f0c3'::uuid) placing substring(int8send(floor(extract(epoch from '2024-05-06 07:08:09.123+00'::timestamptz) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid;
+select length(encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid::text);
+create function uuid_v7() returns uuid language sql volatile as $$ select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing substring(int8send(floor(extract(epoch from clock_timestamp()) * 1000)::bigint) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid $$;
+create table sevens (id uuid primary key default uuid_v7(), n int);
+insert into sevens (n) values (1), (2);
+select substr(id::text, 15, 1), n from sevens order by n;
