@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use sqlparser::ast;
+use sqlparser::ast::{self, Spanned};
 
 use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
@@ -47,19 +47,25 @@ struct ViewLevel {
 }
 
 impl Target {
-    /// Looks up what a write names, and claims the table's name in the step: nothing else there may be called so.
+    /// Looks up what a write names, and claims the table's name in the step: nothing else there may be called so. `written` are the columns
+    /// that the statement lists.
+    ///
+    /// Errors: 42501 without USAGE of its schema; 0A000 and 55000 for views that take no such write.
     pub fn resolve(
         compiler: &mut Compiler<'_>,
         name: &ast::ObjectName,
         alias: Option<&ast::Ident>,
         command: Command,
+        written: &[&ast::Ident],
     ) -> Result<Target> {
         let named = compiler.relation(name)?;
+        privilege::use_schema(compiler, &named.name.schema).map_err(|e| compiler.place(e, name.span()))?;
         let mut views = Vec::new();
         let mut table = named.clone();
         let mut role = compiler.role.clone();
         while table.view().is_some() {
-            let level = ViewLevel::of(&table, &compiler.user, command)?;
+            let level = ViewLevel::of(&table, &compiler.user, command)
+                .map_err(|refused| computed_above(&named, &views, written, command).unwrap_or(refused))?;
             role.clone_from(&level.role);
             let inside = definition_path(&table.name.schema);
             let from = level.from(&table)?.clone();
@@ -129,12 +135,12 @@ impl Target {
         })
     }
 
-    /// The table's column behind a column of `named`. 55000 if the view computes it.
+    /// The table's column behind a column of `named`. 0A000 if a view computes it.
     pub fn base(&self, index: usize, command: &str) -> Result<usize> {
         self.columns[index].ok_or_else(|| {
-            let (column, view) = (&self.named.columns[index].name, &self.named.name.name);
-            Error::new("0A000", format!("cannot {command} column \"{column}\" of view \"{view}\""))
-                .with_detail("View columns that are not columns of their base relation are not updatable.")
+            let (view, column) =
+                computing(&self.named, &self.views, index).unwrap_or((&self.named, &self.named.columns[index].name));
+            computed(command, view, column)
         })
     }
 
@@ -221,6 +227,31 @@ impl Target {
             _ => false,
         })
     }
+}
+
+/// The view that computes a column (an index in `named`), and what it calls it: `named` or one of `views`, those behind it.
+fn computing<'v>(named: &'v Relation, views: &'v [ViewLevel], index: usize) -> Option<(&'v Relation, &'v str)> {
+    match named.view()?.sources.get(index)? {
+        None => Some((named, &named.columns[index].name)),
+        Some((relation, column)) => {
+            let level = views.iter().find(|level| level.view.name == *relation)?;
+            Some((&level.view, column))
+        }
+    }
+}
+
+/// What comes before the refusal of a view that lies behind `views`: that one of these computes a column that is written.
+fn computed_above(named: &Relation, views: &[ViewLevel], written: &[&ast::Ident], command: Command) -> Option<Error> {
+    views.first()?;
+    let word = if command == Command::Insert { "insert into" } else { "update" };
+    let places = written.iter().filter_map(|ident| named.columns.iter().position(|c| c.name == fold(ident)));
+    let mut computing = places.filter_map(|index| computing(named, views, index));
+    computing.next().map(|(view, column)| computed(word, view, column))
+}
+
+fn computed(command: &str, view: &Relation, column: &str) -> Error {
+    Error::new("0A000", format!("cannot {command} column \"{column}\" of view \"{}\"", view.name.name))
+        .with_detail("View columns that are not columns of their base relation are not updatable.")
 }
 
 /// The name of a view's column for a column of the table behind it.
