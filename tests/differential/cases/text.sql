@@ -220,3 +220,5 @@ create function uuid_v7() returns uuid language sql volatile as $$ select encode
 create table sevens (id uuid primary key default uuid_v7(), n int);
 insert into sevens (n) values (1), (2);
 select substr(id::text, 15, 1), n from sevens order by n;
+create function anew() returns uuid language sql volatile as $$ select gen_random_uuid() $$;
+select count(distinct anew()) as anew, count(distinct (select gen_random_uuid())) as once from sevens;

@@ -64,8 +64,10 @@ impl Target {
         let mut table = named.clone();
         let mut role = compiler.role.clone();
         while table.view().is_some() {
-            let level = ViewLevel::of(&table, &compiler.user, command)
-                .map_err(|refused| computed_above(&named, &views, written, command).unwrap_or(refused))?;
+            let level = ViewLevel::of(&table, &compiler.user, command).or_else(|refused| {
+                refused_before(compiler, &named, &views, written, command)?;
+                Err(refused)
+            })?;
             role.clone_from(&level.role);
             let inside = definition_path(&table.name.schema);
             let from = level.from(&table)?.clone();
@@ -128,11 +130,7 @@ impl Target {
 
     /// The column that a statement writes by this name: its index in `named`. 42703 if there is none.
     pub fn column(&self, compiler: &Compiler<'_>, ident: &ast::Ident) -> Result<usize> {
-        let name = &fold(ident);
-        self.named.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
-            let message = format!("column \"{name}\" of relation \"{}\" does not exist", self.named.name.name);
-            compiler.place(Error::new("42703", message), ident.span)
-        })
+        column_of(compiler, &self.named, ident)
     }
 
     /// The table's column behind a column of `named`. 0A000 if a view computes it.
@@ -240,13 +238,29 @@ fn computing<'v>(named: &'v Relation, views: &'v [ViewLevel], index: usize) -> O
     }
 }
 
-/// What comes before the refusal of a view that lies behind `views`: that one of these computes a column that is written.
-fn computed_above(named: &Relation, views: &[ViewLevel], written: &[&ast::Ident], command: Command) -> Option<Error> {
-    views.first()?;
+fn column_of(compiler: &Compiler<'_>, named: &Relation, ident: &ast::Ident) -> Result<usize> {
+    let name = &fold(ident);
+    named.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", named.name.name);
+        compiler.place(Error::new("42703", message), ident.span)
+    })
+}
+
+/// What comes before the refusal of a view that lies behind `views`: a column that is not there, and one that these compute.
+fn refused_before(
+    compiler: &Compiler<'_>,
+    named: &Relation,
+    views: &[ViewLevel],
+    written: &[&ast::Ident],
+    command: Command,
+) -> Result<()> {
+    let listed = written.iter().map(|ident| column_of(compiler, named, ident)).collect::<Result<Vec<_>>>()?;
     let word = if command == Command::Insert { "insert into" } else { "update" };
-    let places = written.iter().filter_map(|ident| named.columns.iter().position(|c| c.name == fold(ident)));
-    let mut computing = places.filter_map(|index| computing(named, views, index));
-    computing.next().map(|(view, column)| computed(word, view, column))
+    let mut computing = listed.into_iter().filter_map(|index| computing(named, views, index));
+    match computing.next() {
+        Some((view, column)) if !views.is_empty() => Err(computed(word, view, column)),
+        _ => Ok(()),
+    }
 }
 
 fn computed(command: &str, view: &Relation, column: &str) -> Error {
