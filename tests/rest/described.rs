@@ -155,6 +155,30 @@ async fn the_root_document() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_view_over_one_that_takes_no_writes_offers_none() {
+    let server = Server::start(
+        "create table t (id int primary key, kind text);
+         create view counted as select kind, count(*) as n from t group by kind;
+         create view over as select kind, n, n + 1 as more from counted;
+         create view later as select id, kind from t;
+         create view over_later as select id, kind, id + 1 as next from later;
+         create or replace view later as select id, kind from t limit 10;
+         grant all on all tables in schema public to service_role;",
+    )
+    .await;
+    let root = server.get("/").service().send().await.json();
+    for path in ["/counted", "/over", "/later", "/over_later"] {
+        let methods: Vec<&String> = root["paths"][path].as_object().unwrap().keys().collect();
+        assert_eq!(methods, ["get"], "{path}");
+    }
+    // The view that is named is judged first, then the one under it.
+    server.post("/over", &json!({"more": 1})).service().expect_error(400, "0A000").await;
+    server.patch("/over_later?id=eq.1", &json!({"next": 1})).service().expect_error(400, "0A000").await;
+    server.post("/over", &json!({"kind": "a"})).service().expect_error(500, "55000").await;
+    server.delete("/over?kind=eq.a").service().expect_error(500, "55000").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_root_document_behind_a_proxy_and_with_tokens() {
     let server = server(|config| {
         config.server.public_url = "https://api.example:8443/base".into();

@@ -1,8 +1,9 @@
 //! USAGE of a schema is asked where a statement names an object. What was parsed when it was made (policies, views, defaults,
 //! checks, generated columns, atomic bodies) named its objects then; EXECUTE is asked all the same.
 
+use basalt_server::Config;
 use basalt_tests::{Server, on_postgres_before};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SCHEMA: &str = "
 create schema hidden;
@@ -80,4 +81,95 @@ async fn an_atomic_body_is_stored_text() {
     }
     let server = Server::start(&format!("{SCHEMA}\n{ATOMIC}")).await;
     server.get("/rpc/atomic").expect(200, json!("A")).await;
+}
+
+const LOCKED: &str = "
+create schema app;
+create type app.mood as enum ('glad');
+create sequence app.numbers;
+grant usage on sequence app.numbers to authenticated;
+create table app.i (id int primary key, n int);
+alter table app.i enable row level security;
+create policy p on app.i using (true) with check (true);
+grant all on app.i to authenticated;
+insert into app.i values (1, 1);
+create table notes (id int primary key, mood app.mood default 'glad'::app.mood, number bigint default nextval('app.numbers'));
+alter table notes enable row level security;
+create policy p on notes using (true) with check (true);
+create view seen with (security_invoker = true) as select * from app.i;
+grant all on seen to authenticated;
+create role keeper;
+grant all on app.i to keeper;
+grant create, usage on schema public to keeper;
+
+create function forget(k int) returns void language sql as $$ delete from app.i where id = k $$;
+create function add(k int) returns void language plpgsql as $$ begin insert into app.i values (k); end $$;
+create function run(k int) returns void language plpgsql as $$ begin execute 'update app.i set n = 9 where id = $1' using k; end $$;
+create function kept(k int) returns void language sql security definer as $$ delete from app.i where id = k $$;
+alter function kept(int) owner to keeper;
+create function drawn() returns bigint language sql volatile as $$ select nextval('app.numbers') $$;
+create function cast_to(word text) returns text language sql stable as $$ select word::app.mood::text $$;
+create function copied() returns trigger language plpgsql as $$ begin insert into app.i values (new.id); return new; end $$;
+create table watched (id int primary key);
+alter table watched enable row level security;
+create policy p on watched using (true) with check (true);
+create trigger copied after insert on watched for each row execute function copied();
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_names_its_table_anew() {
+    // Views with their caller's rights are of 15.
+    if on_postgres_before(15) {
+        return;
+    }
+    let schemas = |config: &mut Config| config.api.schemas = vec!["public".into(), "app".into()];
+    let server = Server::start_with(LOCKED, schemas).await;
+    let row = json!({"id": 2, "n": 2});
+    let none = json!({});
+    let call = |name: &str, k: i64| server.post(&format!("/rpc/{name}"), &json!({"k": k}));
+    let refused = [
+        server.post("/i", &row).header("content-profile", "app"),
+        server
+            .post("/i", &json!({"id": 1, "n": 2}))
+            .header("content-profile", "app")
+            .prefer("resolution=merge-duplicates"),
+        server.patch("/i?id=eq.1", &json!({"n": 5})).header("content-profile", "app"),
+        server.delete("/i?id=eq.1").header("content-profile", "app"),
+        call("forget", 1),
+        call("add", 2),
+        call("run", 1),
+        call("kept", 1),
+        server.post("/watched", &json!({"id": 2})),
+        server.post("/rpc/drawn", &none),
+        server.post("/rpc/cast_to", &json!({"word": "glad"})),
+    ];
+    for request in refused {
+        let answer = request.user("ada").expect_error(403, "42501").await;
+        assert_eq!(answer.json()["message"], "permission denied for schema app");
+    }
+    server.get("/i").header("accept-profile", "app").service().expect_error(403, "42501").await;
+    assert_eq!(server.value("select json_agg(i) as value from app.i").await, json!([{"id": 1, "n": 1}]));
+
+    // What was parsed when it was made named its objects then.
+    server.post("/notes", &json!({"id": 1})).user("ada").expect(201, Value::Null).await;
+    server.patch("/seen?id=eq.1", &json!({"n": 7})).user("ada").expect(204, Value::Null).await;
+    assert_eq!(server.value("select json_agg(i) as value from app.i").await, json!([{"id": 1, "n": 7}]));
+
+    server.script("revoke usage on schema public from public, anon, authenticated").await;
+    let answer = server.post("/notes", &json!({"id": 2})).expect_error(401, "42501").await;
+    assert_eq!(answer.json()["message"], "permission denied for schema public");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parsed_body_names_its_tables_when_it_is_made() {
+    // Such bodies are of 14.
+    if on_postgres_before(15) {
+        return;
+    }
+    let parsed =
+        "create function parsed(k int) returns void language sql begin atomic delete from app.i where id = k; end;";
+    // Roles are those of all databases.
+    let server = Server::start(&format!("{}\n{parsed}", LOCKED.replace("keeper", "other_keeper"))).await;
+    server.post("/rpc/parsed", &json!({"k": 1})).user("ada").expect(204, Value::Null).await;
+    assert_eq!(server.value("select count(*) as value from app.i").await, json!(0));
 }

@@ -428,3 +428,35 @@ comment on function on_ddl() is 'told of tables';
 select proname from pg_proc where proname = 'on_ddl';
 create function on_ddl2() returns event_trigger language sql as 'select 1';
 drop function on_ddl();
+-- A name in the conflict target is a column's or a variable's, as in any expression.
+create table arbited (a int primary key, b text, c int);
+create view arbited_as as select a as z, b from arbited;
+create function arbited1(a int, x text) returns void language plpgsql as $$ begin insert into arbited values (a, x) on conflict (a) do update set b = x; end $$;
+select arbited1(1, 'x');
+create function arbited2(k int) returns table (a int) language plpgsql as $$ begin return query insert into arbited values (k, 'x') on conflict (a) do nothing returning arbited.a; end $$;
+select * from arbited2(1);
+create function arbited3(k int) returns void language plpgsql as $$ declare b text; begin insert into arbited values (k, 'q') on conflict (a) where (b is null) do nothing; end $$;
+select arbited3(1);
+create function arbited4(a int) returns text language plpgsql as $$
+#variable_conflict use_variable
+begin insert into arbited values (a, 'q') on conflict (a) do nothing; return 'done'; end $$;
+select arbited4(1);
+create function arbited5(a int) returns text language plpgsql as $$
+#variable_conflict use_column
+begin insert into arbited values (a, 'q') on conflict (a) do nothing; return 'done'; end $$;
+select arbited5(1);
+create function arbited6(a int, x text) returns void language sql as $$ insert into arbited values (a, x) on conflict (a) do update set b = x $$;
+select arbited6(1, 'sql') is null;
+create function arbited7(z int) returns text language plpgsql as $$ begin insert into arbited_as values (1, 'x') on conflict (z) do nothing; return 'done'; end $$;
+select arbited7(1);
+create function arbited8(a int) returns text language plpgsql as $$ begin insert into arbited_as values (1, 'x') on conflict (z) do nothing; return 'done'; end $$;
+select arbited8(1);
+create function arbited9(k int) returns text language plpgsql as $$ declare a int; begin insert into arbited values (k, 'x') on conflict (nope, a) do nothing; return 'done'; end $$;
+select arbited9(1);
+create function arbited10(k int, v int) returns text language plpgsql as $$ begin insert into arbited values (k, 'x') on conflict (v) do nothing; return 'done'; end $$;
+select arbited10(1, 1);
+create function arbited11(a int, b text) returns text language plpgsql as $$ begin insert into arbited values (arbited11.a, arbited11.b) on conflict on constraint arbited_pkey do update set b = excluded.b; return 'done'; end $$;
+select arbited11(1, 'named');
+create function arbited12(k int) returns int language plpgsql as $$ declare a int; begin select a into k from arbited x, arbited y; return k; end $$;
+select arbited12(1);
+select * from arbited order by a;

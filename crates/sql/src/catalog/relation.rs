@@ -328,7 +328,8 @@ impl Relation {
 }
 
 impl Takes {
-    fn all(all: bool) -> Takes {
+    /// All of them, or none.
+    pub(crate) fn all(all: bool) -> Takes {
         Takes { insert: all, update: all, delete: all }
     }
 

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Context, Type, Typmod, Value, codec};
-use sqlparser::ast;
+use sqlparser::ast::{self, Spanned};
 
 use super::compiler::Compiler;
 use super::domain::in_domain;
 use super::fold::{at_any_time, both_ways};
+use super::privilege;
 use super::row::{self, alike};
 use super::scope::Scope;
 use super::typed::{CastContext, Form, Origin, Typed};
-use super::types::{ResolvedType, resolve_type};
+use super::types::{ResolvedType, resolve_type, split_name};
 use crate::program::Bind;
 use crate::quote;
 
@@ -87,8 +88,17 @@ impl Compiler<'_> {
         if value.is_unknown() { self.coerce(value, &Type::TEXT, None, CastContext::Implicit) } else { Ok(value) }
     }
 
-    /// The type that an AST data type names here.
+    /// The type that an AST data type names here. 42501 without USAGE of the schema that it names.
     pub fn resolve_type(&self, data_type: &ast::DataType) -> Result<ResolvedType> {
+        let mut named = data_type;
+        while let ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(element, _)) = named {
+            named = element;
+        }
+        if let ast::DataType::Custom(name, _) = named
+            && let (Some(schema), _) = split_name(name)?
+        {
+            privilege::use_schema(self, &schema).map_err(|e| self.place(e, name.span()))?;
+        }
         resolve_type(self.catalog, &self.search_path, data_type)
     }
 

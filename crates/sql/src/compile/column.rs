@@ -476,18 +476,23 @@ pub(super) fn argument(scope: &Scope<'_>, name: &str) -> Option<Typed> {
 
 /// The variable of PL/pgSQL of that name, where it comes before a column. 42702 for one that is a column too, unless the body says which is
 /// meant; 55000 for a record without columns.
-fn preferred(scope: &Scope<'_>, name: &str) -> Result<Option<Typed>> {
+pub(super) fn preferred(scope: &Scope<'_>, name: &str) -> Result<Option<Typed>> {
     let Some(args) = scope.levels().find_map(|level| level.args.clone()) else { return Ok(None) };
     let Some(value) = args.named(name).filter(|_| args.sides != Sides::Column) else { return Ok(None) };
     if args.sides == Sides::Refused {
-        let is_column = |level: &Scope<'_>| {
-            let merged = level.merged.iter().any(|column| column.name == name);
-            let mut sources = level.sources.iter().filter(|source| !source.qualified_only);
-            merged || sources.any(|source| source.columns.iter().any(|column| column.name == name && !column.hidden))
+        let columns = |level: &Scope<'_>| {
+            if level.merged.iter().any(|column| column.name == name) {
+                return 1;
+            }
+            let sources = level.sources.iter().filter(|source| !source.qualified_only);
+            sources.flat_map(|source| &source.columns).filter(|column| column.name == name && !column.hidden).count()
         };
-        if scope.levels().any(is_column) {
-            let detail = "It could refer to either a PL/pgSQL variable or a table column.";
-            return Err(ambiguous(name).with_detail(detail));
+        let detail = "It could refer to either a PL/pgSQL variable or a table column.";
+        match scope.levels().map(columns).find(|&count| count > 0) {
+            None => {}
+            Some(1) => return Err(ambiguous(name).with_detail(detail)),
+            // Which column is meant is asked first.
+            Some(_) => return Err(ambiguous(name)),
         }
     }
     args.check_assigned(name)?;

@@ -229,7 +229,7 @@ impl Compiler<'_> {
             || (outer.is_some() && self.finds_one(&scope, select));
         let is_bare = scope.sources.is_empty() && clauses.reads_nothing() && !aggregated && limit.is_empty();
         let value = match clauses.items.as_slice() {
-            [item] if is_bare && !item.value.volatile => Some(item.value.clone()),
+            [item] if is_bare => Some(item.value.clone()),
             _ => None,
         };
         let mut effects = clauses.effects();

@@ -10,6 +10,7 @@ use basalt_types::{EnumType, Type, Typmod, Value};
 
 use super::Compiler;
 use super::parse::LONGEST_NAME;
+use super::privilege;
 use super::typed::{CastContext, Form, Typed, constant_sql};
 use crate::Name;
 use crate::catalog::Privilege;
@@ -330,6 +331,7 @@ fn sequence_named(compiler: &Compiler<'_>, argument: &Typed, privileges: &[Privi
     };
     let undefined = || Error::new("42P01", format!("relation \"{text}\" does not exist"));
     let name = name.ok_or_else(undefined)?;
+    privilege::use_schema(compiler, &name.schema)?;
     let sequence = compiler.catalog.sequences.get(&name).ok_or_else(undefined)?;
     let owner = sequence.owned_by.as_ref().and_then(|(table, _)| compiler.catalog.relations.get(table));
     let owner = owner.map_or(Identity::OWNER, |relation| relation.owner.as_str());

@@ -32,8 +32,8 @@ impl Compiler<'_> {
         let [column] = query.columns.as_slice() else {
             return Err(Error::new("42601", "subquery must return only one column"));
         };
-        // What asks nothing of a table, such as `(select auth.uid())`, is the value itself.
-        if let Some(value) = query.value {
+        // What asks nothing of a table, such as `(select auth.uid())`, is the value itself; `(select random())` is one value for all rows.
+        if let Some(value) = query.value.filter(|value| !value.volatile) {
             return Ok(value);
         }
         let sql = match query.at_most_one {

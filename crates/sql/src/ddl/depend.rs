@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::Type;
+use sqlparser::ast::Expr;
 
 use super::Change;
 use super::drop::Object;
@@ -12,7 +13,7 @@ use super::field::{is_marked, with_fields_marked};
 use super::overload::{is_field, with_calls_marked};
 use super::rename_column::reads_in_rows;
 use super::resolve::takes;
-use super::source::{Uses, parse_statements};
+use super::source::{Uses, fold, parse_expr, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
 use crate::catalog::{ConstraintKind, Name, Relation, Routine};
@@ -144,7 +145,12 @@ impl Change<'_> {
                 kind => kind.sources().any(|source| reads(&Uses::of_expr(source))),
             };
             if involved {
-                found.push((own(&constraint.name), true));
+                // An exclusion goes along with a column that is one of its elements; its expressions and predicate hold theirs.
+                let goes_along = match &constraint.kind {
+                    ConstraintKind::Exclude(exclusion) => exclusion.elements.iter().any(|e| is_column(&e.key, column)),
+                    _ => true,
+                };
+                found.push((own(&constraint.name), goes_along));
             }
         }
         for index in &relation.indexes {
@@ -333,6 +339,11 @@ pub(super) fn calls_for_rows(catalog: &Catalog, uses: &Uses, table: &Name) -> bo
 pub(super) fn bare_key(key: &str) -> String {
     let key = key.strip_suffix(" NULLS FIRST").or_else(|| key.strip_suffix(" NULLS LAST")).unwrap_or(key);
     key.strip_suffix(" DESC").unwrap_or(key).to_owned()
+}
+
+/// Whether a key is that column and nothing more.
+fn is_column(key: &str, column: &str) -> bool {
+    matches!(parse_expr(key), Ok(Expr::Identifier(ident)) if fold(&ident) == column)
 }
 
 /// Whether `nextval` names the sequence, qualified or in `public`.

@@ -137,7 +137,10 @@ impl Change<'_> {
         }
         let moved = match self.rename_to()? {
             Some(to) => Some(Name::new(&name.schema, to)),
-            None => self.set_schema()?.map(|schema| Name::new(schema, &name.name)),
+            None => match self.set_schema()? {
+                Some(schema) if schema == name.schema => return Ok(true),
+                other => other.map(|schema| Name::new(schema, &name.name)),
+            },
         };
         let is_moved = moved.is_some();
         moved.map_or(Ok(()), |to| self.rename_sequence(name, &to)).map(|()| is_moved)

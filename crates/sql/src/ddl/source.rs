@@ -77,7 +77,7 @@ fn parts(name: &ObjectName) -> Vec<String> {
 }
 
 /// The qualified name that a syntax node holds.
-fn qualified(name: &ObjectName) -> Option<Name> {
+pub(super) fn qualified(name: &ObjectName) -> Option<Name> {
     match parts(name).as_slice() {
         [.., schema, name] => Some(Name::new(schema, name)),
         _ => None,

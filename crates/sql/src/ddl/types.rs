@@ -103,7 +103,8 @@ impl Change<'_> {
             return self.rename_type(&name, Name::new(&name.schema, to));
         }
         if let Some(schema) = self.set_schema()? {
-            return self.rename_type(&name, Name::new(schema, &name.name));
+            // The schema that it is in already is taken, in contrast to the name that it has.
+            return if schema == name.schema { Ok(()) } else { self.rename_type(&name, Name::new(schema, &name.name)) };
         }
         let Some(old) = self.catalog.enums.get(&name).cloned() else {
             return Err(self.lacking("ALTER TYPE of a composite type", "Drop the type and create it again."));

@@ -14,7 +14,8 @@ use super::sequence::already_exists;
 use super::source::{self, Uses, fold, ident_node};
 use super::table::plain_column;
 use super::{Change, naming};
-use crate::catalog::{Column, Name, Relation, RelationKind, View};
+use crate::Catalog;
+use crate::catalog::{Column, Name, Relation, RelationKind, Takes, View};
 use crate::compile::{self, ViewColumn};
 use crate::definition_path;
 use crate::visit::any_outside_queries;
@@ -83,6 +84,7 @@ impl Change<'_> {
             relation = Relation { columns: kept_columns(old, relation.columns), ..(**old).clone() };
         }
         let sources = found.into_iter().map(|c| c.source).collect();
+        let takes = takes(&self.catalog, &query);
         relation.kind = RelationKind::View(View {
             query: query.to_string(),
             security_invoker,
@@ -91,16 +93,42 @@ impl Change<'_> {
             sources,
             materialized: false,
             updatable,
-            takes: None,
+            takes,
             reads: None,
             calls: Vec::new(),
         });
         let known = old.as_ref().map_or(relation.columns.len(), |old| old.columns.len());
         let added: Vec<String> = relation.columns[known..].iter().map(|column| column.name.clone()).collect();
         let held = self.meanings_to_hold(&name, &Columns::Added(&added));
+        let takes = relation.takes();
         self.catalog.relations.insert(name.clone(), Arc::new(relation));
+        if old.is_some_and(|old| old.takes() != takes) {
+            self.judge_takes();
+        }
         self.refresh_row_type(&name);
         self.hold_meanings(held, &name, &Columns::Added(&added)).map_err(|error| error.at(raw.at))
+    }
+
+    /// Judges anew which views pass writes on, since one takes others than it did.
+    fn judge_takes(&mut self) {
+        loop {
+            let judged = self.catalog.relations.values().filter_map(|relation| {
+                let view = relation.view()?;
+                let takes = takes(&self.catalog, &source::parse_query(&view.query).ok()?);
+                (takes != view.takes).then(|| (relation.name.clone(), takes))
+            });
+            let judged: Vec<_> = judged.collect();
+            if judged.is_empty() {
+                return;
+            }
+            for (name, judged) in judged {
+                if let Some(relation) = self.catalog.relations.get_mut(&name)
+                    && let RelationKind::View(view) = &mut Arc::make_mut(relation).kind
+                {
+                    view.takes = judged;
+                }
+            }
+        }
     }
 
     /// `(security_invoker = true, ...)`.
@@ -409,7 +437,16 @@ fn kept_columns(old: &Relation, new: Vec<Column>) -> Vec<Column> {
         .collect()
 }
 
-/// Whether PostgreSQL would let writes through: one relation, and each row one of its rows.
+/// What a view takes, unless its own query tells: nothing over a view that takes nothing.
+fn takes(catalog: &Catalog, query: &Query) -> Option<Takes> {
+    let SetExpr::Select(select) = &*query.body else { return None };
+    let [from] = select.from.as_slice() else { return None };
+    let TableFactor::Table { name, args: None, .. } = &from.relation else { return None };
+    let read = catalog.relations.get(&source::qualified(name)?)?;
+    (!read.takes().any()).then(|| Takes::all(false))
+}
+
+/// Whether PostgreSQL would let writes through to what the query reads: one relation, and each row one of its rows.
 fn is_updatable(query: &Query) -> bool {
     let SetExpr::Select(select) = &*query.body else { return false };
     let plain_from = match select.from.as_slice() {

@@ -113,20 +113,58 @@ pub(super) fn bit_count(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
 
 pub(super) fn get_byte(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let data = bytes(args[0]);
-    Ok(Value::Int(data[place(data, args[1].int())?].into()))
+    Ok(Value::Int(data[place(data.len(), args[1].int())?].into()))
 }
 
 pub(super) fn set_byte(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
     let mut data = bytes(args[0]).to_vec();
-    let place = place(&data, args[1].int())?;
+    let place = place(data.len(), args[1].int())?;
     data[place] = args[2].int() as u8;
     Ok(data.into())
 }
 
-/// A byte's index, from 0. 2202E outside of the string.
-fn place(data: &[u8], index: i64) -> Result<usize> {
-    let place = usize::try_from(index).ok().filter(|i| *i < data.len());
-    place.ok_or_else(|| Error::new("2202E", format!("index {index} out of valid range, 0..{}", data.len() as i64 - 1)))
+/// `get_bit(bytes, n)`: bits are counted from each byte's lowest.
+pub(super) fn get_bit(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let data = bytes(args[0]);
+    let place = place(data.len() * 8, args[1].int())?;
+    Ok(Value::Int((data[place / 8] >> (place % 8) & 1).into()))
+}
+
+/// `set_bit(bytes, n, bit)`. 22023 for what is no bit.
+pub(super) fn set_bit(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let mut data = bytes(args[0]).to_vec();
+    let place = place(data.len() * 8, args[1].int())?;
+    let mask = 1 << (place % 8);
+    match args[2].int() {
+        0 => data[place / 8] &= !mask,
+        1 => data[place / 8] |= mask,
+        _ => return Err(Error::new("22023", "new bit must be 0 or 1")),
+    }
+    Ok(data.into())
+}
+
+/// An index within `count`, from 0. 2202E beyond.
+fn place(count: usize, index: i64) -> Result<usize> {
+    let place = usize::try_from(index).ok().filter(|i| *i < count);
+    place.ok_or_else(|| Error::new("2202E", format!("index {index} out of valid range, 0..{}", count as i64 - 1)))
+}
+
+pub(super) fn int2send(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok((args[0].int() as i16).to_be_bytes().to_vec().into())
+}
+
+pub(super) fn int4send(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok((args[0].int() as i32).to_be_bytes().to_vec().into())
+}
+
+pub(super) fn int8send(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    Ok(args[0].int().to_be_bytes().to_vec().into())
+}
+
+/// The sixteen bytes of a uuid.
+pub(super) fn uuid_send(_: &Context, args: &[ValueRef<'_>]) -> Result<Value> {
+    let uuid = uuid::Uuid::parse_str(args[0].text()).map_err(|_| Error::invalid_text("uuid", args[0].text()))?;
+    Ok(uuid.into_bytes().to_vec().into())
 }
 
 /// `substring(bytes, from, length)`, counting from 1. 22011 for a negative length.

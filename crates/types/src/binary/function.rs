@@ -1,7 +1,7 @@
 //! Signatures.
 
 use super::{crypt, digest, encoding, random};
-use crate::Base::{Bytea, Int4, Int8, Text, Uuid};
+use crate::Base::{Bytea, Int2, Int4, Int8, Text, Uuid};
 use crate::Implementation::Rust;
 use crate::Kind::Is;
 use crate::{Function, Operator};
@@ -19,6 +19,12 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function::new("bit_count", &[Is(Bytea)], Is(Int8), Rust(encoding::bit_count)),
     Function::new("get_byte", &[Is(Bytea), Is(Int4)], Is(Int4), Rust(encoding::get_byte)),
     Function::new("set_byte", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::set_byte)),
+    Function::new("get_bit", &[Is(Bytea), Is(Int8)], Is(Int4), Rust(encoding::get_bit)),
+    Function::new("set_bit", &[Is(Bytea), Is(Int8), Is(Int4)], Is(Bytea), Rust(encoding::set_bit)),
+    Function::new("int2send", &[Is(Int2)], Is(Bytea), Rust(encoding::int2send)),
+    Function::new("int4send", &[Is(Int4)], Is(Bytea), Rust(encoding::int4send)),
+    Function::new("int8send", &[Is(Int8)], Is(Bytea), Rust(encoding::int8send)),
+    Function::new("uuid_send", &[Is(Uuid)], Is(Bytea), Rust(encoding::uuid_send)),
     Function::new("substring", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
     Function::new("substr", &[Is(Bytea), Is(Int4), Is(Int4)], Is(Bytea), Rust(encoding::substring)).optional(1),
     Function::new("strpos", &[Is(Bytea), Is(Bytea)], Is(Int4), Rust(encoding::position)),

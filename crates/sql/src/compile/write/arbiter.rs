@@ -9,6 +9,7 @@ use sqlparser::ast;
 use super::target::{Target, column_list};
 use super::values;
 use crate::catalog::{ConstraintKind, Privilege, Relation};
+use crate::compile::column::{argument, preferred};
 use crate::compile::parse::parse_expr;
 use crate::compile::scope::{Clause, Scope, Source};
 use crate::compile::suggest::missing_column;
@@ -51,6 +52,7 @@ impl Arbiter {
         compiler: &mut Compiler<'_>,
         target: &Target,
         table: &Source,
+        outer: Option<&Scope<'_>>,
         clause: &ast::OnConflict,
     ) -> Result<Arbiter> {
         let (key, partial) = match &clause.conflict_target {
@@ -58,8 +60,11 @@ impl Arbiter {
             Some(ast::ConflictTarget::Columns(columns)) => {
                 let updates = matches!(clause.action, ast::OnConflictAction::DoUpdate(_));
                 let (columns, predicate) = index_predicate::of(columns)?;
-                let key = listed_key(target, columns, &|name| missing(table, updates, name))?;
-                let partial = Partial::of(compiler, target, table, &key, predicate.as_ref())?;
+                let mut scope = Scope::new(outer);
+                scope.sources.push(target.named_source(compiler, table)?);
+                scope.forbid_subqueries();
+                let key = listed_key(compiler, target, &scope, columns, &|name| missing(table, updates, name))?;
+                let partial = Partial::of(compiler, target, table, &key, (&scope, predicate.as_ref()))?;
                 (key, partial)
             }
             None if target.table.constraints.iter().any(|c| matches!(c.kind, ConstraintKind::Exclude(_))) => {
@@ -153,14 +158,24 @@ fn constraint_key(target: &Target, name: &ast::ObjectName) -> Result<Vec<usize>>
     }
 }
 
-/// The table's columns that a conflict target lists, each once.
-fn listed_key(target: &Target, idents: &[ast::Ident], unknown: &dyn Fn(&str) -> Error) -> Result<Vec<usize>> {
+/// The table's columns that a conflict target lists, each once. As in any expression, a name may be that of a variable of PL/pgSQL, which no
+/// index is over.
+fn listed_key(
+    compiler: &Compiler<'_>,
+    target: &Target,
+    scope: &Scope<'_>,
+    idents: &[ast::Ident],
+    unknown: &dyn Fn(&str) -> Error,
+) -> Result<Vec<usize>> {
     let mut key = Vec::new();
     for ident in idents {
         let name = fold(ident);
+        if preferred(scope, &name).map_err(|error| compiler.place(error, ident.span))?.is_some() {
+            return Err(unmatched());
+        }
         let named = target.named.columns.iter().position(|column| column.name == name);
         let index = named.and_then(|i| target.columns[i]);
-        let index = index.ok_or_else(|| unknown(&name))?;
+        let index = index.ok_or_else(|| argument(scope, &name).map_or_else(|| unknown(&name), |_| unmatched()))?;
         if !key.contains(&index) {
             key.push(index);
         }
@@ -170,7 +185,7 @@ fn listed_key(target: &Target, idents: &[ast::Ident], unknown: &dyn Fn(&str) -> 
 
 impl Partial {
     /// The partial index that arbitrates over `key`, if no unique index over the whole table does. `given` is the conflict target's
-    /// predicate.
+    /// predicate, `scope` what it sees.
     ///
     /// Errors: 42P10 without a matching index; those of the predicate.
     fn of(
@@ -178,17 +193,9 @@ impl Partial {
         target: &Target,
         table: &Source,
         key: &[usize],
-        given: Option<&ast::Expr>,
+        (scope, given): (&Scope<'_>, Option<&ast::Expr>),
     ) -> Result<Option<Partial>> {
-        let given = match given {
-            Some(given) => {
-                let mut scope = Scope::new(None);
-                scope.sources.push(target.named_source(compiler, table)?);
-                scope.forbid_subqueries();
-                conjuncts(compiler, &scope, given)?
-            }
-            None => Vec::new(),
-        };
+        let given = given.map(|given| conjuncts(compiler, scope, given)).transpose()?.unwrap_or_default();
         let relation = &target.table;
         let wanted: BTreeSet<&str> = key.iter().map(|&index| relation.columns[index].name.as_str()).collect();
         let is_wanted = |columns: &[String]| columns.iter().map(String::as_str).collect::<BTreeSet<_>>() == wanted;
@@ -220,9 +227,12 @@ impl Partial {
                 return Ok(Some(Partial { definition, there, proposed }));
             }
         }
-        let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
-        Err(Error::new("42P10", message))
+        Err(unmatched())
     }
+}
+
+fn unmatched() -> Error {
+    Error::new("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification")
 }
 
 /// The parts of an index's predicate that AND joins, as SQLite source.

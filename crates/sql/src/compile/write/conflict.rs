@@ -46,7 +46,7 @@ impl Conflict {
         outer: Option<&Scope<'_>>,
         clause: &ast::OnConflict,
     ) -> Result<Conflict> {
-        let arbiter = Arbiter::bind(compiler, target, table, clause)?;
+        let arbiter = Arbiter::bind(compiler, target, table, outer, clause)?;
         let update = match &clause.action {
             ast::OnConflictAction::DoNothing => None,
             ast::OnConflictAction::DoUpdate(_) if arbiter.key.is_empty() => {

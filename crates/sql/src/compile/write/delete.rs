@@ -19,7 +19,7 @@ pub(super) fn delete(compiler: &mut Compiler<'_>, delete: &ast::Delete, wanted: 
     let [table] = from.as_slice() else {
         return Err(basalt_core::Error::new("42601", "DELETE names one table"));
     };
-    let target = written_table(compiler, table, Command::Delete)?;
+    let target = written_table(compiler, table, Command::Delete, &[])?;
     target.require_delete(compiler)?;
     compiler.writes_to(&target.table, Vec::new());
     let returning = Returning::new(delete.returning.as_deref(), false)?;

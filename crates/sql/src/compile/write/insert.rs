@@ -21,8 +21,9 @@ pub(super) fn insert(compiler: &mut Compiler<'_>, insert: &ast::Insert, wanted: 
     let ast::TableObject::TableName(name) = &insert.table else {
         return Err(Error::new("42601", "INSERT INTO names a table"));
     };
-    let target =
-        Target::resolve(compiler, name, insert.table_alias.as_ref().map(|alias| &alias.alias), Command::Insert)?;
+    let alias = insert.table_alias.as_ref().map(|alias| &alias.alias);
+    let listed: Vec<_> = insert.columns.iter().filter_map(values::written_column).collect();
+    let target = Target::resolve(compiler, name, alias, Command::Insert, &listed)?;
     let sqlite = target.sqlite.clone();
     let table = target.table_source(compiler, &sqlite);
     let mut rows = Rows::bind(compiler, &target, insert, wanted.outer)?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use sqlparser::ast;
+use sqlparser::ast::{self, Spanned};
 
 use super::refused_view;
 use crate::catalog::{Column, Privilege, Relation};
@@ -47,19 +47,27 @@ struct ViewLevel {
 }
 
 impl Target {
-    /// Looks up what a write names, and claims the table's name in the step: nothing else there may be called so.
+    /// Looks up what a write names, and claims the table's name in the step: nothing else there may be called so. `written` are the columns
+    /// that the statement lists.
+    ///
+    /// Errors: 42501 without USAGE of its schema; 0A000 and 55000 for views that take no such write.
     pub fn resolve(
         compiler: &mut Compiler<'_>,
         name: &ast::ObjectName,
         alias: Option<&ast::Ident>,
         command: Command,
+        written: &[&ast::Ident],
     ) -> Result<Target> {
         let named = compiler.relation(name)?;
+        privilege::use_schema(compiler, &named.name.schema).map_err(|e| compiler.place(e, name.span()))?;
         let mut views = Vec::new();
         let mut table = named.clone();
         let mut role = compiler.role.clone();
         while table.view().is_some() {
-            let level = ViewLevel::of(&table, &compiler.user, command)?;
+            let level = ViewLevel::of(&table, &compiler.user, command).or_else(|refused| {
+                refused_before(compiler, &named, &views, written, command)?;
+                Err(refused)
+            })?;
             role.clone_from(&level.role);
             let inside = definition_path(&table.name.schema);
             let from = level.from(&table)?.clone();
@@ -122,19 +130,15 @@ impl Target {
 
     /// The column that a statement writes by this name: its index in `named`. 42703 if there is none.
     pub fn column(&self, compiler: &Compiler<'_>, ident: &ast::Ident) -> Result<usize> {
-        let name = &fold(ident);
-        self.named.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
-            let message = format!("column \"{name}\" of relation \"{}\" does not exist", self.named.name.name);
-            compiler.place(Error::new("42703", message), ident.span)
-        })
+        column_of(compiler, &self.named, ident)
     }
 
-    /// The table's column behind a column of `named`. 55000 if the view computes it.
+    /// The table's column behind a column of `named`. 0A000 if a view computes it.
     pub fn base(&self, index: usize, command: &str) -> Result<usize> {
         self.columns[index].ok_or_else(|| {
-            let (column, view) = (&self.named.columns[index].name, &self.named.name.name);
-            Error::new("0A000", format!("cannot {command} column \"{column}\" of view \"{view}\""))
-                .with_detail("View columns that are not columns of their base relation are not updatable.")
+            let (view, column) =
+                computing(&self.named, &self.views, index).unwrap_or((&self.named, &self.named.columns[index].name));
+            computed(command, view, column)
         })
     }
 
@@ -221,6 +225,47 @@ impl Target {
             _ => false,
         })
     }
+}
+
+/// The view that computes a column (an index in `named`), and what it calls it: `named` or one of `views`, those behind it.
+fn computing<'v>(named: &'v Relation, views: &'v [ViewLevel], index: usize) -> Option<(&'v Relation, &'v str)> {
+    match named.view()?.sources.get(index)? {
+        None => Some((named, &named.columns[index].name)),
+        Some((relation, column)) => {
+            let level = views.iter().find(|level| level.view.name == *relation)?;
+            Some((&level.view, column))
+        }
+    }
+}
+
+fn column_of(compiler: &Compiler<'_>, named: &Relation, ident: &ast::Ident) -> Result<usize> {
+    let name = &fold(ident);
+    named.columns.iter().position(|column| column.name == *name).ok_or_else(|| {
+        let message = format!("column \"{name}\" of relation \"{}\" does not exist", named.name.name);
+        compiler.place(Error::new("42703", message), ident.span)
+    })
+}
+
+/// What comes before the refusal of a view that lies behind `views`: a column that is not there, and one that these compute.
+fn refused_before(
+    compiler: &Compiler<'_>,
+    named: &Relation,
+    views: &[ViewLevel],
+    written: &[&ast::Ident],
+    command: Command,
+) -> Result<()> {
+    let listed = written.iter().map(|ident| column_of(compiler, named, ident)).collect::<Result<Vec<_>>>()?;
+    let word = if command == Command::Insert { "insert into" } else { "update" };
+    let mut computing = listed.into_iter().filter_map(|index| computing(named, views, index));
+    match computing.next() {
+        Some((view, column)) if !views.is_empty() => Err(computed(word, view, column)),
+        _ => Ok(()),
+    }
+}
+
+fn computed(command: &str, view: &Relation, column: &str) -> Error {
+    Error::new("0A000", format!("cannot {command} column \"{column}\" of view \"{}\"", view.name.name))
+        .with_detail("View columns that are not columns of their base relation are not updatable.")
 }
 
 /// The name of a view's column for a column of the table behind it.

@@ -44,7 +44,8 @@ pub(super) struct Statement<'u> {
 
 impl<'u> Statement<'u> {
     fn new(compiler: &mut Compiler<'_>, update: &'u ast::Update, wanted: Wanted<'u>) -> Result<Self> {
-        let target = written_table(compiler, &update.table, Command::Update)?;
+        let set = values::set_columns(&update.assignments);
+        let target = written_table(compiler, &update.table, Command::Update, &set)?;
         let assigned = values::assignments(compiler, &target, &update.assignments)?;
         let columns = assigned.iter().filter_map(|(index, _)| target.columns[*index]);
         compiler.writes_to(&target.table, columns.map(|index| target.table_column(index).name.clone()).collect());
@@ -165,15 +166,16 @@ pub(super) fn bind_others(
     Ok(from)
 }
 
-/// What UPDATE or DELETE names.
+/// What UPDATE or DELETE names; `set` are the columns that it assigns to.
 pub(super) fn written_table(
     compiler: &mut Compiler<'_>,
     table: &ast::TableWithJoins,
     command: Command,
+    set: &[&ast::Ident],
 ) -> Result<Target> {
     match &table.relation {
         ast::TableFactor::Table { name, alias, args: None, .. } if table.joins.is_empty() => {
-            Target::resolve(compiler, name, alias.as_ref().map(|alias| &alias.name), command)
+            Target::resolve(compiler, name, alias.as_ref().map(|alias| &alias.name), command, set)
         }
         _ => Err(Error::new("42601", "the statement writes to one table")),
     }

@@ -124,9 +124,22 @@ pub(super) fn assignments(
     Ok(assigned)
 }
 
+/// The columns that SET lists.
+pub(super) fn set_columns(list: &[ast::Assignment]) -> Vec<&ast::Ident> {
+    let names = list.iter().flat_map(|assignment| match &assignment.target {
+        ast::AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+        ast::AssignmentTarget::Tuple(names) => names,
+    });
+    names.filter_map(written_column).collect()
+}
+
+/// The column that a name in the list of an INSERT, or in SET, begins with.
+pub(super) fn written_column(name: &ast::ObjectName) -> Option<&ast::Ident> {
+    name.0.first().and_then(|part| part.as_ident())
+}
+
 fn set_column(compiler: &Compiler<'_>, target: &super::target::Target, name: &ast::ObjectName) -> Result<usize> {
-    let ident = name.0.first().and_then(|part| part.as_ident());
-    let ident = ident.ok_or_else(|| Error::new("42601", "a column name expected"))?;
+    let ident = written_column(name).ok_or_else(|| Error::new("42601", "a column name expected"))?;
     // PostgreSQL takes `t.a` for the field `a` of a column `t`.
     let index = target.column(compiler, ident)?;
     if name.0.len() > 1 {
