@@ -212,7 +212,7 @@ impl Attempt<'_> {
     /// A check of a domain, or of a table that a cascade reached.
     fn elsewhere_checked(&self, name: &str) -> Option<Error> {
         let domain = self.relation.columns.iter().filter_map(|column| column.domain.as_ref()).find(|domain| {
-            self.catalog().domains.get(*domain).is_some_and(|d| d.checks.iter().any(|(check, _)| check == name))
+            self.catalog().domain_checks(domain).iter().any(|check| check.name == name)
         });
         let (message, object) = match domain {
             Some(domain) => {
