@@ -57,8 +57,7 @@ impl Catalog {
         let mut domains: Vec<_> = self.domains_under(domain).collect();
         domains.reverse();
         let checks = domains.into_iter().flat_map(|(domain, of)| {
-            let mut own: Vec<_> =
-                of.checks.iter().map(|(name, source)| DomainCheck { domain, name, source }).collect();
+            let mut own: Vec<_> = of.checks.iter().map(|(name, source)| DomainCheck { domain, name, source }).collect();
             own.sort_by_key(|check| check.name);
             own
         });

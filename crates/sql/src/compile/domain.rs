@@ -14,8 +14,12 @@ use crate::{Name, definition_path, quote};
 pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
     let catalog = compiler.catalog;
     let mut value = value;
+    let shown = match compiler.search_path.contains(&name.schema) {
+        true => name.name.clone(),
+        false => name.to_string(),
+    };
     if !value.not_null && catalog.refuses_null(name) {
-        let message = format!("domain {} does not allow null values", name.name);
+        let message = format!("domain {shown} does not allow null values");
         value.sql = format!("coalesce({}, {})", value.sql, require("0", "23502", &message));
         (value.not_null, value.leakproof, value.collated, value.form) = (true, false, false, Form::Other);
     }
@@ -49,7 +53,7 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
         let expr = parse_expr(source)?;
         let path = definition_path(&domain.schema);
         let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
-        let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
+        let message = format!("value for domain {shown} violates check constraint \"{check}\"");
         let literals = [message.as_str(), check, &name.schema, &name.name].map(quote::literal);
         let [message, check, schema, domain] = literals;
         let told = format!("'23514', {message}, NULL, {check}, NULL, {schema}, {domain}");

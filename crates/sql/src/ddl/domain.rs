@@ -168,14 +168,16 @@ impl Change<'_> {
             let mut after = (*before).clone();
             // SQLite itself keeps NOT NULL, the checks of generated columns, and the defaults that foreign keys set.
             let mut is_kept = false;
-            for (at, old_column) in before.columns.iter().enumerate().filter(|(_, c)| is_of_domain(&self.catalog, c, name)) {
+            for (at, old_column) in
+                before.columns.iter().enumerate().filter(|(_, c)| is_of_domain(&self.catalog, c, name))
+            {
                 let column = &mut after.columns[at];
                 column.inherit(&self.catalog);
                 is_kept |= column.not_null != old_column.not_null
                     || column.generated.is_some() && old.checks != domain.checks
                     || column.default != old_column.default && physical::sets_default(&before, &column.name);
                 if column.not_null && !old_column.not_null {
-                    self.actions.push(Action::Sql(null_guard(&before, &column.name)));
+                    self.actions.push(Action::Sql(null_guard(&before, "table", &column.name)));
                 }
             }
             for column in after.columns.iter().filter(|c| is_of_domain(&self.catalog, c, name)) {
@@ -235,11 +237,11 @@ fn is_of_domain(catalog: &Catalog, column: &Column, name: &Name) -> bool {
     column.domain.as_ref().is_some_and(|domain| catalog.is_in_domain(domain, name))
 }
 
-/// 23502 if a row holds NULL in the column.
-pub(super) fn null_guard(relation: &Relation, column: &str) -> String {
+/// 23502 if a row holds NULL in the column. `kind` is what the message calls the table.
+pub(super) fn null_guard(relation: &Relation, kind: &str, column: &str) -> String {
     let none =
         format!("NOT EXISTS (SELECT 1 FROM {} WHERE {} IS NULL)", physical::table(&relation.name), ident(column));
-    let message = format!("column \"{column}\" of relation \"{}\" contains null values", relation.name.name);
+    let message = format!("column \"{column}\" of {kind} \"{}\" contains null values", relation.name.name);
     physical::require(&none, "23502", &message)
 }
 

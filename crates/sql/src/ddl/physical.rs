@@ -165,7 +165,9 @@ fn kept(compiled: compile::Expression, place: &str) -> Result<compile::Expressio
     }
     if place != "a check" && bare.contains("pg_require(") {
         return Err(Error::unsupported(
-            format!("a cast to a domain that asks something of its values is not supported in {place} on the embedded engine"),
+            format!(
+                "a cast to a domain that asks something of its values is not supported in {place} on the embedded engine"
+            ),
             "Cast to the domain's base type, and give a column the domain: what is written to it is judged.",
         ));
     }

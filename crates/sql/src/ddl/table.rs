@@ -139,8 +139,9 @@ impl Change<'_> {
         for (i, column) in found.into_iter().enumerate() {
             let name = names.get(i).cloned().unwrap_or(column.name);
             let domain = match (&column.source, cast_to.get(i)) {
+                (_, Some(Some(domain))) => Some(domain.clone()),
                 (Some((relation, column)), _) => self.relation(relation)?.column(column).and_then(|c| c.domain.clone()),
-                (None, domain) => domain.cloned().flatten(),
+                (None, _) => None,
             };
             let mut new = Column { typmod: column.typmod, domain, ..plain_column(name, column.ty) };
             new.inherit(&self.catalog);
