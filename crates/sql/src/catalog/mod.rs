@@ -4,6 +4,7 @@
 //! engine reads it from `pg_catalog`. Expressions and bodies are kept as PostgreSQL source text.
 
 mod constraint;
+mod domain;
 mod name;
 mod privilege;
 mod publication;
@@ -17,11 +18,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basalt_core::{Error, Result};
-use basalt_types::{EnumType, Type, Typmod};
+use basalt_types::{EnumType, Type};
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use constraint::{Constraint, ConstraintKind, Exclusion, ExclusionElement, ForeignKey, ReferentialAction};
+pub use domain::{Domain, DomainCheck};
 pub use name::Name;
 pub(crate) use privilege::supabase_roles;
 pub use privilege::{
@@ -130,21 +132,6 @@ pub struct Schema {
     pub comment: Option<String>,
     /// USAGE grants.
     pub grants: Grants,
-}
-
-/// A domain.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Domain {
-    /// Base type.
-    pub ty: Type,
-    /// Its modifier.
-    pub typmod: Option<Typmod>,
-    /// NOT NULL.
-    pub not_null: bool,
-    /// Default expression, as PostgreSQL source.
-    pub default: Option<String>,
-    /// CHECKs: name and expression over `value`, as PostgreSQL source.
-    pub checks: Vec<(String, String)>,
 }
 
 /// The functions behind a domain's implicit casts: PostgREST's domain representations.

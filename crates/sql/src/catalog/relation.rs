@@ -111,8 +111,14 @@ pub struct Column {
     pub composite: Option<Name>,
     /// NOT NULL (by itself, by the primary key, or by its domain).
     pub not_null: bool,
-    /// Default expression, as PostgreSQL source (`nextval('t_id_seq')` for serial columns).
+    /// Whether it is NOT NULL by its domain alone. The embedded engine's.
+    #[serde(default)]
+    pub not_null_by_domain: bool,
+    /// Default expression, as PostgreSQL source (`nextval('t_id_seq')` for serial columns); its domain's where it has none of its own.
     pub default: Option<String>,
+    /// Whether the default is its domain's. The embedded engine's.
+    #[serde(default)]
+    pub default_by_domain: bool,
     /// `generated always as (...) stored`: the expression, as PostgreSQL source.
     pub generated: Option<String>,
     /// `generated ... as identity`.

@@ -134,6 +134,11 @@ impl Routine {
         self.params.iter().filter(|p| p.mode.is_input())
     }
 
+    /// The domains that its parameters and its result are in.
+    pub(crate) fn domains(&self) -> impl Iterator<Item = &Name> {
+        self.params.iter().filter_map(|param| param.domain.as_ref()).chain(&self.returns_domain)
+    }
+
     /// What tells it apart from others of its name.
     pub fn input_types(&self) -> Vec<Input> {
         self.inputs().map(Param::input).collect()

@@ -115,10 +115,27 @@ impl Compiler<'_> {
         if let Form::Row(_, Origin::Written) = cast.form {
             cast = cast.with_origin(Origin::Cast);
         }
+        // Of another type, it is the column no more.
+        if resolved.domain.is_none() && self.is_in_domain(scope, &cast) {
+            cast.form = Form::Other;
+        }
         match &resolved.domain {
             Some(domain) => in_domain(self, cast, domain),
             None => Ok(cast),
         }
+    }
+
+    /// Whether a value is a table's column in a domain.
+    fn is_in_domain(&self, scope: &Scope<'_>, value: &Typed) -> bool {
+        let Form::Column(id, index) = value.form else { return false };
+        let column = scope.source(id).and_then(|source| match &source.relation {
+            Some(relation) => relation.columns.get(index),
+            None => {
+                let (relation, column) = source.origins.get(index)?.as_ref()?;
+                self.catalog.relations.get(relation)?.column(column)
+            }
+        });
+        column.is_some_and(|column| column.domain.is_some())
     }
 
     /// A literal read, or a parameter typed, as `to`.

@@ -7,18 +7,24 @@ use super::compiler::Compiler;
 use super::parse::parse_expr;
 use super::scope::{Scope, SourceColumn};
 use super::typed::{Form, Typed};
+use crate::catalog::DomainCheck;
 use crate::{Name, definition_path, quote};
 
 /// A value of the base type that satisfies the domain, or 23502, 23514.
 pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) -> Result<Typed> {
-    let Some(domain) = compiler.catalog.domains.get(name) else { return Ok(value) };
+    let catalog = compiler.catalog;
     let mut value = value;
-    if domain.not_null && !value.not_null {
-        let message = format!("domain {} does not allow null values", name.name);
+    let shown = match compiler.search_path.contains(&name.schema) {
+        true => name.name.clone(),
+        false => name.to_string(),
+    };
+    if !value.not_null && catalog.refuses_null(name) {
+        let message = format!("domain {shown} does not allow null values");
         value.sql = format!("coalesce({}, {})", value.sql, require("0", "23502", &message));
         (value.not_null, value.leakproof, value.collated, value.form) = (true, false, false, Form::Other);
     }
-    if domain.checks.is_empty() {
+    let checks = catalog.domain_checks(name);
+    if checks.is_empty() {
         return Ok(value);
     }
     // What is costly or differs at each call is computed once, in a subquery that LIMIT keeps SQLite from dissolving.
@@ -43,12 +49,12 @@ pub(super) fn in_domain(compiler: &mut Compiler<'_>, value: Typed, name: &Name) 
     source.check_privileges = false;
     scope.sources.push(source);
     let mut demands = Vec::new();
-    for (check, text) in &domain.checks {
-        let expr = parse_expr(text)?;
-        let path = definition_path(&name.schema);
+    for DomainCheck { domain, name: check, source } in checks {
+        let expr = parse_expr(source)?;
+        let path = definition_path(&domain.schema);
         let bound = compiler.inside(path, |compiler| compiler.bind_condition(&scope, &expr, "CHECK"))?;
-        let message = format!("value for domain {} violates check constraint \"{check}\"", name.name);
-        let literals = [&message, check, &name.schema, &name.name].map(|text| quote::literal(text));
+        let message = format!("value for domain {shown} violates check constraint \"{check}\"");
+        let literals = [message.as_str(), check, &name.schema, &name.name].map(quote::literal);
         let [message, check, schema, domain] = literals;
         let told = format!("'23514', {message}, NULL, {check}, NULL, {schema}, {domain}");
         demands.push(format!("pg_require(({} IS NOT 0), {told})", bound.sql));

@@ -43,11 +43,12 @@ impl Change<'_> {
         let name = self.cursor.ident()?;
         let declared = self.data_type()?;
         self.check_storable(&declared).map_err(|e| e.at(declared.at))?;
-        let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
         let column = Column {
             name,
-            not_null: declared.serial || domain.is_some_and(|d| d.not_null),
-            default: domain.and_then(|d| d.default.clone()),
+            not_null: declared.serial,
+            not_null_by_domain: false,
+            default: None,
+            default_by_domain: false,
             ty: declared.ty,
             typmod: declared.typmod,
             domain: declared.domain,
@@ -69,6 +70,9 @@ impl Change<'_> {
         }
         if new.column.identity.is_some() && has_own_default {
             return Err(said_twice("both default and identity specified", table, &new).at(at));
+        }
+        if new.sequence.is_none() {
+            new.column.inherit(&self.catalog);
         }
         Ok(new)
     }
@@ -97,8 +101,7 @@ impl Change<'_> {
         match option {
             "not null" | "null" => {
                 let not_null = option == "not null";
-                let already = new.column.not_null && new.column.domain.is_none();
-                if if not_null { new.nullable } else { already } {
+                if if not_null { new.nullable } else { new.column.not_null } {
                     return Err(said_twice("conflicting NULL/NOT NULL declarations", table, new).at(at));
                 }
                 new.column.not_null |= not_null;
@@ -202,11 +205,11 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// A default as the catalog keeps it; nothing for NULL.
+    /// A default as the catalog keeps it; nothing for NULL, unless a domain's default would stand for that.
     ///
     /// Errors: those of its compilation, but it may depend on the session, since it is compiled into each INSERT.
     pub(super) fn default_source(&self, mut expr: Expr, column: &Column) -> Result<Option<String>> {
-        if is_null(&expr) {
+        if is_null(&expr) && column.domain.is_none() {
             return Ok(None);
         }
         source::qualify(&mut expr, &self.catalog, &self.session.search_path);

@@ -16,7 +16,7 @@ use super::resolve::takes;
 use super::source::{Uses, fold, parse_expr, parse_statements};
 use super::types::mentions;
 use crate::Catalog;
-use crate::catalog::{ConstraintKind, Name, Relation, Routine};
+use crate::catalog::{ConstraintKind, Domain, Name, Relation, Routine};
 use crate::compile::{Kept, Meanings};
 
 impl Change<'_> {
@@ -94,11 +94,13 @@ impl Change<'_> {
                 for routine in self.catalog.functions.values().flatten() {
                     let types = routine.params.iter().map(|p| &p.ty).chain([&routine.returns]);
                     let mut types = types.filter(|_| routine.returns_relation.is_none());
-                    if types.any(|ty| mentions(ty, name) || fields.as_ref() == Some(ty)) {
+                    let mut domains = routine.domains();
+                    if types.any(|ty| mentions(ty, name) || fields.as_ref() == Some(ty)) || domains.any(|d| d == name) {
                         found.push((Object::Routine(routine.name.clone(), routine.input_types()), false));
                     }
                 }
-                let domains = self.catalog.domains.iter().filter(|(_, domain)| mentions(&domain.ty, name));
+                let is_over = |domain: &Domain| domain.over.as_ref() == Some(name) || mentions(&domain.ty, name);
+                let domains = self.catalog.domains.iter().filter(|(_, domain)| is_over(domain));
                 found.extend(domains.map(|(domain, _)| (Object::Type(domain.clone()), false)));
             }
             Object::Sequence(name) => {
@@ -291,7 +293,7 @@ fn users(catalog: &Catalog, uses: impl Fn(&Uses) -> bool, found: &mut Vec<(Objec
             }
         }
         for column in &relation.columns {
-            if column.default.as_ref().is_some_and(expr) {
+            if !column.default_by_domain && column.default.as_ref().is_some_and(expr) {
                 found.push((Object::Default(name.clone(), column.name.clone()), false));
             }
             if column.generated.as_ref().is_some_and(expr) {

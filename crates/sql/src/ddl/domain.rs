@@ -11,8 +11,8 @@ use super::drop::Object;
 use super::source::{self, fold};
 use super::table::plain_column;
 use super::types::missing_type;
-use super::{Change, naming, physical};
-use crate::catalog::{Domain, Name, Relation};
+use super::{Action, Change, naming, physical};
+use crate::catalog::{Catalog, Column, Domain, Name, Relation};
 use crate::compile;
 use crate::quote::ident;
 use crate::visit::visit_mut;
@@ -38,14 +38,10 @@ impl Change<'_> {
                 Error::new("42804", format!("\"{}\" is not a valid base type for a domain", base.ty)).at(base.at)
             );
         }
-        let parent = base.domain.as_ref().and_then(|name| self.catalog.domains.get(name)).cloned();
-        let mut domain = parent.unwrap_or(Domain {
-            ty: base.ty,
-            typmod: base.typmod,
-            not_null: false,
-            default: None,
-            checks: Vec::new(),
-        });
+        let parent = base.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
+        let default = parent.and_then(|parent| parent.default.clone());
+        let (ty, typmod, over) = (base.ty, base.typmod, base.domain);
+        let mut domain = Domain { ty, typmod, over, not_null: false, default, checks: Vec::new() };
         loop {
             let at = self.cursor.offset();
             let given = if self.cursor.accept("constraint") { Some(self.cursor.ident()?) } else { None };
@@ -166,22 +162,25 @@ impl Change<'_> {
     }
 
     /// Puts a changed domain into force, in the tables with columns of it too. Their rows hold to the checks in `judged`, or need not.
-    fn change_domain(&mut self, name: &Name, domain: Domain, judged: &[(String, String)]) -> Result<()> {
+    pub(super) fn change_domain(&mut self, name: &Name, domain: Domain, judged: &[(String, String)]) -> Result<()> {
         let Some(old) = self.catalog.domains.insert(name.clone(), domain.clone()) else { return Ok(()) };
         for before in self.tables_of_domain(name) {
             let mut after = (*before).clone();
-            for column in after.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(name)) {
-                if column.default == old.default {
-                    column.default.clone_from(&domain.default);
-                }
-                if old.not_null != domain.not_null {
-                    column.not_null = domain.not_null || before.primary_key().is_some_and(|k| k.contains(&column.name));
-                }
-                if domain.not_null && !old.not_null {
-                    self.push(null_guard(&before, &column.name));
+            // SQLite itself keeps NOT NULL, the checks of generated columns, and the defaults that foreign keys set.
+            let mut is_kept = false;
+            for (at, old_column) in
+                before.columns.iter().enumerate().filter(|(_, c)| is_of_domain(&self.catalog, c, name))
+            {
+                let column = &mut after.columns[at];
+                column.inherit(&self.catalog);
+                is_kept |= column.not_null != old_column.not_null
+                    || column.generated.is_some() && old.checks != domain.checks
+                    || column.default != old_column.default && physical::sets_default(&before, &column.name);
+                if column.not_null && !old_column.not_null {
+                    self.actions.push(Action::Sql(null_guard(&before, "table", &column.name)));
                 }
             }
-            for column in after.columns.iter().filter(|c| c.domain.as_ref() == Some(name)) {
+            for column in after.columns.iter().filter(|c| is_of_domain(&self.catalog, c, name)) {
                 for (_, check) in domain.checks.iter().filter(|check| !judged.contains(check)) {
                     let condition = physical::check(&self.catalog, &after, &over_column(check, &column.name)?)?;
                     let message = format!(
@@ -190,10 +189,10 @@ impl Change<'_> {
                     );
                     let none =
                         format!("NOT EXISTS (SELECT 1 FROM {} WHERE NOT ({condition}))", physical::table(&before.name));
-                    self.push(physical::require(&none, "23514", &message));
+                    self.actions.push(Action::Sql(physical::require(&none, "23514", &message)));
                 }
             }
-            if old.not_null != domain.not_null {
+            if is_kept {
                 self.rebuild(&before, &after, |column| Some(ident(&column.name)))?;
             }
             self.catalog.relations.insert(before.name.clone(), Arc::new(after));
@@ -203,29 +202,46 @@ impl Change<'_> {
 
     fn rename_domain(&mut self, from: &Name, to: Name) -> Result<()> {
         self.check_type_name(&to)?;
+        let tables = self.tables_of_domain(from);
         if let Some(domain) = self.catalog.domains.remove(from) {
             self.catalog.domains.insert(to.clone(), domain);
         }
-        for table in self.tables_of_domain(from) {
+        for table in tables {
             for column in self.relation_mut(&table.name)?.columns.iter_mut().filter(|c| c.domain.as_ref() == Some(from))
             {
                 column.domain = Some(to.clone());
             }
         }
+        let renamed = |domain: &mut Name| {
+            if domain == from {
+                domain.clone_from(&to);
+            }
+        };
+        self.catalog.domains.values_mut().filter_map(|domain| domain.over.as_mut()).for_each(renamed);
+        for routine in self.catalog.functions.values_mut().flatten().filter(|r| r.domains().any(|d| d == from)) {
+            let routine = Arc::make_mut(routine);
+            let domains = routine.params.iter_mut().filter_map(|param| param.domain.as_mut());
+            domains.chain(&mut routine.returns_domain).for_each(renamed);
+        }
         self.rename_in_sources(&Object::Type(from.clone()), &to)
     }
 
+    /// The tables with columns of the domain, or of one that is over it.
     fn tables_of_domain(&self, name: &Name) -> Vec<Arc<Relation>> {
         let relations = self.catalog.relations.values().filter(|r| r.view().is_none());
-        relations.filter(|r| r.columns.iter().any(|c| c.domain.as_ref() == Some(name))).cloned().collect()
+        relations.filter(|r| r.columns.iter().any(|c| is_of_domain(&self.catalog, c, name))).cloned().collect()
     }
 }
 
-/// 23502 if a row holds NULL in the column.
-pub(super) fn null_guard(relation: &Relation, column: &str) -> String {
+fn is_of_domain(catalog: &Catalog, column: &Column, name: &Name) -> bool {
+    column.domain.as_ref().is_some_and(|domain| catalog.is_in_domain(domain, name))
+}
+
+/// 23502 if a row holds NULL in the column. `kind` is what the message calls the table.
+pub(super) fn null_guard(relation: &Relation, kind: &str, column: &str) -> String {
     let none =
         format!("NOT EXISTS (SELECT 1 FROM {} WHERE {} IS NULL)", physical::table(&relation.name), ident(column));
-    let message = format!("column \"{column}\" of relation \"{}\" contains null values", relation.name.name);
+    let message = format!("column \"{column}\" of {kind} \"{}\" contains null values", relation.name.name);
     physical::require(&none, "23502", &message)
 }
 

@@ -282,10 +282,10 @@ impl Change<'_> {
                 Ok(())
             }
             Object::DomainCheck(domain, name) => {
-                if let Some(domain) = self.catalog.domains.get_mut(domain) {
-                    domain.checks.retain(|(check, _)| check != name);
-                }
-                Ok(())
+                let Some(mut changed) = self.catalog.domains.get(domain).cloned() else { return Ok(()) };
+                changed.checks.retain(|(check, _)| check != name);
+                let judged = changed.checks.clone();
+                self.change_domain(domain, changed, &judged)
             }
             Object::Policy(table, name) => self.remove_policy(table, name),
             Object::Trigger(table, name) => {

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Type};
 
+use super::domain::over_column;
 use super::source::parse_expr;
 use crate::catalog::{
-    Catalog, Column, Constraint, ConstraintKind, ForeignKey, Index, Name, ReferentialAction, Relation,
+    Catalog, Column, Constraint, ConstraintKind, DomainCheck, ForeignKey, Index, Name, ReferentialAction, Relation,
 };
 use crate::compile;
 use crate::quote::{ident, literal};
@@ -42,6 +43,15 @@ pub(super) fn create_table(catalog: &Catalog, relation: &Relation, physical: &st
     for constraint in in_order_of_checking(relation) {
         if row_id.is_none_or(|(name, _)| name != constraint.name) {
             parts.push(constraint_definition(catalog, relation, constraint)?);
+        }
+    }
+    // What is written to other columns is judged on its way there.
+    for column in relation.columns.iter().filter(|column| column.generated.is_some()) {
+        let checks = column.domain.iter().flat_map(|domain| catalog.domain_checks(domain));
+        for DomainCheck { name, source, .. } in checks {
+            let source = parse_expr(&over_column(source, &column.name)?)?;
+            let compiled = kept(compile::condition(catalog, relation, &source, "CHECK")?, "a generated column")?;
+            parts.push(format!("CONSTRAINT {} CHECK ({})", ident(name), compiled.sql));
         }
     }
     if parts.is_empty() {
@@ -130,7 +140,7 @@ pub(super) fn index_predicate(catalog: &Catalog, relation: &Relation, index: &In
 
 /// What SQLite is to keep in a table's definition, where it lets no query stand.
 ///
-/// Errors: 0A000 for an expression that asks one, as a SQL function may.
+/// Errors: 0A000 for an expression that asks one, as a SQL function may, or that judges values where SQLite has to be sure that they stay.
 fn kept(compiled: compile::Expression, place: &str) -> Result<compile::Expression> {
     let mut quote = None;
     let bare: String = compiled
@@ -151,6 +161,14 @@ fn kept(compiled: compile::Expression, place: &str) -> Result<compile::Expressio
         return Err(Error::unsupported(
             format!("a function that needs a query of its own is not supported in {place} on the embedded engine"),
             "Write the expression out over the table's own columns, or judge rows in the function that writes them.",
+        ));
+    }
+    if place != "a check" && bare.contains("pg_require(") {
+        return Err(Error::unsupported(
+            format!(
+                "a cast to a domain that asks something of its values is not supported in {place} on the embedded engine"
+            ),
+            "Cast to the domain's base type, and give a column the domain: what is written to it is judged.",
         ));
     }
     Ok(compiled)

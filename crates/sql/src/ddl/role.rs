@@ -7,7 +7,7 @@ use basalt_core::{Error, Result};
 use sqlparser::tokenizer::Token;
 
 use super::{Action, Change};
-use crate::catalog::{Grants, Input, PUBLIC, Role};
+use crate::catalog::{Grants, Input, PUBLIC, Param, Role};
 
 impl Change<'_> {
     pub(super) fn create_role(&mut self) -> Result<()> {
@@ -216,7 +216,11 @@ impl Change<'_> {
 
     /// `f(integer, text)` as messages show it.
     pub(super) fn routine_signature(&self, routine: &Arc<crate::catalog::Routine>) -> String {
-        let args: Vec<String> = routine.input_types().iter().map(|input| self.input_name(input)).collect();
+        let name = |param: &Param| match &param.domain {
+            Some(domain) => self.show(domain),
+            None => self.input_name(&param.input()),
+        };
+        let args: Vec<String> = routine.inputs().map(name).collect();
         format!("{}({})", self.show(&routine.name), args.join(","))
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use basalt_core::{Error, Identity, Result};
+use sqlparser::ast::{Expr, Query, SelectItem, SetExpr};
 use sqlparser::tokenizer::Token;
 
 use super::column::NewColumn;
@@ -132,18 +133,44 @@ impl Change<'_> {
         if names.len() > found.len() {
             return Err(Error::new("42601", "too many column names were specified").at(at));
         }
+        source::qualify(&mut query, &self.catalog, &self.session.search_path);
+        let cast_to = self.domains_cast_to(&query, found.len());
         let mut relation = self.empty_relation(name.clone());
         for (i, column) in found.into_iter().enumerate() {
             let name = names.get(i).cloned().unwrap_or(column.name);
-            push_plain(&mut relation.columns, Column { typmod: column.typmod, ..plain_column(name, column.ty) })?;
+            let domain = match (&column.source, cast_to.get(i)) {
+                (_, Some(Some(domain))) => Some(domain.clone()),
+                (Some((relation, column)), _) => self.relation(relation)?.column(column).and_then(|c| c.domain.clone()),
+                (None, _) => None,
+            };
+            let mut new = Column { typmod: column.typmod, domain, ..plain_column(name, column.ty) };
+            new.inherit(&self.catalog);
+            push_plain(&mut relation.columns, new)?;
         }
-        source::qualify(&mut query, &self.catalog, &self.session.search_path);
         self.actions.push(Action::Sql(physical::create_table(&self.catalog, &relation, &name.physical())?));
         if with_data {
             self.actions.push(Action::Statement(format!("insert into {} {query}", name.quoted())));
         }
         self.catalog.relations.insert(name, Arc::new(relation));
         Ok(())
+    }
+
+    /// The domain to which the query casts each of so many columns; nothing of those behind a star.
+    fn domains_cast_to(&self, query: &Query, columns: usize) -> Vec<Option<Name>> {
+        let SetExpr::Select(select) = &*query.body else { return Vec::new() };
+        let cast_to = |item: &SelectItem| {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item else { return None };
+            let mut expr = expr;
+            while let Expr::Nested(inner) = expr {
+                expr = inner;
+            }
+            let Expr::Cast { data_type, .. } = expr else { return None };
+            compile::resolve_type(&self.catalog, &[], data_type).ok()?.domain
+        };
+        match select.projection.len() == columns {
+            true => select.projection.iter().map(cast_to).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// Whether `(a, b) as` comes next rather than column definitions.
@@ -189,7 +216,7 @@ impl Change<'_> {
             }
         }
         for column in &from.columns {
-            let kept = Column {
+            let mut kept = Column {
                 default: column.default.clone().filter(|_| defaults),
                 generated: column.generated.clone().filter(|_| generated),
                 identity: column.identity.filter(|_| identity),
@@ -198,6 +225,7 @@ impl Change<'_> {
                 grants: Grants::new(),
                 ..column.clone()
             };
+            kept.inherit(&self.catalog);
             let sequence = kept.identity.is_some().then(|| super::sequence::Options::default().of_type(&kept.ty));
             push_column(&mut elements.columns, NewColumn::of(kept, sequence, raw.at))?;
         }
@@ -284,7 +312,7 @@ impl Change<'_> {
 pub(super) fn add_constraint(relation: &mut Relation, constraint: crate::catalog::Constraint) {
     if let ConstraintKind::PrimaryKey(columns) = &constraint.kind {
         for column in relation.columns.iter_mut().filter(|c| columns.contains(&c.name)) {
-            column.not_null = true;
+            (column.not_null, column.not_null_by_domain) = (true, false);
         }
     }
     relation.constraints.push(constraint);
@@ -327,7 +355,9 @@ pub(super) fn plain_column(name: String, ty: basalt_types::Type) -> Column {
         domain: None,
         composite: None,
         not_null: false,
+        not_null_by_domain: false,
         default: None,
+        default_by_domain: false,
         generated: None,
         identity: None,
         sequence: None,

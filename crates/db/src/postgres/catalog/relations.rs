@@ -133,7 +133,9 @@ fn column(row: ColumnRow, types: &Types) -> Column {
         domain,
         composite: types.composite(row.ty),
         not_null: row.not_null,
+        not_null_by_domain: false,
         default: row.default,
+        default_by_domain: false,
         generated: row.generated,
         identity: match row.identity.as_str() {
             "a" => Some(Identity::Always),

@@ -59,7 +59,8 @@ impl Types {
                 ('d', ty) => {
                     let typmod = modifier(&ty, row.typmod);
                     let (not_null, default) = (row.not_null, row.default.clone());
-                    catalog.domains.insert(name, Domain { ty, typmod, not_null, default, checks: Vec::new() });
+                    let domain = Domain { ty, typmod, over: None, not_null, default, checks: Vec::new() };
+                    catalog.domains.insert(name, domain);
                 }
                 ('c', Type::Record(fields)) if row.relation_kind == "c" => {
                     catalog.composites.insert(name, fields.to_vec());

@@ -211,9 +211,12 @@ impl Attempt<'_> {
 
     /// A check of a domain, or of a table that a cascade reached.
     fn elsewhere_checked(&self, name: &str) -> Option<Error> {
-        let domain = self.relation.columns.iter().filter_map(|column| column.domain.as_ref()).find(|domain| {
-            self.catalog().domains.get(*domain).is_some_and(|d| d.checks.iter().any(|(check, _)| check == name))
-        });
+        let domain = self
+            .relation
+            .columns
+            .iter()
+            .filter_map(|column| column.domain.as_ref())
+            .find(|domain| self.catalog().domain_checks(domain).iter().any(|check| check.name == name));
         let (message, object) = match domain {
             Some(domain) => {
                 let (schema, datatype) = (Some(domain.schema.clone()), Some(domain.name.clone()));
@@ -320,7 +323,16 @@ pub(super) fn existing(catalog: &Catalog, violation: &Violation) -> Option<Error
             Error::new("23502", message)
         }
         Violation::Check(name) => {
-            let message = format!("check constraint \"{name}\" is violated by some row");
+            // That of a domain, if a generated column is in it.
+            let mut tables = catalog.relations.values().flat_map(|relation| &relation.constraints);
+            let is_table = tables.any(|constraint| constraint.name == *name);
+            let mut domains = catalog.domains.iter().filter(|_| !is_table);
+            let message = match domains.find(|(_, domain)| domain.checks.iter().any(|(check, _)| check == name)) {
+                Some((domain, _)) => {
+                    format!("value for domain {} violates check constraint \"{name}\"", domain.name)
+                }
+                None => format!("check constraint \"{name}\" is violated by some row"),
+            };
             Error::new("23514", message).with_constraint(name.as_str())
         }
         Violation::Exclusion(conflict) => conflict.error(true),

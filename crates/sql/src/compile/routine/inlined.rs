@@ -15,23 +15,29 @@ use crate::compile::scope::{Arguments, Scope};
 use crate::compile::select::{BoundColumn, BoundQuery};
 use crate::compile::steps;
 use crate::compile::typed::{CastContext, Typed};
-use crate::quote;
+use crate::{Name, quote};
 
 impl Compiler<'_> {
-    /// The rows with each output in its parameter's domain.
+    /// The rows with each output in its parameter's domain, or the result in its own.
     pub(super) fn outputs_in_domains(&mut self, routine: &Routine, mut query: BoundQuery) -> Result<BoundQuery> {
-        if routine.outputs().all(|param| param.domain.is_none()) {
+        let declared: Vec<Option<&Name>> = match routine.outputs().next() {
+            Some(_) => routine.outputs().map(|param| param.domain.as_ref()).collect(),
+            None => vec![routine.returns_domain.as_ref()],
+        };
+        let is_demanding = |domain: &Option<&Name>| domain.is_some_and(|domain| self.catalog.is_demanding(domain));
+        if !declared.iter().any(is_demanding) {
             return Ok(query);
         }
         let alias = self.alias("_out");
         let mut list = Vec::with_capacity(query.columns.len());
-        for (column, param) in query.columns.iter_mut().zip(routine.outputs()) {
+        for (column, domain) in query.columns.iter_mut().zip(declared) {
             let value = column.value(&alias);
-            let value = match &param.domain {
+            let value = match domain {
                 Some(domain) => in_domain(self, value, domain)?,
                 None => value,
             };
             column.leakproof &= value.leakproof;
+            query.effects.leakproof &= value.leakproof;
             list.push(format!("{} AS {}", value.sql, quote::ident(&column.sqlite)));
         }
         query.sql = format!("SELECT {} FROM ({}) AS {alias}", list.join(", "), query.sql);

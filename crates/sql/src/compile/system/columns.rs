@@ -149,7 +149,7 @@ impl Asker<'_> {
             json!(relation.name.name),
             json!(column.name),
             json!(index + 1),
-            json!(column.default.as_ref().filter(|_| column.identity.is_none())),
+            json!(column.default.as_ref().filter(|_| column.identity.is_none() && !column.default_by_domain)),
             yes_or_no(!column.not_null),
             described.data_type,
             length,

@@ -121,13 +121,14 @@ impl Asker<'_> {
                     Some(Identity::ByDefault) => "d",
                     None => "",
                 };
+                let has_default = column.default.is_some() && !column.default_by_domain && column.identity.is_none();
                 rows.push(vec![
                     json!(class),
                     json!(column.name),
                     json!(self.type_of(column)),
                     json!(at + 1),
-                    flag(column.not_null),
-                    flag(column.generated.is_some() || column.default.is_some() && column.identity.is_none()),
+                    flag(column.not_null && !column.not_null_by_domain),
+                    flag(column.generated.is_some() || has_default),
                     identity.into(),
                     if column.generated.is_some() { "s" } else { "" }.into(),
                     flag(false),

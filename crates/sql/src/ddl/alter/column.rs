@@ -76,8 +76,8 @@ impl Change<'_> {
             (default, _) => default.clone(),
         };
         // A domain may refuse NULL.
-        let domain = column.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
-        let null = domain.filter(|domain| domain.not_null || !domain.checks.is_empty()).map(|_| "NULL".to_owned());
+        let domain = column.domain.as_ref().filter(|domain| self.catalog.is_demanding(domain));
+        let null = domain.map(|_| "NULL".to_owned());
         let Some(default) = default.or(null) else {
             if plain {
                 let definition = physical::column_definition(&self.catalog, after, column)?;
@@ -164,10 +164,11 @@ impl Change<'_> {
                     .at(at));
                 }
                 let expr = self.cursor.default_expr()?;
-                changed.default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
+                let default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
+                (changed.default, changed.default_by_domain) = (default, false);
             }
             Some("drop default") => changed.default = None,
-            Some("set not null") => changed.not_null = true,
+            Some("set not null") => (changed.not_null, changed.not_null_by_domain) = (true, false),
             Some("drop not null") => {
                 if old.primary_key().is_some_and(|key| key.contains(&name)) {
                     return Err(Error::new("42P16", format!("column \"{name}\" is in a primary key")).at(at));
@@ -255,6 +256,7 @@ impl Change<'_> {
             Some(_) => self.storage_parameters()?,
             None => return Err(self.cursor.unexpected()),
         }
+        changed.inherit(&self.catalog);
         self.put_column(&old, changed)
     }
 
@@ -312,10 +314,9 @@ impl Change<'_> {
         if let Some(sequence) = column.sequence.as_ref().filter(|_| column.identity.is_some()) {
             self.retype_sequence(sequence, &declared.ty).map_err(|e| e.at(at))?;
         }
-        let domain = declared.domain.as_ref().and_then(|name| self.catalog.domains.get(name));
-        let default = match &column.default {
+        let default = match column.default.as_ref().filter(|_| !column.default_by_domain) {
             Some(default) if declared.ty != column.ty => Some(self.kept_default(default, column)?),
-            default => default.clone(),
+            default => default.cloned(),
         };
         if let Some(default) = &default {
             let checked = compile::check_default(&self.catalog, &source::parse_expr(default)?, plain);
@@ -324,15 +325,16 @@ impl Change<'_> {
                 return Err(cannot(format!("default for column \"{}\"", column.name)).at(at));
             }
         }
-        let changed = Column {
+        let mut changed = Column {
             ty: declared.ty.clone(),
             typmod: declared.typmod,
-            not_null: column.not_null || domain.is_some_and(|d| d.not_null),
             domain: declared.domain.clone(),
             composite: declared.composite.clone(),
             default,
+            default_by_domain: false,
             ..column.clone()
         };
+        changed.inherit(&self.catalog);
         let mut after = old.clone();
         if let Some(slot) = after.columns.iter_mut().find(|c| c.name == changed.name) {
             *slot = changed;

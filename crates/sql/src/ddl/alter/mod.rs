@@ -184,7 +184,7 @@ impl Change<'_> {
         match &constraint.kind {
             ConstraintKind::PrimaryKey(columns) => {
                 for column in columns.iter().filter(|c| old.column(c).is_some_and(|c| !c.not_null)) {
-                    self.push(null_guard(&old, column));
+                    self.push(null_guard(&old, "relation", column));
                 }
                 self.push(key_guard(&old, columns, &constraint.name));
             }

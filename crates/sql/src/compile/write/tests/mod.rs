@@ -28,6 +28,7 @@ fn catalog() -> Catalog {
     let positive = Domain {
         ty: Type::INT4,
         typmod: None,
+        over: None,
         not_null: false,
         default: None,
         checks: vec![("positive_check".to_owned(), "value > 0".to_owned())],
