@@ -170,8 +170,10 @@ pub enum Bind {
 pub enum Session {
     /// `auth.uid()`: the `sub` claim as uuid text, NULL without one (22P02 if it is no uuid).
     Uid,
-    /// `auth.role()`, `current_role`, `current_user` of the caller.
+    /// `auth.role()`: the `role` claim, NULL without a token.
     Role,
+    /// `current_role`, `current_user` of the caller.
+    User,
     /// `auth.email()`.
     Email,
     /// `auth.jwt()`: the claims, as jsonb.
@@ -189,7 +191,8 @@ impl Session {
     pub fn name(&self) -> &str {
         match self {
             Session::Uid => "uid",
-            Session::Role => "role",
+            Session::Role => "role_claim",
+            Session::User => "role",
             Session::Email => "email",
             Session::Jwt => "jwt",
             Session::Now => "now",
@@ -200,8 +203,8 @@ impl Session {
 
     /// What `pg_session` calls so.
     pub fn named(name: &str) -> Option<Session> {
-        use Session::{Email, Jwt, Now, Role, TriggerDepth, Uid};
-        [Uid, Role, Email, Jwt, Now, TriggerDepth].into_iter().find(|s| s.name() == name)
+        use Session::{Email, Jwt, Now, Role, TriggerDepth, Uid, User};
+        [Uid, Role, User, Email, Jwt, Now, TriggerDepth].into_iter().find(|s| s.name() == name)
     }
 }
 

@@ -368,6 +368,7 @@ pub(super) fn session_value(wanted: &SessionValue) -> Result<Value> {
                 Some(sub) if !sub.is_empty() => codec::from_text(&Type::UUID, None, sub, &context)?,
                 _ => Value::Null,
             },
+            SessionValue::User => (&*identity.role).into(),
             SessionValue::Role => identity.claims.role().map(str::to_owned).into(),
             SessionValue::Email => identity.claims.email().map(str::to_owned).into(),
             SessionValue::Jwt => codec::from_text(&Type::JSONB, None, identity.claims.json(), &context)?,

@@ -46,7 +46,7 @@ fn a_scalar_is_selected() {
     is(call("tick", named(&[]), all(), ResultShape::Void), r#"SELECT "public"."tick"() AS "value""#, &[]);
     is(
         call("add", named(&[("a", &["1"]), ("b", &["2"])]), limited(all(), 0, None), ResultShape::Scalar),
-        r#"SELECT "add"."value" FROM "public"."add"("a" => $1::integer, "b" => $2::integer) AS "add"("value") LIMIT $3"#,
+        r#"SELECT "add"."value" FROM (SELECT * FROM "public"."add"("a" => $1::integer, "b" => $2::integer) AS "add"("value")) AS "add" LIMIT $3"#,
         &["1", "2", "0"],
     );
 }
@@ -55,7 +55,7 @@ fn a_scalar_is_selected() {
 fn a_set_of_scalars_can_be_limited() {
     is(
         call("numbers", named(&[]), limited(all(), 3, Some(1)), ResultShape::SetOfScalar),
-        r#"SELECT "numbers"."value" FROM "public"."numbers"() AS "numbers"("value") LIMIT $1 OFFSET $2"#,
+        r#"SELECT "numbers"."value" FROM (SELECT * FROM "public"."numbers"() AS "numbers"("value")) AS "numbers" LIMIT $1 OFFSET $2"#,
         &["3", "1"],
     );
 }

@@ -84,7 +84,7 @@ fn builtin(compiler: &mut Compiler<'_>, name: &str, args: &[Typed]) -> Result<Op
         ("current_date", []) => moment(compiler, Type::DATE, None)?,
         ("current_time" | "localtime", []) => moment(compiler, Type::TIME, None)?,
         ("current_time" | "localtime", [digits]) => moment(compiler, Type::TIME, Some(digits))?,
-        ("current_user" | "current_role" | "user", []) if compiler.detached => ask(compiler, Session::Role, Type::NAME),
+        ("current_user" | "current_role" | "user", []) if compiler.detached => ask(compiler, Session::User, Type::NAME),
         ("current_user" | "current_role" | "user", []) => name_constant(&compiler.user.clone()),
         ("session_user", []) => {
             let login = if compiler.caller == Identity::OWNER { Identity::OWNER } else { "authenticator" };
