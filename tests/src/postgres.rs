@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures_util::future::poll_fn;
 use tempfile::TempDir;
@@ -17,7 +18,12 @@ const REFERENCE: u32 = 15;
 pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
+    /// What it was copied from, kept for the next.
+    _template: Arc<TempDir>,
 }
+
+/// A cluster as `initdb` makes it, which takes ten times as long as copying one. It is there as long as one of its copies is.
+static TEMPLATE: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
 
 /// SQLSTATE and message.
 pub type Refusal = (String, String);
@@ -29,19 +35,11 @@ impl Cluster {
     /// Makes and starts one. Fails with what to install if PostgreSQL's programs are missing.
     pub fn start() -> Cluster {
         let programs = programs();
-        let folder = tempfile::Builder::new().prefix("basalt-pg").tempdir().expect("a temporary folder");
-        let cluster = Cluster { folder, programs };
-        let path = cluster.folder.path();
-        if is_root(path) {
-            checked(Command::new("chown").arg("postgres").arg(path));
-        }
-        let data = path.join("data");
-        checked(
-            cluster
-                .command("initdb")
-                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D"])
-                .arg(&data),
-        );
+        let template = template(&programs);
+        let folder = new_folder();
+        let mut copy = as_postgres(Path::new("cp"), folder.path());
+        checked(copy.arg("-a").arg(template.path().join("data")).arg(folder.path()));
+        let cluster = Cluster { folder, programs, _template: template };
         cluster.run_server();
         cluster
     }
@@ -229,16 +227,7 @@ impl Cluster {
 
     /// A program run by the cluster's user: not by root, which PostgreSQL's and their like refuse.
     pub fn as_its_user(&self, program: &Path) -> Command {
-        let mut command = match is_root(Path::new("/proc/self")) {
-            true => {
-                let mut command = Command::new("runuser");
-                command.args(["-u", "postgres", "--"]).arg(program);
-                command
-            }
-            false => Command::new(program),
-        };
-        command.current_dir(self.folder.path());
-        command
+        as_postgres(program, self.folder.path())
     }
 
     /// A program of PostgreSQL's, of the cluster's version.
@@ -326,6 +315,43 @@ fn programs() -> PathBuf {
         .filter(|bin| bin.join("pg_ctl").exists())
         .find_map(|bin| Some(bin.join("initdb").canonicalize().ok()?.parent()?.to_path_buf()))
         .expect("PostgreSQL's programs are missing: install the package `postgresql` (`cargo xtask test` does)")
+}
+
+/// The cluster to copy: the one that is there, or a new one.
+fn template(programs: &Path) -> Arc<TempDir> {
+    let mut kept = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.upgrade().unwrap_or_else(|| {
+        let folder = new_folder();
+        let options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D"];
+        let mut initdb = as_postgres(&programs.join("initdb"), folder.path());
+        checked(initdb.args(options).arg(folder.path().join("data")));
+        let made = Arc::new(folder);
+        *kept = Arc::downgrade(&made);
+        made
+    })
+}
+
+/// A temporary folder that a cluster's user may write to.
+fn new_folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("basalt-pg").tempdir().expect("a temporary folder");
+    if is_root(folder.path()) {
+        checked(Command::new("chown").arg("postgres").arg(folder.path()));
+    }
+    folder
+}
+
+/// A program run in a folder, by `postgres` where we are root, which PostgreSQL's programs refuse.
+fn as_postgres(program: &Path, folder: &Path) -> Command {
+    let mut command = match is_root(Path::new("/proc/self")) {
+        true => {
+            let mut command = Command::new("runuser");
+            command.args(["-u", "postgres", "--"]).arg(program);
+            command
+        }
+        false => Command::new(program),
+    };
+    command.current_dir(folder);
+    command
 }
 
 fn is_root(path: &Path) -> bool {

@@ -52,7 +52,6 @@ fn main() -> ExitCode {
 }
 
 fn test() -> Result<(), Failure> {
-    needs::all()?;
     cargo(&["fmt", "--all", "--check"])?;
     arrows::prove()?;
     codes::prove()?;
@@ -62,6 +61,7 @@ fn test() -> Result<(), Failure> {
 }
 
 fn rust() -> Result<(), Failure> {
+    needs::all()?;
     cargo(&["test", "--workspace", "--no-fail-fast"])?;
     postgres::tests()
 }
@@ -76,7 +76,8 @@ fn postgres(args: &[String]) -> Result<(), Failure> {
 
 /// Builds the server, installs the pinned packages and runs the suite against servers that it starts itself.
 fn clients() -> Result<(), Failure> {
-    cargo(&["build", "-p", "basalt"])?;
+    needs::all()?;
+    run::build_for_tests(&["commands"])?;
     let folder = workspace_path("tests/clients");
     node("npm", &["ci", "--no-audit", "--no-fund"], &folder, &[])?;
     let engines = ["sqlite", "postgres"];
@@ -85,22 +86,21 @@ fn clients() -> Result<(), Failure> {
         node("npm", &["test"], &folder, &[("ENGINE", engine)])?;
     }
     eprintln!("the client libraries at two nodes");
-    let at_nodes = [&postgres::WITH_POSTGRES[..], &["npm", "run", "nodes", "--prefix", "tests/clients"]].concat();
     let server = run::target_folder()?.join("debug/basalt");
-    run::cargo_with(&at_nodes, &[("SERVER", server.as_os_str())])?;
+    let at_nodes = ["npm", "run", "nodes", "--prefix", "tests/clients"];
+    postgres::with_postgres(&at_nodes, &[("SERVER", server.as_os_str())])?;
     python::clients(&engines)
 }
 
 fn bench(args: &[String]) -> Result<(), Failure> {
     cargo(&["build", "--release", "-p", "basalt", "-p", "basalt-bench"])?;
-    let compare = run::target_folder()?.join("release/compare");
-    run::program(&compare, args)?;
-    run::program(&run::target_folder()?.join("release/fanout"), args)?;
-    run::program(&run::target_folder()?.join("release/identity"), args)?;
-    let compare = compare.to_string_lossy();
-    let with_postgres = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--", compare.as_ref()];
+    let programs = run::target_folder()?.join("release");
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    cargo(&[&with_postgres[..], &args].concat())
+    for program in ["compare", "fanout", "identity"] {
+        run::program(&programs.join(program), &args)?;
+    }
+    let compare = programs.join("compare");
+    postgres::with_postgres(&[&[&*compare.to_string_lossy()], &args[..]].concat(), &[])
 }
 
 fn seed() -> Result<(), Failure> {

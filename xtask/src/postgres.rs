@@ -1,8 +1,9 @@
 //! The tests that run on PostgreSQL, with the machine's own version or with another that is fetched for them.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
-use crate::run::{Failure, cargo, cargo_with, node, target_folder};
+use crate::run::{self, Failure, cargo_with, node, target_folder};
 
 /// Where other versions come from: npm's packages of PostgreSQL's programs, one for each platform, pinned.
 const PACKAGES: [(&str, &str); 6] = [
@@ -22,8 +23,8 @@ const BY_THEMSELVES: [&str; 4] = ["postgres", "differential", "http", "policies"
 
 /// The whole-server tests once more, on PostgreSQL; those of users and of realtime yet again, on the tables that Supabase's services make.
 pub fn tests() -> Result<(), Failure> {
-    cargo(&on_either())?;
-    cargo(&adopting())
+    on_either(&[])?;
+    adopting(&[])
 }
 
 /// Every test with a PostgreSQL in it, on one version, fetched if it is not there: `cargo xtask postgres --version 13`.
@@ -35,22 +36,26 @@ pub fn on_version(version: &str) -> Result<(), Failure> {
     let by_themselves = [&TEST[..], &flags(&BY_THEMSELVES)].concat();
     // All are run, whatever the first say.
     let first = cargo_with(&by_themselves, &variables);
-    let second = cargo_with(&on_either(), &variables);
-    cargo_with(&adopting(), &variables).and(second).and(first)
+    let second = on_either(&variables);
+    adopting(&variables).and(second).and(first)
 }
 
-const TEST: [&str; 4] = ["test", "-p", "basalt-tests", "--no-fail-fast"];
+/// Another choice of packages would have other features, and compile most of them once more.
+const TEST: [&str; 3] = ["test", "--workspace", "--no-fail-fast"];
 
-/// What runs a command while a throwaway PostgreSQL is there.
-pub const WITH_POSTGRES: [&str; 7] = ["run", "-q", "-p", "basalt-tests", "--bin", "with_postgres", "--"];
-
-fn on_either() -> Vec<&'static str> {
-    [&WITH_POSTGRES[..], &["cargo"], &TEST, &flags(&ON_EITHER)].concat()
+/// Runs a command while a throwaway PostgreSQL is there.
+pub fn with_postgres(args: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), Failure> {
+    run::build_for_tests(&["rest"])?;
+    run::program_with(&target_folder()?.join("debug/with_postgres"), args, variables)
 }
 
-fn adopting() -> Vec<&'static str> {
+fn on_either(variables: &[(&str, &OsStr)]) -> Result<(), Failure> {
+    with_postgres(&[&["cargo"], &TEST[..], &flags(&ON_EITHER)].concat(), variables)
+}
+
+fn adopting(variables: &[(&str, &OsStr)]) -> Result<(), Failure> {
     let tables = ["--tables", "tests/postgres/gotrue.sql", "--tables", "tests/postgres/realtime.sql", "cargo"];
-    [&WITH_POSTGRES[..], &tables, &TEST, &flags(&["auth", "realtime"])].concat()
+    with_postgres(&[&tables[..], &TEST, &flags(&["auth", "realtime"])].concat(), variables)
 }
 
 fn flags(names: &[&'static str]) -> Vec<&'static str> {

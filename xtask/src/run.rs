@@ -36,8 +36,20 @@ pub fn node(program: &str, args: &[&str], folder: &Path, variables: &[(&str, &st
 }
 
 /// Runs a program that was built here.
-pub fn program(path: &Path, args: &[String]) -> Result<(), Failure> {
-    checked(Command::new(path).args(args).current_dir(workspace_path(".")))
+pub fn program(path: &Path, args: &[&str]) -> Result<(), Failure> {
+    program_with(path, args, &[])
+}
+
+/// The same, with variables in its environment.
+pub fn program_with(path: &Path, args: &[&str], variables: &[(&str, &OsStr)]) -> Result<(), Failure> {
+    checked(Command::new(path).args(args).current_dir(workspace_path(".")).envs(variables.iter().copied()))
+}
+
+/// Builds the programs that the tests of these names start, as `cargo test --workspace` builds them: built by themselves they would
+/// have other features, and most of their packages be compiled twice.
+pub fn build_for_tests(tests: &[&str]) -> Result<(), Failure> {
+    let tests: Vec<&str> = tests.iter().flat_map(|test| ["--test", test]).collect();
+    cargo(&[&["test", "--quiet", "--workspace", "--no-run"], &tests[..]].concat())
 }
 
 /// Runs a command and fails unless it succeeds.

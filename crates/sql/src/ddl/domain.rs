@@ -97,7 +97,11 @@ impl Change<'_> {
             return self.rename_domain(&name, Name::new(&name.schema, to));
         }
         if let Some(schema) = self.set_schema()? {
-            return self.rename_domain(&name, Name::new(schema, &name.name));
+            return if schema == name.schema {
+                Ok(())
+            } else {
+                self.rename_domain(&name, Name::new(schema, &name.name))
+            };
         }
         let at = self.cursor.offset();
         let mut judged = domain.checks.clone();

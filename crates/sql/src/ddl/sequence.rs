@@ -135,12 +135,18 @@ impl Change<'_> {
         if self.owner_to()?.is_some() || self.cursor.accept_any(&["set logged", "set unlogged"]).is_some() {
             return Ok(true);
         }
-        let moved = match self.rename_to()? {
-            Some(to) => Some(Name::new(&name.schema, to)),
-            None => match self.set_schema()? {
-                Some(schema) if schema == name.schema => return Ok(true),
-                other => other.map(|schema| Name::new(schema, &name.name)),
-            },
+        let moved = match (self.rename_to()?, self.set_schema()?) {
+            (Some(to), _) => Some(Name::new(&name.schema, to)),
+            (None, Some(schema)) => {
+                if let Some((table, _)) = self.owner_of_sequence(name) {
+                    return Err(linked("cannot move an owned sequence into another schema", name, table));
+                }
+                if schema == name.schema {
+                    return Ok(true);
+                }
+                Some(Name::new(schema, &name.name))
+            }
+            (None, None) => None,
         };
         let is_moved = moved.is_some();
         moved.map_or(Ok(()), |to| self.rename_sequence(name, &to)).map(|()| is_moved)
@@ -258,6 +264,10 @@ impl Change<'_> {
                 let at = self.cursor.end_offset();
                 let raw = RawName { schema: path.last().cloned(), name: table.clone(), at };
                 let relation = self.find_table(&raw)?;
+                if relation.name.schema != name.schema {
+                    let message = "sequence must be in same schema as table it is linked to";
+                    return Err(Error::new("55000", message).at(at));
+                }
                 if relation.column(column).is_none() {
                     let message = format!("column \"{column}\" of relation \"{table}\" does not exist");
                     return Err(Error::new("42703", message).at(at));
@@ -269,16 +279,30 @@ impl Change<'_> {
                     .with_hint("Specify OWNED BY table.column or OWNED BY NONE."));
             }
         };
-        if let Some(sequence) = self.catalog.sequences.get_mut(name) {
-            sequence.owned_by = owner.clone();
+        if let Some((table, column)) = self.owner_of_sequence(name).cloned() {
+            let columns = &mut self.relation_mut(&table)?.columns;
+            if let Some(column) = columns.iter_mut().find(|c| c.name == column) {
+                if column.identity.is_some() {
+                    return Err(linked("cannot change ownership of identity sequence", name, &table));
+                }
+                column.sequence = None;
+            }
         }
-        if let Some((table, column)) = owner {
-            let column = self.relation_mut(&table)?.columns.iter_mut().find(|c| c.name == column);
-            if let Some(column) = column {
+        if let Some((table, column)) = &owner {
+            let columns = &mut self.relation_mut(table)?.columns;
+            if let Some(column) = columns.iter_mut().find(|c| c.name == *column && c.sequence.is_none()) {
                 column.sequence = Some(name.clone());
             }
         }
+        if let Some(sequence) = self.catalog.sequences.get_mut(name) {
+            sequence.owned_by = owner;
+        }
         Ok(())
+    }
+
+    /// The table and column that own a sequence.
+    fn owner_of_sequence(&self, name: &Name) -> Option<&(Name, String)> {
+        self.catalog.sequences.get(name)?.owned_by.as_ref()
     }
 
     pub(super) fn rename_sequence(&mut self, from: &Name, to: &Name) -> Result<()> {
@@ -295,6 +319,12 @@ impl Change<'_> {
         }
         self.rename_in_sources(&Object::Sequence(from.clone()), to)
     }
+}
+
+/// 0A000 for what an owned sequence can't be made to do.
+fn linked(message: &str, sequence: &Name, table: &Name) -> Error {
+    let detail = format!("Sequence \"{}\" is linked to table \"{}\".", sequence.name, table.name);
+    Error::new("0A000", message).with_detail(detail)
 }
 
 /// 42P07 for a name that a relation has.

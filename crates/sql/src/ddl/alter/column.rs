@@ -226,7 +226,8 @@ impl Change<'_> {
                 changed.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
             }
             Some("restart") => {
-                let Some(sequence) = &column.sequence else { return Err(no_identity(&name, table).at(at)) };
+                let sequence = column.sequence.as_ref().filter(|_| column.identity.is_some());
+                let Some(sequence) = sequence else { return Err(no_identity(&name, table).at(at)) };
                 self.cursor.accept("with");
                 let start = self.catalog.sequences.get(sequence).map_or(1, |s| s.start);
                 let value = self.cursor.integer().unwrap_or(start);

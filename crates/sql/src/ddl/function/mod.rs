@@ -247,9 +247,11 @@ impl Change<'_> {
         let args = self.referred_inputs()?;
         let old = self.find_routine(&raw, args.as_deref())?;
         let mut routine = (*old).clone();
+        let mut is_renamed = false;
         if let Some(role) = self.owner_to()? {
             routine.owner = role;
         } else if let Some(to) = self.rename_to()? {
+            is_renamed = true;
             routine.name.name = to;
         } else if let Some(schema) = self.set_schema()? {
             routine.name.schema = schema;
@@ -259,16 +261,21 @@ impl Change<'_> {
         }
         let args = old.input_types();
         let before = self.catalog.clone();
+        // Its own name is taken, too; its own schema is not.
+        let is_taken = |r: &Arc<Routine>| super::resolve::takes(r, &args);
+        if (is_renamed || routine.name != old.name)
+            && self.catalog.routines(&routine.name.schema, &routine.name.name).iter().any(is_taken)
+        {
+            let types: Vec<String> = args.iter().map(|arg| self.input_name(arg)).collect();
+            let Name { schema, name } = &routine.name;
+            let message = format!("function {name}({}) already exists in schema \"{schema}\"", types.join(", "));
+            return Err(Error::new("42723", message).at(raw.at));
+        }
         if let Some(overloads) = self.catalog.functions.get_mut(&old.name) {
-            overloads.retain(|r| !super::resolve::takes(r, &args));
+            overloads.retain(|r| !is_taken(r));
         }
         self.catalog.functions.retain(|_, overloads| !overloads.is_empty());
         let overloads = self.catalog.functions.entry(routine.name.clone()).or_default();
-        if overloads.iter().any(|r| super::resolve::takes(r, &args)) {
-            let message =
-                format!("function {} already exists in schema \"{}\"", routine.name.name, routine.name.schema);
-            return Err(Error::new("42723", message).at(raw.at));
-        }
         let to = routine.name.clone();
         overloads.push(Arc::new(routine));
         if to == old.name {
