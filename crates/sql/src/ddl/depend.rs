@@ -104,14 +104,7 @@ impl Change<'_> {
                 found.extend(domains.map(|(domain, _)| (Object::Type(domain.clone()), false)));
             }
             Object::Sequence(name) => {
-                let own = self.catalog.sequences.get(name).and_then(|s| s.owned_by.clone());
                 users(&self.catalog, |uses| names_sequence(uses, name), &mut found);
-                if let Some((table, column)) = own {
-                    let identity = self.relation(&table)?.column(&column).is_some_and(|c| c.identity.is_some());
-                    if identity {
-                        found.push((Object::Column(table, column), false));
-                    }
-                }
             }
             Object::Schema(schema) => {
                 let relations =

@@ -8,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use super::captured::Columns;
 use super::cursor::RawName;
 use super::{Change, physical};
-use crate::catalog::{Input, Name};
+use crate::catalog::{Column, Input, Name};
 use crate::quote::ident;
 
 /// Something that can be dropped.
@@ -207,6 +207,7 @@ impl Change<'_> {
 
     /// Drops objects with all that depends on them; 2BP01 if something does and `cascade` is not said.
     pub(super) fn drop_objects(&mut self, objects: Vec<Object>, cascade: bool) -> Result<()> {
+        objects.iter().try_for_each(|object| self.check_required(object))?;
         let roots = objects.len();
         let mut found = objects;
         let mut dependents = Vec::new();
@@ -237,6 +238,19 @@ impl Change<'_> {
                 .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
         }
         removal_order(&found, &dependents).into_iter().try_for_each(|at| self.remove(&found[at]))
+    }
+
+    /// 2BP01 for the sequence of an identity column, which goes with the column alone.
+    fn check_required(&self, object: &Object) -> Result<()> {
+        let Object::Sequence(name) = object else { return Ok(()) };
+        let Some((table, column)) = self.owner_of_sequence(name) else { return Ok(()) };
+        let is_its = |c: &Column| c.identity.is_some() && c.sequence.as_ref() == Some(name);
+        if !self.relation(table)?.column(column).is_some_and(is_its) {
+            return Ok(());
+        }
+        let column = self.describe(&Object::Column(table.clone(), column.clone()));
+        let message = format!("cannot drop {} because {column} requires it", self.describe(object));
+        Err(Error::new("2BP01", message).with_hint(format!("You can drop {column} instead.")))
     }
 
     /// The object as messages name it.

@@ -282,10 +282,10 @@ impl Change<'_> {
         if let Some((table, column)) = self.owner_of_sequence(name).cloned() {
             let columns = &mut self.relation_mut(&table)?.columns;
             if let Some(column) = columns.iter_mut().find(|c| c.name == column) {
-                if column.identity.is_some() {
+                if column.identity.is_some() && column.sequence.as_ref() == Some(name) {
                     return Err(linked("cannot change ownership of identity sequence", name, &table));
                 }
-                column.sequence = None;
+                column.sequence.take_if(|sequence| sequence == name);
             }
         }
         if let Some((table, column)) = &owner {
@@ -301,7 +301,7 @@ impl Change<'_> {
     }
 
     /// The table and column that own a sequence.
-    fn owner_of_sequence(&self, name: &Name) -> Option<&(Name, String)> {
+    pub(super) fn owner_of_sequence(&self, name: &Name) -> Option<&(Name, String)> {
         self.catalog.sequences.get(name)?.owned_by.as_ref()
     }
 
@@ -322,7 +322,7 @@ impl Change<'_> {
 }
 
 /// 0A000 for what an owned sequence can't be made to do.
-fn linked(message: &str, sequence: &Name, table: &Name) -> Error {
+fn linked(message: &'static str, sequence: &Name, table: &Name) -> Error {
     let detail = format!("Sequence \"{}\" is linked to table \"{}\".", sequence.name, table.name);
     Error::new("0A000", message).with_detail(detail)
 }
