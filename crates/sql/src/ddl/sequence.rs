@@ -8,7 +8,7 @@ use basalt_types::{Base, Type};
 use super::cursor::RawName;
 use super::drop::Object;
 use super::{Action, Change, naming};
-use crate::catalog::{DefaultObject, Name, Sequence};
+use crate::catalog::{Column, DefaultObject, Identity, Name, Sequence};
 
 /// Options as written; what is not written keeps its value, or gets its default.
 #[derive(Debug, Default)]
@@ -120,14 +120,19 @@ impl Change<'_> {
         }
         let at = self.cursor.offset();
         let options = self.sequence_options()?;
-        let old = self.catalog.sequences.get(&name).cloned();
-        let sequence = options.build(old).map_err(|e| e.at(at))?;
+        self.change_sequence(&name, &options).map_err(|e| e.at(at))?;
+        self.own_sequence(&name, &options)
+    }
+
+    fn change_sequence(&mut self, name: &Name, options: &Options) -> Result<()> {
+        let old = self.catalog.sequences.get(name).cloned();
+        let sequence = options.build(old)?;
         if let Some(restart) = options.restart {
             self.actions.push(Action::RestartSequence(name.to_string(), restart.unwrap_or(sequence.start)));
         }
         self.actions.push(Action::CheckSequence(name.to_string()));
         self.catalog.sequences.insert(name.clone(), sequence);
-        self.own_sequence(&name, &options)
+        Ok(())
     }
 
     /// What `alter sequence` and `alter table` both do to a sequence: owner, name, schema; tells whether it was one of them.
@@ -155,6 +160,12 @@ impl Change<'_> {
     /// Reads the options of a sequence.
     pub(super) fn sequence_options(&mut self) -> Result<Options> {
         let mut options = Options::default();
+        while self.sequence_option(&mut options)? {}
+        Ok(options)
+    }
+
+    /// Reads one of them; tells whether there was one.
+    fn sequence_option(&mut self, options: &mut Options) -> Result<bool> {
         let words = [
             "as",
             "increment by",
@@ -173,32 +184,58 @@ impl Change<'_> {
             "owned by",
             "sequence name",
         ];
+        let at = self.cursor.offset();
+        let Some(option) = self.cursor.accept_any(&words) else { return Ok(false) };
+        let is_first = match option {
+            "as" => options.ty.replace(self.data_type()?.ty).is_none(),
+            "increment by" | "increment" => options.increment.replace(self.cursor.integer()?).is_none(),
+            "no minvalue" => options.min.replace(None).is_none(),
+            "minvalue" => options.min.replace(Some(self.cursor.integer()?)).is_none(),
+            "no maxvalue" => options.max.replace(None).is_none(),
+            "maxvalue" => options.max.replace(Some(self.cursor.integer()?)).is_none(),
+            "start with" | "start" => options.start.replace(self.cursor.integer()?).is_none(),
+            "restart with" => options.restart.replace(Some(self.cursor.integer()?)).is_none(),
+            "restart" => options.restart.replace(self.cursor.integer().ok()).is_none(),
+            // How many values a session takes in advance changes only the gaps.
+            "cache" => options.cache.replace(self.cursor.integer()?).is_none(),
+            "no cycle" => options.cycle.replace(false).is_none(),
+            "cycle" => options.cycle.replace(true).is_none(),
+            "owned by" if self.cursor.accept("none") => options.owned_by.replace(None).is_none(),
+            "owned by" => options.owned_by.replace(Some(self.cursor.dotted()?)).is_none(),
+            _ => options.name.replace(self.cursor.name()?).is_none(),
+        };
+        if !is_first {
+            return Err(redundant().at(at));
+        }
+        Ok(true)
+    }
+
+    /// `alter column`'s `set generated ..`, `set` with an option of the identity's sequence, and `restart`, one after the other.
+    pub(super) fn alter_identity(&mut self, table: &Name, column: &mut Column) -> Result<()> {
+        let at = self.cursor.offset();
+        let (mut identity, mut options) = (None, Options::default());
         loop {
             let at = self.cursor.offset();
-            let Some(option) = self.cursor.accept_any(&words) else { break };
-            let is_first = match option {
-                "as" => options.ty.replace(self.data_type()?.ty).is_none(),
-                "increment by" | "increment" => options.increment.replace(self.cursor.integer()?).is_none(),
-                "no minvalue" => options.min.replace(None).is_none(),
-                "minvalue" => options.min.replace(Some(self.cursor.integer()?)).is_none(),
-                "no maxvalue" => options.max.replace(None).is_none(),
-                "maxvalue" => options.max.replace(Some(self.cursor.integer()?)).is_none(),
-                "start with" | "start" => options.start.replace(self.cursor.integer()?).is_none(),
-                "restart with" => options.restart.replace(Some(self.cursor.integer()?)).is_none(),
-                "restart" => options.restart.replace(self.cursor.integer().ok()).is_none(),
-                // How many values a session takes in advance changes only the gaps.
-                "cache" => options.cache.replace(self.cursor.integer()?).is_none(),
-                "no cycle" => options.cycle.replace(false).is_none(),
-                "cycle" => options.cycle.replace(true).is_none(),
-                "owned by" if self.cursor.accept("none") => options.owned_by.replace(None).is_none(),
-                "owned by" => options.owned_by.replace(Some(self.cursor.dotted()?)).is_none(),
-                _ => options.name.replace(self.cursor.name()?).is_none(),
-            };
-            if !is_first {
-                return Err(Error::new("42601", "conflicting or redundant options").at(at));
+            if self.cursor.accept("set generated") {
+                let always = self.cursor.accept("always");
+                if !always {
+                    self.cursor.expect("by default")?;
+                }
+                if identity.replace(if always { Identity::Always } else { Identity::ByDefault }).is_some() {
+                    return Err(redundant().at(at));
+                }
+            } else if self.cursor.peek("restart") || self.cursor.accept("set") {
+                if !self.sequence_option(&mut options)? {
+                    return Err(self.cursor.unexpected());
+                }
+            } else {
+                break;
             }
         }
-        Ok(options)
+        let sequence = column.sequence.clone().filter(|_| column.identity.is_some());
+        let sequence = sequence.ok_or_else(|| no_identity(&column.name, table).at(at))?;
+        column.identity = identity.or(column.identity);
+        self.change_sequence(&sequence, &options).map_err(|e| e.at(at))
     }
 
     /// Makes a sequence under a name that is free.
@@ -319,6 +356,15 @@ impl Change<'_> {
         }
         self.rename_in_sources(&Object::Sequence(from.clone()), to)
     }
+}
+
+fn redundant() -> Error {
+    Error::new("42601", "conflicting or redundant options")
+}
+
+/// 55000 for what only identity columns have.
+pub(super) fn no_identity(name: &str, table: &Name) -> Error {
+    Error::new("55000", format!("column \"{name}\" of relation \"{}\" is not an identity column", table.name))
 }
 
 /// 0A000 for what an owned sequence can't be made to do.

@@ -6,6 +6,7 @@ use basalt_core::{Error, Result};
 use basalt_types::Type;
 use basalt_types::codec::{CastContext, castable};
 use sqlparser::ast::{Expr, Value};
+use sqlparser::tokenizer::Token;
 
 use super::super::captured::Columns;
 use super::super::column::nextval;
@@ -13,6 +14,7 @@ use super::super::constraint::check_foreign_key;
 use super::super::data_type::Declared;
 use super::super::drop::Object;
 use super::super::policy::moved;
+use super::super::sequence::no_identity;
 use super::super::source::{self, ident_node};
 use super::super::table::{add_constraint, duplicate_column};
 use super::super::{Action, Change, physical, unique};
@@ -142,14 +144,11 @@ impl Change<'_> {
             "set data type",
             "type",
             "add generated",
-            "set generated",
-            "restart",
             "drop identity",
             "drop expression",
             "set statistics",
             "set storage",
             "set compression",
-            "set",
             "reset",
         ];
         let at = self.cursor.offset();
@@ -215,24 +214,6 @@ impl Change<'_> {
                 changed.sequence = Some(self.column_sequence(table, &name, &options).map_err(|e| e.at(at))?);
                 changed.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
             }
-            Some("set generated") => {
-                let always = self.cursor.accept("always");
-                if !always {
-                    self.cursor.expect("by default")?;
-                }
-                if column.identity.is_none() {
-                    return Err(no_identity(&name, table).at(at));
-                }
-                changed.identity = Some(if always { Identity::Always } else { Identity::ByDefault });
-            }
-            Some("restart") => {
-                let sequence = column.sequence.as_ref().filter(|_| column.identity.is_some());
-                let Some(sequence) = sequence else { return Err(no_identity(&name, table).at(at)) };
-                self.cursor.accept("with");
-                let start = self.catalog.sequences.get(sequence).map_or(1, |s| s.start);
-                let value = self.cursor.integer().unwrap_or(start);
-                self.actions.push(Action::RestartSequence(sequence.to_string(), value));
-            }
             Some("drop identity") => {
                 let if_exists = self.cursor.accept("if exists");
                 if column.identity.is_none() {
@@ -255,6 +236,13 @@ impl Change<'_> {
             Some("set statistics") => drop(self.cursor.integer()?),
             Some("set storage" | "set compression") => drop(self.cursor.label()?),
             Some(_) => self.storage_parameters()?,
+            None if self.cursor.peek("set") && self.cursor.token_at(1) == &Token::LParen => {
+                self.cursor.skip();
+                self.storage_parameters()?;
+            }
+            None if self.cursor.peek("set") || self.cursor.peek("restart") => {
+                self.alter_identity(table, &mut changed)?
+            }
             None => return Err(self.cursor.unexpected()),
         }
         changed.inherit(&self.catalog);
@@ -410,8 +398,4 @@ fn missing_column(name: &str, table: &Name) -> Error {
 
 fn identity_type() -> Error {
     Error::new("22023", "identity column type must be smallint, integer, or bigint")
-}
-
-fn no_identity(name: &str, table: &Name) -> Error {
-    Error::new("55000", format!("column \"{name}\" of relation \"{}\" is not an identity column", table.name))
 }
