@@ -85,6 +85,8 @@ pub struct Step {
     pub probe: Option<Probe>,
     /// Where a statement ends that may have written rows of tables with AFTER triggers: these fire now.
     pub fires: Option<Box<Fires>>,
+    /// The slot with the rows that a DELETE found, which are what it changed: SQLite counts none that a foreign key's action took first.
+    pub counts: Option<usize>,
 }
 
 /// The end of a statement whose rows fire triggers.

@@ -228,3 +228,38 @@ create table u (id int primary key, m text);
 create unique index on u ((m::loose));
 create unique index on u ((m::addressed));
 create index on u (id) where m::addressed = 'a@b';
+create table u2 (id int primary key, m text);
+create unique index on u2 ((m::loose));
+insert into u2 values (1, 'x'), (2, 'y');
+create function u2_refused(given text) returns text language plpgsql as $$
+declare said text;
+begin
+  insert into u2 values (3, given);
+  return 'taken';
+exception when unique_violation then
+  get stacked diagnostics said = constraint_name;
+  return said;
+end $$;
+select u2_refused('x');
+select u2_refused('z');
+create table u3 (id int primary key, code varchar(5), n numeric);
+create unique index on u3 ((code::text), (n::numeric(5, 1)));
+insert into u3 values (1, 'a', 1.25), (2, 'a', 1.38), (3, 'b', 1.25);
+select * from u3 where code::text = 'a' and n::numeric(5, 1) = 1.3;
+-- What both ALTER TYPE and ALTER DOMAIN do to them.
+create domain said as int constraint low check (value > 0) constraint high check (value < 9);
+create type kind as enum ('a');
+create table w (s said);
+alter domain said rename constraint nope to other;
+alter domain said rename constraint low to high;
+alter domain said rename constraint low to lower;
+insert into w values (0);
+alter type said rename to told;
+alter type told set schema public;
+insert into w values (10);
+alter domain told rename to told;
+alter domain kind rename to kinds;
+alter domain kind set schema public;
+drop domain kind;
+drop domain if exists kind;
+drop type told;

@@ -288,7 +288,13 @@ fn run_step(
         }
     }
     drop(rows);
-    Ok(if is_write { connection.changes() } else { 0 })
+    Ok(match step.counts {
+        Some(slot) => {
+            session::with(|session| session.slots.borrow().get(slot).map_or(0, |rows| rows.rows.len() as u64))
+        }
+        None if is_write => connection.changes(),
+        None => 0,
+    })
 }
 
 /// All rows that are left.

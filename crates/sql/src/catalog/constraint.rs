@@ -1,8 +1,10 @@
 //! Constraints of tables (PostgreSQL manual, section 5.4).
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::Name;
+use super::{Catalog, Name};
 
 /// A table constraint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,6 +20,26 @@ pub struct Constraint {
     /// A CHECK that older rows need not hold to (`not valid`). The embedded engine's.
     #[serde(default)]
     pub not_valid: bool,
+}
+
+impl Catalog {
+    /// Whether the actions of foreign keys on a row's deletion may come to other rows of its table.
+    pub fn deletes_reach_own_rows(&self, table: &Name) -> bool {
+        let (mut seen, mut next) = (HashSet::from([table]), vec![table]);
+        while let Some(name) = next.pop() {
+            for relation in self.relations.values() {
+                let keys = relation.foreign_keys().filter(|(_, key)| key.target == *name && key.on_delete.acts());
+                let actions: Vec<ReferentialAction> = keys.map(|(_, key)| key.on_delete).collect();
+                if relation.name == *table && !actions.is_empty() {
+                    return true;
+                }
+                if actions.contains(&ReferentialAction::Cascade) && seen.insert(&relation.name) {
+                    next.push(&relation.name);
+                }
+            }
+        }
+        false
+    }
 }
 
 /// What a constraint demands.

@@ -176,7 +176,14 @@ impl<'a> Compiler<'a> {
             probe
         });
         self.aliases.clear();
-        self.steps.push(Step { sql, binds, output, probe, fires: None });
+        self.steps.push(Step { sql, binds, output, probe, fires: None, counts: None });
+    }
+
+    /// Has the last step have changed the rows of a slot.
+    pub fn count_rows_of(&mut self, slot: usize) {
+        if let Some(step) = self.steps.last_mut() {
+            step.counts = Some(slot);
+        }
     }
 
     /// Whose rights the statement has, for the triggers that it fires.

@@ -99,7 +99,7 @@ impl Compiler<'_> {
         binds.truncate(parameters(&sql));
         let output = Output::Called(Box::new(Called { slot, callee }));
         self.before_this_step(|compiler| {
-            compiler.steps.push(Step { sql, binds, output, probe: None, fires: None });
+            compiler.steps.push(Step { sql, binds, output, probe: None, fires: None, counts: None });
             Ok(())
         })?;
         let columns = self.result_columns(routine).into_iter().enumerate().map(|(at, (name, ty, typmod))| CteColumn {

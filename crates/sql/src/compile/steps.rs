@@ -156,7 +156,7 @@ fn pass_arguments(
         let sql = format!("SELECT {}", computed.join(", "));
         let mut binds = binds.to_vec();
         binds.truncate(parameters(&sql));
-        compiler.steps.push(Step { sql, binds, output: Output::Capture(slot), probe: None, fires: None });
+        compiler.steps.push(Step { sql, binds, output: Output::Capture(slot), probe: None, fires: None, counts: None });
     }
     (passed, standing)
 }

@@ -14,9 +14,9 @@ use super::overload::{is_field, with_calls_marked};
 use super::rename_column::reads_in_rows;
 use super::resolve::takes;
 use super::source::{Uses, fold, parse_expr, parse_statements};
-use super::types::mentions;
+use super::types::is_enum;
 use crate::Catalog;
-use crate::catalog::{ConstraintKind, Domain, Name, Relation, Routine};
+use crate::catalog::{Column, ConstraintKind, Name, Relation, Routine};
 use crate::compile::{Kept, Meanings};
 
 impl Change<'_> {
@@ -34,8 +34,8 @@ impl Change<'_> {
                     found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
                 }
                 let typed = self.catalog.functions.values().flatten().filter(|r| {
-                    r.returns_relation.as_ref() == Some(name)
-                        || r.params.iter().any(|p| p.relation.as_ref() == Some(name))
+                    let of_params = r.params.iter().flat_map(|param| [&param.relation, &param.composite]);
+                    of_params.chain([&r.returns_relation, &r.returns_composite]).any(|of| of.as_ref() == Some(name))
                 });
                 found.extend(typed.map(|r| (Object::Routine(r.name.clone(), r.input_types()), false)));
             }
@@ -78,11 +78,15 @@ impl Change<'_> {
             }
             Object::Type(name) => {
                 users(&self.catalog, |uses| uses.types.contains(name), &mut found);
+                let of_its_rows =
+                    self.catalog.composites.get(name).map(|fields| Type::Record(Arc::new(fields.clone())));
+                // What holds rows depends on their type alone, which depends on its fields' types.
+                let is_of = |ty: &Type, composite: Option<&Name>| {
+                    composite == Some(name) || composite.is_none() && is_enum(ty.element().unwrap_or(ty), name)
+                };
                 for relation in self.catalog.relations.values() {
-                    let columns = relation.columns.iter();
-                    for column in columns
-                        .filter(|c| [&c.domain, &c.composite].contains(&&Some(name.clone())) || mentions(&c.ty, name))
-                    {
+                    let is_its = |c: &&Column| c.domain.as_ref() == Some(name) || is_of(&c.ty, c.composite.as_ref());
+                    for column in relation.columns.iter().filter(is_its) {
                         let object = match relation.view() {
                             Some(_) => Object::Relation(relation.name.clone()),
                             None => Object::Column(relation.name.clone(), column.name.clone()),
@@ -90,21 +94,30 @@ impl Change<'_> {
                         found.push((object, false));
                     }
                 }
-                let fields = self.catalog.composites.get(name).map(|fields| Type::Record(Arc::new(fields.clone())));
                 for routine in self.catalog.functions.values().flatten() {
-                    let types = routine.params.iter().map(|p| &p.ty).chain([&routine.returns]);
-                    let mut types = types.filter(|_| routine.returns_relation.is_none());
-                    let mut domains = routine.domains();
-                    if types.any(|ty| mentions(ty, name) || fields.as_ref() == Some(ty)) || domains.any(|d| d == name) {
+                    let mut params = routine.params.iter();
+                    if params.any(|param| is_of(&param.ty, param.composite.as_ref()))
+                        || is_of(&routine.returns, routine.returns_composite.as_ref())
+                        || routine.domains().any(|domain| domain == name)
+                    {
                         found.push((Object::Routine(routine.name.clone(), routine.input_types()), false));
                     }
                 }
-                let is_over = |domain: &Domain| domain.over.as_ref() == Some(name) || mentions(&domain.ty, name);
-                let domains = self.catalog.domains.iter().filter(|(_, domain)| is_over(domain));
-                found.extend(domains.map(|(domain, _)| (Object::Type(domain.clone()), false)));
+                for (domain, definition) in &self.catalog.domains {
+                    if definition.over.as_ref() == Some(name) || is_of(&definition.ty, None) {
+                        found.push((Object::Type(domain.clone()), false));
+                    }
+                }
+                for (composite, fields) in &self.catalog.composites {
+                    let is_its =
+                        |ty: &Type| is_of(ty, None) || of_its_rows.as_ref() == Some(ty.element().unwrap_or(ty));
+                    let fields = fields.iter().filter(|(_, ty)| is_its(ty));
+                    found.extend(fields.map(|(field, _)| (Object::Attribute(composite.clone(), field.clone()), false)));
+                }
             }
             Object::Sequence(name) => {
-                users(&self.catalog, |uses| names_sequence(uses, name), &mut found);
+                let reads = |uses: &Uses| names_sequence(uses, name) || uses.relations.contains(name);
+                users(&self.catalog, reads, &mut found);
             }
             Object::Schema(schema) => {
                 let relations =
@@ -119,7 +132,11 @@ impl Change<'_> {
                 let sequences = sequences.map(|(n, _)| Object::Sequence(n.clone()));
                 found.extend(relations.chain(sequences).chain(routines).chain(types).map(|object| (object, false)));
             }
-            Object::Default(..) | Object::DomainCheck(..) | Object::Policy(..) | Object::Trigger(..) => {}
+            Object::Attribute(..)
+            | Object::Default(..)
+            | Object::DomainCheck(..)
+            | Object::Policy(..)
+            | Object::Trigger(..) => {}
         }
         found.retain(|(other, _)| other != object);
         Ok(found)

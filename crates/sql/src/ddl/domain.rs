@@ -76,10 +76,8 @@ impl Change<'_> {
         };
         let check = given.unwrap_or_else(|| naming::free_name(&name.name, None, "check", taken));
         if domain.checks.iter().any(|(c, _)| *c == check) {
-            return Err(Error::new(
-                "42710",
-                format!("constraint \"{check}\" for domain \"{}\" already exists", name.name),
-            ));
+            let message = format!("constraint \"{check}\" for domain \"{}\" already exists", name.name);
+            return Err(Error::new("42710", message));
         }
         domain.checks.push((check.clone(), expr.to_string()));
         Ok(check)
@@ -87,21 +85,12 @@ impl Change<'_> {
 
     pub(super) fn alter_domain(&mut self) -> Result<()> {
         let raw = self.cursor.name()?;
-        let name =
-            self.lookup(&raw, |name| self.catalog.domains.contains_key(name)).ok_or_else(|| missing_type(&raw))?;
-        let Some(mut domain) = self.catalog.domains.get(&name).cloned() else { return Err(missing_type(&raw)) };
-        if self.owner_to()?.is_some() {
+        let name = self.find_type(&raw).ok_or_else(|| missing_type(&raw))?;
+        let Some(mut domain) = self.catalog.domains.get(&name).cloned() else {
+            return Err(Error::new("42809", format!("{} is not a domain", self.show(&name))).at(raw.at));
+        };
+        if self.alter_any_type(&name)? {
             return Ok(());
-        }
-        if let Some(to) = self.rename_to()? {
-            return self.rename_domain(&name, Name::new(&name.schema, to));
-        }
-        if let Some(schema) = self.set_schema()? {
-            return if schema == name.schema {
-                Ok(())
-            } else {
-                self.rename_domain(&name, Name::new(schema, &name.name))
-            };
         }
         let at = self.cursor.offset();
         let mut judged = domain.checks.clone();
@@ -138,16 +127,14 @@ impl Change<'_> {
                 let before = domain.checks.len();
                 domain.checks.retain(|(c, _)| *c != check);
                 if domain.checks.len() == before && !if_exists {
-                    let message = format!("constraint \"{check}\" of domain \"{}\" does not exist", name.name);
-                    return Err(Error::new("42704", message).at(at));
+                    return Err(missing_check(&check, &name).at(at));
                 }
                 let _ = self.cursor.accept_any(&["cascade", "restrict"]);
             }
             Some("validate constraint") => {
                 let check = self.cursor.ident()?;
                 if !domain.checks.iter().any(|(c, _)| *c == check) {
-                    let message = format!("constraint \"{check}\" of domain \"{}\" does not exist", name.name);
-                    return Err(Error::new("42704", message).at(at));
+                    return Err(missing_check(&check, &name).at(at));
                 }
                 judged.retain(|(c, _)| *c != check);
             }
@@ -155,9 +142,15 @@ impl Change<'_> {
                 let from = self.cursor.ident()?;
                 self.cursor.expect("to")?;
                 let to = self.cursor.ident()?;
-                if let Some((check, _)) = domain.checks.iter_mut().find(|(c, _)| *c == from) {
-                    *check = to;
+                let said =
+                    |check: &str, what: &str| format!("constraint \"{check}\" for domain {} {what}", self.show(&name));
+                let Some(renamed) = domain.checks.iter().position(|(c, _)| *c == from) else {
+                    return Err(Error::new("42704", said(&from, "does not exist")).at(at));
+                };
+                if domain.checks.iter().any(|(c, _)| *c == to) {
+                    return Err(Error::new("42710", said(&to, "already exists")).at(at));
                 }
+                domain.checks[renamed].0 = to;
                 judged.clone_from(&domain.checks);
             }
             None => return Err(self.cursor.unexpected()),
@@ -204,7 +197,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn rename_domain(&mut self, from: &Name, to: Name) -> Result<()> {
+    pub(super) fn rename_domain(&mut self, from: &Name, to: Name) -> Result<()> {
         self.check_type_name(&to)?;
         let tables = self.tables_of_domain(from);
         if let Some(domain) = self.catalog.domains.remove(from) {
@@ -235,6 +228,10 @@ impl Change<'_> {
         let relations = self.catalog.relations.values().filter(|r| r.view().is_none());
         relations.filter(|r| r.columns.iter().any(|c| is_of_domain(&self.catalog, c, name))).cloned().collect()
     }
+}
+
+fn missing_check(check: &str, domain: &Name) -> Error {
+    Error::new("42704", format!("constraint \"{check}\" of domain \"{}\" does not exist", domain.name))
 }
 
 fn is_of_domain(catalog: &Catalog, column: &Column, name: &Name) -> bool {

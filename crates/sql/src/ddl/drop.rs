@@ -28,6 +28,8 @@ pub(super) enum Object {
     Routine(Name, Vec<Input>),
     /// An enumeration, domain or composite type.
     Type(Name),
+    /// A field of a composite type.
+    Attribute(Name, String),
     Sequence(Name),
     Schema(String),
 }
@@ -134,15 +136,12 @@ impl Change<'_> {
             "sequence" => self.lookup(&raw, |name| self.catalog.sequences.contains_key(name)).map(Object::Sequence),
             "schema" => Some(raw.name.clone()).filter(|s| self.catalog.schemas.contains_key(s)).map(Object::Schema),
             "index" | "index concurrently" => self.index_object(&raw)?,
-            "domain" => self.lookup(&raw, |name| self.catalog.domains.contains_key(name)).map(Object::Type),
-            _ => {
-                let known = |name: &Name| {
-                    self.catalog.enums.contains_key(name)
-                        || self.catalog.composites.contains_key(name)
-                        || self.catalog.domains.contains_key(name)
-                };
-                self.lookup(&raw, known).map(Object::Type)
-            }
+            _ => match self.find_type(&raw) {
+                Some(name) if kind == "domain" && !self.catalog.domains.contains_key(&name) => {
+                    return Err(Error::new("42809", format!("\"{}\" is not a domain", raw.text())).at(raw.at));
+                }
+                found => found.map(Object::Type),
+            },
         };
         let wanted = kind.split(' ').next().unwrap_or_default();
         if let Some(other) = self.relation_kind(&raw, found.as_ref()).filter(|other| *other != wanted) {
@@ -265,6 +264,7 @@ impl Change<'_> {
             Object::Constraint(table, name) => format!("constraint {name} on {}", kind(table)),
             Object::Default(table, column) => format!("default value for column {column} of {}", kind(table)),
             Object::DomainCheck(_, name) => format!("constraint {name}"),
+            Object::Attribute(of, name) => format!("column {name} of composite type {}", self.show(of)),
             Object::Policy(table, name) => format!("policy {name} on {}", kind(table)),
             Object::Trigger(table, name) => format!("trigger {name} on {}", kind(table)),
             Object::Index(table, name) => format!("index {}", self.show(&Name::new(&table.schema, name))),
@@ -317,6 +317,10 @@ impl Change<'_> {
                 self.catalog.composites.remove(name);
                 Ok(())
             }
+            Object::Attribute(..) => Err(self.lacking(
+                &format!("DROP of {}", self.describe(object)),
+                "Drop the composite type with all that is of it, and create it again.",
+            )),
             Object::Sequence(name) => {
                 self.remove_sequence(name);
                 Ok(())
@@ -373,7 +377,7 @@ impl Change<'_> {
 /// The place of the object with which this one goes anyway, as its relation's, column's or domain's part.
 fn whole_of(object: &Object, going: &[Object]) -> Option<usize> {
     going.iter().position(|other| match (object, other) {
-        (Object::DomainCheck(domain, _), Object::Type(name)) => domain == name,
+        (Object::DomainCheck(of, _) | Object::Attribute(of, _), Object::Type(name)) => of == name,
         (
             Object::Column(relation, _)
             | Object::Constraint(relation, _)

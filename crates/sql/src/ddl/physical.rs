@@ -92,8 +92,10 @@ pub(super) fn create_index(catalog: &Catalog, relation: &Relation, index: &Index
         }
         let plain = relation.column(source.trim_matches('"')).is_some();
         let collation = compiled.ty.collation().filter(|_| !plain).map(|name| format!(" COLLATE {}", ident(&name)));
-        // SQLite takes a text that is a key for the name of a column.
-        let sign = if compiled.sql.starts_with('\'') { "+" } else { "" };
+        // SQLite takes a text that is a key for the name of a column. And where a unique key is a column that was cast, which SQLite
+        // does not show, it is to say which index a row violates rather than over which columns.
+        let is_cast = index.unique && !plain && compiled.sql.starts_with('"');
+        let sign = if is_cast || compiled.sql.starts_with('\'') { "+" } else { "" };
         keys.push(format!("{sign}{}{}{direction}", compiled.sql, collation.unwrap_or_default()));
     }
     let predicate = index_predicate(catalog, relation, index)?;

@@ -314,7 +314,7 @@ impl VisitorMut for Renamer<'_> {
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         match (factor, self.object) {
-            (TableFactor::Table { name, alias, args: None, .. }, Object::Relation(from)) => {
+            (TableFactor::Table { name, alias, args: None, .. }, Object::Relation(from) | Object::Sequence(from)) => {
                 let renamed = self.replace(name, from);
                 // Columns may be qualified by the old name.
                 let old = TableAlias { explicit: true, name: ident_node(&from.name), columns: Vec::new(), at: None };
@@ -354,7 +354,7 @@ impl VisitorMut for Renamer<'_> {
             }
             // Entries of FROM go on under the old name.
             Expr::CompoundIdentifier(parts) => {
-                if let Object::Relation(from) = self.object
+                if let Object::Relation(from) | Object::Sequence(from) = self.object
                     && matches!(parts.as_slice(), [schema, table, _] if fold(schema) == from.schema && fold(table) == from.name)
                 {
                     parts.remove(0);

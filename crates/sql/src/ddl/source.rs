@@ -216,7 +216,9 @@ impl VisitorMut for Qualifier<'_> {
     fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
         let is_given = |name: &String| self.queries.iter().any(|with| with.known.contains(name));
         if !matches!(parts(name).as_slice(), [one] if is_given(one)) {
-            self.qualify(name, |catalog, name| catalog.relations.contains_key(name));
+            self.qualify(name, |catalog, name| {
+                catalog.relations.contains_key(name) || catalog.sequences.contains_key(name)
+            });
         }
         ControlFlow::Continue(())
     }

@@ -92,19 +92,36 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// The enumeration, composite type or domain of a name.
+    pub(super) fn find_type(&self, raw: &RawName) -> Option<Name> {
+        let Catalog { enums, composites, domains, .. } = &self.catalog;
+        self.lookup(raw, |name| enums.contains_key(name) || composites.contains_key(name) || domains.contains_key(name))
+    }
+
+    /// What `alter type` and `alter domain` both do to a type: owner, name, schema; tells whether it was one of them.
+    pub(super) fn alter_any_type(&mut self, name: &Name) -> Result<bool> {
+        if self.owner_to()?.is_some() {
+            return Ok(true);
+        }
+        let to = match (self.rename_to()?, self.set_schema()?) {
+            (Some(to), _) => Name::new(&name.schema, to),
+            // The schema that it is in already is taken, in contrast to the name that it has.
+            (None, Some(schema)) if schema == name.schema => return Ok(true),
+            (None, Some(schema)) => Name::new(schema, &name.name),
+            (None, None) => return Ok(false),
+        };
+        match self.catalog.domains.contains_key(name) {
+            true => self.rename_domain(name, to)?,
+            false => self.rename_type(name, to)?,
+        }
+        Ok(true)
+    }
+
     pub(super) fn alter_type(&mut self) -> Result<()> {
         let raw = self.cursor.name()?;
-        let exists = |name: &Name| self.catalog.enums.contains_key(name) || self.catalog.composites.contains_key(name);
-        let name = self.lookup(&raw, exists).ok_or_else(|| missing_type(&raw))?;
-        if self.owner_to()?.is_some() {
+        let name = self.find_type(&raw).ok_or_else(|| missing_type(&raw))?;
+        if self.alter_any_type(&name)? {
             return Ok(());
-        }
-        if let Some(to) = self.rename_to()? {
-            return self.rename_type(&name, Name::new(&name.schema, to));
-        }
-        if let Some(schema) = self.set_schema()? {
-            // The schema that it is in already is taken, in contrast to the name that it has.
-            return if schema == name.schema { Ok(()) } else { self.rename_type(&name, Name::new(schema, &name.name)) };
         }
         let Some(old) = self.catalog.enums.get(&name).cloned() else {
             return Err(self.lacking("ALTER TYPE of a composite type", "Drop the type and create it again."));
@@ -128,19 +145,22 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let label = self.cursor.string()?;
         check_label(&label).map_err(|e| e.at(at))?;
-        let place = match self.cursor.accept_any(&["before", "after"]) {
-            Some(word) => {
-                let other = self.cursor.string()?;
+        let neighbour = match self.cursor.accept_any(&["before", "after"]) {
+            Some(word) => Some((word, self.cursor.string()?)),
+            None => None,
+        };
+        if ty.labels.contains(&label) {
+            let message = format!("enum label \"{label}\" already exists");
+            return if if_not_exists { Ok(()) } else { Err(Error::new("42710", message).at(at)) };
+        }
+        let place = match neighbour {
+            Some((word, other)) => {
                 let found = ty.labels.iter().position(|l| *l == other);
                 let found = found.ok_or_else(|| missing_label(&other).at(at))?;
                 found + usize::from(word == "after")
             }
             None => ty.labels.len(),
         };
-        if ty.labels.contains(&label) {
-            let message = format!("enum label \"{label}\" already exists");
-            return if if_not_exists { Ok(()) } else { Err(Error::new("42710", message).at(at)) };
-        }
         ty.labels.insert(place, label);
         self.replace_enum(name, ty);
         // The collations of rows tell their enumerations' labels.
@@ -239,8 +259,13 @@ impl Change<'_> {
     }
 }
 
+/// Whether a type is the enumeration.
+pub(super) fn is_enum(ty: &Type, name: &Name) -> bool {
+    matches!(ty, Type::Enum(e) if is_named(e, name))
+}
+
 /// Whether a type is the enumeration, or an array or row of it.
-pub(super) fn mentions(ty: &Type, name: &Name) -> bool {
+fn mentions(ty: &Type, name: &Name) -> bool {
     match ty {
         Type::Enum(e) => is_named(e, name),
         Type::Array(element) => mentions(element, name),

@@ -176,7 +176,7 @@ fn rewrite(
         show_values: false,
     };
     let used = binds[..width + 1].to_vec();
-    let step = Step { sql, binds: used, output: Output::Discard, probe: Some(probe), fires: None };
+    let step = Step { sql, binds: used, output: Output::Discard, probe: Some(probe), fires: None, counts: None };
     let program =
         Program { steps: vec![step], params: Vec::new(), columns: Vec::new(), writes: true, calls: false, locks: None };
     let mut values = row.new.clone();

@@ -28,9 +28,11 @@ pub(super) fn delete(compiler: &mut Compiler<'_>, delete: &ast::Delete, wanted: 
     if reads {
         target.require_reads(compiler)?;
     }
-    let is_changed = before::is_asked(&target.table, Command::Delete);
-    let statement = Statement { delete, wanted, target, returning, reads };
-    let needs_a_step = is_changed || statement.returning.as_ref().is_some_and(Returning::needs_a_step);
+    // The triggers are to see the rows as they were found, and so is the caller those that an action takes before their turn.
+    let is_kept =
+        before::is_asked(&target.table, Command::Delete) || compiler.catalog.deletes_reach_own_rows(&target.table.name);
+    let statement = Statement { delete, wanted, target, returning, reads, is_kept };
+    let needs_a_step = is_kept || statement.returning.as_ref().is_some_and(Returning::needs_a_step);
     let plain = delete.using.is_none() && !needs_a_step;
     if plain { statement.plain(compiler) } else { statement.found_first(compiler) }
 }
@@ -42,6 +44,8 @@ struct Statement<'d> {
     target: Target,
     returning: Option<Returning>,
     reads: bool,
+    /// Whether the rows are kept as they are found, before any of them is deleted.
+    is_kept: bool,
 }
 
 impl Statement<'_> {
@@ -91,7 +95,7 @@ impl Statement<'_> {
         let once = if self.delete.using.is_some() { " GROUP BY 1" } else { "" };
         let rows = format!("SELECT {} FROM {tables}{condition}{once}", list.join(", "));
         let sqlite = &target.sqlite;
-        if self.returning.is_none() && !is_changed {
+        if self.returning.is_none() && !self.is_kept {
             let matched = format!(" WHERE {sqlite}.{rowid} IN ({rows})");
             let table = target.table_source(compiler, sqlite);
             let probe = self.probe(compiler, &table, &format!("FROM {sqlite}{matched}"));
@@ -113,6 +117,7 @@ impl Statement<'_> {
         if self.returning.is_none() {
             let output = if *self.wanted.output == Output::Result { Output::Result } else { Output::Discard };
             compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), output, Some(probe));
+            compiler.count_rows_of(slot);
             return Ok(Vec::new());
         }
         compiler.end_step(format!("DELETE FROM {sqlite}{matched}"), Output::Discard, Some(probe));
