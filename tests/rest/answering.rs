@@ -108,6 +108,26 @@ async fn more_rows_than_wanted_are_not_touched() {
     assert_eq!(lenient.header("preference-applied"), "");
 }
 
+/// Those that a cascade within the table takes before their turn are among them.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_go_with_others_of_the_same_delete_are_counted_and_shown() {
+    let server = Server::start(
+        "create table tree (id integer primary key, up integer references tree on delete cascade);
+         create table list (id integer primary key, up integer references list on delete set null);
+         insert into tree values (1, null), (2, 1), (3, 2);
+         insert into list values (1, null), (2, 1), (3, 2);",
+    )
+    .await;
+    let strict = server.delete("/tree").service().prefer("handling=strict, max-affected=2");
+    let refused = strict.expect_error(400, "PGRST124").await;
+    assert_eq!(refused.json()["details"], "The query affects 3 rows");
+    server.get("/tree?id=eq.3").service().expect(200, json!([{"id": 3, "up": 2}])).await;
+    let counted = server.delete("/tree?id=gte.2").service().prefer("count=exact").expect(204, Value::Null).await;
+    assert_eq!(counted.header("content-range"), "*/2");
+    let whole = json!([{"id": 1, "up": null}, {"id": 2, "up": 1}, {"id": 3, "up": 2}]);
+    server.delete("/list").service().prefer("return=representation").expect(200, whole).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_may_have_less_time() {
     let server = server().await;
