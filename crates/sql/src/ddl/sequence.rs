@@ -140,21 +140,18 @@ impl Change<'_> {
         if self.owner_to()?.is_some() || self.cursor.accept_any(&["set logged", "set unlogged"]).is_some() {
             return Ok(true);
         }
-        let moved = match (self.rename_to()?, self.set_schema()?) {
-            (Some(to), _) => Some(Name::new(&name.schema, to)),
-            (None, Some(schema)) => {
-                if let Some((table, _)) = self.owner_of_sequence(name) {
+        let to = match self.rename_to()? {
+            Some(to) => Name::new(&name.schema, to),
+            None => match (self.set_schema()?, self.owner_of_sequence(name)) {
+                (Some(_), Some((table, _))) => {
                     return Err(linked("cannot move an owned sequence into another schema", name, table));
                 }
-                if schema == name.schema {
-                    return Ok(true);
-                }
-                Some(Name::new(schema, &name.name))
-            }
-            (None, None) => None,
+                (Some(schema), None) if schema == name.schema => return Ok(true),
+                (Some(schema), None) => Name::new(schema, &name.name),
+                (None, _) => return Ok(false),
+            },
         };
-        let is_moved = moved.is_some();
-        moved.map_or(Ok(()), |to| self.rename_sequence(name, &to)).map(|()| is_moved)
+        self.rename_sequence(name, &to).map(|()| true)
     }
 
     /// Reads the options of a sequence.

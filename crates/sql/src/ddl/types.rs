@@ -103,12 +103,14 @@ impl Change<'_> {
         if self.owner_to()?.is_some() {
             return Ok(true);
         }
-        let to = match (self.rename_to()?, self.set_schema()?) {
-            (Some(to), _) => Name::new(&name.schema, to),
-            // The schema that it is in already is taken, in contrast to the name that it has.
-            (None, Some(schema)) if schema == name.schema => return Ok(true),
-            (None, Some(schema)) => Name::new(schema, &name.name),
-            (None, None) => return Ok(false),
+        let to = match self.rename_to()? {
+            Some(to) => Name::new(&name.schema, to),
+            None => match self.set_schema()? {
+                // The schema that it is in already is taken, in contrast to the name that it has.
+                Some(schema) if schema == name.schema => return Ok(true),
+                Some(schema) => Name::new(schema, &name.name),
+                None => return Ok(false),
+            },
         };
         match self.catalog.domains.contains_key(name) {
             true => self.rename_domain(name, to)?,

@@ -200,6 +200,9 @@ fn sequences_change() {
     );
     db.run("create table t (a int default nextval('s')); alter sequence s rename to r").unwrap();
     assert!(db.catalog.sequences.contains_key(&Name::new("public", "r")));
+    db.run("create schema far; create type k as enum ('a')").unwrap();
+    assert_eq!(db.error("alter sequence r rename to q set schema far").code(), "42601");
+    assert_eq!(db.error("alter type k rename to l set schema far").code(), "42601");
 }
 
 #[test]
