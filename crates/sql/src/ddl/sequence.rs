@@ -221,10 +221,17 @@ impl Change<'_> {
                 if identity.replace(if always { Identity::Always } else { Identity::ByDefault }).is_some() {
                     return Err(redundant().at(at));
                 }
-            } else if self.cursor.peek("restart") || self.cursor.accept("set") {
+            } else if self.cursor.accept("set") {
+                let elsewhere = [("as", "as"), ("restart", "restart"), ("owned by", "owned_by")];
+                if let Some((_, option)) = elsewhere.iter().find(|(words, _)| self.cursor.peek(words)) {
+                    let message = format!("sequence option \"{option}\" not supported here");
+                    return Err(Error::new("42601", message).at(self.cursor.offset()));
+                }
                 if !self.sequence_option(&mut options)? {
                     return Err(self.cursor.unexpected());
                 }
+            } else if self.cursor.peek("restart") {
+                self.sequence_option(&mut options)?;
             } else {
                 break;
             }

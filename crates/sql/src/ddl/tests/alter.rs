@@ -203,6 +203,11 @@ fn sequences_change() {
     db.run("create schema far; create type k as enum ('a')").unwrap();
     assert_eq!(db.error("alter sequence r rename to q set schema far").code(), "42601");
     assert_eq!(db.error("alter type k rename to l set schema far").code(), "42601");
+    db.run("create table n (id int generated always as identity)").unwrap();
+    for option in ["as bigint", "restart", "owned by none"] {
+        let message = db.error(&format!("alter table n alter id set {option}")).message().to_owned();
+        assert!(message.ends_with("not supported here"), "{option}: {message}");
+    }
 }
 
 #[test]
