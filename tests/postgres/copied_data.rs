@@ -61,8 +61,12 @@ async fn options_mean_what_they_mean_in_postgresql() {
     ] {
         let end = if data.is_empty() || data.ends_with('\n') { "" } else { "\n" };
         let script = format!("copy t from stdin {options};\n{data}{end}\\.\n");
-        let there = loaded(&postgres.database, &script).await;
         let here = loaded(&embedded.database, &script).await;
+        // Older ones have headers in CSV alone, and match none.
+        let there = match options.starts_with("(header") && options != "(header maybe)" && cluster.version() < 15 {
+            true => here.clone(),
+            false => loaded(&postgres.database, &script).await,
+        };
         let is_expected =
             |found: &Result<String, (String, String)>| found.as_deref().map_err(|(code, _)| code.as_str()) == expected;
         if !is_expected(&there) || !is_expected(&here) || expected == Err("22P04") && here != there {

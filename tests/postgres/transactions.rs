@@ -25,6 +25,7 @@ grant execute on all functions in schema public to patient, hasty;
 alter role patient set statement_timeout = '11s';
 alter role patient set default_transaction_isolation = 'serializable';
 alter role hasty set work_mem = '6MB';
+alter role hasty set jit = on;
 create function check_request() returns void language plpgsql as $$
 begin
   if current_setting('request.headers', true)::json ->> 'x-bad' is not null then
@@ -67,6 +68,10 @@ async fn settings_are_the_transactions_own_and_in_order() {
     let memory = server.get("/rpc/setting?name=work_mem").token(&token(json!({"role": "hasty"})));
     memory.expect(200, json!("6MB")).await;
     call("hasty", "its_memory").expect(200, json!("5MB")).await;
+    // No time limit would stop PostgreSQL while it compiles a statement to machine code.
+    let compiles = |role: &str| server.get("/rpc/setting?name=jit").token(&token(json!({"role": role})));
+    compiles("patient").expect(200, json!("off")).await;
+    compiles("hasty").expect(200, json!("on")).await;
     // Reads are read-only, and so are calls of what promises not to write.
     for ask in [server.get("/rpc/write_quietly"), server.post("/rpc/write_quietly", &json!({}))] {
         let refused = ask.service().send().await;

@@ -1,5 +1,6 @@
 //! Embedded and spread resources, and aggregates.
 
+use basalt_tests::Server;
 use reqwest::Method;
 use serde_json::json;
 
@@ -143,4 +144,49 @@ async fn aggregates() {
     refuses(&server, &all).await;
     let closed = server_with(|config| config.api.aggregates = false).await;
     refuses(&closed, &[(Method::GET, "/films?select=id.sum()", "", 400, "PGRST123")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_arrays_of_a_spread_are_of_the_same_rows() {
+    let server = Server::start(
+        "create table shelf (id int primary key);
+        create table book (shelf_id int references shelf, title text, pages int, about json);
+        create index on book (shelf_id, title); create index on book (shelf_id, pages desc);
+        insert into shelf values (1), (2);
+        insert into book select 1 + i % 2, 't' || i % 7, i * 37 % 60, json_build_object('p', i * 37 % 60) from generate_series(1, 60) i;
+        create view loose as select shelf_id, title, pages from book;
+        create function of_shelf(shelf) returns setof book language sql stable as 'select * from book where shelf_id = $1.id';
+        create table award (id int primary key, shelf_id int references shelf, name text, year int);
+        insert into award values (1, 1, 'b', 2001), (2, 1, 'a', 2002), (3, 1, 'a', 2001);
+        grant select on all tables in schema public to authenticated;
+        revoke select on award from authenticated, anon; grant select (shelf_id, name, year) on award to authenticated;
+        alter table award enable row level security; create policy seen on award using (true);
+        alter table shelf enable row level security; create policy seen on shelf using (true);",
+    )
+    .await;
+    for from in ["book(title,pages,about->p)", "loose(title,pages,p:pages)", "of_shelf(title,pages,about->p)"] {
+        for more in [
+            "",
+            "&loose.limit=9&book.limit=9&of_shelf.limit=9",
+            "&book.order=title&loose.order=title&of_shelf.order=title",
+        ] {
+            let answer = server.get(&format!("/shelf?select=id,...{from}&order=id{more}")).service().send().await;
+            assert_eq!(answer.status, 200, "{from}{more}: {}", answer.body);
+            for shelf in answer.json().as_array().expect("rows") {
+                let column = |name: &str| shelf[name].as_array().expect("an array").clone();
+                let (titles, pages, about) = (column("title"), column("pages"), column("p"));
+                assert_eq!(titles.len(), if more.contains("limit") { 9 } else { 30 }, "{from}{more}");
+                for (at, pages) in pages.iter().enumerate() {
+                    let number = (1..=60).find(|i| i * 37 % 60 == pages.as_i64().expect("a number")).expect("one");
+                    assert_eq!((&titles[at], &about[at]), (&json!(format!("t{}", number % 7)), pages), "{from}{more}");
+                }
+            }
+        }
+    }
+    // Whoever may not read the key does without it.
+    server
+        .get("/shelf?select=...award(name,year)&id=eq.1")
+        .user("ann")
+        .expect(200, json!([{"name": ["a", "a", "b"], "year": [2001, 2002, 2001]}]))
+        .await;
 }

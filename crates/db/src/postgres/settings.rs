@@ -25,6 +25,10 @@ pub(super) const CLEAN: &str = "; reset all; reset role; discard temp";
 /// Gives up the locks of the session, as an expression.
 pub(super) const UNLOCK: &str = "pg_catalog.pg_advisory_unlock_all()";
 
+/// Compiling what a request runs to machine code takes seconds where running it takes milliseconds (a subquery for each column of a
+/// spread), and no time limit stops it. Roles may have it on.
+const NO_JIT: (Cow<'_, str>, Cow<'_, str>) = (Cow::Borrowed("jit"), Cow::Borrowed("off"));
+
 impl<'r> Settings<'r> {
     /// What a request sets. `timeout`, in milliseconds, holds where no role or function says otherwise; `names_role` is false
     /// for the owner, who stays what the connection is.
@@ -34,6 +38,7 @@ impl<'r> Settings<'r> {
         let mut values: Vec<(Cow<'r, str>, Cow<'r, str>)> = Vec::with_capacity(12);
         let path: Vec<String> = request.search_path.iter().map(|schema| quote::ident(schema)).collect();
         values.push(("search_path".into(), path.join(", ").into()));
+        values.push(NO_JIT);
         if let Some(timeout) = timeout {
             values.push(("statement_timeout".into(), timeout.to_string().into()));
         }

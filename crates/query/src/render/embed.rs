@@ -1,9 +1,10 @@
 //! Embedded resources: correlated subqueries over the relation that a relationship leads to.
 
 use super::condition::{self, filters, inners};
+use super::order::{self, Ties};
 use super::output::{Output, outputs};
+use super::select;
 use super::writer::{Clause, Writer};
-use super::{order, select};
 use crate::ask::Field;
 use crate::plan::{Alias, Embedded, Node, Source};
 use crate::relationship::Kind;
@@ -18,7 +19,7 @@ pub(super) fn value<'a>(w: &mut Writer<'a>, parent: &Node<'a>, parent_alias: Ali
     });
     let outputs = outputs(w, &embedded.node, embedded.node.alias);
     select::list(w, &outputs);
-    rows(w, parent, parent_alias, embedded, &outputs, &[]);
+    rows(w, parent, parent_alias, embedded, &outputs, &Ties::Left);
     w.push(") AS _e)");
 }
 
@@ -36,9 +37,20 @@ pub(super) fn spread<'a>(
     outputs[column].render(w);
     w.push(" AS v");
     // The arrays of all columns must have the same order, whichever index serves each.
-    let key = embedded.node.source.relation().filter(|_| many).and_then(|relation| relation.primary_key());
-    rows(w, parent, parent_alias, embedded, &outputs, key.unwrap_or_default());
+    let ties = match key_for_all(embedded) {
+        _ if !many => Ties::Left,
+        Some(key) => Ties::Key(key),
+        None if outputs.len() > 1 => Ties::Outputs(&outputs),
+        None => Ties::Left,
+    };
+    rows(w, parent, parent_alias, embedded, &outputs, &ties);
     w.push(if many { ") AS _e)" } else { ")" });
+}
+
+/// The key of an embedded relation, where whoever may read it may read its key.
+fn key_for_all<'a>(embedded: &Embedded<'a>) -> Option<&'a [String]> {
+    let relation = embedded.node.source.relation()?;
+    relation.primary_key().filter(|_| relation.columns.iter().all(|column| column.grants.is_empty()))
 }
 
 /// A field of a to-one resource, to order by.
@@ -75,14 +87,14 @@ fn rows<'a>(
     parent_alias: Alias<'a>,
     embedded: &'a Embedded<'a>,
     outputs: &[Output<'a>],
-    last: &[String],
+    ties: &Ties<'_, 'a>,
 ) {
     let node = &embedded.node;
     let junction = target(w, parent, parent_alias, embedded, node.alias);
     joins(w, node, node.alias);
     matching(w, &mut Clause::filter(), parent_alias, embedded, node.alias, junction);
     select::group(w, outputs);
-    order::order(w, node, node.alias, last);
+    order::order(w, node, node.alias, ties);
     order::limits(w, node.limit, node.offset);
     let relationship = embedded.relationship;
     if node.limit.is_none() && !relationship.is_to_many() && !relationship.is_unique() {

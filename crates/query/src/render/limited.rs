@@ -25,7 +25,7 @@ pub(super) fn restrict<'a>(w: &mut Writer<'a>, relation: &Relation, root: &Node<
     embed::joins(w, root, root.alias);
     let source = root.source.relation().map_or_else(|| Source::Columns(Vec::new()), Source::Relation);
     filters(w, &mut Clause::filter(), &Node::bare(source, root.alias, root.level), root.alias);
-    order::order(w, root, root.alias, &[]);
+    order::order(w, root, root.alias, &order::Ties::Left);
     order::limits(w, root.limit, root.offset);
     w.push(")");
     Ok(())

@@ -2,13 +2,24 @@
 
 use std::collections::HashSet;
 
+use super::output::Output;
 use super::writer::Writer;
 use super::{condition, embed};
 use crate::ask::Order;
 use crate::plan::{Alias, Node};
 
-/// ORDER BY the level's terms, then by `last`, columns that make the order total.
-pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, last: &[String]) {
+/// What decides between rows that the asked order leaves alike.
+pub(super) enum Ties<'t, 'a> {
+    /// Nothing.
+    Left,
+    /// The relation's key.
+    Key(&'t [String]),
+    /// All that is shown of a row, as text: not every type has an order.
+    Outputs(&'t [Output<'a>]),
+}
+
+/// ORDER BY the level's terms, then what decides between rows that these leave alike.
+pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, ties: &Ties<'_, 'a>) {
     let mut word = " ORDER BY ";
     let mut seen = HashSet::new();
     // A field that was ordered by before decides nothing.
@@ -16,9 +27,22 @@ pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, l
         w.push(std::mem::replace(&mut word, ", "));
         self::term(w, term, node, alias);
     }
-    for column in last {
-        w.push(std::mem::replace(&mut word, ", "));
-        w.column(alias, column);
+    match ties {
+        Ties::Left => {}
+        Ties::Key(columns) => {
+            for column in *columns {
+                w.push(std::mem::replace(&mut word, ", "));
+                w.column(alias, column);
+            }
+        }
+        Ties::Outputs(outputs) => {
+            for output in *outputs {
+                w.push(std::mem::replace(&mut word, ", "));
+                w.push("CAST(");
+                output.render(w);
+                w.push(" AS text)");
+            }
+        }
     }
 }
 

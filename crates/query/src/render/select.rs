@@ -69,7 +69,7 @@ pub(super) fn finish<'a>(mut w: Writer<'a>, root: &'a Node<'a>, frame: Frame) ->
     w.push(&frame.hidden);
     w.push(&rows);
     group(&mut w, &outputs);
-    order::order(&mut w, root, root.alias, &[]);
+    order::order(&mut w, root, root.alias, &order::Ties::Left);
     order::limits(&mut w, root.limit, root.offset);
     let mut computed = w.computed;
     computed.extend(root.computed_relationships());

@@ -63,6 +63,27 @@ fn to_many_columns_rise_as_arrays_in_one_order() {
 }
 
 #[test]
+fn without_a_key_that_all_may_read_what_is_shown_decides() {
+    is(
+        read("authors", select([spread("letters", ordered(fields(["sent", "body"]), [order("sent")]))])),
+        r#"SELECT (SELECT coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "letters_1"."sent" AS v FROM "public"."letters" AS
+        "letters_1" WHERE "letters_1"."author_id" = "authors"."id" ORDER BY "letters_1"."sent",
+        CAST("letters_1"."sent" AS text), CAST("letters_1"."body" AS text)) AS _e) AS "sent", (SELECT
+        coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "letters_1"."body" AS v FROM "public"."letters" AS "letters_1"
+        WHERE "letters_1"."author_id" = "authors"."id" ORDER BY "letters_1"."sent", CAST("letters_1"."sent" AS text),
+        CAST("letters_1"."body" AS text)) AS _e) AS "body" FROM "public"."authors" AS "authors""#,
+        &[],
+    );
+    is(
+        read("authors", select([spread("prizes", fields(["title"]))])),
+        r#"SELECT (SELECT coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "prizes_1"."title" AS v FROM "public"."prizes" AS
+        "prizes_1" WHERE "prizes_1"."author_id" = "authors"."id") AS _e) AS "title" FROM "public"."authors" AS
+        "authors""#,
+        &[],
+    );
+}
+
+#[test]
 fn spreads_within_spreads() {
     let books = select([spread("details", fields(["pages"])), spread("genres", fields(["name"]))]);
     is(

@@ -59,6 +59,8 @@ pub(crate) struct Compiler<'a> {
     pub kept: bool,
     /// Whether a setting may change while the statement runs, so that it is asked for where it is read.
     pub sets: bool,
+    /// A column of the rows for which a default or a function's body is evaluated one by one, in SQLite's source.
+    pub each_row: Option<String>,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
     /// parsed (policies, views, defaults, checks) named them when it was made; a function without a schema is a built-in one there.
     pub names_anew: bool,
@@ -119,6 +121,7 @@ impl<'a> Compiler<'a> {
             detached: false,
             kept: false,
             sets: sets(sql),
+            each_row: None,
             names_anew: true,
             defines: false,
             meanings: None,

@@ -190,11 +190,12 @@ pub fn conversion(
     })
 }
 
-/// Compiles a new column's default for the rows that there are, in the column's domain.
+/// Compiles a new column's default for the rows that there are in a table, in the column's domain.
 ///
 /// Errors: as for [`expression`].
-pub fn filling(catalog: &Catalog, expr: &ast::Expr, column: &Column) -> Result<Expression> {
+pub fn filling(catalog: &Catalog, relation: &Relation, expr: &ast::Expr, column: &Column) -> Result<Expression> {
     defined(catalog, None, expr, |compiler, scope| {
+        compiler.each_row = relation.columns.first().map(|column| crate::quote::ident(&column.name));
         let typed = compiler.bind_expr(scope, expr, Some(&column.ty))?;
         let typed = compiler.coerce(typed, &column.ty, column.typmod, CastContext::Assignment)?;
         let typed = compiler.storable(typed)?;

@@ -7,7 +7,6 @@ use sqlparser::tokenizer::Token;
 
 use super::Change;
 use super::constraint::{NewConstraint, NewKind};
-use super::data_type::Declared;
 use super::sequence::Options;
 use super::source;
 use crate::catalog::{Column, Grants, Identity, Name, Relation};
@@ -42,7 +41,7 @@ impl Change<'_> {
         let at = self.cursor.offset();
         let name = self.cursor.ident()?;
         let declared = self.data_type()?;
-        self.check_storable(&declared).map_err(|e| e.at(declared.at))?;
+        self.check_storable(&declared.ty, declared.composite.as_ref()).map_err(|e| e.at(declared.at))?;
         let column = Column {
             name,
             not_null: declared.serial,
@@ -248,12 +247,20 @@ impl Change<'_> {
 }
 
 impl Change<'_> {
+    /// The composite type whose rows a column of this type holds, where the type alone is known.
+    ///
+    /// Errors: as for [`Change::check_storable`].
+    pub(super) fn composite_of(&self, ty: &Type) -> Result<Option<Name>> {
+        let has_fields = |fields: &Vec<_>| matches!(ty.element().unwrap_or(ty), Type::Record(own) if **own == *fields);
+        let found = self.catalog.composites.iter().find(|(_, fields)| has_fields(fields)).map(|(name, _)| name.clone());
+        self.check_storable(ty, found.as_ref()).map(|()| found)
+    }
+
     /// 42P16 for a type that no column can have; 0A000 for the rows of a table, which would change with it.
-    pub(super) fn check_storable(&self, declared: &Declared) -> Result<()> {
-        let ty = declared.ty.element().unwrap_or(&declared.ty);
-        match (ty, &declared.composite) {
+    pub(super) fn check_storable(&self, ty: &Type, composite: Option<&Name>) -> Result<()> {
+        match (ty.element().unwrap_or(ty), composite) {
             (Type::Base(Base::Void | Base::Trigger | Base::EventTrigger | Base::Unknown), _) => {
-                Err(Error::new("42P16", format!("column has pseudo-type {}", declared.ty.sql_name())))
+                Err(Error::new("42P16", format!("column has pseudo-type {}", ty.sql_name())))
             }
             (Type::Record(_), Some(name)) if self.catalog.composites.contains_key(name) => Ok(()),
             (Type::Record(_), _) => Err(Error::unsupported(

@@ -353,6 +353,10 @@ impl Change<'_> {
         let dropped = Columns::Dropped(old.columns.iter().position(|c| c.name == column).unwrap_or_default());
         let held = self.meanings_to_hold(table, &dropped);
         new.columns.retain(|c| c.name != column);
+        if new.columns.is_empty() {
+            let message = format!("cannot drop column {column} of table {}, which has no other", table.name);
+            return Err(Error::unsupported(message, "Drop the table, or add another column first."));
+        }
         let generated = old.column(column).is_some_and(|c| c.generated.is_some() || c.domain.is_some());
         if generated || self.is_rewritten(table) {
             self.rebuild(&old, &new, |column| Some(ident(&column.name)))?;

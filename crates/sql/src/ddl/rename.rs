@@ -15,7 +15,9 @@ use super::drop::Object;
 use super::field::rename_fields;
 use super::rename_column::{Renaming, renamed, renamed_in_rows};
 use super::rename_row::{each_source, gather_name};
-use super::source::{Uses, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name};
+use super::source::{
+    Uses, defined_types_mut, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name,
+};
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
 use crate::compile::{self, Kept};
@@ -313,6 +315,7 @@ impl VisitorMut for Renamer<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        defined_types_mut(factor).for_each(|ty| self.data_type(ty));
         match (factor, self.object) {
             (TableFactor::Table { name, alias, args: None, .. }, Object::Relation(from) | Object::Sequence(from)) => {
                 let renamed = self.replace(name, from);

@@ -210,6 +210,7 @@ impl VisitorMut for Qualifier<'_> {
             TableFactor::Function { name, args, .. } => self.function(name, args),
             _ => {}
         }
+        defined_types_mut(factor).for_each(|ty| self.data_type(ty));
         ControlFlow::Continue(())
     }
 
@@ -254,6 +255,17 @@ impl VisitorMut for Qualifier<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// The types of the columns that an entry of FROM is said to have: `as t(a integer, b mood)`.
+pub(super) fn defined_types_mut(factor: &mut TableFactor) -> impl Iterator<Item = &mut DataType> {
+    let columns = match factor {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Function { alias: Some(alias), .. } => {
+            alias.columns.as_mut_slice()
+        }
+        _ => &mut [],
+    };
+    columns.iter_mut().filter_map(|column| column.data_type.as_mut())
 }
 
 /// Whether a function takes a sequence.
@@ -352,6 +364,7 @@ impl Visitor for Collector {
         match factor {
             TableFactor::Table { alias: Some(alias), .. } | TableFactor::Function { alias: Some(alias), .. } => {
                 self.0.unspelled |= !alias.columns.is_empty();
+                alias.columns.iter().filter_map(|column| column.data_type.as_ref()).for_each(|ty| self.data_type(ty));
             }
             TableFactor::NestedJoin { table_with_joins, .. } => {
                 table_with_joins.joins.iter().for_each(|join| self.joined(join));

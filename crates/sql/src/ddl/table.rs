@@ -138,12 +138,19 @@ impl Change<'_> {
         let mut relation = self.empty_relation(name.clone());
         for (i, column) in found.into_iter().enumerate() {
             let name = names.get(i).cloned().unwrap_or(column.name);
-            let domain = match (&column.source, cast_to.get(i)) {
-                (_, Some(Some(domain))) => Some(domain.clone()),
-                (Some((relation, column)), _) => self.relation(relation)?.column(column).and_then(|c| c.domain.clone()),
-                (None, _) => None,
+            let from = column
+                .source
+                .as_ref()
+                .and_then(|(relation, column)| self.catalog.relations.get(relation)?.column(column));
+            let domain = match cast_to.get(i) {
+                Some(Some(domain)) => Some(domain.clone()),
+                _ => from.and_then(|column| column.domain.clone()),
             };
-            let mut new = Column { typmod: column.typmod, domain, ..plain_column(name, column.ty) };
+            let composite = match from.and_then(|column| column.composite.clone()) {
+                None => self.composite_of(&column.ty).map_err(|e| e.at(at))?,
+                of_column => of_column,
+            };
+            let mut new = Column { typmod: column.typmod, domain, composite, ..plain_column(name, column.ty) };
             new.inherit(&self.catalog);
             push_plain(&mut relation.columns, new)?;
         }
@@ -225,6 +232,9 @@ impl Change<'_> {
                 grants: Grants::new(),
                 ..column.clone()
             };
+            if kept.composite.is_none() {
+                kept.composite = self.composite_of(&kept.ty).map_err(|e| e.at(raw.at))?;
+            }
             kept.inherit(&self.catalog);
             let sequence = kept.identity.is_some().then(|| super::sequence::Options::default().of_type(&kept.ty));
             push_column(&mut elements.columns, NewColumn::of(kept, sequence, raw.at))?;

@@ -136,10 +136,9 @@ impl Evaluated {
         if self.in_from { format!("(SELECT a{at} FROM {alias})") } else { format!("{alias}.a{at}") }
     }
 
-    /// Has them evaluated for each row that the scope has: SQLite runs a subquery that names none of its columns once for all.
-    pub(super) fn for_each_row(&mut self, scope: &Scope<'_>) {
-        let column = scope.sources.first().and_then(|source| source.columns.first());
-        self.values.extend(column.map(|column| column.sql.clone()));
+    /// Has them evaluated for each row, of which this is a column: SQLite runs a subquery that names none of its columns once for all.
+    pub(super) fn for_each_row(&mut self, column: Option<String>) {
+        self.values.extend(column);
     }
 
     /// The body over them: a query in FROM, otherwise a value's.

@@ -64,6 +64,12 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
     steps::is_inlinable(statements) && routine.returns != Type::VOID
 }
 
+/// A query that is run for each row, of which this is a column: SQLite runs a subquery that names none of its columns once for all.
+fn for_each_row(column: &str, query: &str, columns: usize) -> String {
+    let nulls = vec!["NULL"; columns].join(", ");
+    format!("SELECT * FROM ({query}) UNION ALL SELECT {nulls} WHERE iif(false, {column}, NULL)")
+}
+
 /// The value where the condition holds, and NULL elsewhere; so are a row's fields.
 fn only_where(condition: &Typed, value: Typed) -> Typed {
     let sql = format!("(CASE WHEN {} THEN {} END)", condition.sql, value.sql);
@@ -114,7 +120,15 @@ impl Compiler<'_> {
         };
         let condition = answering(routine, &args);
         let is_asked = routine.volatility != Volatility::Immutable || args.iter().any(|arg| arg.stable);
-        let query = self.body_rows(routine, args)?;
+        let each = self.row_of(scope);
+        let around = std::mem::replace(&mut self.each_row, each.clone());
+        let query = self.body_rows(routine, args);
+        self.each_row = around;
+        let mut query = query?;
+        let runs_anew = query.effects.volatile && query.value.is_none();
+        if let (true, Some(column)) = (runs_anew, &each) {
+            query.sql = for_each_row(column, &query.sql, query.columns.len());
+        }
         let composite = matches!(routine.returns, Type::Record(_));
         let mut value = match (&query.value, query.columns.as_slice()) {
             (Some(value), _) if !composite => value.clone(),
@@ -122,6 +136,13 @@ impl Compiler<'_> {
                 let mut value = Typed::over(format!("({})", query.sql), column.ty.clone(), [&query.effects]);
                 value.typmod = column.typmod;
                 value
+            }
+            // One value, lest each of its fields come from a run of its own.
+            (_, columns) if runs_anew => {
+                let alias = self.alias("_f");
+                let fields = columns.iter().map(|column| (column.name.clone(), column.value(&alias)));
+                let row = self.storable(row::record(fields.collect()))?;
+                Typed::over(format!("(SELECT {} FROM ({}) AS {alias})", row.sql, query.sql), row.ty, [&query.effects])
             }
             (_, columns) => {
                 let alias = self.alias("_f");
@@ -139,7 +160,7 @@ impl Compiler<'_> {
         if evaluated.is_any() {
             // A row too is one value then, lest each of its fields have arguments of its own.
             value = self.storable(value)?;
-            evaluated.for_each_row(scope);
+            evaluated.for_each_row(each);
             value.sql = format!("({})", evaluated.around(&value.sql));
             (value.volatile, value.collated) = (true, false);
             value.form = Form::Other;
@@ -151,6 +172,13 @@ impl Compiler<'_> {
         // Who wrote the function answers for what it says of itself, as in PostgreSQL.
         value.stable &= is_asked;
         Ok(value)
+    }
+
+    /// A column of the rows for which an expression of this level is evaluated one by one.
+    fn row_of(&self, scope: &Scope<'_>) -> Option<String> {
+        let own = scope.sources.first().and_then(|source| source.columns.first());
+        let has_one_row = scope.levels().all(|level| level.sources.is_empty());
+        own.map(|column| column.sql.clone()).or_else(|| self.each_row.clone().filter(|_| has_one_row))
     }
 
     /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.
@@ -245,12 +273,16 @@ impl Compiler<'_> {
         self.sets |= sets(&routine.body);
         let statements = parse_statements(&routine.body)?;
         let inlinable = is_inlined(routine, &statements);
+        // Steps run before there are rows.
+        let each = self.each_row.clone().filter(|_| inlinable);
+        let around = std::mem::replace(&mut self.each_row, each);
         let bound = self.as_user(&user, |c| {
             c.in_body(path, routine.parsed, |c| match (inlinable, statements.as_slice()) {
                 (true, [Statement::Query(query)]) => c.inlined_body(routine, query, args),
                 _ => c.stepped_body(routine, &statements, args),
             })
         });
+        self.each_row = around;
         let bound = bound.map_err(|error| match error.code() {
             // Its place is in the body, and the statement has parameters of such names as well.
             "42P02" => error.elsewhere(None),

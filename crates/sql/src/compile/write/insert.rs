@@ -123,6 +123,7 @@ struct RowSource {
 impl NewRow {
     fn of(compiler: &mut Compiler<'_>, target: &Target, rows: Rows) -> Result<NewRow> {
         let Rows { from, volatile, given } = rows;
+        let each = from.as_ref().and_then(|_| given.iter().flatten().next().map(|cell| cell.sql.clone()));
         let mut row = Vec::new();
         for (column, given) in target.table.columns.iter().zip(given) {
             if column.generated.is_some() {
@@ -131,7 +132,7 @@ impl NewRow {
             }
             row.push(Some(match given {
                 Some(value) => value,
-                None => values::default_of(compiler, &target.table, column)?,
+                None => values::default_of(compiler, &target.table, column, each.as_deref())?,
             }));
         }
         Ok(NewRow { from, volatile, values: row, alias: compiler.alias("new"), numbered: false })

@@ -184,7 +184,7 @@ fn bind_values(
             }
             let value = if values::is_default(expr) {
                 let base = target.base(index, "insert into")?;
-                values::default_of(compiler, &target.table, target.table_column(base))?
+                values::default_of(compiler, &target.table, target.table_column(base), None)?
             } else {
                 values::bind(compiler, &scope, expr, &columns[at])?
             };

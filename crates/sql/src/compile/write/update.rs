@@ -211,7 +211,9 @@ pub(super) fn bind_assignments(
         let column = target.table_column(base);
         if values::is_default(&expr) {
             if column.generated.is_none() {
-                let value = values::default_of(compiler, &target.table, column)?;
+                let row =
+                    scope.sources.first().and_then(|source| source.columns.first()).map(|column| column.sql.as_str());
+                let value = values::default_of(compiler, &target.table, column, row)?;
                 bound.push((base, value));
             }
             continue;

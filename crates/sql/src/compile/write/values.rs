@@ -57,8 +57,13 @@ fn unassignable(error: Error, given: &Type, column: &Column) -> Error {
         .with_hint("You will need to rewrite or cast the expression.")
 }
 
-/// What a column gets when nothing is said: identity, its default, its domain's, or NULL.
-pub(super) fn default_of(compiler: &mut Compiler<'_>, relation: &Relation, column: &Column) -> Result<Typed> {
+/// What a column gets when nothing is said: identity, its default, its domain's, or NULL. `row` is a column of the rows that get it.
+pub(super) fn default_of(
+    compiler: &mut Compiler<'_>,
+    relation: &Relation,
+    column: &Column,
+    row: Option<&str>,
+) -> Result<Typed> {
     if let (Some(_), Some(sequence)) = (column.identity, &column.sequence) {
         return to_column(compiler, session::nextval(sequence), column);
     }
@@ -68,7 +73,11 @@ pub(super) fn default_of(compiler: &mut Compiler<'_>, relation: &Relation, colum
     };
     let expr = parse_expr(text)?;
     let scope = Scope::new(None);
-    compiler.inside(definition_path(&relation.name.schema), |compiler| bind(compiler, &scope, &expr, column))
+    let around = std::mem::replace(&mut compiler.each_row, row.map(str::to_owned));
+    let path = definition_path(&relation.name.schema);
+    let value = compiler.inside(path, |compiler| bind(compiler, &scope, &expr, column));
+    compiler.each_row = around;
+    value
 }
 
 /// The column that is SQLite's rowid: a primary key of one column that SQLite knows as INTEGER, where NULL would mean a new number.

@@ -93,7 +93,7 @@ impl Change<'_> {
             }
             return self.rebuild(old, after, keep(None));
         };
-        match compile::filling(&self.catalog, &source::parse_expr(&default)?, column) {
+        match compile::filling(&self.catalog, old, &source::parse_expr(&default)?, column) {
             Ok(compiled) => self.rebuild(old, after, keep(Some(compiled.sql))),
             // It depends on the session: first the column, then an update, then what the column demands.
             Err(error) if error.code() == "42P17" => {
@@ -270,7 +270,7 @@ impl Change<'_> {
         if column.identity.is_some() && !(declared.ty.is_integer() && declared.domain.is_none()) {
             return Err(identity_type().at(at));
         }
-        self.check_storable(&declared).map_err(|e| e.at(at))?;
+        self.check_storable(&declared.ty, declared.composite.as_ref()).map_err(|e| e.at(at))?;
         if self.cursor.accept("collate") {
             self.collation()?;
         }

@@ -18,10 +18,10 @@ use super::domain::null_guard;
 use super::drop::Object;
 use super::table::add_constraint;
 use super::unique::key_guard;
-use super::{Action, Change, conflicts, naming, physical};
-use crate::Catalog;
-use crate::catalog::{ConstraintKind, Name, Relation};
+use super::{Action, Change, conflicts, naming, physical, source};
+use crate::catalog::{Column, ConstraintKind, Name, Relation};
 use crate::quote::ident;
+use crate::{Catalog, compile, definition_path};
 pub(super) use column::type_source;
 pub(super) use passes::Rewrite;
 
@@ -301,7 +301,7 @@ impl Change<'_> {
         &mut self,
         old: &Relation,
         new: Relation,
-        values: impl Fn(&crate::catalog::Column) -> Option<String>,
+        values: impl Fn(&Column) -> Option<String>,
     ) -> Result<()> {
         self.rebuild(old, &new, values)?;
         let name = new.name.clone();
@@ -310,7 +310,7 @@ impl Change<'_> {
         Ok(())
     }
 
-    /// Tells the functions over a relation's rows what these are now.
+    /// Tells the functions over a relation's rows, and the views that show them, what these are now.
     pub(in crate::ddl) fn refresh_row_type(&mut self, name: &Name) {
         refresh_row_type(&mut self.catalog, name);
     }
@@ -326,8 +326,36 @@ impl Change<'_> {
     }
 }
 
-/// Tells the functions over a relation's rows what these are now.
+/// Tells the functions over a relation's rows, and the views that show them, what these are now.
 pub(in crate::ddl) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
+    refresh_functions(catalog, name);
+    // One view after the other, as far as they read each other.
+    for _ in 0..catalog.relations.len() {
+        let Some(view) = catalog.relations.values().find_map(|relation| refreshed(catalog, relation)) else { return };
+        let name = view.name.clone();
+        catalog.relations.insert(name.clone(), Arc::new(view));
+        refresh_functions(catalog, &name);
+    }
+}
+
+/// A view with the rows that its columns hold as they are now, where they have changed.
+fn refreshed(catalog: &Catalog, relation: &Relation) -> Option<Relation> {
+    let view = relation.view()?;
+    let holds_rows = |column: &Column| matches!(column.ty.element().unwrap_or(&column.ty), Type::Record(_));
+    if !relation.columns.iter().any(holds_rows) {
+        return None;
+    }
+    let query = source::parse_query(&view.query).ok()?;
+    let found = compile::view_columns(catalog, &definition_path(&relation.name.schema), &query, None).ok()?;
+    let mut new = relation.clone();
+    for (column, now) in new.columns.iter_mut().zip(found) {
+        column.ty = now.ty;
+    }
+    let has_changed = new.columns.iter().zip(&relation.columns).any(|(new, old)| new.ty != old.ty);
+    has_changed.then_some(new)
+}
+
+fn refresh_functions(catalog: &mut Catalog, name: &Name) {
     let Some(row) = catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
     let is_of = |relation: &Option<Name>, composite: &Option<Name>| {
         [relation, composite].into_iter().flatten().any(|of| of == name)
