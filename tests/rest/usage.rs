@@ -23,6 +23,8 @@ create table notes (
 alter table notes enable row level security;
 create policy fine on notes using (hidden.fine(name)) with check (hidden.fine(name));
 create view shouted with (security_invoker = true) as select id, hidden.loud(name) as name from notes;
+create function same() returns trigger language plpgsql as $$ begin return new; end $$;
+create trigger same before insert on notes for each row when (hidden.fine(new.name)) execute function same();
 create table known (name text);
 alter table known enable row level security;
 create policy known on known for select using (exists (select from hidden.words w where w.name = known.name));

@@ -29,13 +29,14 @@ pub(crate) fn translate(error: tokio_postgres::Error) -> Error {
     out
 }
 
-/// The SQLSTATE. What is dropped between the analysis and the planning of a statement is an internal error to PostgreSQL; to whoever asked it
-/// is what is not there.
+/// The SQLSTATE. A text search that nests too deep is an internal error to PostgreSQL, and so is what is dropped between the
+/// analysis and the planning of a statement; to whoever asked the one is too complex, the other not there.
 fn code<'a>(code: &'a str, message: &str) -> &'a str {
     match (code, message.strip_prefix(LOOKUP_FAILED).and_then(|what| what.split(' ').next())) {
         ("XX000", Some("function")) => "42883",
         ("XX000", Some("relation")) => "42P01",
         ("XX000", Some("type")) => "42704",
+        ("XX000", None) if message == "tsquery stack too small" => "54001",
         _ => code,
     }
 }
@@ -80,6 +81,7 @@ mod tests {
             ("XX000", "cache lookup failed for type 16385", "42704"),
             ("XX000", "cache lookup failed for index 16385", "XX000"),
             ("XX000", "unexpected chunk number 1", "XX000"),
+            ("XX000", "tsquery stack too small", "54001"),
             ("P0001", "cache lookup failed for function 16385", "P0001"),
         ] {
             assert_eq!(code(was, message), is, "{message}");

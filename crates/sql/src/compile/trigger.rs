@@ -72,7 +72,13 @@ impl Firing {
     pub fn condition(&self, catalog: &Catalog) -> Result<Option<&Program>> {
         let compiled = self.condition.get_or_init(|| {
             let when = self.trigger.run.as_ref().and_then(|run| run.when.as_deref());
-            when.map(|when| self.compile_condition(self.asking.compiler(catalog, when), when)).transpose()
+            let compiled = when.map(|when| {
+                let mut compiler = self.asking.compiler(catalog, when);
+                // Its names were looked up when the trigger was made.
+                compiler.names_anew = false;
+                self.compile_condition(compiler, when)
+            });
+            compiled.transpose()
         });
         compiled.as_ref().map(Option::as_ref).map_err(Clone::clone)
     }

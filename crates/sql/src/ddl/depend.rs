@@ -28,7 +28,9 @@ impl Change<'_> {
                 found.extend(
                     self.owned_sequences(name, None).map(|sequence| (Object::Sequence(sequence.clone()), true)),
                 );
-                users(&self.catalog, |uses| uses.relations.contains(name), &mut found);
+                let reads =
+                    |uses: &Uses| uses.relations.contains(name) || uses.types.contains(name) || names_class(uses, name);
+                users(&self.catalog, reads, &mut found);
                 for other in self.catalog.relations.values().filter(|r| r.name != *name) {
                     let keys = other.foreign_keys().filter(|(_, key)| key.target == *name);
                     found.extend(keys.map(|(key, _)| (Object::Constraint(other.name.clone(), key.to_owned()), false)));
@@ -116,7 +118,7 @@ impl Change<'_> {
                 }
             }
             Object::Sequence(name) => {
-                let reads = |uses: &Uses| names_sequence(uses, name) || uses.relations.contains(name);
+                let reads = |uses: &Uses| names_class(uses, name) || uses.relations.contains(name);
                 users(&self.catalog, reads, &mut found);
             }
             Object::Schema(schema) => {
@@ -358,7 +360,7 @@ fn is_column(key: &str, column: &str) -> bool {
     matches!(parse_expr(key), Ok(Expr::Identifier(ident)) if fold(&ident) == column)
 }
 
-/// Whether `nextval` names the sequence, qualified or in `public`.
-fn names_sequence(uses: &Uses, name: &Name) -> bool {
+/// Whether a literal (of `nextval`, of type `regclass`) names the sequence or relation, qualified or in `public`.
+fn names_class(uses: &Uses, name: &Name) -> bool {
     uses.sequences.contains(&name.to_string()) || (name.schema == "public" && uses.sequences.contains(&name.name))
 }

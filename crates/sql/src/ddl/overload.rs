@@ -168,11 +168,22 @@ impl<'a> Names<'a> {
         true
     }
 
-    fn field(&mut self, parts: &mut [Ident]) {
-        if let Some(last) = parts.last_mut().filter(|last| fold(last) == self.calls.routine.name.name)
-            && let Some(spelling) = self.meet()
-        {
-            *last = ident_node(&spelling.name.name);
+    /// `t.f`, written as `schema.f(t)` where the function's schema is another: a field has none.
+    fn field(&mut self, expr: &mut Expr) {
+        let Expr::CompoundIdentifier(parts) = expr else { return };
+        let routine = &self.calls.routine.name;
+        let [row @ .., last] = parts.as_mut_slice() else { return };
+        if fold(last) != routine.name {
+            return;
+        }
+        let Some(Spelling { name, .. }) = self.meet() else { return };
+        if name.schema == routine.schema {
+            *last = ident_node(&name.name);
+        } else {
+            let row: Vec<String> = row.iter().map(Ident::to_string).collect();
+            if let Ok(call) = parse_expr(&format!("{}({})", name.quoted(), row.join("."))) {
+                *expr = call;
+            }
         }
     }
 }
@@ -211,7 +222,7 @@ impl VisitorMut for Names<'_> {
                 };
                 self.call(&mut function.name, args);
             }
-            Expr::CompoundIdentifier(parts) if self.calls.has_fields => self.field(parts),
+            Expr::CompoundIdentifier(_) if self.calls.has_fields => self.field(expr),
             _ => {}
         }
         ControlFlow::Continue(())

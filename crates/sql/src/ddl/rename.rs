@@ -16,7 +16,7 @@ use super::field::rename_fields;
 use super::rename_column::{Renaming, renamed, renamed_in_rows};
 use super::rename_row::{each_source, gather_name};
 use super::source::{
-    Uses, defined_types_mut, fold, ident_node, joined, parse_expr, parse_query, parse_statements, plain_name,
+    Uses, defined_types_mut, fold, ident_node, is_class, joined, parse_expr, parse_query, parse_statements, plain_name,
 };
 use super::{Change, physical};
 use crate::catalog::{ConstraintKind, Name, RelationKind};
@@ -361,6 +361,14 @@ impl VisitorMut for Renamer<'_> {
                     && matches!(parts.as_slice(), [schema, table, _] if fold(schema) == from.schema && fold(table) == from.name)
                 {
                     parts.remove(0);
+                }
+            }
+            Expr::Cast { expr, data_type, .. } if is_class(data_type) => {
+                if let (Expr::Value(value), Object::Relation(from)) = (&mut **expr, self.object)
+                    && let Value::SingleQuotedString(text) = &mut value.value
+                    && *text == plain_name(from)
+                {
+                    *text = plain_name(self.to);
                 }
             }
             Expr::Cast { data_type, .. } => self.data_type(data_type),

@@ -151,13 +151,15 @@ impl Qualifier<'_> {
         }
     }
 
-    /// The sequence that a literal names: to PostgreSQL it is that sequence, whatever becomes of its name.
-    fn sequence(&self, named: &mut Expr) {
+    /// The sequence or relation that a literal names: to PostgreSQL it is that one, whatever becomes of its name.
+    fn class(&self, named: &mut Expr) {
         match named {
-            Expr::Cast { expr, .. } => self.sequence(expr),
+            Expr::Cast { expr, .. } => self.class(expr),
             Expr::Value(value) => {
                 let Value::SingleQuotedString(text) = &mut value.value else { return };
-                let is_known = |name: &Name| self.catalog.sequences.contains_key(name);
+                let is_known = |name: &Name| {
+                    self.catalog.sequences.contains_key(name) || self.catalog.relations.contains_key(name)
+                };
                 let found = match name_parts(text).as_slice() {
                     [name] => self.search_path.iter().map(|schema| Name::new(schema, name)).find(is_known),
                     [schema, name] => Some(Name::new(schema, name)).filter(is_known),
@@ -231,7 +233,7 @@ impl VisitorMut for Qualifier<'_> {
                     if is_of_sequence(&function.name)
                         && let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(sequence))) = list.args.first_mut()
                     {
-                        self.sequence(sequence);
+                        self.class(sequence);
                     }
                     self.function(&mut function.name, &list.args);
                 }
@@ -242,6 +244,7 @@ impl VisitorMut for Qualifier<'_> {
                 // A word that is a function to PostgreSQL's grammar, such as `current_date`.
                 FunctionArguments::None => {}
             },
+            Expr::Cast { expr, data_type, .. } if is_class(data_type) => self.class(expr),
             Expr::Cast { data_type, .. } => self.data_type(data_type),
             Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
             // Two signs in a row would be written as a comment.
@@ -266,6 +269,11 @@ pub(super) fn defined_types_mut(factor: &mut TableFactor) -> impl Iterator<Item 
         _ => &mut [],
     };
     columns.iter_mut().filter_map(|column| column.data_type.as_mut())
+}
+
+/// Whether literals of a type name relations and sequences.
+pub(super) fn is_class(ty: &DataType) -> bool {
+    ty.to_string().eq_ignore_ascii_case("regclass")
 }
 
 /// Whether a function takes a sequence.
@@ -294,7 +302,7 @@ pub(crate) struct Uses {
     pub(crate) windows: bool,
     /// Whether rows are written, whose columns are named without their table.
     pub(crate) writes: bool,
-    /// Arguments of `nextval` and its like.
+    /// Sequences and relations that literals name: arguments of `nextval` and its like, and what is cast to `regclass`.
     pub(crate) sequences: BTreeSet<String>,
 }
 
@@ -425,6 +433,9 @@ impl Visitor for Collector {
                 if is_of_sequence(&function.name) {
                     self.0.sequences.extend(first_string(&function.args.to_string()));
                 }
+            }
+            Expr::Cast { expr, data_type, .. } if is_class(data_type) => {
+                self.0.sequences.extend(first_string(&format!("({expr})")));
             }
             Expr::Cast { data_type, .. } => self.data_type(data_type),
             Expr::TypedString(typed) => self.data_type(&typed.data_type),

@@ -46,6 +46,11 @@ impl Asker<'_> {
         self.shown(name, |name| self.catalog.relations.contains_key(name))
     }
 
+    /// A sequence.
+    pub(super) fn sequence(&self, name: &Name) -> String {
+        self.shown(name, |name| self.catalog.sequences.contains_key(name))
+    }
+
     /// A type of the project's own.
     pub(super) fn own_type(&self, name: &Name) -> String {
         let catalog = self.catalog;

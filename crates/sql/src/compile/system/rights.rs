@@ -258,6 +258,15 @@ impl Compiler<'_> {
         found.map(|relation| relation.name.clone())
     }
 
+    fn sequence_named(&self, text: &str) -> Option<Name> {
+        let is_there = |name: &Name| self.catalog.sequences.contains_key(name);
+        match name_parts(text).as_slice() {
+            [name] => self.search_path.iter().map(|schema| Name::new(schema, name)).find(is_there),
+            [schema, name] => Some(Name::new(schema, name)).filter(is_there),
+            _ => None,
+        }
+    }
+
     /// The name that messages show of a type, if there is one of this name.
     fn type_named(&self, text: &str) -> Option<String> {
         let expr = crate::compile::parse_expr(&format!("null::{text}")).ok()?;
@@ -279,7 +288,10 @@ impl Compiler<'_> {
     pub(in crate::compile) fn object_shown(&self, to: &ast::DataType, name: &Typed) -> Option<String> {
         let Form::Constant(Value::Text(name)) = &name.form else { return None };
         match to.to_string().to_ascii_lowercase().trim_start_matches("pg_catalog.") {
-            "regclass" => self.class(name).map(|found| self.asker().class(&found)),
+            "regclass" => {
+                let of_sequence = || self.sequence_named(name).map(|found| self.asker().sequence(&found));
+                self.class(name).map(|found| self.asker().class(&found)).or_else(of_sequence)
+            }
             "regtype" => self.type_named(name),
             _ => None,
         }
