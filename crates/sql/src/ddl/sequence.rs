@@ -1,6 +1,7 @@
 //! Sequences (PostgreSQL manual, `create sequence`).
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Base, Type};
@@ -292,8 +293,16 @@ impl Change<'_> {
 
     /// Removes a sequence that nothing depends on any more.
     pub(super) fn remove_sequence(&mut self, name: &Name) {
-        if self.catalog.sequences.remove(name).is_some() {
-            self.actions.push(Action::DropSequence(name.to_string()));
+        if self.catalog.sequences.remove(name).is_none() {
+            return;
+        }
+        self.actions.push(Action::DropSequence(name.to_string()));
+        let is_behind = |column: &Column| column.sequence.as_ref() == Some(name);
+        for relation in self.catalog.relations.values_mut() {
+            if relation.columns.iter().any(is_behind) {
+                let columns = Arc::make_mut(relation).columns.iter_mut();
+                columns.filter(|column| is_behind(column)).for_each(|column| column.sequence = None);
+            }
         }
     }
 

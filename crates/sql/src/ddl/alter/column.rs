@@ -153,15 +153,21 @@ impl Change<'_> {
         ];
         let at = self.cursor.offset();
         match self.cursor.accept_any(&words) {
+            Some(words @ ("set default" | "drop default"))
+                if column.generated.is_some() || column.identity.is_some() =>
+            {
+                let (kind, instead) = match column.identity {
+                    Some(_) => ("an identity", "IDENTITY"),
+                    None => ("a generated", "EXPRESSION"),
+                };
+                let message = format!("column \"{name}\" of relation \"{}\" is {kind} column", table.name);
+                let error = Error::new("42601", message).at(at);
+                return Err(match words {
+                    "set default" => error,
+                    _ => error.with_hint(format!("Use ALTER TABLE ... ALTER COLUMN ... DROP {instead} instead.")),
+                });
+            }
             Some("set default") => {
-                if column.generated.is_some() || column.identity.is_some() {
-                    let kind = if column.identity.is_some() { "an identity" } else { "a generated" };
-                    return Err(Error::new(
-                        "42601",
-                        format!("column \"{name}\" of relation \"{}\" is {kind} column", table.name),
-                    )
-                    .at(at));
-                }
                 let expr = self.cursor.default_expr()?;
                 let default = self.default_source(expr, column).map_err(|e| moved(e, at))?;
                 (changed.default, changed.default_by_domain) = (default, false);
