@@ -55,3 +55,6 @@ select count(distinct vplus(vdraw())) from vx;
 select count(distinct vplus(id)) from vx;
 select coalesce(null, vdraw()) > 0, case when vdraw() > 0 then 1 end from vcodes where code < 3;
 insert into vcodes (code) values (1000), (1001) returning f is not null;
+with w as (select gen_random_uuid() as x from vcodes) select count(*) = (select count(*) from vcodes) from w a join w b on a.x = b.x;
+with w as not materialized (select code, vtext() as x from vcodes) select count(*) = (select count(*) from vcodes) from w a join w b on a.code = b.code and a.x = b.x;
+with recursive r as (select 1 as n, random() as x union all select n + 1, random() from r where n < 5) select count(*) from r a join r b on a.n = b.n and a.x = b.x;

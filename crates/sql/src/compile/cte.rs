@@ -44,6 +44,8 @@ impl Compiler<'_> {
             let names: Vec<String> = columns.iter().map(|c| quote::ident(&c.sqlite)).collect();
             let materialized = match cte.materialized {
                 Some(CteAsMaterialized::Materialized) => "MATERIALIZED ",
+                // Whoever reads it reads the same rows.
+                _ if bound.effects.volatile => "MATERIALIZED ",
                 Some(CteAsMaterialized::NotMaterialized) => "NOT MATERIALIZED ",
                 None => "",
             };

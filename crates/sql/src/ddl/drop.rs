@@ -365,7 +365,9 @@ impl Change<'_> {
         }
         self.catalog.relations.insert(table.clone(), Arc::new(new));
         self.refresh_row_type(table);
-        self.hold_meanings(held, table, &dropped)
+        self.hold_meanings(held, table, &dropped)?;
+        self.refresh_shown_rows();
+        Ok(())
     }
 
     fn remove_constraint(&mut self, table: &Name, name: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use basalt_core::Result;
 use sqlparser::ast::{AccessExpr, Expr, Ident, VisitMut, VisitorMut};
 
-use super::alter::refresh_row_type;
+use super::alter::{refresh_row_type, refresh_shown_rows};
 use super::bound::{self, Probe};
 use super::source::{Uses, fold, ident_node};
 use crate::Catalog;
@@ -32,6 +32,7 @@ pub(super) fn rename_fields(
         relation.columns.extend(asked);
     }
     refresh_row_type(&mut trial, table);
+    refresh_shown_rows(&mut trial);
     bound::rewrite(catalog, &trial, &Fields { from, to }).map(drop)
 }
 

@@ -106,7 +106,9 @@ impl Change<'_> {
             self.judge_takes();
         }
         self.refresh_row_type(&name);
-        self.hold_meanings(held, &name, &Columns::Added(&added)).map_err(|error| error.at(raw.at))
+        self.hold_meanings(held, &name, &Columns::Added(&added)).map_err(|error| error.at(raw.at))?;
+        self.refresh_shown_rows();
+        Ok(())
     }
 
     /// Judges anew which views pass writes on, since one takes others than it did.

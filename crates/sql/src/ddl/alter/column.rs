@@ -60,6 +60,7 @@ impl Change<'_> {
         self.catalog.relations.insert(table.clone(), Arc::new(after));
         self.refresh_row_type(table);
         self.hold_meanings(held, table, &Columns::Added(&added)).map_err(|error| error.at(new.at))?;
+        self.refresh_shown_rows();
         for constraint in foreign_keys {
             self.actions.push(Action::CheckForeignKey { table: table.physical(), constraint });
         }

@@ -307,12 +307,18 @@ impl Change<'_> {
         let name = new.name.clone();
         self.catalog.relations.insert(name.clone(), Arc::new(new));
         self.refresh_row_type(&name);
+        self.refresh_shown_rows();
         Ok(())
     }
 
-    /// Tells the functions over a relation's rows, and the views that show them, what these are now.
+    /// Tells the functions over a relation's rows what these are now.
     pub(in crate::ddl) fn refresh_row_type(&mut self, name: &Name) {
         refresh_row_type(&mut self.catalog, name);
+    }
+
+    /// Tells the views that show rows what these are now. Their queries have to mean what they are to mean.
+    pub(in crate::ddl) fn refresh_shown_rows(&mut self) {
+        refresh_shown_rows(&mut self.catalog);
     }
 
     /// Writes another name of a relation or composite type into the signatures of functions over its rows.
@@ -326,15 +332,14 @@ impl Change<'_> {
     }
 }
 
-/// Tells the functions over a relation's rows, and the views that show them, what these are now.
-pub(in crate::ddl) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
-    refresh_functions(catalog, name);
+/// Tells the views that show rows, and the functions over their own rows, what these are now.
+pub(in crate::ddl) fn refresh_shown_rows(catalog: &mut Catalog) {
     // One view after the other, as far as they read each other.
     for _ in 0..catalog.relations.len() {
         let Some(view) = catalog.relations.values().find_map(|relation| refreshed(catalog, relation)) else { return };
         let name = view.name.clone();
         catalog.relations.insert(name.clone(), Arc::new(view));
-        refresh_functions(catalog, &name);
+        refresh_row_type(catalog, &name);
     }
 }
 
@@ -355,7 +360,8 @@ fn refreshed(catalog: &Catalog, relation: &Relation) -> Option<Relation> {
     has_changed.then_some(new)
 }
 
-fn refresh_functions(catalog: &mut Catalog, name: &Name) {
+/// Tells the functions over a relation's rows what these are now.
+pub(in crate::ddl) fn refresh_row_type(catalog: &mut Catalog, name: &Name) {
     let Some(row) = catalog.relations.get(name).map(|relation| relation.row_type()) else { return };
     let is_of = |relation: &Option<Name>, composite: &Option<Name>| {
         [relation, composite].into_iter().flatten().any(|of| of == name)

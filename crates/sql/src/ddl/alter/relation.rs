@@ -156,6 +156,7 @@ impl Change<'_> {
             to.clone_into(&mut column.name);
         }
         self.refresh_row_type(name);
+        self.refresh_shown_rows();
         self.recheck(&Object::Column(name.clone(), to.to_owned()), &format!("column \"{from}\" of \"{}\"", name.name))
     }
 }
