@@ -61,6 +61,8 @@ pub(crate) struct Compiler<'a> {
     pub sets: bool,
     /// A column of the rows for which a default or a function's body is evaluated one by one, in SQLite's source.
     pub each_row: Option<String>,
+    /// Whether an argument of the function that is called next is an aggregate over no column, or a window function.
+    pub gathers: bool,
     /// Whether what is compiled names objects when it runs, so that USAGE of their schemas is asked. What the catalog keeps
     /// parsed (policies, views, defaults, checks) named them when it was made; a function without a schema is a built-in one there.
     pub names_anew: bool,
@@ -122,6 +124,7 @@ impl<'a> Compiler<'a> {
             kept: false,
             sets: sets(sql),
             each_row: None,
+            gathers: false,
             names_anew: true,
             defines: false,
             meanings: None,

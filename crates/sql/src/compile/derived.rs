@@ -79,12 +79,22 @@ impl Compiler<'_> {
                 query.sql
             ));
         } else {
-            clause.derived(source.id, &query.sql);
+            clause.derived(source.id, &self.computed_once(query.sql, &query.columns, &query.effects));
             clause.text(format!(" AS {sqlite}"));
         }
         clause.effects.push(query.effects);
         rename(&mut source, alias)?;
         scope.add(source)
+    }
+
+    /// A query in FROM, of which whoever reads a volatile value twice reads the same one: SQLite would compute it at each mention.
+    pub(super) fn computed_once(&mut self, sql: String, columns: &[BoundColumn], effects: &Typed) -> String {
+        if !effects.volatile || columns.is_empty() {
+            return sql;
+        }
+        let names: Vec<String> = columns.iter().map(|column| quote::ident(&column.sqlite)).collect();
+        let rows = self.alias("_rows");
+        format!("WITH {rows} ({}) AS MATERIALIZED ({sql}) SELECT * FROM {rows}", names.join(", "))
     }
 
     /// Adds the text of a table-valued function and its source.

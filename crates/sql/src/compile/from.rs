@@ -293,7 +293,7 @@ impl Compiler<'_> {
                     column.leakproof = bound.leakproof || !source.protected;
                     column.not_null = bound.not_null;
                 }
-                clause.derived(source.id, &query.sql);
+                clause.derived(source.id, &self.computed_once(query.sql, &query.columns, &query.effects));
                 clause.text(format!(" AS {sqlite}"));
                 clause.effects.push(query.effects);
                 Pending::new()

@@ -5,7 +5,7 @@ mod callee;
 
 use basalt_core::{Error, Result};
 use basalt_types::{Type, Volatility};
-use sqlparser::ast::{Function, FunctionArg, FunctionArgExpr, FunctionArguments};
+use sqlparser::ast::{Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments};
 
 pub(super) use arguments::{Argument, argument_list};
 pub(super) use callee::{Callee, no_function};
@@ -21,6 +21,7 @@ use super::template::implementation;
 use super::typed::{Form, Typed};
 use super::types::split_name;
 use super::{aggregate, row, session};
+use crate::visit::any_outside_queries;
 
 impl Compiler<'_> {
     pub(super) fn bind_function(
@@ -77,7 +78,10 @@ impl Compiler<'_> {
         if builtin && is_recordset(&name) && name.contains("_to_") {
             return Err(Error::new("0A000", format!("could not determine row type for result of {name}")));
         }
-        self.call_named(scope, schema.as_deref(), &name, args)
+        self.gathers = any_outside_queries(&function.args, gathers);
+        let value = self.call_named(scope, schema.as_deref(), &name, args);
+        self.gathers = false;
+        value
     }
 
     /// `row(a, t.*)`: a star stands for its fields.
@@ -178,4 +182,12 @@ impl Compiler<'_> {
         typed.stable |= function.volatility == Volatility::Stable;
         Ok(typed)
     }
+}
+
+/// Whether it is a window function, or an aggregate that names no column: SQLite finds those by the columns of what they are over.
+fn gathers(expr: &Expr) -> bool {
+    let Expr::Function(function) = expr else { return false };
+    let names_column = |expr: &Expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    function.over.is_some()
+        || aggregate::is_aggregate_call(function) && !any_outside_queries(&function.args, names_column)
 }

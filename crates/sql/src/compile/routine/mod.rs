@@ -14,7 +14,7 @@ pub(super) use inlined::mismatch;
 
 use super::compiler::{Compiler, sets};
 use super::parse::parse_statements;
-use super::scope::{Scope, Source};
+use super::scope::{Clause, Scope, Source};
 use super::select::BoundQuery;
 use super::typed::{Form, Origin, Typed};
 use super::{privilege, row, steps};
@@ -64,6 +64,28 @@ fn is_inlined(routine: &Routine, statements: &[Statement]) -> bool {
     steps::is_inlinable(statements) && routine.returns != Type::VOID
 }
 
+/// 0A000 for an aggregate over no column, or a window function, in a body that reads rows: SQLite would count those.
+fn gathered(routine: &Routine) -> Error {
+    Error::unsupported(
+        format!(
+            "function {} reads tables, and takes no aggregate or window function as its argument",
+            routine.name.name
+        ),
+        "Compute it in a subquery of FROM, and pass that column.",
+    )
+}
+
+/// What an argument takes of the rows around the call.
+fn leaf_of_row(args: &[Typed]) -> Option<String> {
+    fn leaf(arg: &Typed) -> Option<String> {
+        match &arg.form {
+            Form::Row(fields, _) => fields.iter().find_map(|(_, field)| leaf(field)),
+            _ => Some(arg.sql.clone()).filter(|_| !arg.sources.is_empty()),
+        }
+    }
+    args.iter().find_map(leaf)
+}
+
 /// A query that is run for each row, of which this is a column: SQLite runs a subquery that names none of its columns once for all.
 fn for_each_row(column: &str, query: &str, columns: usize) -> String {
     let nulls = vec!["NULL"; columns].join(", ");
@@ -106,6 +128,7 @@ impl Compiler<'_> {
         if routine.returns_set {
             return Err(self.misplaced_set(scope));
         }
+        let gathers = std::mem::take(&mut self.gathers);
         let args = self.arguments(routine, given)?;
         let routine = &self.seen(routine, &args)?;
         if routine.is_interpreted() {
@@ -120,11 +143,14 @@ impl Compiler<'_> {
         };
         let condition = answering(routine, &args);
         let is_asked = routine.volatility != Volatility::Immutable || args.iter().any(|arg| arg.stable);
-        let each = self.row_of(scope);
+        let each = leaf_of_row(&args).or_else(|| self.row_of(scope));
         let around = std::mem::replace(&mut self.each_row, each.clone());
         let query = self.body_rows(routine, args);
         self.each_row = around;
         let mut query = query?;
+        if gathers && query.value.is_none() {
+            return Err(gathered(routine));
+        }
         let runs_anew = query.effects.volatile && query.value.is_none();
         if let (true, Some(column)) = (runs_anew, &each) {
             query.sql = for_each_row(column, &query.sql, query.columns.len());
@@ -177,6 +203,9 @@ impl Compiler<'_> {
     /// A column of the rows for which an expression of this level is evaluated one by one.
     fn row_of(&self, scope: &Scope<'_>) -> Option<String> {
         let own = scope.sources.first().and_then(|source| source.columns.first());
+        if scope.grouping.borrow().is_some() && scope.clause.get() != Clause::Aggregate {
+            return None;
+        }
         let has_one_row = scope.levels().all(|level| level.sources.is_empty());
         own.map(|column| column.sql.clone()).or_else(|| self.each_row.clone().filter(|_| has_one_row))
     }
@@ -219,7 +248,14 @@ impl Compiler<'_> {
             false => args,
         };
         let condition = answering(routine, &args);
+        let each = leaf_of_row(&args);
+        let around: Vec<usize> = args.iter().flat_map(|arg| arg.sources.iter().copied()).collect();
         let mut query = self.body_rows(routine, args)?;
+        if let (true, Some(column)) = (query.effects.volatile, &each) {
+            query.sql = for_each_row(column, &query.sql, query.columns.len());
+            query.value = None;
+            query.effects.sources.extend(around);
+        }
         if let Some(condition) = &condition {
             query.effects.absorb(condition);
         }

@@ -110,6 +110,9 @@ struct NewRow {
 /// The column that has the place of a computed row among the others, quoted.
 const PLACE: &str = "\"basalt:place\"";
 
+/// The column of proposed rows that say nothing, quoted.
+const EACH: &str = "\"basalt:each\"";
+
 /// Where the values stand when the row is written.
 struct RowSource {
     /// `WITH ... ` with its space, or nothing.
@@ -122,8 +125,14 @@ struct RowSource {
 
 impl NewRow {
     fn of(compiler: &mut Compiler<'_>, target: &Target, rows: Rows) -> Result<NewRow> {
-        let Rows { from, volatile, given } = rows;
-        let each = from.as_ref().and_then(|_| given.iter().flatten().next().map(|cell| cell.sql.clone()));
+        let Rows { mut from, volatile, given } = rows;
+        let cell = given.iter().flatten().next().map(|cell| cell.sql.clone());
+        let each = from.as_mut().map(|(source, alias)| {
+            cell.unwrap_or_else(|| {
+                *source = format!("(SELECT 1 AS {EACH} FROM {source})");
+                format!("{alias}.{EACH}")
+            })
+        });
         let mut row = Vec::new();
         for (column, given) in target.table.columns.iter().zip(given) {
             if column.generated.is_some() {
