@@ -66,3 +66,7 @@ create function nok(nf) returns boolean language sql stable as $$ select true $$
 select * from nfv;
 select nff();
 select id from nf where nf.nok order by id;
+create function nlab(nf) returns text stable language sql as $$ select 'L' || $1.owner $$;
+create view nlv as select nf.id, nf.nlab from nf;
+alter function nlab(nf) rename to owner;
+select * from nlv order by id;

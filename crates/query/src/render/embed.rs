@@ -37,20 +37,27 @@ pub(super) fn spread<'a>(
     outputs[column].render(w);
     w.push(" AS v");
     // The arrays of all columns must have the same order, whichever index serves each.
-    let ties = match key_for_all(embedded) {
-        _ if !many => Ties::Left,
-        Some(key) => Ties::Key(key),
-        None if outputs.len() > 1 => Ties::Outputs(&outputs),
-        None => Ties::Left,
-    };
+    let ties = if many { ties(embedded, &outputs) } else { Ties::Left };
     rows(w, parent, parent_alias, embedded, &outputs, &ties);
     w.push(if many { ") AS _e)" } else { ")" });
 }
 
-/// The key of an embedded relation, where whoever may read it may read its key.
-fn key_for_all<'a>(embedded: &Embedded<'a>) -> Option<&'a [String]> {
-    let relation = embedded.node.source.relation()?;
-    relation.primary_key().filter(|_| relation.columns.iter().all(|column| column.grants.is_empty()))
+/// What tells the rows of a to-many spread apart, as far as whoever reads them may read it.
+fn ties<'a>(embedded: &'a Embedded<'a>, outputs: &[Output<'a>]) -> Ties<'a> {
+    let node = &embedded.node;
+    let relation = node.source.relation();
+    // Rights to single columns may leave out the key.
+    let by_columns = relation.is_some_and(|relation| relation.columns.iter().any(|column| !column.grants.is_empty()));
+    match relation.and_then(|relation| relation.primary_key()) {
+        Some(key) if !by_columns => Ties::Key(key),
+        _ if outputs.len() == 1 => Ties::Left,
+        _ if by_columns => Ties::Columns(outputs.iter().filter_map(|output| output.column_of(node)).collect()),
+        _ => {
+            let mut columns = Vec::new();
+            node.source.for_each_column(|column| columns.push(column));
+            Ties::Columns(columns)
+        }
+    }
 }
 
 /// A field of a to-one resource, to order by.
@@ -87,7 +94,7 @@ fn rows<'a>(
     parent_alias: Alias<'a>,
     embedded: &'a Embedded<'a>,
     outputs: &[Output<'a>],
-    ties: &Ties<'_, 'a>,
+    ties: &Ties<'a>,
 ) {
     let node = &embedded.node;
     let junction = target(w, parent, parent_alias, embedded, node.alias);

@@ -2,24 +2,23 @@
 
 use std::collections::HashSet;
 
-use super::output::Output;
 use super::writer::Writer;
 use super::{condition, embed};
 use crate::ask::Order;
 use crate::plan::{Alias, Node};
 
 /// What decides between rows that the asked order leaves alike.
-pub(super) enum Ties<'t, 'a> {
+pub(super) enum Ties<'a> {
     /// Nothing.
     Left,
     /// The relation's key.
-    Key(&'t [String]),
-    /// All that is shown of a row, as text: not every type has an order.
-    Outputs(&'t [Output<'a>]),
+    Key(&'a [String]),
+    /// So many of its columns, as text: not every type has an order.
+    Columns(Vec<&'a str>),
 }
 
 /// ORDER BY the level's terms, then what decides between rows that these leave alike.
-pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, ties: &Ties<'_, 'a>) {
+pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, ties: &Ties<'a>) {
     let mut word = " ORDER BY ";
     let mut seen = HashSet::new();
     // A field that was ordered by before decides nothing.
@@ -35,11 +34,11 @@ pub(super) fn order<'a>(w: &mut Writer<'a>, node: &Node<'a>, alias: Alias<'a>, t
                 w.column(alias, column);
             }
         }
-        Ties::Outputs(outputs) => {
-            for output in *outputs {
+        Ties::Columns(columns) => {
+            for column in columns {
                 w.push(std::mem::replace(&mut word, ", "));
                 w.push("CAST(");
-                output.render(w);
+                w.column(alias, column);
                 w.push(" AS text)");
             }
         }

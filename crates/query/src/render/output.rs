@@ -111,6 +111,16 @@ impl<'p> Output<'p> {
         matches!(self.value, Value::Count { .. } | Value::Field { aggregate: Some(_), .. })
     }
 
+    /// The column of the level's own source that it shows, or shows something of.
+    pub fn column_of(&self, node: &Node<'p>) -> Option<&'p str> {
+        let name = match self.value {
+            Value::Column => self.name,
+            Value::Field { field, aggregate: None, .. } => &field.name,
+            _ => return None,
+        };
+        (self.risen.is_none() && node.source.column(name).is_some()).then_some(name)
+    }
+
     /// Whether SQL names the value so by itself: a column under its own name.
     pub fn is_named(&self, w: &Writer<'_>) -> bool {
         if self.shown_by(w).is_some() {

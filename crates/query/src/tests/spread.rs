@@ -63,15 +63,16 @@ fn to_many_columns_rise_as_arrays_in_one_order() {
 }
 
 #[test]
-fn without_a_key_that_all_may_read_what_is_shown_decides() {
+fn without_a_key_that_all_may_read_other_columns_decide() {
     is(
         read("authors", select([spread("letters", ordered(fields(["sent", "body"]), [order("sent")]))])),
         r#"SELECT (SELECT coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "letters_1"."sent" AS v FROM "public"."letters" AS
         "letters_1" WHERE "letters_1"."author_id" = "authors"."id" ORDER BY "letters_1"."sent",
-        CAST("letters_1"."sent" AS text), CAST("letters_1"."body" AS text)) AS _e) AS "sent", (SELECT
-        coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "letters_1"."body" AS v FROM "public"."letters" AS "letters_1"
-        WHERE "letters_1"."author_id" = "authors"."id" ORDER BY "letters_1"."sent", CAST("letters_1"."sent" AS text),
-        CAST("letters_1"."body" AS text)) AS _e) AS "body" FROM "public"."authors" AS "authors""#,
+        CAST("letters_1"."author_id" AS text), CAST("letters_1"."sent" AS text), CAST("letters_1"."body" AS text)) AS
+        _e) AS "sent", (SELECT coalesce(jsonb_agg(_e.v), '[]') FROM (SELECT "letters_1"."body" AS v FROM
+        "public"."letters" AS "letters_1" WHERE "letters_1"."author_id" = "authors"."id" ORDER BY "letters_1"."sent",
+        CAST("letters_1"."author_id" AS text), CAST("letters_1"."sent" AS text), CAST("letters_1"."body" AS text)) AS
+        _e) AS "body" FROM "public"."authors" AS "authors""#,
         &[],
     );
     is(

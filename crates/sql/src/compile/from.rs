@@ -126,6 +126,7 @@ impl Compiler<'_> {
     /// Binds FROM (or USING of DELETE, FROM of UPDATE): adds its entries to the scope.
     pub fn bind_from(&mut self, scope: &mut Scope<'_>, from: &[TableWithJoins]) -> Result<FromClause> {
         let mut clause = FromClause::default();
+        scope.in_from = true;
         for (index, tree) in from.iter().enumerate() {
             if index > 0 {
                 clause.text(", ");
@@ -147,6 +148,7 @@ impl Compiler<'_> {
             }
             clause.filters.extend(pending.drain(..).map(|(_, filter)| filter));
         }
+        scope.in_from = false;
         Ok(clause)
     }
 

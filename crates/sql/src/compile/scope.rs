@@ -18,6 +18,8 @@ pub(crate) struct Scope<'s> {
     pub parent: Option<&'s Scope<'s>>,
     /// Entries of FROM, in order.
     pub sources: Vec<Source>,
+    /// Whether FROM is being bound, where not every entry before is seen by SQLite.
+    pub in_from: bool,
     /// Columns merged by `using` or `natural`, which an unqualified name means first.
     pub merged: Vec<Merged>,
     /// The names of joins (`using (a) as j`), each with its merged columns.
@@ -269,6 +271,7 @@ impl<'s> Scope<'s> {
         Scope {
             parent,
             sources: Vec::new(),
+            in_from: false,
             merged: Vec::new(),
             joins: Vec::new(),
             ctes: Vec::new(),

@@ -52,7 +52,10 @@ pub(super) fn rename_calls(
     trial.functions.insert(asked.clone(), overloads.iter().map(without_body).collect());
     trial.functions.insert(asked_after.clone(), among.iter().map(without_body).collect());
     let has_fields = is_field(before, routine);
-    bound::rewrite(catalog, &trial, &Calls { routine, asked: &asked, asked_after: &asked_after, to, has_fields })
+    let rows_of = routine.inputs().next().and_then(|param| before.relations.get(param.relation.as_ref()?));
+    let stays_field = to.schema == from.schema && rows_of.is_none_or(|relation| relation.column(&to.name).is_none());
+    let calls = Calls { routine, asked: &asked, asked_after: &asked_after, to, has_fields, stays_field };
+    bound::rewrite(catalog, &trial, &calls)
 }
 
 /// Has the calls of a name mean the functions that they meant `before` it got another one. Gives what [`rename_calls`] does.
@@ -87,7 +90,9 @@ struct Calls<'a> {
     /// The name of what has the new one.
     asked_after: &'a Name,
     to: &'a Name,
+    /// Whether it may be called as a field of a row, and under the new name, too: a field has no schema, and a column comes before it.
     has_fields: bool,
+    stays_field: bool,
 }
 
 /// A call's name; with casts of its arguments to the types of the parameters, or as they are.
@@ -168,7 +173,7 @@ impl<'a> Names<'a> {
         true
     }
 
-    /// `t.f`, written as `schema.f(t)` where the function's schema is another: a field has none.
+    /// `t.f`, written as `schema.f(t)` where it can't stay a field.
     fn field(&mut self, expr: &mut Expr) {
         let Expr::CompoundIdentifier(parts) = expr else { return };
         let routine = &self.calls.routine.name;
@@ -177,7 +182,7 @@ impl<'a> Names<'a> {
             return;
         }
         let Some(Spelling { name, .. }) = self.meet() else { return };
-        if name.schema == routine.schema {
+        if self.calls.stays_field || name != self.calls.to {
             *last = ident_node(&name.name);
         } else {
             let row: Vec<String> = row.iter().map(Ident::to_string).collect();

@@ -134,6 +134,7 @@ impl Compiler<'_> {
         if routine.is_interpreted() {
             return self.interpreted_value(scope, routine, args);
         }
+        let each = leaf_of_row(&args).or_else(|| self.row_of(scope));
         // An argument whose value changes with each evaluation is evaluated once; a body that runs in steps takes it so.
         let is_inlined = is_inlined(routine, &parse_statements(&routine.body)?);
         let mut evaluated = Evaluated::new(self.alias("_args"), false);
@@ -143,7 +144,6 @@ impl Compiler<'_> {
         };
         let condition = answering(routine, &args);
         let is_asked = routine.volatility != Volatility::Immutable || args.iter().any(|arg| arg.stable);
-        let each = leaf_of_row(&args).or_else(|| self.row_of(scope));
         let around = std::mem::replace(&mut self.each_row, each.clone());
         let query = self.body_rows(routine, args);
         self.each_row = around;
@@ -203,7 +203,7 @@ impl Compiler<'_> {
     /// A column of the rows for which an expression of this level is evaluated one by one.
     fn row_of(&self, scope: &Scope<'_>) -> Option<String> {
         let own = scope.sources.first().and_then(|source| source.columns.first());
-        if scope.grouping.borrow().is_some() && scope.clause.get() != Clause::Aggregate {
+        if scope.in_from || scope.grouping.borrow().is_some() && scope.clause.get() != Clause::Aggregate {
             return None;
         }
         let has_one_row = scope.levels().all(|level| level.sources.is_empty());
@@ -242,13 +242,13 @@ impl Compiler<'_> {
         if routine.is_interpreted() {
             return self.interpreted_rows(routine, args);
         }
+        let each = leaf_of_row(&args);
         let mut evaluated = Evaluated::new(self.alias("_args"), true);
         let args = match is_inlined(routine, &parse_statements(&routine.body)?) {
             true => args.into_iter().map(|arg| evaluated.once(arg)).collect(),
             false => args,
         };
         let condition = answering(routine, &args);
-        let each = leaf_of_row(&args);
         let around: Vec<usize> = args.iter().flat_map(|arg| arg.sources.iter().copied()).collect();
         let mut query = self.body_rows(routine, args)?;
         if let (true, Some(column)) = (query.effects.volatile, &each) {
