@@ -21,6 +21,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// How long who finds PostgreSQL full waits before looking for a connection again.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
+/// How often it does so while there is no connection at all. Of several first ones that come at once PostgreSQL may refuse all, each for
+/// the others' sake; one of them is taken when they come one by one.
+const TRIES_ALONE: usize = 20;
 
 /// Sizes of a pool.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +143,7 @@ impl Pool {
     pub async fn get(&self) -> Result<Pooled> {
         match self.free_or_new().await {
             // What there is will do, when it is free.
-            Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => Box::pin(self.wait_for_others()).await,
+            Err(Missed { is_full: true, .. }) => Box::pin(self.wait_for_others()).await,
             got => got.map_err(|missed| missed.error),
         }
     }
@@ -148,12 +151,17 @@ impl Pool {
     /// Waits until one of the connections is free, as PostgreSQL takes no more of them.
     async fn wait_for_others(&self) -> Result<Pooled> {
         let (_place, since) = (self.queue()?, Instant::now());
+        let mut alone = 0;
         loop {
             sleep(FULL_PAUSE).await;
             match self.free_or_new().await {
-                Err(Missed { is_full: true, .. }) if self.pool.status().size > 0 => {
+                Err(Missed { is_full: true, error }) => {
+                    alone = if self.pool.status().size > 0 { 0 } else { alone + 1 };
+                    if alone == TRIES_ALONE {
+                        return Err(error);
+                    }
                     if since.elapsed() >= self.sizes.wait {
-                        return Err(self.waited_in_vain());
+                        return Err(if alone > 0 { error } else { self.waited_in_vain() });
                     }
                 }
                 got => return got.map_err(|missed| missed.error),
@@ -312,10 +320,13 @@ impl managed::Manager for Manager {
 
 impl Manager {
     fn judge_pause(&self) -> Result<(), Missed> {
-        let pause = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*pause {
-            Some(pause) if Instant::now() < pause.until => Err(pause.missed.clone()),
-            _ => Ok(()),
+        let (mut pause, now) = (self.pause.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+        match &mut *pause {
+            Some(pause) if now < pause.until => return Err(pause.missed.clone()),
+            // One tries for all.
+            Some(pause) if pause.missed.is_full => pause.until = now + FIRST_PAUSE,
+            _ => {}
         }
+        Ok(())
     }
 }
