@@ -148,7 +148,7 @@ impl Pool {
         }
     }
 
-    /// Waits until one of the connections is free, as PostgreSQL takes no more of them.
+    /// Waits until one of the connections is free, as PostgreSQL takes no more of them, or takes the first one.
     async fn wait_for_others(&self) -> Result<Pooled> {
         let (_place, since) = (self.queue()?, Instant::now());
         let mut alone = 0;

@@ -294,6 +294,11 @@ impl<'s> Scope<'s> {
         self.subqueries && self.parent.is_none_or(Scope::allows_subqueries)
     }
 
+    /// A column of this level's rows, in SQLite's source.
+    pub fn a_column(&self) -> Option<&str> {
+        self.sources.first()?.columns.first().map(|column| column.sql.as_str())
+    }
+
     /// This level and those around it, innermost first.
     pub fn levels(&self) -> impl Iterator<Item = &Scope<'s>> {
         let mut next = Some(self);

@@ -273,7 +273,7 @@ pub(super) fn defined_types_mut(factor: &mut TableFactor) -> impl Iterator<Item 
 
 /// Whether literals of a type name relations and sequences.
 pub(super) fn is_class(ty: &DataType) -> bool {
-    ty.to_string().eq_ignore_ascii_case("regclass")
+    matches!(ty, DataType::Regclass)
 }
 
 /// Whether a function takes a sequence.

@@ -202,12 +202,11 @@ impl Compiler<'_> {
 
     /// A column of the rows for which an expression of this level is evaluated one by one.
     fn row_of(&self, scope: &Scope<'_>) -> Option<String> {
-        let own = scope.sources.first().and_then(|source| source.columns.first());
         if scope.in_from || scope.grouping.borrow().is_some() && scope.clause.get() != Clause::Aggregate {
             return None;
         }
         let has_one_row = scope.levels().all(|level| level.sources.is_empty());
-        own.map(|column| column.sql.clone()).or_else(|| self.each_row.clone().filter(|_| has_one_row))
+        scope.a_column().map(str::to_owned).or_else(|| self.each_row.clone().filter(|_| has_one_row))
     }
 
     /// A function in FROM: its rows as a query. One that returns no set has one row, of nulls where its body finds none.

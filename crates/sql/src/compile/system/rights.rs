@@ -179,12 +179,7 @@ impl Asked<'_, '_> {
     }
 
     fn sequence(&self, sequence: &str, privileges: &str) -> Result<bool> {
-        let parts = name_parts(sequence);
-        let name = match parts.as_slice() {
-            [name] => self.compiler.find_sequence(None, name),
-            [schema, name] => self.compiler.find_sequence(Some(schema), name),
-            _ => None,
-        };
+        let name = self.compiler.sequence_named(sequence);
         let Some(found) = name.and_then(|name| self.asker.catalog.sequences.get(&name)) else {
             let relation = self.relation(sequence)?;
             return Err(Error::new("42809", format!("\"{}\" is not a sequence", relation.name.name)));
@@ -259,10 +254,9 @@ impl Compiler<'_> {
     }
 
     fn sequence_named(&self, text: &str) -> Option<Name> {
-        let is_there = |name: &Name| self.catalog.sequences.contains_key(name);
         match name_parts(text).as_slice() {
-            [name] => self.search_path.iter().map(|schema| Name::new(schema, name)).find(is_there),
-            [schema, name] => Some(Name::new(schema, name)).filter(is_there),
+            [name] => self.find_sequence(None, name),
+            [schema, name] => self.find_sequence(Some(schema), name),
             _ => None,
         }
     }

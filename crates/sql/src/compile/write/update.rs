@@ -211,9 +211,7 @@ pub(super) fn bind_assignments(
         let column = target.table_column(base);
         if values::is_default(&expr) {
             if column.generated.is_none() {
-                let row =
-                    scope.sources.first().and_then(|source| source.columns.first()).map(|column| column.sql.as_str());
-                let value = values::default_of(compiler, &target.table, column, row)?;
+                let value = values::default_of(compiler, &target.table, column, scope.a_column())?;
                 bound.push((base, value));
             }
             continue;
